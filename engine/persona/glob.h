@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ringfence {
+
+/// A glob of persona.md: `*` within one segment, `**` across segments; segments are separated by `/`, `.` or `:`. All else is literal.
+/// Matching is linear in text times pattern, without backtracking blow-up. Immutable, thread-safe.
+class Glob {
+ public:
+  explicit Glob(std::string pattern);
+  [[nodiscard]] bool matches(std::string_view text) const;
+  [[nodiscard]] const std::string& pattern() const { return pattern_; }
+  /// Orders globs from general to specific: literal characters, then fewer `**`, then fewer `*` (persona.md, applies_to).
+  [[nodiscard]] bool less_specific_than(const Glob& other) const;
+  [[nodiscard]] bool same_specificity(const Glob& other) const;
+
+ private:
+  std::string pattern_;
+  std::size_t literals_ = 0, stars_ = 0, double_stars_ = 0;
+};
+
+/// Any of several globs. Empty matches nothing.
+class GlobSet {
+ public:
+  GlobSet() = default;
+  explicit GlobSet(const std::vector<std::string>& patterns);
+  [[nodiscard]] bool matches(std::string_view text) const { return most_specific(text) != nullptr; }
+  /// The most specific glob that matches, or null.
+  [[nodiscard]] const Glob* most_specific(std::string_view text) const;
+  [[nodiscard]] bool empty() const { return globs_.empty(); }
+  [[nodiscard]] const std::vector<Glob>& globs() const { return globs_; }
+
+ private:
+  std::vector<Glob> globs_;
+};
+
+}  // namespace ringfence

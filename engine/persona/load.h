@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/persona/persona.h"
+
+namespace ringfence {
+
+/// One thing wrong (or, as a lint warning, doubtful) in a file of a persona set.
+struct Diagnostic {
+  enum class Kind { Error, Warning } kind = Kind::Error;
+  std::string file;  // as given plus the path below it
+  int line = 0, column = 0;  // from 1; 0: the file as a whole
+  std::string message;  // names the key, what was expected and the nearest known key where one is near
+};
+/// `file:line:column: message`, escaped for a terminal.
+[[nodiscard]] std::string to_string(const Diagnostic& diagnostic);
+
+/// A set, or everything wrong with it: all or nothing, all errors in one pass.
+struct PersonaLoad {
+  std::optional<PersonaSet> set;  // absent where any error stands in `diagnostics`
+  std::vector<Diagnostic> diagnostics;
+};
+
+/// Loads `*.yaml`/`*.yml` below `directory` (or the one file), recursively, but for `lists/`, `entitlements/` and `tests/`; lists from `lists`,
+/// by default `directory/lists`. Only regular files below the directory are read; a link that leaves it is an error.
+[[nodiscard]] PersonaLoad load_personas(const std::filesystem::path& directory, const std::optional<std::filesystem::path>& lists = std::nullopt);
+
+/// JSON Schema (draft 2020-12) of the persona format, for editors; generated from the same tables the loader checks with.
+[[nodiscard]] std::string persona_json_schema();
+
+}  // namespace ringfence

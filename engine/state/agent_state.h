@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/event/analytic.h"
+#include "engine/event/ids.h"
+#include "engine/event/level.h"
+#include "engine/event/limits.h"
+#include "engine/state/channel_memory.h"
+
+/// All that is known of one agent. Plain values; who changes them is said beside each. One shard thread owns a state at a time.
+/// Everything that can change an answer is in here and encoded, so a restart answers alike (streaming.md §2).
+namespace ringfence {
+
+inline constexpr std::size_t kThreatSlots = 32;
+
+/// Shiryaev-Roberts values per threat slot (models/threats.h) under the two nulls. Written by models/detector.
+struct Evidence {
+  alignas(32) std::array<float, kThreatSlots> alert{};
+  alignas(32) std::array<float, kThreatSlots> declared{};
+};
+
+/// A class in a context of a channel: a row of the compiled tables, named so that it outlives a table.
+struct RowId {
+  ChannelId channel{};
+  std::uint8_t context = 0;
+  std::uint8_t cls = 0;
+  auto operator<=>(const RowId&) const = default;
+};
+
+/// Counts of what moved the evidence since it left its clean value (detection.md §4). Written by engine/verdict/ledger.
+struct Ledger {
+  struct Row {
+    RowId id;
+    std::uint32_t count = 0;
+    std::array<std::string, 3> samples;  // event ids: the first two and the latest
+  };
+  Evidence start;           // every A of the moment it opened
+  std::vector<Row> rows;    // in order of id
+  EventTime opened, last;
+  std::uint32_t contributions = 0;  // events with any factor above 1
+};
+
+/// Levels that stand by themselves (cli.md): alert and throttle by hysteresis, hold and above until a release. Written by engine/verdict/policy.
+struct Standing {
+  bool alert = false;
+  bool throttle = false;
+  std::optional<Level> held;
+};
+
+/// Desired state at enforcement points for one scope (control.md). Written by engine/verdict/containment.
+struct Containment {
+  std::string scope;  // `agent:tenant/id`
+  std::uint64_t epoch = 0;
+  bool contained = false;
+  Level level = Level::Observe;
+  std::string finding_uid;
+  EventTime since;
+};
+
+/// A task's declared scope (event.md, task_start). Written by models/scope.
+struct TaskScope {
+  std::string id;
+  std::uint64_t session = 0;
+  std::optional<std::vector<std::string>> actions, destinations, resources;
+  std::optional<EventTime> expires;
+};
+
+struct SessionState {
+  std::string id;               // `-` where events name none
+  std::uint64_t key = 0;        // hash64(id)
+  EventTime last;
+  std::uint64_t arrival = 0;    // AgentState::arrivals when last touched: least recent goes first
+  Evidence evidence;
+  std::unique_ptr<Ledger> ledger;  // absent: clean
+  Standing standing;
+  std::uint32_t held_acts = 0;  // distinct acts that themselves raised a hold
+  std::array<std::unique_ptr<ChannelMemory>, kChannels> memory;
+};
+
+/// A known act, so that copies count once and `complete` finds its `request`. Written by engine/pipeline/admit.
+struct KnownAct {
+  std::uint64_t id = 0;        // hash64 of the act's id
+  std::uint64_t content = 0;   // hash64 of tool; args mixed in where present
+  std::uint64_t args = 0;      // 0: absent so far
+  EventTime time;
+  std::uint8_t seen = 0;       // bit 0 request, bit 1 complete
+};
+
+/// What the SIEM has open for one analytic family. Written by engine/verdict/finding.
+struct OpenFinding {
+  std::string uid;
+  Analytic analytic{};
+  Level level = Level::Observe;
+  EventTime created, first_seen, last_seen;
+  std::uint32_t records = 0;       // written so far: the next metadata.uid
+  std::uint64_t count = 0;         // events that contributed
+  std::uint64_t count_written = 0; // at the last record
+};
+
+struct AgentState {
+  // identity
+  AgentKey key;
+  std::string tenant, id;
+  // position: the last input offset applied; a record at or below it is skipped
+  std::int64_t lsn = -1;
+  std::uint64_t arrivals = 0;  // events applied
+  EventTime first_time, last_time;
+  std::uint64_t persona = 0;  // hash64 of the persona's sha256 the ledgers were opened under; 0: none yet
+
+  Evidence evidence;
+  std::unique_ptr<Ledger> ledger;
+  Standing standing;
+  std::vector<SessionState> sessions;  // slot order: order of addition of scores
+  std::vector<TaskScope> tasks;
+  std::vector<KnownAct> acts;          // oldest first
+  std::uint64_t acts_forgotten_early = 0;
+  std::vector<OpenFinding> findings;
+  std::vector<Containment> containments;
+  std::array<std::unique_ptr<ChannelMemory>, kChannels> memory;
+
+  /// True while any scope is contained; such a state never expires.
+  [[nodiscard]] bool contained() const;
+  /// Bytes in memory, for the budget.
+  [[nodiscard]] std::size_t bytes() const;
+};
+
+}  // namespace ringfence

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/event/ids.h"
+
+namespace ringfence {
+
+/// A fault of the store: the process keeps detecting from memory, stops flushing and holds the low-water mark.
+struct StoreError {
+  enum class Kind : std::uint8_t { NoSpace, Io, Corrupt, Locked, Version } kind{};
+  std::string message;
+};
+
+/// One change of the store; a batch of them is atomic.
+struct StoreWrite {
+  enum class Kind : std::uint8_t { Put, Delete } kind{};
+  std::string key;
+  std::string value;
+};
+
+/// An ordered map of bytes behind the memory table: RocksDB on disk, or memory for tests. Thread-safe.
+class Store {
+ public:
+  virtual ~Store() = default;
+  [[nodiscard]] virtual std::expected<std::optional<std::string>, StoreError> get(std::string_view key) = 0;
+  /// Calls `row` for every key that starts with `prefix`, in key order, until it returns false.
+  [[nodiscard]] virtual std::expected<void, StoreError> scan(std::string_view prefix, const std::function<bool(std::string_view key, std::string_view value)>& row) = 0;
+  /// All or nothing. Durable against a process crash on return, against a machine crash after the next `sync`.
+  [[nodiscard]] virtual std::expected<void, StoreError> write(const std::vector<StoreWrite>& batch) = 0;
+  [[nodiscard]] virtual std::expected<void, StoreError> sync() = 0;
+  /// Drops every key that starts with `prefix`.
+  [[nodiscard]] virtual std::expected<void, StoreError> drop(std::string_view prefix) = 0;
+};
+
+[[nodiscard]] std::unique_ptr<Store> memory_store();
+/// Opens or makes the database in `directory` (0700). Settings as streaming.md §4.
+[[nodiscard]] std::expected<std::unique_ptr<Store>, StoreError> rocksdb_store(const std::string& directory);
+
+}  // namespace ringfence

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/event/analytic.h"
+#include "engine/event/event.h"
+#include "engine/event/level.h"
+
+namespace ringfence {
+
+/// One row of the ledger as a reader sees it. Nats are exact sums, not rounded.
+struct EvidenceRow {
+  std::string channel, cls, context;
+  std::uint32_t count = 0;
+  double nats = 0;   // sum of ln g of the leading threat
+  double cap = 0;    // declared cap times tolerance
+  double seen = 0;   // share of this class among the ledger's events in this context
+  std::vector<std::string> samples;
+};
+
+/// ln S taken apart (detection.md §4): prior + start + sum of rows + late_starts + others == ln_score, exactly up to the last row's rounding.
+struct Explanation {
+  std::string threat, family;
+  std::string null;        // "declared" or "alert"
+  std::string scope;       // "agent" or "session"
+  double score = 0, ln_score = 0, share = 0, tolerance = 1, threshold = 0;
+  std::optional<double> alert_score;  // where the alert null alone crossed
+  double prior = 0, start = 0, late_starts = 0, others = 0;
+  bool clamped = false;    // a score at 1e30
+  std::vector<EvidenceRow> rows;  // greatest nats first
+};
+
+/// One record about a finding, owned strings only: everything an encoder needs, nothing it must look up.
+struct FindingRecord {
+  enum class Activity : std::uint8_t { Create = 1, Update = 2, Close = 3 } activity{};
+  std::string uid;           // stays over Create, Update, Close
+  std::uint32_t number = 1;  // of the record within its finding, from 1
+  Analytic analytic{};
+  Level level = Level::Observe;    // as the evidence says
+  Level applied = Level::Observe;  // what response.mode allows
+  std::string title;     // what happened, in one clause
+  std::string sentence;  // why, in one or two sentences
+  std::uint64_t count = 0;
+  EventTime time, created, first_seen, last_seen;
+
+  // the act that caused this record
+  std::string event_id, tenant, agent_id, agent_name, user_id, session_id, tool_server, tool_name, outcome_code, identifier_shape;
+  Outcome outcome = Outcome::Unknown;
+  std::optional<bool> grounded;
+  std::string client_address, credential_fingerprint;
+
+  // the job
+  std::string persona_id, persona_version, persona_sha256, owner_team;
+  bool policy_applied = false;  // response.mode is enforce
+
+  std::optional<Explanation> explanation;      // statistical findings
+  std::vector<std::string> breaches;           // declared breaches, one clause each
+  std::string close_reason;                    // where Close
+
+  std::string topic;  // name of the input
+  Position position;
+};
+
+}  // namespace ringfence

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/event/analytic.h"
+#include "engine/event/event.h"
+#include "engine/persona/persona.h"
+#include "engine/state/agent_state.h"
+#include "models/threats.h"
+
+namespace ringfence {
+
+/// One event as a channel sees it: the event, the job it is held against, and what is remembered.
+struct Act {
+  const Event& event;
+  const Persona& persona;
+  const PersonaSet& set;
+  ActionMatch match;
+  std::optional<Effect> effect;
+  AgentState& agent;
+  SessionState& session;
+  /// A context fact in force explains a refusal of this act (detection.md §3.1, context mutes).
+  bool explained = false;
+  /// A standing containment of ours explains this denial: it is no barrier.
+  bool own_refusal = false;
+  /// Only facts of the agent's past and this event may be used: no clock, no other agent.
+};
+
+/// A declared limit that this one act broke; what level it gets is policy's business (persona.md, response).
+struct Breach {
+  Analytic analytic{};
+  /// One clause for the explanation, in plain words, values only as the persona allows them: "argument amount is above the declared maximum 50000".
+  std::string what;
+  /// Set where the channel's own rule fixes the level (a label flow that holds); otherwise policy decides.
+  std::optional<Level> level;
+  Severity severity = Severity::High;
+};
+
+/// What one channel says of one event.
+struct Reading {
+  enum class Kind : std::uint8_t {
+    Silent,        // does not concern this channel: no mark, no tick
+    NotEvaluable,  // fields are absent: no mark, no tick, counted per source
+    Muted,         // explained by a context fact: no mark, no tick
+    Marked,
+  };
+  Kind kind = Kind::Silent;
+  std::uint8_t context = 0, cls = 0;  // where Marked
+  std::vector<Breach> breaches;
+
+  [[nodiscard]] static Reading marked(std::uint8_t context, std::uint8_t cls) { return {Kind::Marked, context, cls, {}}; }
+  [[nodiscard]] static Reading of(Kind kind) { return {kind, 0, 0, {}}; }
+};
+
+/// What a threat would do in one channel: q per context and class, rows sum to 1.
+struct Bet {
+  Threat threat{};
+  std::vector<std::vector<double>> q;  // [context][class]
+};
+
+/// What a channel can say in words of the conduct it remembers, for the finding's sentence and its evidence.
+struct Description {
+  std::string title;     // "Agent guesses commit identifiers after refusals"
+  std::string sentence;  // "7 of the last 7 calls to git/get_commit were refused on …"; no raw argument value
+  std::string identifier_shape;   // "hex41", empty where none
+  std::optional<bool> grounded;   // whether the identifier stood in anything the agent had read
+};
+
+/// A channel's fixed shape. Names go into ledgers and explanations.
+struct ChannelInfo {
+  ChannelId id{};
+  std::string_view name;
+  std::vector<std::string_view> contexts;
+  std::vector<std::string_view> classes;
+  std::vector<double> step_caps;  // greatest factor per class (20; 150 for near-misses)
+  /// Requests judge scope and flow, completions everything else; a channel is asked once per act (event.md, `id`).
+  bool judges_requests = false;
+};
+
+/// Turns events into marks and breaches. Stateless and shared by all shards: what it remembers lives in the state it is handed.
+/// To add one: a file here, a line in `all_channels`, its threats in threats.h. A channel's header names bytes per agent, cost per event,
+/// what it is blind to, and its source.
+class Channel {
+ public:
+  virtual ~Channel() = default;
+  [[nodiscard]] virtual const ChannelInfo& info() const = 0;
+  /// Declared caps v[context][class] of a well-behaved agent, before tolerance; empty for a channel that only finds breaches.
+  [[nodiscard]] virtual std::vector<std::vector<double>> caps(const Persona& persona) const = 0;
+  [[nodiscard]] virtual std::span<const Bet> bets() const = 0;
+  /// Null where the channel remembers nothing in this scope or the bytes are not its own.
+  [[nodiscard]] virtual std::unique_ptr<ChannelMemory> decode_memory(MemoryScope scope, Reader& in) const = 0;
+  /// Judges one event and remembers it. Called for tool calls and for the other kinds alike.
+  [[nodiscard]] virtual Reading read(const Act& act) const = 0;
+  /// Words for a finding about `threat`, right after `read` of the same act. Only called when a finding is written.
+  [[nodiscard]] virtual Description describe(const Act& act, Threat threat) const = 0;
+};
+
+/// Every channel, in ChannelId order; the one list that names them.
+[[nodiscard]] std::span<const Channel* const> all_channels();
+/// Decodes memories of all channels.
+[[nodiscard]] const MemoryFactory& channel_memories();
+
+}  // namespace ringfence

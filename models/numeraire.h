@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <span>
+#include <vector>
+
+namespace ringfence {
+
+/// The best bet against a declared box (detection.md §2.1): for the null { p : p_x <= v_x } and the alternative q,
+/// g_x = max(q_x / v_x, 1 / tau) with tau >= 1 solving sum_x min(v_x, tau q_x) = 1. Then sup over the null of E_p[g] is 1.
+/// `v` has K entries in (0, 1] with sum >= 1, `q` K entries > 0 with sum 1, K <= 16. Exact by water filling: O(K log K), no iteration.
+[[nodiscard]] std::vector<double> box_numeraire(std::span<const double> v, std::span<const double> q);
+
+/// sup { E_p[g] : p <= v, sum p = 1 }: what the property tests bound by 1.
+[[nodiscard]] double worst_case_mean(std::span<const double> v, std::span<const double> g);
+
+}  // namespace ringfence
