@@ -151,6 +151,7 @@ struct Thresholds {
 struct Response {
   Mode mode = Mode::Observe;
   std::array<Level, kEffects> undeclared{};  // per effect, defaults by maturity filled in
+  Level undeclared_default = Level::Halt;    // for an act whose effect nobody names
   std::map<std::string, Level> analytics;
   Level never = Level::Halt;
   Level hard_limit = Level::Hold;

@@ -112,6 +112,7 @@ struct AgentState {
   std::int64_t lsn = -1;
   std::uint64_t arrivals = 0;  // events applied
   EventTime first_time, last_time;
+  bool seen_verified = false;  // a credential has vouched for this name: an asserted one may not contain it
   std::uint64_t persona = 0;  // hash64 of the persona's sha256 the ledgers were opened under; 0: none yet
 
   Evidence evidence;

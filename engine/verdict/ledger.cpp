@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/verdict/ledger.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace ringfence {
+namespace {
+
+constexpr double kClosingFactor = 1.1;
+constexpr float kClamp = 1e30F;
+
+Ledger::Row& row_of(Ledger& ledger, RowId id) {
+  const auto at = std::ranges::lower_bound(ledger.rows, id, {}, &Ledger::Row::id);
+  if (at != ledger.rows.end() && at->id == id) return *at;
+  return *ledger.rows.insert(at, Ledger::Row{.id = id, .count = 0, .samples = {}});
+}
+
+void sample(Ledger::Row& row, std::string_view event_id) {
+  const std::size_t slot = std::min<std::size_t>(row.count, 2);
+  row.samples[slot] = event_id;
+  ++row.count;
+}
+
+const ChannelInfo* info_of(std::span<const Channel* const> channels, ChannelId id) {
+  const auto found = std::ranges::find_if(channels, [id](const Channel* c) { return c->info().id == id; });
+  return found == channels.end() ? nullptr : &(*found)->info();
+}
+
+const std::array<float, kThreatSlots>& values(const Evidence& evidence, Null null) {
+  return null == Null::Alert ? evidence.alert : evidence.declared;
+}
+
+EvidenceRow readable(const Ledger& ledger, const Ledger::Row& row, const Tables& tables, Null null, std::size_t slot,
+                     std::span<const Channel* const> channels) {
+  EvidenceRow out;
+  if (const ChannelInfo* info = info_of(channels, row.id.channel)) {
+    out.channel = info->name;
+    out.cls = info->classes[row.id.cls];
+    out.context = info->contexts[row.id.context];
+  }
+  std::uint32_t in_context = 0;
+  for (const Ledger::Row& other : ledger.rows) {
+    if (other.id.channel == row.id.channel && other.id.context == row.id.context) in_context += other.count;
+  }
+  out.count = row.count;
+  out.nats = row.count * std::log(static_cast<double>(tables.row(null, row.id)[slot]));
+  out.cap = tables.cap(null, row.id);
+  out.seen = in_context == 0 ? 0 : static_cast<double>(row.count) / in_context;
+  for (const std::string& id : row.samples) {
+    if (!id.empty()) out.samples.push_back(id);
+  }
+  return out;
+}
+
+}  // namespace
+
+void record(std::unique_ptr<Ledger>& ledger, const Evidence& before, const Evidence& after, const Tables& tables, std::span<const RowId> marks,
+            std::string_view event_id, EventTime time) {
+  const bool contributes = std::ranges::any_of(marks, [&](RowId id) { return tables.contributes(id); });
+  if (!ledger) {
+    if (!contributes) return;
+    ledger = std::make_unique<Ledger>();
+    ledger->start = before;
+    ledger->opened = time;
+  }
+  for (const RowId id : marks) sample(row_of(*ledger, id), event_id);
+  if (contributes) {
+    ++ledger->contributions;
+    ledger->last = time;
+    return;
+  }
+  const bool clean = scope_score(after, tables, Null::Alert) < kClosingFactor * tables.clean_value(Null::Alert) &&
+                     scope_score(after, tables, Null::Declared) < kClosingFactor * tables.clean_value(Null::Declared);
+  if (clean) ledger.reset();
+}
+
+void rebase(std::unique_ptr<Ledger>& ledger, const Evidence& now) {
+  if (!ledger) return;
+  ledger->start = now;
+  ledger->rows.clear();
+}
+
+const Ledger* leading_ledger(const AgentState& agent, const Leader& leader) {
+  return leader.session ? agent.sessions[*leader.session].ledger.get() : agent.ledger.get();
+}
+
+std::optional<Explanation> explain(const AgentState& agent, const Persona& persona, const Tables& tables, Null null, double threshold,
+                                   std::span<const Channel* const> channels) {
+  const Leader lead = leader(agent, tables, null);
+  const Ledger* ledger = leading_ledger(agent, lead);
+  if (ledger == nullptr) return std::nullopt;
+
+  const auto slot = static_cast<std::size_t>(lead.threat);
+  const Evidence& scope = lead.session ? agent.sessions[*lead.session].evidence : agent.evidence;
+  const double prior = static_cast<double>(tables.prior(null)[slot]);
+  const double value = static_cast<double>(values(scope, null)[slot]);
+
+  Explanation out;
+  out.threat = kThreats[slot].id;
+  out.family = kThreats[slot].family;
+  out.null = null == Null::Alert ? "alert" : "declared";
+  out.scope = lead.session ? "session" : "agent";
+  out.score = score(agent, tables, null);
+  out.ln_score = std::log(out.score);
+  out.share = lead.share;
+  out.tolerance = null == Null::Alert ? 1.0 : persona.tolerance();
+  out.threshold = threshold;
+  out.clamped = values(scope, null)[slot] >= kClamp;
+  out.prior = std::log(prior / 2);
+  out.start = std::log(static_cast<double>(values(ledger->start, null)[slot]) + 1);
+  for (const Ledger::Row& row : ledger->rows) out.rows.push_back(readable(*ledger, row, tables, null, slot, channels));
+  std::ranges::stable_sort(out.rows, std::greater{}, &EvidenceRow::nats);
+  const double contributions =
+      std::accumulate(out.rows.begin(), out.rows.end(), 0.0, [](double sum, const EvidenceRow& row) { return sum + row.nats; });
+  out.late_starts = std::log(value) - (out.start + contributions);
+  out.others = out.ln_score - std::log(prior * value / 2);
+  return out;
+}
+
+}  // namespace ringfence

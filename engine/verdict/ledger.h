@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "engine/persona/persona.h"
+#include "engine/state/agent_state.h"
+#include "engine/verdict/finding.h"
+#include "models/detector.h"
+
+namespace ringfence {
+
+/// Keeps one scope's ledger beside its evidence (detection.md §4). It opens at the first event whose factors exceed 1 for any threat, counts
+/// every mark while open, and closes at an event without such a factor once sum pi A is under 1.1 times its clean value under both nulls.
+/// `before` is the scope's evidence ahead of this event's update, `after` behind it.
+void record(std::unique_ptr<Ledger>& ledger, const Evidence& before, const Evidence& after, const Tables& tables, std::span<const RowId> marks,
+            std::string_view event_id, EventTime time);
+
+/// Starts the open ledger anew from the evidence as it stands: after a persona change its rows would be priced by other tables.
+void rebase(std::unique_ptr<Ledger>& ledger, const Evidence& now);
+
+/// ln S of `null` taken apart for the leading threat in its leading scope; nothing while that scope's ledger is closed.
+/// `channels` gives the names of rows.
+[[nodiscard]] std::optional<Explanation> explain(const AgentState& agent, const Persona& persona, const Tables& tables, Null null,
+                                                 double threshold, std::span<const Channel* const> channels);
+
+/// The ledger of the leading scope under `null`, or null.
+[[nodiscard]] const Ledger* leading_ledger(const AgentState& agent, const Leader& leader);
+
+}  // namespace ringfence

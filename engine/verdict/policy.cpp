@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/verdict/policy.h"
+
+#include <algorithm>
+#include <string_view>
+
+namespace ringfence {
+namespace {
+
+/// Alert and throttle end when S has fallen below this part of their threshold: the false-alarm bound needs it (detection.md §2.2).
+constexpr double kHysteresis = 0.01;
+constexpr double kHaltFamilyShare = 0.80;
+
+bool governed_by_undeclared(Analytic analytic) {
+  switch (analytic) {
+    case Analytic::ScopeUndeclared:
+    case Analytic::ScopeArgument:
+    case Analytic::ScopeDestination:
+    case Analytic::ScopeTask:
+    case Analytic::ScopeDelegation:
+    case Analytic::ScopeApproval:
+    case Analytic::WorkflowOrder: return true;
+    default: return false;
+  }
+}
+
+Level highest(const Standing& standing) {
+  Level level = standing.throttle ? Level::Throttle : standing.alert ? Level::Alert : Level::Observe;
+  if (standing.held) level = std::max(level, *standing.held);
+  return level;
+}
+
+void hold_at(Standing& standing, Level level) { standing.held = std::max(standing.held.value_or(Level::Observe), level); }
+
+bool in_force(const std::optional<Glob>& glob, const std::optional<std::string>& value) {
+  return !glob || (value && glob->matches(*value));
+}
+
+std::optional<std::string> tool_of(const Event& event) {
+  if (!event.tool.name) return std::nullopt;
+  const std::string name(*event.tool.name);
+  return event.tool.server ? std::string(*event.tool.server) + "/" + name : name;
+}
+
+std::optional<std::string> owned(const Text& text) { return text ? std::optional<std::string>(*text) : std::nullopt; }
+
+bool destination_matches(const std::optional<Glob>& glob, const Event& event) {
+  if (!glob) return true;
+  const auto hit = [&](std::string_view value) { return glob->matches(value); };
+  return std::ranges::any_of(event.destination.hosts, hit) || std::ranges::any_of(event.destination.accounts, hit);
+}
+
+/// Levels by evidence: arms and disarms with hysteresis, gives what was newly reached.
+std::optional<Crossing> cross(Standing& standing, Standing& halted, const Persona& persona, const Decision& scores, const Leader& lead) {
+  const Thresholds& limit = persona.response.scores;
+  std::optional<Crossing> crossing;
+  const bool alert_now = scores.alert_score >= limit.alert || scores.score >= limit.alert;
+  if (!standing.alert && alert_now) {
+    crossing = Crossing{Level::Alert, scores.score >= limit.alert ? Null::Declared : Null::Alert, limit.alert};
+    standing.alert = true;
+  }
+  if (!standing.throttle && scores.score >= limit.throttle) {
+    crossing = Crossing{Level::Throttle, Null::Declared, limit.throttle};
+    standing.throttle = true;
+  }
+  const bool halt_now = scores.score >= limit.halt && lead.dangerous && lead.family_share >= kHaltFamilyShare;
+  if (halt_now && halted.held.value_or(Level::Observe) < Level::Halt) {
+    crossing = Crossing{Level::Halt, Null::Declared, limit.halt};
+    hold_at(halted, Level::Halt);
+  }
+  if (scores.alert_score < kHysteresis * limit.alert && scores.score < kHysteresis * limit.alert) standing.alert = false;
+  if (scores.score < kHysteresis * limit.throttle) standing.throttle = false;
+  return crossing;
+}
+
+}  // namespace
+
+Level level_of(const Breach& breach, const Persona& persona, std::optional<Effect> effect) {
+  const Response& response = persona.response;
+  if (const auto own = response.analytics.find(std::string(uid_of(breach.analytic))); own != response.analytics.end()) return own->second;
+  if (breach.level) return *breach.level;
+  if (breach.analytic == Analytic::ScopeNever) return response.never;
+  if (breach.analytic == Analytic::LimitHard) return response.hard_limit;
+  if (governed_by_undeclared(breach.analytic)) {
+    return effect ? response.undeclared[static_cast<std::size_t>(*effect)] : response.undeclared_default;
+  }
+  return Level::Alert;
+}
+
+bool excepted(const Persona& persona, Analytic analytic, const Act& act) {
+  return std::ranges::any_of(persona.exceptions, [&](const Exception& e) {
+    if (e.analytic != uid_of(analytic) || act.event.time > e.expires) return false;
+    const std::optional<std::string> action =
+        act.match.action ? std::optional<std::string>(persona.actions[*act.match.action].id) : std::nullopt;
+    return in_force(e.agent, std::string(act.event.agent.id)) && in_force(e.action, action) && in_force(e.tool, tool_of(act.event)) &&
+           in_force(e.resource, owned(act.event.resource.uri)) && destination_matches(e.destination, act.event);
+  });
+}
+
+Level applied_level(Level level, Mode mode) {
+  switch (mode) {
+    case Mode::Observe: return Level::Observe;
+    case Mode::Alert: return std::min(level, Level::Alert);
+    case Mode::Enforce: return level;
+  }
+  return level;
+}
+
+bool frozen(const AgentState& agent, const SessionState& session, const Persona& persona) {
+  if (persona.response.mode != Mode::Enforce) return false;
+  const auto halted = [](const Standing& s) { return s.held && *s.held >= Level::Halt; };
+  return halted(agent.standing) || halted(session.standing);
+}
+
+bool contains_session_only(const AgentState& agent, const Act& act) {
+  const bool borrowed_name = act.event.agent.trust == Trust::Asserted && agent.seen_verified;
+  return borrowed_name || act.persona.response.scope == HaltScope::Session;
+}
+
+Level standing_level(const AgentState& agent) {
+  Level level = highest(agent.standing);
+  for (const SessionState& session : agent.sessions) level = std::max(level, highest(session.standing));
+  return level;
+}
+
+Decision decide(const Act& act, std::span<const Breach> breaches, const Tables& tables) {
+  Decision out;
+  AgentState& agent = act.agent;
+  Standing& target = contains_session_only(agent, act) ? act.session.standing : agent.standing;
+  out.score = score(agent, tables, Null::Declared);
+  out.alert_score = score(agent, tables, Null::Alert);
+
+  Level of_this_act = Level::Observe;
+  for (const Breach& breach : breaches) {
+    if (excepted(act.persona, breach.analytic, act)) continue;
+    const Level level = level_of(breach, act.persona, act.effect);
+    out.breaches.push_back({breach.analytic, level, breach.severity, breach.what});
+    of_this_act = std::max(of_this_act, level);
+  }
+  if (of_this_act >= Level::Hold) {
+    hold_at(target, of_this_act);
+    ++act.session.held_acts;
+    const int limit = act.persona.response.holds_to_halt;
+    if (limit > 0 && act.session.held_acts >= static_cast<std::uint32_t>(limit) && *target.held < Level::Halt) {
+      hold_at(target, Level::Halt);
+      out.halted_by_holds = true;
+    }
+  }
+
+  const bool throttled = agent.standing.throttle;
+  out.crossing = cross(agent.standing, target, act.persona, out, leader(agent, tables, Null::Declared));
+  out.throttle_ended = throttled && !agent.standing.throttle;
+  out.level = std::max(of_this_act, standing_level(agent));
+  out.applied = applied_level(out.level, act.persona.response.mode);
+  return out;
+}
+
+}  // namespace ringfence

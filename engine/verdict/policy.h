@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/event/analytic.h"
+#include "engine/event/level.h"
+#include "engine/persona/persona.h"
+#include "engine/state/agent_state.h"
+#include "models/channel.h"
+#include "models/detector.h"
+
+namespace ringfence {
+
+/// A declared breach with the level the persona gives it.
+struct RaisedBreach {
+  Analytic analytic{};
+  Level level = Level::Observe;
+  Severity severity = Severity::High;
+  std::string what;
+};
+
+/// What the evidence newly did on this event: a level reached that did not stand before.
+struct Crossing {
+  Level level = Level::Observe;  // alert, throttle or halt
+  Null null = Null::Declared;    // the null that crossed; alert where the alert null alone did
+  double threshold = 0;
+};
+
+/// What is decided about one act.
+struct Decision {
+  Level level = Level::Observe;    // the highest of the agent's scopes after this event, as the evidence says
+  Level applied = Level::Observe;  // what response.mode allows
+  double score = 0;                // S of the declared null
+  double alert_score = 0;
+  std::optional<Crossing> crossing;
+  std::vector<RaisedBreach> breaches;
+  /// This act's own breaches made the session's count of held acts reach response.holds_to_halt.
+  bool halted_by_holds = false;
+  /// Alert or throttle that stood ended on this event.
+  bool throttle_ended = false;
+};
+
+/// The level a breach gets under this persona (persona.md, response): response.analytics first, then the rule of its analytic.
+[[nodiscard]] Level level_of(const Breach& breach, const Persona& persona, std::optional<Effect> effect);
+
+/// An exception in force at the act's time covers this analytic for this act.
+[[nodiscard]] bool excepted(const Persona& persona, Analytic analytic, const Act& act);
+
+/// Level `level` as response.mode lets it act: observe < alert < everything.
+[[nodiscard]] Level applied_level(Level level, Mode mode);
+
+/// True while evidence of this scope must not move: a halt or revoke stands and is enforced.
+[[nodiscard]] bool frozen(const AgentState& agent, const SessionState& session, const Persona& persona);
+
+/// The scope a containment of this act stands in: the session where the persona says so or the identity is merely asserted under a name
+/// that was seen verified; else the agent.
+[[nodiscard]] bool contains_session_only(const AgentState& agent, const Act& act);
+
+/// Decides one act: levels of its breaches, thresholds with hysteresis over the evidence as updated, standing levels.
+/// Changes `Standing` of the agent and of the session and the session's count of held acts; nothing else.
+[[nodiscard]] Decision decide(const Act& act, std::span<const Breach> breaches, const Tables& tables);
+
+/// The highest level standing in any scope of the agent.
+[[nodiscard]] Level standing_level(const AgentState& agent);
+
+}  // namespace ringfence
