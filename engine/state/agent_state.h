@@ -126,6 +126,14 @@ struct AgentState {
   std::vector<Containment> containments;
   std::array<std::unique_ptr<ChannelMemory>, kChannels> memory;
 
+  /// Derived, not encoded: which persona the agent was last matched with and where its known acts lie by hash. Written by engine/pipeline.
+  struct Derived {
+    const void* rules = nullptr;  // the rulebook the match came from
+    std::uint64_t bound = 0;      // hash of the persona id the gateway had bound
+    std::size_t persona = 0;      // index into the rulebook; kNoPersona where none matches
+    std::vector<std::uint16_t> act_slots;
+  } derived;
+
   /// True while any scope is contained; such a state never expires.
   [[nodiscard]] bool contained() const;
   /// Bytes in memory, for the budget.

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+
+#include "engine/app/exit_code.h"
+
+namespace ringfence {
+
+/// What the chosen subcommand will run once the whole line is parsed.
+using Action = std::function<ExitCode()>;
+
+/// Each declares one subcommand with its options and help, and stores what it does in `action`.
+void add_replay(CLI::App& app, Action& action);
+void add_run(CLI::App& app, Action& action);
+void add_validate(CLI::App& app, Action& action);
+void add_test(CLI::App& app, Action& action);
+void add_explain(CLI::App& app, Action& action);
+void add_status(CLI::App& app, Action& action);
+void add_publish(CLI::App& app, Action& action);
+void add_topics(CLI::App& app, Action& action);
+void add_state(CLI::App& app, Action& action);
+void add_dead_letter(CLI::App& app, Action& action);
+void add_keys(CLI::App& app, Action& action);
+void add_settings(CLI::App& app, Action& action);
+
+}  // namespace ringfence

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+#include <new>
+
+#include "engine/app/commands.h"
+
+namespace {
+
+constexpr int code(ringfence::ExitCode exit) { return static_cast<int>(exit); }
+
+int run(int argc, char** argv) {
+  CLI::App app{"Watches AI agents at work and stops the ones that have left their job."};
+  app.name("ringfence");
+  app.set_version_flag("--version", "ringfence " RINGFENCE_VERSION);
+  app.require_subcommand(1);
+  app.footer(
+      "Exit codes: 0 done; 1 the answer is no (a test failed, a file is invalid, --fail-on met); 2 wrong usage, configuration or input;\n"
+      "3 a dependency is not reachable or the disk is full; 70 internal error.");
+
+  ringfence::Action action;
+  ringfence::add_replay(app, action);
+  ringfence::add_run(app, action);
+  ringfence::add_validate(app, action);
+  ringfence::add_test(app, action);
+  ringfence::add_explain(app, action);
+  ringfence::add_status(app, action);
+  ringfence::add_publish(app, action);
+  ringfence::add_topics(app, action);
+  ringfence::add_state(app, action);
+  ringfence::add_dead_letter(app, action);
+  ringfence::add_keys(app, action);
+  ringfence::add_settings(app, action);
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? code(ringfence::ExitCode::Done) : code(ringfence::ExitCode::Unusable);
+  }
+  return code(action());
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::bad_alloc&) {
+    std::fputs("ringfence: out of memory\n", stderr);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "ringfence: internal error: %s\n", error.what());
+  }
+  return code(ringfence::ExitCode::Internal);
+}

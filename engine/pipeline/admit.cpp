@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/pipeline/admit.h"
+
+#include <algorithm>
+
+namespace ringfence {
+namespace {
+
+constexpr std::uint8_t kRequestSeen = 1;
+constexpr std::uint8_t kCompleteSeen = 2;
+/// Acts leave in blocks, so that a busy agent does not move its whole memory at each call.
+constexpr std::size_t kBlock = 256;
+/// Below this many acts a look from the newest backwards beats a table.
+constexpr std::size_t kIndexFrom = 48;
+constexpr std::uint16_t kFree = 0xFFFF;
+static_assert(limits::kActsPerAgent < kFree);
+static_assert(limits::kActsPerAgent % kBlock == 0);
+
+std::uint8_t bit_of(const Event& event) {
+  return event.kind == EventKind::ToolCall && event.phase == Phase::Request ? kRequestSeen : kCompleteSeen;
+}
+
+std::uint64_t content_of(const Event& event) {
+  const auto kind = static_cast<std::uint64_t>(event.kind) + 1;
+  return hash64(event.tool.name.value_or(""), hash64(event.tool.server.value_or(""), kind));
+}
+
+std::uint64_t args_of(const Event& event) { return event.args ? event.args->hash.low | 1U : 0; }
+
+void place(std::vector<std::uint16_t>& slots, const std::vector<KnownAct>& acts, std::size_t index) {
+  const std::size_t mask = slots.size() - 1;
+  std::size_t at = acts[index].id & mask;
+  while (slots[at] != kFree) at = (at + 1) & mask;
+  slots[at] = static_cast<std::uint16_t>(index);
+}
+
+void rebuild(AgentState& agent) {
+  std::vector<std::uint16_t>& slots = agent.derived.act_slots;
+  slots.assign(std::bit_ceil(agent.acts.size() * 2 + kBlock), kFree);
+  for (std::size_t i = 0; i < agent.acts.size(); ++i) place(slots, agent.acts, i);
+}
+
+KnownAct* find(AgentState& agent, std::uint64_t id) {
+  if (agent.acts.size() < kIndexFrom) {
+    const auto found = std::ranges::find(agent.acts.rbegin(), agent.acts.rend(), id, &KnownAct::id);
+    return found == agent.acts.rend() ? nullptr : &*found;
+  }
+  std::vector<std::uint16_t>& slots = agent.derived.act_slots;
+  if (slots.size() < agent.acts.size() * 2) rebuild(agent);
+  const std::size_t mask = slots.size() - 1;
+  for (std::size_t at = id & mask; slots[at] != kFree; at = (at + 1) & mask) {
+    KnownAct& act = agent.acts[slots[at]];
+    if (act.id == id) return &act;
+  }
+  return nullptr;
+}
+
+void make_room(AgentState& agent) {
+  if (agent.acts.size() < limits::kActsPerAgent) return;
+  const auto end = agent.acts.begin() + static_cast<std::ptrdiff_t>(kBlock);
+  agent.acts_forgotten_early += static_cast<std::uint64_t>(
+      std::count_if(agent.acts.begin(), end, [&](const KnownAct& act) { return agent.last_time - act.time <= limits::kActMemory; }));
+  agent.acts.erase(agent.acts.begin(), end);
+  agent.derived.act_slots.clear();
+}
+
+}  // namespace
+
+std::expected<Sighting, Refusal> admit(AgentState& agent, const Event& event) {
+  const std::uint64_t id = hash64(event.id);
+  const std::uint64_t content = content_of(event);
+  const std::uint64_t args = args_of(event);
+  const std::uint8_t bit = bit_of(event);
+
+  KnownAct* known = find(agent, id);
+  const EventTime now = std::max(agent.last_time, event.time);
+  if (known != nullptr && now - known->time > limits::kActMemory) {
+    *known = {.id = id, .content = content, .args = args, .time = event.time, .seen = 0};
+  }
+  if (known == nullptr) {
+    make_room(agent);
+    agent.acts.push_back({.id = id, .content = content, .args = args, .time = event.time, .seen = 0});
+    known = &agent.acts.back();
+    std::vector<std::uint16_t>& slots = agent.derived.act_slots;
+    if (agent.acts.size() >= kIndexFrom) {
+      if (slots.size() < agent.acts.size() * 2) {
+        rebuild(agent);
+      } else {
+        place(slots, agent.acts, agent.acts.size() - 1);
+      }
+    }
+  }
+
+  const bool other_args = args != 0 && known->args != 0 && known->args != args;
+  if (known->content != content || other_args) {
+    return std::unexpected(Refusal{.reason = RefusalReason::IdConflict,
+                                   .stage = "admit",
+                                   .detail = other_args ? "id: other args under a known id" : "id: another tool or kind under a known id",
+                                   .agent_id = std::string(event.agent.id),
+                                   .tenant = std::string(event.tenant)});
+  }
+  if (known->args == 0) known->args = args;
+
+  if ((known->seen & kCompleteSeen) != 0 || known->seen == bit) return Sighting::Copy;
+  const bool requested = (known->seen & kRequestSeen) != 0;
+  known->seen |= bit;
+  if (bit == kRequestSeen) return Sighting::Request;
+  return requested ? Sighting::Outcome : Sighting::Whole;
+}
+
+}  // namespace ringfence

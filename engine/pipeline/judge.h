@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/event/event.h"
+#include "engine/pipeline/admit.h"
+#include "engine/pipeline/rulebook.h"
+#include "engine/state/agent_state.h"
+#include "engine/state/facts.h"
+#include "engine/verdict/containment.h"
+#include "engine/verdict/finding.h"
+
+namespace ringfence {
+
+/// The engine's decision on one event, and everything that leaves because of it. Owns its strings.
+struct Judgement {
+  Position position;
+  std::string event_id, tenant, agent_id;
+  EventTime time;
+  Level level = Level::Observe;
+  Level applied = Level::Observe;
+  double score = 0;
+  std::string_view threat;  // empty while no ledger is open
+  std::vector<Analytic> raised;  // newly on this event
+  std::vector<FindingRecord> findings;
+  std::vector<ContainmentRecord> containments;
+  std::vector<ChannelId> not_evaluable;
+  bool copy = false;     // a known act: nothing else is set
+  bool stopped = false;  // a gate that had applied the standing containment would have denied this call
+
+  // for people who follow along
+  std::string tool;
+  Outcome outcome = Outcome::Unknown;
+};
+
+/// What a judgement depends on beside the event and the agent's state.
+struct Circumstances {
+  const Rulebook& rules;
+  const Facts& facts;
+  std::string_view topic;
+  Position position;
+  /// Every containment counts as applied at once, so a call that went through is containment.violated (replay --assume-gate).
+  bool assume_gate = false;
+};
+
+/// Judges one admitted event against its agent's state: channels, evidence, ledger, policy, findings, containment, in this order.
+/// Pure: same state, event and circumstances give the same judgement and the same next state. About 1 us for a call that went well.
+[[nodiscard]] Judgement judge(const Event& event, Sighting sighting, AgentState& agent, const Circumstances& circumstances);
+
+/// A refused record that still shows its agent is a finding too: what cannot be read must not be a way to act unseen.
+[[nodiscard]] Judgement judge_refused(const Refusal& refusal, EventTime time, AgentState& agent, const Circumstances& circumstances);
+
+}  // namespace ringfence

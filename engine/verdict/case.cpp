@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/verdict/case.h"
+
+#include <openssl/sha.h>
+
+#include <algorithm>
+#include <array>
+
+#include "engine/verdict/analytics.h"
+#include "engine/verdict/ledger.h"
+
+namespace ringfence {
+namespace {
+
+constexpr std::uint64_t kUpdateFactor = 10;
+
+/// What one event adds to one family's finding.
+struct Contribution {
+  Analytic analytic{};
+  Level level = Level::Observe;
+  std::string title, sentence;
+  std::vector<std::string> breaches;
+  std::optional<Explanation> explanation;
+  std::string identifier_shape;
+  std::optional<bool> grounded;
+  std::uint64_t count = 1;   // on top of what the finding has; on Create the whole
+  EventTime first_seen;
+};
+
+OpenFinding* open_in_family(AgentState& agent, std::string_view family) {
+  const auto found = std::ranges::find_if(agent.findings, [&](const OpenFinding& f) { return family_of(f.analytic) == family; });
+  return found == agent.findings.end() ? nullptr : &*found;
+}
+
+std::string text(const Text& t) { return std::string(t.value_or("")); }
+
+FindingRecord describe_event(const Event& event, std::string_view topic, Position position) {
+  FindingRecord r;
+  r.time = event.time;
+  r.event_id = event.id;
+  r.tenant = event.tenant;
+  r.agent_id = event.agent.id;
+  r.agent_name = text(event.agent.name);
+  r.user_id = text(event.user.id);
+  r.session_id = text(event.session.id);
+  r.tool_server = text(event.tool.server);
+  r.tool_name = text(event.tool.name);
+  r.outcome = event.outcome.status;
+  r.outcome_code = text(event.outcome.code);
+  r.client_address = text(event.client.address);
+  r.credential_fingerprint = text(event.credential.fingerprint);
+  r.topic = topic;
+  r.position = position;
+  return r;
+}
+
+void describe_persona(FindingRecord& r, const Persona& persona) {
+  if (r.agent_name.empty()) r.agent_name = persona.id;
+  r.persona_id = persona.id;
+  r.persona_version = persona.version;
+  r.persona_sha256 = persona.sha256;
+  r.owner_team = persona.owner_team;
+  r.policy_applied = persona.response.mode == Mode::Enforce;
+}
+
+void describe_finding(FindingRecord& r, const OpenFinding& finding) {
+  r.uid = finding.uid;
+  r.number = finding.records;
+  r.analytic = finding.analytic;
+  r.count = finding.count;
+  r.created = finding.created;
+  r.first_seen = finding.first_seen;
+  r.last_seen = finding.last_seen;
+}
+
+/// Books the contribution; true where a record is due.
+bool book(AgentState& agent, const Event& event, std::string_view persona_sha256, const Contribution& part, FindingRecord::Activity& activity) {
+  OpenFinding* finding = open_in_family(agent, family_of(part.analytic));
+  if (finding == nullptr) {
+    agent.findings.push_back({.uid = finding_uid(event.tenant, event.agent.id, event.id, part.analytic, persona_sha256),
+                              .analytic = part.analytic,
+                              .level = part.level,
+                              .created = event.time,
+                              .first_seen = part.first_seen,
+                              .last_seen = event.time,
+                              .records = 1,
+                              .count = part.count,
+                              .count_written = part.count});
+    activity = FindingRecord::Activity::Create;
+    return true;
+  }
+  activity = FindingRecord::Activity::Update;
+  ++finding->count;
+  finding->last_seen = std::max(finding->last_seen, event.time);
+  const bool rises = part.level > finding->level;
+  if (!rises && finding->count < kUpdateFactor * finding->count_written) return false;
+  finding->level = std::max(finding->level, part.level);
+  finding->count_written = finding->count;
+  ++finding->records;
+  return true;
+}
+
+std::optional<FindingRecord> write(AgentState& agent, FindingRecord base, const Event& event, Mode mode, Contribution part) {
+  FindingRecord::Activity activity{};
+  if (!book(agent, event, base.persona_sha256, part, activity)) return std::nullopt;
+  const OpenFinding& finding = *open_in_family(agent, family_of(part.analytic));
+  describe_finding(base, finding);
+  base.activity = activity;
+  base.level = finding.level;
+  base.applied = applied_level(finding.level, mode);
+  base.title = std::move(part.title);
+  base.sentence = std::move(part.sentence);
+  base.breaches = std::move(part.breaches);
+  base.explanation = std::move(part.explanation);
+  base.identifier_shape = std::move(part.identifier_shape);
+  base.grounded = part.grounded;
+  return base;
+}
+
+std::string joined(const std::vector<std::string>& clauses) {
+  std::string out;
+  for (const std::string& clause : clauses) out += (out.empty() ? "" : "; ") + clause;
+  return out;
+}
+
+/// Declared breaches of one act, a contribution per family in the order first met.
+std::vector<Contribution> declared(const Judged& judged) {
+  std::vector<Contribution> parts;
+  for (const RaisedBreach& breach : judged.decision.breaches) {
+    const auto same = [&](const Contribution& p) { return family_of(p.analytic) == family_of(breach.analytic); };
+    auto part = std::ranges::find_if(parts, same);
+    if (part == parts.end()) {
+      parts.push_back({.analytic = breach.analytic, .level = breach.level, .first_seen = judged.act.event.time});
+      part = std::prev(parts.end());
+    } else if (breach.level > part->level) {
+      part->analytic = breach.analytic;
+      part->level = breach.level;
+    }
+    part->breaches.push_back(breach.what);
+  }
+  for (Contribution& part : parts) {
+    part.title = analytic_info(part.analytic).title;
+    part.sentence = joined(part.breaches) + ".";
+    if (judged.decision.halted_by_holds && part.level >= Level::Hold) {
+      part.level = Level::Halt;
+      part.sentence += " " + std::to_string(judged.act.session.held_acts) + " acts of this session were each held: a halt by policy.";
+    }
+  }
+  return parts;
+}
+
+double threshold_of(const Persona& persona, Level level) {
+  const Thresholds& t = persona.response.scores;
+  return level >= Level::Halt ? t.halt : level == Level::Throttle ? t.throttle : t.alert;
+}
+
+/// What the evidence adds: a level newly reached, or one more contributing event under a finding that is open.
+std::optional<Contribution> statistical(const Judged& judged, std::span<const Channel* const> channels) {
+  const auto& crossing = judged.decision.crossing;
+  const bool contributes = std::ranges::any_of(judged.marks, [&](RowId id) { return judged.tables.contributes(id); });
+  if (!crossing && !contributes) return std::nullopt;
+
+  const Null null = crossing ? crossing->null : judged.decision.score >= judged.act.persona.response.scores.alert ? Null::Declared : Null::Alert;
+  const Leader lead = leader(judged.act.agent, judged.tables, null);
+  const ThreatInfo& threat = kThreats[static_cast<std::size_t>(lead.threat)];
+  OpenFinding* open = open_in_family(judged.act.agent, threat.family);
+  if (!crossing && open == nullptr) return std::nullopt;
+  const Level level = crossing ? crossing->level : open->level;
+
+  Contribution part{.analytic = open ? open->analytic : threat.analytic, .level = level, .first_seen = judged.act.event.time};
+  const Ledger* ledger = leading_ledger(judged.act.agent, lead);
+  if (open == nullptr && ledger != nullptr) {
+    part.count = ledger->contributions;
+    part.first_seen = ledger->opened;
+  }
+  part.explanation = explain(judged.act.agent, judged.act.persona, judged.tables, null, threshold_of(judged.act.persona, level), channels);
+  if (part.explanation && null == Null::Alert) part.explanation->alert_score = judged.decision.alert_score;
+
+  const auto channel = std::ranges::find_if(channels, [&](const Channel* c) { return c->info().name == threat.family; });
+  if (channel != channels.end()) {
+    Description words = (*channel)->describe(judged.act, lead.threat);
+    part.title = std::move(words.title);
+    part.sentence = std::move(words.sentence);
+    part.identifier_shape = std::move(words.identifier_shape);
+    part.grounded = words.grounded;
+  }
+  return part;
+}
+
+}  // namespace
+
+std::vector<FindingRecord> findings_of(const Judged& judged, std::span<const Channel* const> channels) {
+  const Event& event = judged.act.event;
+  FindingRecord base = describe_event(event, judged.topic, judged.position);
+  describe_persona(base, judged.act.persona);
+
+  std::vector<Contribution> parts = declared(judged);
+  if (auto evidence = statistical(judged, channels)) parts.push_back(std::move(*evidence));
+
+  std::vector<FindingRecord> records;
+  for (Contribution& part : parts) {
+    if (auto record = write(judged.act.agent, base, event, judged.act.persona.response.mode, std::move(part))) {
+      records.push_back(std::move(*record));
+    }
+  }
+  return records;
+}
+
+std::vector<FindingRecord> close_idle(AgentState& agent, EventTime now, std::string_view topic, Position position) {
+  std::vector<FindingRecord> records;
+  const auto idle = [&](const OpenFinding& f) { return now - f.last_seen >= limits::kFindingIdle; };
+  for (OpenFinding& finding : agent.findings) {
+    if (!idle(finding)) continue;
+    ++finding.records;
+    FindingRecord r;
+    describe_finding(r, finding);
+    r.activity = FindingRecord::Activity::Close;
+    r.level = r.applied = finding.level;
+    r.title = analytic_info(finding.analytic).title;
+    r.sentence = "No further contribution for 24 hours of the agent's own time.";
+    r.close_reason = "idle";
+    r.time = finding.last_seen + limits::kFindingIdle;
+    r.tenant = agent.tenant;
+    r.agent_id = agent.id;
+    r.agent_name = agent.id;
+    r.topic = topic;
+    r.position = position;
+    records.push_back(std::move(r));
+  }
+  std::erase_if(agent.findings, idle);
+  return records;
+}
+
+std::vector<FindingRecord> fact_finding(AgentState& agent, const Event& event, Analytic analytic, Level level, const std::string& sentence,
+                                        std::string_view topic, Position position) {
+  Contribution part{.analytic = analytic,
+                    .level = level,
+                    .title = std::string(analytic_info(analytic).title),
+                    .sentence = sentence,
+                    .first_seen = event.time};
+  std::vector<FindingRecord> records;
+  FindingRecord base = describe_event(event, topic, position);
+  if (auto record = write(agent, std::move(base), event, Mode::Enforce, std::move(part))) records.push_back(std::move(*record));
+  return records;
+}
+
+std::string finding_uid(std::string_view tenant, std::string_view agent, std::string_view event_id, Analytic analytic,
+                        std::string_view persona_sha256) {
+  Writer parts;
+  for (const std::string_view part : {tenant, agent, event_id, uid_of(analytic), persona_sha256}) parts.text(part);
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
+  const std::string& bytes = parts.bytes();
+  SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data());
+  static constexpr std::string_view kHex = "0123456789abcdef";
+  std::string uid = "rf-";
+  for (std::size_t i = 0; i < 8; ++i) {
+    uid += kHex[digest[i] >> 4U];
+    uid += kHex[digest[i] & 15U];
+  }
+  return uid;
+}
+
+}  // namespace ringfence

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/state/agent_state.h"
+#include "engine/verdict/finding.h"
+#include "engine/verdict/policy.h"
+#include "models/channel.h"
+#include "models/detector.h"
+
+namespace ringfence {
+
+/// Everything about one judged act that a finding may tell.
+struct Judged {
+  const Act& act;
+  const Decision& decision;
+  const Tables& tables;
+  std::span<const RowId> marks;
+  std::string_view topic;
+  Position position;
+};
+
+/// The open findings of an agent: at most one per analytic family. Creates at the first event that reaches a level, updates when the level
+/// rises or the count has grown tenfold, and only counts in between, so nothing is lost and nothing floods (docs/contracts/finding.md).
+/// Changes `AgentState::findings`. The records come in a fixed order: declared breaches by family as first met, then evidence.
+[[nodiscard]] std::vector<FindingRecord> findings_of(const Judged& judged, std::span<const Channel* const> channels);
+
+/// Closes what has had no contribution for 24 h of the agent's event time; called at the agent's next event, before it is judged.
+[[nodiscard]] std::vector<FindingRecord> close_idle(AgentState& agent, EventTime now, std::string_view topic, Position position);
+
+/// A finding without persona or statistics: a fact about the agent or its feed (agent.unclassified, feed.refused, containment.violated).
+[[nodiscard]] std::vector<FindingRecord> fact_finding(AgentState& agent, const Event& event, Analytic analytic, Level level,
+                                                      const std::string& sentence, std::string_view topic, Position position);
+
+/// `rf-` and 16 hex digits of SHA-256 over tenant, agent, the Create's event id, analytic and persona digest.
+[[nodiscard]] std::string finding_uid(std::string_view tenant, std::string_view agent, std::string_view event_id, Analytic analytic,
+                                      std::string_view persona_sha256);
+
+}  // namespace ringfence
