@@ -139,7 +139,7 @@ std::vector<Contribution> declared(const Judged& judged) {
     part->breaches.push_back(breach.what);
   }
   for (Contribution& part : parts) {
-    part.title = analytic_info(part.analytic).title;
+    part.title = info_of(part.analytic).title;
     part.sentence = joined(part.breaches) + ".";
     if (judged.decision.halted_by_holds && part.level >= Level::Hold) {
       part.level = Level::Halt;
@@ -216,7 +216,7 @@ std::vector<FindingRecord> close_idle(AgentState& agent, EventTime now, std::str
     describe_finding(r, finding);
     r.activity = FindingRecord::Activity::Close;
     r.level = r.applied = finding.level;
-    r.title = analytic_info(finding.analytic).title;
+    r.title = info_of(finding.analytic).title;
     r.sentence = "No further contribution for 24 hours of the agent's own time.";
     r.close_reason = "idle";
     r.time = finding.last_seen + limits::kFindingIdle;
@@ -235,7 +235,7 @@ std::vector<FindingRecord> fact_finding(AgentState& agent, const Event& event, A
                                         std::string_view topic, Position position) {
   Contribution part{.analytic = analytic,
                     .level = level,
-                    .title = std::string(analytic_info(analytic).title),
+                    .title = std::string(info_of(analytic).title),
                     .sentence = sentence,
                     .first_seen = event.time};
   std::vector<FindingRecord> records;

@@ -3,8 +3,6 @@
 
 #include <algorithm>
 
-#include "engine/event/escape.h"
-
 namespace ringfence {
 namespace {
 
@@ -13,7 +11,7 @@ constexpr int kCreditsStart = 10;
 constexpr int kCreditsCeiling = 20;
 
 std::string session_scope(const AgentState& agent, const SessionState& session) {
-  return scope_key("session", agent.tenant, agent.id) + "/" + percent_encoded(session.id);
+  return session_scope_key(agent.tenant, agent.id, session.id);
 }
 
 Containment& entry_for(AgentState& agent, const std::string& scope) {

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/pipeline/rehearsal.h"
+
+namespace ringfence {
+
+std::expected<Judgement, Refusal> Rehearsal::feed(std::string_view record) {
+  const Position position{Partition{0}, Offset{records_++}};
+  const auto event = decoder_.decode(record, std::nullopt, arena_);
+  if (!event) return std::unexpected(event.error());
+  if (event->kind == EventKind::ContextChange) {
+    facts_.apply(*event);
+    return Judgement{.position = position, .event_id = std::string(event->id), .tenant = std::string(event->tenant), .time = event->time};
+  }
+  const AgentKey key = agent_key(event->tenant, event->agent.id);
+  AgentState& agent = agents_[key];
+  if (agent.id.empty()) {
+    agent.key = key;
+    agent.tenant = event->tenant;
+    agent.id = event->agent.id;
+  }
+  const auto sighting = admit(agent, *event);
+  if (!sighting) return std::unexpected(sighting.error());
+  return judge(*event, *sighting, agent, {rules_, facts_, topic_, position, assume_gate_});
+}
+
+const AgentState* Rehearsal::agent(std::string_view tenant, std::string_view id) const {
+  const auto found = agents_.find(agent_key(tenant, id));
+  return found == agents_.end() ? nullptr : &found->second;
+}
+
+}  // namespace ringfence
