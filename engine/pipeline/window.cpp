@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/pipeline/window.h"
+
+namespace ringfence {
+namespace {
+
+std::expected<Event, Refusal> decode_one(EventDecoder& decoder, const Record& record, EventArena& arena) {
+  if (record.cut()) {
+    return std::unexpected(Refusal{.reason = RefusalReason::TooLarge, .stage = "decode", .detail = "record: at most 1 MiB"});
+  }
+  return decoder.decode(record.bytes, record.arrival, arena);
+}
+
+}  // namespace
+
+void Window::begin(std::span<const Record> records) {
+  records_ = records;
+  entries_.clear();
+  entries_.resize(records.size());
+  if (arenas_.size() < records.size()) arenas_.resize(records.size());
+}
+
+void Window::decode(EventDecoder& decoder, std::size_t from, std::size_t to) {
+  for (std::size_t i = from; i < to; ++i) {
+    Entry& entry = entries_[i];
+    entry.event = decode_one(decoder, records_[i], arenas_[i]);
+    if (entry.event) {
+      entry.has_agent = entry.event->kind != EventKind::ContextChange;
+      if (entry.has_agent) entry.key = agent_key(entry.event->tenant, entry.event->agent.id);
+    } else if (!entry.event.error().agent_id.empty()) {
+      entry.has_agent = true;
+      entry.key = agent_key(entry.event.error().tenant, entry.event.error().agent_id);
+    }
+  }
+}
+
+}  // namespace ringfence
