@@ -3,8 +3,9 @@
 
 namespace ringfence {
 
-std::expected<Judgement, Refusal> Rehearsal::feed(std::string_view record) {
-  const Position position{Partition{0}, Offset{records_++}};
+std::expected<Judgement, Refusal> Rehearsal::feed(std::string_view record) { return feed(record, {Partition{0}, Offset{records_++}}); }
+
+std::expected<Judgement, Refusal> Rehearsal::feed(std::string_view record, Position position) {
   const auto event = decoder_.decode(record, std::nullopt, arena_);
   if (!event) return std::unexpected(event.error());
   if (event->kind == EventKind::ContextChange) {

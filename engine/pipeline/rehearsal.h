@@ -24,6 +24,8 @@ class Rehearsal {
   /// Judges one canonical event as the next record of the input. A copy of a known act gives a judgement with `copy` set;
   /// a context_change gives one without an agent.
   [[nodiscard]] std::expected<Judgement, Refusal> feed(std::string_view record);
+  /// The same at a position of the caller's.
+  [[nodiscard]] std::expected<Judgement, Refusal> feed(std::string_view record, Position position);
 
   /// What is known of an agent, or null.
   [[nodiscard]] const AgentState* agent(std::string_view tenant, std::string_view id) const;

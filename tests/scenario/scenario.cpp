@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/scenario/scenario.h"
+
+#include <algorithm>
+#include <charconv>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "engine/event/decode.h"
+#include "engine/event/ids.h"
+
+namespace ringfence::scenario {
+namespace {
+
+using nlohmann::json;
+
+struct Fault {
+  std::string message;
+};
+
+std::vector<std::string> words_of(const std::string& line) {
+  std::vector<std::string> words;
+  std::string word;
+  bool quoted = false, any = false;
+  for (const char c : line) {
+    if (c == '"') {
+      quoted = !quoted;
+      any = true;
+    } else if (c == '#' && !quoted && word.empty()) {
+      break;
+    } else if ((c == ' ' || c == '\t') && !quoted) {
+      if (any || !word.empty()) words.push_back(word);
+      word.clear();
+      any = false;
+    } else {
+      word += c;
+    }
+  }
+  if (any || !word.empty()) words.push_back(word);
+  return words;
+}
+
+Nanos duration(const std::string& text) {
+  std::int64_t n = 0;
+  const auto [end, fault] = std::from_chars(text.data(), text.data() + text.size(), n);
+  const std::string unit(end, text.data() + text.size());
+  if (fault != std::errc{}) throw Fault{"not a duration: " + text};
+  if (unit == "ms") return milliseconds(n);
+  if (unit == "s") return seconds(n);
+  if (unit == "m") return minutes(n);
+  if (unit == "h") return hours(n);
+  if (unit == "d") return days(n);
+  throw Fault{"not a duration: " + text};
+}
+
+/// The scenario as it is being told.
+class Teller {
+ public:
+  explicit Teller(Scenario& out) : out_(out) {}
+
+  void tell(const std::vector<std::string>& words, int line) {
+    line_ = line;
+    const std::string& verb = words[0];
+    if (verb == "personas") {
+      out_.personas = argument(words, 1);
+    } else if (verb == "agent") {
+      who_["agent"]["id"] = argument(words, 1);
+      who_["agent"]["trust"] = words.size() > 2 ? words[2] : "asserted";
+    } else if (verb == "session" || verb == "user") {
+      who_[verb]["id"] = argument(words, 1);
+    } else if (verb == "tenant") {
+      who_["tenant"] = argument(words, 1);
+    } else if (verb == "instance") {
+      who_["agent"]["instance"] = argument(words, 1);
+    } else if (verb == "start") {
+      const auto time = parse_rfc3339(argument(words, 1));
+      if (!time) throw Fault{"not a time: " + words[1]};
+      now_ = *time;
+    } else if (verb == "every") {
+      every_ = duration(argument(words, 1));
+    } else if (verb == "wait") {
+      now_ = now_ + duration(argument(words, 1));
+    } else if (verb == "mark") {
+      out_.marks.push_back(out_.events.size());
+    } else if (verb == "expect") {
+      expect(words);
+    } else {
+      act(words);
+    }
+  }
+
+ private:
+  static const std::string& argument(const std::vector<std::string>& words, std::size_t index) {
+    if (index >= words.size()) throw Fault{"a word is missing after " + words.back()};
+    return words[index];
+  }
+
+  void act(const std::vector<std::string>& words) {
+    std::size_t at = 0;
+    int times = 1;
+    if (words.size() > 2 && words[1] == "x") {
+      times = std::stoi(words[0]);
+      at = 2;
+    }
+    for (int i = 0; i < times; ++i) one(words, at);
+  }
+
+  void one(const std::vector<std::string>& words, std::size_t at) {
+    ++counter_;
+    now_ = now_ + every_;
+    const std::string& verb = words[at];
+    json event = who_;
+    event["v"] = 1;
+    event["id"] = "call-" + std::to_string(counter_);
+    event["time"] = format_rfc3339(now_);
+    if (verb == "call") {
+      event["kind"] = "tool_call";
+      call(event, words, at + 1);
+    } else if (verb == "task") {
+      event["kind"] = "task_start";
+      event["task"] = {{"id", argument(words, at + 1)}, {"text", argument(words, at + 2)}};
+    } else if (verb == "task-end") {
+      event["kind"] = "task_end";
+      event["task"] = {{"id", argument(words, at + 1)}, {"claim", argument(words, at + 2)}};
+    } else if (verb == "fact") {
+      event["kind"] = "context_change";
+      event.erase("agent");
+      event["change"] = argument(words, at + 1);
+      event["scope"] = argument(words, at + 2);
+    } else if (verb == "raw") {
+      out_.events.push_back(argument(words, at + 1));
+      return;
+    } else {
+      throw Fault{"unknown word: " + verb};
+    }
+    out_.events.push_back(event.dump());
+  }
+
+  std::string filled(std::string value) const {
+    for (std::size_t at = value.find("{n}"); at != std::string::npos; at = value.find("{n}")) value.replace(at, 3, std::to_string(counter_));
+    return value;
+  }
+
+  void call(json& event, const std::vector<std::string>& words, std::size_t at) const {
+    const std::string tool = argument(words, at++);
+    const std::size_t slash = tool.find('/');
+    if (slash != std::string::npos) event["tool"]["server"] = tool.substr(0, slash);
+    event["tool"]["name"] = slash == std::string::npos ? tool : tool.substr(slash + 1);
+    event["args"] = json::object();
+    while (at < words.size() && words[at] != "->") at = part(event, words, at);
+    event["outcome"]["status"] = argument(words, at + 1);
+    if (at + 2 < words.size()) event["outcome"]["code"] = words[at + 2];
+  }
+
+  std::size_t part(json& event, const std::vector<std::string>& words, std::size_t at) const {
+    const std::string& word = words[at];
+    if (word == "untrusted") {
+      event["data"]["untrusted"] = true;
+      return at + 1;
+    }
+    if (word == "request") {
+      event["phase"] = "request";
+      return at + 1;
+    }
+    if (const std::size_t sign = word.find('='); sign != std::string::npos) {
+      event["args"][word.substr(0, sign)] = filled(word.substr(sign + 1));
+      return at + 1;
+    }
+    const std::string value = filled(argument(words, at + 1));
+    static const std::vector<std::pair<std::string, json::json_pointer>> kTexts{
+        {"on", json::json_pointer("/resource/uri")},       {"type", json::json_pointer("/resource/type")},
+        {"to", json::json_pointer("/destination/host")},   {"account", json::json_pointer("/destination/account")},
+        {"effect", json::json_pointer("/tool/effect")},    {"credential", json::json_pointer("/credential/fingerprint")},
+        {"result", json::json_pointer("/result")},         {"approved", json::json_pointer("/approval/at")},
+        {"parent", json::json_pointer("/delegation/parent")}};
+    static const std::vector<std::pair<std::string, json::json_pointer>> kNumbers{
+        {"records", json::json_pointer("/records/returned")}, {"matched", json::json_pointer("/records/matched")},
+        {"population", json::json_pointer("/records/population")}, {"bytes", json::json_pointer("/bytes/response")}};
+    for (const auto& [name, pointer] : kTexts) {
+      if (word == name) event[pointer] = value;
+    }
+    for (const auto& [name, pointer] : kNumbers) {
+      if (word == name) event[pointer] = std::stoll(value);
+    }
+    const auto named = [&](const auto& entry) { return entry.first == word; };
+    if (std::ranges::none_of(kTexts, named) && std::ranges::none_of(kNumbers, named)) throw Fault{"unknown part of a call: " + word};
+    return at + 2;
+  }
+
+  static Level level(const std::string& word) {
+    const auto found = level_named(word);
+    if (!found) throw Fault{"unknown level: " + word};
+    return *found;
+  }
+
+  void expect(const std::vector<std::string>& words) {
+    Expectation e{.line = line_, .after = out_.events.size(), .text = {}};
+    const std::string& what = argument(words, 1);
+    using Kind = Expectation::Kind;
+    if (what == "level") {
+      e.kind = Kind::LevelIs;
+      e.level = level(argument(words, 2));
+    } else if (what == "never") {
+      e.kind = Kind::NeverAbove;
+      e.level = level(argument(words, 3));
+    } else if (what == "score") {
+      e.kind = Kind::ScoreBelow;
+      e.score = std::stod(argument(words, 3));
+    } else if (what == "finding") {
+      e.kind = Kind::Finding;
+      e.text = argument(words, 2);
+    } else if (what == "no") {
+      e.kind = Kind::NoFinding;
+      e.text = argument(words, 3);
+    } else if (what == "refused") {
+      e.kind = Kind::Refused;
+      e.text = argument(words, 2);
+    } else if (words.size() == 5 && words[2] == "by" && words[3] == "call") {
+      e.kind = Kind::LevelBy;
+      e.level = level(what);
+      e.calls = std::stoul(words[4]);
+    } else {
+      throw Fault{"unknown expectation: " + what};
+    }
+    out_.expectations.push_back(std::move(e));
+  }
+
+  Scenario& out_;
+  json who_ = json::object();
+  EventTime now_;
+  Nanos every_ = seconds(1);
+  int counter_ = 0;
+  int line_ = 0;
+};
+
+std::size_t mark_before(const Scenario& scenario, std::size_t events) {
+  std::size_t mark = 0;
+  for (const std::size_t m : scenario.marks) {
+    if (m <= events) mark = m;
+  }
+  return mark;
+}
+
+std::string not_met(const Scenario& scenario, const Trace& trace, const Expectation& e) {
+  using Kind = Expectation::Kind;
+  const std::size_t from = mark_before(scenario, e.after);
+  const auto begin = trace.verdicts.begin() + static_cast<std::ptrdiff_t>(from);
+  const auto end = trace.verdicts.begin() + static_cast<std::ptrdiff_t>(e.after);
+  const auto reached = [](Level level) { return [level](const Trace::Verdict& v) { return level_named(v.level).value_or(Level::Observe) >= level; }; };
+  const bool found = std::ranges::find(trace.findings, e.text) != trace.findings.end();
+  switch (e.kind) {
+    case Kind::LevelIs:
+      return trace.verdicts[e.after - 1].level == name_of(e.level) ? "" : "expected level " + std::string(name_of(e.level)) + ", saw " + trace.verdicts[e.after - 1].level;
+    case Kind::LevelBy: {
+      const auto first = std::find_if(begin, end, reached(e.level));
+      const auto call = static_cast<std::size_t>(first - begin) + 1;
+      if (first != end && call <= e.calls) return "";
+      return "expected " + std::string(name_of(e.level)) + " by call " + std::to_string(e.calls) + ", saw it " + (first == end ? "never" : "at call " + std::to_string(call));
+    }
+    case Kind::NeverAbove: {
+      const auto worst = std::max_element(begin, end, [](const auto& a, const auto& b) { return level_named(a.level) < level_named(b.level); });
+      return worst == end || level_named(worst->level).value_or(Level::Observe) <= e.level ? "" : "expected never above " + std::string(name_of(e.level)) + ", saw " + worst->level + " at " + worst->id;
+    }
+    case Kind::ScoreBelow: {
+      const auto worst = std::max_element(begin, end, [](const auto& a, const auto& b) { return a.score < b.score; });
+      std::ostringstream saw;
+      if (worst != end) saw << worst->score;
+      return worst == end || worst->score < e.score ? "" : "expected every score below " + std::to_string(e.score) + ", saw " + saw.str();
+    }
+    case Kind::Finding: return found ? "" : "expected finding " + e.text;
+    case Kind::NoFinding:
+      if (e.text == "any") return trace.findings.empty() ? "" : "expected no finding, saw " + trace.findings.front();
+      return found ? "expected no finding " + e.text : "";
+    case Kind::Refused:
+      return trace.verdicts[e.after - 1].refused == e.text ? "" : "expected refused " + e.text + ", saw " + trace.verdicts[e.after - 1].refused;
+  }
+  return "";
+}
+
+}  // namespace
+
+std::expected<Scenario, std::string> load(const std::filesystem::path& file) {
+  Scenario scenario;
+  scenario.name = file.stem().string();
+  std::ifstream in(file);
+  if (!in) return std::unexpected(file.string() + ": cannot be read");
+  Teller teller(scenario);
+  std::string line;
+  for (int number = 1; std::getline(in, line); ++number) {
+    try {
+      auto words = words_of(line);
+      if (line.starts_with("raw ")) words = {"raw", line.substr(4)};
+      if (!words.empty()) teller.tell(words, number);
+    } catch (const Fault& fault) {
+      return std::unexpected(file.string() + ":" + std::to_string(number) + ": " + fault.message);
+    }
+  }
+  return scenario;
+}
+
+std::vector<std::string> unmet(const Scenario& scenario, const Trace& trace) {
+  std::vector<std::string> out;
+  for (const Expectation& e : scenario.expectations) {
+    if (std::string fault = not_met(scenario, trace, e); !fault.empty()) out.push_back(std::to_string(e.line) + ": " + fault);
+  }
+  return out;
+}
+
+}  // namespace ringfence::scenario
