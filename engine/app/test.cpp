@@ -38,8 +38,8 @@ Seen rehearse(const PersonaTest& test, const Rulebook& rules) {
                              printable(judgement.error().detail));
       continue;
     }
-    seen.level = std::max(seen.level, judgement->level);
-    seen.max_score = std::max(seen.max_score, judgement->score);
+    seen.level = std::max(seen.level, judgement->verdict.level);
+    seen.max_score = std::max(seen.max_score, judgement->verdict.score);
     for (const FindingRecord& finding : judgement->findings) seen.findings.emplace(uid_of(finding.analytic));
   }
   return seen;

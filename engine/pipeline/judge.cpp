@@ -121,12 +121,13 @@ std::string tool_label(const Event& event) {
 Judgement begin(const Event& event, const Circumstances& circumstances) {
   Judgement out;
   out.position = circumstances.position;
-  out.event_id = event.id;
-  out.tenant = event.tenant;
-  out.agent_id = event.agent.id;
-  out.time = event.time;
-  out.tool = tool_label(event);
-  out.outcome = event.outcome.status;
+  Verdict& verdict = out.verdict;
+  verdict.event_id = event.id;
+  verdict.tenant = event.tenant;
+  verdict.agent_id = event.agent.id;
+  verdict.time = event.time;
+  verdict.tool = tool_label(event);
+  verdict.outcome = event.outcome.status;
   return out;
 }
 
@@ -135,11 +136,11 @@ void append(std::vector<FindingRecord>& to, std::vector<FindingRecord> from) {
 }
 
 void judge_unclassified(const Event& event, AgentState& agent, const Circumstances& circumstances, Judgement& out) {
-  out.level = out.applied = std::max(Level::Alert, standing_level(agent));
+  out.verdict.level = out.verdict.applied = std::max(Level::Alert, standing_level(agent));
   append(out.findings, fact_finding(agent, event, Analytic::AgentUnclassified, Level::Alert,
                                     "No persona applies to this agent: it has no declared job to be held against.", circumstances.topic,
                                     circumstances.position));
-  if (!out.findings.empty()) out.raised.push_back(Analytic::AgentUnclassified);
+  if (!out.findings.empty()) out.verdict.raised.push_back(Analytic::AgentUnclassified);
 }
 
 /// What is new on this event: the breaches it made, and the threat whose evidence crossed a level.
@@ -178,16 +179,16 @@ void judge_by_persona(const Event& event, Sighting sighting, AgentState& agent, 
   move_evidence(act, tables, readings.marks);
   const Decision decision = decide(act, readings.breaches, tables);
 
-  out.level = decision.level;
-  out.applied = decision.applied;
-  out.score = decision.score;
+  out.verdict.level = decision.level;
+  out.verdict.applied = decision.applied;
+  out.verdict.score = decision.score;
   const Leader lead = leader(agent, tables, Null::Declared);
-  if (leading_ledger(agent, lead) != nullptr) out.threat = kThreats[static_cast<std::size_t>(lead.threat)].id;
-  out.raised = newly_raised(decision, agent, tables);
+  if (leading_ledger(agent, lead) != nullptr) out.verdict.threat = kThreats[static_cast<std::size_t>(lead.threat)].id;
+  out.verdict.raised = newly_raised(decision, agent, tables);
 
   append(out.findings, findings_of({act, decision, tables, readings.marks, circumstances.topic, circumstances.position}, rules.channels()));
   if (out.stopped && circumstances.assume_gate && event.outcome.status == Outcome::Ok) {
-    out.raised.push_back(Analytic::ContainmentViolated);
+    out.verdict.raised.push_back(Analytic::ContainmentViolated);
     append(out.findings, fact_finding(agent, event, Analytic::ContainmentViolated, Level::Halt,
                                       "A call that the containment in force denies went through.", circumstances.topic, circumstances.position));
   }
@@ -230,7 +231,7 @@ Judgement judge_refused(const Refusal& refusal, EventTime time, AgentState& agen
   const std::string id = "refused-" + std::to_string(circumstances.position.partition.value) + "-" + std::to_string(circumstances.position.offset.value);
   event.id = id;
   Judgement out = begin(event, circumstances);
-  out.level = out.applied = std::max(Level::Alert, standing_level(agent));
+  out.verdict.level = out.verdict.applied = std::max(Level::Alert, standing_level(agent));
   out.findings = fact_finding(agent, event, Analytic::FeedRefused, Level::Alert,
                               "A record of this agent was refused (" + std::string(name_of(refusal.reason)) + ": " + refusal.detail +
                                   "): what it did there was not judged.",

@@ -13,28 +13,20 @@
 #include "engine/state/facts.h"
 #include "engine/verdict/containment.h"
 #include "engine/verdict/finding.h"
+#include "engine/verdict/verdict.h"
 
 namespace ringfence {
 
-/// The engine's decision on one event, and everything that leaves because of it. Owns its strings.
+/// The decision on one event, and everything that leaves because of it.
 struct Judgement {
   Position position;
-  std::string event_id, tenant, agent_id;
-  EventTime time;
-  Level level = Level::Observe;
-  Level applied = Level::Observe;
-  double score = 0;
-  std::string_view threat;  // empty while no ledger is open
-  std::vector<Analytic> raised;  // newly on this event
+  Verdict verdict;
   std::vector<FindingRecord> findings;
   std::vector<ContainmentRecord> containments;
   std::vector<ChannelId> not_evaluable;
   bool copy = false;     // a known act: nothing else is set
+  bool fact = false;     // a fact about the fleet: no agent, no verdict
   bool stopped = false;  // a gate that had applied the standing containment would have denied this call
-
-  // for people who follow along
-  std::string tool;
-  Outcome outcome = Outcome::Unknown;
 };
 
 /// What a judgement depends on beside the event and the agent's state.

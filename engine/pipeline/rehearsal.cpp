@@ -10,7 +10,7 @@ std::expected<Judgement, Refusal> Rehearsal::feed(std::string_view record, Posit
   if (!event) return std::unexpected(event.error());
   if (event->kind == EventKind::ContextChange) {
     facts_.apply(*event);
-    return Judgement{.position = position, .event_id = std::string(event->id), .tenant = std::string(event->tenant), .time = event->time};
+    return Judgement{.position = position, .fact = true};
   }
   const AgentKey key = agent_key(event->tenant, event->agent.id);
   AgentState& agent = agents_[key];

@@ -48,7 +48,7 @@ Trace rehearse(const Scenario& scenario) {
       trace.verdicts.push_back({.id = "", .level = "observe", .refused = std::string(name_of(judgement.error().reason))});
       continue;
     }
-    trace.verdicts.push_back({.id = judgement->event_id, .level = std::string(name_of(judgement->level)), .refused = "", .score = judgement->score});
+    trace.verdicts.push_back({.id = judgement->verdict.event_id, .level = std::string(name_of(judgement->verdict.level)), .refused = "", .score = judgement->verdict.score});
     for (const FindingRecord& finding : judgement->findings) {
       if (finding.activity == FindingRecord::Activity::Create) trace.findings.emplace_back(uid_of(finding.analytic));
     }

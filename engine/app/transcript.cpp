@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/app/transcript.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "engine/event/decode.h"
+#include "engine/event/escape.h"
+
+namespace ringfence {
+namespace {
+
+constexpr std::uint64_t kBarEveryEvents = 2048;
+
+const char* colour_of(Level level) {
+  switch (level) {
+    case Level::Observe: return "";
+    case Level::Alert: return "\033[33m";
+    case Level::Throttle:
+    case Level::Hold: return "\033[35m";
+    case Level::Halt:
+    case Level::Revoke: return "\033[31m";
+  }
+  return "";
+}
+
+std::string clipped(const std::string& text, std::size_t width) {
+  std::string out = printable(text, width);
+  if (out.size() < width) out.resize(width, ' ');
+  return out;
+}
+
+/// The end of a long id says more than its beginning.
+std::string short_id(const std::string& id, std::size_t width) {
+  const std::size_t slash = id.rfind('/');
+  return clipped(id.size() > width && slash != std::string::npos ? id.substr(slash + 1) : id, width);
+}
+
+std::string agent_name(const Verdict& verdict) { return verdict.tenant == "default" ? verdict.agent_id : verdict.tenant + ":" + verdict.agent_id; }
+
+}  // namespace
+
+Transcript::Transcript(std::FILE* out, bool lines) : out_(out), lines_(lines), terminal_(isatty(fileno(out)) != 0) {}
+
+void Transcript::tell(const Judgement& judgement) {
+  if (judgement.copy || judgement.fact) return;
+  Row& row = agents_[agent_name(judgement.verdict)];
+  ++row.calls;
+  row.level = judgement.verdict.level;
+  row.score = judgement.verdict.score;
+  row.top_score = std::max(row.top_score, row.score);
+  if (!judgement.verdict.threat.empty()) row.threat = judgement.verdict.threat;
+  row.stopped += judgement.stopped ? 1 : 0;
+  for (const FindingRecord& finding : judgement.findings) {
+    row.findings += finding.activity == FindingRecord::Activity::Create ? 1 : 0;
+    if (row.threat.empty()) row.threat = family_of(finding.analytic);
+    if (!lines_) continue;
+    clear_bar();
+    static constexpr std::array<const char*, 4> kActivities{"", "new", "more", "closed"};
+    const std::string level(name_of(finding.level));
+    std::fprintf(out_, "%s  %s  %s  %s%-8s%s %-6s %s: %s\n", format_rfc3339(judgement.verdict.time).substr(11, 8).c_str(),
+                 short_id(judgement.verdict.agent_id, 18).c_str(), clipped(judgement.verdict.tool, 22).c_str(),
+                 terminal_ ? colour_of(finding.level) : "", level.c_str(), terminal_ ? "\033[0m" : "",
+                 kActivities[static_cast<std::size_t>(finding.activity)], std::string(uid_of(finding.analytic)).c_str(),
+                 printable(finding.sentence, 160).c_str());
+  }
+}
+
+void Transcript::progress(std::uint64_t bytes, std::uint64_t total, std::uint64_t events) {
+  if (!terminal_ || events < last_shown_ + kBarEveryEvents) return;
+  last_shown_ = events;
+  constexpr int kWidth = 30;
+  const double share = total == 0 ? 0 : std::min(1.0, static_cast<double>(bytes) / static_cast<double>(total));
+  const int full = static_cast<int>(share * kWidth);
+  std::fprintf(out_, "\r\033[K[%s%s] %3d %%  %llu events", std::string(static_cast<std::size_t>(full), '#').c_str(),
+               std::string(static_cast<std::size_t>(kWidth - full), '.').c_str(), static_cast<int>(share * 100),
+               static_cast<unsigned long long>(events));
+  std::fflush(out_);
+  bar_shown_ = true;
+}
+
+void Transcript::clear_bar() {
+  if (!bar_shown_) return;
+  std::fputs("\r\033[K", out_);
+  bar_shown_ = false;
+}
+
+void Transcript::table(std::size_t rows) {
+  clear_bar();
+  std::vector<std::pair<std::string, Row>> sorted(agents_.begin(), agents_.end());
+  std::ranges::stable_sort(sorted, [](const auto& a, const auto& b) {
+    if (a.second.level != b.second.level) return a.second.level > b.second.level;
+    return a.second.top_score > b.second.top_score;
+  });
+  std::fprintf(out_, "\n%-40s %-9s %10s %10s  %-12s %8s %8s %8s\n", "agent", "level", "score", "highest", "threat", "events", "findings", "stopped");
+  for (std::size_t i = 0; i < std::min(rows, sorted.size()); ++i) {
+    const auto& [name, row] = sorted[i];
+    std::fprintf(out_, "%s %s%-9s%s %10.3g %10.3g  %-12s %8llu %8llu %8llu\n", clipped(name, 40).c_str(), terminal_ ? colour_of(row.level) : "",
+                 std::string(name_of(row.level)).c_str(), terminal_ && row.level > Level::Observe ? "\033[0m" : "", row.score, row.top_score,
+                 row.threat.empty() ? "-" : row.threat.c_str(), static_cast<unsigned long long>(row.calls),
+                 static_cast<unsigned long long>(row.findings), static_cast<unsigned long long>(row.stopped));
+  }
+  if (sorted.size() > rows) std::fprintf(out_, "… and %zu more agents\n", sorted.size() - rows);
+}
+
+}  // namespace ringfence
