@@ -60,7 +60,7 @@ void make_room(AgentState& agent) {
   const auto end = agent.acts.begin() + static_cast<std::ptrdiff_t>(kBlock);
   agent.acts_forgotten_early += static_cast<std::uint64_t>(
       std::count_if(agent.acts.begin(), end, [&](const KnownAct& act) { return agent.last_time - act.time <= limits::kActMemory; }));
-  agent.acts.erase(agent.acts.begin(), end);
+  agent.forget_oldest_acts(kBlock);
   agent.derived.act_slots.clear();
 }
 

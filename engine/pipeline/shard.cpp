@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/pipeline/shard.h"
+
+#include <algorithm>
+
+namespace ringfence {
+namespace {
+
+/// Records looked up ahead of being judged, so that their states are in the cache by then (docs/design/streaming.md §4).
+constexpr std::size_t kPrefetch = 32;
+
+}  // namespace
+
+std::expected<std::vector<Result>, StoreError> Shard::judge(const Window& window, std::int64_t base) {
+  std::vector<Result> results;
+  results.reserve(window.size() / settings_.share.count + 1);
+  for (std::size_t i = 0; i < window.size(); ++i) {
+    if (i % kPrefetch == 0) prefetch(window, i);
+    const Record& record = window.records()[i];
+    auto result = judge_one(record, window.entry(i), base + record.position.offset.value);
+    if (!result) return std::unexpected(std::move(result.error()));
+    if (!*result) continue;
+    (*result)->index = i;
+    results.push_back(std::move(**result));
+  }
+  return results;
+}
+
+std::expected<std::optional<Result>, StoreError> Shard::judge_one(const Record& record, const Window::Entry& entry, std::int64_t lsn) {
+  if (!entry.event) {
+    if (entry.has_agent) return mine(entry.key) ? book_refusal(record, entry.event.error(), entry.key, lsn) : std::optional<Result>();
+    if (settings_.share.index != 0) return std::optional<Result>();
+    ++counters_.refused;
+    return Result{.refusal = entry.event.error(), .judgement = {}};
+  }
+  if (entry.event->kind == EventKind::ContextChange) {
+    facts_[record.position.partition].apply(*entry.event, lsn);
+    counters_.facts += settings_.share.index == 0 ? 1 : 0;
+    return std::optional<Result>();
+  }
+  return mine(entry.key) ? judge_event(record, *entry.event, entry.key, lsn) : std::optional<Result>();
+}
+
+std::expected<std::optional<Result>, StoreError> Shard::judge_event(const Record& record, const Event& event, const AgentKey& key, std::int64_t lsn) {
+  const Partition partition = record.position.partition;
+  const auto opened = table_.open({partition, Offset{lsn}}, key, event.tenant, event.agent.id, event.time);
+  if (!opened) return std::unexpected(opened.error());
+  AgentState& agent = **opened;
+  if (lsn <= agent.lsn) {
+    ++counters_.skipped;
+    return std::optional<Result>();
+  }
+  const auto sighting = admit(agent, event);
+  if (!sighting) return book_refusal(record, sighting.error(), key, lsn);
+
+  Result result{.refusal = std::nullopt,
+                .judgement = ringfence::judge(event, *sighting, agent,
+                                              {*rules_, facts_[partition], lsn, settings_.topic, record.position, settings_.assume_gate})};
+  table_.touch(agent, Offset{lsn});
+  count(result.judgement);
+  return result;
+}
+
+std::expected<std::optional<Result>, StoreError> Shard::book_refusal(const Record& record, const Refusal& refusal, const AgentKey& key, std::int64_t lsn) {
+  const Partition partition = record.position.partition;
+  const EventTime arrival = record.arrival.value_or(EventTime{});
+  const auto opened = table_.open({partition, Offset{lsn}}, key, refusal.tenant, refusal.agent_id, arrival);
+  if (!opened) return std::unexpected(opened.error());
+  AgentState& agent = **opened;
+  if (lsn <= agent.lsn) {
+    ++counters_.skipped;
+    return std::optional<Result>();
+  }
+  const EventTime time = agent.arrivals > 0 ? agent.last_time : arrival;
+  Result result{.refusal = refusal,
+                .judgement = judge_refused(refusal, time, agent, {*rules_, facts_[partition], lsn, settings_.topic, record.position, false})};
+  table_.touch(agent, Offset{lsn});
+  ++counters_.refused;
+  counters_.findings += result.judgement.findings.size();
+  return result;
+}
+
+void Shard::prefetch(const Window& window, std::size_t from) {
+  probes_.clear();
+  const std::size_t to = std::min(window.size(), from + kPrefetch);
+  for (std::size_t i = from; i < to; ++i) {
+    const Window::Entry& entry = window.entry(i);
+    if (entry.has_agent && mine(entry.key)) probes_.push_back({window.records()[i].position.partition, entry.key});
+  }
+  table_.prefetch(probes_);
+}
+
+void Shard::count(const Judgement& judgement) {
+  if (judgement.copy) {
+    ++counters_.copies;
+    return;
+  }
+  ++counters_.events;
+  ++counters_.verdicts[static_cast<std::size_t>(judgement.verdict.level)];
+  counters_.findings += judgement.findings.size();
+  counters_.containments += judgement.containments.size();
+  counters_.stopped += judgement.stopped ? 1 : 0;
+  for (const ChannelId channel : judgement.not_evaluable) ++counters_.not_evaluable[static_cast<std::size_t>(channel)];
+}
+
+}  // namespace ringfence

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/pipeline/judge.h"
+#include "engine/pipeline/rulebook.h"
+#include "engine/pipeline/window.h"
+#include "engine/state/agent_table.h"
+#include "engine/state/facts.h"
+
+namespace ringfence {
+
+/// What came of one record: a judgement, or why it was refused (then perhaps with the finding that says so).
+struct Result {
+  std::size_t index = 0;  // in the window
+  std::optional<Refusal> refusal;
+  Judgement judgement;
+};
+
+/// Which agents of an input are this shard's: those whose key is `index` modulo `count`. A Kafka partition belongs to one shard whole.
+struct Share {
+  std::size_t index = 0, count = 1;
+};
+
+/// How a shard judges: what is the same for every record of a run.
+struct ShardSettings {
+  std::string topic;
+  bool assume_gate = false;
+  Share share;
+};
+
+/// Counts since the start, read at scrape time; plain numbers of one thread.
+struct ShardCounters {
+  std::uint64_t events = 0, copies = 0, facts = 0, refused = 0, findings = 0, containments = 0, skipped = 0, stopped = 0;
+  std::array<std::uint64_t, kLevels> verdicts{};
+  std::array<std::uint64_t, kChannels> not_evaluable{};
+};
+
+/// Judges the records of its agents, in order, against the states in its table. One thread; no lock is taken and nothing is written here.
+class Shard {
+ public:
+  Shard(AgentTable& table, std::shared_ptr<const Rulebook> rules, ShardSettings settings)
+      : table_(table), rules_(std::move(rules)), settings_(std::move(settings)) {}
+
+  /// Judges the entries of a decoded window that belong to this shard. `base` is added to each record's offset to give its lsn, so that the
+  /// records of one file follow those of the last (0 for Kafka). Results come in the window's order. An error means that the store is broken:
+  /// the shard must stop, and what it had not judged will be read again from the low-water mark.
+  [[nodiscard]] std::expected<std::vector<Result>, StoreError> judge(const Window& window, std::int64_t base = 0);
+
+  /// The next record is judged by this set; evidence stays.
+  void adopt(std::shared_ptr<const Rulebook> rules) { rules_ = std::move(rules); }
+  [[nodiscard]] const Rulebook& rules() const { return *rules_; }
+
+  /// Facts of a partition, to be kept with its checkpoint.
+  [[nodiscard]] Facts& facts(Partition partition) { return facts_[partition]; }
+  [[nodiscard]] const ShardCounters& counters() const { return counters_; }
+
+ private:
+  [[nodiscard]] std::expected<std::optional<Result>, StoreError> judge_one(const Record& record, const Window::Entry& entry, std::int64_t lsn);
+  [[nodiscard]] std::expected<std::optional<Result>, StoreError> judge_event(const Record& record, const Event& event, const AgentKey& key, std::int64_t lsn);
+  [[nodiscard]] std::expected<std::optional<Result>, StoreError> book_refusal(const Record& record, const Refusal& refusal, const AgentKey& key, std::int64_t lsn);
+  [[nodiscard]] bool mine(const AgentKey& key) const { return key.hash.low % settings_.share.count == settings_.share.index; }
+  void prefetch(const Window& window, std::size_t from);
+  void count(const Judgement& judgement);
+
+  AgentTable& table_;
+  std::shared_ptr<const Rulebook> rules_;
+  ShardSettings settings_;
+  std::map<Partition, Facts> facts_;
+  ShardCounters counters_;
+  std::vector<AgentTable::Probe> probes_;
+};
+
+}  // namespace ringfence
