@@ -66,7 +66,7 @@ bool Walk::check(ondemand::value& value, Leaves& leaves) {
   const std::string_view token = token_of(value);
   if (token.starts_with('{')) return check_object(value, leaves);
   if (token.starts_with('[')) return check_array(value, leaves);
-  return check_scalar(token, leaves);
+  return check_scalar(value, token, leaves);
 }
 
 bool Walk::check_object(ondemand::value& value, Leaves& leaves) {
@@ -119,11 +119,11 @@ bool Walk::check_array(ondemand::value& value, Leaves& leaves) {
   return true;
 }
 
-bool Walk::check_scalar(std::string_view token, Leaves& leaves) {
+bool Walk::check_scalar(ondemand::value& value, std::string_view token, Leaves& leaves) {
   JsonLeaf::Kind kind{};
   std::string_view text = token;
   if (token.starts_with('"')) {
-    const auto unquoted = string_token(token, leaves.path, leaves.policy);
+    const auto unquoted = string(value, token, leaves.path, leaves.policy);
     if (!unquoted) return false;
     kind = JsonLeaf::Kind::String;
     text = *unquoted;

@@ -88,7 +88,9 @@ std::optional<Walk::Key> Walk::key(ondemand::field& field, std::string_view path
   return unescaped({start, end}, path, policy);
 }
 
-std::optional<std::string_view> Walk::string_token(std::string_view token, std::string_view path, json_text::LoneSurrogate policy) {
+std::optional<std::string_view> Walk::string(ondemand::value& value, std::string_view token, std::string_view path, json_text::LoneSurrogate policy) {
+  // Consumes the string: what is left to simdjson to skip may be a key with its value, in an array too.
+  if (const auto error = value.get_raw_json_string().error()) return refuse(error), std::nullopt;
   if (token.size() < 2 || token.back() != '"') {
     refuse(RefusalReason::InvalidJson, path, "expected a JSON value (RFC 8259)");
     return std::nullopt;
@@ -155,7 +157,7 @@ std::optional<std::string_view> Walk::text(ondemand::value& value, std::string_v
     wrong_type(token, path, "expected a string");
     return std::nullopt;
   }
-  return string_token(token, path, json_text::LoneSurrogate::Refuse);
+  return string(value, token, path, json_text::LoneSurrogate::Refuse);
 }
 
 std::optional<std::string_view> Walk::text(ondemand::value& value, std::string_view path, std::size_t most_characters) {
@@ -232,7 +234,7 @@ std::optional<std::span<const std::string_view>> Walk::texts(ondemand::value& va
     if (body_.list.size() == most) return refuse(RefusalReason::OutOfRange, path, "expected at most " + std::to_string(most) + " elements"), std::nullopt;
     const std::string_view written = token_of(element);
     if (!written.starts_with('"')) return wrong_type(written, path, "expected an array of strings"), std::nullopt;
-    const auto one = string_token(written, path, json_text::LoneSurrogate::Refuse);
+    const auto one = string(element, written, path, json_text::LoneSurrogate::Refuse);
     if (!one) return std::nullopt;
     body_.list.push_back(*one);
   }
@@ -257,7 +259,7 @@ std::optional<std::span<const std::string_view>> Walk::arg_ids(ondemand::value& 
       ++event.ignored_elements;
       continue;
     }
-    const auto one = string_token(written, path, json_text::LoneSurrogate::Refuse);
+    const auto one = string(element, written, path, json_text::LoneSurrogate::Refuse);
     if (!one) return std::nullopt;
     if (is_arg_id(*one)) {
       body_.list.push_back(*one);

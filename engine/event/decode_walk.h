@@ -101,13 +101,13 @@ class Walk {
 
   std::optional<Key> key(ondemand::field& field, std::string_view path, json_text::LoneSurrogate policy);
   std::optional<Key> unescaped(std::string_view raw, std::string_view path, json_text::LoneSurrogate policy);
-  std::optional<std::string_view> string_token(std::string_view token, std::string_view path, json_text::LoneSurrogate policy);
+  std::optional<std::string_view> string(ondemand::value& value, std::string_view token, std::string_view path, json_text::LoneSurrogate policy);
   bool wrong_type(std::string_view token, std::string_view path, std::string_view expected);
   bool descend(std::string_view path);
   bool check(ondemand::value& value, Leaves& leaves);
   bool check_object(ondemand::value& value, Leaves& leaves);
   bool check_array(ondemand::value& value, Leaves& leaves);
-  bool check_scalar(std::string_view token, Leaves& leaves);
+  bool check_scalar(ondemand::value& value, std::string_view token, Leaves& leaves);
   bool leaf(Leaves& leaves, std::string_view pointer, std::string_view text, JsonLeaf::Kind kind);
   std::optional<std::string_view> pointer(Leaves& leaves);
   void append_step(std::string_view step);
