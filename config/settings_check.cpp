@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/settings_check.h"
+
+#include <algorithm>
+#include <array>
+#include <numeric>
+#include <optional>
+
+#include "config/settings_table.h"
+#include "engine/event/escape.h"
+
+namespace ringfence {
+namespace {
+
+/// What the lossless rules rest on (docs/design/streaming.md §2 and §3), with the names the cluster section has for some of it.
+constexpr std::array<std::string_view, 18> kEngineProperties = {"bootstrap.servers",
+                                                                "metadata.broker.list",
+                                                                "group.id",
+                                                                "group.instance.id",
+                                                                "enable.auto.commit",
+                                                                "auto.commit.enable",
+                                                                "enable.auto.offset.store",
+                                                                "auto.offset.reset",
+                                                                "partition.assignment.strategy",
+                                                                "enable.idempotence",
+                                                                "enable.gapless.guarantee",
+                                                                "acks",
+                                                                "request.required.acks",
+                                                                "linger.ms",
+                                                                "queue.buffering.max.ms",
+                                                                "transactional.id",
+                                                                "check.crcs",
+                                                                "isolation.level"};
+constexpr std::array<std::string_view, 6> kSecretProperties = {
+    "sasl.password",          "ssl.key.password", "ssl.key.pem", "ssl.keystore.password", "sasl.oauthbearer.client.secret",
+    "sasl.oauthbearer.config"};
+
+bool among(std::span<const std::string_view> names, std::string_view name) { return std::ranges::find(names, name) != names.end(); }
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i);
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const auto above = row[j];
+      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
+      diagonal = above;
+    }
+  }
+  return row.back();
+}
+
+class Check {
+ public:
+  Check(const SettingPlaces& places, const std::string& file, std::vector<SettingsError>& errors)
+      : places_(places), file_(file), errors_(errors) {}
+
+  /// At the place of `path`, or at the file where only a default stands there.
+  void refuse(std::string_view path, std::string message) {
+    const auto place = places_.find(path);
+    const auto [line, column] = place == places_.end() ? std::pair{0, 0} : place->second;
+    errors_.push_back({file_, line, column, std::move(message)});
+  }
+
+  void input(const Settings& settings) {
+    const auto& input = settings.input;
+    if (input.kind == InputKind::File && input.files.empty()) refuse("input.kind", "`input.kind` is file, but `input.files` names none");
+    if (input.kind != InputKind::File && !input.files.empty())
+      refuse("input.files", "`input.files` is given, but `input.kind` is not file");
+    if (!input.follow) return;
+    if (input.kind != InputKind::File) {
+      refuse("input.follow", "`input.follow` is for `input.kind: file` alone");
+    } else if (!input.files.empty() && (input.files.back().extension() == ".gz" || input.files.back().extension() == ".zst")) {
+      refuse("input.follow", "`input.follow` needs a plain file last, and the last of `input.files` is compressed");
+    }
+  }
+
+  void topics(const Settings& settings) {
+    std::map<std::string, std::string_view> seen;
+    for (const auto& setting : settings_table()) {
+      if (setting.type != SettingType::Topic) continue;
+      auto copy = settings;
+      const auto& name = std::get<std::string& (*)(Settings&)>(setting.slot)(copy);
+      const auto [first, fresh] = seen.emplace(name, setting.path);
+      if (!fresh) refuse(setting.path, "`" + std::string(setting.path) + "` and `" + std::string(first->second) + "` name the same topic");
+    }
+  }
+
+  void client(const Settings& settings) {
+    for (const auto& [property, value] : settings.kafka.client) {
+      const auto path = "kafka.client/" + property;
+      if (among(kSecretProperties, property)) {
+        refuse(path, "`" + property + "` is a secret: name a file that holds it in `kafka.client_secret_files`");
+      } else if (among(kEngineProperties, property)) {
+        refuse(path, "`" + property + "` is set by ringfence and cannot be changed here");
+      } else if (settings.kafka.client_secret_files.contains(property)) {
+        refuse(path, "`" + property + "` stands in `kafka.client_secret_files` too");
+      }
+    }
+    for (const auto& [property, value] : settings.kafka.client_secret_files) {
+      if (!among(kEngineProperties, property)) continue;
+      refuse("kafka.client_secret_files/" + property, "`" + property + "` is set by ringfence and cannot be changed here");
+    }
+  }
+
+  void outputs(const Settings& settings) {
+    const std::array<std::pair<std::string_view, const OutputTarget*>, 3> outputs = {
+        {{"outputs.findings", &settings.outputs.findings},
+         {"outputs.control", &settings.outputs.control},
+         {"outputs.dead_letter", &settings.outputs.dead_letter}}};
+    for (std::size_t later = 1; later < outputs.size(); ++later) {
+      for (std::size_t first = 0; first < later; ++first) {
+        const auto &a = *outputs[first].second, &b = *outputs[later].second;
+        if (a.topic || b.topic || a.file.lexically_normal() != b.file.lexically_normal()) continue;
+        refuse(outputs[later].first,
+               "`" + std::string(outputs[later].first) + "` and `" + std::string(outputs[first].first) + "` name the same file");
+      }
+    }
+  }
+
+ private:
+  const SettingPlaces& places_;
+  const std::string& file_;
+  std::vector<SettingsError>& errors_;
+};
+
+}  // namespace
+
+void check_together(const Settings& settings, const SettingPlaces& places, const std::string& file, std::vector<SettingsError>& errors) {
+  Check check(places, file, errors);
+  check.input(settings);
+  check.topics(settings);
+  check.client(settings);
+  check.outputs(settings);
+  if (settings.control.audience.empty()) check.refuse("control.audience", "`control.audience` is empty: no gate would take a record");
+}
+
+std::string unknown_key(std::string_view section, std::string_view key) {
+  std::string message = "unknown key `" + printable(key, 60) + "`";
+  if (!section.empty()) message += " in `" + std::string(section) + "`";
+  constexpr std::size_t kLongestKey = 64;  // what is longer is no slip of the finger, and the distance costs its square
+  if (key.size() > kLongestKey) return message;
+
+  std::string nearest;
+  std::size_t least = std::max<std::size_t>(2, key.size() / 3) + 1;
+  const auto offer = [&](std::string_view candidate, std::string_view shown) {
+    const auto distance = edit_distance(key, candidate);
+    if (distance < least) {
+      least = distance;
+      nearest = shown;
+    }
+  };
+  for (const auto& setting : settings_table()) {
+    if (setting.section() == section) offer(setting.key(), setting.key());
+    if (section.empty() && !setting.section().empty()) offer(setting.section(), setting.section());
+  }
+  if (nearest.empty()) {  // the right word in the wrong section
+    for (const auto& setting : settings_table()) {
+      if (setting.key() == key || setting.path == key) nearest = setting.path;
+    }
+  }
+  if (!nearest.empty()) message += "; did you mean `" + nearest + "`?";
+  return message;
+}
+
+}  // namespace ringfence

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/app/service_metrics.h"
+
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
+
+#include <functional>
+#include <sstream>
+#include <utility>
+#include <vector>
+
+namespace ringfence {
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+using Labels = std::vector<ClientMetric::Label>;
+
+double in_seconds(std::int64_t ns) { return static_cast<double>(ns) / 1e9; }
+
+ClientMetric::Label shard_label(std::size_t shard) { return {"shard", std::to_string(shard)}; }
+
+/// Collects families in the order of the page.
+class Page {
+ public:
+  Page(std::size_t count, const ShardCounters* shards) : count_(count), shards_(shards) {}
+
+  void per_shard(MetricType type, std::string name, std::string help, const std::function<double(const ShardCounters&)>& value) {
+    open(type, std::move(name), std::move(help));
+    for (std::size_t i = 0; i < count_; ++i) add({shard_label(i)}, value(shards_[i]));
+  }
+
+  /// A sample a shard and name, as for reasons and levels.
+  template <class Named, std::size_t N>
+  void per_shard_and_name(std::string name, std::string help, std::string label, const std::array<Counter, N> ShardCounters::* counters) {
+    open(MetricType::Counter, std::move(name), std::move(help));
+    for (std::size_t i = 0; i < count_; ++i) {
+      for (std::size_t n = 0; n < N; ++n) {
+        add({shard_label(i), {label, std::string(name_of(static_cast<Named>(n)))}}, static_cast<double>((shards_[i].*counters)[n].value()));
+      }
+    }
+  }
+
+  void process(std::string name, std::string help, std::vector<std::pair<Labels, double>> samples, MetricType type = MetricType::Counter) {
+    open(type, std::move(name), std::move(help));
+    for (auto& [labels, value] : samples) add(std::move(labels), value);
+  }
+
+  void decisions() {
+    open(MetricType::Histogram, "ringfence_decision_seconds", "From a record's arrival in the process to the decision on it.");
+    for (std::size_t i = 0; i < count_; ++i) {
+      const auto& decision = shards_[i].decision;
+      ClientMetric metric;
+      metric.label = {shard_label(i)};
+      std::uint64_t cumulative = 0;
+      for (std::size_t b = 0; b < LatencyHistogram::kBounds.size(); ++b) {
+        cumulative += decision.bucket(b);
+        metric.histogram.bucket.push_back({cumulative, in_seconds(LatencyHistogram::kBounds[b].value)});
+      }
+      metric.histogram.sample_count = cumulative + decision.bucket(LatencyHistogram::kBounds.size());
+      metric.histogram.sample_sum = static_cast<double>(decision.sum_ns()) / 1e9;
+      families_.back().metric.push_back(std::move(metric));
+    }
+  }
+
+  [[nodiscard]] std::string text() const {
+    std::ostringstream out;
+    prometheus::TextSerializer().Serialize(out, families_);
+    return out.str();
+  }
+
+ private:
+  void open(MetricType type, std::string name, std::string help) { families_.push_back({std::move(name), std::move(help), type, {}}); }
+
+  void add(Labels labels, double value) {
+    ClientMetric metric;
+    metric.label = std::move(labels);
+    (families_.back().type == MetricType::Counter ? metric.counter.value : metric.gauge.value) = value;
+    families_.back().metric.push_back(std::move(metric));
+  }
+
+  std::size_t count_;
+  const ShardCounters* shards_;
+  std::vector<MetricFamily> families_;
+};
+
+double flush_age(const ShardCounters& shard, Nanos steady_now) {
+  const auto since = shard.oldest_dirty_ns.value();
+  return since == 0 ? 0 : in_seconds(std::max<std::int64_t>(steady_now.value - since, 0));
+}
+
+}  // namespace
+
+ServiceMetrics::ServiceMetrics(std::size_t shards) : count_(shards), shards_(std::make_unique<ShardCounters[]>(shards)) {}
+
+std::string ServiceMetrics::exposition(Nanos steady_now) const {
+  const auto count = [](const SharedCounter& counter) { return static_cast<double>(counter.value()); };
+  const auto per_output = [](double findings, double control, double dead_letter) {
+    return std::vector<std::pair<Labels, double>>{
+        {{{"output", "findings"}}, findings}, {{{"output", "control"}}, control}, {{{"output", "dead_letter"}}, dead_letter}};
+  };
+  Page page(count_, shards_.get());
+  page.process("ringfence_build_info", "Constant 1 with the version that runs.", {{{{"version", RINGFENCE_VERSION}}, 1.0}},
+               MetricType::Gauge);
+  page.per_shard(MetricType::Counter, "ringfence_events_total", "Events judged, copies of known acts among them.",
+                 [](const auto& s) { return static_cast<double>(s.events.value()); });
+  page.per_shard(MetricType::Counter, "ringfence_copies_total", "Copies of known acts, which have no further effect.",
+                 [](const auto& s) { return static_cast<double>(s.copies.value()); });
+  page.per_shard_and_name<RefusalReason>("ringfence_refused_total", "Records refused to the dead letter.", "reason",
+                                         &ShardCounters::refused);
+  page.per_shard_and_name<Level>("ringfence_verdicts_total", "Events by the level at which their agent stood afterwards.", "level",
+                                 &ShardCounters::verdicts);
+  page.decisions();
+  page.per_shard(MetricType::Gauge, "ringfence_lag_records", "Records in the shard's partitions that are not yet judged.",
+                 [](const auto& s) { return static_cast<double>(s.lag_records.value()); });
+  page.per_shard(MetricType::Gauge, "ringfence_feed_delay_seconds", "Arrival of the latest record less its event time.",
+                 [](const auto& s) { return in_seconds(s.feed_delay_ns.value()); });
+  page.per_shard(MetricType::Gauge, "ringfence_flush_age_seconds", "How long the oldest changed state has waited to be written.",
+                 [&](const auto& s) { return flush_age(s, steady_now); });
+  page.per_shard(MetricType::Gauge, "ringfence_state_bytes", "Memory of agents' states.",
+                 [](const auto& s) { return static_cast<double>(s.state_bytes.value()); });
+  page.per_shard(MetricType::Gauge, "ringfence_agents", "Agents in memory.",
+                 [](const auto& s) { return static_cast<double>(s.agents.value()); });
+  page.process(
+      "ringfence_outputs_total", "Output records acknowledged by their destination.",
+      per_output(count(process_.findings.acknowledged), count(process_.control.acknowledged), count(process_.dead_letter.acknowledged)));
+  page.process("ringfence_output_failures_total", "Failed attempts to deliver an output record; each is tried again.",
+               per_output(count(process_.findings.failed), count(process_.control.failed), count(process_.dead_letter.failed)));
+  page.process("ringfence_store_faults_total", "Writes of states that the store refused.", {{{}, count(process_.store_faults)}});
+  page.process("ringfence_reloads_total", "Persona sets taken into force or refused since the start.",
+               {{{{"result", "taken"}}, count(process_.reloads)}, {{{"result", "refused"}}, count(process_.reloads_refused)}});
+  return page.text();
+}
+
+}  // namespace ringfence

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "engine/event/decode.h"
+#include "engine/event/ids.h"
+#include "engine/event/level.h"
+
+namespace ringfence {
+
+/// A count that one thread raises and any thread reads; no locked instruction.
+class Counter {
+ public:
+  void add(std::uint64_t n = 1) { value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed); }
+  [[nodiscard]] std::uint64_t value() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::uint64_t> value_{0};
+};
+
+/// A count that several threads raise.
+class SharedCounter {
+ public:
+  void add(std::uint64_t n = 1) { value_.fetch_add(n, std::memory_order_relaxed); }
+  [[nodiscard]] std::uint64_t value() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::uint64_t> value_{0};
+};
+
+/// A value that one thread sets and any thread reads.
+class Gauge {
+ public:
+  void set(std::int64_t value) { value_.store(value, std::memory_order_relaxed); }
+  [[nodiscard]] std::int64_t value() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::int64_t> value_{0};
+};
+
+/// How long something took, counted in fixed buckets; one thread observes.
+class LatencyHistogram {
+ public:
+  /// Upper bounds of the buckets, included; what took longer has a bucket of its own.
+  static constexpr std::array<Nanos, 16> kBounds = {Nanos{50'000},     Nanos{100'000},   Nanos{200'000},    Nanos{500'000},
+                                                    milliseconds(1),   milliseconds(2),  milliseconds(5),   milliseconds(10),
+                                                    milliseconds(20),  milliseconds(50), milliseconds(100), milliseconds(200),
+                                                    milliseconds(500), seconds(1),       seconds(2),        seconds(5)};
+
+  /// Negative lengths, from clocks that were set back, count as zero.
+  void observe(Nanos length) {
+    const auto bound = std::lower_bound(kBounds.begin(), kBounds.end(), length);
+    buckets_[static_cast<std::size_t>(bound - kBounds.begin())].add();
+    sum_ns_.add(static_cast<std::uint64_t>(std::max<std::int64_t>(length.value, 0)));
+  }
+  [[nodiscard]] std::uint64_t bucket(std::size_t index) const { return buckets_[index].value(); }
+  [[nodiscard]] std::uint64_t sum_ns() const { return sum_ns_.value(); }
+
+ private:
+  std::array<Counter, kBounds.size() + 1> buckets_;
+  Counter sum_ns_;
+};
+
+/// What one shard counts, written by its thread alone. A cache line of its own, so that shards do not slow each other.
+struct alignas(64) ShardCounters {
+  static constexpr std::size_t kReasons = static_cast<std::size_t>(RefusalReason::Unmapped) + 1;
+
+  Counter events;  // judged, copies of known acts among them
+  Counter copies;  // of known acts: no further effect
+  std::array<Counter, kReasons> refused;
+  std::array<Counter, kLevels> verdicts;  // events after which the agent stood at this level
+  LatencyHistogram decision;              // from the record's arrival in the process to the decision
+  Gauge lag_records;                      // records in the shard's partitions not yet judged
+  Gauge feed_delay_ns;                    // of the latest record: its arrival less its event time
+  Gauge oldest_dirty_ns;                  // steady clock when the oldest unwritten state became so; 0: all are written
+  Gauge state_bytes;                      // memory of states
+  Gauge agents;                           // in memory
+
+  Counter& refused_for(RefusalReason reason) { return refused[static_cast<std::size_t>(reason)]; }
+  Counter& verdicts_at(Level level) { return verdicts[static_cast<std::size_t>(level)]; }
+};
+
+/// What the process as a whole counts, by any thread.
+struct ProcessCounters {
+  struct Output {
+    SharedCounter acknowledged, failed;  // records; failed attempts, each retried
+  };
+  Output findings, control, dead_letter;
+  SharedCounter store_faults;
+  SharedCounter reloads, reloads_refused;  // of persona sets
+};
+
+/// All counters of a running service and their page for Prometheus. The counters are written while the page is made: each number is right
+/// by itself, two of them may be an event apart.
+class ServiceMetrics {
+ public:
+  explicit ServiceMetrics(std::size_t shards);
+
+  [[nodiscard]] std::size_t shards() const { return count_; }
+  [[nodiscard]] ShardCounters& shard(std::size_t index) { return shards_[index]; }
+  [[nodiscard]] ProcessCounters& process() { return process_; }
+  /// Prometheus text format 0.0.4. `steady_now` is the clock of `oldest_dirty_ns`.
+  [[nodiscard]] std::string exposition(Nanos steady_now) const;
+
+ private:
+  std::size_t count_;
+  std::unique_ptr<ShardCounters[]> shards_;
+  ProcessCounters process_;
+};
+
+}  // namespace ringfence
