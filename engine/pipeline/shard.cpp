@@ -34,7 +34,7 @@ std::expected<std::optional<Result>, StoreError> Shard::judge_one(const Record& 
     return Result{.refusal = entry.event.error(), .judgement = {}};
   }
   if (entry.event->kind == EventKind::ContextChange) {
-    facts_[record.position.partition].apply(*entry.event, lsn);
+    facts_[record.position.partition].apply(*entry.event);
     counters_.facts += settings_.share.index == 0 ? 1 : 0;
     return std::optional<Result>();
   }
@@ -55,7 +55,7 @@ std::expected<std::optional<Result>, StoreError> Shard::judge_event(const Record
 
   Result result{.refusal = std::nullopt,
                 .judgement = ringfence::judge(event, *sighting, agent,
-                                              {*rules_, facts_[partition], lsn, settings_.topic, record.position, settings_.assume_gate})};
+                                              {*rules_, facts_[partition], settings_.topic, record.position, settings_.assume_gate})};
   table_.touch(agent, Offset{lsn});
   count(result.judgement);
   return result;
@@ -73,7 +73,7 @@ std::expected<std::optional<Result>, StoreError> Shard::book_refusal(const Recor
   }
   const EventTime time = agent.arrivals > 0 ? agent.last_time : arrival;
   Result result{.refusal = refusal,
-                .judgement = judge_refused(refusal, time, agent, {*rules_, facts_[partition], lsn, settings_.topic, record.position, false})};
+                .judgement = judge_refused(refusal, time, agent, {*rules_, facts_[partition], settings_.topic, record.position, false})};
   table_.touch(agent, Offset{lsn});
   ++counters_.refused;
   counters_.findings += result.judgement.findings.size();

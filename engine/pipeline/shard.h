@@ -38,7 +38,7 @@ struct ShardSettings {
 };
 
 /// Counts since the start, read at scrape time; plain numbers of one thread.
-struct ShardCounters {
+struct ShardTally {
   std::uint64_t events = 0, copies = 0, facts = 0, refused = 0, findings = 0, containments = 0, skipped = 0, stopped = 0;
   std::array<std::uint64_t, kLevels> verdicts{};
   std::array<std::uint64_t, kChannels> not_evaluable{};
@@ -61,7 +61,7 @@ class Shard {
 
   /// Facts of a partition, to be kept with its checkpoint.
   [[nodiscard]] Facts& facts(Partition partition) { return facts_[partition]; }
-  [[nodiscard]] const ShardCounters& counters() const { return counters_; }
+  [[nodiscard]] const ShardTally& counters() const { return counters_; }
 
  private:
   [[nodiscard]] std::expected<std::optional<Result>, StoreError> judge_one(const Record& record, const Window::Entry& entry, std::int64_t lsn);
@@ -75,7 +75,7 @@ class Shard {
   std::shared_ptr<const Rulebook> rules_;
   ShardSettings settings_;
   std::map<Partition, Facts> facts_;
-  ShardCounters counters_;
+  ShardTally counters_;
   std::vector<AgentTable::Probe> probes_;
 };
 
