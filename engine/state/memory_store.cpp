@@ -16,14 +16,9 @@ class MemoryStore final : public Store {
   }
 
   std::expected<void, StoreError> scan(std::string_view prefix, const std::function<bool(std::string_view, std::string_view)>& row) override {
-    // Copied, so that `row` may call the store.
-    std::vector<std::pair<std::string, std::string>> found;
-    {
-      const std::scoped_lock lock(mutex_);
-      for (auto it = rows_.lower_bound(prefix); it != rows_.end() && it->first.starts_with(prefix); ++it) found.emplace_back(*it);
-    }
-    for (const auto& [key, value] : found)
-      if (!row(key, value)) break;
+    const std::scoped_lock lock(mutex_);
+    for (auto it = rows_.lower_bound(prefix); it != rows_.end() && it->first.starts_with(prefix); ++it)
+      if (!row(it->first, it->second)) break;
     return {};
   }
 

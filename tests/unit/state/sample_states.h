@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <bit>
 #include <random>
 #include <string>
@@ -162,28 +163,25 @@ inline std::string bytes_of(const AgentState& state) {
   return out;
 }
 
-/// A store that fails every change while `fault` is set, and one of so many reads or writes if asked to.
+/// A store that takes no change while it is `full`.
 class FaultyStore final : public Store {
  public:
   explicit FaultyStore(Store& under) : under_(under) {}
-  std::optional<StoreError::Kind> fault;
-  std::size_t writes = 0, syncs = 0, batches_seen = 0;
-  std::size_t largest_batch = 0;
+  std::atomic<bool> full{false};
+  std::atomic<std::size_t> writes{0}, largest_batch{0};
 
   std::expected<std::optional<std::string>, StoreError> get(std::string_view key) override { return under_.get(key); }
   std::expected<void, StoreError> scan(std::string_view prefix, const std::function<bool(std::string_view, std::string_view)>& row) override {
     return under_.scan(prefix, row);
   }
   std::expected<void, StoreError> write(const std::vector<StoreWrite>& batch) override {
-    ++batches_seen;
-    if (fault) return std::unexpected(StoreError{*fault, "as told"});
+    if (full) return std::unexpected(StoreError{StoreError::Kind::NoSpace, "no space, as told"});
     ++writes;
-    largest_batch = std::max(largest_batch, batch.size());
+    if (batch.size() > largest_batch) largest_batch = batch.size();
     return under_.write(batch);
   }
   std::expected<void, StoreError> sync() override {
-    if (fault) return std::unexpected(StoreError{*fault, "as told"});
-    ++syncs;
+    if (full) return std::unexpected(StoreError{StoreError::Kind::NoSpace, "no space, as told"});
     return under_.sync();
   }
   std::expected<void, StoreError> drop(std::string_view prefix) override { return under_.drop(prefix); }
