@@ -56,10 +56,11 @@ bool is_below(const fs::path& path, const fs::path& root) {
 
 class TreeReader {
  public:
-  TreeReader(fs::path root, std::vector<Diagnostic>& out) : out_(out) {
+  /// Diagnostics about the folder itself are told under `name`.
+  TreeReader(const fs::path& root, const std::string& name, std::vector<Diagnostic>& out) : out_(out) {
     std::error_code fault;
     root_ = fs::canonical(root, fault);
-    if (fault) fail("", "cannot be read: " + fault.message());
+    if (fault) fail(name, "cannot be read: " + fault.message());
   }
   [[nodiscard]] bool ok() const { return !root_.empty(); }
 
@@ -97,12 +98,12 @@ class TreeReader {
     if (tree_.files.contains(path)) return;
     const auto real = target_below(file, path);
     if (!real) return;
-    const std::size_t limit = is_persona_path(path) || is_entitlements_path(path) ? limits::kPersonaFileBytes
-                              : list_name(path)                                   ? limits::kListFileBytes
-                                                                                  : kEventFileBytes;
+    const bool yaml = is_persona_path(path) || is_entitlements_path(path), list = list_name(path).has_value();
+    const std::size_t limit = yaml ? limits::kPersonaFileBytes : list ? limits::kListFileBytes : kEventFileBytes;
     auto bytes = read_file(*real, limit);
     if (!bytes) return fail(path, bytes.error());
-    if (limit == kEventFileBytes && bytes->size() > limit) return fail(path, "larger than 16 MiB");
+    // The loader refuses personas and lists that are too large by itself.
+    if (!yaml && !list && bytes->size() > limit) return fail(path, "larger than 16 MiB");
     tree_.files.emplace(path, std::move(*bytes));
   }
 
@@ -165,7 +166,7 @@ PersonaLoad load_personas(const fs::path& given, const std::optional<fs::path>& 
   const bool one_file = fs::exists(given, fault) && !fs::is_directory(given, fault);
   const fs::path parent = given.has_parent_path() ? given.parent_path() : fs::path(".");
   const fs::path directory = one_file ? parent : given;
-  TreeReader reader(directory, result.diagnostics);
+  TreeReader reader(directory, "", result.diagnostics);
   FileTree tree;
   if (reader.ok()) {
     if (one_file) {
@@ -179,7 +180,7 @@ PersonaLoad load_personas(const fs::path& given, const std::optional<fs::path>& 
   const fs::path list_folder = lists.value_or(directory / kListsFolder);
   if (reader.ok() && (lists || fs::exists(list_folder, fault))) {
     // Lists may lie elsewhere: then what they link to stays below their own folder.
-    TreeReader list_reader(lists ? *lists : directory, result.diagnostics);
+    TreeReader list_reader(lists ? *lists : directory, std::string(kListsFolder), result.diagnostics);
     if (list_reader.ok()) list_reader.take_folder(list_folder, std::string(kListsFolder), [](const std::string& path) { return list_name(path).has_value(); });
     tree.files.insert(list_reader.tree().files.begin(), list_reader.tree().files.end());
   }

@@ -128,7 +128,6 @@ class Linter {
   void responses() {
     const Response& r = p_.response;
     if (p_.tier == 4 && r.mode != Mode::Enforce) warn(root_["response"], "tier 4 without response.mode enforce: nothing is stopped");
-    if (p_.tier == 4 && p_.owner_approver.empty()) warn(root_["owner"], "tier 4 without owner.approver: two people must release");
     if (const auto drift = r.analytics.find("drift.role"); drift != r.analytics.end() && drift->second > Level::Alert) {
       warn(root_["response"]["analytics"], "drift.role never exceeds alert");
     }

@@ -76,14 +76,17 @@ class Builder final : public YAML::EventHandler {
     std::unordered_map<std::string, int> lines;  // of the keys so far
   };
 
-  /// yaml-cpp counts bytes from 0; an editor counts characters from 1.
-  [[nodiscard]] std::pair<int, int> position(const YAML::Mark& mark) const {
+  /// yaml-cpp counts bytes from 0; an editor counts characters from 1. Goes on from the last place, so one long line is counted once.
+  [[nodiscard]] std::pair<int, int> position(const YAML::Mark& mark) {
     if (mark.is_null()) return {0, 0};
     const auto line = static_cast<std::size_t>(std::max(mark.line, 0));
     const std::size_t begin = line < lines_.size() ? lines_[line] : text_.size();
-    const std::string_view before = text_.substr(begin, static_cast<std::size_t>(std::max(mark.column, 0)));
-    const auto chars = std::ranges::count_if(before, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; });
-    return {static_cast<int>(line) + 1, static_cast<int>(chars) + 1};
+    const std::size_t at = std::min(begin + static_cast<std::size_t>(std::max(mark.column, 0)), text_.size());
+    if (counted_begin_ != begin || counted_to_ > at) counted_begin_ = counted_to_ = begin, characters_ = 0;
+    const std::string_view fresh = text_.substr(counted_to_, at - counted_to_);
+    characters_ += std::ranges::count_if(fresh, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; });
+    counted_to_ = at;
+    return {static_cast<int>(line) + 1, static_cast<int>(characters_) + 1};
   }
 
   /// "?" is a plain node, "!" a quoted one, unless a lone `!` was written; the mark of a node with a tag is the tag's.
@@ -116,6 +119,7 @@ class Builder final : public YAML::EventHandler {
     }
     // yaml-cpp would keep both of two equal keys and answer with the first.
     const YamlNode& key = *parent.key;
+    if (node.kind == YamlNode::Kind::Null) node.line = key.line, node.column = key.column;  // what is absent stands nowhere of its own
     if (key.is_scalar()) {
       const auto [first, fresh] = parent.lines.try_emplace(key.text, key.line);
       if (!fresh) out_.push_back({Diagnostic::Kind::Error, file_, key.line, key.column, "duplicate key '" + key.text + "', first on line " + std::to_string(first->second)});
@@ -147,6 +151,8 @@ class Builder final : public YAML::EventHandler {
   std::optional<YamlNode> root_;
   std::size_t nodes_ = 0;
   int documents_ = 0;
+  std::size_t counted_begin_ = 0, counted_to_ = 0;
+  std::ptrdiff_t characters_ = 0;
 };
 
 /// yaml-cpp recurses per bracket before it tells the handler, so runs of them are cut off first.
