@@ -23,6 +23,5 @@ void add_topics(CLI::App& app, Action& action);
 void add_state(CLI::App& app, Action& action);
 void add_dead_letter(CLI::App& app, Action& action);
 void add_keys(CLI::App& app, Action& action);
-void add_settings(CLI::App& app, Action& action);
 
 }  // namespace ringfence

@@ -59,7 +59,7 @@ std::expected<void, OutputError> FileOutputs::publish(const Judgement& judgement
 
 std::expected<void, OutputError> FileOutputs::refuse(const Record& record, const Refusal& refusal) {
   if (!outputs_[kDeadLetter].sink) return {};
-  return write(kDeadLetter, encode_dead_letter(record, refusal, input_), record.position);
+  return write(kDeadLetter, encode_dead_letter(dead_letter(record, refusal, input_, InputKind::File)), record.position);
 }
 
 Offset FileOutputs::acknowledged(Partition partition) const {

@@ -31,7 +31,6 @@ int run(int argc, char** argv) {
   ringfence::add_state(app, action);
   ringfence::add_dead_letter(app, action);
   ringfence::add_keys(app, action);
-  ringfence::add_settings(app, action);
 
   try {
     app.parse(argc, argv);

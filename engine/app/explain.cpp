@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "connectors/encoders/explain.h"
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <memory>
+#include <string>
+
+#include "engine/app/commands.h"
+#include "engine/app/live_state.h"
+#include "engine/event/escape.h"
+#include "engine/persona/load.h"
+#include "engine/pipeline/rulebook.h"
+#include "engine/verdict/ledger.h"
+#include "engine/verdict/policy.h"
+
+namespace ringfence {
+namespace {
+
+struct Options {
+  std::string finding, uid, agent, tenant = "default", state, personas;
+  bool json = false;
+};
+
+ExitCode fail(const std::string& message) {
+  std::fprintf(stderr, "explain: %s\n", message.c_str());
+  return ExitCode::Unusable;
+}
+
+void print(const Account& account, bool json) {
+  std::fputs(json ? (account_json(account) + "\n").c_str() : account_table(account).c_str(), stdout);
+}
+
+/// The last record of a findings file, or the last one of a finding.
+ExitCode from_finding(const Options& options) {
+  std::ifstream file;
+  if (options.finding != "-") {
+    file.open(options.finding);
+    if (!file || std::filesystem::is_directory(options.finding)) return fail(printable(options.finding) + ": cannot be read");
+  }
+  std::istream& in = options.finding == "-" ? std::cin : file;
+  std::string line, whole, chosen;
+  while (std::getline(in, line)) {
+    whole += line + "\n";
+    const bool wanted = options.uid.empty() || line.find("\"uid\":" + json_quoted(options.uid)) != std::string::npos;
+    if (!line.empty() && wanted) chosen = line;
+  }
+  auto account = account_of_finding(chosen);
+  if (!account && options.uid.empty()) account = account_of_finding(whole);  // one finding, laid out over several lines
+  if (!account) return fail(chosen.empty() ? "no such finding" : account.error());
+  print(*account, options.json);
+  return ExitCode::Done;
+}
+
+Account account_of_state(const AgentState& agent, const Persona& persona, const Tables& tables, const Options& options) {
+  Account account{.agent = options.agent, .tenant = options.tenant, .persona = persona.reference()};
+  const Level level = standing_level(agent);
+  account.level = name_of(level);
+  account.applied = name_of(applied_level(level, persona.response.mode));
+  const Thresholds& t = persona.response.scores;
+  const double threshold = level >= Level::Halt ? t.halt : level == Level::Throttle ? t.throttle : t.alert;
+  account.explanation = explain(agent, persona, tables, Null::Declared, threshold, all_channels());
+  account.title = account.explanation ? "What the agent's state says now" : "Nothing is held against this agent";
+  return account;
+}
+
+ExitCode from_state(const Options& options) {
+  if (options.state.empty() || options.personas.empty()) return fail("--agent needs --state DIR and --personas DIR");
+  PersonaLoad load = load_personas(options.personas);
+  if (!load.set) return fail("the persona set has errors: ringfence validate names them");
+  const Rulebook rules(std::move(*load.set), all_channels());
+  auto live = LiveState::open(options.state);
+  if (!live) return fail(live.error());
+  const auto agent = (*live)->find(options.tenant, options.agent);
+  if (!agent) return fail(agent.error());
+  if (*agent == nullptr) return fail("no such agent in this state: " + printable(options.agent));
+  Event probe;
+  probe.kind = EventKind::ToolCall;
+  probe.tenant = options.tenant;
+  probe.agent.id = options.agent;
+  const std::size_t index = rules.match(probe);
+  if (index == Rulebook::kNoPersona) return fail("no persona applies to this agent");
+  print(account_of_state(**agent, rules.persona(index), rules.tables(index), options), options.json);
+  return ExitCode::Done;
+}
+
+}  // namespace
+
+void add_explain(CLI::App& app, Action& action) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("explain", "Why a level was reached: the ledger as a table whose terms add up to ln score");
+  command->add_option("--finding", options->finding, "A findings file, its last record; - is standard input")->type_name("FILE");
+  command->add_option("--uid", options->uid, "The last record of this finding instead (finding_info.uid)");
+  command->add_option("--agent", options->agent, "An agent of a state directory that no process holds")->type_name("ID");
+  command->add_option("--tenant", options->tenant, "Its tenant")->capture_default_str();
+  command->add_option("--state", options->state, "State directory")->type_name("DIR");
+  command->add_option("--personas", options->personas, "Persona directory")->type_name("DIR");
+  command->add_flag("--json", options->json, "One line of JSON instead of a table");
+  command->footer("Exit codes: 0 done; 2 no such finding or agent, unreadable input.");
+  command->callback([options, &action] {
+    action = [options] {
+      if (options->finding.empty() == options->agent.empty()) return fail("give --finding FILE or --agent ID");
+      return options->finding.empty() ? from_state(*options) : from_finding(*options);
+    };
+  });
+}
+
+}  // namespace ringfence

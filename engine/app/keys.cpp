@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "connectors/encoders/keys.h"
+
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/app/commands.h"
+
+namespace ringfence {
+namespace {
+
+struct Options {
+  std::string file;
+  std::vector<std::string> writers{"engine-*"};
+};
+
+ExitCode fail(const KeyError& error) {
+  std::fprintf(stderr, "keys: %s\n", error.message.c_str());
+  return ExitCode::Unusable;
+}
+
+ExitCode generate(const Options& options) {
+  const auto key = SigningKey::generate();
+  if (!key) return fail(key.error());
+  if (const auto saved = key->save(options.file); !saved) return fail(saved.error());
+  std::printf("%s\n", key->kid().c_str());
+  return ExitCode::Done;
+}
+
+ExitCode show(const Options& options) {
+  const auto key = SigningKey::load(options.file);
+  if (!key) return fail(key.error());
+  TrustedKeys trusted;
+  trusted.add(*key, options.writers);
+  std::printf("%s\n", trusted.jwks().c_str());
+  return ExitCode::Done;
+}
+
+}  // namespace
+
+void add_keys(CLI::App& app, Action& action) {
+  auto options = std::make_shared<Options>();
+  CLI::App* keys = app.add_subcommand("keys", "Ed25519 signing keys of the control topic");
+  keys->require_subcommand(1);
+  CLI::App* make = keys->add_subcommand("generate", "Makes a key file, mode 0600, and prints its kid; never touches an existing file");
+  make->add_option("FILE", options->file, "Where to write the key")->required();
+  make->callback([options, &action] { action = [options] { return generate(*options); }; });
+  CLI::App* print = keys->add_subcommand("show", "Prints the public part as JWKS, with the writers it may speak as: what gates are pinned to");
+  print->add_option("FILE", options->file, "A key file")->required();
+  print->add_option("--writer", options->writers, "Writer the key may speak as; a name or a prefix and *")->capture_default_str();
+  print->callback([options, &action] { action = [options] { return show(*options); }; });
+  keys->footer("Exit codes: 0 done; 2 the file exists, cannot be read, is open to others, or is no Ed25519 key.");
+}
+
+}  // namespace ringfence

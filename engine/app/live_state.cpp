@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/app/live_state.h"
+
+#include <filesystem>
+
+#include "engine/event/escape.h"
+#include "engine/state/records.h"
+#include "models/channel.h"
+
+namespace ringfence {
+namespace {
+
+/// Kafka's own practical bound on partitions of one topic; a look-up that finds nothing costs a bloom filter test.
+constexpr std::int32_t kPartitionsMost = 1024;
+
+}  // namespace
+
+LiveState::LiveState(std::unique_ptr<Store> store) : store_(std::move(store)), table_(*store_, channel_memories(), {}) {}
+
+std::expected<std::unique_ptr<LiveState>, std::string> LiveState::open(const std::string& directory) {
+  if (!std::filesystem::is_directory(directory)) return std::unexpected(printable(directory) + ": no such state directory");
+  auto store = rocksdb_store(directory);
+  if (!store) return std::unexpected(store.error().message);
+  if (const auto ready = prepare_store(**store); !ready) return std::unexpected(ready.error().message);
+  return std::unique_ptr<LiveState>(new LiveState(std::move(*store)));
+}
+
+std::expected<const AgentState*, std::string> LiveState::find(const std::string& tenant, const std::string& agent) {
+  const AgentKey key = agent_key(tenant, agent);
+  for (std::int32_t partition = 0; partition < kPartitionsMost; ++partition) {
+    const auto found = table_.find(Partition{partition}, key);
+    if (!found) return std::unexpected(found.error().message);
+    if (*found != nullptr) return *found;
+  }
+  return nullptr;
+}
+
+}  // namespace ringfence
