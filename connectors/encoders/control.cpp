@@ -112,7 +112,7 @@ std::string encode_containment(const ContainmentRecord& record, const Issuer& is
   event["reason"] = record.reason;
   if (!record.approver.empty()) event["approver"] = record.approver;
   event["persona"] = record.persona;
-  if (record.pending_approval) event["pending"] = true;
+  if (record.pending_approval) event["pending"] = name_of(record.wanted);
   if (record.contained) event["deny"] = denial_of(record.level);
   event["ack"] = {{"requested", true}, {"within_ms", issuer.ack_within_ms}};
 

@@ -39,12 +39,6 @@ class Fields {
     return {};
   }
   std::string text_or_empty(const Json& object, const char* name) { return object.contains(name) ? text(object, name) : std::string(); }
-  bool flag(const Json& object, const char* name) {
-    if (!object.contains(name)) return false;
-    const auto* value = object.at(name).get_ptr<const bool*>();
-    if (value == nullptr) unreadable(std::string(name) + ": expected true or false");
-    return value != nullptr && *value;
-  }
   std::int64_t integer(const Json& object, const char* name) {
     const Json& value = member(object, name);
     constexpr std::uint64_t kMax = std::numeric_limits<std::int64_t>::max();
@@ -98,10 +92,10 @@ std::optional<int> credit(Fields& fields, const Json& credits, const char* name)
   return std::nullopt;
 }
 
-Level level_of(Fields& fields, const Json& event) {
-  const auto level = level_named(fields.text(event, "level"));
+Level level_of(Fields& fields, const Json& event, const char* name) {
+  const auto level = level_named(fields.text(event, name));
   if (level && *level >= Level::Throttle) return *level;
-  fields.unsupported("level: not one of throttle hold halt revoke");
+  fields.unsupported(std::string(name) + ": not one of throttle hold halt revoke");
   return Level::Halt;
 }
 
@@ -130,7 +124,7 @@ SignedContainment containment_of(Fields& fields, const Json& event) {
   record.epoch = fields.count(event, "epoch");
   read_scope(fields, event, record);
   record.contained = fields.either(event, "state", "contained", "released");
-  record.level = level_of(fields, event);
+  record.level = level_of(fields, event, "level");
   const Json& select = fields.member(event, "select");
   if (!select.is_array() || select.size() > kSelectMax) fields.unreadable("select: expected an array of at most 1024");
   for (const Json& entry : select) record.select.push_back({fields.text(entry, "field"), fields.text(entry, "equals")});
@@ -147,7 +141,8 @@ SignedContainment containment_of(Fields& fields, const Json& event) {
   record.reason = fields.text(event, "reason");
   record.approver = fields.text_or_empty(event, "approver");
   record.persona = fields.text(event, "persona");
-  record.pending_approval = fields.flag(event, "pending");
+  record.pending_approval = event.contains("pending");
+  if (record.pending_approval) record.wanted = level_of(fields, event, "pending");
   check_release(fields, record, event);
   return out;
 }

@@ -29,7 +29,8 @@ struct ContainmentRecord {
   std::string finding_uid, reason, persona;
   std::string cause_event_id;   // the event that set this epoch: jti derives from it, the key and the epoch
   std::optional<int> credits_start, credits_ceiling;  // throttle
-  bool pending_approval = false;  // beyond the blast-radius limit
+  bool pending_approval = false;  // beyond the blast-radius limit: published as a hold until a person approves
+  Level wanted = Level::Halt;     // where pending: the level that waits
   std::string approver;           // where released by a person
   Position position;
 };

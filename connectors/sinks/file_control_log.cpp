@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "connectors/sinks/file_control_log.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "connectors/encoders/jws.h"
+#include "connectors/encoders/strict_json.h"
+#include "connectors/sinks/posix_file.h"
+#include "engine/event/escape.h"
+
+namespace ringfence {
+namespace {
+
+/// The longest line that is read: a token, its key in percent-encoding, and the frame.
+constexpr std::size_t kLineBytes = 2 * kTokenBytes;
+
+/// Holds the file's lock for one append.
+class Locked {
+ public:
+  explicit Locked(int fd) : fd_(fd) {
+    while ((held_ = ::flock(fd_, LOCK_EX) == 0) == false && errno == EINTR) {
+    }
+  }
+  ~Locked() {
+    if (held_) ::flock(fd_, LOCK_UN);
+  }
+  Locked(const Locked&) = delete;
+  Locked& operator=(const Locked&) = delete;
+  [[nodiscard]] bool held() const { return held_; }
+
+ private:
+  int fd_;
+  bool held_ = false;
+};
+
+std::optional<ControlEntry> entry_of(std::string_view line) {
+  const auto parsed = parse_strict_json(line);
+  if (!parsed || !parsed->is_object() || !parsed->contains("key") || !parsed->contains("value")) return std::nullopt;
+  const auto* key = parsed->at("key").get_ptr<const std::string*>();
+  const auto* value = parsed->at("value").get_ptr<const std::string*>();
+  if (key == nullptr || (value == nullptr && !parsed->at("value").is_null())) return std::nullopt;
+  return ControlEntry{*key, value == nullptr ? std::string() : *value};
+}
+
+}  // namespace
+
+std::expected<std::unique_ptr<FileControlLog>, SinkError> FileControlLog::open(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+  if (fd < 0) return std::unexpected(posix_file::fault(path, "open"));
+  std::unique_ptr<FileControlLog> log(new FileControlLog(path, fd));
+  if (const auto whole = posix_file::whole_lines(fd, path); !whole) return std::unexpected(whole.error());
+  posix_file::sync_directory_of(path);
+  return log;
+}
+
+FileControlLog::~FileControlLog() { ::close(fd_); }
+
+std::expected<std::uint64_t, SinkError> FileControlLog::append(std::string_view key, std::string_view value) {
+  const std::string line = "{\"key\":" + json_quoted(key) + ",\"value\":" + (value.empty() ? std::string("null") : json_quoted(value)) + "}\n";
+  if (line.size() > kLineBytes) return std::unexpected(SinkError{SinkError::Kind::Refused, "a control record for " + printable(path_) + " is larger than 4 MiB"});
+  const Locked lock(fd_);
+  if (!lock.held()) return std::unexpected(posix_file::fault(path_, "lock"));
+  // What a writer that died left of its line would otherwise swallow this one.
+  const auto whole = posix_file::whole_lines(fd_, path_);
+  if (!whole) return std::unexpected(whole.error());
+  if (::ftruncate(fd_, static_cast<off_t>(*whole)) != 0) return std::unexpected(posix_file::fault(path_, "repair"));
+  if (posix_file::write_all(fd_, line).whole) return ++sent_;
+  const SinkError failed = posix_file::fault(path_, "write");
+  if (::ftruncate(fd_, static_cast<off_t>(*whole)) != 0) return std::unexpected(posix_file::fault(path_, "repair"));
+  return std::unexpected(failed);
+}
+
+std::expected<std::uint64_t, SinkError> FileControlLog::acknowledged() {
+  if (synced_ != sent_ && ::fdatasync(fd_) != 0) return std::unexpected(posix_file::fault(path_, "sync"));
+  return synced_ = sent_;
+}
+
+/// Reads on, whole lines only, because a torn tail may be cut off and written over; false at the end of the file.
+std::expected<bool, SinkError> FileControlLog::fill() {
+  for (std::size_t size = 64U << 10U; size <= 2 * kLineBytes; size *= 2) {
+    std::string found(size, '\0');
+    const ssize_t got = ::pread(fd_, found.data(), size, static_cast<off_t>(read_to_));
+    if (got < 0) return std::unexpected(posix_file::fault(path_, "read"));
+    found.resize(static_cast<std::size_t>(got));
+    if (const std::size_t newline = found.rfind('\n'); newline != std::string::npos) {
+      found.resize(newline + 1);
+      read_to_ += found.size();
+      ahead_ += found;
+      return true;
+    }
+    if (found.size() < size) return false;
+  }
+  return std::unexpected(SinkError{SinkError::Kind::Io, printable(path_) + " holds a line larger than 4 MiB"});
+}
+
+std::expected<ControlLog::Batch, SinkError> FileControlLog::read(std::size_t max) {
+  Batch out;
+  while (out.entries.size() < max) {
+    const std::size_t newline = ahead_.find('\n');
+    if (newline == std::string::npos) {
+      const auto more = fill();
+      if (!more) return std::unexpected(more.error());
+      if (!*more) {
+        out.caught_up = true;
+        return out;
+      }
+      continue;
+    }
+    auto entry = entry_of(std::string_view(ahead_).substr(0, newline));
+    ahead_.erase(0, newline + 1);
+    if (entry)
+      out.entries.push_back(std::move(*entry));
+    else
+      ++malformed_;
+  }
+  return out;
+}
+
+}  // namespace ringfence

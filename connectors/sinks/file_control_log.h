@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "connectors/sinks/control_log.h"
+
+namespace ringfence {
+
+/// The control topic as a file: one `{"key":…,"value":…}` a line, appended only; the last line of a key wins, a null value is a tombstone.
+/// Several processes may append: each line is one write under a lock. A line is visible to readers at once and stored for good when
+/// `acknowledged` has synced it. Mode 0600 where the file is new.
+class FileControlLog final : public ControlLog {
+ public:
+  [[nodiscard]] static std::expected<std::unique_ptr<FileControlLog>, SinkError> open(const std::string& path);
+  ~FileControlLog() override;
+  FileControlLog(const FileControlLog&) = delete;
+  FileControlLog& operator=(const FileControlLog&) = delete;
+
+  [[nodiscard]] std::expected<std::uint64_t, SinkError> append(std::string_view key, std::string_view value) override;
+  [[nodiscard]] std::expected<std::uint64_t, SinkError> acknowledged() override;
+  [[nodiscard]] std::expected<Batch, SinkError> read(std::size_t max) override;
+  /// Lines read so far that are no control entries; they are skipped.
+  [[nodiscard]] std::uint64_t malformed() const { return malformed_; }
+
+ private:
+  FileControlLog(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
+  [[nodiscard]] std::expected<bool, SinkError> fill();
+
+  std::string path_;
+  int fd_;
+  std::uint64_t sent_ = 0, synced_ = 0;
+  std::uint64_t read_to_ = 0;  // byte offset
+  std::string ahead_;          // read but not given out yet
+  std::uint64_t malformed_ = 0;
+};
+
+}  // namespace ringfence

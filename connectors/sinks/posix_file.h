@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <string>
+#include <string_view>
+
+#include "connectors/sinks/sink.h"
+
+/// What the file outputs share: system calls with their faults as values.
+namespace ringfence::posix_file {
+
+/// The fault of the last system call on `name`.
+[[nodiscard]] SinkError fault(const std::string& name, const char* doing);
+struct Written {
+  std::size_t bytes = 0;
+  bool whole = false;  // else errno says why it stopped
+};
+/// Writes all of `bytes` or as much as goes.
+[[nodiscard]] Written write_all(int fd, std::string_view bytes);
+/// Length of the file up to and with its last line feed. The rest must look like the start of one of our lines, else the file is not ours.
+[[nodiscard]] std::expected<std::uint64_t, SinkError> whole_lines(int fd, const std::string& name);
+/// Makes the name of a new file durable.
+void sync_directory_of(const std::string& path);
+
+}  // namespace ringfence::posix_file
