@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -16,53 +17,76 @@ namespace ringfence {
 
 /// The two nulls: declared caps as they are (alert), and times the persona's tolerance (throttle, halt).
 enum class Null : std::uint8_t { Alert, Declared };
+inline constexpr std::size_t kNulls = 2;
+
+/// Least growth sum q ln g, in nats per call of the threat, for which a threat is worth its place (docs/design/detection.md §2.1).
+inline constexpr double kLeastGrowth = .02;
+/// No score grows beyond this; a clamped one is marked as such in its explanation.
+inline constexpr float kGreatestEvidence = 1e30F;
 
 /// The factors of one persona, compiled: a row of kThreatSlots floats per null, channel, context and class. Immutable, shared by threads.
-/// A threat whose growth is below .02 in every context of a null is dropped there: its factor is 1 and it never ticks.
+/// A threat whose growth is below .02 in every context of a channel is dropped there: its factor is 1 and it never ticks; dropped in every
+/// channel its prior is 0. 256 bytes a row; the barrier alone has 16.
 class Tables {
  public:
   Tables(const Persona& persona, std::span<const Channel* const> channels);
 
-  /// Factors g per threat slot, aligned to 32 bytes.
+  /// Factors g per threat slot, aligned to 32 bytes; all 1 for a row that no channel of this table has (a row remembered from another version).
   [[nodiscard]] const float* row(Null null, RowId id) const;
-  /// Threat slots that tick on a mark of this channel: those it bears on and that were not dropped.
+  /// 1 per threat slot that ticks on a mark of this channel, else 0; aligned to 32 bytes.
+  [[nodiscard]] const float* ticks(Null null, ChannelId channel) const;
+  /// Threat slots that tick on a mark of this channel, as bits: those it bears on and that were not dropped.
   [[nodiscard]] std::uint32_t applies(Null null, ChannelId channel) const;
   /// Prior weight per slot, 0 for a dropped threat.
-  [[nodiscard]] const std::array<float, kThreatSlots>& prior(Null null) const;
-  /// sum of pi A of one scope in the fixed point of an endlessly clean agent: where a ledger closes against.
-  [[nodiscard]] double clean_value(Null null) const;
-  /// Declared cap times the null's tolerance, for explanations.
+  [[nodiscard]] const std::array<float, kThreatSlots>& prior(Null null) const { return prior_[index(null)]; }
+  /// sum of pi A of one scope in the fixed point g / (1 - g) of an endlessly clean agent (class 0 in context 0 of every channel): where a
+  /// ledger closes against. A threat whose clean factor is 1 has no fixed point and adds nothing.
+  [[nodiscard]] double clean_value(Null null) const { return clean_[index(null)]; }
+  /// Declared cap times the null's tolerance, for explanations; 1 for an unknown row.
   [[nodiscard]] double cap(Null null, RowId id) const;
   /// True if any factor of the row exceeds 1 under either null: such a mark opens a ledger.
   [[nodiscard]] bool contributes(RowId id) const;
 
  private:
+  /// Both nulls of a row side by side.
+  struct alignas(32) Row {
+    std::array<std::array<float, kThreatSlots>, kNulls> factors;
+  };
   struct Block {
     std::size_t contexts = 0, classes = 0;
-    std::array<std::vector<double>, 2> caps;   // [null][context * classes + class]
-    std::array<std::vector<Evidence>, 1> rows; // both nulls of a row side by side
-    std::array<std::uint32_t, 2> applies{};
+    std::size_t first = 0;                              // of its rows in rows_
+    std::array<std::uint32_t, kNulls> applies{};
+    alignas(32) std::array<std::array<float, kThreatSlots>, kNulls> ticks{};
   };
-  std::vector<Block> blocks_;  // by ChannelId
-  std::array<std::array<float, kThreatSlots>, 2> prior_{};
-  std::array<double, 2> clean_{};
+
+  static constexpr std::size_t index(Null null) { return static_cast<std::size_t>(null); }
+  /// Index into rows_ and caps_; row 0 is the row of ones.
+  [[nodiscard]] std::size_t position(RowId id) const;
+  void compile(const Channel& channel, std::vector<std::vector<double>> caps, Null null, double tolerance);
+  void settle(std::span<const Channel* const> channels);
+
+  std::array<Block, kChannels> blocks_{};
+  std::vector<Row> rows_;
+  std::array<std::vector<double>, kNulls> caps_;
+  std::array<std::array<float, kThreatSlots>, kNulls> prior_{};
+  std::array<double, kNulls> clean_{};
 };
 
 /// A <- (A + 1) g for every threat that applies, g multiplied over the marks; both nulls; values clamped at 1e30.
-/// About 30 ns. The caller gives the marks of one event; an event without marks does not tick.
+/// About 30 ns, no exp or log. The caller gives the marks of one event, at most one a channel; an event without marks does not tick.
 void update(Evidence& evidence, const Tables& tables, std::span<const RowId> marks);
 
 /// sum of pi A of one scope under one null, in slot order.
 [[nodiscard]] double scope_score(const Evidence& evidence, const Tables& tables, Null null);
 
-/// S = (agent + sum over live sessions in slot order) / 2 (detection.md §2.2 iii).
+/// S = (agent + sum over live sessions in slot order) / 2 (docs/design/detection.md §2.2 iii).
 [[nodiscard]] double score(const AgentState& agent, const Tables& tables, Null null);
 
-/// The leading threat under a null: slot, its share of S over both scopes, the greatest family's share.
+/// The leading threat under a null: the greatest of the family that holds most of S; shares are over both scopes.
 struct Leader {
   Threat threat{};
   double share = 0;         // of the threat
-  double family_share = 0;  // of its family
+  double family_share = 0;  // of its family, the greatest of all
   bool dangerous = false;
   /// The scope where pi A is greatest: nullopt the agent, else index into sessions.
   std::optional<std::size_t> session;

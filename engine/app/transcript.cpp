@@ -72,14 +72,19 @@ void Transcript::tell(const Judgement& judgement) {
 void Transcript::progress(std::uint64_t bytes, std::uint64_t total, std::uint64_t events) {
   if (!terminal_ || events < last_shown_ + kBarEveryEvents) return;
   last_shown_ = events;
+  bar_shown_ = true;
+  if (total == 0) {
+    std::fprintf(out_, "\r\033[K%llu events", static_cast<unsigned long long>(events));
+    std::fflush(out_);
+    return;
+  }
   constexpr int kWidth = 30;
-  const double share = total == 0 ? 0 : std::min(1.0, static_cast<double>(bytes) / static_cast<double>(total));
+  const double share = std::min(1.0, static_cast<double>(bytes) / static_cast<double>(total));
   const int full = static_cast<int>(share * kWidth);
   std::fprintf(out_, "\r\033[K[%s%s] %3d %%  %llu events", std::string(static_cast<std::size_t>(full), '#').c_str(),
                std::string(static_cast<std::size_t>(kWidth - full), '.').c_str(), static_cast<int>(share * 100),
                static_cast<unsigned long long>(events));
   std::fflush(out_);
-  bar_shown_ = true;
 }
 
 void Transcript::clear_bar() {

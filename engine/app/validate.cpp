@@ -36,10 +36,9 @@ ExitCode check(const std::filesystem::path& path, const Options& options) {
     return ExitCode::Unusable;
   }
   if (is_settings_file(path)) {
-    const auto settings = load_settings(path);
-    if (settings) return ExitCode::Done;
-    for (const SettingsError& e : settings.error()) std::printf("%s\n", to_string(e).c_str());
-    return ExitCode::AnsweredNo;
+    const SettingsLoad load = load_settings(path);
+    for (const SettingsError& e : load.errors) std::printf("%s\n", to_string(e).c_str());
+    return load.settings ? ExitCode::Done : ExitCode::AnsweredNo;
   }
   const PersonaLoad load = load_personas(path, options.lists.empty() ? std::nullopt : std::optional<std::filesystem::path>(options.lists));
   const ExitCode exit = print_all(load.diagnostics);

@@ -168,7 +168,7 @@ void judge_by_persona(const Event& event, Sighting sighting, AgentState& agent, 
           .effect = effect_of(persona, match.action, event),
           .agent = agent,
           .session = session};
-  act.explained = circumstances.facts.explains(event, persona.id, circumstances.lsn);
+  act.explained = circumstances.facts.explains(event, persona.id);
   act.own_refusal = own_refusal(agent, session, event, act.effect);
 
   const bool call = event.kind == EventKind::ToolCall;

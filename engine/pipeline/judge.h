@@ -33,7 +33,6 @@ struct Judgement {
 struct Circumstances {
   const Rulebook& rules;
   const Facts& facts;
-  std::int64_t lsn = 0;  // of the record: facts that took effect before it hold
   std::string_view topic;
   Position position;
   /// Every containment counts as applied at once, so a call that went through is containment.violated (replay --assume-gate).

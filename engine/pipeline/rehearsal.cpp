@@ -9,7 +9,7 @@ std::expected<Judgement, Refusal> Rehearsal::feed(std::string_view record, Posit
   const auto event = decoder_.decode(record, std::nullopt, arena_);
   if (!event) return std::unexpected(event.error());
   if (event->kind == EventKind::ContextChange) {
-    facts_.apply(*event, position.offset.value);
+    facts_.apply(*event);
     return Judgement{.position = position, .fact = true};
   }
   const AgentKey key = agent_key(event->tenant, event->agent.id);
@@ -21,7 +21,7 @@ std::expected<Judgement, Refusal> Rehearsal::feed(std::string_view record, Posit
   }
   const auto sighting = admit(agent, *event);
   if (!sighting) return std::unexpected(sighting.error());
-  return judge(*event, *sighting, agent, {rules_, facts_, position.offset.value, topic_, position, assume_gate_});
+  return judge(*event, *sighting, agent, {rules_, facts_, topic_, position, assume_gate_});
 }
 
 const AgentState* Rehearsal::agent(std::string_view tenant, std::string_view id) const {

@@ -11,13 +11,13 @@ constexpr std::size_t kPrefetch = 32;
 
 }  // namespace
 
-std::expected<std::vector<Result>, StoreError> Shard::judge(const Window& window, std::int64_t base) {
+std::expected<std::vector<Result>, StoreError> Shard::judge(const Window& window, const Origin& origin) {
   std::vector<Result> results;
   results.reserve(window.size() / settings_.share.count + 1);
   for (std::size_t i = 0; i < window.size(); ++i) {
     if (i % kPrefetch == 0) prefetch(window, i);
     const Record& record = window.records()[i];
-    auto result = judge_one(record, window.entry(i), base + record.position.offset.value);
+    auto result = judge_one(record, window.entry(i), origin);
     if (!result) return std::unexpected(std::move(result.error()));
     if (!*result) continue;
     (*result)->index = i;
@@ -26,23 +26,24 @@ std::expected<std::vector<Result>, StoreError> Shard::judge(const Window& window
   return results;
 }
 
-std::expected<std::optional<Result>, StoreError> Shard::judge_one(const Record& record, const Window::Entry& entry, std::int64_t lsn) {
+std::expected<std::optional<Result>, StoreError> Shard::judge_one(const Record& record, const Window::Entry& entry, const Origin& origin) {
   if (!entry.event) {
-    if (entry.has_agent) return mine(entry.key) ? book_refusal(record, entry.event.error(), entry.key, lsn) : std::optional<Result>();
+    if (entry.has_agent) return mine(entry.key) ? book_refusal(record, entry.event.error(), entry.key, origin) : std::optional<Result>();
     if (settings_.share.index != 0) return std::optional<Result>();
     ++counters_.refused;
     return Result{.refusal = entry.event.error(), .judgement = {}};
   }
   if (entry.event->kind == EventKind::ContextChange) {
-    facts_[record.position.partition].apply(*entry.event, lsn);
+    facts_[record.position.partition].apply(*entry.event);
     counters_.facts += settings_.share.index == 0 ? 1 : 0;
     return std::optional<Result>();
   }
-  return mine(entry.key) ? judge_event(record, *entry.event, entry.key, lsn) : std::optional<Result>();
+  return mine(entry.key) ? judge_event(record, *entry.event, entry.key, origin) : std::optional<Result>();
 }
 
-std::expected<std::optional<Result>, StoreError> Shard::judge_event(const Record& record, const Event& event, const AgentKey& key, std::int64_t lsn) {
+std::expected<std::optional<Result>, StoreError> Shard::judge_event(const Record& record, const Event& event, const AgentKey& key, const Origin& origin) {
   const Partition partition = record.position.partition;
+  const std::int64_t lsn = origin.base + record.position.offset.value;
   const auto opened = table_.open({partition, Offset{lsn}}, key, event.tenant, event.agent.id, event.time);
   if (!opened) return std::unexpected(opened.error());
   AgentState& agent = **opened;
@@ -51,18 +52,19 @@ std::expected<std::optional<Result>, StoreError> Shard::judge_event(const Record
     return std::optional<Result>();
   }
   const auto sighting = admit(agent, event);
-  if (!sighting) return book_refusal(record, sighting.error(), key, lsn);
+  if (!sighting) return book_refusal(record, sighting.error(), key, origin);
 
   Result result{.refusal = std::nullopt,
                 .judgement = ringfence::judge(event, *sighting, agent,
-                                              {*rules_, facts_[partition], lsn, settings_.topic, record.position, settings_.assume_gate})};
+                                              {*rules_, facts_[partition], origin.topic, record.position, settings_.assume_gate})};
   table_.touch(agent, Offset{lsn});
   count(result.judgement);
   return result;
 }
 
-std::expected<std::optional<Result>, StoreError> Shard::book_refusal(const Record& record, const Refusal& refusal, const AgentKey& key, std::int64_t lsn) {
+std::expected<std::optional<Result>, StoreError> Shard::book_refusal(const Record& record, const Refusal& refusal, const AgentKey& key, const Origin& origin) {
   const Partition partition = record.position.partition;
+  const std::int64_t lsn = origin.base + record.position.offset.value;
   const EventTime arrival = record.arrival.value_or(EventTime{});
   const auto opened = table_.open({partition, Offset{lsn}}, key, refusal.tenant, refusal.agent_id, arrival);
   if (!opened) return std::unexpected(opened.error());
@@ -73,7 +75,7 @@ std::expected<std::optional<Result>, StoreError> Shard::book_refusal(const Recor
   }
   const EventTime time = agent.arrivals > 0 ? agent.last_time : arrival;
   Result result{.refusal = refusal,
-                .judgement = judge_refused(refusal, time, agent, {*rules_, facts_[partition], lsn, settings_.topic, record.position, false})};
+                .judgement = judge_refused(refusal, time, agent, {*rules_, facts_[partition], origin.topic, record.position, false})};
   table_.touch(agent, Offset{lsn});
   ++counters_.refused;
   counters_.findings += result.judgement.findings.size();

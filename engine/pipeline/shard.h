@@ -32,13 +32,18 @@ struct Share {
 
 /// How a shard judges: what is the same for every record of a run.
 struct ShardSettings {
-  std::string topic;
   bool assume_gate = false;
   Share share;
 };
 
+/// The input a window came from.
+struct Origin {
+  std::string_view topic;  // name of the topic or file, for findings
+  std::int64_t base = 0;   // added to a record's offset to give its lsn: the records of one file follow those of the last; 0 for Kafka
+};
+
 /// Counts since the start, read at scrape time; plain numbers of one thread.
-struct ShardCounters {
+struct ShardTally {
   std::uint64_t events = 0, copies = 0, facts = 0, refused = 0, findings = 0, containments = 0, skipped = 0, stopped = 0;
   std::array<std::uint64_t, kLevels> verdicts{};
   std::array<std::uint64_t, kChannels> not_evaluable{};
@@ -50,10 +55,9 @@ class Shard {
   Shard(AgentTable& table, std::shared_ptr<const Rulebook> rules, ShardSettings settings)
       : table_(table), rules_(std::move(rules)), settings_(std::move(settings)) {}
 
-  /// Judges the entries of a decoded window that belong to this shard. `base` is added to each record's offset to give its lsn, so that the
-  /// records of one file follow those of the last (0 for Kafka). Results come in the window's order. An error means that the store is broken:
-  /// the shard must stop, and what it had not judged will be read again from the low-water mark.
-  [[nodiscard]] std::expected<std::vector<Result>, StoreError> judge(const Window& window, std::int64_t base = 0);
+  /// Judges the entries of a decoded window that belong to this shard; results come in the window's order. An error means that the store is
+  /// broken: the shard must stop, and what it had not judged will be read again from the low-water mark.
+  [[nodiscard]] std::expected<std::vector<Result>, StoreError> judge(const Window& window, const Origin& origin);
 
   /// The next record is judged by this set; evidence stays.
   void adopt(std::shared_ptr<const Rulebook> rules) { rules_ = std::move(rules); }
@@ -61,12 +65,12 @@ class Shard {
 
   /// Facts of a partition, to be kept with its checkpoint.
   [[nodiscard]] Facts& facts(Partition partition) { return facts_[partition]; }
-  [[nodiscard]] const ShardCounters& counters() const { return counters_; }
+  [[nodiscard]] const ShardTally& counters() const { return counters_; }
 
  private:
-  [[nodiscard]] std::expected<std::optional<Result>, StoreError> judge_one(const Record& record, const Window::Entry& entry, std::int64_t lsn);
-  [[nodiscard]] std::expected<std::optional<Result>, StoreError> judge_event(const Record& record, const Event& event, const AgentKey& key, std::int64_t lsn);
-  [[nodiscard]] std::expected<std::optional<Result>, StoreError> book_refusal(const Record& record, const Refusal& refusal, const AgentKey& key, std::int64_t lsn);
+  [[nodiscard]] std::expected<std::optional<Result>, StoreError> judge_one(const Record& record, const Window::Entry& entry, const Origin& origin);
+  [[nodiscard]] std::expected<std::optional<Result>, StoreError> judge_event(const Record& record, const Event& event, const AgentKey& key, const Origin& origin);
+  [[nodiscard]] std::expected<std::optional<Result>, StoreError> book_refusal(const Record& record, const Refusal& refusal, const AgentKey& key, const Origin& origin);
   [[nodiscard]] bool mine(const AgentKey& key) const { return key.hash.low % settings_.share.count == settings_.share.index; }
   void prefetch(const Window& window, std::size_t from);
   void count(const Judgement& judgement);
@@ -75,7 +79,7 @@ class Shard {
   std::shared_ptr<const Rulebook> rules_;
   ShardSettings settings_;
   std::map<Partition, Facts> facts_;
-  ShardCounters counters_;
+  ShardTally counters_;
   std::vector<AgentTable::Probe> probes_;
 };
 

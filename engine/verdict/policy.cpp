@@ -89,7 +89,7 @@ Level level_of(const Breach& breach, const Persona& persona, std::optional<Effec
 
 bool excepted(const Persona& persona, Analytic analytic, const Act& act) {
   return std::ranges::any_of(persona.exceptions, [&](const Exception& e) {
-    if (e.analytic != uid_of(analytic) || act.event.time > e.expires) return false;
+    if (e.analytic != uid_of(analytic) || act.event.time >= e.expires) return false;
     const std::optional<std::string> action =
         act.match.action ? std::optional<std::string>(persona.actions[*act.match.action].id) : std::nullopt;
     return in_force(e.agent, std::string(act.event.agent.id)) && in_force(e.action, action) && in_force(e.tool, tool_of(act.event)) &&

@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/app/file_run.h"
+
+#include <algorithm>
+#include <random>
+
+#include "connectors/sources/file_source.h"
+#include "engine/event/escape.h"
+#include "engine/state/codec.h"
+#include "engine/state/inputs.h"
+#include "engine/state/records.h"
+
+namespace ringfence {
+namespace {
+
+constexpr Partition kPartition{0};
+constexpr std::size_t kWindow = 2048;
+/// Records between two checkpoints: bounds what a killed run reads again and the size of one write.
+constexpr std::int64_t kRecordsPerCut = 65536;
+constexpr std::chrono::milliseconds kReadWait{500};
+constexpr std::chrono::milliseconds kFlushWait{60'000};
+constexpr std::size_t kFactsKept = 4096;
+constexpr std::string_view kOutputsRecord = "file_run.outputs";
+constexpr std::string_view kFactsRecord = "file_run.facts";
+
+RunError of_store(const StoreError& error) {
+  const bool full = error.kind == StoreError::Kind::NoSpace;
+  const bool unusable = error.kind == StoreError::Kind::Locked || error.kind == StoreError::Kind::Version || error.kind == StoreError::Kind::Corrupt;
+  return {full ? ExitCode::Unreachable : unusable ? ExitCode::Unusable : ExitCode::Unreachable, "state: " + error.message};
+}
+RunError of_output(const OutputError& error) { return {ExitCode::Unreachable, error.message}; }
+RunError of_source(const SourceError& error) { return {ExitCode::Unusable, error.message}; }
+
+Hash128 identity_of(const SourceIdentity& identity) {
+  return {hash64(identity.name, identity.beginning.high), hash64(identity.name, identity.beginning.low)};
+}
+
+/// What can be read only once is a new input each time.
+Hash128 new_identity() {
+  std::random_device entropy;
+  const auto word = [&] { return std::uint64_t{entropy()} << 32U | entropy(); };
+  return {word(), word()};
+}
+
+/// A name for findings: the file's own, without where it lies.
+std::string topic_of(const std::string& path) { return path == "-" ? "stdin" : std::filesystem::path(path).filename().string(); }
+
+}  // namespace
+
+struct FileRun::Lane {
+  Lane(Store& store, Flusher& flusher, const FileRunOptions& options, std::shared_ptr<const Rulebook> rules, std::size_t index)
+      : table(store, channel_memories(), {.budget_bytes = options.memory_limit / options.shards, .expiry = options.expiry}),
+        checkpoint(table, flusher),
+        shard(table, std::move(rules), {.assume_gate = options.assume_gate, .share = {index, options.shards}}) {}
+
+  AgentTable table;
+  Checkpoint checkpoint;
+  Shard shard;
+  EventDecoder decoder;
+  std::vector<Result> results;
+  std::optional<StoreError> fault;
+};
+
+FileRun::FileRun(FileRunOptions options, std::shared_ptr<const Rulebook> rules) : options_(std::move(options)), rules_(std::move(rules)) {}
+FileRun::~FileRun() = default;
+
+std::expected<std::unique_ptr<FileRun>, RunError> FileRun::open(FileRunOptions options, std::shared_ptr<const Rulebook> rules) {
+  std::unique_ptr<FileRun> run(new FileRun(std::move(options), std::move(rules)));
+  if (auto ready = run->prepare(); !ready) return std::unexpected(std::move(ready.error()));
+  return run;
+}
+
+std::expected<void, RunError> FileRun::prepare() {
+  std::vector<Hash128> identities;
+  for (const std::string& file : options_.files) {
+    auto source = open_file_source(file, {.follow = options_.follow});
+    if (!source) return std::unexpected(of_source(source.error()));
+    const auto identity = (*source)->identity(kIdentityBytes);
+    if (!identity) return std::unexpected(of_source(identity.error()));
+    identities.push_back(*identity ? identity_of(**identity) : new_identity());
+    sources_.push_back(std::move(*source));
+  }
+  auto store = rocksdb_store(options_.state_directory);
+  if (!store) return std::unexpected(of_store(store.error()));
+  store_ = std::move(*store);
+  if (const auto ready = prepare_store(*store_); !ready) return std::unexpected(of_store(ready.error()));
+
+  const auto outputs_record = get_record(*store_, kOutputsRecord);
+  const auto facts_record = get_record(*store_, kFactsRecord);
+  if (!outputs_record) return std::unexpected(of_store(outputs_record.error()));
+  if (!facts_record) return std::unexpected(of_store(facts_record.error()));
+  const auto plan = begin_inputs(*store_, kPartition, identities, static_cast<unsigned>(options_.shards));
+  if (!plan) return std::unexpected(of_store(plan.error()));
+  for (std::size_t i = 0; i < plan->inputs.size(); ++i) {
+    const InputStart& input = plan->inputs[i];
+    ordinals_.push_back(input.ordinal);
+    first_records_.push_back(input.first_record);
+    done_.push_back(input.done);
+    if (input.overlaps) {
+      report_.warnings.push_back(printable(options_.files[i]) + ": was left before its end and another file was read since; acts are told apart by their ids");
+    }
+  }
+
+  auto outputs = FileOutputs::open(options_.outputs, options_.least_verdict, options_.files.empty() ? "stdin" : topic_of(options_.files.front()));
+  if (!outputs) return std::unexpected(of_output(outputs.error()));
+  outputs_ = std::move(*outputs);
+  std::optional<std::string> lengths;
+  if (*outputs_record) {
+    Reader in(**outputs_record);
+    said_ = in.svarint();
+    lengths = std::string(in.text());
+  }
+  if (const auto resumed = outputs_->resume(lengths); !resumed) return std::unexpected(of_output(resumed.error()));
+
+  flusher_ = std::make_unique<Flusher>(*store_, FlusherSettings{.threaded = false});
+  fork_ = std::make_unique<ForkJoin>(options_.shards);
+  for (std::size_t i = 0; i < options_.shards; ++i) {
+    lanes_.push_back(std::make_unique<Lane>(*store_, *flusher_, options_, rules_, i));
+    lanes_.back()->checkpoint.assign(kPartition, plan->low, static_cast<std::uint8_t>(i));
+  }
+  if (*facts_record) restore_facts(plan->low.value, **facts_record);
+  last_lsn_ = plan->low.value - 1;
+  return {};
+}
+
+void FileRun::restore_facts(std::int64_t low, const std::string& journal) {
+  EventDecoder decoder;
+  EventArena arena;
+  Reader in(journal);
+  const std::size_t count = in.count(2, kFactsKept);
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::int64_t lsn = in.svarint();
+    const std::string record(in.text());
+    if (!in.ok() || lsn >= low) break;
+    const auto event = decoder.decode(record, std::nullopt, arena);
+    if (!event) continue;
+    for (const auto& lane : lanes_) lane->shard.facts(kPartition).apply(*event);
+    facts_.emplace_back(lsn, record);
+  }
+}
+
+void FileRun::journal_facts(const Origin& origin) {
+  for (std::size_t i = 0; i < window_.size(); ++i) {
+    const auto& event = window_.entry(i).event;
+    if (!event || event->kind != EventKind::ContextChange) continue;
+    const Record& record = window_.records()[i];
+    facts_.emplace_back(origin.base + record.position.offset.value, std::string(record.bytes));
+  }
+  if (facts_.size() > kFactsKept) facts_.erase(facts_.begin(), facts_.end() - kFactsKept);
+}
+
+std::expected<RunReport, RunError> FileRun::run() {
+  for (std::size_t i = 0; i < sources_.size() && !stop_; ++i) {
+    if (done_[i]) continue;
+    auto read = read_input(i);
+    // What was judged counts, whatever ended the input: a cut archive gives its error after its last complete record.
+    if (auto written = cut(last_lsn_); !written) return std::unexpected(std::move(written.error()));
+    if (!read) return std::unexpected(std::move(read.error()));
+  }
+  if (auto written = cut(last_lsn_); !written) return std::unexpected(std::move(written.error()));
+  for (const auto& lane : lanes_) {
+    const ShardTally& t = lane->shard.counters();
+    report_.tally.events += t.events;
+    report_.tally.copies += t.copies;
+    report_.tally.facts += t.facts;
+    report_.tally.refused += t.refused;
+    report_.tally.findings += t.findings;
+    report_.tally.skipped += t.skipped;
+    report_.tally.stopped += t.stopped;
+    report_.tally.containments += t.containments;
+    for (std::size_t i = 0; i < t.verdicts.size(); ++i) report_.tally.verdicts[i] += t.verdicts[i];
+    report_.agents += lane->table.counters().created;
+  }
+  report_.stopped = stop_;
+  return report_;
+}
+
+std::expected<void, RunError> FileRun::read_input(std::size_t index) {
+  Source& source = *sources_[index];
+  const std::string topic = topic_of(options_.files[index]);
+  const auto base = to_offset({ordinals_[index], 0});
+  if (!base) return std::unexpected(RunError{ExitCode::Unusable, "state: too many inputs"});
+  const Origin origin{topic, base->value};
+  if (first_records_[index] > 0) {
+    if (const auto sought = source.seek(Offset{first_records_[index]}); !sought) return std::unexpected(of_source(sought.error()));
+  }
+  reading_ = &source;
+  std::int64_t records = first_records_[index];
+  while (!stop_) {
+    const auto batch = source.next(kWindow, kReadWait);
+    if (!batch) return std::unexpected(of_source(batch.error()));
+    if (batch->state == Batch::State::Ended) {
+      if (auto written = cut(last_lsn_); !written) return written;
+      if (const auto ended = end_input(*store_, ordinals_[index], records); !ended) return std::unexpected(of_store(ended.error()));
+      return {};
+    }
+    if (batch->state == Batch::State::Stopped) return {};
+    if (batch->records.empty()) {
+      if (auto written = cut(last_lsn_); !written) return written;
+      continue;
+    }
+    if (auto stepped = step(origin, batch->records); !stepped) return stepped;
+    records = batch->records.back().position.offset.value + 1;
+  }
+  return {};
+}
+
+std::expected<void, RunError> FileRun::step(const Origin& origin, std::span<const Record> records) {
+  window_.begin(records);
+  const std::size_t lanes = fork_->lanes();
+  fork_->run([&](std::size_t lane) {
+    window_.decode(lanes_[lane]->decoder, records.size() * lane / lanes, records.size() * (lane + 1) / lanes);
+  });
+  fork_->run([&](std::size_t lane) {
+    auto results = lanes_[lane]->shard.judge(window_, origin);
+    if (results) {
+      lanes_[lane]->results = std::move(*results);
+    } else {
+      lanes_[lane]->fault = results.error();
+    }
+  });
+  for (const auto& lane : lanes_) {
+    if (lane->fault) return std::unexpected(of_store(*lane->fault));
+  }
+  journal_facts(origin);
+  if (auto published = publish(origin, records); !published) return published;
+
+  report_.records += records.size();
+  for (const Record& record : records) report_.bytes += record.size + 1;
+  last_lsn_ = origin.base + records.back().position.offset.value;
+  since_cut_ += static_cast<std::int64_t>(records.size());
+  if (on_progress) on_progress(report_.records, report_.bytes);
+  return since_cut_ >= kRecordsPerCut ? cut(last_lsn_) : std::expected<void, RunError>{};
+}
+
+std::expected<void, RunError> FileRun::publish(const Origin& origin, std::span<const Record> records) {
+  std::vector<std::size_t> next(lanes_.size(), 0);
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    for (std::size_t lane = 0; lane < lanes_.size(); ++lane) {
+      const auto& results = lanes_[lane]->results;
+      if (next[lane] >= results.size() || results[next[lane]].index != i) continue;
+      const Result& result = results[next[lane]++];
+      if (origin.base + records[i].position.offset.value <= said_) continue;
+      if (result.refusal) {
+        ++report_.refused_by_reason[static_cast<std::size_t>(result.refusal->reason)];
+        if (const auto done = outputs_->refuse(records[i], *result.refusal); !done) return std::unexpected(of_output(done.error()));
+      }
+      pace(result.judgement.verdict.time);
+      if (const auto done = outputs_->publish(result.judgement); !done) return std::unexpected(of_output(done.error()));
+      for (const FindingRecord& finding : result.judgement.findings) {
+        ++report_.findings_by_level[static_cast<std::size_t>(finding.level)];
+        report_.highest = std::max(report_.highest, finding.level);
+      }
+      if (on_judgement) on_judgement(result.judgement);
+    }
+  }
+  return {};
+}
+
+std::expected<void, RunError> FileRun::cut(std::int64_t lsn) {
+  if (since_cut_ == 0) return {};
+  if (const auto flushed = outputs_->flush(); !flushed) return std::unexpected(of_output(flushed.error()));
+  said_ = std::max(said_, lsn);
+  Writer outputs;
+  outputs.svarint(said_);
+  outputs.text(outputs_->lengths());
+  Writer facts;
+  facts.varint(facts_.size());
+  for (const auto& [at, record] : facts_) {
+    facts.svarint(at);
+    facts.text(record);
+  }
+  // Lengths and facts first: no state may be ahead of what is known to have been said.
+  if (const auto kept = put_record(*store_, kFactsRecord, facts.bytes()); !kept) return std::unexpected(of_store(kept.error()));
+  if (const auto kept = put_record(*store_, kOutputsRecord, outputs.bytes()); !kept) return std::unexpected(of_store(kept.error()));
+  const Horizon horizon{kPartition, Offset{lsn}};
+  for (const auto& lane : lanes_) {
+    const auto flushed = lane->checkpoint.flush({&horizon, 1}, kFlushWait);
+    if (!flushed) return std::unexpected(of_store(flushed.error()));
+    while (lane->table.bytes() > options_.memory_limit / options_.shards && lane->table.trim() > 0) {
+    }
+  }
+  since_cut_ = 0;
+  return {};
+}
+
+void FileRun::pace(EventTime time) {
+  if (options_.speed <= 0 || time == EventTime{}) return;
+  if (!pacing_) {
+    pacing_ = true;
+    paced_from_ = std::chrono::steady_clock::now();
+    first_event_ = time;
+    return;
+  }
+  const auto ahead = std::chrono::nanoseconds(static_cast<std::int64_t>(static_cast<double>((time - first_event_).value) / options_.speed));
+  std::unique_lock lock(pause_);
+  paused_.wait_until(lock, paced_from_ + ahead, [this] { return stop_.load(); });
+}
+
+void FileRun::stop() noexcept {
+  {
+    const std::lock_guard lock(pause_);
+    stop_ = true;
+  }
+  paused_.notify_all();
+  if (Source* source = reading_.load()) source->stop();
+}
+
+}  // namespace ringfence

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <expected>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "connectors/sources/source.h"
+#include "engine/app/exit_code.h"
+#include "engine/app/file_outputs.h"
+#include "engine/app/fork_join.h"
+#include "engine/pipeline/rulebook.h"
+#include "engine/pipeline/shard.h"
+#include "engine/state/checkpoint.h"
+#include "engine/state/store.h"
+
+namespace ringfence {
+
+/// A fault that ends a run, with what the process should exit with.
+struct RunError {
+  ExitCode exit = ExitCode::Internal;
+  std::string message;
+};
+
+struct FileRunOptions {
+  std::vector<std::string> files;
+  bool follow = false;
+  std::string state_directory;
+  std::size_t shards = 1;
+  std::size_t memory_limit = std::size_t{2} << 30U;
+  Nanos expiry = days(30);
+  bool assume_gate = false;
+  FileOutputPaths outputs;
+  Level least_verdict = Level::Observe;
+  /// Event time runs at this multiple of the clock; 0: as fast as it goes.
+  double speed = 0;
+};
+
+/// What a run did, for its summary.
+struct RunReport {
+  std::uint64_t records = 0, bytes = 0, agents = 0;
+  ShardTally tally;
+  std::array<std::uint64_t, 16> refused_by_reason{};
+  std::array<std::uint64_t, kLevels> findings_by_level{};
+  Level highest = Level::Observe;  // of any finding
+  std::vector<std::string> warnings;
+  bool stopped = false;            // by a signal: the rest is for the next run
+};
+
+/// The pipeline over files or standard input: read, decode, judge on one or more shards, write in order of the input, checkpoint.
+///
+/// The checkpoint is a cut: outputs are made durable, their lengths and the position are recorded, then every changed state is written. A run that
+/// was killed takes its outputs back to the recorded lengths, reads again from the least state, and says nothing about what was already said;
+/// so the bytes are those of a run that was never disturbed.
+class FileRun {
+ public:
+  [[nodiscard]] static std::expected<std::unique_ptr<FileRun>, RunError> open(FileRunOptions options, std::shared_ptr<const Rulebook> rules);
+  ~FileRun();
+
+  /// Called for each judgement in order of the input, and now and then with how far reading has come.
+  std::function<void(const Judgement&)> on_judgement;
+  std::function<void(std::uint64_t records, std::uint64_t bytes)> on_progress;
+
+  /// Runs to the end of the input or until `stop`. What was judged is written and checkpointed in either case.
+  [[nodiscard]] std::expected<RunReport, RunError> run();
+  /// Ends the run at the next record; thread-safe.
+  void stop() noexcept;
+
+ private:
+  struct Lane;
+  FileRun(FileRunOptions options, std::shared_ptr<const Rulebook> rules);
+  [[nodiscard]] std::expected<void, RunError> prepare();
+  [[nodiscard]] std::expected<void, RunError> read_input(std::size_t index);
+  [[nodiscard]] std::expected<void, RunError> step(const Origin& origin, std::span<const Record> records);
+  [[nodiscard]] std::expected<void, RunError> publish(const Origin& origin, std::span<const Record> records);
+  [[nodiscard]] std::expected<void, RunError> cut(std::int64_t lsn);
+  void restore_facts(std::int64_t low, const std::string& journal);
+  void journal_facts(const Origin& origin);
+  void pace(EventTime time);
+
+  FileRunOptions options_;
+  std::shared_ptr<const Rulebook> rules_;
+  std::unique_ptr<Store> store_;
+  std::unique_ptr<FileOutputs> outputs_;
+  std::unique_ptr<Flusher> flusher_;
+  std::vector<std::unique_ptr<Lane>> lanes_;
+  std::unique_ptr<ForkJoin> fork_;
+  std::vector<std::unique_ptr<Source>> sources_;
+  std::vector<std::int64_t> ordinals_, first_records_;
+  std::vector<bool> done_;
+  std::atomic<Source*> reading_{nullptr};
+  std::atomic<bool> stop_{false};
+  Window window_;
+  RunReport report_;
+  std::int64_t last_lsn_ = -1, said_ = -1, since_cut_ = 0;
+  std::vector<std::pair<std::int64_t, std::string>> facts_;  // lsn and record, while they can matter
+  std::chrono::steady_clock::time_point paced_from_;
+  EventTime first_event_;
+  bool pacing_ = false;
+  std::mutex pause_;
+  std::condition_variable_any paused_;
+};
+
+}  // namespace ringfence

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include "config/settings.h"
+#include "engine/app/commands.h"
+#include "engine/app/file_run.h"
+#include "engine/app/service_signals.h"
+#include "engine/app/transcript.h"
+#include "engine/event/escape.h"
+#include "engine/persona/load.h"
+
+namespace ringfence {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Options {
+  std::string personas, lists, state, config, from = "observe", fail_on, speed = "max";
+  FileOutputPaths outputs{.findings = "-"};
+  std::vector<std::string> files;
+  bool assume_gate = false, transcript = false, follow = false;
+  std::size_t shards = 0;
+};
+
+/// A directory that goes with its owner; for runs that keep nothing.
+class TemporaryDirectory {
+ public:
+  TemporaryDirectory() {
+    std::string name = (fs::temp_directory_path() / "ringfence-XXXXXX").string();
+    if (mkdtemp(name.data()) != nullptr) path_ = name;
+  }
+  ~TemporaryDirectory() {
+    std::error_code ignored;
+    if (!path_.empty()) fs::remove_all(path_, ignored);
+  }
+  TemporaryDirectory(const TemporaryDirectory&) = delete;
+  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+ExitCode fail(ExitCode exit, const std::string& message) {
+  std::fprintf(stderr, "replay: %s\n", message.c_str());
+  return exit;
+}
+
+/// `max`, `real` or `Nx`; negative for anything else.
+double speed_of(const std::string& text) {
+  if (text == "max") return 0;
+  if (text == "real") return 1;
+  if (text.size() < 2 || text.back() != 'x') return -1;
+  char* end = nullptr;
+  const double factor = std::strtod(text.c_str(), &end);
+  return end == text.c_str() + text.size() - 1 && factor > 0 && factor <= 1e9 ? factor : -1;
+}
+
+std::shared_ptr<const Rulebook> load_rules(const Options& options) {
+  PersonaLoad load = load_personas(options.personas, options.lists.empty() ? std::nullopt : std::optional<fs::path>(options.lists));
+  for (const Diagnostic& d : load.diagnostics) {
+    if (d.kind == Diagnostic::Kind::Error) std::fprintf(stderr, "%s\n", to_string(d).c_str());
+  }
+  if (!load.set) return nullptr;
+  return std::make_shared<const Rulebook>(std::move(*load.set), all_channels());
+}
+
+/// Bytes to be read, where that can be known: not of archives and pipes.
+std::uint64_t plain_size(const std::vector<std::string>& files) {
+  std::uint64_t size = 0;
+  for (const fs::path file : files) {
+    std::error_code fault;
+    const auto bytes = fs::file_size(file, fault);
+    if (fault || file.extension() == ".gz" || file.extension() == ".zst") return 0;
+    size += bytes;
+  }
+  return size;
+}
+
+void print_summary(const RunReport& report, double seconds) {
+  for (const std::string& warning : report.warnings) std::fprintf(stderr, "warning: %s\n", warning.c_str());
+  std::fprintf(stderr, "%llu records, %llu events judged, %llu copies, %llu facts, %llu agents\n", static_cast<unsigned long long>(report.records),
+               static_cast<unsigned long long>(report.tally.events), static_cast<unsigned long long>(report.tally.copies),
+               static_cast<unsigned long long>(report.tally.facts), static_cast<unsigned long long>(report.agents));
+  std::string refused;
+  for (std::size_t i = 0; i < report.refused_by_reason.size(); ++i) {
+    if (report.refused_by_reason[i] == 0) continue;
+    refused += (refused.empty() ? "" : ", ") + std::string(name_of(static_cast<RefusalReason>(i))) + " " + std::to_string(report.refused_by_reason[i]);
+  }
+  std::fprintf(stderr, "refused: %s\n", refused.empty() ? "none" : refused.c_str());
+  std::string findings;
+  for (std::size_t i = 0; i < kLevels; ++i) {
+    if (report.findings_by_level[i] == 0) continue;
+    findings += (findings.empty() ? "" : ", ") + std::string(name_of(static_cast<Level>(i))) + " " + std::to_string(report.findings_by_level[i]);
+  }
+  std::fprintf(stderr, "finding records: %s\n", findings.empty() ? "none" : findings.c_str());
+  std::fprintf(stderr, "calls that would have been stopped: %llu\n", static_cast<unsigned long long>(report.tally.stopped));
+  std::fprintf(stderr, "%.0f events/s%s\n", seconds > 0 ? static_cast<double>(report.records) / seconds : 0.0,
+               report.stopped ? "; stopped: the same command goes on from here" : "");
+}
+
+ExitCode replay(const Options& options) {
+  const auto least = level_named(options.from);
+  const auto fail_on = options.fail_on.empty() ? std::optional<Level>() : level_named(options.fail_on);
+  const double speed = speed_of(options.speed);
+  if (!least || (!options.fail_on.empty() && !fail_on)) return fail(ExitCode::Unusable, "levels are observe alert throttle hold halt revoke");
+  if (speed < 0) return fail(ExitCode::Unusable, "--speed is max, real or a factor such as 60x");
+
+  Settings settings = default_settings();
+  if (!options.config.empty()) {
+    SettingsLoad load = load_settings(options.config);
+    for (const SettingsError& e : load.errors) std::fprintf(stderr, "%s\n", to_string(e).c_str());
+    if (!load.settings) return ExitCode::Unusable;
+    settings = std::move(*load.settings);
+  }
+  const std::shared_ptr<const Rulebook> rules = load_rules(options);
+  if (!rules) return fail(ExitCode::Unusable, "the persona set has errors: nothing was read");
+
+  const TemporaryDirectory scratch;
+  FileRunOptions run_options{.files = options.files.empty() ? std::vector<std::string>{"-"} : options.files,
+                             .follow = options.follow,
+                             .state_directory = options.state.empty() ? scratch.path() : options.state,
+                             .shards = options.shards > 0 ? options.shards : 1,
+                             .memory_limit = settings.state.memory_limit,
+                             .expiry = settings.state.expiry,
+                             .assume_gate = options.assume_gate,
+                             .outputs = options.outputs,
+                             .least_verdict = *least,
+                             .speed = speed};
+  auto run = FileRun::open(std::move(run_options), rules);
+  if (!run) return fail(run.error().exit, run.error().message);
+
+  Transcript transcript(stderr, options.transcript);
+  const std::uint64_t size = plain_size(options.files);
+  if (options.transcript) {
+    (*run)->on_judgement = [&](const Judgement& judgement) { transcript.tell(judgement); };
+    (*run)->on_progress = [&](std::uint64_t records, std::uint64_t bytes) { transcript.progress(bytes, size, records); };
+  }
+  const auto signals = ServiceSignals::watch({.stop = [&](int) { (*run)->stop(); }, .reload = [] {}});
+  const auto began = std::chrono::steady_clock::now();
+  const auto report = (*run)->run();
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  if (!report) return fail(report.error().exit, report.error().message);
+  if (options.transcript) transcript.table();
+  print_summary(*report, seconds);
+  return fail_on && report->highest >= *fail_on && report->highest > Level::Observe ? ExitCode::AnsweredNo : ExitCode::Done;
+}
+
+}  // namespace
+
+void add_replay(CLI::App& app, Action& action) {
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("replay", "Judges recorded events from files or standard input; no broker, the same pipeline as the service");
+  command->add_option("--personas", options->personas, "Directory of persona files, read recursively")->required()->type_name("DIR");
+  command->add_option("--lists", options->lists, "Directory of lists (default: lists below --personas)")->type_name("DIR");
+  command->add_option("--state", options->state, "RocksDB directory; a run goes on from what it holds (default: a private temporary one)")->type_name("DIR");
+  command->add_option("--findings", options->outputs.findings, "OCSF 1.8.0 findings, one JSON object a line")->type_name("FILE")->capture_default_str();
+  command->add_option("--control", options->outputs.control, "Containment records, decoded payloads, one a line")->type_name("FILE");
+  command->add_option("--verdicts", options->outputs.verdicts, "One line an event: id, agent, time, level, applied, score, threat, analytics")->type_name("FILE");
+  command->add_option("--from", options->from, "Least level written to --verdicts")->type_name("LEVEL")->capture_default_str();
+  command->add_option("--dead-letter", options->outputs.dead_letter, "Refused records with position, stage, reason and the record")->type_name("FILE");
+  command->add_option("--config", options->config, "Settings file (limits, internal hosts)")->type_name("FILE");
+  command->add_option("--shards", options->shards, "Threads that judge; the output is the same for any number")->type_name("N")->check(CLI::Range(1, 64));
+  command->add_option("--speed", options->speed, "max, real, or a factor of event time such as 60x")->capture_default_str();
+  command->add_option("--fail-on", options->fail_on, "Exit with 1 if a finding reaches this level")->type_name("LEVEL");
+  command->add_flag("--assume-gate", options->assume_gate, "Every halt counts as applied at once: a call that goes through is containment.violated");
+  command->add_flag("--transcript", options->transcript, "Tells on standard error what is found, as it is found, and ends with a table of agents");
+  command->add_flag("--follow", options->follow, "Waits for more at the end of a plain file");
+  command->add_option("FILE", options->files, "NDJSON, also .gz and .zst; - is standard input (default)");
+  command->footer("Exit codes: 0 done; 1 a finding at or above --fail-on; 2 unreadable input, personas or settings; 3 the disk is full.");
+  command->callback([options, &action] { action = [options] { return replay(*options); }; });
+}
+
+}  // namespace ringfence

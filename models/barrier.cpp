@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/barrier.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+
+#include "models/barrier_act.h"
+#include "models/barrier_judgement.h"
+#include "models/barrier_memory.h"
+#include "models/barrier_words.h"
+
+namespace ringfence {
+namespace {
+
+constexpr std::size_t kContexts = 2, kClasses = 8;
+constexpr double kCapFloor = .002;
+constexpr double kDenialsOfTable = .10;
+using Table = std::array<std::array<double, kClasses>, kContexts>;
+
+constexpr Table kCaps{{{1, .02, .05, .01, .02, .01, .01, .002}, {1, .60, .15, .02, .05, .01, .02, .002}}};
+
+struct ThreatTable {
+  Threat threat;
+  Table q;
+};
+constexpr std::array<ThreatTable, 6> kBets{{
+    {Threat::Enumerate, {{{.40, .05, .44, .05, .03, .01, .01, .01}, {.25, .10, .54, .05, .03, .01, .01, .01}}}},
+    {Threat::Guess, {{{.40, .03, .10, .20, .03, .01, .01, .22}, {.22, .06, .10, .20, .02, .01, .01, .38}}}},
+    {Threat::Route, {{{.55, .05, .08, .02, .24, .04, .01, .01}, {.35, .12, .10, .03, .32, .06, .01, .01}}}},
+    {Threat::Escalate, {{{.60, .05, .06, .02, .05, .20, .01, .01}, {.40, .15, .08, .03, .08, .24, .01, .01}}}},
+    {Threat::DeadEnd, {{{.55, .04, .06, .03, .02, .01, .28, .01}, {.40, .10, .08, .04, .03, .01, .33, .01}}}},
+    {Threat::Slow, {{{.80, .03, .07, .03, .03, .01, .02, .01}, {.55, .12, .14, .07, .05, .02, .03, .02}}}},
+}};
+
+std::vector<std::vector<double>> rows(const Table& table) {
+  std::vector<std::vector<double>> all;
+  for (const auto& row : table) all.emplace_back(row.begin(), row.end());
+  return all;
+}
+
+BarrierSession* memory_of(SessionState& session) {
+  return static_cast<BarrierSession*>(session.memory[static_cast<std::size_t>(ChannelId::Barrier)].get());
+}
+BarrierSession& make_memory(SessionState& session) {
+  auto& slot = session.memory[static_cast<std::size_t>(ChannelId::Barrier)];
+  if (!slot) slot = std::make_unique<BarrierSession>();
+  return static_cast<BarrierSession&>(*slot);
+}
+BarrierAgent* memory_of(AgentState& agent) { return static_cast<BarrierAgent*>(agent.memory[static_cast<std::size_t>(ChannelId::Barrier)].get()); }
+BarrierAgent& make_memory(AgentState& agent) {
+  auto& slot = agent.memory[static_cast<std::size_t>(ChannelId::Barrier)];
+  if (!slot) slot = std::make_unique<BarrierAgent>();
+  return static_cast<BarrierAgent&>(*slot);
+}
+
+void count_conduct(BarrierSession& session, const BarrierAct& what, const BarrierJudgement& judged) {
+  if (!session.refusals) return;
+  Conduct* const conduct = session.conduct(what.tool, judged.refused);
+  if (conduct == nullptr) return;
+  ++conduct->calls;
+  if (!judged.refused) return;
+  ++conduct->refused;
+  if (judged.suspicion.unread) ++conduct->unread;
+  if (judged.suspicion.malformed) ++conduct->malformed;
+  if (!judged.suspicion.near) return;
+  ++conduct->near;
+  conduct->near_lengths |= std::uint64_t{1} << (judged.suspicion.near_length - 1);
+  conduct->grounds_known = conduct->grounds_known && judged.suspicion.unread;
+}
+
+/// The act took place and was judged: ring, dead ends, context, counts.
+void remember(const Act& act, const BarrierAct& what, const BarrierJudgement& judged) {
+  const bool fine = act.event.outcome.status == Outcome::Ok;
+  if (judged.refused || judged.missed) {
+    BarrierSession& session = make_memory(act.session);
+    BarrierAgent& agent = make_memory(act.agent);
+    if (session.serial == 0) session.serial = agent.next_serial();
+    agent.note(what.target, session.serial);
+  }
+  BarrierSession* const session = memory_of(act.session);
+  if (session == nullptr) return;
+  session->after_refusal = judged.refused;
+  if (judged.refused) session->push(what.refused(act.effect));
+  if (fine) {
+    session->forget(what.tool, what.target);
+    if (judged.cls == BarrierClass::OtherPath) count_path(*session, what);
+  }
+  count_conduct(*session, what, judged);
+}
+
+void learn(const Act& act) {
+  if (const std::uint32_t credential = credential_key(act.event)) {
+    std::vector<std::uint32_t>& known = make_memory(act.session).credentials;
+    if (known.size() < BarrierSession::kCredentials && std::ranges::find(known, credential) == known.end()) known.push_back(credential);
+  }
+  if (teaches(act.event)) learn_result(make_memory(act.session), act.event);
+}
+
+class Barrier final : public Channel {
+ public:
+  Barrier() {
+    for (const ThreatTable& bet : kBets) bets_.push_back({bet.threat, rows(bet.q)});
+  }
+
+  [[nodiscard]] const ChannelInfo& info() const override { return info_; }
+
+  [[nodiscard]] std::vector<std::vector<double>> caps(const Persona& persona) const override {
+    auto v = rows(kCaps);
+    for (const std::size_t cls : {1U, 2U, 3U, 6U}) v[0][cls] = std::clamp(v[0][cls] * persona.barriers.denials / kDenialsOfTable, kCapFloor, 1.);
+    v[1][1] = std::max(v[1][1], 1 - 1. / (persona.barriers.retries + 1));
+    return v;
+  }
+
+  [[nodiscard]] std::span<const Bet> bets() const override { return bets_; }
+
+  [[nodiscard]] std::unique_ptr<ChannelMemory> decode_memory(MemoryScope scope, Reader& in) const override {
+    if (scope == MemoryScope::Agent) return BarrierAgent::decode(in);
+    return BarrierSession::decode(in);
+  }
+
+  [[nodiscard]] Reading read(const Act& act) const override {
+    const Event& event = act.event;
+    if (event.kind == EventKind::TaskStart) {
+      if (teaches(event)) learn_task(make_memory(act.session), event);
+      return Reading::of(Reading::Kind::Silent);
+    }
+    if (event.kind != EventKind::ToolCall || event.phase == Phase::Request) return Reading::of(Reading::Kind::Silent);
+    const bool denied = event.outcome.status == Outcome::Denied, missed = is_miss(event);
+    if (denied && act.own_refusal) return Reading::of(Reading::Kind::Silent);
+
+    const BarrierSession* const session = memory_of(act.session);
+    const BarrierAgent* const agent = memory_of(act.agent);
+    const std::uint8_t context = session != nullptr && session->after_refusal ? 1 : 0;
+    BarrierJudgement judged;
+    const bool refused_before = (session != nullptr && session->refusals) || (agent != nullptr && !agent->empty());
+    if (denied || missed || refused_before) {
+      const BarrierAct what = identify(act);
+      judged = judge(act, what, session, agent);
+      if (act.explained && (denied || missed || judged.cls != BarrierClass::Fine)) {
+        learn(act);
+        return Reading::of(Reading::Kind::Muted);
+      }
+      if (event.outcome.status != Outcome::Unknown || judged.cls != BarrierClass::Fine) {
+        if (event.outcome.status == Outcome::Ok && agent != nullptr) memory_of(act.agent)->forget(what.target);
+        remember(act, what, judged);
+      }
+    } else if (session != nullptr && event.outcome.status != Outcome::Unknown) {
+      memory_of(act.session)->after_refusal = false;
+    }
+    learn(act);
+    if (event.outcome.status == Outcome::Unknown && judged.cls == BarrierClass::Fine) return Reading::of(Reading::Kind::NotEvaluable);
+    return Reading::marked(context, static_cast<std::uint8_t>(judged.cls));
+  }
+
+  [[nodiscard]] Description describe(const Act& act, Threat threat) const override {
+    return describe_barrier(act, threat, memory_of(act.session), memory_of(act.agent));
+  }
+
+ private:
+  ChannelInfo info_{ChannelId::Barrier,
+                    "barrier",
+                    {"after a success", "after a refusal"},
+                    {"fine", "denied, same target", "denied, new plausible target", "denied, guess-shaped", "other path to the refused object",
+                     "escalation", "denied in an earlier session", "denied, near-miss"},
+                    {20, 20, 20, 20, 20, 20, 20, 150},
+                    false};
+  std::vector<Bet> bets_;
+};
+
+}  // namespace
+
+const Channel& barrier_channel() {
+  static const Barrier channel;
+  return channel;
+}
+
+}  // namespace ringfence

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/barrier_act.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace ringfence {
+namespace {
+
+constexpr std::size_t kIdentifierBytes = 512;
+constexpr std::size_t kComparedBytes = 64;
+constexpr std::size_t kComparedLeast = 12;
+constexpr std::size_t kTellingLeast = 5;  // a shorter record id says too little without its kind
+
+// Seeds keep hashes of different things apart; they are part of the encoded state.
+enum Seed : std::uint64_t { kSeenSeed = 11, kServerSeed, kToolSeed, kCredentialSeed, kUriSeed, kKindSeed, kObjectSeed, kHashedSeed };
+
+std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
+  std::uint64_t x = a * 0x9E3779B97F4A7C15U + b;
+  x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9U;
+  x = (x ^ (x >> 27)) * 0x94D049BB133111EBU;
+  return x ^ (x >> 31);
+}
+
+std::uint32_t fold(std::uint64_t hash) { return static_cast<std::uint32_t>(hash ^ (hash >> 32)); }
+
+bool is_gap(char c) { return c == '/' || c == ' ' || (c >= '\t' && c <= '\r'); }
+
+/// A token without the punctuation of the sentence around it.
+std::string_view bare(std::string_view token) {
+  constexpr std::string_view kBefore = "([{<\"'`", kAfter = ")]}>\"'`,;:!?.";
+  while (!token.empty() && kBefore.contains(token.front())) token.remove_prefix(1);
+  while (!token.empty() && kAfter.contains(token.back())) token.remove_suffix(1);
+  return token;
+}
+
+/// One or two letters are no identifier worth a place in the filter; an identifier made of them counts as read.
+bool trivial(std::string_view token) {
+  return token.size() < 3 && std::ranges::all_of(token, [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); });
+}
+
+std::uint64_t seen_hash(std::string_view text) { return hash64(text, kSeenSeed); }
+
+template <class Visit>
+void each_token(std::string_view text, Visit visit) {
+  for (std::size_t at = 0; at < text.size();) {
+    if (is_gap(text[at])) {
+      ++at;
+      continue;
+    }
+    std::size_t end = at;
+    while (end < text.size() && !is_gap(text[end])) ++end;
+    visit(text.substr(at, end - at));
+    at = end;
+  }
+}
+
+/// Every hash by which an identifier in this text may later be asked for: the whole, its tokens, and these without punctuation around them.
+template <class Visit>
+void each_id(std::string_view text, Visit visit) {
+  const auto offer = [&](std::string_view id) {
+    if (id.empty() || id.size() > kIdentifierBytes || trivial(id)) return;
+    visit(seen_hash(id));
+    const std::string_view inner = bare(id);
+    if (inner.size() != id.size() && !inner.empty() && !trivial(inner)) visit(seen_hash(inner));
+  };
+  offer(text);
+  each_token(text, [&](std::string_view token) {
+    if (token.size() != text.size()) offer(token);
+  });
+}
+
+std::uint64_t hashed_key(std::uint64_t hash) { return mix(hash, kHashedSeed); }
+
+std::string_view basename(std::string_view text) {
+  while (text.ends_with('/')) text.remove_suffix(1);
+  return text.substr(text.rfind('/') + 1);
+}
+
+std::string_view parent(std::string_view uri) {
+  while (uri.ends_with('/')) uri.remove_suffix(1);
+  const std::size_t slash = uri.rfind('/');
+  return slash == std::string_view::npos ? std::string_view{} : uri.substr(0, slash);
+}
+
+/// The name alone stands for the object: a file name, a number of some length, a code; not `main` or `7`.
+bool telling(std::string_view name) {
+  if (name.size() < kTellingLeast) return false;
+  const IdentifierShape shape = read_shape(name);
+  return shape.count >= 2 || (shape.count == 1 && shape.pieces[0].kind != PieceKind::Word);
+}
+
+bool is_path(const Identifier& id) {
+  if (id.hashed) return false;
+  const bool named = id.shape.count >= 2 && id.text.contains('.') &&
+                     std::ranges::any_of(id.shape.all(), [](const Piece& p) { return p.kind != PieceKind::Dec; });
+  return id.text.contains('/') || named;
+}
+
+bool is_long_code(const Identifier& id) {
+  return std::ranges::any_of(id.shape.all(), [](const Piece& p) { return p.kind == PieceKind::Uuid || (p.kind == PieceKind::Hex && p.length >= 16); });
+}
+
+std::uint64_t object_hash(const Identifier& id) {
+  return id.hashed ? hashed_key(id.hash) : hash64(basename(id.text), kObjectSeed);
+}
+
+/// The identifier alone names an object.
+bool stands_alone(const Identifier& id) { return id.hashed ? is_long_code(id) : telling(basename(id.text)); }
+
+void add_key(BarrierAct& what, std::uint64_t hash) {
+  const std::uint32_t key = fold(hash);
+  if (what.keys.size() < Refused::kKeys && std::ranges::find(what.keys, key) == what.keys.end()) what.keys.push_back(key);
+}
+
+void add_keys(BarrierAct& what, std::string_view uri, bool from_uri) {
+  const std::span<const Identifier> ids = what.identifiers();
+  if (ids.empty()) return;
+  const std::uint64_t around = hash64(from_uri ? basename(parent(uri)) : parent(uri), kUriSeed);
+  std::uint64_t together = 0;
+  for (const Identifier& id : ids) together += mix(object_hash(id), hash64(stands_alone(id) ? std::string_view{} : id.kind, kKindSeed));
+  if (ids.size() == 1) {
+    add_key(what, stands_alone(ids[0]) ? object_hash(ids[0]) : mix(together, around));
+  } else {
+    add_key(what, std::ranges::any_of(ids, stands_alone) ? together : mix(together, around));
+    // Of several, the one that names the innermost thing also counts alone: a path, else a long code.
+    const bool paths = std::ranges::any_of(ids, is_path);
+    for (const Identifier& id : ids)
+      if (stands_alone(id) && (paths ? is_path(id) : is_long_code(id))) add_key(what, object_hash(id));
+  }
+  const std::string_view tail = last_segment(uri);
+  const auto ends_uri = [&](const Identifier& id) { return !id.hashed && basename(id.text) == tail && stands_alone(id); };
+  if (const auto found = std::ranges::find_if(ids, ends_uri); !tail.empty() && found != ids.end()) add_key(what, object_hash(*found));
+}
+
+bool add_identifier(BarrierAct& what, Identifier id) {
+  if (what.count == BarrierAct::kIdentifiers) return false;
+  what.storage[what.count++] = std::move(id);
+  return true;
+}
+
+void add_value(BarrierAct& what, std::string_view text, std::string_view kind) {
+  if (text.empty() || text.size() > kIdentifierBytes || what.count == BarrierAct::kIdentifiers) return;
+  add_identifier(what, {text, kind, seen_hash(text), false, read_shape(text)});
+}
+
+void add_marked(BarrierAct& what, const Act& act) {
+  if (!act.match.action || !act.event.args) return;
+  for (const ArgumentRule& rule : act.persona.actions[*act.match.action].arguments) {
+    if (!rule.identifier) continue;
+    for (const JsonLeaf* leaf : argument_leaves(act.event, rule)) {
+      if (leaf->kind != JsonLeaf::Kind::String && leaf->kind != JsonLeaf::Kind::Number) continue;
+      add_value(what, leaf->text, rule.identifier_kind.empty() ? std::string_view(rule.name) : std::string_view(rule.identifier_kind));
+    }
+  }
+}
+
+/// Where elements carry the names of marked arguments, only these.
+void add_hashed(BarrierAct& what, const Act& act) {
+  if (!act.event.arg_ids) return;
+  const auto marked = [&](std::string_view name) {
+    if (name.empty() || !act.match.action) return false;
+    return std::ranges::any_of(act.persona.actions[*act.match.action].arguments,
+                               [&](const ArgumentRule& rule) { return rule.identifier && rule.name == name; });
+  };
+  bool any_marked = false;
+  for (const std::string_view element : *act.event.arg_ids) {
+    const auto id = read_hashed(element);
+    any_marked = any_marked || (id && marked(id->name));
+  }
+  for (const std::string_view element : *act.event.arg_ids) {
+    const auto id = read_hashed(element);
+    if (id && (!any_marked || marked(id->name))) add_identifier(what, {{}, id->name, id->hash, true, id->shape});
+  }
+}
+
+}  // namespace
+
+bool Identifier::comparable() const {
+  return !hashed && text.size() >= kComparedLeast - 2 && text.size() <= kComparedBytes && (shape.has_code() || shape.malformed || card_valid(text));
+}
+
+Refused BarrierAct::refused(std::optional<Effect> effect) const {
+  Refused r{.target = target, .tool = tool, .credential = credential, .effect = effect, .keys = keys, .values = {}, .paths = {}};
+  for (const Identifier& id : identifiers())
+    if (id.comparable() && r.values.size() < Refused::kValues) r.values.push_back({std::string(id.text), id.shape.template_hash()});
+  return r;
+}
+
+std::uint32_t tool_key(const Event& event) {
+  return fold(mix(hash64(event.tool.server.value_or(""), kServerSeed), hash64(event.tool.name.value_or(""), kToolSeed)));
+}
+
+std::uint32_t credential_key(const Event& event) {
+  if (!event.credential.fingerprint) return 0;
+  return fold(hash64(*event.credential.fingerprint, kCredentialSeed)) | 1U;
+}
+
+BarrierAct identify(const Act& act) {
+  const Event& event = act.event;
+  BarrierAct what;
+  what.tool = tool_key(event);
+  what.credential = credential_key(event);
+  const std::string_view uri = event.resource.uri.value_or("");
+  add_marked(what, act);
+  if (what.count == 0) add_hashed(what, act);
+  const bool from_uri = what.count == 0;
+  if (from_uri) add_value(what, last_segment(uri), {});
+  if (!uri.empty() || what.count > 0) {
+    what.target = hash64(uri, kUriSeed);
+    for (const Identifier& id : what.identifiers()) what.target = mix(what.target, id.hashed ? hashed_key(id.hash) : id.hash);
+  } else {
+    const std::uint64_t args = event.args ? event.args->hash.low ^ event.args->hash.high : 0;
+    what.target = mix(what.tool, args);
+  }
+  add_keys(what, uri, from_uri);
+  return what;
+}
+
+bool has_read(const BarrierSession& session, const Identifier& id) {
+  if (id.hashed) return session.seen.contains(hashed_key(id.hash));
+  const auto known = [&](std::string_view text) {
+    if (trivial(text) || session.seen.contains(seen_hash(text))) return true;
+    const std::string_view inner = bare(text);
+    return inner.size() != text.size() && (trivial(inner) || session.seen.contains(seen_hash(inner)));
+  };
+  if (known(id.text)) return true;
+  bool all = true, several = false;
+  each_token(id.text, [&](std::string_view token) {
+    several = several || token.size() != id.text.size();
+    all = all && known(token);
+  });
+  return several && all;
+}
+
+bool grounds_known(const BarrierSession& session, const Identifier& id) { return id.hashed ? session.hashes_known : session.text_known; }
+
+bool teaches(const Event& event) {
+  if (event.kind == EventKind::TaskStart) return event.task.text && event.source.product != Text("agent");
+  return (event.result && !event.result->leaves.empty()) || (event.result_ids && !event.result_ids->empty());
+}
+
+void learn_task(BarrierSession& session, const Event& task_start) {
+  session.text_known = true;
+  each_id(*task_start.task.text, [&](std::uint64_t hash) { session.seen.add(hash); });
+}
+
+void learn_result(BarrierSession& session, const Event& call) {
+  std::vector<std::uint64_t> own;  // the agent's own values, sorted
+  const bool fine = call.outcome.status == Outcome::Ok || call.outcome.status == Outcome::Unknown;
+  if (!fine) {
+    const auto keep = [&](std::uint64_t hash) { own.push_back(hash); };
+    if (call.args)
+      for (const JsonLeaf& leaf : call.args->leaves) each_id(leaf.text, keep);
+    each_id(call.resource.uri.value_or(""), keep);
+    if (call.arg_ids)
+      for (const std::string_view element : *call.arg_ids)
+        if (const auto id = read_hashed(element)) own.push_back(hashed_key(id->hash));
+    std::ranges::sort(own);
+  }
+  const auto learn = [&](std::uint64_t hash) {
+    if (own.empty() || !std::ranges::binary_search(own, hash)) session.seen.add(hash);
+  };
+  if (call.result) {
+    session.text_known = session.text_known || (fine && !call.result->leaves.empty());
+    for (const JsonLeaf& leaf : call.result->leaves) each_id(leaf.text, learn);
+  }
+  if (!call.result_ids) return;
+  for (const std::string_view element : *call.result_ids) {
+    const auto id = read_hashed(element);
+    if (!id) continue;
+    session.hashes_known = session.hashes_known || fine;
+    learn(hashed_key(id->hash));
+  }
+}
+
+}  // namespace ringfence

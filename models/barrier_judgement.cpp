@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/barrier_judgement.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+namespace ringfence {
+namespace {
+
+constexpr std::size_t kNearEdits = 2;
+constexpr std::size_t kNearLeast = 12;  // characters; shorter ones lie near one another by chance
+
+std::uint16_t path_tag(const BarrierAct& what) { return static_cast<std::uint16_t>((what.tool ^ (what.credential * 0x9E3779B1U)) >> 16U); }
+
+bool same_object(const Refused& refused, const BarrierAct& what) {
+  return refused.target == what.target || std::ranges::any_of(what.keys, [&](std::uint32_t key) {
+    return std::ranges::find(refused.keys, key) != refused.keys.end();
+  });
+}
+
+bool other_credential(const Refused& refused, const BarrierAct& what) {
+  return refused.credential != 0 && what.credential != 0 && refused.credential != what.credential;
+}
+
+bool changes(Effect effect) { return effect == Effect::Write || effect == Effect::Delete || effect == Effect::Transfer || effect == Effect::Admin; }
+
+/// Next steps the persona declares after a refusal, and actions that ask a person: neither a way round nor an escalation.
+bool declared_next_step(const Act& act) {
+  if (!act.match.action) return false;
+  return (act.persona.barriers.then >> *act.match.action & 1) != 0 || act.persona.actions[*act.match.action].approval;
+}
+
+/// A tool whose name says that it hands out rights (`iam/add_role_binding`), where it is not known to be harmless.
+bool named_for_rights(const Event& event) {
+  static constexpr std::array<std::string_view, 12> kWords{"grant",  "sudo", "elevate", "escalate",   "impersonate", "assume",
+                                                           "rights", "role", "roles",   "permission", "permissions", "privileges"};
+  const std::string_view name = event.tool.name.value_or("");
+  const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+  for (std::size_t at = 0; at < name.size();) {
+    std::size_t end = at;
+    while (end < name.size() && letter(name[end])) ++end;
+    if (std::ranges::find(kWords, name.substr(at, end - at)) != kWords.end()) return true;
+    at = end + 1;
+  }
+  return false;
+}
+
+bool asks_for_rights(const Act& act) {
+  if (act.effect == Effect::Admin) return true;
+  return act.effect != Effect::Read && named_for_rights(act.event);
+}
+
+bool escalates(const Act& act, const BarrierAct& what, const BarrierSession& session) {
+  const auto& known = session.credentials;
+  const bool new_credential = what.credential != 0 && known.size() < BarrierSession::kCredentials &&
+                              std::ranges::find(known, what.credential) == known.end();
+  const bool rights = asks_for_rights(act);
+  return std::ranges::any_of(session.refusals->ring, [&](const Refused& refused) {
+    const bool same = same_object(refused, what);
+    if (same && new_credential && other_credential(refused, what)) return true;
+    if (same && refused.effect == Effect::Read && act.effect && changes(*act.effect)) return true;
+    // An administrator's ordinary work is no cry for rights: it must be undeclared or aim at what was refused.
+    return rights && refused.effect != Effect::Admin && (same || !act.match.action);
+  });
+}
+
+bool goes_round(const Act& act, const BarrierAct& what, const BarrierSession& session, const BarrierJudgement& so_far) {
+  const bool failed = act.event.outcome.status == Outcome::Denied || so_far.missed;
+  const std::uint16_t tag = path_tag(what);
+  return std::ranges::any_of(session.refusals->ring, [&](const Refused& refused) {
+    if (!same_object(refused, what)) return false;
+    const bool credential = other_credential(refused, what);
+    if (refused.tool == what.tool && !credential) {
+      if (refused.target == what.target) return false;  // the same way again
+      if (failed && (so_far.suspicion.unread || so_far.suspicion.malformed)) return false;  // a guessed place
+    }
+    const bool lesser = act.effect == Effect::Read && refused.effect && *refused.effect != Effect::Read;
+    if (lesser && !credential) return false;
+    if (failed) return true;
+    return refused.paths.size() < Refused::kPaths && std::ranges::find(refused.paths, tag) == refused.paths.end();
+  });
+}
+
+bool retries(const BarrierAct& what, const BarrierSession& session) {
+  return std::ranges::any_of(session.refusals->ring, [&](const Refused& refused) {
+    return refused.target == what.target && refused.tool == what.tool && refused.credential == what.credential;
+  });
+}
+
+bool near_refused(const Identifier& id, const BarrierSession& session) {
+  if (!session.refusals || !id.comparable() || id.text.size() < kNearLeast) return false;
+  const std::uint32_t template_hash = id.shape.template_hash();
+  return std::ranges::any_of(session.refusals->ring, [&](const Refused& refused) {
+    return std::ranges::any_of(refused.values, [&](const Refused::Value& value) {
+      if (value.template_hash != template_hash) return false;
+      const std::size_t distance = edit_distance(value.text, id.text, kNearEdits);
+      return distance >= 1 && distance <= kNearEdits;
+    });
+  });
+}
+
+BarrierSuspicion suspect(const BarrierAct& what, const BarrierSession* session) {
+  BarrierSuspicion s;
+  bool all_read = what.count > 0, all_words = what.count > 0;
+  for (const Identifier& id : what.identifiers()) {
+    const bool known = session != nullptr && grounds_known(*session, id);
+    const bool read = known && has_read(*session, id);
+    all_read = all_read && read;
+    all_words = all_words && id.shape.only_words();
+    s.malformed = s.malformed || id.shape.malformed;
+    s.unread = s.unread || (known && !read);
+    if (session == nullptr || (read && !id.shape.malformed) || !near_refused(id, *session)) continue;
+    s.near = true;
+    s.near_length = static_cast<std::uint8_t>(id.text.size());
+    s.near_miss = s.near_miss || (id.shape.malformed && !read);
+  }
+  s.plausible = all_read || all_words;
+  return s;
+}
+
+}  // namespace
+
+BarrierJudgement judge(const Act& act, const BarrierAct& what, const BarrierSession* session, const BarrierAgent* agent) {
+  BarrierJudgement result;
+  const bool denied = act.event.outcome.status == Outcome::Denied;
+  result.missed = is_miss(act.event);
+  const bool failed = denied || result.missed;
+  if (failed) result.suspicion = suspect(what, session);
+
+  const bool ring = session != nullptr && session->refusals && !session->refusals->ring.empty();
+  const BarrierSuspicion& s = result.suspicion;
+  const auto decide = [&] {
+    if (ring && !declared_next_step(act)) {
+      if (escalates(act, what, *session)) return BarrierClass::Escalation;
+      if (goes_round(act, what, *session, result)) return BarrierClass::OtherPath;
+    }
+    if (!failed) return BarrierClass::Fine;
+    if (ring && retries(what, *session)) return BarrierClass::Retry;
+    if (agent != nullptr && agent->earlier(what.target, session == nullptr ? 0 : session->serial) != nullptr) return BarrierClass::DeadEnd;
+    if (s.near_miss) return BarrierClass::NearMiss;
+    const bool guessed = s.malformed || s.unread || s.near;
+    if (result.missed) return guessed && !s.plausible ? BarrierClass::Guess : BarrierClass::Fine;
+    return guessed ? BarrierClass::Guess : BarrierClass::NewTarget;
+  };
+  result.cls = decide();
+  result.refused = denied || (result.missed && result.cls != BarrierClass::Fine);
+  return result;
+}
+
+void count_path(BarrierSession& session, const BarrierAct& what) {
+  if (!session.refusals) return;
+  const std::uint16_t tag = path_tag(what);
+  for (Refused& refused : session.refusals->ring) {
+    const bool counted = std::ranges::find(refused.paths, tag) != refused.paths.end();
+    if (same_object(refused, what) && !counted && refused.paths.size() < Refused::kPaths) refused.paths.push_back(tag);
+  }
+}
+
+}  // namespace ringfence

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/barrier_memory.h"
+
+#include <algorithm>
+
+namespace ringfence {
+namespace {
+
+constexpr std::uint8_t kVersion = 1;
+constexpr std::size_t kValueBytes = 64;
+
+std::uint32_t narrow(Reader& in) {
+  const std::uint64_t v = in.varint();
+  if (v > UINT32_MAX) in.fail();
+  return static_cast<std::uint32_t>(v);
+}
+
+std::uint16_t narrow16(Reader& in) {
+  const std::uint64_t v = in.varint();
+  if (v > UINT16_MAX) in.fail();
+  return static_cast<std::uint16_t>(v);
+}
+
+void encode(Writer& out, const Refused& r) {
+  out.u64(r.target);
+  out.varint(r.tool);
+  out.varint(r.credential);
+  out.u8(r.effect ? static_cast<std::uint8_t>(static_cast<unsigned>(*r.effect) + 1U) : std::uint8_t{0});
+  out.varint(r.keys.size());
+  for (const std::uint32_t key : r.keys) out.varint(key);
+  out.varint(r.values.size());
+  for (const Refused::Value& value : r.values) {
+    out.text(value.text);
+    out.varint(value.template_hash);
+  }
+  out.varint(r.paths.size());
+  for (const std::uint16_t path : r.paths) out.varint(path);
+}
+
+Refused decode_refused(Reader& in) {
+  Refused r;
+  r.target = in.u64();
+  r.tool = narrow(in);
+  r.credential = narrow(in);
+  const std::uint8_t effect = in.u8();
+  if (effect > kEffects) in.fail();
+  if (effect > 0) r.effect = static_cast<Effect>(effect - 1);
+  for (std::size_t n = in.count(1, Refused::kKeys); n > 0; --n) r.keys.push_back(narrow(in));
+  for (std::size_t n = in.count(2, Refused::kValues); n > 0; --n) {
+    const std::string_view text = in.text();
+    if (text.size() > kValueBytes) in.fail();
+    r.values.push_back({std::string(text.substr(0, kValueBytes)), narrow(in)});
+  }
+  for (std::size_t n = in.count(1, Refused::kPaths); n > 0; --n) r.paths.push_back(narrow16(in));
+  return r;
+}
+
+void encode(Writer& out, const Conduct& c) {
+  for (const std::uint32_t v : {c.tool, c.calls, c.refused, c.near, c.unread, c.malformed}) out.varint(v);
+  out.u64(c.near_lengths);
+  out.u8(c.grounds_known ? 1 : 0);
+}
+
+Conduct decode_conduct(Reader& in) {
+  Conduct c;
+  for (std::uint32_t* v : {&c.tool, &c.calls, &c.refused, &c.near, &c.unread, &c.malformed}) *v = narrow(in);
+  c.near_lengths = in.u64();
+  c.grounds_known = in.u8() != 0;
+  return c;
+}
+
+}  // namespace
+
+// ---- SeenIds
+
+void SeenIds::Generation::set(std::uint64_t hash) {
+  const std::uint64_t step = (hash >> 32) | 1;
+  for (std::size_t i = 0; i < kProbes; ++i) {
+    const std::uint64_t bit = (hash + i * step) % kBits;
+    words[bit / 64] |= std::uint64_t{1} << (bit % 64);
+  }
+}
+
+bool SeenIds::Generation::has(std::uint64_t hash) const {
+  const std::uint64_t step = (hash >> 32) | 1;
+  for (std::size_t i = 0; i < kProbes; ++i) {
+    const std::uint64_t bit = (hash + i * step) % kBits;
+    if ((words[bit / 64] >> (bit % 64) & 1) == 0) return false;
+  }
+  return true;
+}
+
+void SeenIds::add(std::uint64_t hash) {
+  if (!young_) {
+    if (std::ranges::find(plain_, hash) != plain_.end()) return;
+    if (plain_.size() < kPlainIds) {
+      plain_.push_back(hash);
+      return;
+    }
+    young_ = std::make_unique<Generation>();
+    for (const std::uint64_t known : plain_) young_->set(known);
+    young_->ids = static_cast<std::uint16_t>(plain_.size());
+    plain_ = {};
+  }
+  if (young_->has(hash)) return;
+  if (young_->ids == kIdsPerGeneration) {
+    if (!old_) old_ = std::make_unique<Generation>();
+    std::swap(young_, old_);
+    *young_ = {};
+  }
+  young_->set(hash);
+  ++young_->ids;
+}
+
+bool SeenIds::contains(std::uint64_t hash) const {
+  if (!young_) return std::ranges::find(plain_, hash) != plain_.end();
+  return young_->has(hash) || (old_ && old_->has(hash));
+}
+
+/// Few bits as distances between them, many as they are.
+void SeenIds::encode(Writer& out, const Generation& generation) {
+  std::vector<std::uint32_t> gaps;
+  std::uint32_t last = 0;
+  for (std::uint32_t bit = 0; bit < kBits; ++bit) {
+    if ((generation.words[bit / 64] >> (bit % 64) & 1) == 0) continue;
+    gaps.push_back(bit - last);
+    last = bit;
+  }
+  const bool sparse = gaps.size() < kBits / 16;
+  out.varint(std::uint64_t{generation.ids} << 1 | (sparse ? 1 : 0));
+  if (!sparse) {
+    for (const std::uint64_t word : generation.words) out.u64(word);
+    return;
+  }
+  out.varint(gaps.size());
+  for (const std::uint32_t gap : gaps) out.varint(gap);
+}
+
+std::unique_ptr<SeenIds::Generation> SeenIds::decode_generation(Reader& in) {
+  auto generation = std::make_unique<Generation>();
+  const std::uint64_t head = in.varint();
+  if (head >> 1 > kIdsPerGeneration) in.fail();
+  generation->ids = static_cast<std::uint16_t>(head >> 1);
+  if ((head & 1) == 0) {
+    for (std::uint64_t& word : generation->words) word = in.u64();
+    return generation;
+  }
+  std::uint64_t bit = 0;
+  for (std::size_t n = in.count(1, kBits); n > 0; --n) {
+    bit += in.varint();
+    if (bit >= kBits) {
+      in.fail();
+      break;
+    }
+    generation->words[bit / 64] |= std::uint64_t{1} << (bit % 64);
+  }
+  return generation;
+}
+
+void SeenIds::encode(Writer& out) const {
+  if (!young_) {
+    out.u8(0);
+    out.varint(plain_.size());
+    for (const std::uint64_t hash : plain_) out.u64(hash);
+    return;
+  }
+  out.u8(old_ ? 2 : 1);
+  encode(out, *young_);
+  if (old_) encode(out, *old_);
+}
+
+bool SeenIds::decode(Reader& in) {
+  const std::uint8_t generations = in.u8();
+  if (generations > 2) in.fail();
+  if (generations == 0) {
+    for (std::size_t n = in.count(8, kPlainIds); n > 0; --n) plain_.push_back(in.u64());
+    return in.ok();
+  }
+  young_ = decode_generation(in);
+  if (generations == 2) old_ = decode_generation(in);
+  return in.ok();
+}
+
+std::size_t SeenIds::bytes() const {
+  return plain_.capacity() * sizeof(std::uint64_t) + (young_ ? sizeof(Generation) : 0) + (old_ ? sizeof(Generation) : 0);
+}
+
+// ---- BarrierSession
+
+void BarrierSession::push(Refused refused) {
+  if (!refusals) refusals = std::make_unique<Refusals>();
+  std::vector<Refused>& ring = refusals->ring;
+  const auto same = std::ranges::find_if(ring, [&](const Refused& r) {
+    return r.target == refused.target && r.tool == refused.tool && r.credential == refused.credential;
+  });
+  if (same != ring.end()) {
+    std::rotate(same, same + 1, ring.end());
+    return;
+  }
+  if (ring.size() == kRing) ring.erase(ring.begin());
+  ring.push_back(std::move(refused));
+}
+
+void BarrierSession::forget(std::uint32_t tool, std::uint64_t target) {
+  if (refusals) std::erase_if(refusals->ring, [&](const Refused& r) { return r.tool == tool && r.target == target; });
+}
+
+Conduct* BarrierSession::conduct(std::uint32_t tool, bool make) {
+  if (!refusals) return nullptr;
+  std::vector<Conduct>& all = refusals->conducts;
+  const auto found = std::ranges::find(all, tool, &Conduct::tool);
+  if (found != all.end()) {
+    if (make) std::rotate(found, found + 1, all.end());
+    return make ? &all.back() : &*found;
+  }
+  if (!make) return nullptr;
+  if (all.size() == kConducts) all.erase(all.begin());
+  all.push_back({.tool = tool});
+  return &all.back();
+}
+
+void BarrierSession::encode(Writer& out) const {
+  out.u8(kVersion);
+  const unsigned flags = (after_refusal ? 1U : 0U) | (text_known ? 2U : 0U) | (hashes_known ? 4U : 0U) | (refusals ? 8U : 0U);
+  out.u8(static_cast<std::uint8_t>(flags));
+  out.varint(serial);
+  out.varint(credentials.size());
+  for (const std::uint32_t credential : credentials) out.varint(credential);
+  seen.encode(out);
+  if (!refusals) return;
+  out.varint(refusals->ring.size());
+  for (const Refused& refused : refusals->ring) ringfence::encode(out, refused);
+  out.varint(refusals->conducts.size());
+  for (const Conduct& one : refusals->conducts) ringfence::encode(out, one);
+}
+
+std::unique_ptr<BarrierSession> BarrierSession::decode(Reader& in) {
+  if (in.u8() != kVersion) return nullptr;
+  auto session = std::make_unique<BarrierSession>();
+  const std::uint8_t flags = in.u8();
+  if (flags > 15) return nullptr;
+  session->after_refusal = (flags & 1U) != 0;
+  session->text_known = (flags & 2U) != 0;
+  session->hashes_known = (flags & 4U) != 0;
+  session->serial = narrow(in);
+  for (std::size_t n = in.count(1, kCredentials); n > 0; --n) session->credentials.push_back(narrow(in));
+  if (!session->seen.decode(in)) return nullptr;
+  if ((flags & 8U) != 0) {
+    session->refusals = std::make_unique<Refusals>();
+    for (std::size_t n = in.count(13, kRing); n > 0 && in.ok(); --n) session->refusals->ring.push_back(decode_refused(in));
+    for (std::size_t n = in.count(15, kConducts); n > 0 && in.ok(); --n) session->refusals->conducts.push_back(decode_conduct(in));
+  }
+  return in.ok() ? std::move(session) : nullptr;
+}
+
+std::size_t BarrierSession::bytes() const {
+  std::size_t sum = sizeof(*this) + seen.bytes() + credentials.capacity() * sizeof(std::uint32_t);
+  if (!refusals) return sum;
+  sum += sizeof(Refusals) + refusals->ring.capacity() * sizeof(Refused) + refusals->conducts.capacity() * sizeof(Conduct);
+  for (const Refused& r : refusals->ring) {
+    sum += r.keys.capacity() * sizeof(std::uint32_t) + r.paths.capacity() * sizeof(std::uint16_t) + r.values.capacity() * sizeof(Refused::Value);
+    for (const Refused::Value& value : r.values) sum += value.text.capacity();
+  }
+  return sum;
+}
+
+// ---- BarrierAgent
+
+const BarrierAgent::DeadEnd* BarrierAgent::earlier(std::uint64_t target, std::uint32_t serial) const {
+  const auto found = std::ranges::find(dead_ends_, target, &DeadEnd::target);
+  return found == dead_ends_.end() || found->first == serial ? nullptr : &*found;
+}
+
+void BarrierAgent::note(std::uint64_t target, std::uint32_t serial) {
+  const auto found = std::ranges::find(dead_ends_, target, &DeadEnd::target);
+  const auto low = static_cast<std::uint16_t>(serial & 0xFFFFU);
+  if (found != dead_ends_.end()) {
+    if (found->last != low) {
+      found->last = low;
+      if (found->sessions < UINT16_MAX) ++found->sessions;
+    }
+    std::rotate(found, found + 1, dead_ends_.end());
+    return;
+  }
+  if (dead_ends_.size() == kDeadEnds) dead_ends_.erase(dead_ends_.begin());
+  dead_ends_.push_back({.target = target, .first = serial, .sessions = 1, .last = low});
+}
+
+void BarrierAgent::forget(std::uint64_t target) { std::erase_if(dead_ends_, [&](const DeadEnd& d) { return d.target == target; }); }
+
+void BarrierAgent::encode(Writer& out) const {
+  out.u8(kVersion);
+  out.varint(serials_);
+  out.varint(dead_ends_.size());
+  for (const DeadEnd& d : dead_ends_) {
+    out.u64(d.target);
+    out.varint(d.first);
+    out.varint(d.sessions);
+    out.varint(d.last);
+  }
+}
+
+std::unique_ptr<BarrierAgent> BarrierAgent::decode(Reader& in) {
+  if (in.u8() != kVersion) return nullptr;
+  auto agent = std::make_unique<BarrierAgent>();
+  agent->serials_ = narrow(in);
+  for (std::size_t n = in.count(11, kDeadEnds); n > 0; --n) {
+    DeadEnd d;
+    d.target = in.u64();
+    d.first = narrow(in);
+    d.sessions = narrow16(in);
+    d.last = narrow16(in);
+    agent->dead_ends_.push_back(d);
+  }
+  return in.ok() ? std::move(agent) : nullptr;
+}
+
+std::size_t BarrierAgent::bytes() const { return sizeof(*this) + dead_ends_.capacity() * sizeof(DeadEnd); }
+
+}  // namespace ringfence

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/event/event.h"
+#include "engine/state/channel_memory.h"
+
+/// What the barrier channel remembers. Nothing is allocated for an agent that is never refused but the ids its sessions have read.
+namespace ringfence {
+
+/// The ids a session has read, as hashes in two generations of a Bloom filter: 1 KiB each, k = 4; after 700 ids a new generation begins and the
+/// older of the two goes. False "seen" at 700 ids: 0.7 % a generation. Up to 48 ids are kept as they are, without a filter.
+class SeenIds {
+ public:
+  void add(std::uint64_t hash);
+  [[nodiscard]] bool contains(std::uint64_t hash) const;
+  void encode(Writer& out) const;
+  [[nodiscard]] bool decode(Reader& in);
+  [[nodiscard]] std::size_t bytes() const;
+
+ private:
+  static constexpr std::size_t kBits = 8192;
+  static constexpr std::size_t kProbes = 4;
+  static constexpr std::uint16_t kIdsPerGeneration = 700;
+  static constexpr std::size_t kPlainIds = 48;
+  struct Generation {
+    std::array<std::uint64_t, kBits / 64> words{};
+    std::uint16_t ids = 0;
+    void set(std::uint64_t hash);
+    [[nodiscard]] bool has(std::uint64_t hash) const;
+  };
+  static void encode(Writer& out, const Generation& generation);
+  static std::unique_ptr<Generation> decode_generation(Reader& in);
+
+  std::vector<std::uint64_t> plain_;
+  std::unique_ptr<Generation> young_, old_;
+};
+
+/// A refused object, as long as its session lives and seven others have not been refused since.
+struct Refused {
+  /// An identifier kept for comparison by edit distance. Raw, because a hash has no distance: it never leaves the state.
+  struct Value {
+    std::string text;  // at most 64 bytes
+    std::uint32_t template_hash = 0;
+  };
+  static constexpr std::size_t kValues = 3;
+  static constexpr std::size_t kKeys = 4;
+  static constexpr std::size_t kPaths = 4;
+
+  std::uint64_t target = 0;
+  std::uint32_t tool = 0;
+  std::uint32_t credential = 0;  // 0: none named
+  std::optional<Effect> effect;
+  std::vector<std::uint32_t> keys;   // of the object, whatever tool or directory leads to it
+  std::vector<Value> values;
+  std::vector<std::uint16_t> paths;  // other ways that worked and have been counted
+};
+
+/// Counts for the finding's sentence: one tool of this session since its first refusal.
+struct Conduct {
+  std::uint32_t tool = 0;
+  std::uint32_t calls = 0, refused = 0;
+  std::uint32_t near = 0;       // near-misses and other identifiers within two edits of a refused one
+  std::uint32_t unread = 0;     // identifiers that stood in nothing the agent had read
+  std::uint32_t malformed = 0;
+  std::uint64_t near_lengths = 0;  // bit n-1: a near one had n characters
+  bool grounds_known = true;       // every near one was known to stand in nothing the agent had read
+};
+
+/// Of one session: 40 bytes, the ids read (2 KiB at most), and from the first refusal on the ring and the counts (2.5 KiB at most).
+class BarrierSession final : public ChannelMemory {
+ public:
+  static constexpr std::size_t kRing = 8;
+  static constexpr std::size_t kCredentials = 4;
+  static constexpr std::size_t kConducts = 4;
+  struct Refusals {
+    std::vector<Refused> ring;       // oldest first
+    std::vector<Conduct> conducts;   // least recently refused first
+  };
+
+  bool after_refusal = false;   // the context of the next call
+  bool text_known = false;      // task text or results have been read: groundedness of values is evaluable
+  bool hashes_known = false;    // result_ids have been read: groundedness of hashed ids is evaluable
+  std::uint32_t serial = 0;     // the session's number within the agent; 0 until its first refusal
+  std::vector<std::uint32_t> credentials;  // seen in this session, the first four
+  SeenIds seen;
+  std::unique_ptr<Refusals> refusals;
+
+  void encode(Writer& out) const override;
+  [[nodiscard]] std::size_t bytes() const override;
+  [[nodiscard]] static std::unique_ptr<BarrierSession> decode(Reader& in);
+
+  /// Remembers the refused object; the same tool, target and credential again only becomes the newest.
+  void push(Refused refused);
+  /// The tool reached the object after all.
+  void forget(std::uint32_t tool, std::uint64_t target);
+  /// The counts of a tool, new ones if `make` is set; null where there are none.
+  [[nodiscard]] Conduct* conduct(std::uint32_t tool, bool make);
+};
+
+/// Of one agent, from its first refusal on: targets refused or missed, over all its sessions, 64 at most, least recently met out; 16 bytes each.
+class BarrierAgent final : public ChannelMemory {
+ public:
+  static constexpr std::size_t kDeadEnds = 64;
+  struct DeadEnd {
+    std::uint64_t target = 0;
+    std::uint32_t first = 0;     // serial of the session that met it first
+    std::uint16_t sessions = 1;  // how many sessions met it
+    std::uint16_t last = 0;      // low bits of the serial of the latest of them
+  };
+
+  /// The dead end of this target met before in another session than `serial`; null where there is none.
+  [[nodiscard]] const DeadEnd* earlier(std::uint64_t target, std::uint32_t serial) const;
+  void note(std::uint64_t target, std::uint32_t serial);
+  void forget(std::uint64_t target);
+  [[nodiscard]] std::uint32_t next_serial() { return ++serials_; }
+  [[nodiscard]] bool empty() const { return dead_ends_.empty(); }
+
+  void encode(Writer& out) const override;
+  [[nodiscard]] std::size_t bytes() const override;
+  [[nodiscard]] static std::unique_ptr<BarrierAgent> decode(Reader& in);
+
+ private:
+  std::vector<DeadEnd> dead_ends_;  // least recently met first
+  std::uint32_t serials_ = 0;
+};
+
+}  // namespace ringfence

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <array>
+
+#include "models/barrier.h"
+#include "models/channel.h"
+
+namespace ringfence {
+namespace {
+
+class ChannelMemories final : public MemoryFactory {
+ public:
+  [[nodiscard]] std::unique_ptr<ChannelMemory> decode(ChannelId channel, MemoryScope scope, Reader& in) const override {
+    for (const Channel* const one : all_channels())
+      if (one->info().id == channel) return one->decode_memory(scope, in);
+    return nullptr;
+  }
+};
+
+}  // namespace
+
+std::span<const Channel* const> all_channels() {
+  static const std::array kAll = std::to_array<const Channel*>({
+      &barrier_channel(),
+  });
+  return kAll;
+}
+
+const MemoryFactory& channel_memories() {
+  static const ChannelMemories memories;
+  return memories;
+}
+
+}  // namespace ringfence

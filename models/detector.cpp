@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/detector.h"
+
+#include <Eigen/Core>
+#include <algorithm>
+#include <cmath>
+
+#include "models/numeraire.h"
+
+namespace ringfence {
+namespace {
+
+using Threats = Eigen::Array<float, static_cast<int>(kThreatSlots), 1>;
+using Slots = Eigen::Map<Threats, Eigen::Aligned32>;
+using ConstSlots = Eigen::Map<const Threats, Eigen::Aligned32>;
+
+constexpr std::size_t slot_of(Threat threat) { return static_cast<std::size_t>(threat); }
+constexpr std::uint32_t bit_of(std::size_t slot) { return std::uint32_t{1} << slot; }
+
+/// The box of one context: class 0 keeps its cap, the others are widened by the tolerance and end at 1; a box that holds no distribution is
+/// scaled up until it holds one.
+std::vector<double> widened(std::vector<double> v, double tolerance) {
+  double sum = 0;
+  for (std::size_t i = 0; i < v.size(); ++i) {
+    v[i] = std::min(1., i == 0 ? v[i] : v[i] * tolerance);
+    sum += v[i];
+  }
+  if (sum < 1)
+    for (double& cap : v) cap /= sum;
+  return v;
+}
+
+double growth(std::span<const double> q, std::span<const double> g) {
+  double nats = 0;
+  for (std::size_t i = 0; i < q.size(); ++i) nats += q[i] * std::log(g[i]);
+  return nats;
+}
+
+}  // namespace
+
+Tables::Tables(const Persona& persona, std::span<const Channel* const> channels) {
+  rows_.emplace_back();
+  for (auto& ones : rows_.front().factors) ones.fill(1);
+  for (auto& caps : caps_) caps.push_back(1);
+  for (const Channel* channel : channels) {
+    const auto caps = channel->caps(persona);
+    if (caps.empty()) continue;
+    Block& block = blocks_[static_cast<std::size_t>(channel->info().id)];
+    block.first = rows_.size();
+    block.contexts = caps.size();
+    block.classes = caps.front().size();
+    rows_.resize(rows_.size() + block.contexts * block.classes, rows_.front());
+    for (auto& all : caps_) all.resize(rows_.size(), 1);
+    compile(*channel, caps, Null::Alert, 1);
+    compile(*channel, caps, Null::Declared, persona.tolerance());
+  }
+  settle(channels);
+}
+
+void Tables::compile(const Channel& channel, std::vector<std::vector<double>> caps, Null null, double tolerance) {
+  Block& block = blocks_[static_cast<std::size_t>(channel.info().id)];
+  const std::size_t n = index(null);
+  for (std::size_t context = 0; context < block.contexts; ++context) {
+    caps[context] = widened(std::move(caps[context]), tolerance);
+    std::ranges::copy(caps[context], caps_[n].begin() + static_cast<std::ptrdiff_t>(block.first + context * block.classes));
+  }
+  const std::vector<double>& step_caps = channel.info().step_caps;
+  for (const Bet& bet : channel.bets()) {
+    std::vector<std::vector<double>> g;
+    double best = 0;
+    for (std::size_t context = 0; context < block.contexts; ++context) {
+      g.push_back(box_numeraire(caps[context], bet.q[context]));
+      for (std::size_t cls = 0; cls < block.classes; ++cls) g.back()[cls] = std::min(g.back()[cls], step_caps[cls]);
+      best = std::max(best, growth(bet.q[context], g.back()));
+    }
+    if (best < kLeastGrowth) continue;
+    const std::size_t slot = slot_of(bet.threat);
+    block.applies[n] |= bit_of(slot);
+    block.ticks[n][slot] = 1;
+    for (std::size_t context = 0; context < block.contexts; ++context)
+      for (std::size_t cls = 0; cls < block.classes; ++cls)
+        rows_[block.first + context * block.classes + cls].factors[n][slot] = static_cast<float>(g[context][cls]);
+  }
+}
+
+/// Priors and clean values, once every channel is compiled.
+void Tables::settle(std::span<const Channel* const> channels) {
+  for (std::size_t n = 0; n < kNulls; ++n) {
+    for (std::size_t slot = 0; slot < kThreats.size(); ++slot) {
+      double clean = 1;
+      bool kept = false;
+      for (const Channel* channel : channels) {
+        const Block& block = blocks_[static_cast<std::size_t>(channel->info().id)];
+        if ((block.applies[n] & bit_of(slot)) == 0) continue;
+        kept = true;
+        clean *= static_cast<double>(rows_[block.first].factors[n][slot]);
+      }
+      if (!kept) continue;
+      prior_[n][slot] = static_cast<float>(kThreats[slot].prior);
+      if (clean < 1) clean_[n] += kThreats[slot].prior * clean / (1 - clean);
+    }
+  }
+}
+
+std::size_t Tables::position(RowId id) const {
+  const std::size_t channel = static_cast<std::size_t>(id.channel);
+  if (channel >= kChannels) return 0;
+  const Block& block = blocks_[channel];
+  if (id.context >= block.contexts || id.cls >= block.classes) return 0;
+  return block.first + id.context * block.classes + id.cls;
+}
+
+const float* Tables::row(Null null, RowId id) const { return rows_[position(id)].factors[index(null)].data(); }
+const float* Tables::ticks(Null null, ChannelId channel) const { return blocks_[static_cast<std::size_t>(channel)].ticks[index(null)].data(); }
+std::uint32_t Tables::applies(Null null, ChannelId channel) const {
+  return blocks_[static_cast<std::size_t>(channel)].applies[index(null)];
+}
+double Tables::cap(Null null, RowId id) const { return caps_[index(null)][position(id)]; }
+
+bool Tables::contributes(RowId id) const {
+  const auto above_one = [](float g) { return g > 1; };
+  return std::ranges::any_of(rows_[position(id)].factors, [&](const auto& factors) { return std::ranges::any_of(factors, above_one); });
+}
+
+void update(Evidence& evidence, const Tables& tables, std::span<const RowId> marks) {
+  if (marks.empty()) return;
+  const auto advance = [&](Null null, float* values) {
+    // A threat that does not apply has tick 0 and factor 1, so it stays to the bit: no branch, no mask.
+    Threats g = ConstSlots(tables.row(null, marks.front()));
+    Threats tick = ConstSlots(tables.ticks(null, marks.front().channel));
+    for (const RowId& mark : marks.subspan(1)) {
+      g *= ConstSlots(tables.row(null, mark));
+      tick = tick.max(ConstSlots(tables.ticks(null, mark.channel)));
+    }
+    Slots a(values);
+    a = ((a + tick) * g).min(kGreatestEvidence);
+  };
+  advance(Null::Alert, evidence.alert.data());
+  advance(Null::Declared, evidence.declared.data());
+}
+
+double scope_score(const Evidence& evidence, const Tables& tables, Null null) {
+  const auto& a = null == Null::Alert ? evidence.alert : evidence.declared;
+  const auto& prior = tables.prior(null);
+  double sum = 0;
+  for (std::size_t slot = 0; slot < kThreats.size(); ++slot) sum += static_cast<double>(prior[slot]) * static_cast<double>(a[slot]);
+  return sum;
+}
+
+double score(const AgentState& agent, const Tables& tables, Null null) {
+  double sum = scope_score(agent.evidence, tables, null);
+  for (const SessionState& session : agent.sessions) sum += scope_score(session.evidence, tables, null);
+  return .5 * sum;
+}
+
+Leader leader(const AgentState& agent, const Tables& tables, Null null) {
+  const auto value = [&](const Evidence& evidence, std::size_t slot) {
+    const auto& a = null == Null::Alert ? evidence.alert : evidence.declared;
+    return static_cast<double>(tables.prior(null)[slot]) * static_cast<double>(a[slot]);
+  };
+  std::array<double, kThreats.size()> held{};
+  double total = 0;
+  for (std::size_t slot = 0; slot < held.size(); ++slot) {
+    held[slot] = value(agent.evidence, slot);
+    for (const SessionState& session : agent.sessions) held[slot] += value(session.evidence, slot);
+    total += held[slot];
+  }
+  const auto family_total = [&](std::string_view family) {
+    double sum = 0;
+    for (std::size_t slot = 0; slot < held.size(); ++slot)
+      if (kThreats[slot].family == family) sum += held[slot];
+    return sum;
+  };
+  std::size_t best = 0;
+  for (std::size_t slot = 1; slot < held.size(); ++slot) {
+    const double mine = family_total(kThreats[slot].family), leading = family_total(kThreats[best].family);
+    if (mine > leading || (kThreats[slot].family == kThreats[best].family && held[slot] > held[best])) best = slot;
+  }
+  Leader result{kThreats[best].threat, 0, 0, kThreats[best].dangerous, std::nullopt};
+  if (total > 0) {
+    result.share = held[best] / total;
+    result.family_share = family_total(kThreats[best].family) / total;
+  }
+  double greatest = value(agent.evidence, best);
+  for (std::size_t i = 0; i < agent.sessions.size(); ++i) {
+    const double here = value(agent.sessions[i].evidence, best);
+    if (here > greatest) {
+      greatest = here;
+      result.session = i;
+    }
+  }
+  return result;
+}
+
+}  // namespace ringfence

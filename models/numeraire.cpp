@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/numeraire.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cstddef>
+#include <numeric>
+
+namespace ringfence {
+namespace {
+
+/// Indices of `key`, least key first; equal keys keep their order, so that sums repeat.
+std::vector<std::size_t> ascending(const std::vector<double>& key) {
+  std::vector<std::size_t> order(key.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::stable_sort(order, {}, [&](std::size_t i) { return key[i]; });
+  return order;
+}
+
+/// The least tau with sum min(v, tau q) = 1. Going up through the ratios v/q, the classes passed are full (they hold v) and the others hold
+/// tau q: on each stretch the sum is linear in tau, so the stretch that reaches 1 gives tau in closed form.
+double water_level(std::span<const double> v, std::span<const double> q) {
+  std::vector<double> ratio(v.size());
+  for (std::size_t i = 0; i < v.size(); ++i) ratio[i] = v[i] / q[i];
+  const std::vector<std::size_t> order = ascending(ratio);
+  double full = 0;
+  for (std::size_t k = 0; k < order.size(); ++k) {
+    // Summed afresh: subtracting the passed q from a total would leave a rounding error as large as the smallest q.
+    double open = 0;
+    for (std::size_t j = k; j < order.size(); ++j) open += q[order[j]];
+    const double tau = (1 - full) / open;
+    if (tau <= ratio[order[k]]) return tau;
+    full += v[order[k]];
+  }
+  return ratio[order.back()];  // the caps sum to 1: the box is one point
+}
+
+}  // namespace
+
+std::vector<double> box_numeraire(std::span<const double> v, std::span<const double> q) {
+  assert(v.size() == q.size() && !v.empty());
+  const double floor = 1 / water_level(v, q);
+  std::vector<double> g(v.size());
+  for (std::size_t i = 0; i < v.size(); ++i) g[i] = std::max(q[i] / v[i], floor);
+  return g;
+}
+
+double worst_case_mean(std::span<const double> v, std::span<const double> g) {
+  assert(v.size() == g.size());
+  std::vector<double> loss(g.size());
+  for (std::size_t i = 0; i < g.size(); ++i) loss[i] = -g[i];
+  double left = 1, mean = 0;
+  for (const std::size_t i : ascending(loss)) {
+    const double p = std::min(v[i], left);
+    mean += p * g[i];
+    left -= p;
+    if (left <= 0) break;
+  }
+  return mean;
+}
+
+}  // namespace ringfence
