@@ -26,7 +26,7 @@ std::expected<std::unique_ptr<FileOutputs>, OutputError> FileOutputs::open(const
   const std::array<const std::string*, kKinds> wanted{&paths.findings, &paths.control, &paths.verdicts, &paths.dead_letter};
   for (std::size_t kind = 0; kind < kKinds; ++kind) {
     if (wanted[kind]->empty()) continue;
-    auto sink = open_file_sink(*wanted[kind]);
+    auto sink = FileSink::open(*wanted[kind]);
     if (!sink) return std::unexpected(error_of(sink.error()));
     out->outputs_[kind] = {*wanted[kind], std::move(*sink)};
   }

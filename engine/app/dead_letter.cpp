@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "connectors/encoders/dead_letter.h"
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "engine/app/commands.h"
+#include "engine/event/escape.h"
+
+namespace ringfence {
+namespace {
+
+struct Options {
+  std::string file, reason, to = "-";
+  bool summary = false;
+};
+
+ExitCode fail(const std::string& message) {
+  std::fprintf(stderr, "deadletter: %s\n", message.c_str());
+  return ExitCode::Unusable;
+}
+
+/// Calls `take` for each letter of the file that has the wanted reason.
+template <class Take>
+ExitCode each_letter(const Options& options, Take take) {
+  std::ifstream file;
+  if (options.file != "-") {
+    file.open(options.file);
+    if (!file || std::filesystem::is_directory(options.file)) return fail(printable(options.file) + ": cannot be read");
+  }
+  std::istream& in = options.file == "-" ? std::cin : file;
+  std::string line;
+  for (std::size_t number = 1; std::getline(in, line); ++number) {
+    if (line.empty()) continue;
+    const auto letter = parse_dead_letter(line);
+    if (!letter) return fail(printable(options.file) + ":" + std::to_string(number) + ": " + letter.error());
+    if (!options.reason.empty() && letter->reason != options.reason) continue;
+    if (!take(*letter)) return ExitCode::Unreachable;
+  }
+  return ExitCode::Done;
+}
+
+ExitCode show(const Options& options) {
+  std::map<std::string, std::uint64_t> by_reason;
+  const ExitCode exit = each_letter(options, [&](const DeadLetter& letter) {
+    ++by_reason[letter.reason];
+    if (!options.summary) {
+      std::printf("%s:%lld  %s  %s  %s  %llu bytes%s%s\n", printable(letter.topic).c_str(),
+                  static_cast<long long>(letter.line.value_or(letter.position.offset.value)), letter.stage.c_str(), letter.reason.c_str(),
+                  printable(letter.detail).c_str(), static_cast<unsigned long long>(letter.size), letter.agent_id.empty() ? "" : "  agent ",
+                  printable(letter.agent_id, 80).c_str());
+    }
+    return true;
+  });
+  for (const auto& [reason, count] : by_reason) std::printf("%8llu  %s\n", static_cast<unsigned long long>(count), reason.c_str());
+  return exit;
+}
+
+ExitCode resend(const Options& options) {
+  std::FILE* out = options.to == "-" ? stdout : std::fopen(options.to.c_str(), "ab");
+  if (out == nullptr) return fail(printable(options.to) + ": cannot be written");
+  std::uint64_t sent = 0, cut = 0;
+  const ExitCode exit = each_letter(options, [&](const DeadLetter& letter) {
+    if (!letter.whole()) {
+      ++cut;
+      return true;
+    }
+    ++sent;
+    return std::fwrite(letter.record.data(), 1, letter.record.size(), out) == letter.record.size() && std::fputc('\n', out) != EOF;
+  });
+  const bool written = std::fflush(out) == 0;
+  if (out != stdout) std::fclose(out);
+  std::fprintf(stderr, "%llu records sent back, %llu left out: only their beginning is here\n", static_cast<unsigned long long>(sent),
+               static_cast<unsigned long long>(cut));
+  return written ? exit : ExitCode::Unreachable;
+}
+
+}  // namespace
+
+void add_dead_letter(CLI::App& app, Action& action) {
+  auto options = std::make_shared<Options>();
+  CLI::App* letters = app.add_subcommand("deadletter", "Refused records: look at them, send them back after a repair");
+  letters->require_subcommand(1);
+  CLI::App* look = letters->add_subcommand("show", "A line a record and the number by reason");
+  CLI::App* back = letters->add_subcommand("resend", "Writes the records themselves, as they came, to be read again");
+  for (CLI::App* command : {look, back}) {
+    command->add_option("FILE", options->file, "A dead-letter file; - is standard input")->required();
+    command->add_option("--reason", options->reason, "Only records refused for this reason");
+  }
+  look->add_flag("--summary", options->summary, "Only the numbers");
+  back->add_option("--to", options->to, "File to append to; - is standard output")->capture_default_str();
+  look->callback([options, &action] { action = [options] { return show(*options); }; });
+  back->callback([options, &action] { action = [options] { return resend(*options); }; });
+  letters->footer("Exit codes: 0 done; 2 unreadable input; 3 the output cannot be written.");
+}
+
+}  // namespace ringfence

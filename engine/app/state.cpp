@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cstdio>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "engine/app/commands.h"
+#include "engine/app/live_state.h"
+#include "engine/event/decode.h"
+#include "engine/event/escape.h"
+#include "engine/verdict/containment.h"
+#include "engine/verdict/policy.h"
+
+namespace ringfence {
+namespace {
+
+using nlohmann::ordered_json;
+
+struct Options {
+  std::string subject, tenant = "default", directory;
+  bool json = false;
+};
+
+ExitCode fail(const std::string& message) {
+  std::fprintf(stderr, "state: %s\n", message.c_str());
+  return ExitCode::Unusable;
+}
+
+ordered_json describe(const AgentState& agent) {
+  ordered_json out;
+  out["agent"] = agent.id;
+  out["tenant"] = agent.tenant;
+  out["level"] = name_of(standing_level(agent));
+  out["events"] = agent.arrivals;
+  out["first_time"] = format_rfc3339(agent.first_time);
+  out["last_time"] = format_rfc3339(agent.last_time);
+  out["lsn"] = agent.lsn;
+  out["known_acts"] = agent.acts.size();
+  out["acts_forgotten_early"] = agent.acts_forgotten_early;
+  out["bytes"] = agent.bytes();
+  out["sessions"] = ordered_json::array();
+  for (const SessionState& session : agent.sessions) {
+    out["sessions"].push_back({{"id", session.id}, {"last", format_rfc3339(session.last)}, {"held_acts", session.held_acts}, {"ledger_open", session.ledger != nullptr}});
+  }
+  out["findings"] = ordered_json::array();
+  for (const OpenFinding& f : agent.findings) {
+    out["findings"].push_back({{"uid", f.uid}, {"analytic", uid_of(f.analytic)}, {"level", name_of(f.level)}, {"count", f.count}, {"last_seen", format_rfc3339(f.last_seen)}});
+  }
+  out["containments"] = ordered_json::array();
+  for (const Containment& c : agent.containments) {
+    out["containments"].push_back({{"scope", c.scope}, {"state", c.contained ? "contained" : "released"}, {"level", name_of(c.level)}, {"epoch", c.epoch}, {"since", format_rfc3339(c.since)}, {"finding", c.finding_uid}});
+  }
+  return out;
+}
+
+void print_table(const ordered_json& state) {
+  for (const auto& [key, value] : state.items()) {
+    if (!value.is_array()) {
+      std::printf("%-22s %s\n", key.c_str(), printable(value.is_string() ? value.get<std::string>() : value.dump()).c_str());
+      continue;
+    }
+    std::printf("%-22s %zu\n", key.c_str(), value.size());
+    for (const auto& row : value) {
+      std::string line;
+      for (const auto& [name, cell] : row.items()) line += "  " + name + " " + printable(cell.is_string() ? cell.get<std::string>() : cell.dump(), 80);
+      std::printf(" %s\n", line.c_str());
+    }
+  }
+}
+
+ExitCode show(const Options& options) {
+  auto live = LiveState::open(options.directory);
+  if (!live) return fail(live.error());
+  const auto agent = (*live)->find(options.tenant, options.subject);
+  if (!agent) return fail(agent.error());
+  if (*agent == nullptr) return fail("no such agent in this state: " + printable(options.subject));
+  const ordered_json state = describe(**agent);
+  if (options.json) {
+    std::printf("%s\n", state.dump(-1, ' ', true).c_str());
+  } else {
+    print_table(state);
+  }
+  return ExitCode::Done;
+}
+
+}  // namespace
+
+void add_state(CLI::App& app, Action& action) {
+  auto options = std::make_shared<Options>();
+  CLI::App* state = app.add_subcommand("state", "What is known of an agent");
+  state->require_subcommand(1);
+  CLI::App* look = state->add_subcommand("show", "Level, sessions, open findings and containments, from a state directory that no process holds");
+  look->add_option("AGENT", options->subject, "Agent id")->required();
+  look->add_option("--state", options->directory, "State directory")->required()->type_name("DIR");
+  look->add_option("--tenant", options->tenant, "Tenant of the agent")->capture_default_str();
+  look->add_flag("--json", options->json, "One line of JSON instead of a table");
+  look->callback([options, &action] { action = [options] { return show(*options); }; });
+  state->footer("Exit codes: 0 done; 2 no such directory or agent, or another process holds the directory.");
+}
+
+}  // namespace ringfence
