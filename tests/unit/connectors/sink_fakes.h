@@ -54,12 +54,14 @@ class FakeControlLog final : public ControlLog {
   std::expected<Batch, SinkError> read(std::size_t max) override {
     if (fault) return std::unexpected(*fault);
     Batch out;
-    while (next_ < topic_.entries.size() && out.entries.size() < max) out.entries.push_back(topic_.entries[next_++]);
-    out.caught_up = next_ == topic_.entries.size();
+    const std::size_t end = blind ? next_ : topic_.entries.size();
+    while (next_ < end && out.entries.size() < max) out.entries.push_back(topic_.entries[next_++]);
+    out.caught_up = next_ == end;
     return out;
   }
   std::optional<SinkError> fault;
   bool acknowledge = true;
+  bool blind = false;  // sees nothing of what others append for now
 
  private:
   SharedTopic& topic_;

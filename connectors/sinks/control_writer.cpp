@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "connectors/sinks/control_writer.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "connectors/encoders/sha256.h"
+#include "connectors/encoders/strict_json.h"
+
+namespace ringfence {
+namespace {
+
+constexpr std::size_t kWaitingMax = 10'000;
+constexpr Nanos kClaimPatience = seconds(10);
+
+std::int64_t to_ms(WallTime time) { return time.value / 1'000'000; }
+
+/// The same signed statement under another generation: what a repeat may differ in.
+std::string with_generation(const std::string& payload, std::uint64_t generation) {
+  auto parsed = parse_strict_json(payload);
+  if (!parsed) return payload;  // it was read or written by us, so it parses
+  (*parsed)["events"].begin().value()["generation"] = generation;
+  return parsed->dump(-1, ' ', /*ensure_ascii=*/true);
+}
+
+/// The agent a record stops, as the blast radius counts it.
+std::string counted_agent(const ContainmentRecord& record) {
+  return record.agent_id.empty() ? record.scope : scope_key("agent", record.tenant, record.agent_id);
+}
+
+bool stops(const LiveRecord& live) { return live.contained && live.level >= Level::Halt; }
+
+}  // namespace
+
+std::string control_state_hash(const std::map<std::string, LiveRecord>& live) {
+  std::string text;
+  for (const auto& [key, record] : live) {
+    text += key;
+    text += '\0';
+    text += std::to_string(record.epoch);
+    text += '\0';
+    text += record.contained ? "contained" : "released";
+    text += '\0';
+    text += name_of(record.level);
+    text += '\n';
+  }
+  return sha256_hex(text);
+}
+
+ControlWriter::ControlWriter(Issuer issuer, std::string claimant, Shared shared)
+    : issuer_(std::move(issuer)), claimant_(std::move(claimant)), shared_(shared) {
+  issuer_.generation = 0;
+}
+
+void ControlWriter::observe(const ControlEntry& entry) {
+  if (entry.key == claim_key(issuer_.writer)) return observe_claim(entry);
+  if (entry.key == heartbeat_key(issuer_.writer)) return;
+  if (entry.key.ends_with("#" + issuer_.writer)) observe_record(entry);
+}
+
+void ControlWriter::observe_claim(const ControlEntry& entry) {
+  const auto message = verify_control(entry.key, entry.value, shared_.trusted, issuer_.aud.front());
+  const auto* claim = message ? std::get_if<Claim>(&message->body) : nullptr;
+  const bool counts = claim != nullptr && order_.admit(entry.key, *message).has_value();
+  const bool ours = counts && claim->claimant == claimant_ && claim->generation == issuer_.generation;
+  claim_displaced_ = !ours;
+  if (state_ != State::Claiming && state_ != State::Speaking) return;
+  if (ours)
+    state_ = State::Speaking;
+  else if (counts || (state_ == State::Claiming && claim != nullptr && claim->claimant == claimant_))
+    state_ = State::Fenced;  // someone is ahead of us, or was first with our generation
+}
+
+void ControlWriter::observe_record(const ControlEntry& entry) {
+  const auto known = own_.find(entry.key);
+  const auto message = verify_control(entry.key, entry.value, shared_.trusted, issuer_.aud.front());
+  const auto* read = message ? std::get_if<SignedContainment>(&message->body) : nullptr;
+  if (read == nullptr || !order_.admit(entry.key, *message)) {
+    // A tombstone, a forgery or the word of a former owner now stands last under our key.
+    const bool stale_repeat = read != nullptr && read->generation == issuer_.generation;
+    if (known != own_.end() && !stale_repeat) known->second.sent_by_us = false;
+    return;
+  }
+  const bool ours = state_ == State::Speaking && read->generation == issuer_.generation;
+  if (known != own_.end() && ours && read->record.epoch <= known->second.live.epoch) {
+    known->second.sent_by_us = true;
+    return;
+  }
+  const auto token = verify_jws(entry.value, shared_.trusted);
+  const ContainmentRecord& record = read->record;
+  Own own{{record.epoch, record.contained, record.level}, token->payload, message->jti, record.effective_at, counted_agent(record), ours};
+  remember(entry.key, std::move(own));
+}
+
+void ControlWriter::remember(const std::string& key, Own own) {
+  const std::string agent = own.agent;
+  own_.insert_or_assign(key, std::move(own));
+  // An agent may be stopped under several scopes; it is free when the last of them is.
+  const bool stopped = std::ranges::any_of(own_, [&agent](const auto& entry) { return entry.second.agent == agent && stops(entry.second.live); });
+  if (stopped)
+    shared_.blast_radius.halted(agent);
+  else
+    shared_.blast_radius.released(agent);
+}
+
+std::expected<void, SinkError> ControlWriter::caught_up(WallTime now) {
+  // A claim that was sent and never came back was lost on its way.
+  const bool lost = state_ == State::Claiming && now.value - claimed_at_.value >= kClaimPatience.value;
+  if (state_ != State::Reading && !lost) return {};
+  return claim(now);
+}
+
+void ControlWriter::claim_again() {
+  if (state_ == State::Fenced) state_ = State::Reading;
+}
+
+std::expected<void, SinkError> ControlWriter::claim(WallTime now) {
+  Issuer next = issuer_;
+  next.generation = order_.generation(issuer_.writer) + 1;
+  const std::string payload = encode_claim({next.writer, claimant_, next.generation, to_ms(now)}, next);
+  if (auto ticket = shared_.log.append(claim_key(next.writer), sign_jws(shared_.key, payload)); !ticket) return std::unexpected(ticket.error());
+  issuer_ = std::move(next);
+  claim_payload_ = payload;
+  claimed_at_ = now;
+  state_ = State::Claiming;
+  for (auto& [key, own] : own_) own.sent_by_us = false;
+  return {};
+}
+
+std::expected<void, SinkError> ControlWriter::publish(const ContainmentRecord& record, std::size_t active_agents, WallTime now) {
+  if (state_ == State::Speaking && waiting_.empty()) {
+    auto sent = send(record, active_agents, now);
+    if (sent || sent.error().kind == SinkError::Kind::Refused) return sent;
+  }
+  if (waiting_.size() >= kWaitingMax)
+    return std::unexpected(SinkError{SinkError::Kind::Unavailable, "10000 control records wait for the control log: " + issuer_.writer});
+  waiting_.push_back({record, active_agents});
+  return {};
+}
+
+std::expected<void, SinkError> ControlWriter::send(ContainmentRecord record, std::size_t active_agents, WallTime now) {
+  const std::string key = control_key(record.scope, issuer_.writer);
+  const auto known = own_.find(key);
+  if (known != own_.end() && record.epoch <= known->second.live.epoch) {
+    const bool same = control_jti(record.cause_event_id, key, record.epoch) == known->second.jti;
+    if (same || record.effective_at <= known->second.effective_at) return {};
+    record.epoch = known->second.live.epoch + 1;
+  }
+  const std::string agent = counted_agent(record);
+  const bool widens = record.contained && record.level >= Level::Halt && record.approver.empty();
+  if (widens && !shared_.blast_radius.admit(agent, active_agents, now)) {
+    record.wanted = std::exchange(record.level, Level::Hold);
+    record.pending_approval = true;
+  }
+
+  const std::string payload = encode_containment(record, issuer_);
+  const auto ticket = shared_.log.append(key, sign_jws(shared_.key, payload));
+  if (!ticket) return std::unexpected(ticket.error());
+  sent_.push_back({*ticket, record.position.offset});
+  Own own{{record.epoch, record.contained, record.level}, payload, control_jti(record.cause_event_id, key, record.epoch), record.effective_at, agent, true};
+  remember(key, std::move(own));
+  if (record.pending_approval) held_.push_back(std::move(record));
+  return {};
+}
+
+std::expected<bool, SinkError> ControlWriter::approve(const std::string& scope, const std::string& approver, WallTime now) {
+  const auto found = own_.find(control_key(scope, issuer_.writer));
+  if (found == own_.end()) return false;
+  auto message = decode_control(found->second.payload);
+  auto* pending = message ? std::get_if<SignedContainment>(&message->body) : nullptr;
+  if (pending == nullptr || !pending->record.pending_approval) return false;
+  ContainmentRecord& record = pending->record;
+  record.cause_event_id = "approve:" + found->second.jti;
+  record.epoch += 1;
+  record.level = record.wanted;
+  record.pending_approval = false;
+  record.approver = approver;
+  record.position.offset = kAllAcknowledged;  // caused by a person, not by an input record
+  if (auto sent = publish(record, 0, now); !sent) return std::unexpected(sent.error());
+  return true;
+}
+
+std::expected<void, SinkError> ControlWriter::poll(WallTime now) {
+  if (state_ != State::Speaking) return {};
+  if (auto sent = send_waiting(now); !sent) return sent;
+  if (auto again = publish_again(); !again) return again;
+  return beat(now);
+}
+
+std::expected<void, SinkError> ControlWriter::send_waiting(WallTime now) {
+  while (!waiting_.empty()) {
+    const Waiting& next = waiting_.front();
+    auto sent = send(next.record, next.active_agents, now);
+    if (!sent && sent.error().kind != SinkError::Kind::Refused) return sent;
+    waiting_.pop_front();  // what can never be written must not hold up the next halt
+    if (!sent) return sent;
+  }
+  return {};
+}
+
+std::expected<void, SinkError> ControlWriter::publish_again() {
+  if (claim_displaced_) {
+    if (auto ticket = shared_.log.append(claim_key(issuer_.writer), sign_jws(shared_.key, claim_payload_)); !ticket)
+      return std::unexpected(ticket.error());
+    claim_displaced_ = false;
+  }
+  for (auto& [key, own] : own_) {
+    if (own.sent_by_us) continue;
+    std::string payload = with_generation(own.payload, issuer_.generation);
+    if (auto ticket = shared_.log.append(key, sign_jws(shared_.key, payload)); !ticket) return std::unexpected(ticket.error());
+    own.payload = std::move(payload);
+    own.sent_by_us = true;
+  }
+  return {};
+}
+
+std::expected<void, SinkError> ControlWriter::beat(WallTime now) {
+  if (last_beat_ && now.value - last_beat_->value < seconds(1).value) return {};
+  std::map<std::string, LiveRecord> live;
+  for (const auto& [key, own] : own_) live.emplace(key, own.live);
+  const Heartbeat heartbeat{issuer_.writer, issuer_.generation, live.size(), control_state_hash(live), to_ms(now)};
+  const auto ticket = shared_.log.append(heartbeat_key(issuer_.writer), sign_jws(shared_.key, encode_heartbeat(heartbeat, issuer_)));
+  if (!ticket) return std::unexpected(ticket.error());
+  last_beat_ = now;
+  return {};
+}
+
+Offset ControlWriter::acknowledged(std::uint64_t ticket) {
+  while (!sent_.empty() && sent_.front().ticket <= ticket) sent_.pop_front();
+  Offset lowest = kAllAcknowledged;
+  for (const Sent& sent : sent_) lowest = std::min(lowest, sent.cause);
+  for (const Waiting& waiting : waiting_) lowest = std::min(lowest, waiting.record.position.offset);
+  return lowest;
+}
+
+std::vector<ContainmentRecord> ControlWriter::take_held() { return std::exchange(held_, {}); }
+
+}  // namespace ringfence

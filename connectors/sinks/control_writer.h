@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <expected>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "connectors/encoders/control_order.h"
+#include "connectors/sinks/blast_radius.h"
+#include "connectors/sinks/control_log.h"
+
+namespace ringfence {
+
+/// SHA-256 (hex) over a writer's latest record of every key, contained or released, in order of key: `key 0x00 epoch 0x00 state 0x00 level 0x0A`.
+struct LiveRecord {
+  std::uint64_t epoch = 0;
+  bool contained = false;
+  Level level = Level::Halt;
+};
+[[nodiscard]] std::string control_state_hash(const std::map<std::string, LiveRecord>& live);
+
+/// The wall-clock side of control for one writer, `engine-<topic>-<partition>`: claims a generation, speaks only after it has read its own claim
+/// as the first of that generation, keeps its keys its own in the log, and beats each second. Time is passed in. One thread at a time; whoever
+/// reads the log hands every entry to `observe` in order (`ControlWriters` does both).
+class ControlWriter {
+ public:
+  enum class State : std::uint8_t {
+    Reading,   // the log has not been read to its end yet
+    Claiming,  // own claim sent, not read back
+    Speaking,
+    Fenced,    // another claimant holds this or a later generation: silent until `claim_again`
+  };
+  struct Shared {
+    const SigningKey& key;
+    const TrustedKeys& trusted;  // whose records of this writer count as its own history: former keys too
+    ControlLog& log;
+    BlastRadius& blast_radius;
+  };
+
+  /// `claimant` must be unique to this start of the process: host, process id and start time.
+  ControlWriter(Issuer issuer, std::string claimant, Shared shared);
+
+  /// One entry of the log, own or not.
+  void observe(const ControlEntry& entry);
+  /// The log has been read to its end; claims on the first call.
+  [[nodiscard]] std::expected<void, SinkError> caught_up(WallTime now);
+  /// Sends what waits, publishes again what is no longer its own, beats where a second has passed. Call several times a second.
+  [[nodiscard]] std::expected<void, SinkError> poll(WallTime now);
+  /// Sends a record, or keeps it until this writer may speak; a kept record is not acknowledged. Beyond the blast radius a halt without an
+  /// approver goes out as a pending hold. A record that the log already has is not sent again; one whose epoch is not above the log's though
+  /// it is later in event time (the state behind it was lost) goes out under the next epoch, because readers would ignore it otherwise.
+  [[nodiscard]] std::expected<void, SinkError> publish(const ContainmentRecord& record, std::size_t active_agents, WallTime now);
+  /// A person lets a pending hold become what was wanted. False where nothing is pending under that scope.
+  [[nodiscard]] std::expected<bool, SinkError> approve(const std::string& scope, const std::string& approver, WallTime now);
+  /// For an owner that was fenced and still owns its partition.
+  void claim_again();
+
+  [[nodiscard]] State state() const { return state_; }
+  [[nodiscard]] std::uint64_t generation() const { return issuer_.generation; }
+  /// Lowest offset that caused a record which is not stored for good, given the log's acknowledged ticket; `kAllAcknowledged` where none is.
+  [[nodiscard]] Offset acknowledged(std::uint64_t ticket);
+  /// Records that went out as pending holds since the last call: each is a finding `containment.blast_radius`.
+  [[nodiscard]] std::vector<ContainmentRecord> take_held();
+
+ private:
+  struct Own {
+    LiveRecord live;
+    std::string payload, jti;
+    EventTime effective_at;
+    std::string agent;
+    bool sent_by_us = false;  // by this generation, and the log's latest of this key as far as read
+  };
+  struct Waiting {
+    ContainmentRecord record;
+    std::size_t active_agents = 0;
+  };
+
+  void observe_claim(const ControlEntry& entry);
+  void observe_record(const ControlEntry& entry);
+  void remember(const std::string& key, Own own);
+  [[nodiscard]] std::expected<void, SinkError> claim(WallTime now);
+  [[nodiscard]] std::expected<void, SinkError> send(ContainmentRecord record, std::size_t active_agents, WallTime now);
+  [[nodiscard]] std::expected<void, SinkError> send_waiting(WallTime now);
+  [[nodiscard]] std::expected<void, SinkError> publish_again();
+  [[nodiscard]] std::expected<void, SinkError> beat(WallTime now);
+
+  Issuer issuer_;
+  std::string claimant_;
+  Shared shared_;
+  State state_ = State::Reading;
+  ControlOrder order_;
+  std::map<std::string, Own> own_;  // by key
+  std::deque<Waiting> waiting_;
+  struct Sent {
+    std::uint64_t ticket;
+    Offset cause;
+  };
+  std::deque<Sent> sent_;
+  std::vector<ContainmentRecord> held_;
+  std::optional<WallTime> last_beat_;
+  std::string claim_payload_;
+  WallTime claimed_at_;
+  bool claim_displaced_ = false;
+};
+
+}  // namespace ringfence

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "connectors/sinks/control_writers.h"
+
+#include <utility>
+
+namespace ringfence {
+namespace {
+
+constexpr std::size_t kReadAtOnce = 1000;
+constexpr int kReadsPerPoll = 100;
+
+}  // namespace
+
+ControlWriters::ControlWriters(Settings settings, SigningKey key, TrustedKeys trusted, ControlLog& log)
+    : settings_(std::move(settings)), key_(std::move(key)), trusted_(std::move(trusted)), log_(log), blast_radius_(settings_.limits) {
+  // A writer must be able to read back its own claims, whatever the file of trusted keys says.
+  if (trusted_.find(key_.kid()) == nullptr) trusted_.add(key_, {"engine-" + settings_.topic + "-*"});
+}
+
+void ControlWriters::own(Partition partition) {
+  const std::scoped_lock lock(mutex_);
+  if (writers_.contains(partition)) return;
+  const Issuer issuer{settings_.iss, settings_.aud, engine_writer(settings_.topic, partition), 0, settings_.ack_within_ms};
+  auto [writer, added] = writers_.try_emplace(partition, issuer, settings_.claimant, ControlWriter::Shared{key_, trusted_, log_, blast_radius_});
+  // Compaction would leave the same: of every key the latest. A claim comes before what was said under it.
+  if (const auto claim = latest_.find(claim_key(issuer.writer)); claim != latest_.end()) writer->second.observe({claim->first, claim->second});
+  for (const auto& [key, value] : latest_) writer->second.observe({key, value});
+}
+
+void ControlWriters::disown(Partition partition) {
+  const std::scoped_lock lock(mutex_);
+  writers_.erase(partition);
+}
+
+std::expected<void, SinkError> ControlWriters::publish(const ContainmentRecord& record, std::size_t active_agents, WallTime now) {
+  const std::scoped_lock lock(mutex_);
+  const auto writer = writers_.find(record.position.partition);
+  if (writer == writers_.end())
+    return std::unexpected(SinkError{SinkError::Kind::Refused, "partition " + std::to_string(record.position.partition.value) + " is not owned here"});
+  return writer->second.publish(record, active_agents, now);
+}
+
+std::expected<bool, SinkError> ControlWriters::read_on() {
+  for (int i = 0; i < kReadsPerPoll; ++i) {
+    auto batch = log_.read(kReadAtOnce);
+    if (!batch) return std::unexpected(batch.error());
+    for (const ControlEntry& entry : batch->entries) {
+      for (auto& [partition, writer] : writers_) writer.observe(entry);
+      latest_.insert_or_assign(entry.key, entry.value);
+    }
+    if (batch->caught_up) return true;
+  }
+  return false;
+}
+
+std::expected<void, SinkError> ControlWriters::poll(WallTime now) {
+  const std::scoped_lock lock(mutex_);
+  const auto caught_up = read_on();
+  if (!caught_up) return std::unexpected(caught_up.error());
+  for (auto& [partition, writer] : writers_) {
+    if (*caught_up)
+      if (auto claimed = writer.caught_up(now); !claimed) return claimed;
+    if (auto polled = writer.poll(now); !polled) return polled;
+  }
+  const auto ticket = log_.acknowledged();
+  if (!ticket) return std::unexpected(ticket.error());
+  acknowledged_ = *ticket;
+  return {};
+}
+
+Offset ControlWriters::acknowledged(Partition partition) {
+  const std::scoped_lock lock(mutex_);
+  const auto writer = writers_.find(partition);
+  return writer == writers_.end() ? kAllAcknowledged : writer->second.acknowledged(acknowledged_);
+}
+
+std::expected<bool, SinkError> ControlWriters::approve(const std::string& scope, const std::string& approver, WallTime now) {
+  const std::scoped_lock lock(mutex_);
+  for (auto& [partition, writer] : writers_) {
+    const auto approved = writer.approve(scope, approver, now);
+    if (!approved || *approved) return approved;
+  }
+  return false;
+}
+
+std::optional<ControlWriter::State> ControlWriters::state(Partition partition) const {
+  const std::scoped_lock lock(mutex_);
+  const auto writer = writers_.find(partition);
+  if (writer == writers_.end()) return std::nullopt;
+  return writer->second.state();
+}
+
+void ControlWriters::claim_again(Partition partition) {
+  const std::scoped_lock lock(mutex_);
+  if (const auto writer = writers_.find(partition); writer != writers_.end()) writer->second.claim_again();
+}
+
+std::vector<ContainmentRecord> ControlWriters::take_held() {
+  const std::scoped_lock lock(mutex_);
+  std::vector<ContainmentRecord> out;
+  for (auto& [partition, writer] : writers_)
+    for (ContainmentRecord& record : writer.take_held()) out.push_back(std::move(record));
+  return out;
+}
+
+}  // namespace ringfence

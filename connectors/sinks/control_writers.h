@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "connectors/sinks/control_writer.h"
+
+namespace ringfence {
+
+/// Every writer of a process over one control log: reads the log once for all of them and routes records by input partition.
+/// Thread-safe: shards publish, one control thread polls; a call may wait for another's append, never for a disk or a broker's answer
+/// other than in `poll` and `acknowledged`.
+class ControlWriters {
+ public:
+  struct Settings {
+    std::string iss;
+    std::vector<std::string> aud;  // the first is also the audience under which own records are read back
+    std::string topic;             // input topic, part of the writers' names
+    std::string claimant;
+    std::int64_t ack_within_ms = 2000;
+    BlastRadius::Limits limits;
+  };
+  ControlWriters(Settings settings, SigningKey key, TrustedKeys trusted, ControlLog& log);
+
+  /// Takes up or leaves a partition; the writer claims at the next `poll` that reaches the end of the log.
+  void own(Partition partition);
+  void disown(Partition partition);
+  /// `record.position.partition` must be owned (Refused otherwise). `active_agents`: agents with an event in the last hour.
+  [[nodiscard]] std::expected<void, SinkError> publish(const ContainmentRecord& record, std::size_t active_agents, WallTime now);
+  /// Reads the log on, lets the writers claim, send, repair and beat. Call several times a second. The first fault ends the round; the next
+  /// call goes on where it stopped.
+  [[nodiscard]] std::expected<void, SinkError> poll(WallTime now);
+  [[nodiscard]] Offset acknowledged(Partition partition);
+  /// True where a writer of this process had something pending under that scope.
+  [[nodiscard]] std::expected<bool, SinkError> approve(const std::string& scope, const std::string& approver, WallTime now);
+
+  [[nodiscard]] std::optional<ControlWriter::State> state(Partition partition) const;
+  void claim_again(Partition partition);
+  [[nodiscard]] std::vector<ContainmentRecord> take_held();
+
+ private:
+  [[nodiscard]] std::expected<bool, SinkError> read_on();
+
+  mutable std::mutex mutex_;
+  Settings settings_;
+  SigningKey key_;
+  TrustedKeys trusted_;
+  ControlLog& log_;
+  BlastRadius blast_radius_;
+  std::map<Partition, ControlWriter> writers_;
+  std::map<std::string, std::string> latest_;  // key -> value, for writers that come later
+  std::uint64_t acknowledged_ = 0;
+};
+
+}  // namespace ringfence
