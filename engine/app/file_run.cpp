@@ -19,7 +19,6 @@ constexpr std::size_t kWindow = 2048;
 constexpr std::int64_t kRecordsPerCut = 65536;
 constexpr std::chrono::milliseconds kReadWait{500};
 constexpr std::chrono::milliseconds kFlushWait{60'000};
-constexpr std::size_t kFactsKept = 4096;
 constexpr std::string_view kOutputsRecord = "file_run.outputs";
 constexpr std::string_view kFactsRecord = "file_run.facts";
 
@@ -118,35 +117,13 @@ std::expected<void, RunError> FileRun::prepare() {
     lanes_.push_back(std::make_unique<Lane>(*store_, *flusher_, options_, rules_, i));
     lanes_.back()->checkpoint.assign(kPartition, plan->low, static_cast<std::uint8_t>(i));
   }
-  if (*facts_record) restore_facts(plan->low.value, **facts_record);
+  if (*facts_record) {
+    std::vector<Facts*> facts;
+    for (const auto& lane : lanes_) facts.push_back(&lane->shard.facts(kPartition));
+    facts_.restore(**facts_record, plan->low.value, facts);
+  }
   last_lsn_ = plan->low.value - 1;
   return {};
-}
-
-void FileRun::restore_facts(std::int64_t low, const std::string& journal) {
-  EventDecoder decoder;
-  EventArena arena;
-  Reader in(journal);
-  const std::size_t count = in.count(2, kFactsKept);
-  for (std::size_t i = 0; i < count; ++i) {
-    const std::int64_t lsn = in.svarint();
-    const std::string record(in.text());
-    if (!in.ok() || lsn >= low) break;
-    const auto event = decoder.decode(record, std::nullopt, arena);
-    if (!event) continue;
-    for (const auto& lane : lanes_) lane->shard.facts(kPartition).apply(*event);
-    facts_.emplace_back(lsn, record);
-  }
-}
-
-void FileRun::journal_facts(const Origin& origin) {
-  for (std::size_t i = 0; i < window_.size(); ++i) {
-    const auto& event = window_.entry(i).event;
-    if (!event || event->kind != EventKind::ContextChange) continue;
-    const Record& record = window_.records()[i];
-    facts_.emplace_back(origin.base + record.position.offset.value, std::string(record.bytes));
-  }
-  if (facts_.size() > kFactsKept) facts_.erase(facts_.begin(), facts_.end() - kFactsKept);
 }
 
 std::expected<RunReport, RunError> FileRun::run() {
@@ -222,7 +199,7 @@ std::expected<void, RunError> FileRun::step(const Origin& origin, std::span<cons
   for (const auto& lane : lanes_) {
     if (lane->fault) return std::unexpected(of_store(*lane->fault));
   }
-  journal_facts(origin);
+  facts_.note(window_, kPartition, origin.base);
   if (auto published = publish(origin, records); !published) return published;
 
   report_.records += records.size();
@@ -264,14 +241,8 @@ std::expected<void, RunError> FileRun::cut(std::int64_t lsn) {
   Writer outputs;
   outputs.svarint(said_);
   outputs.text(outputs_->lengths());
-  Writer facts;
-  facts.varint(facts_.size());
-  for (const auto& [at, record] : facts_) {
-    facts.svarint(at);
-    facts.text(record);
-  }
   // Lengths and facts first: no state may be ahead of what is known to have been said.
-  if (const auto kept = put_record(*store_, kFactsRecord, facts.bytes()); !kept) return std::unexpected(of_store(kept.error()));
+  if (const auto kept = put_record(*store_, kFactsRecord, facts_.encode()); !kept) return std::unexpected(of_store(kept.error()));
   if (const auto kept = put_record(*store_, kOutputsRecord, outputs.bytes()); !kept) return std::unexpected(of_store(kept.error()));
   const Horizon horizon{kPartition, Offset{lsn}};
   for (const auto& lane : lanes_) {

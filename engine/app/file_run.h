@@ -17,6 +17,7 @@
 #include "engine/app/exit_code.h"
 #include "engine/app/file_outputs.h"
 #include "engine/app/fork_join.h"
+#include "engine/pipeline/fact_journal.h"
 #include "engine/pipeline/rulebook.h"
 #include "engine/pipeline/shard.h"
 #include "engine/state/checkpoint.h"
@@ -82,8 +83,6 @@ class FileRun {
   [[nodiscard]] std::expected<void, RunError> step(const Origin& origin, std::span<const Record> records);
   [[nodiscard]] std::expected<void, RunError> publish(const Origin& origin, std::span<const Record> records);
   [[nodiscard]] std::expected<void, RunError> cut(std::int64_t lsn);
-  void restore_facts(std::int64_t low, const std::string& journal);
-  void journal_facts(const Origin& origin);
   void pace(EventTime time);
 
   FileRunOptions options_;
@@ -101,7 +100,7 @@ class FileRun {
   Window window_;
   RunReport report_;
   std::int64_t last_lsn_ = -1, said_ = -1, since_cut_ = 0;
-  std::vector<std::pair<std::int64_t, std::string>> facts_;  // lsn and record, while they can matter
+  FactJournal facts_;
   std::chrono::steady_clock::time_point paced_from_;
   EventTime first_event_;
   bool pacing_ = false;

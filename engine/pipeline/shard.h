@@ -63,6 +63,9 @@ class Shard {
   void adopt(std::shared_ptr<const Rulebook> rules) { rules_ = std::move(rules); }
   [[nodiscard]] const Rulebook& rules() const { return *rules_; }
 
+  /// A partition has left: its facts go with it.
+  void forget(Partition partition) { facts_.erase(partition); }
+
   /// Facts of a partition, to be kept with its checkpoint.
   [[nodiscard]] Facts& facts(Partition partition) { return facts_[partition]; }
   [[nodiscard]] const ShardTally& counters() const { return counters_; }

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+
+#include "config/settings.h"
+#include "connectors/sinks/control_writers.h"
+#include "connectors/sinks/file_control_log.h"
+#include "engine/app/file_run.h"
+#include "engine/app/service_http.h"
+#include "engine/app/service_log.h"
+#include "engine/app/service_metrics.h"
+
+namespace ringfence {
+
+/// `ringfence run` without Kafka: files or standard input in, findings and signed control records to files. The run itself is FileRun; this
+/// adds the signature, metrics and health. A control record that a cut run sent already is not sent again: its epoch is known to the log.
+class FileService {
+ public:
+  [[nodiscard]] static std::expected<std::unique_ptr<FileService>, RunError> open(const Settings& settings, std::shared_ptr<const Rulebook> rules, const ServiceLog& log);
+  ~FileService();
+
+  [[nodiscard]] std::expected<void, RunError> run();
+  void stop();
+  void adopt(std::shared_ptr<const Rulebook> rules);
+
+ private:
+  FileService(const Settings& settings, const ServiceLog& log);
+  [[nodiscard]] std::expected<void, RunError> open_control();
+  void count(const Judgement& judgement);
+
+  const Settings& settings_;
+  const ServiceLog& log_;
+  ServiceMetrics metrics_{1};
+  std::unique_ptr<FileControlLog> control_log_;
+  std::unique_ptr<ControlWriters> control_;
+  std::unique_ptr<FileRun> run_;
+  std::unique_ptr<ServiceHttp> http_;
+  std::optional<RunError> fault_;
+};
+
+}  // namespace ringfence

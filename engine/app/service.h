@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <expected>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "config/settings.h"
+#include "connectors/kafka/consumer.h"
+#include "connectors/kafka/control_log.h"
+#include "connectors/kafka/producer.h"
+#include "connectors/sinks/control_writers.h"
+#include "engine/app/exit_code.h"
+#include "engine/app/file_run.h"
+#include "engine/app/service_http.h"
+#include "engine/app/service_log.h"
+#include "engine/app/service_metrics.h"
+#include "engine/app/service_outputs.h"
+#include "engine/pipeline/rulebook.h"
+#include "engine/pipeline/shard.h"
+#include "engine/state/checkpoint.h"
+
+namespace ringfence {
+
+/// `ringfence run` over Kafka: a member of the consumer group with its shards, the store behind them, control writers and producers. This file
+/// and service.cpp are the wiring; what the parts promise stands in their own headers.
+///
+/// Threads: one serves the consumer, one polls the control writers, one per shard judges, the flusher writes, one answers HTTP.
+class Service final : private PartitionOwner {
+ public:
+  [[nodiscard]] static std::expected<std::unique_ptr<Service>, RunError> open(const Settings& settings, std::shared_ptr<const Rulebook> rules, const ServiceLog& log);
+  ~Service() override;
+
+  /// Serves until `stop`; then lets the shards finish, flushes everything and leaves. A fatal fault ends it with an error after the same.
+  [[nodiscard]] std::expected<void, RunError> run();
+  /// Thread-safe.
+  void stop();
+  /// From the next batch on every shard judges by these. Thread-safe.
+  void adopt(std::shared_ptr<const Rulebook> rules);
+
+ private:
+  struct ShardRun;
+  Service(const Settings& settings, const ServiceLog& log) : settings_(settings), log_(log) {}
+
+  // PartitionOwner
+  std::expected<std::optional<Offset>, std::string> assigned(Partition partition) override;
+  void revoked(std::span<const Partition> partitions, bool lost) override;
+  std::optional<Offset> low(Partition partition) override;
+  void alarm(const ConsumerAlarm& alarm) override;
+
+  [[nodiscard]] std::expected<void, RunError> open_store();
+  [[nodiscard]] std::expected<void, RunError> open_control();
+  [[nodiscard]] std::expected<void, RunError> open_outputs();
+  [[nodiscard]] std::expected<void, RunError> open_consumer();
+  void judge_forever(ShardRun& shard);
+  [[nodiscard]] std::expected<void, RunError> step(ShardRun& shard, std::span<const Record> records);
+  void checkpoint(ShardRun& shard);
+  [[nodiscard]] std::vector<Horizon> horizons(const ShardRun& shard) const;
+  void serve_control(const std::stop_token& stop);
+  void fail(RunError error);
+  bool wait_a_little(std::chrono::milliseconds time);
+  [[nodiscard]] ShardRun& shard_of(Partition partition);
+  void close();
+
+  const Settings& settings_;
+  const ServiceLog& log_;
+  std::size_t shards_count_ = 1;
+  std::unique_ptr<ServiceMetrics> metrics_;
+  std::unique_ptr<Store> store_;
+  std::unique_ptr<Flusher> flusher_;
+  std::unique_ptr<ControlLog> control_log_;
+  std::unique_ptr<ControlWriters> control_;
+  std::unique_ptr<Producer> producer_;
+  std::unique_ptr<Sink> findings_, dead_letters_;
+  std::vector<Sink*> files_;  // those of them that are files
+  std::vector<std::unique_ptr<ShardRun>> shards_;
+  std::unique_ptr<Consumer> consumer_;
+  std::unique_ptr<ServiceHttp> http_;
+
+  std::atomic<bool> stop_{false}, ready_{false};
+  std::mutex mutex_;
+  std::condition_variable stopped_;
+  std::optional<RunError> fault_;
+  std::shared_ptr<const Rulebook> rules_;
+  std::atomic<std::uint64_t> rules_version_{0};
+};
+
+}  // namespace ringfence

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/app/service_outputs.h"
+
+#include <algorithm>
+
+#include "connectors/encoders/dead_letter.h"
+#include "connectors/encoders/ocsf.h"
+
+namespace ringfence {
+namespace {
+
+constexpr std::chrono::milliseconds kBackpressure{10};
+
+}  // namespace
+
+std::expected<void, OutputError> ServiceOutputs::publish(const Judgement& judgement) {
+  for (const ContainmentRecord& record : judgement.containments) {
+    const auto hand_over = [&] { return parts_.control.publish(record, parts_.active_agents(), parts_.now()); };
+    if (auto sent = until_taken(parts_.counters.control, hand_over); !sent) return sent;
+  }
+  for (const FindingRecord& finding : judgement.findings) {
+    if (auto sent = send(parts_.findings, parts_.counters.findings, encode_finding(finding), finding.agent_id, judgement.position); !sent) return sent;
+  }
+  return {};
+}
+
+std::expected<void, OutputError> ServiceOutputs::refuse(const Record& record, const Refusal& refusal) {
+  const DeadLetter letter = dead_letter(record, refusal, parts_.topic, InputKind::Topic);
+  return send(parts_.dead_letters, parts_.counters.dead_letter, encode_dead_letter(letter), dead_letter_key(letter), record.position);
+}
+
+std::expected<void, OutputError> ServiceOutputs::send(Sink& sink, ProcessCounters::Output& counter, const std::string& line, std::string_view key,
+                                                      Position cause) {
+  return until_taken(counter, [&] { return sink.publish(line, key, cause); });
+}
+
+std::expected<void, OutputError> ServiceOutputs::until_taken(ProcessCounters::Output& counter,
+                                                             const std::function<std::expected<void, SinkError>()>& hand_over) {
+  while (true) {
+    const auto taken = hand_over();
+    if (taken) {
+      counter.acknowledged.add();
+      return {};
+    }
+    counter.failed.add();
+    const bool no_space = taken.error().kind == SinkError::Kind::NoSpace;
+    const bool may_pass = no_space || taken.error().kind == SinkError::Kind::Unavailable;
+    if (!may_pass || !parts_.give_time(kBackpressure)) return std::unexpected(OutputError{no_space, taken.error().message});
+  }
+}
+
+Offset ServiceOutputs::acknowledged(Partition partition) const {
+  return std::min({parts_.findings.acknowledged(partition), parts_.dead_letters.acknowledged(partition), parts_.control.acknowledged(partition)});
+}
+
+}  // namespace ringfence
