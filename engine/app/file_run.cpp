@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <random>
+#include <utility>
 
 #include "connectors/sources/file_source.h"
 #include "engine/event/escape.h"
@@ -182,7 +183,26 @@ std::expected<void, RunError> FileRun::read_input(std::size_t index) {
   return {};
 }
 
+void FileRun::adopt(std::shared_ptr<const Rulebook> rules) {
+  const std::lock_guard lock(pause_);
+  new_rules_ = std::move(rules);
+}
+
+std::expected<void, RunError> FileRun::take_new_rules() {
+  std::shared_ptr<const Rulebook> rules;
+  {
+    const std::lock_guard lock(pause_);
+    rules = std::exchange(new_rules_, nullptr);
+  }
+  if (!rules) return {};
+  if (auto written = cut(last_lsn_); !written) return written;
+  for (const auto& lane : lanes_) lane->shard.adopt(rules);
+  rules_ = std::move(rules);
+  return {};
+}
+
 std::expected<void, RunError> FileRun::step(const Origin& origin, std::span<const Record> records) {
+  if (auto taken = take_new_rules(); !taken) return taken;
   window_.begin(records);
   const std::size_t lanes = fork_->lanes();
   fork_->run([&](std::size_t lane) {
@@ -236,6 +256,9 @@ std::expected<void, RunError> FileRun::publish(const Origin& origin, std::span<c
 
 std::expected<void, RunError> FileRun::cut(std::int64_t lsn) {
   if (since_cut_ == 0) return {};
+  if (before_checkpoint) {
+    if (auto stored = before_checkpoint(); !stored) return stored;
+  }
   if (const auto flushed = outputs_->flush(); !flushed) return std::unexpected(of_output(flushed.error()));
   said_ = std::max(said_, lsn);
   Writer outputs;

@@ -70,10 +70,15 @@ class FileRun {
   std::function<void(const Judgement&)> on_judgement;
   std::function<void(std::uint64_t records, std::uint64_t bytes)> on_progress;
 
+  /// Called before each checkpoint: what else was sent because of judgements so far must be stored for good when it returns.
+  std::function<std::expected<void, RunError>()> before_checkpoint;
+
   /// Runs to the end of the input or until `stop`. What was judged is written and checkpointed in either case.
   [[nodiscard]] std::expected<RunReport, RunError> run();
   /// Ends the run at the next record; thread-safe.
   void stop() noexcept;
+  /// The next window is judged by these; what was judged before is checkpointed first, so a restart never judges it by the new ones. Thread-safe.
+  void adopt(std::shared_ptr<const Rulebook> rules);
 
  private:
   struct Lane;
@@ -84,6 +89,7 @@ class FileRun {
   [[nodiscard]] std::expected<void, RunError> publish(const Origin& origin, std::span<const Record> records);
   [[nodiscard]] std::expected<void, RunError> cut(std::int64_t lsn);
   void pace(EventTime time);
+  [[nodiscard]] std::expected<void, RunError> take_new_rules();
 
   FileRunOptions options_;
   std::shared_ptr<const Rulebook> rules_;
@@ -104,7 +110,8 @@ class FileRun {
   std::chrono::steady_clock::time_point paced_from_;
   EventTime first_event_;
   bool pacing_ = false;
-  std::mutex pause_;
+  std::mutex pause_;  // guards new_rules_ too
+  std::shared_ptr<const Rulebook> new_rules_;
   std::condition_variable_any paused_;
 };
 

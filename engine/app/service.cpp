@@ -5,11 +5,11 @@
 
 #include <algorithm>
 #include <chrono>
-#include <unordered_set>
 
 #include "connectors/encoders/keys.h"
 #include "connectors/sinks/file_control_log.h"
 #include "connectors/sinks/file_sink.h"
+#include "engine/app/active_agents.h"
 #include "engine/pipeline/fact_journal.h"
 #include "engine/state/records.h"
 
@@ -24,8 +24,6 @@ constexpr milliseconds kControlBeat{100};  // heartbeats are due each second; cl
 constexpr milliseconds kShutdownFlush{20'000};
 constexpr milliseconds kFindingsLinger{5};
 constexpr milliseconds kWarmWithin{10'000};
-constexpr std::chrono::minutes kActiveGeneration{30};
-constexpr std::size_t kActiveMost = 1'000'000;
 
 Nanos steady_now() { return Nanos{std::chrono::duration_cast<std::chrono::nanoseconds>(Steady::now().time_since_epoch()).count()}; }
 WallTime wall_now() { return WallTime{std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count()}; }
@@ -53,23 +51,6 @@ std::string host_name() {
 }
 
 std::string facts_record(Partition partition) { return "facts/" + std::to_string(partition.value); }
-
-/// Agents with an event in the last hour or half of it: two generations of half an hour, an agent is in one of them.
-class ActiveAgents {
- public:
-  void seen(const AgentKey& key, Steady::time_point now) {
-    if (now >= turn_) {
-      before_ = std::exchange(now_, {});
-      turn_ = now + kActiveGeneration;
-    }
-    if (now_.size() < kActiveMost && now_.insert(key.hash.low).second) before_.erase(key.hash.low);
-  }
-  [[nodiscard]] std::size_t count() const { return now_.size() + before_.size(); }
-
- private:
-  std::unordered_set<std::uint64_t> now_, before_;
-  Steady::time_point turn_;
-};
 
 }  // namespace
 

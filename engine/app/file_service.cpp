@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/app/file_service.h"
+
+#include <unistd.h>
+
+#include <chrono>
+
+#include "engine/app/active_agents.h"
+
+namespace ringfence {
+namespace {
+
+constexpr std::chrono::seconds kControlWithin{10};
+
+Nanos steady_now() {
+  return Nanos{std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count()};
+}
+WallTime wall_now() { return WallTime{std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count()}; }
+
+RunError of_sink(const SinkError& error) { return {error.kind == SinkError::Kind::InUse ? ExitCode::Unusable : ExitCode::Unreachable, error.message}; }
+
+std::string path_of(const OutputTarget& target) { return target.topic ? std::string() : target.file.string(); }
+
+}  // namespace
+
+FileService::FileService(const Settings& settings, const ServiceLog& log) : settings_(settings), log_(log) {}
+FileService::~FileService() = default;
+
+std::expected<std::unique_ptr<FileService>, RunError> FileService::open(const Settings& settings, std::shared_ptr<const Rulebook> rules, const ServiceLog& log) {
+  if (settings.outputs.findings.topic || settings.outputs.control.topic || settings.outputs.dead_letter.topic) {
+    return std::unexpected(RunError{ExitCode::Unusable, "outputs: an input of files or standard input writes to files; set outputs.* to file:PATH"});
+  }
+  std::unique_ptr<FileService> service(new FileService(settings, log));
+  if (auto opened = service->open_control(); !opened) return std::unexpected(std::move(opened.error()));
+
+  FileRunOptions options{.follow = settings.input.follow,
+                         .state_directory = settings.state.directory.string(),
+                         .shards = settings.state.shards > 0 ? static_cast<std::size_t>(settings.state.shards) : 1,
+                         .memory_limit = settings.state.memory_limit,
+                         .expiry = settings.state.expiry,
+                         .outputs = {.findings = path_of(settings.outputs.findings), .dead_letter = path_of(settings.outputs.dead_letter)}};
+  for (const auto& file : settings.input.files) options.files.push_back(file.string());
+  if (settings.input.kind == InputKind::Stdin) options.files = {"-"};
+  auto run = FileRun::open(std::move(options), std::move(rules));
+  if (!run) return std::unexpected(std::move(run.error()));
+  service->run_ = std::move(*run);
+
+  auto http = ServiceHttp::start(settings.http.listen, {.metrics = [s = service.get()] { return s->metrics_.exposition(steady_now()); },
+                                                        .healthz = [] { return Health{true, "ok"}; },
+                                                        .readyz = [] { return Health{true, "ok"}; }});
+  if (!http) return std::unexpected(RunError{ExitCode::Unusable, http.error()});
+  service->http_ = std::move(*http);
+  return service;
+}
+
+std::expected<void, RunError> FileService::open_control() {
+  auto key = SigningKey::load(settings_.control.key_file);
+  if (!key && key.error().kind == KeyError::Kind::NotFound) {
+    key = SigningKey::generate();
+    if (key) {
+      if (const auto saved = key->save(settings_.control.key_file); !saved) return std::unexpected(RunError{ExitCode::Unusable, saved.error().message});
+      log_.info("signing key made", {{"file", settings_.control.key_file.string()}, {"kid", key->kid()}});
+    }
+  }
+  if (!key) return std::unexpected(RunError{ExitCode::Unusable, key.error().message});
+  auto opened = FileControlLog::open(settings_.outputs.control.file.string());
+  if (!opened) return std::unexpected(of_sink(opened.error()));
+  control_log_ = std::move(*opened);
+  TrustedKeys trusted;
+  trusted.add(*key, {"engine-*"});
+  control_ = std::make_unique<ControlWriters>(
+      ControlWriters::Settings{.iss = settings_.control.issuer,
+                               .aud = settings_.control.audience,
+                               .topic = "files",
+                               .claimant = std::to_string(getpid()) + "-" + std::to_string(wall_now().value),
+                               .limits = {.max_halts_per_minute = static_cast<std::uint32_t>(settings_.control.max_halts_per_minute),
+                                          .max_halted_share = settings_.control.max_halted_share}},
+      std::move(*key), std::move(trusted), *control_log_);
+  control_->own(Partition{0});
+  return {};
+}
+
+void FileService::count(const Judgement& judgement) {
+  ShardCounters& counters = metrics_.shard(0);
+  counters.events.add();
+  if (judgement.copy) counters.copies.add();
+  counters.verdicts_at(judgement.verdict.level).add();
+}
+
+std::expected<void, RunError> FileService::run() {
+  ActiveAgents active;
+  run_->on_judgement = [&](const Judgement& judgement) {
+    count(judgement);
+    active.seen(agent_key(judgement.verdict.tenant, judgement.verdict.agent_id), ActiveAgents::Steady::now());
+    for (const ContainmentRecord& record : judgement.containments) {
+      if (const auto sent = control_->publish(record, active.count(), wall_now()); !sent && !fault_) {
+        fault_ = of_sink(sent.error());
+        run_->stop();
+      }
+    }
+    if (!judgement.containments.empty()) (void)control_->poll(wall_now());
+  };
+  run_->before_checkpoint = [&]() -> std::expected<void, RunError> {
+    const auto deadline = std::chrono::steady_clock::now() + kControlWithin;
+    while (control_->acknowledged(Partition{0}) != kAllAcknowledged) {
+      if (const auto polled = control_->poll(wall_now()); !polled) return std::unexpected(of_sink(polled.error()));
+      if (std::chrono::steady_clock::now() > deadline) return std::unexpected(RunError{ExitCode::Unreachable, "control: records were not stored in time"});
+    }
+    return {};
+  };
+  const auto report = run_->run();
+  if (const auto polled = control_->poll(wall_now()); !polled) log_.warning("control log", {{"error", polled.error().message}});
+  if (fault_) return std::unexpected(*fault_);
+  if (!report) return std::unexpected(report.error());
+  log_.info("input ended", {{"records", report->records}, {"events", report->tally.events}, {"refused", report->tally.refused}, {"findings", report->tally.findings}});
+  return {};
+}
+
+void FileService::stop() { run_->stop(); }
+void FileService::adopt(std::shared_ptr<const Rulebook> rules) { run_->adopt(std::move(rules)); }
+
+}  // namespace ringfence
