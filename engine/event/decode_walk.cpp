@@ -80,7 +80,7 @@ std::optional<Walk::Key> Walk::escaped_or_long(const char* start, std::string_vi
 bool Walk::record() {
   std::string_view token;
   if (const auto error = document_.raw_json_token().get(token)) return refuse(error);
-  while (token.size() > 1 && static_cast<unsigned char>(token.back()) <= ' ') token.remove_suffix(1);
+  token = without_space_behind(token);
   if (!token.starts_with('{')) return wrong_type(token, "record", "expected a JSON object");
   if (!descend("record")) return false;
   ondemand::object object;

@@ -60,11 +60,11 @@ static_assert(Fields::kSlots == 1U << (32U - 25U));
 [[nodiscard]] const Fields& event_fields();
 
 /// The value as it is written, without the white space behind it; of an object or array the bracket.
-[[nodiscard]] inline std::string_view token_of(ondemand::value& value) {
-  std::string_view token = value.raw_json_token();
-  while (token.size() > 1 && static_cast<unsigned char>(token.back()) <= ' ') token.remove_suffix(1);
+[[nodiscard]] inline std::string_view without_space_behind(std::string_view token) {
+  while (!token.empty() && (token.back() == ' ' || token.back() == '\n' || token.back() == '\r' || token.back() == '\t')) token.remove_suffix(1);
   return token;
 }
+[[nodiscard]] inline std::string_view token_of(ondemand::value& value) { return without_space_behind(value.raw_json_token()); }
 
 /// Required fields without a place of their own in `Event`, and what is checked only at the end.
 struct Presence {
