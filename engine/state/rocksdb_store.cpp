@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <rocksdb/cache.h>
 #include <rocksdb/db.h>
+#include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/options.h>
 #include <rocksdb/sst_file_manager.h>
@@ -8,6 +9,7 @@
 #include <rocksdb/write_buffer_manager.h>
 
 #include <atomic>
+#include <cstdarg>
 #include <filesystem>
 #include <shared_mutex>
 
@@ -34,6 +36,14 @@ StoreError error_of(const rocksdb::Status& status) {
   return {Kind::Io, message};
 }
 
+/// The library's own log, thrown away: what matters comes back as a status, and its file writer asserts when it is written to after a failure,
+/// which on a full disk would end the process.
+class NoLog final : public rocksdb::Logger {
+ public:
+  using rocksdb::Logger::Logv;
+  void Logv(const char*, va_list) override {}
+};
+
 rocksdb::Options options_for_state() {
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = rocksdb::NewLRUCache(kCacheBytes);
@@ -54,9 +64,7 @@ rocksdb::Options options_for_state() {
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   options.max_background_jobs = 2;
   options.max_total_wal_size = kMemtableBytes * kMemtables;
-  options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
-  options.max_log_file_size = std::size_t{4} << 20U;
-  options.keep_log_file_num = 4;
+  options.info_log = std::make_shared<NoLog>();
   return options;
 }
 
@@ -78,6 +86,7 @@ class RocksdbStore final : public Store {
     const rocksdb::Status status = rocksdb::DB::Open(options_, directory_, &opened);
     if (!status.ok()) return std::unexpected(error_of(status));
     db_.reset(opened);
+    read_only_ = false;
     return {};
   }
 
@@ -151,14 +160,28 @@ class RocksdbStore final : public Store {
     const std::unique_lock lock(mutex_);
     if (!faulted_.load(std::memory_order_acquire)) return {};
     if (db_) {
-      const rocksdb::Status resumed = db_->Resume();
-      if (resumed.IsBusy() || resumed.IsNoSpace()) return std::unexpected(StoreError{fault_.load(), resumed.ToString()});
-      if (!resumed.ok()) db_.reset();
+      const rocksdb::Status resumed = read_only_ ? rocksdb::Status::OK() : db_->Resume();
+      if (resumed.IsBusy() || resumed.IsNoSpace()) return std::unexpected(StoreError{fault_.load(), "the state store waits for space: " + resumed.ToString()});
+      if (resumed.ok() && !read_only_) {
+        faulted_.store(false, std::memory_order_release);
+        return {};
+      }
+      db_.reset();
     }
-    if (!db_)
-      if (auto done = open(); !done) return done;
-    faulted_.store(false, std::memory_order_release);
-    return {};
+    auto done = open();
+    if (done)
+      faulted_.store(false, std::memory_order_release);
+    else
+      open_for_reading();
+    return done;
+  }
+
+  /// Opening writes; where that fails too, states can still be read, so that detection goes on.
+  void open_for_reading() {
+    rocksdb::DB* opened = nullptr;
+    if (!rocksdb::DB::OpenForReadOnly(options_, directory_, &opened).ok()) return;
+    db_.reset(opened);
+    read_only_ = true;
   }
 
   std::expected<void, StoreError> drop_by_key(std::string_view prefix) {
@@ -174,6 +197,7 @@ class RocksdbStore final : public Store {
   const rocksdb::Options options_;
   std::shared_mutex mutex_;  // exclusive only while the database is taken up again
   std::unique_ptr<rocksdb::DB> db_;
+  bool read_only_ = false;
   std::atomic<bool> faulted_{false};
   std::atomic<StoreError::Kind> fault_{StoreError::Kind::Io};  // of the latest failed change
 };

@@ -3,11 +3,15 @@
 
 #include <gmock/gmock.h>
 
-#include <cstdlib>
+#include <sys/resource.h>
+
+#include <csignal>
 #include <filesystem>
 #include <map>
 #include <random>
 #include <thread>
+
+#include "tests/unit/state/child_process.h"
 
 /// What every Store must do (engine/state/store.h), and what the one on disk must do besides.
 namespace ringfence {
@@ -19,21 +23,8 @@ using ::testing::Pair;
 StoreWrite put(std::string key, std::string value) { return {StoreWrite::Kind::Put, std::move(key), std::move(value)}; }
 StoreWrite erase(std::string key) { return {StoreWrite::Kind::Delete, std::move(key), {}}; }
 
-class TemporaryDirectory {
- public:
-  TemporaryDirectory() {
-    std::string form = (std::filesystem::temp_directory_path() / "ringfence-store-XXXXXX").string();
-    if (!mkdtemp(form.data())) throw std::runtime_error("no temporary directory");
-    path_ = form;
-  }
-  ~TemporaryDirectory() { std::filesystem::remove_all(path_); }
-  TemporaryDirectory(const TemporaryDirectory&) = delete;
-  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-  [[nodiscard]] std::string state() const { return (path_ / "state").string(); }
-
- private:
-  std::filesystem::path path_;
-};
+using testing_support::ChildProcess;
+using testing_support::TemporaryDirectory;
 
 using Rows = std::vector<std::pair<std::string, std::string>>;
 
@@ -53,7 +44,7 @@ class StoreContract : public ::testing::TestWithParam<bool> {
       store_ = memory_store();
       return;
     }
-    auto opened = rocksdb_store(directory_.state());
+    auto opened = rocksdb_store(directory_ / "state");
     ASSERT_TRUE(opened) << opened.error().message;
     store_ = std::move(*opened);
   }
@@ -139,22 +130,22 @@ INSTANTIATE_TEST_SUITE_P(Stores, StoreContract, ::testing::Bool(), [](const auto
 TEST(RocksdbStore, IsPrivateAndKeepsWhatWasWrittenOverAReopen) {
   const TemporaryDirectory directory;
   {
-    auto store = rocksdb_store(directory.state());
+    auto store = rocksdb_store(directory / "state");
     ASSERT_TRUE(store);
     ASSERT_TRUE((*store)->write({put("a", "1"), put("p/1", "x")}));
     ASSERT_TRUE((*store)->drop("p/"));
   }
-  EXPECT_EQ(std::filesystem::status(directory.state()).permissions(), std::filesystem::perms::owner_all);
-  auto again = rocksdb_store(directory.state());
+  EXPECT_EQ(std::filesystem::status(directory / "state").permissions(), std::filesystem::perms::owner_all);
+  auto again = rocksdb_store(directory / "state");
   ASSERT_TRUE(again);
   EXPECT_THAT(rows(**again, ""), ElementsAre(Pair("a", "1")));
 }
 
 TEST(RocksdbStore, IsLockedWhileItIsOpen) {
   const TemporaryDirectory directory;
-  auto first = rocksdb_store(directory.state());
+  auto first = rocksdb_store(directory / "state");
   ASSERT_TRUE(first);
-  const auto second = rocksdb_store(directory.state());
+  const auto second = rocksdb_store(directory / "state");
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().kind, StoreError::Kind::Locked);
 }
@@ -169,15 +160,63 @@ TEST(RocksdbStore, ADirectoryThatCannotBeMadeIsAnErrorWithItsName) {
 TEST(RocksdbStore, ADamagedDatabaseIsCorruptNotEmpty) {
   const TemporaryDirectory directory;
   {
-    auto store = rocksdb_store(directory.state());
+    auto store = rocksdb_store(directory / "state");
     ASSERT_TRUE(store);
     ASSERT_TRUE((*store)->write({put("a", "1")}));
   }
-  for (const auto& file : std::filesystem::directory_iterator(directory.state()))
+  for (const auto& file : std::filesystem::directory_iterator(directory / "state"))
     if (file.path().filename().string().starts_with("MANIFEST")) std::filesystem::resize_file(file.path(), 0);
-  const auto store = rocksdb_store(directory.state());
+  const auto store = rocksdb_store(directory / "state");
   ASSERT_FALSE(store);
   EXPECT_EQ(store.error().kind, StoreError::Kind::Corrupt);
+}
+
+/// In a process of its own: no file may grow beyond a limit for a while, as if the disk were full.
+TEST(RocksdbStore, DISABLED_OutOfSpaceForAWhile) {
+  const char* directory = std::getenv("RINGFENCE_TEST_STATE");
+  ASSERT_TRUE(directory) << "run by RocksdbStore.GoesOnWhenThereIsSpaceAgain";
+  auto opened = rocksdb_store(directory);
+  ASSERT_TRUE(opened) << opened.error().message;
+  Store& store = **opened;
+  std::signal(SIGXFSZ, SIG_IGN);
+  rlimit limit{};
+  getrlimit(RLIMIT_FSIZE, &limit);
+  limit.rlim_cur = 300'000;
+  setrlimit(RLIMIT_FSIZE, &limit);
+
+  int written = 0;
+  const auto batch = [](int number) { return std::vector{put("a/" + std::to_string(number), std::string(10'000, 'x')), put("low", std::to_string(number))}; };
+  while (written < 1000 && store.write(batch(written))) ++written;
+  ASSERT_GT(written, 0);
+  ASSERT_LT(written, 1000) << "the limit did not bite";
+  // The limit is per file: from here on not even a new log has room.
+  limit.rlim_cur = 16;
+  setrlimit(RLIMIT_FSIZE, &limit);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_FALSE(store.write(batch(written))) << "still no space";
+    EXPECT_EQ(store.get("low").value(), std::to_string(written - 1)) << "what is there can be read all the while";
+  }
+
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_FSIZE, &limit);
+  for (const int more = written + 5; written < more; ++written) {
+    const auto done = store.write(batch(written));
+    ASSERT_TRUE(done) << done.error().message;
+  }
+  ASSERT_TRUE(store.sync());
+  EXPECT_EQ(store.get("low").value(), std::to_string(written - 1));
+  EXPECT_EQ(rows(store, "a/").size(), static_cast<std::size_t>(written));
+  opened->reset();
+  auto again = rocksdb_store(directory);
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ((*again)->get("low").value(), std::to_string(written - 1));
+  EXPECT_EQ(rows(**again, "a/").size(), static_cast<std::size_t>(written));
+}
+
+TEST(RocksdbStore, GoesOnWhenThereIsSpaceAgain) {
+  const TemporaryDirectory directory;
+  ChildProcess child("RocksdbStore.DISABLED_OutOfSpaceForAWhile", {"RINGFENCE_TEST_STATE=" + (directory / "state")});
+  EXPECT_EQ(child.wait_end(), 0);
 }
 
 }  // namespace

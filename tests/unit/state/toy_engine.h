@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <set>
@@ -62,6 +64,11 @@ struct Options {
 /// What outlives a crash besides the store.
 struct World {
   std::set<Output> delivered;
+  std::function<void(const Output&)> witness;  // told of each delivery, before it counts as acknowledged
+  void deliver(const Output& output) {
+    if (witness) witness(output);
+    delivered.insert(output);
+  }
 };
 
 /// One life of the process over a log.
@@ -88,7 +95,7 @@ class Life {
     for (auto& shard : shards_)
       for (auto& waiting : shard->unacknowledged)
         for (const auto& output : waiting)
-          if (dice.one_in(2)) world_.delivered.insert(output);
+          if (dice.one_in(2)) world_.deliver(output);
     flusher_.reset();
     store_.full = false;
   }
@@ -125,7 +132,7 @@ class Life {
       while (next_[p] < log_[p].size()) read(p);
     for (auto& shard : shards_)
       for (auto& waiting : shard->unacknowledged) {
-        world_.delivered.insert(waiting.begin(), waiting.end());
+        for (const auto& output : waiting) world_.deliver(output);
         waiting.clear();
       }
     for (auto& shard : shards_)
@@ -180,7 +187,11 @@ class Life {
   void acknowledge(sample::Dice& dice) {
     for (auto& shard : shards_)
       for (auto& waiting : shard->unacknowledged)
-        std::erase_if(waiting, [&](const Output& output) { return dice.one_in(3) && (world_.delivered.insert(output), true); });
+        std::erase_if(waiting, [&](const Output& output) {
+          if (!dice.one_in(3)) return false;
+          world_.deliver(output);
+          return true;
+        });
   }
 
   [[nodiscard]] std::vector<Horizon> horizons(const Shard& shard) const {
