@@ -61,7 +61,8 @@ std::expected<void, KafkaError> set_from_user(rd_kafka_conf_t* conf, const std::
   if (mine != ours.end() && value != mine->value)
     return std::unexpected(config_error("kafka." + name + ": must stay " + mine->value + ", or records could be lost or doubled"));
   if (!by_file) return set(conf, name, value);
-  return read_secret(given, value).and_then([&](const std::string& text) { return set(conf, name, text); });
+  const auto text = read_secret(given, value);
+  return text ? set(conf, name, *text) : std::unexpected(text.error());
 }
 
 struct CodeOf {
@@ -161,14 +162,14 @@ std::expected<Handle, KafkaError> make(rd_kafka_type_t type, Conf conf) {
 std::expected<std::int32_t, KafkaError> partitions_of(rd_kafka_t* client, const std::string& topic, std::chrono::milliseconds within) {
   // The list of all topics is the one form of this request that never creates one: a producer that names a topic may make the broker create
   // it with its defaults, and a control topic that is not compacted forgets halts.
-  const rd_kafka_metadata* found = nullptr;
+  const rd_kafka_metadata_t* found = nullptr;
   const auto error = rd_kafka_metadata(client, 1, nullptr, &found, to_ms(within));
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
     KafkaError value = to_error(error, "asking the cluster for topic " + topic);
     if (value.code == KafkaError::Code::Timeout) value.code = KafkaError::Code::Unreachable;
     return std::unexpected(std::move(value));
   }
-  const std::unique_ptr<const rd_kafka_metadata, Destroy<rd_kafka_metadata_destroy>> owner(found);
+  const std::unique_ptr<const rd_kafka_metadata_t, Destroy<rd_kafka_metadata_destroy>> owner(found);
   for (const auto& row : std::span(found->topics, static_cast<std::size_t>(found->topic_cnt))) {
     if (topic != row.topic) continue;
     if (row.err != RD_KAFKA_RESP_ERR_NO_ERROR) return std::unexpected(to_error(row.err, "topic " + topic));
