@@ -5,6 +5,7 @@
 #include <array>
 #include <deque>
 #include <limits>
+#include <map>
 #include <mutex>
 #include <utility>
 
@@ -96,6 +97,7 @@ struct Consumer::Client {
   std::deque<Continuity> partitions;
   std::vector<Partition> assigned;  // serving thread; read by `lag` under `mutex`
   std::map<Partition, Offset> committed;
+  std::map<Partition, std::int64_t> moved;  // by reassignment, and where to
   Clock::time_point commit_due = Clock::now() + kCommitEach;
 
   mutable std::mutex mutex;
@@ -116,6 +118,10 @@ struct Consumer::Client {
   void revoke(rd_kafka_topic_partition_list_t* list);
   void on_main(const rd_kafka_message_t& message);
   void seek();
+  std::optional<KafkaError> seek_to(const Move& move);
+  std::optional<KafkaError> reassign(const Move& move);
+  void forward(Partition partition);
+  void forward_moved();
   void commit(std::span<const Partition> which);
 
   // shard threads
@@ -217,6 +223,7 @@ std::expected<void, KafkaError> Consumer::serve(std::chrono::milliseconds wait) 
   if (client.failed.load(std::memory_order_acquire)) return std::unexpected(client.failure_copy());
   if (const kafka::Message message(rd_kafka_consumer_poll(client.handle.get(), kafka::to_ms(wait))); message) client.on_main(*message);
   client.seek();
+  client.forward_moved();
   if (Clock::now() >= client.commit_due) {
     client.commit(client.assigned);
     client.commit_due = Clock::now() + kCommitEach;
@@ -276,8 +283,7 @@ void Consumer::Client::assign(rd_kafka_topic_partition_list_t* list) {
     row.offset = *start ? (*start)->value : RD_KAFKA_OFFSET_BEGINNING;
     partitions[static_cast<std::size_t>(row.partition)].begin(*start ? (*start)->value : Continuity::kUnknown, settings.holes_expected);
     // Before the assignment: the client then never forwards this partition to its main queue.
-    const kafka::Queue queue(rd_kafka_queue_get_partition(handle.get(), row.topic, row.partition));
-    rd_kafka_queue_forward(queue.get(), shards[static_cast<std::size_t>(row.partition) % shards.size()].queue.get());
+    forward(Partition{row.partition});
     const std::lock_guard lock(mutex);
     assigned.push_back(Partition{row.partition});
   }
@@ -312,20 +318,52 @@ void Consumer::Client::seek() {
   // A batch call beside a seek is unsafe in this client: it may lose or repeat records.
   if (due.empty() || !park_shards()) return;
   for (const Move& move : due) {
-    const PartitionList list(new_list(1));
-    rd_kafka_topic_partition_list_add(list.get(), settings.topic.c_str(), move.partition.value)->offset = move.offset;
-    const kafka::Error error(rd_kafka_seek_partitions(handle.get(), list.get(), kafka::to_ms(kSeekWithin)));
-    const auto result = rows(list.get()).front().err;
-    // A seek that outlasts the wait is still under way; only a refused one is asked for again.
-    if (result == RD_KAFKA_RESP_ERR_NO_ERROR || result == RD_KAFKA_RESP_ERR__IN_PROGRESS) {
-      partitions[static_cast<std::size_t>(move.partition.value)].sought(move.offset < 0 ? Continuity::kUnknown : move.offset);
-    } else {
-      alarm(ConsumerAlarm::Kind::Unavailable, move.partition, move.offset, move.offset, kafka::to_error(result, "seeking in " + settings.topic).message);
-      const std::lock_guard lock(mutex);
-      moves.push_back(move);
+    Continuity& continuity = partitions[static_cast<std::size_t>(move.partition.value)];
+    const auto error = continuity.standing() ? reassign(move) : seek_to(move);
+    if (!error) {
+      continuity.sought(move.offset < 0 ? Continuity::kUnknown : move.offset);
+      continue;
     }
+    alarm(ConsumerAlarm::Kind::Unavailable, move.partition, move.offset, move.offset, error->message);
+    const std::lock_guard lock(mutex);
+    moves.push_back(move);
   }
   park.open();
+}
+
+std::optional<KafkaError> Consumer::Client::seek_to(const Move& move) {
+  const PartitionList list(new_list(1));
+  rd_kafka_topic_partition_list_add(list.get(), settings.topic.c_str(), move.partition.value)->offset = move.offset;
+  const kafka::Error ignored(rd_kafka_seek_partitions(handle.get(), list.get(), kafka::to_ms(kSeekWithin)));
+  const auto result = rows(list.get()).front().err;
+  // A seek that outlasts the wait is still under way; only a refused one is asked for again.
+  if (result == RD_KAFKA_RESP_ERR_NO_ERROR || result == RD_KAFKA_RESP_ERR__IN_PROGRESS) return std::nullopt;
+  return kafka::to_error(result, "seeking in " + settings.topic);
+}
+
+/// A partition whose offset was out of range is not fetched any more, and then the client refuses to seek in it.
+std::optional<KafkaError> Consumer::Client::reassign(const Move& move) {
+  const PartitionList list(new_list(1));
+  rd_kafka_topic_partition_list_add(list.get(), settings.topic.c_str(), move.partition.value)->offset = move.offset;
+  if (const kafka::Error error(rd_kafka_incremental_unassign(handle.get(), list.get())); error) return kafka::to_error(*error, "moving in " + settings.topic);
+  if (const kafka::Error error(rd_kafka_incremental_assign(handle.get(), list.get())); error) return kafka::to_error(*error, "moving in " + settings.topic);
+  moved.insert_or_assign(move.partition, move.offset);
+  return std::nullopt;
+}
+
+void Consumer::Client::forward(Partition partition) {
+  const kafka::Queue queue(rd_kafka_queue_get_partition(handle.get(), settings.topic.c_str(), partition.value));
+  rd_kafka_queue_forward(queue.get(), shards[static_cast<std::size_t>(partition.value) % shards.size()].queue.get());
+}
+
+/// The client takes a forwarding back when it gets round to stopping a partition, which may be after that was assigned again: it is renewed until
+/// the first record has come.
+void Consumer::Client::forward_moved() {
+  std::erase_if(moved, [&](const auto& row) {
+    const bool ours = std::ranges::find(assigned, row.first) != assigned.end();
+    return !ours || partitions[static_cast<std::size_t>(row.first.value)].next() > row.second;
+  });
+  for (const auto& [partition, offset] : moved) forward(partition);
 }
 
 void Consumer::Client::commit(std::span<const Partition> which) {

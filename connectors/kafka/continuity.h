@@ -75,6 +75,7 @@ class Continuity {
   /// Offset of the record expected next; `kUnknown` where the partition is not ours or began at the log's start and showed none yet.
   [[nodiscard]] std::int64_t next() const { return next_.load(std::memory_order_relaxed); }
   [[nodiscard]] bool assigned() const { return state_ != State::Absent; }
+  [[nodiscard]] bool standing() const { return state_ == State::Standing; }
 
   static constexpr std::int64_t kUnknown = -1;
 

@@ -102,7 +102,8 @@ std::expected<TopicReader::Batch, KafkaError> TopicReader::read(std::size_t max,
       if (batch.records.empty() || done.error().fatal) return std::unexpected(done.error());
       break;
     }
-    if (!batch.records.empty()) left = 0;
+    // A record or an end: what else is here is taken, nothing more is waited for.
+    left = 0;
   }
   {
     const std::lock_guard lock(client_->mutex);
