@@ -37,12 +37,16 @@ struct Refusal {
   RefusalReason reason{};
   std::string stage;   // "decode", "map", "admit"
   std::string detail;  // e.g. "outcome.status: expected one of ok denied error unknown"
-  /// What the record still shows of its agent, for the finding feed.refused; empty where nothing could be read.
+  /// What the record still shows of its agent, for the finding feed.refused; empty where nothing could be read. The first counts where a
+  /// field stands twice.
   std::string agent_id, tenant;
 };
 
+/// The refusal of a record over `limits::kEventBytes`, of which only the beginning may be at hand.
+[[nodiscard]] Refusal too_large(std::string_view excerpt);
+
 /// Memory that decoded events point into. One per event of a window; reused, it stops allocating.
-/// Not thread-safe; `clear` or the next decode into it ends the life of what was decoded before.
+/// Not thread-safe; the next decode into it ends the life of what was decoded before.
 class EventArena {
  public:
   EventArena();
@@ -70,7 +74,8 @@ class EventDecoder {
   std::unique_ptr<Parser> parser_;
 };
 
-/// Parses RFC 3339 with offset and up to nanoseconds; nothing on any other form. Leap second 60 counts as 59.999999999.
+/// Parses RFC 3339 with offset and up to nanoseconds; nothing on any other form, nor outside 1677-09-21 to 2262-04-11. A leap second, :60 at the
+/// end of a UTC day, counts as 59.999999999.
 [[nodiscard]] std::optional<EventTime> parse_rfc3339(std::string_view text);
 /// RFC 3339 in UTC with as many fraction digits (0, 3, 6 or 9) as the time needs.
 [[nodiscard]] std::string format_rfc3339(EventTime time);

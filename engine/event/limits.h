@@ -20,6 +20,7 @@ inline constexpr std::size_t kAgentIdChars = 512;
 inline constexpr std::size_t kDestinations = 64;
 inline constexpr std::size_t kDelegationChain = 64;
 inline constexpr std::size_t kLeavesPerValue = 65536;
+inline constexpr std::size_t kPointerBytesPerValue = 8U << 20U;  // all JSON Pointers of one value: long keys above long arrays multiply
 inline constexpr Nanos kFutureTolerance = hours(1);
 
 // What is remembered of an agent.

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "engine/event/ids.h"
+#include "engine/event/record.h"
+
+namespace ringfence {
+
+/// Why an input cannot go on, as a value. `message` is ready for a terminal: names are escaped, no byte of a record is in it.
+struct SourceError {
+  enum class Kind : std::uint8_t {
+    Unreadable,      // not there, no permission, or a read failed
+    Directory,       // a directory where a file was expected
+    CutArchive,      // a compressed input ends within its data; everything complete was delivered
+    CorruptArchive,  // a compressed input is damaged; everything complete before that was delivered
+    Shrunk,          // a followed file became shorter than what was read of it
+    CannotSeek,      // back in an input that can be read only once, or past its end
+  } kind{};
+  std::string message;
+};
+
+/// What tells one input from another (docs/contracts/cli.md, --state): the file's name without its directory and a hash of its beginning.
+struct SourceIdentity {
+  std::string name;
+  /// Bytes that were hashed: at most what was asked for, less where the file is shorter.
+  std::uint64_t bytes = 0;
+  Hash128 beginning;
+  bool operator==(const SourceIdentity&) const = default;
+};
+
+/// Records that are at hand. Views live until the source is asked again.
+struct Batch {
+  enum class State : std::uint8_t {
+    More,     // ask again
+    Idle,     // nothing arrived within the wait
+    Ended,    // no more will come; `records` is empty
+    Stopped,  // `stop` was called; `records` is empty
+  } state{};
+  std::span<const Record> records;
+};
+
+/// Where records come from. One thread at a time, but for `stop`. Bounded memory, whatever the input.
+class Source {
+ public:
+  virtual ~Source() = default;
+  /// At most `most` records, as soon as there is one; waits at most `wait` for it. An error comes after every complete record before it,
+  /// and again on each further call.
+  [[nodiscard]] virtual std::expected<Batch, SourceError> next(std::size_t most, std::chrono::milliseconds wait) = 0;
+  /// Goes on with the record of this number. Past the end is an error of the next `next`.
+  [[nodiscard]] virtual std::expected<void, SourceError> seek(Offset record) = 0;
+  /// Ends a wait and every later one. Thread-safe, safe in a signal handler.
+  virtual void stop() noexcept = 0;
+  /// Name for messages and positions: the path or topic.
+  [[nodiscard]] virtual std::string describe() const = 0;
+  /// Identity over at most the first `bytes` bytes; nothing for what can be read only once. To see whether this is the input of an earlier
+  /// run, ask for as many bytes as that identity has: a file that has grown since is still the same.
+  [[nodiscard]] virtual std::expected<std::optional<SourceIdentity>, SourceError> identity(std::size_t bytes) = 0;
+};
+
+/// Bytes an identity covers by contract.
+inline constexpr std::size_t kIdentityBytes = 64U << 10U;
+
+}  // namespace ringfence

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/event/arena.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace ringfence {
+namespace {
+
+// What an arena keeps between events. Above it the event was an exception, and its memory is given back.
+constexpr std::size_t kBlockBytes = 16U << 10U;
+constexpr std::size_t kInputKept = 128U << 10U;
+constexpr std::size_t kBlocksKept = 8;
+constexpr std::size_t kElementsKept = 4096;
+
+template <class T>
+void clear_or_free(std::vector<T>& elements) {
+  if (elements.capacity() > kElementsKept) {
+    elements = {};
+  } else {
+    elements.clear();
+  }
+}
+
+}  // namespace
+
+char* Bump::allocate(std::size_t size) {
+  const std::size_t rounded = (size + kAlign - 1) / kAlign * kAlign;
+  while (current_ < blocks_.size() && blocks_[current_].size - used_ < rounded) {
+    ++current_;
+    used_ = 0;
+  }
+  if (current_ == blocks_.size()) {
+    const std::size_t length = std::max(rounded, kBlockBytes);
+    blocks_.push_back({std::make_unique_for_overwrite<char[]>(length), length});  // NOLINT(cppcoreguidelines-avoid-c-arrays)
+    used_ = 0;
+  }
+  char* const start = blocks_[current_].bytes.get() + used_;
+  used_ += rounded;
+  return start;
+}
+
+void Bump::reset() {
+  if (blocks_.size() > kBlocksKept) blocks_.resize(kBlocksKept);
+  std::erase_if(blocks_, [](const Block& block) { return block.size > kInputKept; });
+  current_ = 0;
+  used_ = 0;
+}
+
+std::string_view Bump::copy(std::string_view text) {
+  if (text.empty()) return {};
+  char* const out = allocate(text.size());
+  std::memcpy(out, text.data(), text.size());
+  return {out, text.size()};
+}
+
+std::span<const std::string_view> Bump::copy(std::span<const std::string_view> list) {
+  if (list.empty()) return {};
+  // Aligned by `allocate`; string_view is trivially copyable.
+  auto* const out = reinterpret_cast<std::string_view*>(allocate(list.size_bytes()));
+  std::uninitialized_copy(list.begin(), list.end(), out);
+  return {out, list.size()};
+}
+
+std::string_view EventArena::Body::load(std::string_view bytes, std::size_t padding) {
+  bump.reset();
+  for (auto& values : leaves) clear_or_free(values);
+  clear_or_free(members);
+  clear_or_free(list);
+  pointer.clear();
+  if (pointer.capacity() > kInputKept) pointer.shrink_to_fit();
+
+  const std::size_t needed = bytes.size() + padding;
+  if (needed > input_capacity || (input_capacity > kInputKept && needed <= kInputKept)) {
+    const std::size_t capacity = std::max<std::size_t>(needed + needed / 2, 4096);
+    input = std::make_unique_for_overwrite<char[]>(capacity);  // NOLINT(cppcoreguidelines-avoid-c-arrays)
+    input_capacity = capacity;
+  }
+  std::memcpy(input.get(), bytes.data(), bytes.size());
+  std::memset(input.get() + bytes.size(), ' ', padding);
+  return {input.get(), bytes.size()};
+}
+
+EventArena::EventArena() : body_(std::make_unique<Body>()) {}
+EventArena::~EventArena() = default;
+EventArena::EventArena(EventArena&&) noexcept = default;
+EventArena& EventArena::operator=(EventArena&&) noexcept = default;
+
+}  // namespace ringfence

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/event/decode.h"
+
+#include <array>
+#include <limits>
+
+#include "engine/event/decode_salvage.h"
+#include "engine/event/decode_walk.h"
+#include "engine/event/limits.h"
+
+namespace ringfence {
+namespace {
+
+constexpr std::array<std::string_view, 15> kReasonNames{
+    "empty",        "too_large",    "too_deep",      "string_too_long",     "invalid_utf8",    "invalid_json", "duplicate_field", "missing_field",
+    "wrong_type",   "out_of_range", "unknown_value", "unsupported_version", "from_the_future", "id_conflict",  "unmapped"};
+static_assert(kReasonNames.size() == static_cast<std::size_t>(RefusalReason::Unmapped) + 1);
+
+constexpr std::string_view kDefaultTenant = "default";
+
+bool missing(decoding::Walk& walk, std::string_view path) { return walk.refuse(RefusalReason::MissingField, path, "required"); }
+
+bool required_are_present(decoding::Walk& walk) {
+  const Event& event = walk.event;
+  if (!walk.present.version) return missing(walk, "v");
+  if (!walk.present.kind) return missing(walk, "kind");
+  if (event.id.empty()) return missing(walk, "id");
+  if (!walk.present.time) return missing(walk, "time");
+  if (event.agent.id.empty() && event.kind != EventKind::ContextChange) return missing(walk, "agent.id");
+  switch (event.kind) {
+    case EventKind::ToolCall:
+      if (!event.tool.name) return missing(walk, "tool.name");
+      if (!walk.present.status) return missing(walk, "outcome.status");
+      break;
+    case EventKind::ToolDefinition:
+      if (!event.tool.name) return missing(walk, "tool.name");
+      break;
+    case EventKind::ContextChange:
+      if (!walk.present.change) return missing(walk, "change");
+      if (event.scope.empty()) return missing(walk, "scope");
+      break;
+    case EventKind::TaskStart:
+    case EventKind::TaskEnd:
+    case EventKind::Signal: break;
+  }
+  return true;
+}
+
+bool from_the_future(EventTime time, EventTime arrival) {
+  constexpr std::int64_t kTolerance = limits::kFutureTolerance.value;
+  return arrival.value <= std::numeric_limits<std::int64_t>::max() - kTolerance && time.value > arrival.value + kTolerance;
+}
+
+bool read_event(decoding::Walk& walk, std::optional<EventTime> arrival) {
+  if (!walk.record() || !required_are_present(walk)) return false;
+  Event& event = walk.event;
+  if (arrival && from_the_future(event.time, *arrival)) {
+    return walk.refuse(RefusalReason::FromTheFuture, "time", "expected at most 1 h ahead of the record's arrival");
+  }
+  if (event.approval.at && *event.approval.at > event.time) event.approval.at.reset();
+  return true;
+}
+
+Refusal with_agent(Refusal refusal, std::string_view record) {
+  decoding::Salvaged shown = decoding::salvage(record);
+  refusal.agent_id = std::move(shown.agent_id);
+  refusal.tenant = std::move(shown.tenant);
+  return refusal;
+}
+
+std::unexpected<Refusal> refused(RefusalReason reason, std::string detail, std::string_view record) {
+  return std::unexpected(with_agent({reason, "decode", std::move(detail), {}, {}}, record));
+}
+
+}  // namespace
+
+struct EventDecoder::Parser {
+  decoding::ondemand::parser json;
+};
+
+EventDecoder::EventDecoder() : parser_(std::make_unique<Parser>()) {}
+EventDecoder::~EventDecoder() = default;
+
+std::expected<Event, Refusal> EventDecoder::decode(std::string_view bytes, std::optional<EventTime> arrival, EventArena& arena) {
+  if (bytes.find_first_not_of(" \t\r\n") == std::string_view::npos) return refused(RefusalReason::Empty, "record: expected a JSON object", {});
+  if (bytes.size() > limits::kEventBytes) return std::unexpected(too_large(bytes));
+  if (bytes.starts_with("\xEF\xBB\xBF")) return refused(RefusalReason::InvalidJson, "record: expected no byte order mark", bytes);
+
+  EventArena::Body& body = arena.body();
+  const std::string_view loaded = body.load(bytes, simdjson::SIMDJSON_PADDING);
+  std::expected<Event, Refusal> result;
+  result->tenant = kDefaultTenant;
+  decoding::ondemand::document document;
+  const auto error = parser_->json.iterate(loaded, body.input_capacity).get(document);
+  decoding::Walk walk(body, document, *result);
+  const bool read = error == simdjson::SUCCESS ? read_event(walk, arrival) : walk.refuse(error);
+  if (!read) result = std::unexpected(with_agent(std::move(walk).refusal(), bytes));
+  return result;
+}
+
+Refusal too_large(std::string_view excerpt) {
+  return with_agent({RefusalReason::TooLarge, "decode", "record: expected at most 1 MiB", {}, {}}, excerpt);
+}
+
+std::string_view name_of(RefusalReason reason) { return kReasonNames[static_cast<std::size_t>(reason)]; }
+
+}  // namespace ringfence

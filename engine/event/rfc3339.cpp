@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+// Times as integers: no floating point, no locale, no time zone data.
+#include <array>
+#include <cstdint>
+#include <limits>
+#include <string>
+
+#include "engine/event/decode.h"
+
+namespace ringfence {
+namespace {
+
+constexpr std::int64_t kNanosPerSecond = 1'000'000'000;
+constexpr std::int64_t kSecondsPerDay = 86'400;
+
+constexpr bool is_leap(std::int64_t year) { return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0); }
+
+constexpr std::int64_t days_in_month(std::int64_t year, std::int64_t month) {
+  constexpr std::array<std::int64_t, 12> kDays{31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+  return month == 2 && is_leap(year) ? 29 : kDays[static_cast<std::size_t>(month - 1)];
+}
+
+/// Days from 1970-01-01 in the proleptic Gregorian calendar, counting years from March so that the leap day ends one.
+constexpr std::int64_t days_from_civil(std::int64_t year, std::int64_t month, std::int64_t day) {
+  const std::int64_t y = month <= 2 ? year - 1 : year;
+  const std::int64_t era = (y >= 0 ? y : y - 399) / 400;
+  const std::int64_t year_of_era = y - era * 400;
+  const std::int64_t day_of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
+  const std::int64_t day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+  return era * 146'097 + day_of_era - 719'468;
+}
+
+struct Civil {
+  std::int64_t year, month, day;
+};
+
+constexpr Civil civil_from_days(std::int64_t days) {
+  const std::int64_t z = days + 719'468;
+  const std::int64_t era = (z >= 0 ? z : z - 146'096) / 146'097;
+  const std::int64_t day_of_era = z - era * 146'097;
+  const std::int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36'524 - day_of_era / 146'096) / 365;
+  const std::int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+  const std::int64_t m = (5 * day_of_year + 2) / 153;
+  const std::int64_t month = m < 10 ? m + 3 : m - 9;
+  return {year_of_era + era * 400 + (month <= 2 ? 1 : 0), month, day_of_year - (153 * m + 2) / 5 + 1};
+}
+
+/// Takes fixed forms off the front of a text; after the first mismatch it stays failed.
+class Cursor {
+ public:
+  explicit Cursor(std::string_view text) : text_(text) {}
+
+  std::int64_t digits(std::size_t count) {
+    if (text_.size() < count) return fail();
+    std::int64_t value = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      const char c = text_[i];
+      if (c < '0' || c > '9') return fail();
+      value = value * 10 + (c - '0');
+    }
+    text_.remove_prefix(count);
+    return value;
+  }
+  void literal(char c) {
+    if (!take(c)) fail();
+  }
+  bool take(char c) {
+    if (text_.empty() || text_[0] != c) return false;
+    text_.remove_prefix(1);
+    return true;
+  }
+  /// 1 to 9 digits as nanoseconds.
+  std::int64_t fraction() {
+    std::int64_t nanos = 0;
+    std::int64_t unit = kNanosPerSecond;
+    while (!text_.empty() && text_[0] >= '0' && text_[0] <= '9') {
+      unit /= 10;
+      if (unit == 0) return fail();
+      nanos += (text_[0] - '0') * unit;
+      text_.remove_prefix(1);
+    }
+    return unit == kNanosPerSecond ? fail() : nanos;
+  }
+  [[nodiscard]] bool ok() const { return ok_; }
+  [[nodiscard]] bool at_end() const { return text_.empty(); }
+  std::int64_t fail() {
+    ok_ = false;
+    text_ = {};
+    return 0;
+  }
+
+ private:
+  std::string_view text_;
+  bool ok_ = true;
+};
+
+/// Offset from UTC in seconds.
+std::int64_t read_offset(Cursor& in) {
+  if (in.take('Z') || in.take('z')) return 0;
+  const bool west = in.take('-');
+  if (!west) in.literal('+');
+  const std::int64_t hours = in.digits(2);
+  in.literal(':');
+  const std::int64_t minutes = in.digits(2);
+  if (hours > 23 || minutes > 59) in.fail();
+  const std::int64_t offset = hours * 3600 + minutes * 60;
+  return west ? -offset : offset;
+}
+
+void append_padded(std::string& out, std::int64_t value, int width) {
+  std::array<char, 20> digits{};
+  for (int i = width; i-- > 0; value /= 10) digits[static_cast<std::size_t>(i)] = static_cast<char>('0' + value % 10);
+  out.append(digits.data(), static_cast<std::size_t>(width));
+}
+
+}  // namespace
+
+std::optional<EventTime> parse_rfc3339(std::string_view text) {
+  Cursor in(text);
+  const std::int64_t year = in.digits(4);
+  in.literal('-');
+  const std::int64_t month = in.digits(2);
+  in.literal('-');
+  const std::int64_t day = in.digits(2);
+  if (!in.take('T')) in.literal('t');
+  const std::int64_t hour = in.digits(2);
+  in.literal(':');
+  const std::int64_t minute = in.digits(2);
+  in.literal(':');
+  std::int64_t second = in.digits(2);
+  std::int64_t nanos = in.take('.') ? in.fraction() : 0;
+  const std::int64_t offset = read_offset(in);
+  if (!in.ok() || !in.at_end()) return std::nullopt;
+  if (month < 1 || month > 12 || day < 1 || day > days_in_month(year, month) || hour > 23 || minute > 59 || second > 60) return std::nullopt;
+
+  const bool leap_second = second == 60;
+  if (leap_second) {
+    second = 59;
+    nanos = kNanosPerSecond - 1;
+  }
+  const std::int64_t seconds = days_from_civil(year, month, day) * kSecondsPerDay + hour * 3600 + minute * 60 + second - offset;
+  // Leap seconds are inserted at the end of a UTC day and nowhere else.
+  if (leap_second && ((seconds % kSecondsPerDay) + kSecondsPerDay) % kSecondsPerDay != kSecondsPerDay - 1) return std::nullopt;
+
+  // What 64 bits of nanoseconds hold: 1677-09-21 to 2262-04-11. The first and last seconds are given up for a plain check.
+  constexpr std::int64_t kMaxSeconds = std::numeric_limits<std::int64_t>::max() / kNanosPerSecond - 1;
+  if (seconds > kMaxSeconds || seconds < -kMaxSeconds) return std::nullopt;
+  return EventTime{seconds * kNanosPerSecond + nanos};
+}
+
+std::string format_rfc3339(EventTime time) {
+  std::int64_t seconds = time.value / kNanosPerSecond;
+  std::int64_t nanos = time.value % kNanosPerSecond;
+  if (nanos < 0) {
+    nanos += kNanosPerSecond;
+    --seconds;
+  }
+  std::int64_t days = seconds / kSecondsPerDay;
+  std::int64_t of_day = seconds % kSecondsPerDay;
+  if (of_day < 0) {
+    of_day += kSecondsPerDay;
+    --days;
+  }
+  const Civil date = civil_from_days(days);
+  std::string out;
+  out.reserve(30);
+  append_padded(out, date.year, 4);
+  out.push_back('-');
+  append_padded(out, date.month, 2);
+  out.push_back('-');
+  append_padded(out, date.day, 2);
+  out.push_back('T');
+  append_padded(out, of_day / 3600, 2);
+  out.push_back(':');
+  append_padded(out, of_day / 60 % 60, 2);
+  out.push_back(':');
+  append_padded(out, of_day % 60, 2);
+  if (nanos != 0) {
+    out.push_back('.');
+    if (nanos % 1'000'000 == 0) {
+      append_padded(out, nanos / 1'000'000, 3);
+    } else if (nanos % 1'000 == 0) {
+      append_padded(out, nanos / 1'000, 6);
+    } else {
+      append_padded(out, nanos, 9);
+    }
+  }
+  out.push_back('Z');
+  return out;
+}
+
+}  // namespace ringfence
