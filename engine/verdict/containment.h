@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/event/ids.h"
@@ -33,7 +34,19 @@ struct ContainmentRecord {
   Position position;
 };
 
-/// `type:tenant/id` with both parts percent-encoded (control.md, Scopes and keys); for a session `id` is agent`/`session, each encoded.
+/// `type:tenant/id` with both parts percent-encoded (docs/contracts/control.md, Scopes and keys); `global:` for type `global`. A tenant's own scope
+/// has the tenant as its id. For type `session` the id is agent`/`session, each already encoded: `session_scope_key` does that.
 [[nodiscard]] std::string scope_key(std::string_view type, std::string_view tenant, std::string_view id);
+/// `session:tenant/agent/session`, each part percent-encoded.
+[[nodiscard]] std::string session_scope_key(std::string_view tenant, std::string_view agent_id, std::string_view session_id);
+
+/// A scope taken apart again, decoded.
+struct ScopeParts {
+  std::string type, tenant, id;
+  std::string session;  // for type `session`, where `id` is the agent
+  bool operator==(const ScopeParts&) const = default;
+};
+/// Nothing where `scope` is not exactly what the two functions above write for one of the known types, so a scope has one spelling only.
+[[nodiscard]] std::optional<ScopeParts> parse_scope(std::string_view scope);
 
 }  // namespace ringfence

@@ -56,6 +56,7 @@ struct FindingRecord {
   // the job
   std::string persona_id, persona_version, persona_sha256, owner_team;
   bool policy_applied = false;  // response.mode is enforce
+  bool enforced = false;        // every expected gate has acknowledged the containment
 
   std::optional<Explanation> explanation;      // statistical findings
   std::vector<std::string> breaches;           // declared breaches, one clause each

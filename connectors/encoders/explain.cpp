@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "connectors/encoders/explain.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "connectors/encoders/numbers.h"
+#include "connectors/encoders/strict_json.h"
+#include "engine/event/escape.h"
+
+namespace ringfence {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::size_t kFindingBytes = 1U << 20U;
+constexpr std::size_t kCellChars = 120;
+constexpr std::size_t kLabelWidth = 58;
+
+/// Score under the null that the ledger speaks of.
+double ledger_score(const Explanation& explanation) {
+  return explanation.null == "alert" && explanation.alert_score ? *explanation.alert_score : explanation.score;
+}
+
+/// Characters a terminal shows; `printable` has removed what is wider or narrower than it looks.
+std::size_t shown(std::string_view text) {
+  return static_cast<std::size_t>(std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
+}
+
+std::string left(std::string text, std::size_t width) {
+  const std::size_t used = shown(text);
+  if (used < width) text.append(width - used, ' ');
+  return text;
+}
+
+std::string right(const std::string& text, std::size_t width) {
+  const std::size_t used = shown(text);
+  return used < width ? std::string(width - used, ' ') + text : text;
+}
+
+struct Line {
+  std::string label, count, nats, cap, seen, samples;
+};
+
+std::string printed_line(const Line& line) {
+  std::string out = left(line.label, kLabelWidth) + right(line.count, 7) + right(line.nats, 10) + right(line.cap, 10) + right(line.seen, 8);
+  if (!line.samples.empty()) out += "   " + line.samples;
+  out.erase(out.find_last_not_of(' ') + 1);
+  return out + "\n";
+}
+
+std::string field(std::string_view name, std::string_view value) {
+  return left(std::string(name), 11) + printable(value, kCellChars) + "\n";
+}
+
+Line row_line(const EvidenceRow& row, std::int64_t nats) {
+  std::string samples;
+  for (const std::string& sample : row.samples) samples += (samples.empty() ? "" : " ") + printable(sample, 40);
+  return {printable(row.channel + ": " + row.cls + ", " + row.context, kLabelWidth), std::to_string(row.count), hundredths(nats),
+          percent_text(row.cap, 3), percent_text(row.seen, 2), samples};
+}
+
+std::string ledger_table(const Explanation& explanation) {
+  const PrintedTerms printed = printed_terms(explanation);
+  std::string out;
+  out += printed_line({"what", "count", "nats", "cap x tol", "seen", "samples"});
+  out += printed_line({"prior", "", hundredths(printed.prior), "", "", ""});
+  out += printed_line({"start", "", hundredths(printed.start), "", "", ""});
+  for (std::size_t i = 0; i < explanation.rows.size(); ++i) out += printed_line(row_line(explanation.rows[i], printed.rows[i]));
+  out += printed_line({"late starts", "", hundredths(printed.late_starts), "", "", ""});
+  out += printed_line({"other threats and scopes", "", hundredths(printed.others), "", "", ""});
+  out += printed_line({"ln score", "", hundredths(printed.ln_score), "", "", ""});
+  return out;
+}
+
+std::string score_field(const Explanation& explanation) {
+  std::string out = score_text(explanation.score) + " under the declared caps times " + plain_text(explanation.tolerance) + "; halt at " +
+                    score_text(explanation.threshold);
+  if (explanation.alert_score) out += "; " + score_text(*explanation.alert_score) + " under the caps without tolerance";
+  if (explanation.clamped) out += "; at the greatest value a score can have";
+  return out;
+}
+
+Explanation explanation_of(const Json& ours) {
+  Explanation out;
+  out.threat = ours.at("threat").get<std::string>();
+  out.family = ours.at("family").get<std::string>();
+  out.null = ours.at("null").get<std::string>();
+  out.scope = ours.at("scope").get<std::string>();
+  out.score = ours.at("score").get<double>();
+  out.ln_score = ours.at("ln_score").get<double>();
+  out.share = ours.at("share").get<double>();
+  out.tolerance = ours.at("tolerance").get<double>();
+  out.threshold = ours.at("threshold").get<double>();
+  if (const auto alert = ours.find("alert_score"); alert != ours.end()) out.alert_score = alert->get<double>();
+  out.clamped = ours.value("clamped", false);
+  const Json& terms = ours.at("terms");
+  out.prior = terms.at("prior").get<double>();
+  out.start = terms.at("start").get<double>();
+  out.late_starts = terms.at("late_starts").get<double>();
+  out.others = terms.at("others").get<double>();
+  for (const Json& row : ours.at("evidence"))
+    out.rows.push_back({row.at("channel").get<std::string>(), row.at("class").get<std::string>(), row.at("context").get<std::string>(),
+                        row.at("count").get<std::uint32_t>(), row.at("nats").get<double>(), row.at("cap").get<double>(),
+                        row.at("seen").get<double>(), row.at("samples").get<std::vector<std::string>>()});
+  return out;
+}
+
+/// Throws the library's exceptions for whatever is absent or of another type; its only caller turns them into an error value.
+Account account_from(const Json& finding) {
+  const Json& ours = finding.at("unmapped").at("ringfence");
+  const Json& info = finding.at("finding_info");
+  Account out;
+  out.agent = ours.at("agent").get<std::string>();
+  out.tenant = ours.at("tenant").get<std::string>();
+  out.persona = ours.value("persona", "");
+  out.level = ours.at("level").get<std::string>();
+  out.applied = ours.at("applied").get<std::string>();
+  out.analytic = info.at("analytic").at("uid").get<std::string>();
+  out.title = info.at("title").get<std::string>();
+  out.sentence = info.at("desc").get<std::string>();
+  if (ours.contains("terms")) out.explanation = explanation_of(ours);
+  if (ours.contains("breaches")) out.breaches = ours.at("breaches").get<std::vector<std::string>>();
+  return out;
+}
+
+Json ledger_json(const Explanation& explanation) {
+  const PrintedTerms printed = printed_terms(explanation);
+  const auto nats = [](std::int64_t value) { return static_cast<double>(value) / 100; };
+  Json rows = Json::array();
+  for (std::size_t i = 0; i < explanation.rows.size(); ++i) {
+    const EvidenceRow& row = explanation.rows[i];
+    rows.push_back({{"channel", row.channel}, {"class", row.cls}, {"context", row.context}, {"count", row.count}, {"nats", nats(printed.rows[i])},
+                    {"cap", significant(row.cap, 3)}, {"seen", significant(row.seen, 2)}, {"samples", row.samples}});
+  }
+  Json out{{"threat", explanation.threat}, {"family", explanation.family}, {"null", explanation.null}, {"scope", explanation.scope},
+           {"score", significant(explanation.score, 3)}, {"share", significant(explanation.share, 3)}, {"tolerance", explanation.tolerance},
+           {"threshold", explanation.threshold}, {"ln_score", nats(printed.ln_score)}};
+  if (explanation.alert_score) out["alert_score"] = significant(*explanation.alert_score, 3);
+  if (explanation.clamped) out["clamped"] = true;
+  out["prior"] = nats(printed.prior);
+  out["start"] = nats(printed.start);
+  out["evidence"] = std::move(rows);
+  out["late_starts"] = nats(printed.late_starts);
+  out["others"] = nats(printed.others);
+  out["promise"] = promise_sentence(explanation);
+  return out;
+}
+
+}  // namespace
+
+std::string score_sentence(const Explanation& explanation) {
+  const double score = ledger_score(explanation);
+  std::string out = "ln score " + hundredths(printed_terms(explanation).ln_score) + ": ";
+  if (!(score >= 1)) return out + "nothing that a compliant agent would not show.";
+  const bool plain = explanation.null == "alert" || explanation.tolerance == 1;
+  out += "a compliant agent (declared caps" + (plain ? std::string(" without tolerance") : " times " + plain_text(explanation.tolerance)) +
+         ") reaches this at most once per " + score_text_down(score) + " calls.";
+  if (explanation.null == "alert" && explanation.alert_score)
+    out += " Under the caps times the persona's tolerance the score is " + score_text(explanation.score) + ".";
+  return out;
+}
+
+std::string promise_sentence(const Explanation& explanation) {
+  const std::string times = explanation.tolerance == 1 ? "" : plain_text(explanation.tolerance) + "x ";
+  return "If this agent's behaviour, given everything before, never exceeds " + times +
+         "its declared caps, the expected number of false halts is at most one per " + score_text_down(explanation.threshold) +
+         " of its calls, whatever the dependence, however often the score is read.";
+}
+
+std::expected<Account, std::string> account_of_finding(std::string_view finding_json) {
+  if (finding_json.size() > kFindingBytes) return std::unexpected("the finding is larger than 1 MiB");
+  const auto finding = parse_strict_json(finding_json);
+  if (!finding) return std::unexpected("not a finding: " + finding.error());
+  try {
+    return account_from(*finding);
+  } catch (const nlohmann::json::exception&) {
+    return std::unexpected(std::string("not a finding of this program: a field of unmapped.ringfence or finding_info is missing or of another type"));
+  }
+}
+
+Account account_of(const FindingRecord& record) {
+  Account out;
+  out.agent = record.agent_id;
+  out.tenant = record.tenant;
+  if (!record.persona_id.empty()) out.persona = record.persona_id + "@" + record.persona_version;
+  out.level = name_of(record.level);
+  out.applied = name_of(record.applied);
+  out.analytic = uid_of(record.analytic);
+  out.title = record.title;
+  out.sentence = record.sentence;
+  if (record.explanation) out.sentence += (out.sentence.empty() ? "" : " ") + score_sentence(*record.explanation);
+  out.explanation = record.explanation;
+  out.breaches = record.breaches;
+  return out;
+}
+
+std::string account_table(const Account& account) {
+  std::string out = field("agent", account.agent + (account.tenant.empty() ? "" : "  (tenant " + account.tenant + ")"));
+  if (!account.persona.empty()) out += field("persona", account.persona);
+  out += field("level", account.level + (account.applied == account.level ? "" : ", applied: " + account.applied));
+  out += field("finding", account.analytic + "  " + account.title);
+  if (account.explanation) {
+    const Explanation& ledger = *account.explanation;
+    out += field("threat", ledger.threat + " (" + ledger.family + "), " + percent_text(ledger.share, 3) + " of the score, scope " + ledger.scope);
+    out += field("score", score_field(ledger));
+  }
+  for (const std::string& breach : account.breaches) out += field("breach", breach);
+  if (!account.sentence.empty()) out += "\n" + printable(account.sentence, 1200) + "\n";
+  if (account.explanation) out += "\n" + ledger_table(*account.explanation) + "\n" + promise_sentence(*account.explanation) + "\n";
+  return out;
+}
+
+std::string account_json(const Account& account) {
+  Json out{{"agent", account.agent}, {"tenant", account.tenant}, {"persona", account.persona}, {"level", account.level}, {"applied", account.applied},
+           {"analytic", account.analytic}, {"title", account.title}, {"sentence", account.sentence}, {"breaches", account.breaches}};
+  if (account.explanation) out["ledger"] = ledger_json(*account.explanation);
+  return out.dump(-1, ' ', /*ensure_ascii=*/true, Json::error_handler_t::replace);
+}
+
+}  // namespace ringfence

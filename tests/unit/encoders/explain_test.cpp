@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "connectors/encoders/explain.h"
+
+#include <gmock/gmock.h>
+
+#include <nlohmann/json.hpp>
+
+#include "connectors/encoders/ocsf.h"
+#include "tests/unit/encoders/findings.h"
+
+namespace ringfence {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr const char* kGoldenTable =
+    R"(agent      spiffe://corp.example/agent/code-maintainer  (tenant corp)
+persona    code-maintainer@2.0.0
+level      halt
+finding    barrier.guessing  Agent guesses commit identifiers after refusals
+threat     guess (barrier), 100 % of the score, scope agent
+score      7.87e10 under the declared caps times 1.5; halt at 1e9
+
+7 of the last 7 calls to git/get_commit were refused on repos/billing-core/commits/{hex}; 5 identifiers of 39 or 41 characters lie within two edits of the refused one and stood in nothing the agent had read. ln score 25.09: a compliant agent (declared caps times 1.5) reaches this at most once per 7.8e10 calls.
+
+what                                                        count      nats cap x tol    seen   samples
+prior                                                                 -3.00
+start                                                                  0.67
+barrier: denied, near-miss, after a refusal                     5     24.21     0.3 %    83 %   call-1041 call-1042 call-1046
+barrier: denied, guess-shaped, after a refusal                  1      1.90       3 %    17 %   call-1045
+barrier: denied, new plausible target, after a success          1      0.29     7.5 %   100 %   call-1040
+late starts                                                            0.33
+other threats and scopes                                               0.69
+ln score                                                              25.09
+
+If this agent's behaviour, given everything before, never exceeds 1.5x its declared caps, the expected number of false halts is at most one per 1e9 of its calls, whatever the dependence, however often the score is read.
+)";
+
+TEST(Explain, shows_the_whole_sum_of_the_contracts_example) {
+  const auto account = account_of_finding(testing::read_text("tests/data/findings/golden.json"));
+  ASSERT_TRUE(account.has_value()) << account.error();
+  EXPECT_EQ(account_table(*account), kGoldenTable);
+}
+
+TEST(Explain, says_the_same_of_a_live_record_as_of_its_finding) {
+  const FindingRecord record = testing::golden_record();
+  const auto read_back = account_of_finding(encode_finding(record));
+  ASSERT_TRUE(read_back.has_value()) << read_back.error();
+  EXPECT_EQ(account_table(account_of(record)), account_table(*read_back));
+  EXPECT_EQ(account_json(account_of(record)), account_json(*read_back));
+}
+
+TEST(Explain, a_declared_breach_has_no_ledger_and_no_promise) {
+  const auto account = account_of_finding(encode_finding(testing::breach_record()));
+  ASSERT_TRUE(account.has_value()) << account.error();
+  const std::string table = account_table(*account);
+  EXPECT_THAT(table, HasSubstr("breach     tool shell/run is not declared"));
+  EXPECT_THAT(table, Not(HasSubstr("ln score")));
+  EXPECT_THAT(table, Not(HasSubstr("If this agent")));
+}
+
+TEST(Explain, a_hostile_finding_cannot_speak_to_the_terminal) {
+  FindingRecord record = testing::golden_record();
+  const std::string hostile = "x\x1b[2J\x07\xc2\x9b\xe2\x80\xae\n\r\x7f";
+  record.agent_id = record.tenant = record.title = record.sentence = hostile;
+  record.persona_id = record.explanation->threat = record.explanation->rows[0].cls = hostile;
+  record.explanation->rows[0].samples = {hostile};
+  record.breaches = {hostile};
+  const auto account = account_of_finding(encode_finding(record));
+  ASSERT_TRUE(account.has_value()) << account.error();
+  for (const Account& shown : {*account, account_of(record)}) {
+    const std::string table = account_table(shown);
+    EXPECT_THAT(table, Not(HasSubstr("\x1b")));
+    EXPECT_THAT(table, Not(HasSubstr("\r")));
+    EXPECT_THAT(table, Not(HasSubstr("\xe2\x80\xae")));
+    EXPECT_THAT(table, Not(HasSubstr("\x07")));
+    EXPECT_THAT(table, Not(HasSubstr("\x7f")));
+  }
+}
+
+TEST(Explain, what_is_no_finding_is_an_error_and_not_a_guess) {
+  for (const char* text : {"", "{", "[]", "null", "{}", R"({"unmapped":{}})", R"({"unmapped":{"ringfence":[]},"finding_info":{}})",
+                           R"({"unmapped":{"ringfence":{"agent":1}},"finding_info":{}})", R"({"unmapped":{},"unmapped":{}})"})
+    EXPECT_FALSE(account_of_finding(text).has_value()) << text;
+  EXPECT_FALSE(account_of_finding(std::string(2 << 20, ' ')).has_value());
+}
+
+TEST(Explain, any_field_of_a_finding_may_be_missing_or_of_another_type) {
+  const auto golden = nlohmann::ordered_json::parse(testing::read_text("tests/data/findings/golden.json"));
+  for (const auto& [name, value] : golden["unmapped"]["ringfence"].items()) {
+    auto broken = golden;
+    broken["unmapped"]["ringfence"][name] = nlohmann::ordered_json::array({1, "x"});
+    const auto account = account_of_finding(broken.dump());
+    if (account) {
+      EXPECT_FALSE(account_table(*account).empty()) << name;
+    }
+  }
+}
+
+TEST(Explain, the_promise_names_this_personas_tolerance_and_threshold) {
+  Explanation e = testing::golden_explanation();
+  e.tolerance = 1.2;
+  e.threshold = 1e10;
+  EXPECT_EQ(promise_sentence(e),
+            "If this agent's behaviour, given everything before, never exceeds 1.2x its declared caps, the expected number of false halts is at "
+            "most one per 1e10 of its calls, whatever the dependence, however often the score is read.");
+}
+
+TEST(Explain, json_holds_the_ledger_with_terms_that_add_up) {
+  const auto json = nlohmann::json::parse(account_json(account_of(testing::golden_record())));
+  double sum = json["ledger"]["prior"].get<double>() + json["ledger"]["start"].get<double>() + json["ledger"]["late_starts"].get<double>() +
+               json["ledger"]["others"].get<double>();
+  for (const auto& row : json["ledger"]["evidence"]) sum += row["nats"].get<double>();
+  EXPECT_NEAR(sum, json["ledger"]["ln_score"].get<double>(), 1e-9);
+  EXPECT_THAT(json["ledger"]["promise"].get<std::string>(), HasSubstr("1.5x"));
+}
+
+}  // namespace
+}  // namespace ringfence

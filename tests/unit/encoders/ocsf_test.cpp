@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "connectors/encoders/ocsf.h"
+
+#include <gmock/gmock.h>
+
+#include <cmath>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <valijson/adapters/nlohmann_json_adapter.hpp>
+#include <valijson/schema.hpp>
+#include <valijson/schema_parser.hpp>
+#include <valijson/validation_results.hpp>
+#include <valijson/validator.hpp>
+
+#include "engine/verdict/analytics.h"
+#include "tests/unit/encoders/findings.h"
+
+namespace ringfence {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using testing::breach_record;
+using testing::golden_record;
+
+/// Validates as plain nlohmann::json, which is what the adapter knows.
+class OcsfSchema {
+ public:
+  OcsfSchema() {
+    document_ = nlohmann::json::parse(testing::read_text("config/ocsf_detection_finding_1.8.0.schema.json"));
+    valijson::SchemaParser parser;
+    parser.populateSchema(valijson::adapters::NlohmannJsonAdapter(document_), schema_);
+  }
+  /// Empty where the schema accepts it.
+  std::string faults(const std::string& finding) {
+    const nlohmann::json value = nlohmann::json::parse(finding);
+    valijson::Validator validator;
+    valijson::ValidationResults results;
+    if (validator.validate(schema_, valijson::adapters::NlohmannJsonAdapter(value), &results)) return "";
+    std::string out;
+    valijson::ValidationResults::Error error;
+    while (results.popError(error)) {
+      for (const std::string& part : error.context) out += part;
+      out += ": " + error.description + "\n";
+    }
+    return out;
+  }
+  [[nodiscard]] const nlohmann::json& document() const { return document_; }
+
+ private:
+  nlohmann::json document_;
+  valijson::Schema schema_;
+};
+
+OcsfSchema& schema() {
+  static OcsfSchema loaded;
+  return loaded;
+}
+
+/// Captions of an enumeration attribute as the schema's annotations give them.
+std::string caption(const nlohmann::json& attributes, const std::string& name, int id) {
+  return attributes.at(name).at("x-ocsf-enum").at(std::to_string(id)).get<std::string>();
+}
+
+/// The attribute that an observable's name points at: "evidences[0].src_endpoint.ip".
+const Json* attribute(const Json& finding, const std::string& name) {
+  std::string pointer = "/" + name;
+  for (char& c : pointer)
+    if (c == '.' || c == '[') c = '/';
+  std::erase(pointer, ']');
+  const Json::json_pointer path(pointer);
+  return finding.contains(path) ? &finding.at(path) : nullptr;
+}
+
+void expect_rules_beyond_the_schema(const Json& finding) {
+  const nlohmann::json& top = schema().document().at("properties");
+  for (const std::string name : {"severity", "status", "confidence", "risk_level", "action", "disposition"})
+    EXPECT_EQ(finding.at(name), caption(top, name + "_id", finding.at(name + "_id"))) << name;
+  EXPECT_EQ(finding.at("activity_name"), caption(top, "activity_id", finding.at("activity_id")));
+  EXPECT_EQ(finding.at("class_name"), caption(top, "class_uid", finding.at("class_uid")));
+  EXPECT_EQ(finding.at("category_name"), caption(top, "category_uid", finding.at("category_uid")));
+  EXPECT_EQ(finding.at("type_name"), caption(top, "type_uid", finding.at("type_uid")));
+  EXPECT_EQ(finding.at("type_uid").get<int>(), finding.at("class_uid").get<int>() * 100 + finding.at("activity_id").get<int>());
+  const nlohmann::json& defs = schema().document().at("$defs");
+  const Json& analytic = finding.at("finding_info").at("analytic");
+  EXPECT_EQ(analytic.at("type"), caption(defs.at("analytic").at("properties"), "type_id", analytic.at("type_id")));
+  for (const Json& resource : finding.value("resources", Json::array()))
+    EXPECT_EQ(resource.at("role"), caption(defs.at("resource_details").at("properties"), "role_id", resource.at("role_id")));
+  for (const Json& observable : finding.value("observables", Json::array())) {
+    EXPECT_EQ(observable.at("type"), caption(defs.at("observable").at("properties"), "type_id", observable.at("type_id")));
+    const Json* target = attribute(finding, observable.at("name"));
+    ASSERT_NE(target, nullptr) << observable;
+    EXPECT_EQ(*target, observable.at("value"));
+  }
+  EXPECT_GT(finding.at("time").get<std::int64_t>(), 1'700'000'000'000) << "milliseconds";
+}
+
+std::int64_t cents(const Json& value) { return std::llround(value.get<double>() * 100); }
+
+void expect_terms_add_up(const Json& finding) {
+  const Json& ours = finding.at("unmapped").at("ringfence");
+  if (!ours.contains("terms")) return;
+  std::int64_t sum = 0;
+  for (const auto& [name, term] : ours.at("terms").items()) sum += cents(term);
+  for (const Json& row : ours.at("evidence")) sum += cents(row.at("nats"));
+  EXPECT_EQ(sum, cents(ours.at("ln_score"))) << ours.dump(1);
+  EXPECT_GE(ours.at("terms").at("others").get<double>(), 0);
+}
+
+TEST(OcsfFinding, writes_the_contracts_example_to_the_byte_of_every_value) {
+  const Json golden = Json::parse(testing::read_text("tests/data/findings/golden.json"));
+  EXPECT_EQ(Json::parse(encode_finding(golden_record())).dump(1), golden.dump(1));
+}
+
+TEST(OcsfFinding, is_accepted_by_the_schema_for_every_analytic_level_and_activity) {
+  using Activity = FindingRecord::Activity;
+  for (const AnalyticInfo& info : all_analytics()) {
+    for (std::size_t level = 0; level < kLevels; ++level) {
+      for (const Activity activity : {Activity::Create, Activity::Update, Activity::Close}) {
+        const bool statistical = info.kind == AnalyticKind::Statistical;
+        FindingRecord record = statistical ? golden_record() : breach_record();
+        record.analytic = info.analytic;
+        record.title = info.title;
+        record.level = static_cast<Level>(level);
+        record.activity = activity;
+        record.enforced = level >= static_cast<std::size_t>(Level::Halt) && activity == Activity::Update;
+        if (activity == Activity::Close) record.close_reason = "released by a person";
+        const std::string line = encode_finding(record);
+        ASSERT_EQ(schema().faults(line), "") << line;
+        const Json finding = Json::parse(line);
+        expect_rules_beyond_the_schema(finding);
+        expect_terms_add_up(finding);
+        EXPECT_EQ(finding["finding_info"]["analytic"]["uid"], uid_of(info.analytic));
+        EXPECT_EQ(finding["metadata"]["event_code"], name_of(record.level));
+      }
+    }
+  }
+}
+
+TEST(OcsfFinding, the_schema_check_itself_can_fail) {
+  Json finding = Json::parse(encode_finding(golden_record()));
+  finding["severity_id"] = 17;
+  EXPECT_NE(schema().faults(finding.dump()), "");
+  finding = Json::parse(encode_finding(golden_record()));
+  finding["metadata"].erase("profiles");
+  EXPECT_NE(schema().faults(finding.dump()), "") << "policy and action belong to the profile security_control";
+}
+
+TEST(OcsfFinding, severity_follows_the_level) {
+  const auto severity = [](Level level) {
+    FindingRecord record = golden_record();
+    record.level = level;
+    return Json::parse(encode_finding(record))["severity_id"].get<int>();
+  };
+  EXPECT_EQ(severity(Level::Observe), 1);
+  EXPECT_EQ(severity(Level::Alert), 3);
+  EXPECT_EQ(severity(Level::Throttle), 4);
+  EXPECT_EQ(severity(Level::Hold), 4);
+  EXPECT_EQ(severity(Level::Halt), 5);
+  EXPECT_EQ(severity(Level::Revoke), 5);
+}
+
+TEST(OcsfFinding, a_published_halt_is_observed_and_an_acknowledged_one_denied) {
+  FindingRecord record = golden_record();
+  Json finding = Json::parse(encode_finding(record));
+  EXPECT_EQ(finding["action_id"], 3);
+  EXPECT_EQ(finding["disposition_id"], 19);
+  record.enforced = true;
+  finding = Json::parse(encode_finding(record));
+  EXPECT_EQ(finding["action_id"], 2);
+  EXPECT_EQ(finding["disposition_id"], 4);
+}
+
+TEST(OcsfFinding, risk_is_the_share_of_the_log_evidence_for_a_halt) {
+  FindingRecord record = golden_record();
+  record.explanation->threshold = 1e10;
+  const auto risk = [&record](double score) {
+    record.explanation->score = score;
+    return risk_score_of(record);
+  };
+  EXPECT_EQ(risk(1e5), 50);
+  EXPECT_EQ(risk(9.99e9), 99) << "100 says that the threshold was reached";
+  EXPECT_EQ(risk(1e10), 100);
+  EXPECT_EQ(risk(1e30), 100);
+  EXPECT_EQ(risk(0.3), 0);
+  EXPECT_EQ(risk(std::nan("")), 0);
+}
+
+TEST(OcsfFinding, the_promise_is_rounded_down_so_that_it_stays_true) {
+  FindingRecord record = golden_record();
+  record.explanation->score = 7.899e10;
+  EXPECT_THAT(encode_finding(record), HasSubstr("at most once per 7.8e10 calls"));
+  record.explanation->score = 123456;
+  EXPECT_THAT(encode_finding(record), HasSubstr("at most once per 1.2e5 calls"));
+}
+
+TEST(OcsfFinding, printed_terms_add_up_whatever_the_fractions) {
+  std::mt19937 random(20261120);
+  std::uniform_real_distribution<double> nats(-3, 9);
+  for (int round = 0; round < 2000; ++round) {
+    FindingRecord record = golden_record();
+    Explanation& e = *record.explanation;
+    e.rows.assign(1 + random() % 12, e.rows[0]);
+    e.start = std::abs(nats(random));
+    e.late_starts = random() % 2 == 0 ? 0 : std::abs(nats(random));
+    e.others = random() % 3 == 0 ? 0 : std::abs(nats(random)) / 100;
+    e.ln_score = e.prior + e.start + e.late_starts + e.others;
+    for (EvidenceRow& row : e.rows) e.ln_score += row.nats = nats(random);
+    std::ranges::sort(e.rows, std::greater{}, &EvidenceRow::nats);
+    e.score = std::exp(e.ln_score);
+    expect_terms_add_up(Json::parse(encode_finding(record)));
+  }
+}
+
+TEST(OcsfFinding, says_where_only_the_alert_null_crossed_and_prints_both_scores) {
+  FindingRecord record = golden_record();
+  record.level = Level::Alert;
+  record.explanation->null = "alert";
+  record.explanation->score = 4321;
+  record.explanation->alert_score = 123456;
+  const Json finding = Json::parse(encode_finding(record));
+  const Json& ours = finding["unmapped"]["ringfence"];
+  EXPECT_EQ(ours["null"], "alert");
+  EXPECT_EQ(ours["score"].get<double>(), 4320);
+  EXPECT_EQ(ours["alert_score"].get<double>(), 123000);
+  EXPECT_THAT(finding["finding_info"]["desc"].get<std::string>(), HasSubstr("without tolerance) reaches this at most once per 1.2e5 calls"));
+}
+
+TEST(OcsfFinding, hostile_identifiers_cannot_break_the_line_the_json_or_the_terminal) {
+  FindingRecord record = golden_record();
+  const std::string hostile = "a\"b\\c\n\r\t\x1b[2J\x7f\xc2\x9b\xe2\x80\xae\xff\xfe";
+  record.agent_id = record.agent_name = record.user_id = record.session_id = record.tool_name = record.tool_server = hostile;
+  record.event_id = record.tenant = record.outcome_code = record.identifier_shape = hostile;
+  record.client_address = "1.2.3.4; rm";
+  record.credential_fingerprint = hostile;
+  record.explanation->rows[0].samples = {hostile};
+  const std::string line = encode_finding(record);
+  EXPECT_EQ(schema().faults(line), "");
+  EXPECT_TRUE(std::ranges::all_of(line, [](char c) { return c >= 0x20 && c < 0x7f; })) << "printable ASCII only";
+  const Json finding = Json::parse(line);
+  expect_rules_beyond_the_schema(finding);
+  EXPECT_FALSE(finding["evidences"][0].contains("src_endpoint")) << "no address, no ip attribute";
+}
+
+TEST(OcsfFinding, stays_small_whatever_the_length_of_names) {
+  FindingRecord record = golden_record();
+  const std::string huge(64 << 10, '\x01');
+  record.agent_name = record.user_id = record.session_id = record.tool_name = record.tool_server = record.title = record.sentence = huge;
+  record.outcome_code = record.credential_fingerprint = huge;
+  record.breaches.assign(1000, huge);
+  const std::string line = encode_finding(record);
+  EXPECT_LT(line.size(), 900U << 10U) << "must fit a broker's default limit of 1 MiB";
+  EXPECT_EQ(schema().faults(line), "");
+}
+
+TEST(OcsfFinding, address_and_credential_are_observables_that_point_at_their_attributes) {
+  FindingRecord record = golden_record();
+  record.client_address = "2001:db8::7";
+  record.credential_fingerprint = "9f86d081884c7d65";
+  const Json finding = Json::parse(encode_finding(record));
+  EXPECT_EQ(finding["observables"].size(), 3U);
+  expect_rules_beyond_the_schema(finding);
+  EXPECT_EQ(schema().faults(finding.dump()), "");
+}
+
+TEST(OcsfFinding, an_alarm_about_silence_needs_no_agent_event_or_persona) {
+  FindingRecord record;
+  record.activity = FindingRecord::Activity::Create;
+  record.uid = "rf-feed";
+  record.analytic = Analytic::FeedSilent;
+  record.level = Level::Alert;
+  record.title = "gateway gw-eu-1 has fallen silent";
+  record.count = 1;
+  record.time = record.created = record.first_seen = record.last_seen = testing::at_ms(1795170360187);
+  const std::string line = encode_finding(record);
+  EXPECT_EQ(schema().faults(line), "") << line;
+  expect_rules_beyond_the_schema(Json::parse(line));
+}
+
+TEST(OcsfFinding, our_sensor_is_never_presented_as_the_agent) {
+  EXPECT_THAT(encode_finding(golden_record()), Not(HasSubstr("agent_list")));
+}
+
+}  // namespace
+}  // namespace ringfence
