@@ -9,9 +9,11 @@
 #include <mutex>
 #include <utility>
 
+#include "connectors/encoders/sha256.h"
 #include "connectors/kafka/continuity.h"
 #include "connectors/kafka/native.h"
 #include "connectors/kafka/shard_park.h"
+#include "engine/event/limits.h"
 
 namespace ringfence {
 namespace {
@@ -69,9 +71,11 @@ struct Consumer::Client {
     kafka::Queue queue;
     std::vector<rd_kafka_message_t*> messages;
     std::vector<Record> records;
+    std::deque<std::string> hashes;  // of records that are shown as an excerpt
 
     void release() {
       records.clear();
+      hashes.clear();
       for (rd_kafka_message_t* message : messages) rd_kafka_message_destroy(message);
       messages.clear();
     }
@@ -423,12 +427,18 @@ void Consumer::Client::take(Shard& shard, const rd_kafka_message_t& message) {
       break;
     case Continuity::Verdict::Take: break;
   }
-  shard.records.push_back({.bytes = view(message.payload, message.len),
-                           .key = view(message.key, message.key_len),
-                           .partition = Partition{message.partition},
-                           .offset = Offset{message.offset},
-                           .timestamp = timestamp_of(message),
-                           .tombstone = message.payload == nullptr});
+  const std::string_view whole = view(message.payload, message.len);
+  Record record{.bytes = whole,
+                .position = {Partition{message.partition}, Offset{message.offset}},
+                .arrival = timestamp_of(message),
+                .key = view(message.key, message.key_len),
+                .size = whole.size(),
+                .sha256 = {}};
+  if (whole.size() > limits::kEventBytes) {
+    record.bytes = whole.substr(0, limits::kDeadLetterExcerpt);
+    record.sha256 = shard.hashes.emplace_back(sha256_hex(whole));
+  }
+  shard.records.push_back(record);
 }
 
 void Consumer::Client::take_error(const rd_kafka_message_t& message) {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "connectors/encoders/sha256.h"
 #include "connectors/kafka/context_log.h"
+#include "engine/event/limits.h"
 #include "tests/integration/fixture.h"
 
 namespace ringfence::testing {
@@ -59,11 +61,11 @@ TEST_F(Consuming, ALoneRecordDoesNotWaitForCompany) {
   ASSERT_EQ(records.size(), 1U);
   EXPECT_EQ(records.front().bytes, payload(0, 1));
   EXPECT_EQ(records.front().key, payload(0, 1));
-  EXPECT_TRUE(records.front().timestamp);
+  EXPECT_TRUE(records.front().arrival);
   (*opened)->leave(0);
 }
 
-TEST_F(Consuming, ARecordLargerThanAFetchComesAllTheSame) {
+TEST_F(Consuming, ARecordLargerThanAFetchComesAsItsBeginningSizeAndHash) {
   auto spec = plain_topic(unique_name("large"), 1);
   spec.numbers["max.message.bytes"] = {8 << 20, Wanted::Exactly};
   ASSERT_TRUE(make_topic(broker(), spec));
@@ -72,14 +74,18 @@ TEST_F(Consuming, ARecordLargerThanAFetchComesAllTheSame) {
   const auto writer = Producer::open({.kafka = settings, .compression = "none"});
   ASSERT_TRUE(writer);
   const std::string large(5U << 20U, 'x');
-  ASSERT_TRUE((*writer)->publish({.topic = spec.name, .key = "k", .value = large, .cause = {}, .partition = {}}));
+  for (const std::string& value : {large, std::string("after it")})
+    ASSERT_TRUE((*writer)->publish({.topic = spec.name, .key = "k", .value = value, .cause = {}, .partition = {}}));
   ASSERT_TRUE((*writer)->flush(kPatience));
   SharedPositions positions;
   Seen seen;
   Member member(consumer(spec.name), positions, seen);
   ASSERT_TRUE(member.start());
-  ASSERT_TRUE(seen.wait_for(1));
-  EXPECT_EQ(seen.by_partition().at(0).front().second, large);
+  ASSERT_TRUE(seen.wait_for(2));
+  EXPECT_EQ(seen.by_partition().at(0).front().second, large.substr(0, limits::kDeadLetterExcerpt));
+  EXPECT_EQ(seen.by_partition().at(0).back().second, "after it");
+  ASSERT_EQ(seen.cut().size(), 1U);
+  EXPECT_EQ(seen.cut().front(), std::pair(std::uint64_t{large.size()}, sha256_hex(large)));
 }
 
 TEST_F(Consuming, GoesOnFromTheOwnersOffsetsAndShowsThemToLagTools) {

@@ -97,7 +97,8 @@ void SharedPositions::set(Partition partition, Offset offset) {
 
 void Seen::add(const Record& record) {
   const std::lock_guard lock(mutex_);
-  records_[record.partition.value].emplace_back(record.offset.value, std::string(record.bytes));
+  records_[record.position.partition.value].emplace_back(record.position.offset.value, std::string(record.bytes));
+  if (record.cut()) cut_.emplace_back(record.size, std::string(record.sha256));
   ++size_;
   changed_.notify_all();
 }
@@ -122,9 +123,9 @@ std::map<std::int32_t, std::vector<std::pair<std::int64_t, std::string>>> Seen::
   return records_;
 }
 
-std::size_t Seen::size() const {
+std::vector<std::pair<std::uint64_t, std::string>> Seen::cut() const {
   const std::lock_guard lock(mutex_);
-  return size_;
+  return cut_;
 }
 
 Member::Member(ConsumerSettings settings, SharedPositions& positions, Seen& seen) : settings_(std::move(settings)), positions_(positions), seen_(seen) {}
@@ -164,7 +165,7 @@ void Member::run_shard(const std::stop_token& stop, std::size_t shard) {
     }
     ++busy_;
     for (const Record& record : *records) {
-      positions_.applied(record.partition, record.offset);
+      positions_.applied(record.position.partition, record.position.offset);
       seen_.add(record);
     }
     --busy_;

@@ -63,11 +63,13 @@ class Seen {
   [[nodiscard]] bool wait_for(std::size_t records);
   [[nodiscard]] bool wait_until(const std::function<bool()>& holds);
   [[nodiscard]] std::map<std::int32_t, std::vector<std::pair<std::int64_t, std::string>>> by_partition() const;
-  [[nodiscard]] std::size_t size() const;
+  /// Size and hash of the records that came as an excerpt.
+  [[nodiscard]] std::vector<std::pair<std::uint64_t, std::string>> cut() const;
 
  private:
   mutable std::mutex mutex_;
   std::condition_variable changed_;
+  std::vector<std::pair<std::uint64_t, std::string>> cut_;
   std::map<std::int32_t, std::vector<std::pair<std::int64_t, std::string>>> records_;
   std::size_t size_ = 0;
 };

@@ -43,10 +43,10 @@ class FileOwner final : public PartitionOwner {
   void apply(std::span<const Record> records) {
     std::string lines;
     for (const Record& record : records)
-      lines += std::to_string(record.partition.value) + " " + std::to_string(record.offset.value) + " " + std::string(record.bytes) + "\n";
+      lines += std::to_string(record.position.partition.value) + " " + std::to_string(record.position.offset.value) + " " + std::string(record.bytes) + "\n";
     const std::lock_guard lock(mutex_);
     if (::write(file_, lines.data(), lines.size()) != static_cast<ssize_t>(lines.size())) std::_Exit(70);
-    for (const Record& record : records) next_[record.partition.value] = record.offset.value + 1;
+    for (const Record& record : records) next_[record.position.partition.value] = record.position.offset.value + 1;
     applied_ += records.size();
     std::cout << applied_ << std::endl;
   }
