@@ -1,0 +1,496 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "connectors/kafka/consumer.h"
+
+#include <algorithm>
+#include <array>
+#include <deque>
+#include <limits>
+#include <map>
+#include <mutex>
+#include <utility>
+
+#include "connectors/encoders/sha256.h"
+#include "connectors/kafka/continuity.h"
+#include "connectors/kafka/native.h"
+#include "connectors/kafka/shard_park.h"
+#include "engine/event/limits.h"
+
+namespace ringfence {
+namespace {
+
+using kafka::PartitionList;
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::seconds kCommitEach{1};
+constexpr std::chrono::seconds kSeekWithin{2};
+
+std::optional<EventTime> timestamp_of(const rd_kafka_message_t& message) {
+  rd_kafka_timestamp_type_t type{};
+  const std::int64_t ms = rd_kafka_message_timestamp(&message, &type);
+  if (type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE) return std::nullopt;
+  // Any producer can write any number here.
+  constexpr std::int64_t kMax = std::numeric_limits<std::int64_t>::max() / 1'000'000;
+  return EventTime{std::clamp(ms, -kMax, kMax) * 1'000'000};
+}
+
+std::string_view view(const void* bytes, std::size_t size) { return {static_cast<const char*>(bytes), size}; }
+
+bool damaged(rd_kafka_resp_err_t error) {
+  return error == RD_KAFKA_RESP_ERR__BAD_MSG || error == RD_KAFKA_RESP_ERR__BAD_COMPRESSION || error == RD_KAFKA_RESP_ERR_INVALID_MSG;
+}
+
+std::array<kafka::Property, 18> properties(const ConsumerSettings& settings) {
+  return {{
+      {"group.id", settings.group, true},
+      {"enable.auto.commit", "false", true},
+      {"enable.auto.offset.store", "false", true},
+      {"auto.offset.reset", "error", true},
+      {"check.crcs", "true", true},
+      {"allow.auto.create.topics", "false", true},
+      {"partition.assignment.strategy", "cooperative-sticky", true},
+      {"enable.partition.eof", "false", true},
+      {"session.timeout.ms", "6000"},
+      {"heartbeat.interval.ms", "1000"},
+      // A full queue stops fetching for up to a second; these are per shard.
+      {"queued.min.messages", "10000000"},
+      {"queued.max.messages.kbytes", "1048576"},
+      {"fetch.max.bytes", "4194304"},
+      {"fetch.wait.max.ms", "100"},
+      {"fetch.error.backoff.ms", "20"},
+      // New partitions of the topic are found within this time.
+      {"topic.metadata.refresh.interval.ms", "60000"},
+      {"enable.sparse.connections", "true"},
+      {"group.instance.id", settings.instance, true},
+  }};
+}
+
+}  // namespace
+
+struct Consumer::Client {
+  struct Shard {
+    kafka::Queue queue;
+    std::vector<rd_kafka_message_t*> messages;
+    std::vector<Record> records;
+    std::deque<std::string> hashes;  // of records that are shown as an excerpt
+
+    void release() {
+      records.clear();
+      hashes.clear();
+      for (rd_kafka_message_t* message : messages) rd_kafka_message_destroy(message);
+      messages.clear();
+    }
+  };
+  struct Move {
+    Partition partition;
+    std::int64_t offset;  // RD_KAFKA_OFFSET_BEGINNING or a number
+  };
+
+  Client(ConsumerSettings given, PartitionOwner& who, KafkaLog sink)
+      : settings(std::move(given)), owner(who), log(std::move(sink)), park(settings.shards), shards(settings.shards) {}
+
+  ConsumerSettings settings;
+  PartitionOwner& owner;
+  KafkaLog log;
+  ShardPark park;
+  kafka::Handle handle;
+  kafka::Queue main;
+  std::vector<Shard> shards;  // destroyed before the handle
+  bool closed = false;
+
+  /// Grows while all shards are parked and `mutex` is held; an element never moves.
+  std::deque<Continuity> partitions;
+  std::vector<Partition> assigned;  // serving thread; read by `lag` under `mutex`
+  std::map<Partition, Offset> committed;
+  std::map<Partition, std::int64_t> moved;  // by reassignment, and where to
+  Clock::time_point commit_due = Clock::now() + kCommitEach;
+
+  mutable std::mutex mutex;
+  std::vector<Move> moves;
+  std::optional<KafkaError> failure;
+  std::atomic<bool> failed{false};
+  std::atomic<std::uint64_t> gaps{0}, holes{0}, dropped{0}, strays{0}, rebalances{0};
+
+  std::expected<void, KafkaError> start();
+  void fail(KafkaError error);
+  [[nodiscard]] KafkaError failure_copy() const;
+  void alarm(ConsumerAlarm::Kind kind, Partition partition, std::int64_t expected, std::int64_t found, std::string message);
+
+  // serving thread
+  void rebalance(rd_kafka_resp_err_t event, rd_kafka_topic_partition_list_t* list);
+  bool park_shards();
+  void assign(rd_kafka_topic_partition_list_t* list);
+  void revoke(rd_kafka_topic_partition_list_t* list);
+  void on_main(const rd_kafka_message_t& message);
+  void seek();
+  std::optional<KafkaError> seek_to(const Move& move);
+  std::optional<KafkaError> reassign(const Move& move);
+  void forward(Partition partition);
+  void forward_moved();
+  void commit(std::span<const Partition> which);
+
+  // shard threads
+  void take(Shard& shard, const rd_kafka_message_t& message);
+  void take_error(const rd_kafka_message_t& message);
+  void ask_seek(Partition partition, std::int64_t next);
+};
+
+namespace {
+
+rd_kafka_topic_partition_list_t* new_list(std::size_t size) { return rd_kafka_topic_partition_list_new(static_cast<int>(size)); }
+
+std::span<rd_kafka_topic_partition_t> rows(rd_kafka_topic_partition_list_t* list) { return {list->elems, static_cast<std::size_t>(list->cnt)}; }
+
+}  // namespace
+
+std::expected<std::unique_ptr<Consumer>, KafkaError> Consumer::open(ConsumerSettings settings, PartitionOwner& owner, KafkaLog log) {
+  if (settings.shards == 0 || settings.group.empty() || settings.topic.empty())
+    return std::unexpected(KafkaError{.code = KafkaError::Code::Config, .message = "a consumer needs a topic, a group and at least one shard"});
+  auto client = std::make_unique<Client>(std::move(settings), owner, std::move(log));
+  if (auto started = client->start(); !started) return std::unexpected(started.error());
+  return std::unique_ptr<Consumer>(new Consumer(std::move(client)));
+}
+
+std::expected<void, KafkaError> Consumer::Client::start() {
+  const auto ours = properties(settings);
+  const std::span<const kafka::Property> all(ours);
+  auto conf = kafka::configure(settings.kafka, settings.instance.empty() ? all.first(all.size() - 1) : all, this);
+  if (!conf) return std::unexpected(conf.error());
+  rd_kafka_conf_set_log_cb(conf->get(), [](const rd_kafka_t* rk, int level, const char*, const char* line) {
+    const auto* self = static_cast<const Client*>(rd_kafka_opaque(rk));
+    if (self->log) self->log(kafka::level_of(level), line);
+  });
+  rd_kafka_conf_set_error_cb(conf->get(), [](rd_kafka_t* rk, int error, const char* why, void* opaque) {
+    auto* self = static_cast<Client*>(opaque);
+    const auto code = static_cast<rd_kafka_resp_err_t>(error);
+    if (code == RD_KAFKA_RESP_ERR__FATAL) return self->fail(kafka::fatal_error(rk));
+    self->owner.alarm({.kind = ConsumerAlarm::Kind::Unavailable, .partition = {}, .expected = {}, .found = {},
+                       .message = kafka::to_error(code, "Kafka client", why).message});
+  });
+  rd_kafka_conf_set_rebalance_cb(conf->get(), [](rd_kafka_t*, rd_kafka_resp_err_t event, rd_kafka_topic_partition_list_t* list, void* opaque) {
+    static_cast<Client*>(opaque)->rebalance(event, list);
+  });
+  auto made = kafka::make(RD_KAFKA_CONSUMER, std::move(*conf));
+  if (!made) return std::unexpected(made.error());
+  handle = std::move(*made);
+
+  const auto count = kafka::partitions_of(handle.get(), settings.topic, settings.open_within);
+  if (!count) return std::unexpected(count.error());
+
+  rd_kafka_poll_set_consumer(handle.get());
+  main.reset(rd_kafka_queue_get_consumer(handle.get()));
+  for (Shard& shard : shards) {
+    shard.queue.reset(rd_kafka_queue_new(handle.get()));
+    shard.messages.reserve(kBatch);
+    shard.records.reserve(kBatch);
+  }
+  const PartitionList wanted(new_list(1));
+  rd_kafka_topic_partition_list_add(wanted.get(), settings.topic.c_str(), RD_KAFKA_PARTITION_UA);
+  if (const auto error = rd_kafka_subscribe(handle.get(), wanted.get()); error != RD_KAFKA_RESP_ERR_NO_ERROR)
+    return std::unexpected(kafka::to_error(error, "subscribing to " + settings.topic));
+  return {};
+}
+
+Consumer::Consumer(std::unique_ptr<Client> client) : client_(std::move(client)) {}
+
+Consumer::~Consumer() { close(); }
+
+void Consumer::close() {
+  if (client_->closed) return;
+  client_->closed = true;
+  for (std::size_t shard = 0; shard < client_->shards.size(); ++shard) leave(shard);
+  rd_kafka_consumer_close(client_->handle.get());
+  for (auto& shard : client_->shards) shard.queue.reset();
+  client_->main.reset();
+}
+
+void Consumer::Client::fail(KafkaError error) {
+  error.fatal = true;
+  error.retriable = false;
+  const std::lock_guard lock(mutex);
+  if (!failure) failure = std::move(error);
+  failed.store(true, std::memory_order_release);
+}
+
+KafkaError Consumer::Client::failure_copy() const {
+  const std::lock_guard lock(mutex);
+  return *failure;
+}
+
+void Consumer::Client::alarm(ConsumerAlarm::Kind kind, Partition partition, std::int64_t expected, std::int64_t found, std::string message) {
+  owner.alarm({.kind = kind, .partition = partition, .expected = Offset{expected}, .found = Offset{found}, .message = std::move(message)});
+}
+
+// ---- serving thread ----
+
+std::expected<void, KafkaError> Consumer::serve(std::chrono::milliseconds wait) {
+  Client& client = *client_;
+  if (client.failed.load(std::memory_order_acquire)) return std::unexpected(client.failure_copy());
+  if (const kafka::Message message(rd_kafka_consumer_poll(client.handle.get(), kafka::to_ms(wait))); message) client.on_main(*message);
+  client.seek();
+  client.forward_moved();
+  if (Clock::now() >= client.commit_due) {
+    client.commit(client.assigned);
+    client.commit_due = Clock::now() + kCommitEach;
+  }
+  if (client.failed.load(std::memory_order_acquire)) return std::unexpected(client.failure_copy());
+  return {};
+}
+
+void Consumer::Client::on_main(const rd_kafka_message_t& message) {
+  if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+    // Only a shard's queue may carry records; its continuity check fetches this one again.
+    strays.fetch_add(1, std::memory_order_relaxed);
+    return;
+  }
+  if (message.err == RD_KAFKA_RESP_ERR__FATAL) return fail(kafka::fatal_error(handle.get()));
+  owner.alarm({.kind = ConsumerAlarm::Kind::Unavailable, .partition = {}, .expected = {}, .found = {},
+               .message = kafka::to_error(message.err, "group " + settings.group, rd_kafka_message_errstr(&message)).message});
+}
+
+bool Consumer::Client::park_shards() {
+  const auto wake = [this] {
+    for (const Shard& shard : shards) rd_kafka_queue_yield(shard.queue.get());
+  };
+  if (park.close(kParkWithin, wake)) return true;
+  fail({.code = KafkaError::Code::Owner, .message = "a shard did not come to rest for a rebalance"});
+  return false;
+}
+
+void Consumer::Client::rebalance(rd_kafka_resp_err_t event, rd_kafka_topic_partition_list_t* list) {
+  rebalances.fetch_add(1, std::memory_order_relaxed);
+  if (!park_shards()) return;
+  if (event == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+    assign(list);
+  } else if (event == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS) {
+    revoke(list);
+  } else {
+    const kafka::Error ignored(rd_kafka_incremental_unassign(handle.get(), list));
+    fail(kafka::to_error(event, "rebalance of group " + settings.group));
+  }
+  park.open();
+}
+
+void Consumer::Client::assign(rd_kafka_topic_partition_list_t* list) {
+  {
+    const std::lock_guard lock(mutex);
+    for (const auto& row : rows(list))
+      while (partitions.size() <= static_cast<std::size_t>(row.partition)) partitions.emplace_back();
+  }
+  for (auto& row : rows(list)) {
+    const auto start = owner.assigned(Partition{row.partition});
+    if (!start) {
+      fail({.code = KafkaError::Code::Owner, .message = settings.topic + " partition " + std::to_string(row.partition) + ": " + start.error()});
+      const PartitionList none(new_list(0));
+      const kafka::Error ignored(rd_kafka_incremental_assign(handle.get(), none.get()));
+      return;
+    }
+    row.offset = *start ? (*start)->value : RD_KAFKA_OFFSET_BEGINNING;
+    partitions[static_cast<std::size_t>(row.partition)].begin(*start ? (*start)->value : Continuity::kUnknown, settings.holes_expected);
+    // Before the assignment: the client then never forwards this partition to its main queue.
+    forward(Partition{row.partition});
+    const std::lock_guard lock(mutex);
+    assigned.push_back(Partition{row.partition});
+  }
+  if (const kafka::Error error(rd_kafka_incremental_assign(handle.get(), list)); error) fail(kafka::to_error(*error, "assignment of " + settings.topic));
+}
+
+void Consumer::Client::revoke(rd_kafka_topic_partition_list_t* list) {
+  const bool lost = rd_kafka_assignment_lost(handle.get()) != 0;
+  std::vector<Partition> leaving;
+  for (const auto& row : rows(list))
+    if (std::ranges::find(assigned, Partition{row.partition}) != assigned.end()) leaving.push_back(Partition{row.partition});
+  owner.revoked(leaving, lost);
+  if (!lost) commit(leaving);
+  if (const kafka::Error error(rd_kafka_incremental_unassign(handle.get(), list)); error) fail(kafka::to_error(*error, "revocation of " + settings.topic));
+  const std::lock_guard lock(mutex);
+  for (const Partition partition : leaving) {
+    partitions[static_cast<std::size_t>(partition.value)].end();
+    committed.erase(partition);
+    std::erase(assigned, partition);
+    std::erase_if(moves, [&](const Move& move) { return move.partition == partition; });
+  }
+}
+
+void Consumer::Client::seek() {
+  std::vector<Move> due;
+  {
+    const std::lock_guard lock(mutex);
+    due.swap(moves);
+  }
+  // What is no longer ours, or not ours yet, starts where its owner says when it is assigned.
+  std::erase_if(due, [&](const Move& move) { return std::ranges::find(assigned, move.partition) == assigned.end(); });
+  // A batch call beside a seek is unsafe in this client: it may lose or repeat records.
+  if (due.empty() || !park_shards()) return;
+  for (const Move& move : due) {
+    Continuity& continuity = partitions[static_cast<std::size_t>(move.partition.value)];
+    const auto error = continuity.standing() ? reassign(move) : seek_to(move);
+    if (!error) {
+      continuity.sought(move.offset < 0 ? Continuity::kUnknown : move.offset);
+      continue;
+    }
+    alarm(ConsumerAlarm::Kind::Unavailable, move.partition, move.offset, move.offset, error->message);
+    const std::lock_guard lock(mutex);
+    moves.push_back(move);
+  }
+  park.open();
+}
+
+std::optional<KafkaError> Consumer::Client::seek_to(const Move& move) {
+  const PartitionList list(new_list(1));
+  rd_kafka_topic_partition_list_add(list.get(), settings.topic.c_str(), move.partition.value)->offset = move.offset;
+  const kafka::Error ignored(rd_kafka_seek_partitions(handle.get(), list.get(), kafka::to_ms(kSeekWithin)));
+  const auto result = rows(list.get()).front().err;
+  // A seek that outlasts the wait is still under way; only a refused one is asked for again.
+  if (result == RD_KAFKA_RESP_ERR_NO_ERROR || result == RD_KAFKA_RESP_ERR__IN_PROGRESS) return std::nullopt;
+  return kafka::to_error(result, "seeking in " + settings.topic);
+}
+
+/// A partition whose offset was out of range is not fetched any more, and then the client refuses to seek in it.
+std::optional<KafkaError> Consumer::Client::reassign(const Move& move) {
+  const PartitionList list(new_list(1));
+  rd_kafka_topic_partition_list_add(list.get(), settings.topic.c_str(), move.partition.value)->offset = move.offset;
+  if (const kafka::Error error(rd_kafka_incremental_unassign(handle.get(), list.get())); error) return kafka::to_error(*error, "moving in " + settings.topic);
+  if (const kafka::Error error(rd_kafka_incremental_assign(handle.get(), list.get())); error) return kafka::to_error(*error, "moving in " + settings.topic);
+  moved.insert_or_assign(move.partition, move.offset);
+  return std::nullopt;
+}
+
+void Consumer::Client::forward(Partition partition) {
+  const kafka::Queue queue(rd_kafka_queue_get_partition(handle.get(), settings.topic.c_str(), partition.value));
+  rd_kafka_queue_forward(queue.get(), shards[static_cast<std::size_t>(partition.value) % shards.size()].queue.get());
+}
+
+/// The client takes a forwarding back when it gets round to stopping a partition, which may be after that was assigned again: it is renewed until
+/// the first record has come.
+void Consumer::Client::forward_moved() {
+  std::erase_if(moved, [&](const auto& row) {
+    const bool ours = std::ranges::find(assigned, row.first) != assigned.end();
+    return !ours || partitions[static_cast<std::size_t>(row.first.value)].next() > row.second;
+  });
+  for (const auto& [partition, offset] : moved) forward(partition);
+}
+
+void Consumer::Client::commit(std::span<const Partition> which) {
+  const PartitionList list(new_list(which.size()));
+  for (const Partition partition : which) {
+    const auto low = owner.low(partition);
+    const auto last = committed.find(partition);
+    if (!low || (last != committed.end() && last->second == *low)) continue;
+    committed.insert_or_assign(partition, *low);
+    rd_kafka_topic_partition_list_add(list.get(), settings.topic.c_str(), partition.value)->offset = low->value;
+  }
+  // For lag tools alone: a commit that fails is made good by a later one.
+  if (list->cnt > 0) rd_kafka_commit(handle.get(), list.get(), 1);
+}
+
+// ---- shard threads ----
+
+std::expected<std::span<const Record>, KafkaError> Consumer::poll(std::size_t shard, std::chrono::milliseconds wait) {
+  Client& client = *client_;
+  Client::Shard& own = client.shards[shard];
+  own.release();
+  client.park.pass(shard);
+  if (client.failed.load(std::memory_order_acquire)) return std::unexpected(client.failure_copy());
+  // The batch call returns only when it is full or its time is up, so it must not wait: a lone record goes out by the first call.
+  rd_kafka_message_t* first = rd_kafka_consume_queue(own.queue.get(), kafka::to_ms(wait));
+  if (first == nullptr) return std::span<const Record>();
+  own.messages.resize(kBatch);
+  own.messages.front() = first;
+  const ssize_t more = rd_kafka_consume_batch_queue(own.queue.get(), 0, own.messages.data() + 1, kBatch - 1);
+  own.messages.resize(1 + static_cast<std::size_t>(std::max<ssize_t>(more, 0)));
+  for (const rd_kafka_message_t* message : own.messages) client.take(own, *message);
+  return std::span<const Record>(own.records);
+}
+
+void Consumer::leave(std::size_t shard) {
+  client_->shards[shard].release();
+  client_->park.leave(shard);
+}
+
+void Consumer::Client::take(Shard& shard, const rd_kafka_message_t& message) {
+  if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR) return take_error(message);
+  Continuity& continuity = partitions[static_cast<std::size_t>(message.partition)];
+  const std::int64_t expected = continuity.next();
+  switch (continuity.judge(message.offset)) {
+    case Continuity::Verdict::Drop:
+      dropped.fetch_add(1, std::memory_order_relaxed);
+      return;
+    case Continuity::Verdict::Gap:
+    case Continuity::Verdict::Corrupt:
+      gaps.fetch_add(1, std::memory_order_relaxed);
+      ask_seek(Partition{message.partition}, expected);
+      return alarm(ConsumerAlarm::Kind::Gap, Partition{message.partition}, expected, message.offset, "records did not come by; seeking back");
+    case Continuity::Verdict::Hole:
+      holes.fetch_add(1, std::memory_order_relaxed);
+      if (!settings.holes_expected)
+        alarm(ConsumerAlarm::Kind::Hole, Partition{message.partition}, expected, message.offset, "the log has no record at these offsets");
+      break;
+    case Continuity::Verdict::Take: break;
+  }
+  const std::string_view whole = view(message.payload, message.len);
+  Record record{.bytes = whole,
+                .position = {Partition{message.partition}, Offset{message.offset}},
+                .arrival = timestamp_of(message),
+                .key = view(message.key, message.key_len),
+                .size = whole.size(),
+                .sha256 = {}};
+  if (whole.size() > limits::kEventBytes) {
+    record.bytes = whole.substr(0, limits::kDeadLetterExcerpt);
+    record.sha256 = shard.hashes.emplace_back(sha256_hex(whole));
+  }
+  shard.records.push_back(record);
+}
+
+void Consumer::Client::take_error(const rd_kafka_message_t& message) {
+  if (message.err == RD_KAFKA_RESP_ERR__FATAL) return fail(kafka::fatal_error(handle.get()));
+  const Partition partition{message.partition};
+  const bool known = message.partition >= 0 && static_cast<std::size_t>(message.partition) < partitions.size();
+  const std::string text = kafka::to_error(message.err, settings.topic + " partition " + std::to_string(message.partition), rd_kafka_message_errstr(&message)).message;
+  if (!known) return alarm(ConsumerAlarm::Kind::Unavailable, partition, 0, 0, text);
+  Continuity& continuity = partitions[static_cast<std::size_t>(message.partition)];
+  const std::int64_t expected = continuity.next();
+  if (message.err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) {
+    continuity.stop();
+    return alarm(ConsumerAlarm::Kind::OutOfRange, partition, expected, message.offset, text);
+  }
+  if (!damaged(message.err)) return alarm(ConsumerAlarm::Kind::Unavailable, partition, expected, message.offset, text);
+  const auto verdict = continuity.judge_damaged();
+  if (verdict == Continuity::Verdict::Corrupt) return alarm(ConsumerAlarm::Kind::Corrupt, partition, expected, message.offset, text);
+  if (verdict != Continuity::Verdict::Gap) return;
+  gaps.fetch_add(1, std::memory_order_relaxed);
+  ask_seek(partition, expected);
+  alarm(ConsumerAlarm::Kind::Gap, partition, expected, message.offset, text);
+}
+
+void Consumer::Client::ask_seek(Partition partition, std::int64_t next) {
+  {
+    const std::lock_guard lock(mutex);
+    moves.push_back({partition, next == Continuity::kUnknown ? std::int64_t{RD_KAFKA_OFFSET_BEGINNING} : next});
+  }
+  rd_kafka_queue_yield(main.get());
+}
+
+void Consumer::move(Partition partition, Offset offset) { client_->ask_seek(partition, offset.value); }
+
+std::vector<PartitionLag> Consumer::lag() const {
+  const Client& client = *client_;
+  const std::lock_guard lock(client.mutex);
+  std::vector<PartitionLag> result;
+  if (client.closed) return result;
+  for (const Partition partition : client.assigned) {
+    std::int64_t low = 0;
+    std::int64_t high = 0;
+    const auto error = rd_kafka_get_watermark_offsets(client.handle.get(), client.settings.topic.c_str(), partition.value, &low, &high);
+    const bool known = error == RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0;
+    const std::int64_t next = client.partitions[static_cast<std::size_t>(partition.value)].next();
+    result.push_back({partition, Offset{std::max<std::int64_t>(next, 0)}, known ? std::optional(Offset{high}) : std::nullopt});
+  }
+  return result;
+}
+
+ConsumerCounters Consumer::counters() const {
+  const Client& client = *client_;
+  return {.gaps = client.gaps, .holes = client.holes, .dropped = client.dropped, .strays = client.strays, .rebalances = client.rebalances};
+}
+
+}  // namespace ringfence

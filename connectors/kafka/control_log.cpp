@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "connectors/kafka/control_log.h"
+
+#include <utility>
+
+namespace ringfence {
+namespace {
+
+// Tickets take the place of input offsets in the producer's horizon: what is stored "up to a ticket" is what is stored up to a cause.
+constexpr Partition kTickets{0};
+
+}  // namespace
+
+std::expected<std::unique_ptr<KafkaControlLog>, KafkaError> KafkaControlLog::open(const KafkaSettings& kafka, std::string topic, KafkaLog log,
+                                                                                  std::chrono::milliseconds within) {
+  auto reader = TopicReader::open({.kafka = kafka, .topic = topic, .from = Offset{0}, .open_within = within}, log);
+  if (!reader) return std::unexpected(reader.error());
+  if ((*reader)->partitions() != 1)
+    return std::unexpected(KafkaError{.code = KafkaError::Code::Config,
+                                      .message = "topic " + topic + " has " + std::to_string((*reader)->partitions()) + " partitions; a control log has exactly one"});
+  auto producer = Producer::open({.kafka = kafka, .linger = std::chrono::milliseconds(0), .compression = "zstd"}, std::move(log));
+  if (!producer) return std::unexpected(producer.error());
+  if (const auto warm = (*producer)->warm(topic, within); !warm) return std::unexpected(warm.error());
+  return std::unique_ptr<KafkaControlLog>(new KafkaControlLog(std::move(topic), std::move(*producer), std::move(*reader)));
+}
+
+std::expected<std::uint64_t, SinkError> KafkaControlLog::append(std::string_view key, std::string_view value) {
+  if (const auto failure = producer_->failed()) return std::unexpected(to_sink_error(*failure));
+  const Position cause{kTickets, Offset{static_cast<std::int64_t>(tickets_ + 1)}};
+  const auto done = producer_->publish({.topic = topic_, .key = key, .value = value, .cause = cause, .partition = kTickets});
+  if (!done) return std::unexpected(to_sink_error(done.error()));
+  return ++tickets_;
+}
+
+std::expected<std::uint64_t, SinkError> KafkaControlLog::acknowledged() {
+  if (const auto failure = producer_->failed()) return std::unexpected(to_sink_error(*failure));
+  const Offset open = producer_->acknowledged(kTickets);
+  return open == kAllAcknowledged ? tickets_ : static_cast<std::uint64_t>(open.value) - 1;
+}
+
+std::expected<ControlLog::Batch, SinkError> KafkaControlLog::read(std::size_t max) {
+  auto batch = reader_->read(max, std::chrono::milliseconds(0));
+  if (!batch) return std::unexpected(to_sink_error(batch.error()));
+  Batch result{.entries = {}, .caught_up = batch->caught_up};
+  result.entries.reserve(batch->records.size());
+  for (TopicRecord& record : batch->records) result.entries.push_back({std::move(record.key), std::move(record.value)});
+  return result;
+}
+
+std::expected<void, SinkError> KafkaControlLog::flush(std::chrono::milliseconds within) {
+  const auto done = producer_->flush(within);
+  if (!done) return std::unexpected(to_sink_error(done.error()));
+  return {};
+}
+
+}  // namespace ringfence

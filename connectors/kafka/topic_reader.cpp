@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "connectors/kafka/topic_reader.h"
+
+#include <algorithm>
+#include <array>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include "connectors/kafka/native.h"
+
+namespace ringfence {
+namespace {
+
+std::array<kafka::Property, 9> properties() {
+  return {{
+      {"enable.auto.commit", "false", true},
+      {"enable.auto.offset.store", "false", true},
+      // A log that was compacted or cut below the wanted offset is read from where it begins: what it holds is what counts.
+      {"auto.offset.reset", "earliest", true},
+      {"check.crcs", "true", true},
+      {"allow.auto.create.topics", "false", true},
+      {"enable.partition.eof", "true", true},
+      {"fetch.wait.max.ms", "100"},
+      {"fetch.error.backoff.ms", "20"},
+      // A reader without a group needs a name for one all the same; nothing is ever written under it.
+      {"group.id", "ringfence-reader", true},
+  }};
+}
+
+std::string text(const void* bytes, std::size_t size) { return bytes == nullptr ? std::string() : std::string(static_cast<const char*>(bytes), size); }
+
+}  // namespace
+
+struct TopicReader::Client {
+  TopicReaderSettings settings;
+  KafkaLog log;
+  kafka::Handle handle;
+  std::vector<char> at_end;  // per partition
+
+  std::mutex mutex;
+  std::optional<KafkaError> failure;
+
+  std::expected<void, KafkaError> start();
+  std::expected<void, KafkaError> take(const rd_kafka_message_t& message, Batch& batch);
+};
+
+std::expected<std::unique_ptr<TopicReader>, KafkaError> TopicReader::open(TopicReaderSettings settings, KafkaLog log) {
+  auto client = std::make_unique<Client>();
+  client->settings = std::move(settings);
+  client->log = std::move(log);
+  if (auto started = client->start(); !started) return std::unexpected(started.error());
+  return std::unique_ptr<TopicReader>(new TopicReader(std::move(client)));
+}
+
+std::expected<void, KafkaError> TopicReader::Client::start() {
+  auto conf = kafka::configure(settings.kafka, properties(), this);
+  if (!conf) return std::unexpected(conf.error());
+  rd_kafka_conf_set_log_cb(conf->get(), [](const rd_kafka_t* rk, int level, const char*, const char* line) {
+    const auto* self = static_cast<const Client*>(rd_kafka_opaque(rk));
+    if (self->log) self->log(kafka::level_of(level), line);
+  });
+  rd_kafka_conf_set_error_cb(conf->get(), [](rd_kafka_t* rk, int error, const char* why, void* opaque) {
+    auto* self = static_cast<Client*>(opaque);
+    if (error == RD_KAFKA_RESP_ERR__FATAL) {
+      const std::lock_guard lock(self->mutex);
+      self->failure = kafka::fatal_error(rk);
+    } else if (self->log) {
+      self->log(KafkaLogLevel::Warning, why);
+    }
+  });
+  auto made = kafka::make(RD_KAFKA_CONSUMER, std::move(*conf));
+  if (!made) return std::unexpected(made.error());
+  handle = std::move(*made);
+  const auto count = kafka::partitions_of(handle.get(), settings.topic, settings.open_within);
+  if (!count) return std::unexpected(count.error());
+  rd_kafka_poll_set_consumer(handle.get());
+  at_end.assign(static_cast<std::size_t>(*count), 0);
+  const kafka::PartitionList all(rd_kafka_topic_partition_list_new(*count));
+  for (std::int32_t partition = 0; partition < *count; ++partition)
+    rd_kafka_topic_partition_list_add(all.get(), settings.topic.c_str(), partition)->offset =
+        settings.from.value <= 0 ? std::int64_t{RD_KAFKA_OFFSET_BEGINNING} : settings.from.value;
+  if (const auto error = rd_kafka_assign(handle.get(), all.get()); error != RD_KAFKA_RESP_ERR_NO_ERROR)
+    return std::unexpected(kafka::to_error(error, "topic " + settings.topic));
+  return {};
+}
+
+TopicReader::TopicReader(std::unique_ptr<Client> client) : client_(std::move(client)) {}
+
+TopicReader::~TopicReader() { rd_kafka_consumer_close(client_->handle.get()); }
+
+std::size_t TopicReader::partitions() const { return client_->at_end.size(); }
+
+std::expected<TopicReader::Batch, KafkaError> TopicReader::read(std::size_t max, std::chrono::milliseconds wait) {
+  Batch batch;
+  int left = kafka::to_ms(wait);
+  while (batch.records.size() < max) {
+    const kafka::Message message(rd_kafka_consumer_poll(client_->handle.get(), left));
+    if (!message) break;
+    if (auto done = client_->take(*message, batch); !done) {
+      // What was read before the error is given first; the error shows again with the next read if it lasts.
+      if (batch.records.empty() || done.error().fatal) return std::unexpected(done.error());
+      break;
+    }
+    // A record or an end: what else is here is taken, nothing more is waited for.
+    left = 0;
+  }
+  {
+    const std::lock_guard lock(client_->mutex);
+    if (client_->failure) return std::unexpected(*client_->failure);
+  }
+  batch.caught_up = std::ranges::all_of(client_->at_end, [](char end) { return end != 0; });
+  return batch;
+}
+
+std::expected<void, KafkaError> TopicReader::Client::take(const rd_kafka_message_t& message, Batch& batch) {
+  const auto partition = static_cast<std::size_t>(std::max<std::int32_t>(message.partition, 0));
+  if (message.err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+    if (partition < at_end.size()) at_end[partition] = 1;
+    return {};
+  }
+  if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR) return std::unexpected(kafka::to_error(message.err, "topic " + settings.topic, rd_kafka_message_errstr(&message)));
+  if (partition < at_end.size()) at_end[partition] = 0;
+  // A log without the wanted offset was begun from its start, which may hold earlier ones after it was made anew.
+  batch.records.push_back({.key = text(message.key, message.key_len),
+                           .value = text(message.payload, message.len),
+                           .tombstone = message.payload == nullptr,
+                           .position = {Partition{message.partition}, Offset{message.offset}}});
+  return {};
+}
+
+}  // namespace ringfence

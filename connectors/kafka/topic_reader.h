@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <expected>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "connectors/kafka/client.h"
+#include "engine/event/ids.h"
+
+namespace ringfence {
+
+struct TopicReaderSettings {
+  KafkaSettings kafka;
+  std::string topic;
+  /// Where to begin in each partition; earlier records are not given. The log's beginning where it holds nothing so early.
+  Offset from{0};
+  std::chrono::milliseconds open_within{10'000};
+};
+
+/// One record of a followed topic, owned.
+struct TopicRecord {
+  std::string key, value;
+  bool tombstone = false;  // no value at all
+  Position position;
+};
+
+/// Reads every record of a small topic from its beginning and then follows it: the compacted topics that hold state for everyone (control,
+/// acknowledgements, context). No group, no commits, nothing coordinated. One thread at a time.
+class TopicReader {
+ public:
+  /// An error where no broker answers or the topic is missing, within the time set.
+  [[nodiscard]] static std::expected<std::unique_ptr<TopicReader>, KafkaError> open(TopicReaderSettings settings, KafkaLog log = {});
+  ~TopicReader();
+  TopicReader(const TopicReader&) = delete;
+  TopicReader& operator=(const TopicReader&) = delete;
+
+  struct Batch {
+    std::vector<TopicRecord> records;  // in order within a partition
+    bool caught_up = false;            // every partition was at its end when this was read
+  };
+  /// The next records, at most `max`; waits up to `wait` for the first. After an error reading goes on with the next call unless it is fatal.
+  [[nodiscard]] std::expected<Batch, KafkaError> read(std::size_t max, std::chrono::milliseconds wait);
+
+  [[nodiscard]] std::size_t partitions() const;
+
+ private:
+  struct Client;
+  explicit TopicReader(std::unique_ptr<Client> client);
+  std::unique_ptr<Client> client_;
+};
+
+}  // namespace ringfence

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/integration/broker.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdlib>
+#include <fstream>
+#include <memory>
+#include <utility>
+
+namespace ringfence::testing {
+namespace {
+
+constexpr std::size_t kLinesKept = 40;
+constexpr int kAttempts = 5;
+
+bool bindable(int port) {
+  const int descriptor = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const bool free = ::bind(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  ::close(descriptor);
+  return free;
+}
+
+/// Below the range from which the system gives ports to clients: a client that tries to reconnect could otherwise sit on the broker's port
+/// while that restarts.
+int free_port(int beside) {
+  constexpr int kFirst = 20'000;
+  constexpr int kCount = 12'000;
+  static int next = static_cast<int>(::getpid()) * 37 % kCount;
+  while (true) {
+    next = (next + 1) % kCount;
+    if (const int port = kFirst + next; port != beside && bindable(port)) return port;
+  }
+}
+
+std::string properties(const std::filesystem::path& data, int port, int controller_port) {
+  const std::string broker = "127.0.0.1:" + std::to_string(port);
+  const std::string controller = "127.0.0.1:" + std::to_string(controller_port);
+  return "process.roles=broker,controller\nnode.id=1\ncontroller.quorum.voters=1@" + controller + "\nlisteners=PLAINTEXT://" + broker +
+         ",CONTROLLER://" + controller + "\nadvertised.listeners=PLAINTEXT://" + broker + "\nlog.dirs=" + data.string() + R"(
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=PLAINTEXT
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+num.network.threads=2
+num.io.threads=2
+background.threads=2
+log.segment.bytes=134217728
+offsets.topic.num.partitions=4
+offsets.topic.replication.factor=1
+transaction.state.log.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=1000
+broker.heartbeat.interval.ms=500
+broker.session.timeout.ms=2000
+auto.create.topics.enable=false
+log.cleaner.backoff.ms=1000
+)";
+}
+
+}  // namespace
+
+Child spawn(const std::vector<std::string>& command, const std::filesystem::path& directory, bool errors_too) {
+  std::vector<char*> arguments;
+  for (const std::string& argument : command) arguments.push_back(const_cast<char*>(argument.c_str()));
+  arguments.push_back(nullptr);
+  std::array<int, 2> pipe{};
+  if (::pipe2(pipe.data(), O_CLOEXEC) != 0) return {};
+  const pid_t parent = ::getpid();
+  const std::string where = directory.string();
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    // Only what is safe between fork and exec of a process with threads.
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (::getppid() != parent || ::chdir(where.c_str()) != 0) ::_exit(127);
+    ::dup2(pipe[1], STDOUT_FILENO);
+    if (errors_too) ::dup2(pipe[1], STDERR_FILENO);
+    ::execvp(arguments.front(), arguments.data());
+    ::_exit(127);
+  }
+  ::close(pipe[1]);
+  if (pid > 0) return {pid, pipe[0]};
+  ::close(pipe[0]);
+  return {};
+}
+
+void end_child(pid_t pid, int signal) {
+  ::kill(pid, signal);
+  while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
+  }
+}
+
+Broker::Broker(std::filesystem::path libs) : libs_(std::move(libs)) {
+  std::string pattern = (std::filesystem::temp_directory_path() / "ringfence-broker-XXXXXX").string();
+  if (::mkdtemp(pattern.data()) != nullptr) directory_ = pattern;
+}
+
+Broker::~Broker() {
+  if (running()) kill();
+  std::error_code ignored;
+  if (!directory_.empty()) std::filesystem::remove_all(directory_, ignored);
+}
+
+std::expected<Broker*, std::string> Broker::shared() {
+  static std::unique_ptr<Broker> broker;
+  static std::string failure;
+  if (broker || !failure.empty()) return broker ? std::expected<Broker*, std::string>(broker.get()) : std::unexpected(failure);
+  const char* libs = std::getenv("RINGFENCE_BROKER_LIBS");
+  const std::filesystem::path folder = libs != nullptr ? std::filesystem::path(libs) : std::filesystem::path(RINGFENCE_SOURCE_DIR) / "build/broker/libs";
+  auto made = std::make_unique<Broker>(folder);
+  if (auto started = made->start(); !started) {
+    failure = started.error();
+    return std::unexpected(failure);
+  }
+  broker = std::move(made);
+  return broker.get();
+}
+
+std::expected<void, std::string> Broker::start(std::chrono::seconds within) {
+  if (!std::filesystem::exists(libs_ / ".complete"))
+    return std::unexpected("no Kafka in " + libs_.string() + ": run tests/integration/broker/fetch.sh (needs a Java 17 runtime and Maven)");
+  if (directory_.empty()) return std::unexpected("cannot make a directory for the broker");
+  if (formatted_) return launch(within);
+  std::string why;
+  // Another process may take a port between the look and the start.
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    port_ = free_port(0);
+    controller_port_ = free_port(port_);
+    std::error_code ignored;
+    std::filesystem::remove_all(directory_ / "data", ignored);
+    std::ofstream(directory_ / "server.properties") << properties(directory_ / "data", port_, controller_port_);
+    if (auto done = format(); !done) return done;
+    auto launched = launch(within);
+    if (launched) {
+      formatted_ = true;
+      return {};
+    }
+    why = launched.error();
+    if (why.find("Address already in use") == std::string::npos) break;
+  }
+  return std::unexpected(why);
+}
+
+std::expected<void, std::string> Broker::format() {
+  const Child child = spawn({"java", "-Xmx128m", "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=error", "-cp", (libs_ / "*").string(),
+                             "kafka.tools.StorageTool", "format", "-t", "cmluZ2ZlbmNlLXRlc3RzMA", "-c", (directory_ / "server.properties").string()},
+                            directory_, true);
+  if (child.pid < 0) return std::unexpected("cannot start java");
+  std::string output;
+  std::array<char, 4096> buffer{};
+  ssize_t count = 0;
+  while ((count = ::read(child.output, buffer.data(), buffer.size())) > 0) output.append(buffer.data(), static_cast<std::size_t>(count));
+  ::close(child.output);
+  int status = 0;
+  ::waitpid(child.pid, &status, 0);
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
+  return std::unexpected("formatting the broker's directory failed: " + output);
+}
+
+std::expected<void, std::string> Broker::launch(std::chrono::seconds within) {
+  const Child child = spawn({"java", "-Xms256m", "-Xmx512m", "-XX:+UseG1GC", "-XX:MaxDirectMemorySize=128m", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+                             "-Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info", "-cp", (libs_ / "*").string(), "kafka.Kafka",
+                             (directory_ / "server.properties").string()},
+                            directory_, true);
+  if (child.pid < 0) return std::unexpected("cannot start java");
+  child_ = child.pid;
+  {
+    const std::lock_guard lock(mutex_);
+    ready_ = ended_ = false;
+    lines_.clear();
+  }
+  reader_ = std::jthread([this, output = child.output] { read_output(output); });
+  bool ready = false;
+  {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, within, [&] { return ready_ || ended_; });
+    ready = ready_;
+  }
+  if (ready) return {};
+  kill();
+  return std::unexpected("the broker did not start: " + last_lines());
+}
+
+/// Reads for as long as the process lives: a pipe nobody reads would stop it.
+void Broker::read_output(int descriptor) {
+  std::string rest;
+  std::array<char, 4096> buffer{};
+  ssize_t count = 0;
+  while ((count = ::read(descriptor, buffer.data(), buffer.size())) > 0) {
+    rest.append(buffer.data(), static_cast<std::size_t>(count));
+    const std::lock_guard lock(mutex_);
+    for (std::size_t end = rest.find('\n'); end != std::string::npos; end = rest.find('\n')) {
+      lines_.push_back(rest.substr(0, end));
+      rest.erase(0, end + 1);
+      if (lines_.size() > kLinesKept) lines_.pop_front();
+      if (lines_.back().find("Kafka Server started") != std::string::npos) ready_ = true;
+    }
+    changed_.notify_all();
+  }
+  ::close(descriptor);
+  const std::lock_guard lock(mutex_);
+  ended_ = true;
+  changed_.notify_all();
+}
+
+std::string Broker::last_lines() {
+  const std::lock_guard lock(mutex_);
+  std::string text;
+  for (const std::string& line : lines_) text += "\n  " + line;
+  return text;
+}
+
+void Broker::stop() { end(SIGTERM); }
+
+void Broker::kill() { end(SIGKILL); }
+
+void Broker::end(int signal) {
+  if (child_ <= 0) return;
+  end_child(std::exchange(child_, -1), signal);
+  if (reader_.joinable()) reader_.join();
+}
+
+}  // namespace ringfence::testing

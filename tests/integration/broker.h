@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <expected>
+#include <filesystem>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace ringfence::testing {
+
+/// A real Apache Kafka (KRaft, broker and controller in one process) on free loopback ports and a directory of its own, which goes with it.
+/// The process dies with the thread that started it, whatever happens to the test. One thread at a time.
+class Broker {
+ public:
+  /// `libs` is the folder of jars that tests/integration/broker/fetch.sh fills.
+  explicit Broker(std::filesystem::path libs);
+  ~Broker();
+  Broker(const Broker&) = delete;
+  Broker& operator=(const Broker&) = delete;
+
+  /// The broker all tests of this binary share: started by the first call, stopped at exit. An error says what to run where the jars are missing.
+  [[nodiscard]] static std::expected<Broker*, std::string> shared();
+
+  /// Starts it, again on the same data and ports if it ran before, and waits for the line that says it is ready.
+  [[nodiscard]] std::expected<void, std::string> start(std::chrono::seconds within = std::chrono::seconds(120));
+  /// Ends it as an operator does; all data is flushed.
+  void stop();
+  /// Ends it as a power cut does for the process.
+  void kill();
+
+  [[nodiscard]] bool running() const { return child_ > 0; }
+  /// `127.0.0.1:PORT`.
+  [[nodiscard]] std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
+  [[nodiscard]] const std::filesystem::path& directory() const { return directory_; }
+
+ private:
+  std::expected<void, std::string> format();
+  std::expected<void, std::string> launch(std::chrono::seconds within);
+  void end(int signal);
+  void read_output(int descriptor);
+  [[nodiscard]] std::string last_lines();
+
+  std::filesystem::path libs_;
+  std::filesystem::path directory_;
+  int port_ = 0;
+  int controller_port_ = 0;
+  bool formatted_ = false;
+  pid_t child_ = -1;
+
+  std::jthread reader_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool ready_ = false;
+  bool ended_ = false;
+  std::deque<std::string> lines_;
+};
+
+/// Starts a program with its standard output on a pipe; it gets SIGKILL when the starting thread ends. -1 on failure.
+struct Child {
+  pid_t pid = -1;
+  int output = -1;
+};
+[[nodiscard]] Child spawn(const std::vector<std::string>& command, const std::filesystem::path& directory, bool errors_too);
+/// Sends a signal and waits for the end.
+void end_child(pid_t pid, int signal);
+
+}  // namespace ringfence::testing

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/integration/support.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+// Test support alone deletes records and reads committed offsets; the product has no use for either.
+#include "connectors/kafka/native.h"
+
+namespace ringfence::testing {
+namespace {
+
+using std::chrono::milliseconds;
+constexpr milliseconds kRequest{20'000};
+
+kafka::Handle raw_client(const Broker& broker, rd_kafka_type_t type, const std::string& group) {
+  const std::vector<kafka::Property> ours = type == RD_KAFKA_CONSUMER ? std::vector<kafka::Property>{{"group.id", group}} : std::vector<kafka::Property>{};
+  auto conf = kafka::configure(settings_for(broker), ours, nullptr);
+  if (!conf) return nullptr;
+  auto made = kafka::make(type, std::move(*conf));
+  return made ? std::move(*made) : nullptr;
+}
+
+}  // namespace
+
+KafkaSettings settings_for(const Broker& broker) { return {.bootstrap_servers = broker.address(), .client_id = "ringfence-test", .client = {}}; }
+
+std::string unique_name(const std::string& stem) {
+  static int number = 0;
+  return stem + "-" + std::to_string(::getpid()) + "-" + std::to_string(++number);
+}
+
+TopicSpec plain_topic(const std::string& name, std::int32_t partitions) {
+  return {.name = name, .partitions = {partitions, Wanted::Exactly}, .cleanup_policy = "delete", .numbers = {}, .texts = {}};
+}
+
+std::expected<void, std::string> make_topic(const Broker& broker, const TopicSpec& spec) {
+  const auto kafka = settings_for(broker);
+  if (const auto made = create_topics(kafka, {spec}, 1, kRequest); !made) return std::unexpected(made.error().message);
+  // The controller has it; the broker hears of it a moment later.
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (std::chrono::steady_clock::now() < deadline) {
+    const auto differences = check_topics(kafka, {spec}, 1, kRequest);
+    if (differences && differences->empty()) return {};
+  }
+  return std::unexpected("topic " + spec.name + " did not appear");
+}
+
+std::string payload(std::int32_t partition, std::int64_t number) { return std::to_string(partition) + ":" + std::to_string(number); }
+
+std::expected<void, std::string> fill(Producer& producer, const std::string& topic, std::int32_t partitions, std::int64_t first, std::int64_t count) {
+  for (std::int64_t number = first; number < first + count; ++number)
+    for (std::int32_t partition = 0; partition < partitions; ++partition) {
+      const std::string value = payload(partition, number);
+      const auto done = producer.publish({.topic = topic, .key = value, .value = value, .cause = {}, .partition = Partition{partition}});
+      if (!done) return std::unexpected(done.error().message);
+    }
+  if (const auto done = producer.flush(kPatience); !done) return std::unexpected(done.error().message);
+  return {};
+}
+
+std::expected<void, std::string> delete_records(const Broker& broker, const std::string& topic, std::int32_t partition, std::int64_t before) {
+  const auto client = raw_client(broker, RD_KAFKA_PRODUCER, {});
+  const kafka::Queue queue(rd_kafka_queue_new(client.get()));
+  const kafka::PartitionList list(rd_kafka_topic_partition_list_new(1));
+  rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), partition)->offset = before;
+  std::unique_ptr<rd_kafka_DeleteRecords_t, kafka::Destroy<rd_kafka_DeleteRecords_destroy>> request(rd_kafka_DeleteRecords_new(list.get()));
+  rd_kafka_DeleteRecords_t* row = request.get();
+  rd_kafka_DeleteRecords(client.get(), &row, 1, nullptr, queue.get());
+  const kafka::Event event(rd_kafka_queue_poll(queue.get(), kafka::to_ms(kPatience)));
+  if (!event) return std::unexpected("no answer");
+  if (rd_kafka_event_error(event.get()) != RD_KAFKA_RESP_ERR_NO_ERROR) return std::unexpected(rd_kafka_event_error_string(event.get()));
+  return {};
+}
+
+std::optional<Offset> committed(const Broker& broker, const std::string& group, const std::string& topic, std::int32_t partition) {
+  const auto client = raw_client(broker, RD_KAFKA_CONSUMER, group);
+  const kafka::PartitionList list(rd_kafka_topic_partition_list_new(1));
+  rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), partition);
+  if (rd_kafka_committed(client.get(), list.get(), kafka::to_ms(kRequest)) != RD_KAFKA_RESP_ERR_NO_ERROR || list->elems[0].offset < 0) return std::nullopt;
+  return Offset{list->elems[0].offset};
+}
+
+std::optional<Offset> SharedPositions::next(Partition partition) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = next_.find(partition);
+  return found == next_.end() ? std::nullopt : std::optional(found->second);
+}
+
+void SharedPositions::applied(Partition partition, Offset offset) { set(partition, Offset{offset.value + 1}); }
+
+void SharedPositions::set(Partition partition, Offset offset) {
+  const std::lock_guard lock(mutex_);
+  next_.insert_or_assign(partition, offset);
+}
+
+void Seen::add(const Record& record) {
+  const std::lock_guard lock(mutex_);
+  records_[record.position.partition.value].emplace_back(record.position.offset.value, std::string(record.bytes));
+  if (record.cut()) cut_.emplace_back(record.size, std::string(record.sha256));
+  ++size_;
+  changed_.notify_all();
+}
+
+void Seen::wake() {
+  const std::lock_guard lock(mutex_);
+  changed_.notify_all();
+}
+
+bool Seen::wait_for(std::size_t records) {
+  std::unique_lock lock(mutex_);
+  return changed_.wait_for(lock, kPatience, [&] { return size_ >= records; });
+}
+
+bool Seen::wait_until(const std::function<bool()>& holds) {
+  std::unique_lock lock(mutex_);
+  return changed_.wait_for(lock, kPatience, holds);
+}
+
+std::map<std::int32_t, std::vector<std::pair<std::int64_t, std::string>>> Seen::by_partition() const {
+  const std::lock_guard lock(mutex_);
+  return records_;
+}
+
+std::vector<std::pair<std::uint64_t, std::string>> Seen::cut() const {
+  const std::lock_guard lock(mutex_);
+  return cut_;
+}
+
+Member::Member(ConsumerSettings settings, SharedPositions& positions, Seen& seen) : settings_(std::move(settings)), positions_(positions), seen_(seen) {}
+
+Member::~Member() { stop(); }
+
+std::expected<void, KafkaError> Member::start() {
+  auto opened = Consumer::open(settings_, *this);
+  if (!opened) return std::unexpected(opened.error());
+  consumer_ = std::move(*opened);
+  for (std::size_t shard = 0; shard < settings_.shards; ++shard)
+    threads_.emplace_back([this, shard](const std::stop_token& stop) { run_shard(stop, shard); });
+  threads_.emplace_back([this](const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+      if (const auto served = consumer_->serve(milliseconds(50)); !served) {
+        {
+          const std::lock_guard lock(mutex_);
+          failure_ = served.error();
+        }
+        return seen_.wake();
+      }
+    }
+  });
+  return {};
+}
+
+void Member::run_shard(const std::stop_token& stop, std::size_t shard) {
+  while (!stop.stop_requested()) {
+    const auto records = consumer_->poll(shard, milliseconds(50));
+    if (!records) {
+      {
+        const std::lock_guard lock(mutex_);
+        shard_failure_ = records.error();
+      }
+      seen_.wake();
+      break;
+    }
+    ++busy_;
+    for (const Record& record : *records) {
+      positions_.applied(record.position.partition, record.position.offset);
+      seen_.add(record);
+    }
+    --busy_;
+  }
+  consumer_->leave(shard);
+}
+
+void Member::stop() {
+  // The serving thread ends last: a shard that is parked waits for it.
+  for (std::size_t k = 0; k + 1 < threads_.size(); ++k) threads_[k].request_stop();
+  for (std::size_t k = 0; k + 1 < threads_.size(); ++k) threads_[k].join();
+  threads_.clear();
+  consumer_.reset();
+}
+
+std::expected<std::optional<Offset>, std::string> Member::assigned(Partition partition) {
+  if (refuse_) return std::unexpected("the store cannot be read");
+  if (busy_ != 0) disturbed_ = true;
+  {
+    const std::lock_guard lock(mutex_);
+    owned_.insert(partition);
+  }
+  seen_.wake();
+  return positions_.next(partition);
+}
+
+void Member::revoked(std::span<const Partition> partitions, bool) {
+  if (busy_ != 0) disturbed_ = true;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const Partition partition : partitions) owned_.erase(partition);
+  }
+  seen_.wake();
+}
+
+void Member::alarm(const ConsumerAlarm& alarm) {
+  {
+    const std::lock_guard lock(mutex_);
+    alarms_.push_back(alarm);
+  }
+  seen_.wake();
+}
+
+std::set<Partition> Member::owned() const {
+  const std::lock_guard lock(mutex_);
+  return owned_;
+}
+
+std::vector<ConsumerAlarm> Member::alarms(ConsumerAlarm::Kind kind) const {
+  const std::lock_guard lock(mutex_);
+  std::vector<ConsumerAlarm> result;
+  std::ranges::copy_if(alarms_, std::back_inserter(result), [&](const ConsumerAlarm& alarm) { return alarm.kind == kind; });
+  return result;
+}
+
+std::optional<KafkaError> Member::failure() const {
+  const std::lock_guard lock(mutex_);
+  return failure_;
+}
+
+std::optional<KafkaError> Member::shard_failure() const {
+  const std::lock_guard lock(mutex_);
+  return shard_failure_;
+}
+
+bool Member::disturbed() const { return disturbed_; }
+
+}  // namespace ringfence::testing
