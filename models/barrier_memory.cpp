@@ -100,7 +100,7 @@ void SeenIds::add(std::uint64_t hash) {
     young_ = std::make_unique<Generation>();
     for (const std::uint64_t known : plain_) young_->set(known);
     young_->ids = static_cast<std::uint16_t>(plain_.size());
-    plain_ = {};
+    std::vector<std::uint64_t>().swap(plain_);  // assigning an empty one would keep the memory
   }
   if (young_->has(hash)) return;
   if (young_->ids == kIdsPerGeneration) {

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
+
+#include <random>
+#include <string>
+
+#include "models/barrier_memory.h"
+#include "tests/unit/models/barrier_story.h"
+
+namespace ringfence {
+namespace {
+
+using namespace story;
+using testing::Le;
+
+std::uint64_t id_hash(std::uint64_t n) { return hash64(std::to_string(n)); }
+
+TEST(SeenIds, FalselySeesLessThanOnePercentAtSevenHundred) {
+  SeenIds seen;
+  for (std::uint64_t i = 0; i < 700; ++i) seen.add(id_hash(i));
+  for (std::uint64_t i = 0; i < 700; ++i) ASSERT_TRUE(seen.contains(id_hash(i)));
+  int falsely = 0;
+  for (std::uint64_t i = 0; i < 20000; ++i) falsely += seen.contains(id_hash(1'000'000 + i)) ? 1 : 0;
+  EXPECT_THAT(falsely, Le(200));
+}
+
+TEST(SeenIds, ForgetsTheOlderGenerationOnly) {
+  SeenIds seen;
+  for (std::uint64_t i = 0; i < 2100; ++i) seen.add(id_hash(i));
+  int first = 0, recent = 0;
+  for (std::uint64_t i = 0; i < 650; ++i) first += seen.contains(id_hash(i)) ? 1 : 0;
+  for (std::uint64_t i = 1450; i < 2100; ++i) recent += seen.contains(id_hash(i)) ? 1 : 0;
+  EXPECT_THAT(first, Le(30));
+  EXPECT_EQ(recent, 650);
+  EXPECT_THAT(seen.bytes(), Le(2200U));
+}
+
+TEST(SeenIds, SurvivesEncodingAtEverySize) {
+  SeenIds seen;
+  for (std::uint64_t i = 0; i < 1500; ++i) {
+    seen.add(id_hash(i));
+    if (i % 97 != 0 && i != 47 && i != 48 && i != 49) continue;
+    Writer out;
+    seen.encode(out);
+    SeenIds back;
+    Reader in(out.bytes());
+    ASSERT_TRUE(back.decode(in));
+    ASSERT_TRUE(in.at_end());
+    Writer again;
+    back.encode(again);
+    ASSERT_EQ(out.bytes(), again.bytes());
+    ASSERT_TRUE(back.contains(id_hash(i)));
+  }
+}
+
+/// A session with all there is to remember.
+Story full_story() {
+  Story story;
+  story.task("Read 9fceb02d0ae598e95dc970b74767f19372d61af8 and more");
+  std::vector<std::string> many;
+  for (int i = 0; i < 900; ++i) many.push_back("INV-" + std::to_string(100000 + i));
+  (void)story.tell({.tool = "git/list", .result = many, .credential = "sha256:a", .action = kList});
+  for (int i = 0; i < 20; ++i) {
+    const std::string ref = "9fceb02d0ae598e95dc970b74767f19372d61a" + std::to_string(100 + i);
+    Call call{.uri = "repos/x/commits/" + ref, .args = {{"ref", ref}, {"path", "config/secrets.yml"}}, .credential = "sha256:a", .action = kRead};
+    (void)story.tell(denied(call));
+    call.tool = "git/get_tree";
+    (void)story.tell(call);
+  }
+  return story;
+}
+
+TEST(BarrierMemory, AnAgentNeverRefusedCarriesNothing) {
+  Story story;
+  for (int i = 0; i < 1000; ++i) (void)story.tell({.uri = "repos/x/commits/main", .args = {{"ref", "main"}}, .action = kRead});
+  EXPECT_EQ(story.agent().memory[static_cast<std::size_t>(ChannelId::Barrier)], nullptr);
+  EXPECT_EQ(story.session("s1").memory[static_cast<std::size_t>(ChannelId::Barrier)], nullptr);
+}
+
+TEST(BarrierMemory, IsBoundedWhateverHappens) {
+  Story story = full_story();
+  for (int i = 0; i < 500; ++i)
+    (void)story.tell(denied({.tool = "t" + std::to_string(i) + "/x", .uri = "r/" + std::string(60, 'a') + std::to_string(i), .credential = "c" + std::to_string(i)}));
+  EXPECT_THAT(story.agent().memory[static_cast<std::size_t>(ChannelId::Barrier)]->bytes(), Le(1200U));
+  EXPECT_THAT(story.session("s1").memory[static_cast<std::size_t>(ChannelId::Barrier)]->bytes(), Le(5200U));
+}
+
+TEST(BarrierMemory, ComesBackFromItsBytesToTheSameBytes) {
+  Story story = full_story();
+  for (const MemoryScope scope : {MemoryScope::Agent, MemoryScope::Session}) {
+    const auto& memory = (scope == MemoryScope::Agent ? story.agent().memory : story.session("s1").memory)[static_cast<std::size_t>(ChannelId::Barrier)];
+    Writer out;
+    memory->encode(out);
+    Reader in(out.bytes());
+    const auto back = channel_memories().decode(ChannelId::Barrier, scope, in);
+    ASSERT_NE(back, nullptr);
+    EXPECT_TRUE(in.at_end());
+    Writer again;
+    back->encode(again);
+    EXPECT_EQ(out.bytes(), again.bytes());
+  }
+}
+
+TEST(BarrierMemory, HostileBytesAreRefusedOrDecodeToSomethingBounded) {
+  Story story = full_story();
+  std::mt19937_64 rng(12);
+  for (const MemoryScope scope : {MemoryScope::Agent, MemoryScope::Session}) {
+    Writer out;
+    (scope == MemoryScope::Agent ? story.agent().memory : story.session("s1").memory)[static_cast<std::size_t>(ChannelId::Barrier)]->encode(out);
+    for (std::size_t cut = 0; cut < out.bytes().size(); ++cut) {
+      Reader in(std::string_view(out.bytes()).substr(0, cut));
+      ASSERT_EQ(channel_memories().decode(ChannelId::Barrier, scope, in), nullptr) << "cut at " << cut;
+    }
+    for (int i = 0; i < 3000; ++i) {
+      std::string bytes = out.bytes();
+      for (int flips = 0; flips < 3; ++flips) bytes[rng() % bytes.size()] = static_cast<char>(rng());
+      Reader in(bytes);
+      const auto memory = channel_memories().decode(ChannelId::Barrier, scope, in);
+      if (memory) {
+        ASSERT_THAT(memory->bytes(), Le(6000U));
+      }
+    }
+  }
+}
+
+TEST(BarrierMemory, OfAnotherVersionOrChannelIsNotDecoded) {
+  Reader foreign(std::string_view("\x02\x00", 2)), none("");
+  EXPECT_EQ(channel_memories().decode(ChannelId::Barrier, MemoryScope::Session, foreign), nullptr);
+  EXPECT_EQ(channel_memories().decode(ChannelId::Outcome, MemoryScope::Session, none), nullptr);
+}
+
+TEST(Channels, AreListedOnceInOrderOfTheirIds) {
+  int last = -1;
+  for (const Channel* channel : all_channels()) {
+    EXPECT_GT(static_cast<int>(channel->info().id), last);
+    last = static_cast<int>(channel->info().id);
+    const std::size_t classes = channel->info().classes.size();
+    for (const Bet& bet : channel->bets()) {
+      ASSERT_EQ(bet.q.size(), channel->info().contexts.size());
+      for (const auto& row : bet.q) {
+        double sum = 0;
+        for (const double q : row) sum += q;
+        EXPECT_NEAR(sum, 1, 1e-12);
+        EXPECT_EQ(row.size(), classes);
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace ringfence
