@@ -3,10 +3,10 @@
 // `--tiny` checks that the answer is the known one and exits; `--hot N` runs N events on 1,000 agents only, for callgrind.
 #include <array>
 #include <bit>
-#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <ctime>
 #include <random>
 #include <string>
 #include <vector>
@@ -20,7 +20,7 @@ using namespace ringfence;
 
 /// FNV-1a of the final values of the threats in use, of all agents in order: equal on every machine, for the tables are compiled in double
 /// precision and the kernel has one order of operations.
-constexpr std::uint64_t kTinyHash = 0x0ULL;
+constexpr std::uint64_t kTinyHash = 0x66bc990cb450c8c5ULL;
 
 struct Scopes {
   Evidence agent, session;
@@ -47,7 +47,7 @@ Run run(std::size_t agents, std::size_t events) {
     marks[i] = {ChannelId::Barrier, static_cast<std::uint8_t>(rng() % 2), static_cast<std::uint8_t>(refused ? rng() % 8 : 0)};
   }
   Run result;
-  const auto begin = std::chrono::steady_clock::now();
+  const std::clock_t begin = std::clock();  // processor time: other work on the machine does not count
   for (std::size_t i = 0; i < events; ++i) {
     const std::size_t at = i % order.size();
     // Later rounds visit other agents, so that the cold run is not warmed by its own repetition.
@@ -60,8 +60,8 @@ Run run(std::size_t agents, std::size_t events) {
       score += .5 * (scope_score(scopes.agent, tables, null) + scope_score(scopes.session, tables, null));
     if (score > result.greatest) result.greatest = score;
   }
-  const std::chrono::duration<double, std::nano> took = std::chrono::steady_clock::now() - begin;
-  result.nanoseconds_per_event = took.count() / static_cast<double>(events);
+  const double seconds = static_cast<double>(std::clock() - begin) / static_cast<double>(CLOCKS_PER_SEC);
+  result.nanoseconds_per_event = seconds * 1e9 / static_cast<double>(events);
   for (const Scopes& scopes : states)
     for (const auto* values : {&scopes.agent.alert, &scopes.agent.declared})
       for (std::size_t slot = 0; slot < kThreats.size(); ++slot)
