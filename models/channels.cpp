@@ -3,6 +3,9 @@
 
 #include "models/barrier.h"
 #include "models/channel.h"
+#include "models/limits_channel.h"
+#include "models/scope.h"
+#include "models/supply.h"
 
 namespace ringfence {
 namespace {
@@ -20,7 +23,10 @@ class ChannelMemories final : public MemoryFactory {
 
 std::span<const Channel* const> all_channels() {
   static const std::array kAll = std::to_array<const Channel*>({
+      &scope_channel(),
+      &limits_channel(),
       &barrier_channel(),
+      &supply_channel(),
   });
   return kAll;
 }
