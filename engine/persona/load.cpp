@@ -108,6 +108,16 @@ void warn_unused_lists(const std::vector<Parsed>& parsed, const Lists& lists, Ou
     if (!used.contains(name)) warn(out, std::string(kListsFolder) + "/" + name + ".txt", 0, "no persona uses this list");
 }
 
+/// By place; what stands at one place keeps the order in which it was found.
+void put_in_order(Out& out) {
+  std::vector<std::size_t> order(out.size());
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::ranges::sort(order, {}, [&](std::size_t i) { return std::tuple<std::string_view, int, int, std::size_t>(out[i].file, out[i].line, out[i].column, i); });
+  Out sorted;
+  for (const std::size_t i : order) sorted.push_back(std::move(out[i]));
+  out = std::move(sorted);
+}
+
 }  // namespace
 
 std::string to_string(const Diagnostic& diagnostic) {
@@ -150,7 +160,7 @@ PersonaLoad load_personas(const FileTree& tree) {
   warn_unused_lists(parsed, lists, out);
   const auto failed = [&] { return std::ranges::any_of(out, [](const Diagnostic& d) { return d.kind == Diagnostic::Kind::Error; }); };
   if (personas.empty() && !failed()) error(out, ".", 0, "no persona file");
-  std::ranges::stable_sort(out, {}, [](const Diagnostic& d) { return std::tie(d.file, d.line, d.column); });
+  put_in_order(out);
   if (!failed()) result.set.emplace(std::move(personas), std::move(entitlements), require_entitlements);
   return result;
 }

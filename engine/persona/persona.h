@@ -163,7 +163,7 @@ struct Response {
 struct Exception {
   std::string id, analytic, reason, approved_by;
   std::optional<Glob> agent, action, tool, resource, destination;
-  EventTime expires;  // holds before this time
+  EventTime expires;  // the last moment it holds
 };
 
 struct PersonaTest {

@@ -134,7 +134,7 @@ std::optional<EventTime> parse_moment(std::string_view text) {
   const std::chrono::year_month_day date{std::chrono::year{*century * 100 + *year}, std::chrono::month{static_cast<unsigned>(*month)},
                                          std::chrono::day{static_cast<unsigned>(*day)}};
   if (!date.ok() || *century * 100 + *year < 1970 || *century * 100 + *year > 2200) return std::nullopt;
-  return EventTime{} + days(std::chrono::sys_days{date}.time_since_epoch().count() + 1);
+  return EventTime{} + days(std::chrono::sys_days{date}.time_since_epoch().count() + 1) - Nanos{1};
 }
 
 bool add_window(std::string_view text, std::vector<bool>& minutes) {

@@ -23,7 +23,7 @@ namespace ringfence {
 [[nodiscard]] std::optional<double> parse_size(std::string_view text);
 /// A number with `ms`, `s`, `m`, `h` or `d`, up to a hundred years.
 [[nodiscard]] std::optional<Nanos> parse_duration(std::string_view text);
-/// `2026-11-20`: its end in UTC; or a time with offset as in events.
+/// `2026-11-20`: its last nanosecond in UTC; or a time with offset as in events.
 [[nodiscard]] std::optional<EventTime> parse_moment(std::string_view text);
 /// Adds the minutes of `Mon-Fri 07:00-19:00` (days: one, a range, several by comma, none for all; a window may pass midnight and Sunday)
 /// to `minutes`, one bit a minute after Monday 00:00; false where the text is no window.

@@ -203,7 +203,7 @@ std::string json(const YamlNode& node, bool sorted, const Scalar& scalar) {
   if (node.is_mapping()) {
     std::vector<std::size_t> order(node.keys.size());
     for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-    if (sorted) std::ranges::stable_sort(order, {}, [&](std::size_t i) -> const std::string& { return node.keys[i].text; });
+    if (sorted) std::ranges::sort(order, {}, [&](std::size_t i) { return std::pair<std::string_view, std::size_t>(node.keys[i].text, i); });
     for (const std::size_t i : order) out += (out.empty() ? "" : ",") + json_quoted(node.keys[i].text) + ":" + json(node.items[i], sorted, scalar);
     return "{" + out + "}";
   }

@@ -72,7 +72,7 @@ TEST(Values, UnitsWordsAndMoments) {
   EXPECT_EQ(parse_share("-0.1"), std::nullopt);
   EXPECT_EQ(parse_number("nan"), std::nullopt);
   EXPECT_EQ(parse_number("0x10"), std::nullopt);
-  EXPECT_EQ(parse_moment("2026-11-30"), at("2026-12-01T00:00:00Z"));
+  EXPECT_EQ(parse_moment("2026-11-30"), at("2026-11-30T23:59:59.999999999Z"));
   EXPECT_EQ(parse_moment("2026-11-30T08:00:00+01:00"), at("2026-11-30T07:00:00Z"));
   EXPECT_EQ(parse_moment("30.11.2026"), std::nullopt);
 }

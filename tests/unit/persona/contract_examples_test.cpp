@@ -229,7 +229,7 @@ tests:
   EXPECT_EQ(p.response.holds_to_halt, 0);
   EXPECT_EQ(p.response.scope, HaltScope::Session);
   EXPECT_FALSE(p.keep_text);
-  EXPECT_EQ(p.exceptions[0].expires, *parse_rfc3339("2026-12-02T00:00:00Z")) << "a date holds until its end in UTC";
+  EXPECT_EQ(p.exceptions[0].expires, *parse_rfc3339("2026-12-01T23:59:59.999999999Z")) << "a date holds until its end in UTC";
   EXPECT_TRUE(p.exceptions[0].action->matches("look"));
   EXPECT_EQ(p.tests[0].events,
             "{\"v\":1,\"kind\":\"tool_call\",\"id\":\"7\",\"ok\":true,\"n\":1.50,\"t\":\"2026-11-20T10:00:00Z\",\"none\":null,\"args\":{\"a\":[1,\"2\"]}}\n");

@@ -5,6 +5,7 @@
 
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "tests/unit/persona/persona_fixture.h"
 
@@ -157,6 +158,31 @@ TEST(ShippedPersonas, LoadWithoutErrorOrDoubtAndEachHasAnIncidentAndItsTwin) {
     EXPECT_GE(p.tests.size(), 3U) << p.id;
     EXPECT_TRUE(std::ranges::any_of(p.tests, [](const PersonaTest& t) { return t.level && *t.level >= Level::Hold; })) << p.id;
     EXPECT_TRUE(std::ranges::any_of(p.tests, [](const PersonaTest& t) { return t.findings && t.findings->empty(); })) << p.id;
+  }
+}
+
+TEST(ShippedPersonas, EveryEventOfTheirTestsIsAValidRecordOfAnAgentOfTheJob) {
+  const PersonaLoad load = load_personas(kSource / "config/personas");
+  ASSERT_TRUE(load.set.has_value());
+  EventDecoder decoder;
+  for (const Persona& p : load.set->personas()) {
+    for (const PersonaTest& test : p.tests) {
+      std::istringstream lines(test.events);
+      std::size_t acts = 0;
+      for (std::string line; std::getline(lines, line);) {
+        EventArena arena;
+        const auto event = decoder.decode(line, std::nullopt, arena);
+        ASSERT_TRUE(event.has_value()) << test.name << ": " << event.error().detail;
+        EXPECT_EQ(event->unknown_fields, 0U) << line;
+        const Persona* matched = load.set->match(*event);
+        ASSERT_NE(matched, nullptr) << line;
+        EXPECT_EQ(matched->id, p.id);
+        if (event->kind != EventKind::ToolCall) continue;
+        ++acts;
+        EXPECT_TRUE(match_action(p, *event).action.has_value()) << "incidents too use declared tools: " << line;
+      }
+      EXPECT_GT(acts, 0U) << test.name;
+    }
   }
 }
 
