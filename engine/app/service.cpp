@@ -10,6 +10,7 @@
 #include "connectors/sinks/file_control_log.h"
 #include "connectors/sinks/file_sink.h"
 #include "engine/app/active_agents.h"
+#include "engine/app/kafka_settings.h"
 #include "engine/pipeline/fact_journal.h"
 #include "engine/state/records.h"
 
@@ -36,12 +37,6 @@ RunError of_store(const StoreError& error) {
   return {unusable ? ExitCode::Unusable : ExitCode::Unreachable, "state: " + error.message};
 }
 RunError of_sink(const SinkError& error) { return {error.kind == SinkError::Kind::InUse ? ExitCode::Unusable : ExitCode::Unreachable, error.message}; }
-
-KafkaSettings kafka_of(const Settings& settings) {
-  KafkaSettings kafka{.bootstrap_servers = settings.kafka.bootstrap, .client = settings.kafka.client};
-  for (const auto& [name, file] : settings.kafka.client_secret_files) kafka.client[name + "_file"] = file.string();
-  return kafka;
-}
 
 std::string host_name() {
   std::string name(256, '\0');
