@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cstdio>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "config/settings.h"
@@ -17,6 +18,8 @@ namespace ringfence {
 namespace {
 
 std::shared_ptr<const Rulebook> load_rules(const Settings& settings, const ServiceLog& log) {
+  // Where the context topic is configured it alone counts; until its set is taken nobody has a job.
+  if (settings.context.source == ContextSource::Topic) return std::make_shared<const Rulebook>(PersonaSet{}, all_channels());
   const auto lists = settings.personas.lists.empty() ? std::nullopt : std::optional(settings.personas.lists);
   PersonaLoad load = load_personas(settings.personas.directory, lists);
   for (const Diagnostic& d : load.diagnostics) {

@@ -74,6 +74,7 @@ struct Service::ShardRun {
   ActiveAgents active;
   std::atomic<std::size_t> active_count{0};
   std::uint64_t rules_version = 0;
+  std::size_t changes_taken = 0;
   Steady::time_point next_mark;
   std::jthread thread;
 };
@@ -160,6 +161,11 @@ std::expected<void, RunError> Service::open_outputs() {
 }
 
 std::expected<void, RunError> Service::open_consumer() {
+  if (settings_.context.source == ContextSource::Topic) {
+    auto context = ContextFeed::open(settings_, log_);
+    if (!context) return std::unexpected(RunError{ExitCode::Unreachable, context.error()});
+    context_ = std::move(*context);
+  }
   for (std::size_t i = 0; i < shards_count_; ++i) {
     shards_.push_back(std::make_unique<ShardRun>(i, *store_, *flusher_, settings_, shards_count_, rules_));
     ServiceOutputs::Parts parts{.findings = *findings_,
@@ -274,6 +280,16 @@ std::expected<std::optional<Offset>, std::string> Service::assigned(Partition pa
   const auto facts = get_record(*store_, facts_record(partition));
   if (!facts) return std::unexpected(facts.error().message);
   if (*facts) owned.facts.restore(**facts, from.value, {&shard.shard.facts(partition)});
+  if (context_) {
+    // Facts that came while another member owned the partition.
+    EventArena arena;
+    const auto changes = context_->since(0);
+    for (std::size_t i = 0; i < std::min(changes.size(), shard.changes_taken); ++i) {
+      const auto* fact = std::get_if<std::string>(&changes[i].what);
+      const auto event = fact == nullptr ? std::unexpected(Refusal{}) : shard.decoder.decode(*fact, std::nullopt, arena);
+      if (event) shard.shard.facts(partition).apply(*event);
+    }
+  }
   control_->own(partition);
   ready_ = true;
   log_.info("partition assigned", {{"partition", partition.value}, {"from", from.value}});
@@ -317,10 +333,9 @@ void Service::alarm(const ConsumerAlarm& alarm) {
 
 void Service::judge_forever(ShardRun& shard) {
   while (!stop_) {
-    if (const std::uint64_t version = rules_version_.load(); version != shard.rules_version) {
-      const std::lock_guard lock(mutex_);
-      shard.shard.adopt(rules_);
-      shard.rules_version = version;
+    if (auto taken = take_changes(shard); !taken) {
+      fail(std::move(taken.error()));
+      break;
     }
     const auto records = consumer_->poll(shard.index, kServeWait);
     if (!records) {
@@ -337,6 +352,52 @@ void Service::judge_forever(ShardRun& shard) {
     checkpoint(shard);
   }
   consumer_->leave(shard.index);
+}
+
+/// A change of personas or facts is a checkpoint: what was judged before is stored first, so that no restart judges it under the new ones.
+std::expected<void, RunError> Service::take_changes(ShardRun& shard) {
+  const std::uint64_t version = rules_version_.load();
+  const bool from_topic = context_ && context_->size() > shard.changes_taken;
+  if (version == shard.rules_version && !from_topic) return {};
+  if (auto settled = settle(shard); !settled) return settled;
+  if (version != shard.rules_version) {
+    const std::lock_guard lock(mutex_);
+    shard.shard.adopt(rules_);
+    shard.rules_version = version;
+  }
+  if (!from_topic) return {};
+  EventArena arena;
+  for (const ContextChange& change : context_->since(shard.changes_taken)) {
+    ++shard.changes_taken;
+    if (const auto* rules = std::get_if<std::shared_ptr<const Rulebook>>(&change.what)) {
+      shard.shard.adopt(*rules);
+      continue;
+    }
+    const std::string& fact = std::get<std::string>(change.what);
+    const auto event = shard.decoder.decode(fact, std::nullopt, arena);
+    if (!event) continue;
+    for (auto& [partition, owned] : shard.owned) {
+      shard.shard.facts(partition).apply(*event);
+      owned.facts.add(owned.applied.value, fact);
+    }
+  }
+  // On disk before the first event they govern is judged.
+  for (auto& [partition, owned] : shard.owned) {
+    if (const auto kept = put_record(*store_, facts_record(partition), owned.facts.encode()); !kept) return std::unexpected(of_store(kept.error()));
+  }
+  return {};
+}
+
+std::expected<void, RunError> Service::settle(ShardRun& shard) {
+  if (producer_) {
+    if (const auto flushed = producer_->flush(kShutdownFlush); !flushed) return std::unexpected(of_kafka(flushed.error()));
+  }
+  for (Sink* file : files_) {
+    if (const auto flushed = file->flush(seconds(20)); !flushed) return std::unexpected(of_sink(flushed.error()));
+  }
+  const auto flushed = shard.checkpoint.flush(horizons(shard), kShutdownFlush);
+  if (!flushed) return std::unexpected(of_store(flushed.error()));
+  return {};
 }
 
 std::expected<void, RunError> Service::step(ShardRun& shard, std::span<const Record> records) {

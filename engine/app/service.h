@@ -18,6 +18,7 @@
 #include "connectors/kafka/control_log.h"
 #include "connectors/kafka/producer.h"
 #include "connectors/sinks/control_writers.h"
+#include "engine/app/context_feed.h"
 #include "engine/app/exit_code.h"
 #include "engine/app/file_run.h"
 #include "engine/app/service_http.h"
@@ -63,6 +64,8 @@ class Service final : private PartitionOwner {
   void judge_forever(ShardRun& shard);
   [[nodiscard]] std::expected<void, RunError> step(ShardRun& shard, std::span<const Record> records);
   void checkpoint(ShardRun& shard);
+  [[nodiscard]] std::expected<void, RunError> take_changes(ShardRun& shard);
+  [[nodiscard]] std::expected<void, RunError> settle(ShardRun& shard);
   [[nodiscard]] std::vector<Horizon> horizons(const ShardRun& shard) const;
   void serve_control(const std::stop_token& stop);
   void fail(RunError error);
@@ -84,6 +87,7 @@ class Service final : private PartitionOwner {
   std::vector<std::unique_ptr<ShardRun>> shards_;
   std::unique_ptr<Consumer> consumer_;
   std::unique_ptr<ServiceHttp> http_;
+  std::unique_ptr<ContextFeed> context_;  // null: personas come from files
 
   std::atomic<bool> stop_{false}, ready_{false};
   std::mutex mutex_;

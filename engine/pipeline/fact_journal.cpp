@@ -16,11 +16,15 @@ bool FactJournal::note(const Window& window, Partition partition, std::int64_t b
     const Record& record = window.records()[i];
     const auto& event = window.entry(i).event;
     if (record.position.partition != partition || !event || event->kind != EventKind::ContextChange) continue;
-    facts_.emplace_back(base + record.position.offset.value, std::string(record.bytes));
+    add(base + record.position.offset.value, std::string(record.bytes));
     any = true;
   }
-  if (facts_.size() > kKept) facts_.erase(facts_.begin(), facts_.end() - static_cast<std::ptrdiff_t>(kKept));
   return any;
+}
+
+void FactJournal::add(std::int64_t lsn, std::string record) {
+  facts_.emplace_back(lsn, std::move(record));
+  if (facts_.size() > kKept) facts_.erase(facts_.begin());
 }
 
 std::string FactJournal::encode() const {

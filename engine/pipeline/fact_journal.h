@@ -18,6 +18,8 @@ class FactJournal {
  public:
   /// Notes the facts among the window's records of this partition; `base` as in Origin. True where there was one.
   bool note(const Window& window, Partition partition, std::int64_t base);
+  /// Notes a fact that came from elsewhere and takes effect behind `lsn`.
+  void add(std::int64_t lsn, std::string record);
   [[nodiscard]] std::string encode() const;
   /// Applies the facts of `bytes` that lie before `low` to all of `shards` and keeps them; unreadable bytes apply nothing.
   void restore(std::string_view bytes, std::int64_t low, const std::vector<Facts*>& shards);

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <expected>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <variant>
+#include <vector>
+
+#include "config/settings.h"
+#include "connectors/kafka/context_log.h"
+#include "engine/app/service_log.h"
+#include "engine/pipeline/rulebook.h"
+
+namespace ringfence {
+
+/// One thing every shard must take into account, in the context topic's order.
+struct ContextChange {
+  Offset offset;  // on the context topic
+  /// A persona set, or a fact as its canonical event.
+  std::variant<std::shared_ptr<const Rulebook>, std::string> what;
+};
+
+/// Key of the persona set on the context topic.
+inline constexpr std::string_view kPersonaSetKey = "personas";
+/// The files of a persona set as one record, and back; the error says what is missing.
+[[nodiscard]] std::string encode_persona_set(const std::map<std::string, std::string>& files);
+[[nodiscard]] std::expected<std::map<std::string, std::string>, std::string> decode_persona_set(const std::string& record);
+
+/// Follows the context topic on a thread of its own. A record that is no fact and no valid persona set changes nothing: it is logged, and the
+/// old set stays in force.
+class ContextFeed {
+ public:
+  /// Reads what the topic holds now; an error where it is not reachable or holds no valid persona set.
+  [[nodiscard]] static std::expected<std::unique_ptr<ContextFeed>, std::string> open(const Settings& settings, const ServiceLog& log);
+  ~ContextFeed();
+
+  /// Number of changes so far; grows only. Cheap.
+  [[nodiscard]] std::size_t size() const { return size_.load(std::memory_order_acquire); }
+  /// The changes from number `from` on.
+  [[nodiscard]] std::vector<ContextChange> since(std::size_t from) const;
+
+ private:
+  ContextFeed(std::unique_ptr<ContextLog> topic, const ServiceLog& log) : topic_(std::move(topic)), log_(log) {}
+  void take(const TopicRecord& record);
+  void follow(const std::stop_token& stop);
+
+  std::unique_ptr<ContextLog> topic_;
+  const ServiceLog& log_;
+  mutable std::mutex mutex_;
+  std::vector<ContextChange> changes_;
+  std::atomic<std::size_t> size_{0};
+  std::jthread thread_;
+};
+
+}  // namespace ringfence
