@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <compare>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,10 +20,23 @@ class Glob {
   /// Orders globs from general to specific: literal characters, then fewer `**`, then fewer `*` (persona.md, applies_to).
   [[nodiscard]] bool less_specific_than(const Glob& other) const;
   [[nodiscard]] bool same_specificity(const Glob& other) const;
+  /// General before specific; two globs that are equally specific compare equal though they may differ.
+  [[nodiscard]] std::weak_ordering specificity(const Glob& other) const;
+  /// True if some text matches both.
+  [[nodiscard]] bool overlaps(const Glob& other) const;
+  /// No wildcard: matches its own text alone.
+  [[nodiscard]] bool is_literal() const { return stars_ + double_stars_ == 0; }
 
  private:
+  /// A literal byte, `*` (kStar) or `**` (kDoubleStar); no two wildcards stand side by side.
+  using Token = std::uint16_t;
+  static constexpr Token kStar = 256, kDoubleStar = 257;
+  [[nodiscard]] bool matches_tokens(std::string_view text) const;
+
   std::string pattern_;
+  std::vector<Token> tokens_;
   std::size_t literals_ = 0, stars_ = 0, double_stars_ = 0;
+  std::size_t prefix_ = 0, suffix_ = 0;  // literal bytes before the first and after the last wildcard
 };
 
 /// Any of several globs. Empty matches nothing.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -26,8 +27,18 @@ struct PersonaLoad {
   std::vector<Diagnostic> diagnostics;
 };
 
+/// Files of a persona set as text, by path below its folder with `/` between the parts: personas, `lists/NAME.txt`, `entitlements/*.yaml`, and
+/// the event files that tests name. What else is in it is ignored.
+struct FileTree {
+  std::map<std::string, std::string> files;
+};
+
+/// Loads a set without touching a file system: one that came from a topic, or was read before. Pure and deterministic.
+[[nodiscard]] PersonaLoad load_personas(const FileTree& tree);
+
 /// Loads `*.yaml`/`*.yml` below `directory` (or the one file), recursively, but for `lists/`, `entitlements/` and `tests/`; lists from `lists`,
-/// by default `directory/lists`. Only regular files below the directory are read; a link that leaves it is an error.
+/// by default `directory/lists`. Only regular files below the directory are read; a link that leaves it is an error. Names that begin with a
+/// dot are passed over. Tests that name a file have it read from the persona's own folder. Entitlements are YAML files in any folder of that name.
 [[nodiscard]] PersonaLoad load_personas(const std::filesystem::path& directory, const std::optional<std::filesystem::path>& lists = std::nullopt);
 
 /// JSON Schema (draft 2020-12) of the persona format, for editors; generated from the same tables the loader checks with.

@@ -151,6 +151,7 @@ struct Thresholds {
 struct Response {
   Mode mode = Mode::Observe;
   std::array<Level, kEffects> undeclared{};  // per effect, defaults by maturity filled in
+  Level undeclared_default = Level::Halt;    // an act whose effect nobody names
   std::map<std::string, Level> analytics;
   Level never = Level::Halt;
   Level hard_limit = Level::Hold;
@@ -162,7 +163,7 @@ struct Response {
 struct Exception {
   std::string id, analytic, reason, approved_by;
   std::optional<Glob> agent, action, tool, resource, destination;
-  EventTime expires;
+  EventTime expires;  // the last moment it holds
 };
 
 struct PersonaTest {
@@ -218,7 +219,12 @@ struct ActionMatch {
   bool resource_evaluable = true;        // false: the act names no resource and the tool alone decided
 };
 
-/// Matches `server/name` or the bare `name` (a glob with `/` needs the server, one without matches the bare name as well).
+/// A glob of tools against the act's tool: `server/name`, or the bare `name` for a glob without `/` or an act without a server.
+[[nodiscard]] bool matches_tool(const GlobSet& tools, const Event& event);
+[[nodiscard]] bool matches_tool(const Glob& tool, const Event& event);
+
+/// The action an act is held against. Among the actions with its tool: those whose resources admit `resource.uri` (all where the act names
+/// none); of these, those whose argument limits hold, or all where none's do; of these the narrowest, of equally narrow ones the first in the file.
 [[nodiscard]] ActionMatch match_action(const Persona& persona, const Event& event);
 
 /// Effect of the act: the persona's declaration, else the event's, else read where nothing says otherwise is not assumed: nullopt.
@@ -263,7 +269,7 @@ class PersonaSet {
   [[nodiscard]] const Entitlement* entitlement(std::string_view user) const;
   [[nodiscard]] bool require_entitlements() const { return require_entitlements_; }
   [[nodiscard]] bool has_entitlements() const { return !entitlements_.empty() || require_entitlements_; }
-  /// SHA-256 over the personas' digests in order of id, lower-case hex: names the set in the state and the context log.
+  /// SHA-256 over the personas' digests in order of id and the entitlements, lower-case hex: names the set in the state and the context log.
   [[nodiscard]] const std::string& sha256() const { return sha256_; }
 
  private:

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+// Warnings on personas that load: what the contract asks to be told, and what an owner would want to know before it matters.
+#include <algorithm>
+#include <array>
+#include <string>
+
+#include "engine/persona/argument.h"
+#include "engine/persona/compile.h"
+#include "engine/persona/view.h"
+
+namespace ringfence {
+namespace {
+
+bool overlap(const GlobSet& a, const GlobSet& b) {
+  return std::ranges::any_of(a.globs(), [&](const Glob& x) { return std::ranges::any_of(b.globs(), [&](const Glob& y) { return x.overlaps(y); }); });
+}
+
+bool same_globs(const GlobSet& a, const GlobSet& b) {
+  const auto within = [](const GlobSet& x, const GlobSet& y) {
+    return std::ranges::all_of(x.globs(), [&](const Glob& g) { return std::ranges::any_of(y.globs(), [&](const Glob& h) { return g.pattern() == h.pattern(); }); });
+  };
+  return within(a, b) && within(b, a);
+}
+
+/// Some argument tells the two apart: both name the values it may have, and no value is in both.
+bool told_apart(const Action& a, const Action& b) {
+  return std::ranges::any_of(a.arguments, [&](const ArgumentRule& x) {
+    return std::ranges::any_of(b.arguments, [&](const ArgumentRule& y) {
+      if (x.pointer != y.pointer || !x.one_of || !y.one_of) return false;
+      return std::ranges::none_of(x.one_of->values, [&](const std::string& value) { return y.one_of->values.contains(value); });
+    });
+  });
+}
+
+class Linter {
+ public:
+  Linter(const std::string& file, const YamlNode& root, const Persona& persona, std::vector<Diagnostic>& out) : file_(file), root_(&root), p_(persona), out_(out) {}
+
+  void run() {
+    identity();
+    shares();
+    rivals();
+    for (std::size_t i = 0; i < p_.actions.size(); ++i) action(i);
+    order();
+    contradictions();
+    responses();
+    exceptions();
+    tests();
+  }
+
+ private:
+  void warn(View at, std::string message) {
+    const View where = at ? at : root_;
+    out_.push_back({Diagnostic::Kind::Warning, file_, where.line(), where.column(), std::move(message)});
+  }
+  [[nodiscard]] View action_node(std::size_t i) const { return View(&root_["actions"].node()->items[i]); }
+  [[nodiscard]] std::string quoted(std::size_t i) const { return "action '" + p_.actions[i].id + "'"; }
+
+  void identity() {
+    if (p_.agents.empty()) warn(root_["applies_to"], "applies_to names no agents: the persona holds only where a gateway binds it");
+    if (p_.owner_contact.empty()) warn(root_["owner"], "owner has no contact: nobody can be asked");
+    if (p_.actions.empty()) warn(root_, "no actions: every act is outside the job");
+  }
+
+  void shares() {
+    double sum = 0;
+    for (const Action& a : p_.actions) sum += a.share.value_or(1);
+    if (!p_.actions.empty() && sum < 1 - 1e-9) warn(root_["actions"], "declared shares sum to less than 1 and are scaled up to 1");
+  }
+
+  void rivals() {
+    for (std::size_t i = 0; i < p_.actions.size(); ++i) {
+      for (std::size_t j = 0; j < i; ++j) {
+        const Action &later = p_.actions[i], &first = p_.actions[j];
+        if (later.narrowness != first.narrowness || !overlap(later.tools, first.tools) || told_apart(later, first)) continue;
+        const bool one_place = later.resources.empty() || first.resources.empty() || overlap(later.resources, first.resources);
+        if (!one_place) continue;
+        const bool shadowed = same_globs(later.tools, first.tools) && same_globs(later.resources, first.resources);
+        warn(action_node(i), shadowed ? quoted(i) + " is never chosen: '" + first.id + "' has the same tools and is as narrow"
+                                      : quoted(i) + " and '" + first.id + "' share a tool and are equally narrow: the first in the file decides");
+      }
+    }
+  }
+
+  void action(std::size_t i) {
+    const Action& a = p_.actions[i];
+    if (!a.effect) warn(action_node(i), quoted(i) + " declares no effect: the event's word is taken for it");
+    const bool sends = a.effect == Effect::Send || a.effect == Effect::Transfer;
+    const bool marked = std::ranges::any_of(a.arguments, &ArgumentRule::destination);
+    if (sends && !marked) warn(action_node(i), quoted(i) + " sends, but no argument is marked destination: values given there are not traced");
+    for (const ArgumentRule& rule : a.arguments)
+      if (rule.in_list && rule.in_list->values.empty()) warn(action_node(i)["arguments"], "argument '" + rule.name + "' of " + quoted(i) + " can hold no value: its list is empty");
+  }
+
+  void order() {
+    const Workflow& w = p_.workflow;
+    if (w.declared) {
+      ActionMask reachable = w.start;
+      for (const auto& [from, to] : w.next) reachable |= to;
+      for (std::size_t i = 0; i < p_.actions.size(); ++i)
+        if (!p_.actions[i].anytime && ((reachable >> i) & 1U) == 0) warn(action_node(i), quoted(i) + " has no place in the workflow and is not anytime");
+    }
+    for (const auto& [index, mask] : w.before)
+      if (((mask >> index) & 1U) != 0) warn(root_["workflow"]["before"], quoted(index) + " must precede itself: its first act always breaks the order");
+  }
+
+  void contradictions() {
+    std::size_t n = 0;
+    for (const NeverRule& rule : p_.never) {
+      const View at(&root_["never"].node()->items[n++]);
+      for (const Action& a : p_.actions) {
+        const bool by_tool = rule.resources.empty() && overlap(rule.tools, a.tools);
+        const bool by_effect = a.effect && rule.effects[static_cast<std::size_t>(*a.effect)];
+        if (by_tool || by_effect) warn(at, "forbids what action '" + a.id + "' declares");
+      }
+    }
+    n = 0;
+    for (const Decoy& decoy : p_.decoys) {
+      const View at(&root_["decoys"].node()->items[n++]);
+      for (const Action& a : p_.actions) {
+        const bool tools = decoy.tools.empty() || overlap(decoy.tools, a.tools);
+        const bool resources = decoy.resources.empty() || (!a.resources.empty() && overlap(decoy.resources, a.resources));
+        if (tools && resources && !(decoy.tools.empty() && decoy.resources.empty())) warn(at, "action '" + a.id + "' may touch this decoy");
+      }
+    }
+  }
+
+  void responses() {
+    const Response& r = p_.response;
+    if (p_.tier == 4 && r.mode != Mode::Enforce) warn(root_["response"], "tier 4 without response.mode enforce: nothing is stopped");
+    if (const auto drift = r.analytics.find("drift.role"); drift != r.analytics.end() && drift->second > Level::Alert) {
+      warn(root_["response"]["analytics"], "drift.role never exceeds alert");
+    }
+    for (const auto& [what, ladder] : {std::pair{"records", p_.per_call.records}, std::pair{"bytes", p_.per_call.bytes}})
+      if (ladder && !ladder->max) warn(root_["data"]["per_call"], std::string("per_call.") + what + " has no max: no single call is too large");
+  }
+
+  void exceptions() {
+    std::size_t n = 0;
+    for (const Exception& e : p_.exceptions) {
+      const View at(&root_["exceptions"].node()->items[n++]);
+      if (e.action && std::ranges::none_of(p_.actions, [&](const Action& a) { return e.action->matches(a.id); })) {
+        warn(at["match"], "exception '" + e.id + "' matches no declared action");
+      }
+    }
+  }
+
+  void tests() {
+    std::set<std::string> names;
+    std::size_t n = 0;
+    for (const PersonaTest& test : p_.tests) {
+      const View at(&root_["tests"].node()->items[n++]);
+      if (!names.insert(test.name).second) warn(at["name"], "a second test named '" + test.name + "'");
+    }
+  }
+
+  const std::string& file_;
+  View root_;
+  const Persona& p_;
+  std::vector<Diagnostic>& out_;
+};
+
+}  // namespace
+
+void lint_persona(const std::string& file, const YamlNode& root, const Persona& persona, std::vector<Diagnostic>& diagnostics) {
+  Linter(file, root, persona, diagnostics).run();
+}
+
+}  // namespace ringfence

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which declared action an act is, and what its arguments are: asked for every event.
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <string>
+
+#include "engine/persona/argument.h"
+#include "engine/persona/persona.h"
+#include "engine/persona/selective.h"
+#include "engine/persona/shape.h"
+#include "engine/persona/values.h"
+
+namespace ringfence {
+namespace {
+
+/// `server/name` without an allocation for names of ordinary length.
+class FullToolName {
+ public:
+  explicit FullToolName(const Event& event) {
+    const std::string_view name = event.tool.name.value_or(std::string_view{});
+    if (!event.tool.server) {
+      text_ = name;
+      return;
+    }
+    const std::string_view server = *event.tool.server;
+    const std::size_t size = server.size() + 1 + name.size();
+    char* at = small_.data();
+    if (size > small_.size()) {
+      large_.resize(size);
+      at = large_.data();
+    }
+    std::memcpy(at, server.data(), server.size());
+    at[server.size()] = '/';
+    if (!name.empty()) std::memcpy(at + server.size() + 1, name.data(), name.size());
+    text_ = {at, size};
+  }
+  FullToolName(const FullToolName&) = delete;
+  FullToolName& operator=(const FullToolName&) = delete;
+  [[nodiscard]] std::string_view text() const { return text_; }
+
+ private:
+  std::array<char, 256> small_;
+  std::string large_;
+  std::string_view text_;
+};
+
+bool matches_names(const Glob& glob, std::string_view full, std::string_view bare) {
+  return glob.matches(full) || (glob.pattern().find('/') == std::string::npos && glob.matches(bare));
+}
+bool matches_names(const GlobSet& set, std::string_view full, std::string_view bare) {
+  return std::ranges::any_of(set.globs(), [&](const Glob& glob) { return matches_names(glob, full, bare); });
+}
+
+bool arguments_hold(const Action& action, const Event& event) {
+  return std::ranges::all_of(action.arguments, [&](const ArgumentRule& rule) {
+    if (!rule.required && !limits_values(rule)) return true;
+    const auto leaves = argument_leaves(event, rule);
+    if (leaves.empty()) return !rule.required;
+    return std::ranges::none_of(leaves, [&](const JsonLeaf* leaf) { return fault_of(rule, *leaf).has_value(); });
+  });
+}
+
+bool is_index(std::string_view segment) { return !segment.empty() && segment.find_first_not_of("0123456789") == std::string_view::npos; }
+
+std::string_view first_segment(std::string_view pointer) { return pointer.substr(1, std::min(pointer.find('/', 1), pointer.size()) - 1); }
+
+/// `pointer` is `rule` or below it; positions in arrays, which the rule does not write, are passed over.
+bool names(std::string_view rule, std::string_view pointer) {
+  while (!rule.empty()) {
+    if (pointer.empty()) return false;
+    const std::string_view wanted = first_segment(rule), found = first_segment(pointer);
+    pointer.remove_prefix(found.size() + 1);
+    if (wanted == found) {
+      rule.remove_prefix(wanted.size() + 1);
+    } else if (!is_index(found)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+std::size_t characters(std::string_view text) {
+  return static_cast<std::size_t>(std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
+}
+
+}  // namespace
+
+bool matches_tool(const GlobSet& tools, const Event& event) {
+  if (!event.tool.name) return false;
+  return matches_names(tools, FullToolName(event).text(), *event.tool.name);
+}
+
+bool matches_tool(const Glob& tool, const Event& event) {
+  if (!event.tool.name) return false;
+  return matches_names(tool, FullToolName(event).text(), *event.tool.name);
+}
+
+ActionMatch match_action(const Persona& persona, const Event& event) {
+  ActionMatch match;
+  if (!event.tool.name) return match;
+  const FullToolName full(event);
+  const std::string_view bare = *event.tool.name;
+  std::array<ActionIndex, kActionsMax> candidates;
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < persona.actions.size() && i < kActionsMax; ++i) {
+    const Action& action = persona.actions[i];
+    if (!matches_names(action.tools, full.text(), bare)) continue;
+    match.tool_declared = true;
+    if (!action.resources.empty() && event.resource.uri && !action.resources.matches(*event.resource.uri)) continue;
+    candidates[count++] = static_cast<ActionIndex>(i);
+  }
+  if (count == 0) return match;
+  // Arguments are only looked at where they can make a difference.
+  std::array<bool, kActionsMax> holds{};
+  bool any_holds = count == 1;
+  for (std::size_t c = 0; count > 1 && c < count; ++c) {
+    holds[c] = arguments_hold(persona.actions[candidates[c]], event);
+    any_holds = any_holds || holds[c];
+  }
+  std::optional<ActionIndex> best;
+  for (std::size_t c = 0; c < count; ++c) {
+    if (count > 1 && any_holds && !holds[c]) continue;
+    if (!best || persona.actions[candidates[c]].narrowness > persona.actions[*best].narrowness) best = candidates[c];
+  }
+  match.action = best;
+  match.resource_evaluable = event.resource.uri.has_value() || persona.actions[*best].resources.empty();
+  return match;
+}
+
+std::optional<Effect> effect_of(const Persona& persona, std::optional<ActionIndex> action, const Event& event) {
+  if (action && *action < persona.actions.size() && persona.actions[*action].effect) return persona.actions[*action].effect;
+  return event.tool.effect;
+}
+
+std::vector<const JsonLeaf*> argument_leaves(const Event& event, const ArgumentRule& rule) {
+  std::vector<const JsonLeaf*> leaves;
+  if (!event.args) return leaves;
+  for (const JsonLeaf& leaf : event.args->leaves)
+    if (leaf.kind != JsonLeaf::Kind::Key && names(rule.pointer, leaf.pointer)) leaves.push_back(&leaf);
+  return leaves;
+}
+
+bool limits_values(const ArgumentRule& rule) {
+  return rule.in_list || rule.one_of || rule.glob || rule.max || rule.min || rule.max_length || rule.selective || !rule.shapes.empty();
+}
+
+std::optional<ArgumentFault> fault_of(const ArgumentRule& rule, const JsonLeaf& leaf) {
+  using F = ArgumentFault;
+  if (leaf.kind == JsonLeaf::Kind::Null) return rule.selective ? std::optional(F::NotSelective) : std::nullopt;
+  if (rule.in_list && !rule.in_list->contains(leaf.text)) return F::NotListed;
+  if (rule.one_of && !rule.one_of->contains(leaf.text)) return F::NotOneOf;
+  if (rule.glob && !rule.glob->matches(leaf.text)) return F::NoGlob;
+  if (rule.max || rule.min) {
+    const auto value = parse_number(leaf.text);
+    if (!value) return F::NotANumber;
+    if (rule.max && *value > *rule.max) return F::AboveMax;
+    if (rule.min && *value < *rule.min) return F::BelowMin;
+  }
+  if (rule.max_length && characters(leaf.text) > *rule.max_length) return F::TooLong;
+  if (rule.selective && leaf.kind == JsonLeaf::Kind::String && matches_everything(leaf.text)) return F::NotSelective;
+  if (!rule.shapes.empty() && std::ranges::find(rule.shapes, shape_of(leaf.text)) == rule.shapes.end()) return F::OtherShape;
+  return std::nullopt;
+}
+
+}  // namespace ringfence

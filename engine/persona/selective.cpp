@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/persona/selective.h"
+
+#include <re2/re2.h>
+
+#include <algorithm>
+#include <array>
+#include <string>
+
+namespace ringfence {
+namespace {
+
+constexpr std::size_t kPredicateBytes = 4096;
+
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view kSpace = " \t\r\n\f\v;";
+  const auto begin = text.find_first_not_of(kSpace);
+  return begin == std::string_view::npos ? std::string_view{} : text.substr(begin, text.find_last_not_of(kSpace) - begin + 1);
+}
+
+/// Without the quotes or parentheses that enclose all of it.
+std::string_view bare(std::string_view text) {
+  for (text = trimmed(text); text.size() >= 2; text = trimmed(text.substr(1, text.size() - 2))) {
+    const char first = text.front(), last = text.back();
+    const bool quoted = first == last && (first == '"' || first == '\'' || first == '`') && text.substr(1, text.size() - 2).find(first) == std::string_view::npos;
+    const bool enclosed = first == '(' && last == ')' && text.substr(1, text.size() - 2).find_first_of("()") == std::string_view::npos;
+    if (!quoted && !enclosed) break;
+  }
+  return text;
+}
+
+/// Nothing but wildcards and what may stand between them, and at least one that stands for any length.
+bool only_wildcards(std::string_view text) {
+  return text.find_first_of("*%") != std::string_view::npos && text.find_first_not_of("*%?_./:+^$") == std::string_view::npos;
+}
+
+bool regex_matches_all(std::string_view text) {
+  if (text.find_first_of(".*+?[\\|({^$") == std::string_view::npos) return false;
+  static constexpr std::array<std::string_view, 8> kNearlyAll{".", ".+", "^", "$", "^.", ".$", "^.+", "^.+$"};
+  if (std::ranges::find(kNearlyAll, text) != kNearlyAll.end()) return true;
+  RE2::Options options(RE2::Quiet);
+  options.set_max_mem(1 << 20);
+  const std::string pattern = text.starts_with('/') && text.ends_with('/') && text.size() > 2 ? std::string(text.substr(1, text.size() - 2)) : std::string(text);
+  const RE2 regex(pattern, options);
+  if (!regex.ok()) return false;
+  // Unlike each other in length, script and characters: what takes each of them as a whole takes anything (one-or-more is as bad as any).
+  static constexpr std::array<std::string_view, 6> kProbes{
+      "q", "7", "Zx9 kv-41_w.B,u;", "000000000000000000000000000000000000000000", "\xC3\xA9t\xC3\xA9/#@!%&=~", "the pump, the ox; & 3 jars <of> {wax}"};
+  return std::ranges::all_of(kProbes, [&](std::string_view probe) { return RE2::FullMatch(re2::StringPiece(probe.data(), probe.size()), regex); });
+}
+
+std::string lower_spaced(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const bool space = c == ' ' || c == '\t' || c == '\r' || c == '\n';
+    if (space && (out.empty() || out.back() == ' ')) continue;
+    out += space ? ' ' : (c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c);
+  }
+  return out;
+}
+
+/// One SQL condition without `and` and `or`.
+bool condition_always_holds(std::string_view condition) {
+  condition = bare(condition);
+  if (condition == "true" || condition == "1" || condition == "not false") return true;
+  if (const auto like = condition.find(" like "); like != std::string_view::npos) return only_wildcards(bare(condition.substr(like + 6)));
+  const auto equal = condition.find('=');
+  if (equal == std::string_view::npos || equal == 0) return false;
+  if (const char before = condition[equal - 1]; before == '!' || before == '<' || before == '>') return false;
+  std::string_view right = condition.substr(equal + 1);
+  if (right.starts_with('=')) right.remove_prefix(1);
+  const std::string_view left = bare(condition.substr(0, equal));
+  return !left.empty() && left == bare(right);
+}
+
+bool all_of_conjunction(std::string_view text) {
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(" and ", begin), text.size());
+    if (!condition_always_holds(text.substr(begin, end - begin))) return false;
+    begin = end + 5;
+  }
+  return true;
+}
+
+/// A condition in the form a WHERE takes; one alternative that always holds is enough.
+bool where_always_holds(std::string_view text) {
+  text = bare(text);
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(" or ", begin), text.size());
+    if (all_of_conjunction(text.substr(begin, end - begin))) return true;
+    begin = end + 4;
+  }
+  return false;
+}
+
+bool sql_selects_all(std::string_view sql) {
+  if (sql.starts_with("where ")) return where_always_holds(sql.substr(6));
+  if (!sql.starts_with("select ")) return where_always_holds(sql);
+  if (sql.find(" from ") == std::string_view::npos) return false;
+  if (sql.find(" limit ") != std::string_view::npos || sql.find(" fetch first ") != std::string_view::npos || sql.starts_with("select top ")) return false;
+  const auto where = sql.find(" where ");
+  if (where == std::string_view::npos) return sql.find(" join ") == std::string_view::npos && sql.find(" having ") == std::string_view::npos;
+  std::string_view condition = sql.substr(where + 7);
+  for (const std::string_view tail : {" group by ", " order by ", " having "}) condition = condition.substr(0, condition.find(tail));
+  return where_always_holds(condition);
+}
+
+}  // namespace
+
+bool matches_everything(std::string_view predicate) {
+  if (predicate.size() > kPredicateBytes) return false;
+  const std::string_view text = bare(predicate);
+  if (text.empty() || only_wildcards(text) || regex_matches_all(text)) return true;
+  return sql_selects_all(lower_spaced(text));
+}
+
+}  // namespace ringfence
