@@ -120,11 +120,17 @@ struct AgentState {
   std::vector<SessionState> sessions;  // slot order: order of addition of scores
   std::vector<TaskScope> tasks;
   std::vector<KnownAct> acts;          // oldest first
+  std::uint64_t acts_gone = 0;         // left at the front so far: the number of acts[0]; see `forget_oldest_acts`
   std::uint64_t acts_forgotten_early = 0;
   std::vector<OpenFinding> findings;
   std::vector<Containment> containments;
   std::array<std::unique_ptr<ChannelMemory>, kChannels> memory;
 
+  /// Takes `n` acts off the front and numbers on, so that the chunks of those that stay need not be written again.
+  void forget_oldest_acts(std::size_t n);
+  /// Forgets the conduct and its evidence. What outlives it: identity, position, `first_time`, the findings the reader still has open (the
+  /// next event closes them) and the containment epochs (a gate ignores an epoch it has seen).
+  void start_afresh();
   /// True while any scope is contained; such a state never expires.
   [[nodiscard]] bool contained() const;
   /// Bytes in memory, for the budget.

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "engine/event/ids.h"
 
@@ -20,6 +21,8 @@ class Writer {
   void f32(float v);
   void f64(double v);
   void text(std::string_view v);
+  /// Bytes as they are, without a length.
+  void raw(std::string_view v) { out_.append(v); }
   void time(EventTime t) { svarint(t.value); }
   [[nodiscard]] const std::string& bytes() const { return out_; }
   [[nodiscard]] std::string take() { return std::move(out_); }
@@ -28,7 +31,7 @@ class Writer {
   std::string out_;
 };
 
-/// Reads what Writer wrote. After the first fault every read gives zero or empty and `ok()` is false; lengths are checked before anything
+/// Reads what Writer wrote, and nothing else: a number has one form only. After the first fault every read gives zero or empty and `ok()` is false; lengths are checked before anything
 /// is allocated, so hostile bytes cost no more than their own size.
 class Reader {
  public:
@@ -44,6 +47,8 @@ class Reader {
   /// A varint that counts elements still to come, each of at least `least_bytes`; a larger one is a fault.
   std::size_t count(std::size_t least_bytes, std::size_t at_most);
   [[nodiscard]] bool ok() const { return ok_; }
+  /// Bytes not yet read; 0 after a fault.
+  [[nodiscard]] std::size_t left() const { return in_.size(); }
   [[nodiscard]] bool at_end() const { return in_.empty(); }
   void fail() { ok_ = false; in_ = {}; }
 

@@ -32,9 +32,9 @@ class Store {
  public:
   virtual ~Store() = default;
   [[nodiscard]] virtual std::expected<std::optional<std::string>, StoreError> get(std::string_view key) = 0;
-  /// Calls `row` for every key that starts with `prefix`, in key order, until it returns false.
+  /// Calls `row` for every key that starts with `prefix`, in key order, until it returns false. `row` must not call the store.
   [[nodiscard]] virtual std::expected<void, StoreError> scan(std::string_view prefix, const std::function<bool(std::string_view key, std::string_view value)>& row) = 0;
-  /// All or nothing. Durable against a process crash on return, against a machine crash after the next `sync`.
+  /// All or nothing; after an error the batch may or may not be there and is to be written again. Durable against a process crash on return, against a machine crash after the next `sync`.
   [[nodiscard]] virtual std::expected<void, StoreError> write(const std::vector<StoreWrite>& batch) = 0;
   [[nodiscard]] virtual std::expected<void, StoreError> sync() = 0;
   /// Drops every key that starts with `prefix`.
@@ -42,7 +42,9 @@ class Store {
 };
 
 [[nodiscard]] std::unique_ptr<Store> memory_store();
-/// Opens or makes the database in `directory` (0700). Settings as streaming.md §4.
+/// Opens or makes the database in `directory`, which is made private (0700). Settings as docs/design/streaming.md §4. Locked where another
+/// process, or this one, has it open. After a fault of the disk every call tries first to take the database up again, so that writing the
+/// same batch until it succeeds is all a caller needs to do.
 [[nodiscard]] std::expected<std::unique_ptr<Store>, StoreError> rocksdb_store(const std::string& directory);
 
 }  // namespace ringfence

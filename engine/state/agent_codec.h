@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "engine/state/agent_state.h"
+
+/// An AgentState as bytes, in parts, so that a small change writes little: the core, one part per session, chunks of known acts.
+///
+///   part = schema u8 | model version varint | body | XXH3-64 of all before, seeded with the agent's key and the part's name
+///
+/// The seed ties a part to its place: a part that stands under another agent or name does not decode. Numbers are those of codec.h; the bodies
+/// are written out in agent_codec.cpp. Evidence is sparse (a mask of nonzero slots, then their bits), so a clean scope costs 8 bytes.
+///
+/// Schemas, all read for ever, the newest written:
+///   0  before arrivals were counted: no `arrivals` and `acts_forgotten_early` in the core, no `arrival` in a session (all read as 0)
+///   1  the present
+namespace ringfence {
+
+inline constexpr std::uint8_t kStateSchema = 1;
+/// Raised when evidence or channel memories change their meaning without changing their form.
+inline constexpr std::uint32_t kModelVersion = 1;
+inline constexpr std::size_t kActsPerChunk = 64;
+
+/// Name of a part within its agent.
+struct PartId {
+  enum class Kind : std::uint8_t { Core, Session, Acts } kind{};
+  std::uint64_t number = 0;  // Session: its key; Acts: number of the first act / kActsPerChunk
+  auto operator<=>(const PartId&) const = default;
+};
+
+/// A part to be written, or to be deleted where `bytes` is absent.
+struct PartChange {
+  PartId id;
+  std::optional<std::string> bytes;
+};
+
+/// A part as the store gave it.
+struct PartView {
+  PartId id;
+  std::string_view bytes;
+};
+
+/// Checksums of an agent's parts as the store holds them (or will, once all that is on its way is written): what a change is measured against.
+struct WrittenParts {
+  std::uint64_t core = 0;  // 0: none
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> sessions;  // key and checksum, in order of slots
+  std::uint64_t first_chunk = 0;
+  std::vector<std::uint64_t> chunks;
+  [[nodiscard]] std::size_t heap_bytes() const;
+};
+
+/// Why bytes are no state. The message names the part and never repeats its content.
+struct CodecError {
+  enum class Kind : std::uint8_t { Malformed, Checksum, Version, MissingPart } kind{};
+  std::string message;
+};
+
+struct DecodedAgent {
+  AgentState state;
+  WrittenParts written;
+  std::uint32_t memories_dropped = 0;  // of channels this build does not know, or that refused their bytes
+};
+
+/// The parts that differ from `written`, which is brought up to date: the core last, deletions included.
+/// Encodes everything and compares checksums, so no one has to say what changed; about 1 us for an idle agent, 60 us for the largest.
+[[nodiscard]] std::vector<PartChange> encode_changes(const AgentState& state, WrittenParts& written);
+
+/// The state of `key` from its parts, in any order; parts the core does not name are ignored. Bytes of any schema up to ours.
+/// MissingPart where the core names a part that is not among them: fetch all and ask again.
+/// Hostile bytes give an error and cost no more than a constant times their size.
+[[nodiscard]] std::expected<DecodedAgent, CodecError> decode_agent(const AgentKey& key, std::span<const PartView> parts, const MemoryFactory& memories);
+
+/// What stands in a part whose frame and checksum are right.
+struct OpenedPart {
+  std::uint8_t schema = 0;
+  std::uint64_t model = 0;
+  std::uint64_t checksum = 0;
+  std::string_view body;
+};
+[[nodiscard]] std::expected<OpenedPart, CodecError> open_part(const AgentKey& key, const PartView& part);
+
+/// Puts the frame and checksum around a body; `schema` is for tests that write older layouts.
+[[nodiscard]] std::string seal_part(const AgentKey& key, PartId id, std::string_view body, std::uint8_t schema = kStateSchema);
+
+}  // namespace ringfence

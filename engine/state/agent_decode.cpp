@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <limits>
+
+#include "engine/state/agent_codec.h"
+
+namespace ringfence {
+namespace {
+
+/// Above every real list; the bytes at hand bound what is allocated long before.
+constexpr std::size_t kElementsMax = 1U << 16U;
+constexpr std::uint64_t kActsMax = std::uint64_t{1} << 32U;
+constexpr std::uint64_t kActsGoneMax = std::uint64_t{1} << 60U;
+constexpr std::size_t kActBytes = 33;
+
+/// Reads one part's body; the schema says which fields are there.
+class Body {
+ public:
+  Body(Reader& in, std::uint8_t schema, const MemoryFactory& memories, std::uint32_t& dropped)
+      : in_(in), schema_(schema), memories_(memories), dropped_(dropped) {}
+
+  void core(AgentState& s, std::vector<std::uint64_t>& sessions, std::uint64_t& acts) {
+    s.key.hash.high = in_.u64();
+    s.key.hash.low = in_.u64();
+    s.tenant = in_.text();
+    s.id = in_.text();
+    s.lsn = in_.svarint();
+    if (schema_ >= 1) s.arrivals = in_.varint();
+    s.first_time = in_.time();
+    s.last_time = in_.time();
+    s.persona = in_.u64();
+    evidence(s.evidence);
+    ledger(s.ledger);
+    standing(s.standing);
+    sessions.resize(in_.count(8, kElementsMax));
+    for (auto& key : sessions) key = in_.u64();
+    s.tasks.resize(in_.count(13, kElementsMax));
+    for (auto& each : s.tasks) task(each);
+    s.acts_gone = in_.varint();
+    acts = in_.varint();
+    if (s.acts_gone > kActsGoneMax || acts > kActsMax) in_.fail();
+    if (schema_ >= 1) s.acts_forgotten_early = in_.varint();
+    s.findings.resize(in_.count(9, kElementsMax));
+    for (auto& each : s.findings) finding(each);
+    s.containments.resize(in_.count(6, kElementsMax));
+    for (auto& each : s.containments) containment(each);
+    memory(s.memory, MemoryScope::Agent);
+  }
+
+  void session(SessionState& s) {
+    s.id = in_.text();
+    s.last = in_.time();
+    if (schema_ >= 1) s.arrival = in_.varint();
+    evidence(s.evidence);
+    ledger(s.ledger);
+    standing(s.standing);
+    s.held_acts = narrow();
+    memory(s.memory, MemoryScope::Session);
+  }
+
+ private:
+  void slots(std::array<float, kThreatSlots>& out) {
+    const std::uint64_t mask = in_.varint();
+    if (mask >> kThreatSlots != 0) return in_.fail();
+    for (std::size_t i = 0; i < kThreatSlots; ++i) {
+      if ((mask >> i & 1) == 0) continue;
+      out[i] = in_.f32();
+      if (std::bit_cast<std::uint32_t>(out[i]) == 0) in_.fail();
+    }
+  }
+
+  void evidence(Evidence& out) {
+    slots(out.alert);
+    slots(out.declared);
+  }
+
+  bool flag() {
+    const std::uint8_t v = in_.u8();
+    if (v > 1) in_.fail();
+    return v == 1;
+  }
+
+  std::uint32_t narrow() {
+    const std::uint64_t v = in_.varint();
+    if (v > std::numeric_limits<std::uint32_t>::max()) in_.fail();
+    return in_.ok() ? static_cast<std::uint32_t>(v) : 0;
+  }
+
+  Level level() {
+    const std::uint8_t v = in_.u8();
+    if (v >= kLevels) in_.fail();
+    return in_.ok() ? static_cast<Level>(v) : Level::Observe;
+  }
+
+  void ledger(std::unique_ptr<Ledger>& out) {
+    if (!flag()) return;
+    out = std::make_unique<Ledger>();
+    evidence(out->start);
+    out->rows.resize(in_.count(7, kElementsMax));
+    for (auto& row : out->rows) {
+      const std::uint8_t channel = in_.u8();
+      if (channel >= kChannels) in_.fail();
+      row.id.channel = static_cast<ChannelId>(channel);
+      row.id.context = in_.u8();
+      row.id.cls = in_.u8();
+      row.count = narrow();
+      for (auto& sample : row.samples) sample = in_.text();
+    }
+    out->opened = in_.time();
+    out->last = in_.time();
+    out->contributions = narrow();
+  }
+
+  void standing(Standing& out) {
+    const std::uint8_t v = in_.u8();
+    const unsigned held = v >> 2U;
+    if (held > kLevels) return in_.fail();
+    out.alert = (v & 1U) != 0;
+    out.throttle = (v & 2U) != 0;
+    if (held != 0) out.held = static_cast<Level>(held - 1);
+  }
+
+  void list(std::optional<std::vector<std::string>>& out) {
+    if (!flag()) return;
+    out.emplace(in_.count(1, kElementsMax));
+    for (auto& text : *out) text = in_.text();
+  }
+
+  void task(TaskScope& out) {
+    out.id = in_.text();
+    out.session = in_.u64();
+    list(out.actions);
+    list(out.destinations);
+    list(out.resources);
+    if (flag()) out.expires = in_.time();
+  }
+
+  void finding(OpenFinding& out) {
+    out.uid = in_.text();
+    const std::uint8_t analytic = in_.u8();
+    if (analytic >= kAnalytics) in_.fail();
+    out.analytic = static_cast<Analytic>(analytic);
+    out.level = level();
+    out.created = in_.time();
+    out.first_seen = in_.time();
+    out.last_seen = in_.time();
+    out.records = narrow();
+    out.count = in_.varint();
+    out.count_written = in_.varint();
+  }
+
+  void containment(Containment& out) {
+    out.scope = in_.text();
+    out.epoch = in_.varint();
+    out.contained = flag();
+    out.level = level();
+    out.finding_uid = in_.text();
+    out.since = in_.time();
+  }
+
+  void memory(std::array<std::unique_ptr<ChannelMemory>, kChannels>& out, MemoryScope scope) {
+    const std::size_t count = in_.count(2, 256);
+    int last = -1;
+    for (std::size_t i = 0; i < count && in_.ok(); ++i) {
+      const std::uint8_t channel = in_.u8();
+      if (channel <= last) return in_.fail();
+      last = channel;
+      Reader bytes(in_.text());
+      if (!in_.ok()) return;
+      std::unique_ptr<ChannelMemory> decoded;
+      if (channel < kChannels) decoded = memories_.decode(static_cast<ChannelId>(channel), scope, bytes);
+      if (decoded && bytes.ok())
+        out[channel] = std::move(decoded);
+      else
+        ++dropped_;
+    }
+  }
+
+  Reader& in_;
+  std::uint8_t schema_;
+  const MemoryFactory& memories_;
+  std::uint32_t& dropped_;
+};
+
+CodecError malformed(const char* what) { return {CodecError::Kind::Malformed, what}; }
+
+/// Puts one agent together from its parts.
+class Assembly {
+ public:
+  Assembly(const AgentKey& key, std::span<const PartView> parts, const MemoryFactory& memories) : key_(key), memories_(memories), parts_(parts.begin(), parts.end()) {
+    std::ranges::sort(parts_, {}, &PartView::id);
+  }
+
+  std::expected<DecodedAgent, CodecError> run() && {
+    std::vector<std::uint64_t> sessions;
+    std::uint64_t acts = 0;
+    if (auto done = core(sessions, acts); !done) return std::unexpected(std::move(done.error()));
+    auto distinct = sessions;
+    std::ranges::sort(distinct);
+    if (std::ranges::adjacent_find(distinct) != distinct.end()) return std::unexpected(malformed("core: a session named twice"));
+    for (const std::uint64_t session_key : sessions)
+      if (auto done = session(session_key); !done) return std::unexpected(std::move(done.error()));
+    if (auto done = known_acts(acts); !done) return std::unexpected(std::move(done.error()));
+    return std::move(out_);
+  }
+
+ private:
+  using Done = std::expected<void, CodecError>;
+
+  std::expected<OpenedPart, CodecError> part(PartId id) const {
+    const auto found = std::ranges::lower_bound(parts_, id, {}, &PartView::id);
+    if (found == parts_.end() || found->id != id) return std::unexpected(CodecError{CodecError::Kind::MissingPart, "a part that the core names is not there"});
+    return open_part(key_, *found);
+  }
+
+  /// What a later comparison may skip: nothing where the part is of an older form, which the next write then replaces.
+  static std::uint64_t written_sum(const OpenedPart& part) { return part.schema == kStateSchema && part.model == kModelVersion ? part.checksum : 0; }
+
+  Done core(std::vector<std::uint64_t>& sessions, std::uint64_t& acts) {
+    const auto opened = part({PartId::Kind::Core, 0});
+    if (!opened) return std::unexpected(opened.error());
+    Reader in(opened->body);
+    Body(in, opened->schema, memories_, out_.memories_dropped).core(out_.state, sessions, acts);
+    if (!in.ok() || !in.at_end()) return std::unexpected(malformed("core: not the form of its schema"));
+    if (out_.state.key != key_) return std::unexpected(malformed("core: of another agent"));
+    out_.written.core = written_sum(*opened);
+    return {};
+  }
+
+  Done session(std::uint64_t session_key) {
+    const auto opened = part({PartId::Kind::Session, session_key});
+    if (!opened) return std::unexpected(opened.error());
+    Reader in(opened->body);
+    SessionState& s = out_.state.sessions.emplace_back();
+    s.key = session_key;
+    Body(in, opened->schema, memories_, out_.memories_dropped).session(s);
+    if (!in.ok() || !in.at_end()) return std::unexpected(malformed("session: not the form of its schema"));
+    out_.written.sessions.emplace_back(session_key, written_sum(*opened));
+    return {};
+  }
+
+  Done known_acts(std::uint64_t count) {
+    const std::uint64_t end = out_.state.acts_gone + count;
+    out_.written.first_chunk = out_.state.acts_gone / kActsPerChunk;
+    for (std::uint64_t at = out_.state.acts_gone; at < end;) {
+      const std::uint64_t chunk = at / kActsPerChunk;
+      const std::uint64_t next = std::min(end, (chunk + 1) * kActsPerChunk);
+      const auto opened = part({PartId::Kind::Acts, chunk});
+      if (!opened) return std::unexpected(opened.error());
+      if (opened->body.size() != (next - at) * kActBytes) return std::unexpected(malformed("acts: not as many as the core says"));
+      Reader in(opened->body);
+      for (; at < next; ++at) {
+        KnownAct& act = out_.state.acts.emplace_back();
+        act.id = in.u64();
+        act.content = in.u64();
+        act.args = in.u64();
+        act.time = EventTime{static_cast<std::int64_t>(in.u64())};
+        act.seen = in.u8();
+      }
+      out_.written.chunks.push_back(written_sum(*opened));
+    }
+    return {};
+  }
+
+  const AgentKey& key_;
+  const MemoryFactory& memories_;
+  std::vector<PartView> parts_;
+  DecodedAgent out_;
+};
+
+}  // namespace
+
+std::expected<DecodedAgent, CodecError> decode_agent(const AgentKey& key, std::span<const PartView> parts, const MemoryFactory& memories) {
+  return Assembly(key, parts, memories).run();
+}
+
+}  // namespace ringfence

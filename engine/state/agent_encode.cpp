@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "engine/state/agent_codec.h"
+
+namespace ringfence {
+namespace {
+
+void write_slots(Writer& out, const std::array<float, kThreatSlots>& slots) {
+  std::uint64_t mask = 0;
+  for (std::size_t i = 0; i < kThreatSlots; ++i)
+    if (std::bit_cast<std::uint32_t>(slots[i]) != 0) mask |= std::uint64_t{1} << i;
+  out.varint(mask);
+  for (std::size_t i = 0; i < kThreatSlots; ++i)
+    if ((mask >> i & 1) != 0) out.f32(slots[i]);
+}
+
+void write_evidence(Writer& out, const Evidence& evidence) {
+  write_slots(out, evidence.alert);
+  write_slots(out, evidence.declared);
+}
+
+void write_bool(Writer& out, bool v) { out.u8(v ? 1 : 0); }
+
+void write_ledger(Writer& out, const std::unique_ptr<Ledger>& ledger) {
+  write_bool(out, ledger != nullptr);
+  if (!ledger) return;
+  write_evidence(out, ledger->start);
+  out.varint(ledger->rows.size());
+  for (const auto& row : ledger->rows) {
+    out.u8(static_cast<std::uint8_t>(row.id.channel));
+    out.u8(row.id.context);
+    out.u8(row.id.cls);
+    out.varint(row.count);
+    for (const auto& sample : row.samples) out.text(sample);
+  }
+  out.time(ledger->opened);
+  out.time(ledger->last);
+  out.varint(ledger->contributions);
+}
+
+/// Bit 0 alert, bit 1 throttle, above them 0 or the held level + 1.
+void write_standing(Writer& out, const Standing& standing) {
+  const unsigned held = standing.held ? static_cast<unsigned>(*standing.held) + 1 : 0;
+  out.u8(static_cast<std::uint8_t>((standing.alert ? 1U : 0U) | (standing.throttle ? 2U : 0U) | held << 2U));
+}
+
+void write_list(Writer& out, const std::optional<std::vector<std::string>>& list) {
+  write_bool(out, list.has_value());
+  if (!list) return;
+  out.varint(list->size());
+  for (const auto& text : *list) out.text(text);
+}
+
+void write_task(Writer& out, const TaskScope& task) {
+  out.text(task.id);
+  out.u64(task.session);
+  write_list(out, task.actions);
+  write_list(out, task.destinations);
+  write_list(out, task.resources);
+  write_bool(out, task.expires.has_value());
+  if (task.expires) out.time(*task.expires);
+}
+
+void write_finding(Writer& out, const OpenFinding& finding) {
+  out.text(finding.uid);
+  out.u8(static_cast<std::uint8_t>(finding.analytic));
+  out.u8(static_cast<std::uint8_t>(finding.level));
+  out.time(finding.created);
+  out.time(finding.first_seen);
+  out.time(finding.last_seen);
+  out.varint(finding.records);
+  out.varint(finding.count);
+  out.varint(finding.count_written);
+}
+
+void write_containment(Writer& out, const Containment& containment) {
+  out.text(containment.scope);
+  out.varint(containment.epoch);
+  write_bool(out, containment.contained);
+  out.u8(static_cast<std::uint8_t>(containment.level));
+  out.text(containment.finding_uid);
+  out.time(containment.since);
+}
+
+/// Channel number and length-prefixed bytes, so that a reader can step over a channel it does not know.
+void write_memories(Writer& out, const std::array<std::unique_ptr<ChannelMemory>, kChannels>& memories) {
+  out.varint(static_cast<std::uint64_t>(std::ranges::count_if(memories, [](const auto& m) { return m != nullptr; })));
+  for (std::size_t channel = 0; channel < kChannels; ++channel) {
+    if (!memories[channel]) continue;
+    Writer memory;
+    memories[channel]->encode(memory);
+    out.u8(static_cast<std::uint8_t>(channel));
+    out.text(memory.bytes());
+  }
+}
+
+std::string core_body(const AgentState& s) {
+  Writer out;
+  out.u64(s.key.hash.high);
+  out.u64(s.key.hash.low);
+  out.text(s.tenant);
+  out.text(s.id);
+  out.svarint(s.lsn);
+  out.varint(s.arrivals);
+  out.time(s.first_time);
+  out.time(s.last_time);
+  out.u64(s.persona);
+  write_evidence(out, s.evidence);
+  write_ledger(out, s.ledger);
+  write_standing(out, s.standing);
+  out.varint(s.sessions.size());
+  for (const auto& session : s.sessions) out.u64(session.key);
+  out.varint(s.tasks.size());
+  for (const auto& task : s.tasks) write_task(out, task);
+  out.varint(s.acts_gone);
+  out.varint(s.acts.size());
+  out.varint(s.acts_forgotten_early);
+  out.varint(s.findings.size());
+  for (const auto& finding : s.findings) write_finding(out, finding);
+  out.varint(s.containments.size());
+  for (const auto& containment : s.containments) write_containment(out, containment);
+  write_memories(out, s.memory);
+  return out.take();
+}
+
+std::string session_body(const SessionState& s) {
+  Writer out;
+  out.text(s.id);
+  out.time(s.last);
+  out.varint(s.arrival);
+  write_evidence(out, s.evidence);
+  write_ledger(out, s.ledger);
+  write_standing(out, s.standing);
+  out.varint(s.held_acts);
+  write_memories(out, s.memory);
+  return out.take();
+}
+
+std::string acts_body(std::span<const KnownAct> acts) {
+  Writer out;
+  for (const auto& act : acts) {
+    out.u64(act.id);
+    out.u64(act.content);
+    out.u64(act.args);
+    out.u64(static_cast<std::uint64_t>(act.time.value));
+    out.u8(act.seen);
+  }
+  return out.take();
+}
+
+/// Collects what differs from what is written.
+class Changes {
+ public:
+  explicit Changes(const AgentKey& key) : key_(key) {}
+
+  /// Checksum of the part; the part itself is kept where the checksum is not `written`.
+  std::uint64_t part(PartId id, std::string_view body, std::uint64_t written) {
+    std::string bytes = seal_part(key_, id, body);
+    Reader tail(std::string_view(bytes).substr(bytes.size() - 8));
+    const std::uint64_t checksum = tail.u64();
+    if (written == 0 || checksum != written) list.push_back({id, std::move(bytes)});
+    return checksum;
+  }
+
+  std::vector<PartChange> list;
+
+ private:
+  const AgentKey& key_;
+};
+
+void session_changes(const AgentState& state, WrittenParts& written, Changes& changes) {
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> now;
+  now.reserve(state.sessions.size());
+  for (const auto& session : state.sessions) {
+    const auto before = std::ranges::find(written.sessions, session.key, &std::pair<std::uint64_t, std::uint64_t>::first);
+    const std::uint64_t sum = before == written.sessions.end() ? 0 : before->second;
+    now.emplace_back(session.key, changes.part({PartId::Kind::Session, session.key}, session_body(session), sum));
+  }
+  for (const auto& [key, sum] : written.sessions)
+    if (std::ranges::find(now, key, &std::pair<std::uint64_t, std::uint64_t>::first) == now.end())
+      changes.list.push_back({{PartId::Kind::Session, key}, std::nullopt});
+  written.sessions = std::move(now);
+}
+
+void act_changes(const AgentState& state, WrittenParts& written, Changes& changes) {
+  std::vector<std::uint64_t> now;
+  const std::uint64_t first = state.acts_gone / kActsPerChunk;
+  std::size_t at = 0;
+  for (std::uint64_t chunk = first; at < state.acts.size(); ++chunk) {
+    const std::size_t room = at == 0 ? kActsPerChunk - state.acts_gone % kActsPerChunk : kActsPerChunk;
+    const std::size_t size = std::min(room, state.acts.size() - at);
+    const bool known = chunk >= written.first_chunk && chunk - written.first_chunk < written.chunks.size();
+    const std::uint64_t sum = known ? written.chunks[chunk - written.first_chunk] : 0;
+    now.push_back(changes.part({PartId::Kind::Acts, chunk}, acts_body(std::span(state.acts).subspan(at, size)), sum));
+    at += size;
+  }
+  for (std::uint64_t i = 0; i < written.chunks.size(); ++i) {
+    const std::uint64_t chunk = written.first_chunk + i;
+    if (chunk < first || chunk - first >= now.size()) changes.list.push_back({{PartId::Kind::Acts, chunk}, std::nullopt});
+  }
+  written.first_chunk = first;
+  written.chunks = std::move(now);
+}
+
+}  // namespace
+
+std::vector<PartChange> encode_changes(const AgentState& state, WrittenParts& written) {
+  Changes changes(state.key);
+  session_changes(state, written, changes);
+  act_changes(state, written, changes);
+  written.core = changes.part({PartId::Kind::Core, 0}, core_body(state), written.core);
+  return std::move(changes.list);
+}
+
+}  // namespace ringfence

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <rocksdb/cache.h>
+#include <rocksdb/db.h>
+#include <rocksdb/env.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/options.h>
+#include <rocksdb/sst_file_manager.h>
+#include <rocksdb/table.h>
+#include <rocksdb/write_buffer_manager.h>
+
+#include <atomic>
+#include <cstdarg>
+#include <filesystem>
+#include <shared_mutex>
+
+#include "engine/state/store.h"
+
+namespace ringfence {
+namespace {
+
+constexpr std::size_t kCacheBytes = std::size_t{256} << 20U;
+constexpr std::size_t kMemtableBytes = std::size_t{64} << 20U;
+constexpr int kMemtables = 4;
+constexpr std::size_t kWriteBufferBytes = kCacheBytes / 2;  // inside the cache: one budget for both
+constexpr std::uint64_t kDiskReserveBytes = std::uint64_t{64} << 20U;  // left free by compactions, so that the log can go on
+constexpr double kBloomBits = 10;
+
+/// Messages of the library name files, never keys or values.
+StoreError error_of(const rocksdb::Status& status) {
+  using Kind = StoreError::Kind;
+  const std::string message = status.ToString();
+  if (status.IsNoSpace() || message.find("No space left on device") != std::string::npos) return {Kind::NoSpace, message};
+  if (status.IsCorruption()) return {Kind::Corrupt, message};
+  if (status.IsIOError() && message.find("/LOCK:") != std::string::npos) return {Kind::Locked, message};
+  if (status.IsNotSupported() || status.IsInvalidArgument()) return {Kind::Version, message};
+  return {Kind::Io, message};
+}
+
+/// The library's own log, thrown away: what matters comes back as a status, and its file writer asserts when it is written to after a failure,
+/// which on a full disk would end the process.
+class NoLog final : public rocksdb::Logger {
+ public:
+  using rocksdb::Logger::Logv;
+  void Logv(const char*, va_list) override {}
+};
+
+rocksdb::Options options_for_state() {
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = rocksdb::NewLRUCache(kCacheBytes);
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(kBloomBits));
+  table.format_version = 5;
+  table.cache_index_and_filter_blocks = true;
+  table.pin_l0_filter_and_index_blocks_in_cache = true;
+
+  rocksdb::Options options;
+  options.create_if_missing = true;
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  options.compression = rocksdb::kLZ4Compression;
+  options.write_buffer_size = kMemtableBytes;
+  options.max_write_buffer_number = kMemtables;
+  options.write_buffer_manager = std::make_shared<rocksdb::WriteBufferManager>(kWriteBufferBytes, table.block_cache);
+  options.sst_file_manager.reset(rocksdb::NewSstFileManager(rocksdb::Env::Default()));
+  options.sst_file_manager->SetCompactionBufferSize(kDiskReserveBytes);
+  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  options.max_background_jobs = 2;
+  options.max_total_wal_size = kMemtableBytes * kMemtables;
+  options.info_log = std::make_shared<NoLog>();
+  return options;
+}
+
+/// The least key above every key with this prefix; nothing where the prefix is all 0xFF.
+std::optional<std::string> successor(std::string_view prefix) {
+  std::string next(prefix);
+  while (!next.empty() && static_cast<unsigned char>(next.back()) == 0xFF) next.pop_back();
+  if (next.empty()) return std::nullopt;
+  next.back() = static_cast<char>(static_cast<unsigned char>(next.back()) + 1);
+  return next;
+}
+
+class RocksdbStore final : public Store {
+ public:
+  explicit RocksdbStore(std::string directory) : directory_(std::move(directory)), options_(options_for_state()) {}
+
+  std::expected<void, StoreError> open() {
+    rocksdb::DB* opened = nullptr;
+    const rocksdb::Status status = rocksdb::DB::Open(options_, directory_, &opened);
+    if (!status.ok()) return std::unexpected(error_of(status));
+    db_.reset(opened);
+    read_only_ = false;
+    return {};
+  }
+
+  std::expected<std::optional<std::string>, StoreError> get(std::string_view key) override {
+    const std::shared_lock lock(mutex_);
+    if (!db_) return std::unexpected(closed());
+    std::string value;
+    const rocksdb::Status status = db_->Get(rocksdb::ReadOptions(), slice(key), &value);
+    if (status.IsNotFound()) return std::nullopt;
+    if (!status.ok()) return std::unexpected(error_of(status));
+    return value;
+  }
+
+  std::expected<void, StoreError> scan(std::string_view prefix, const std::function<bool(std::string_view, std::string_view)>& row) override {
+    const std::shared_lock lock(mutex_);
+    if (!db_) return std::unexpected(closed());
+    rocksdb::ReadOptions read;
+    const auto end = successor(prefix);
+    const rocksdb::Slice bound = end ? slice(*end) : rocksdb::Slice();
+    if (end) read.iterate_upper_bound = &bound;
+    const std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(read));
+    for (it->Seek(slice(prefix)); it->Valid(); it->Next())
+      if (!row(it->key().ToStringView(), it->value().ToStringView())) break;
+    if (!it->status().ok()) return std::unexpected(error_of(it->status()));
+    return {};
+  }
+
+  std::expected<void, StoreError> write(const std::vector<StoreWrite>& batch) override {
+    rocksdb::WriteBatch changes;
+    for (const auto& change : batch) {
+      if (change.kind == StoreWrite::Kind::Put)
+        changes.Put(change.key, change.value);
+      else
+        changes.Delete(change.key);
+    }
+    return changed([&](rocksdb::DB& db) { return db.Write(rocksdb::WriteOptions(), &changes); });
+  }
+
+  std::expected<void, StoreError> sync() override {
+    return changed([](rocksdb::DB& db) { return db.SyncWAL(); });
+  }
+
+  std::expected<void, StoreError> drop(std::string_view prefix) override {
+    const auto end = successor(prefix);
+    if (!end) return drop_by_key(prefix);
+    return changed([&](rocksdb::DB& db) { return db.DeleteRange(rocksdb::WriteOptions(), db.DefaultColumnFamily(), slice(prefix), slice(*end)); });
+  }
+
+ private:
+  static rocksdb::Slice slice(std::string_view text) { return {text.data(), text.size()}; }
+  static StoreError closed() { return {StoreError::Kind::Io, "the state store is closed after a fault and could not be opened again"}; }
+
+  /// Runs a change; after one that failed, takes the database up again first.
+  template <class Change>
+  std::expected<void, StoreError> changed(const Change& change) {
+    if (faulted_.load(std::memory_order_acquire))
+      if (auto done = take_up(); !done) return done;
+    const std::shared_lock lock(mutex_);
+    if (!db_) return std::unexpected(closed());
+    const rocksdb::Status status = change(*db_);
+    if (status.ok()) return {};
+    StoreError error = error_of(status);
+    fault_.store(error.kind);
+    faulted_.store(true, std::memory_order_release);
+    return std::unexpected(std::move(error));
+  }
+
+  /// Resume clears what the library holds to be recoverable, and says Busy or NoSpace while it is not yet time: the database then stays open
+  /// for reading. Anything else needs opening anew, which cuts the log after its last whole batch.
+  std::expected<void, StoreError> take_up() {
+    const std::unique_lock lock(mutex_);
+    if (!faulted_.load(std::memory_order_acquire)) return {};
+    if (db_) {
+      const rocksdb::Status resumed = read_only_ ? rocksdb::Status::OK() : db_->Resume();
+      if (resumed.IsBusy() || resumed.IsNoSpace()) return std::unexpected(StoreError{fault_.load(), "the state store waits for space: " + resumed.ToString()});
+      if (resumed.ok() && !read_only_) {
+        faulted_.store(false, std::memory_order_release);
+        return {};
+      }
+      db_.reset();
+    }
+    auto done = open();
+    if (done)
+      faulted_.store(false, std::memory_order_release);
+    else
+      open_for_reading();
+    return done;
+  }
+
+  /// Opening writes; where that fails too, states can still be read, so that detection goes on.
+  void open_for_reading() {
+    rocksdb::DB* opened = nullptr;
+    if (!rocksdb::DB::OpenForReadOnly(options_, directory_, &opened).ok()) return;
+    db_.reset(opened);
+    read_only_ = true;
+  }
+
+  std::expected<void, StoreError> drop_by_key(std::string_view prefix) {
+    std::vector<StoreWrite> deletions;
+    auto done = scan(prefix, [&](std::string_view key, std::string_view) {
+      deletions.push_back({StoreWrite::Kind::Delete, std::string(key), {}});
+      return true;
+    });
+    return done ? write(deletions) : done;
+  }
+
+  const std::string directory_;
+  const rocksdb::Options options_;
+  std::shared_mutex mutex_;  // exclusive only while the database is taken up again
+  std::unique_ptr<rocksdb::DB> db_;
+  bool read_only_ = false;
+  std::atomic<bool> faulted_{false};
+  std::atomic<StoreError::Kind> fault_{StoreError::Kind::Io};  // of the latest failed change
+};
+
+}  // namespace
+
+std::expected<std::unique_ptr<Store>, StoreError> rocksdb_store(const std::string& directory) {
+  std::error_code error;
+  std::filesystem::create_directories(directory, error);
+  if (!error) std::filesystem::permissions(directory, std::filesystem::perms::owner_all, error);
+  if (error) {
+    const bool full = error == std::errc::no_space_on_device;
+    return std::unexpected(StoreError{full ? StoreError::Kind::NoSpace : StoreError::Kind::Io, directory + ": " + error.message()});
+  }
+  auto store = std::make_unique<RocksdbStore>(directory);
+  if (auto opened = store->open(); !opened) return std::unexpected(std::move(opened.error()));
+  return store;
+}
+
+}  // namespace ringfence

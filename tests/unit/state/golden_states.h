@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+
+#include "tests/unit/state/sample_states.h"
+
+/// The state that the files tests/data/state_v*.bin hold, each as an engine of that schema wrote it.
+/// A file is its parts one after the other: kind (1 byte), number (8, little-endian), length (varint), bytes.
+namespace ringfence::golden {
+
+inline std::string file_of(const std::vector<PartChange>& parts) {
+  Writer out;
+  for (const auto& part : parts) {
+    out.u8(static_cast<std::uint8_t>(part.id.kind));
+    out.u64(part.id.number);
+    out.text(*part.bytes);
+  }
+  return out.take();
+}
+
+inline std::vector<PartView> parts_in(std::string_view file) {
+  std::vector<PartView> out;
+  for (Reader in(file); in.ok() && !in.at_end();) {
+    const auto kind = static_cast<PartId::Kind>(in.u8());
+    const std::uint64_t number = in.u64();
+    out.push_back({{kind, number}, in.text()});
+  }
+  return out;
+}
+
+/// Something in every field, in plain numbers.
+inline AgentState state() {
+  AgentState s;
+  s.key = {{0x1111222233334444, 0x5555666677778888}};
+  s.tenant = "corp";
+  s.id = "spiffe://corp.example/agent/ap-invoice";
+  s.lsn = 1'234'567'890'123;
+  s.arrivals = 70'001;
+  s.first_time = EventTime{1'795'000'000'000'000'000};
+  s.last_time = EventTime{1'795'170'000'123'456'789};
+  s.persona = 0xFEDCBA9876543210;
+  s.evidence.alert[0] = 1.5F;
+  s.evidence.alert[31] = 1e30F;
+  s.evidence.declared[1] = 0.1F;
+  s.ledger = std::make_unique<Ledger>();
+  s.ledger->start.alert[2] = 2.25F;
+  s.ledger->rows = {{{ChannelId::Barrier, 1, 3}, 41, {"evt-1", "evt-2", "evt-41"}}, {{ChannelId::Outcome, 0, 255}, 1, {"evt-9", "", ""}}};
+  s.ledger->opened = EventTime{-5};
+  s.ledger->last = EventTime{1'795'170'000'000'000'000};
+  s.ledger->contributions = 42;
+  s.standing = {true, false, Level::Hold};
+  for (const std::uint64_t number : {7U, 3U}) {
+    SessionState& session = s.sessions.emplace_back();
+    session.id = "session-" + std::to_string(number);
+    session.key = number;
+    session.last = EventTime{static_cast<std::int64_t>(number)};
+    session.arrival = 70'000 + number % 2;
+    session.evidence.declared[number] = 3.0F;
+    session.standing.throttle = number == 7;
+    session.held_acts = static_cast<std::uint32_t>(number);
+  }
+  s.sessions[0].ledger = std::make_unique<Ledger>();
+  s.sessions[0].memory[static_cast<std::size_t>(ChannelId::Barrier)] = std::make_unique<sample::TextMemory>("of a session");
+  s.tasks = {{"task-1", 7, std::vector<std::string>{"read", "write"}, std::nullopt, std::vector<std::string>{}, EventTime{99}}};
+  for (std::uint64_t i = 0; i < 70; ++i)
+    s.acts.push_back({i * 0x9E3779B97F4A7C15ULL, i, i % 3, EventTime{1'795'000'000'000'000'000 + static_cast<std::int64_t>(i)}, static_cast<std::uint8_t>(1 + i % 3)});
+  s.acts_gone = 60;
+  s.acts_forgotten_early = 12;
+  s.findings = {{"rf-5b1c9a0e77d24f18", Analytic::BarrierGuessing, Level::Halt, EventTime{1}, EventTime{2}, EventTime{3}, 2, 41, 40}};
+  s.containments = {{"agent:corp/spiffe%3A%2F%2Fcorp.example%2Fagent%2Fap-invoice", 7, true, Level::Halt, "rf-5b1c9a0e77d24f18", EventTime{4}}};
+  s.memory[static_cast<std::size_t>(ChannelId::Volume)] = std::make_unique<sample::TextMemory>("of the agent");
+  return s;
+}
+
+inline void write_evidence(Writer& out, const Evidence& evidence) {
+  for (const auto* slots : {&evidence.alert, &evidence.declared}) {
+    std::uint64_t mask = 0;
+    for (std::size_t i = 0; i < kThreatSlots; ++i) mask |= std::uint64_t{(*slots)[i] != 0} << i;
+    out.varint(mask);
+    for (const float v : *slots)
+      if (v != 0) out.f32(v);
+  }
+}
+
+inline void write_ledger(Writer& out, const Ledger* ledger) {
+  out.u8(ledger ? 1 : 0);
+  if (!ledger) return;
+  write_evidence(out, ledger->start);
+  out.varint(ledger->rows.size());
+  for (const auto& row : ledger->rows) {
+    out.u8(static_cast<std::uint8_t>(row.id.channel)), out.u8(row.id.context), out.u8(row.id.cls), out.varint(row.count);
+    for (const auto& sample : row.samples) out.text(sample);
+  }
+  out.time(ledger->opened), out.time(ledger->last), out.varint(ledger->contributions);
+}
+
+inline void write_standing(Writer& out, const Standing& standing) {
+  out.u8(static_cast<std::uint8_t>(int{standing.alert} | int{standing.throttle} << 1 | (standing.held ? static_cast<int>(*standing.held) + 1 : 0) << 2));
+}
+
+inline void write_memories(Writer& out, const std::array<std::unique_ptr<ChannelMemory>, kChannels>& memories) {
+  std::vector<std::pair<std::uint8_t, std::string>> present;
+  for (std::size_t channel = 0; channel < kChannels; ++channel) {
+    if (!memories[channel]) continue;
+    Writer bytes;
+    memories[channel]->encode(bytes);
+    present.emplace_back(static_cast<std::uint8_t>(channel), bytes.take());
+  }
+  out.varint(present.size());
+  for (const auto& [channel, bytes] : present) out.u8(channel), out.text(bytes);
+}
+
+inline void write_list(Writer& out, const std::optional<std::vector<std::string>>& list) {
+  out.u8(list ? 1 : 0);
+  if (!list) return;
+  out.varint(list->size());
+  for (const auto& text : *list) out.text(text);
+}
+
+inline std::string core_v0(const AgentState& s) {
+  Writer out;
+  out.u64(s.key.hash.high), out.u64(s.key.hash.low), out.text(s.tenant), out.text(s.id), out.svarint(s.lsn);
+  out.time(s.first_time), out.time(s.last_time), out.u64(s.persona);
+  write_evidence(out, s.evidence);
+  write_ledger(out, s.ledger.get());
+  write_standing(out, s.standing);
+  out.varint(s.sessions.size());
+  for (const auto& session : s.sessions) out.u64(session.key);
+  out.varint(s.tasks.size());
+  for (const auto& task : s.tasks) {
+    out.text(task.id), out.u64(task.session);
+    write_list(out, task.actions), write_list(out, task.destinations), write_list(out, task.resources);
+    out.u8(task.expires ? 1 : 0);
+    if (task.expires) out.time(*task.expires);
+  }
+  out.varint(s.acts_gone), out.varint(s.acts.size());
+  out.varint(s.findings.size());
+  for (const auto& f : s.findings) {
+    out.text(f.uid), out.u8(static_cast<std::uint8_t>(f.analytic)), out.u8(static_cast<std::uint8_t>(f.level));
+    out.time(f.created), out.time(f.first_seen), out.time(f.last_seen), out.varint(f.records), out.varint(f.count), out.varint(f.count_written);
+  }
+  out.varint(s.containments.size());
+  for (const auto& c : s.containments) {
+    out.text(c.scope), out.varint(c.epoch), out.u8(c.contained ? 1 : 0), out.u8(static_cast<std::uint8_t>(c.level));
+    out.text(c.finding_uid), out.time(c.since);
+  }
+  write_memories(out, s.memory);
+  return out.take();
+}
+
+inline std::string session_v0(const SessionState& s) {
+  Writer out;
+  out.text(s.id), out.time(s.last);
+  write_evidence(out, s.evidence);
+  write_ledger(out, s.ledger.get());
+  write_standing(out, s.standing);
+  out.varint(s.held_acts);
+  write_memories(out, s.memory);
+  return out.take();
+}
+
+/// Schema 0, as it was: no `arrivals` and `acts_forgotten_early` in the core, no `arrival` in a session.
+inline std::vector<PartChange> encode_v0(const AgentState& s) {
+  std::vector<PartChange> out;
+  const auto add = [&](PartId id, std::string_view body) { out.push_back({id, seal_part(s.key, id, body, 0)}); };
+  for (const auto& session : s.sessions) add({PartId::Kind::Session, session.key}, session_v0(session));
+  std::map<std::uint64_t, Writer> chunks;
+  for (std::size_t i = 0; i < s.acts.size(); ++i) {
+    const KnownAct& act = s.acts[i];
+    Writer& chunk = chunks[(s.acts_gone + i) / 64];
+    chunk.u64(act.id), chunk.u64(act.content), chunk.u64(act.args), chunk.u64(static_cast<std::uint64_t>(act.time.value)), chunk.u8(act.seen);
+  }
+  for (const auto& [number, body] : chunks) add({PartId::Kind::Acts, number}, body.bytes());
+  add({PartId::Kind::Core, 0}, core_v0(s));
+  return out;
+}
+
+}  // namespace ringfence::golden
