@@ -89,7 +89,7 @@ TEST_F(Argument, WhatIsNoFiniteNumberBreaksAMaximum) {
 TEST_F(Argument, MaxLengthCountsCharactersNotBytes) {
   x().max_length = 3;
   holds(text("äöü"));
-  EXPECT_EQ(broken(text("abcd")), "argument x has 4 characters, declared are at most 3");
+  EXPECT_EQ(broken(text("abcd")), "argument x is longer than the declared 3 characters");
 }
 
 TEST_F(Argument, SelectiveRefusesWhatMatchesEverything) {

@@ -131,7 +131,26 @@ TEST_F(Destination, EachAddressOfOneArgumentCounts) {
   permits(to("Ann A. <ann@corp.example>; bob@corp.example"));
   bars(to("bob@evil.example, ann@corp.example"));
   bars(to("ann@corp.example\nbob@evil.example"));
+  bars(to("ann@corp.example, evil.example"));
+  bars(to("ann@corp.example, GB00EVIL"));
   bars(call("files/read").with("to/0", "ann@corp.example").with("to/1", "bob@evil.example"));
+}
+
+TEST_F(Destination, WhatTheEventSaysTwiceIsToldOnce) {
+  mark_argument();
+  bars(to("GB00EVIL").account("GB00EVIL"));
+}
+
+TEST_F(Destination, MoreDestinationsThanAnyActNeedsAreOutside) {
+  mark_argument();
+  declared().accounts = ValueSet{"", {"acct-1"}};
+  const auto many = [](std::size_t count) {
+    Made made = call("files/read");
+    for (std::size_t i = 0; i < count; ++i) std::move(made).with("to/" + std::to_string(i), "acct-1");
+    return made;
+  };
+  permits(many(scope::Targets::kMost));
+  bars(many(scope::Targets::kMost + 1));
 }
 
 TEST_F(Destination, ValuesThatTheArgumentsOwnRuleListsArePermitted) {
@@ -163,6 +182,14 @@ TEST_F(Destination, GroundedIsWhatAnEarlierResultShowed) {
   permits(call("files/read").result("the invoice says: pay to DE89 at pay.partner.example."));
   world.restart();
   permits(call("files/read").host("pay.partner.example").account("DE89"));
+  bars(call("files/read").host("evil.example"));
+}
+
+TEST_F(Destination, ResultThatRepeatsWhatTheActSaidGroundsNothing) {
+  declared().external = External::Grounded;
+  permits(call("files/read").result("hello"));
+  bars(call("files/read").host("evil.example").result("could not reach evil.example"));
+  permits(call("files/read").with("text", "see https://evil.example/x").result("you said: see https://evil.example/x"));
   bars(call("files/read").host("evil.example"));
 }
 

@@ -69,7 +69,7 @@ TEST_F(Task, EndsWithTaskEnd) {
 
 TEST_F(Task, EndsWithItsExpiry) {
   world.breaks(task_start("t1").actions({}).but([](Event& event) { event.task.expires = kFriday + hours(1); }));
-  bars(call("files/read").after(hours(1) - Nanos{1}));
+  bars(call("files/read").after(Nanos{hours(1).value - 1}));
   permits(call("files/read").after(hours(1)));
   bars(call("files/read").after(minutes(1)));
 }

@@ -84,7 +84,7 @@ TEST(Facts, ChangeExplainsForFifteenMinutes) {
     EXPECT_TRUE(facts.apply(change("*", kind)));
     EXPECT_FALSE(facts.explains(act(Nanos{-1}), "p"));
     EXPECT_TRUE(facts.explains(act(), "p"));
-    EXPECT_TRUE(facts.explains(act(minutes(15) - Nanos{1}), "p"));
+    EXPECT_TRUE(facts.explains(act(Nanos{minutes(15).value - 1}), "p"));
     EXPECT_FALSE(facts.explains(act(minutes(15)), "p"));
   }
 }
@@ -101,7 +101,7 @@ TEST(Facts, OutageExplainsUntilItsEnd) {
 TEST(Facts, OutageWithoutEndExplainsForFourHours) {
   Facts facts;
   EXPECT_TRUE(facts.apply(change("*", ChangeKind::OutageStart)));
-  EXPECT_TRUE(facts.explains(act(hours(4) - Nanos{1}), "p"));
+  EXPECT_TRUE(facts.explains(act(Nanos{hours(4).value - 1}), "p"));
   EXPECT_FALSE(facts.explains(act(hours(4)), "p"));
 }
 
