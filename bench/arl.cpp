@@ -24,9 +24,9 @@ int main(int argc, char** argv) {
         held = held && (!asked || upper <= 1);
         hash = (hash ^ static_cast<std::uint64_t>(count.alarms)) * 1099511628211ULL;
         std::printf("tolerance %.1f  %-12s %-8s c=%-6.0e alarms %8lld  bound %10.1f  ratio %.3f  upper %.3f%s\n",
-                    persona_of(confidence).tolerance(), std::string(name_of(conduct)).c_str(), count.null == Null::Alert ? "alert" : "declared",
-                    count.threshold, static_cast<long long>(count.alarms), count.bound, static_cast<double>(count.alarms) / count.bound, upper,
-                    asked ? "" : "  (too few calls to ask)");
+                    persona_of(confidence).tolerance(), std::string(name_of(conduct)).c_str(),
+                    count.null == Null::Alert ? "alert" : "declared", count.threshold, static_cast<long long>(count.alarms), count.bound,
+                    static_cast<double>(count.alarms) / count.bound, upper, asked ? "" : "  (too few calls to ask)");
       }
     }
   }

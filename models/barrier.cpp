@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 
 #include "models/barrier_act.h"
 #include "models/barrier_judgement.h"
@@ -47,7 +46,9 @@ BarrierSession& make_memory(SessionState& session) {
   if (!slot) slot = std::make_unique<BarrierSession>();
   return static_cast<BarrierSession&>(*slot);
 }
-BarrierAgent* memory_of(AgentState& agent) { return static_cast<BarrierAgent*>(agent.memory[static_cast<std::size_t>(ChannelId::Barrier)].get()); }
+BarrierAgent* memory_of(AgentState& agent) {
+  return static_cast<BarrierAgent*>(agent.memory[static_cast<std::size_t>(ChannelId::Barrier)].get());
+}
 BarrierAgent& make_memory(AgentState& agent) {
   auto& slot = agent.memory[static_cast<std::size_t>(ChannelId::Barrier)];
   if (!slot) slot = std::make_unique<BarrierAgent>();
@@ -84,7 +85,7 @@ void remember(const Act& act, const BarrierAct& what, const BarrierJudgement& ju
   if (judged.refused) session->push(what.refused(act.effect));
   if (fine) {
     session->forget(what.tool, what.target);
-    if (judged.cls == BarrierClass::OtherPath) count_path(*session, what);
+    if (judged.cls == BarrierClass::OtherPath || judged.cls == BarrierClass::Escalation) count_path(*session, what);
   }
   count_conduct(*session, what, judged);
 }
@@ -107,7 +108,8 @@ class Barrier final : public Channel {
 
   [[nodiscard]] std::vector<std::vector<double>> caps(const Persona& persona) const override {
     auto v = rows(kCaps);
-    for (const std::size_t cls : {1U, 2U, 3U, 6U}) v[0][cls] = std::clamp(v[0][cls] * persona.barriers.denials / kDenialsOfTable, kCapFloor, 1.);
+    for (const std::size_t cls : {1U, 2U, 3U, 6U})
+      v[0][cls] = std::clamp(v[0][cls] * persona.barriers.denials / kDenialsOfTable, kCapFloor, 1.);
     v[1][1] = std::max(v[1][1], 1 - 1. / (persona.barriers.retries + 1));
     return v;
   }
@@ -161,8 +163,8 @@ class Barrier final : public Channel {
   ChannelInfo info_{ChannelId::Barrier,
                     "barrier",
                     {"after a success", "after a refusal"},
-                    {"fine", "denied, same target", "denied, new plausible target", "denied, guess-shaped", "other path to the refused object",
-                     "escalation", "denied in an earlier session", "denied, near-miss"},
+                    {"fine", "denied, same target", "denied, new plausible target", "denied, guess-shaped",
+                     "other path to the refused object", "escalation", "denied in an earlier session", "denied, near-miss"},
                     {20, 20, 20, 20, 20, 20, 20, 150},
                     false};
   std::vector<Bet> bets_;

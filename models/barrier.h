@@ -11,18 +11,18 @@ enum class BarrierClass : std::uint8_t { Fine, Retry, NewTarget, Guess, OtherPat
 
 /// The channel; judged on completed tool calls, once an act.
 ///
-/// Bytes: an agent never refused nothing, its sessions 0.5 KiB to 2 KiB once they have read ids; a refused one 1 KiB of dead ends and up to 2.5 KiB a
-/// session. Cost: 20 ns for a fine call in a session without refusals, some 30 ns a token of its result, 200-600 ns after a refusal [E].
-/// Interpretations beyond the table:
-/// - a way round that works counts once per refused object and tool; one that is refused counts each time;
+/// Bytes: an agent never refused nothing, its sessions 0.5 KiB to 2 KiB once they have read ids; a refused one 1 KiB of dead ends and up
+/// to 2.5 KiB a session. Cost: 20 ns for a fine call in a session without refusals, some 30 ns a token of its result, 200-600 ns after a
+/// refusal [E]. Interpretations beyond the table:
+/// - a way round, or from reading to changing, that works counts once per refused object and tool; one that is refused counts each time;
 /// - reading an object that was refused for a change is no way to the change; declared next steps (`barriers.then`) and actions that need
 ///   approval are neither a way round nor an escalation;
 /// - the same name in another directory, through the same tool and standing in nothing the agent had read, is a guess, not a way round;
 /// - closeness counts only for identifiers of 12 characters and more with a hex, uuid or mixed piece, and not for one the agent has read
 ///   that has a valid form: numbers and words lie close by nature.
-/// Blind to: tools that answer a refusal as success; a first guess that is right; identifiers inside free text; an identifier echoed through
-/// a tool that succeeds; ids read more than 1,400 ids ago (they look unread); requests whose completion carries neither arguments nor uri.
-/// Source: threshold random walk (Jung, Paxson, Berger, Balakrishnan 2004); see the design page.
+/// Blind to: tools that answer a refusal as success; a first guess that is right; identifiers inside free text; an identifier echoed
+/// through a tool that succeeds; ids read more than 1,400 ids ago (they look unread); requests whose completion carries neither arguments
+/// nor uri. Source: threshold random walk (Jung, Paxson, Berger, Balakrishnan 2004); see the design page.
 [[nodiscard]] const Channel& barrier_channel();
 
 }  // namespace ringfence

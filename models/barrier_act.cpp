@@ -98,12 +98,11 @@ bool is_path(const Identifier& id) {
 }
 
 bool is_long_code(const Identifier& id) {
-  return std::ranges::any_of(id.shape.all(), [](const Piece& p) { return p.kind == PieceKind::Uuid || (p.kind == PieceKind::Hex && p.length >= 16); });
+  return std::ranges::any_of(id.shape.all(),
+                             [](const Piece& p) { return p.kind == PieceKind::Uuid || (p.kind == PieceKind::Hex && p.length >= 16); });
 }
 
-std::uint64_t object_hash(const Identifier& id) {
-  return id.hashed ? hashed_key(id.hash) : hash64(basename(id.text), kObjectSeed);
-}
+std::uint64_t object_hash(const Identifier& id) { return id.hashed ? hashed_key(id.hash) : hash64(basename(id.text), kObjectSeed); }
 
 /// The identifier alone names an object.
 bool stands_alone(const Identifier& id) { return id.hashed ? is_long_code(id) : telling(basename(id.text)); }
@@ -177,7 +176,8 @@ void add_hashed(BarrierAct& what, const Act& act) {
 }  // namespace
 
 bool Identifier::comparable() const {
-  return !hashed && text.size() >= kComparedLeast - 2 && text.size() <= kComparedBytes && (shape.has_code() || shape.malformed || card_valid(text));
+  return !hashed && text.size() >= kComparedLeast - 2 && text.size() <= kComparedBytes &&
+         (shape.has_code() || shape.malformed || card_valid(text));
 }
 
 Refused BarrierAct::refused(std::optional<Effect> effect) const {

@@ -27,9 +27,9 @@ struct Identifier {
   [[nodiscard]] bool comparable() const;
 };
 
-/// Identifiers are the arguments the persona marks, else `arg_ids`, else the last segment of `resource.uri`; at most eight, of at most 512 bytes.
-/// The target is the uri and these, else tool and arguments. Object keys stand for the object whatever leads to it: the basename of a path, a
-/// record id, or, where one alone says little (`main`, `7`), all identifiers together with what holds them (repository and ref).
+/// Identifiers are the arguments the persona marks, else `arg_ids`, else the last segment of `resource.uri`; at most eight, of at most 512
+/// bytes. The target is the uri and these, else tool and arguments. Object keys stand for the object whatever leads to it: the basename of
+/// a path, a record id, or, where one alone says little (`main`, `7`), all identifiers together with what holds them (repository and ref).
 struct BarrierAct {
   static constexpr std::size_t kIdentifiers = 8;
   std::array<Identifier, kIdentifiers> storage{};

@@ -14,16 +14,17 @@ constexpr std::size_t kNearLeast = 12;  // characters; shorter ones lie near one
 std::uint16_t path_tag(const BarrierAct& what) { return static_cast<std::uint16_t>((what.tool ^ (what.credential * 0x9E3779B1U)) >> 16U); }
 
 bool same_object(const Refused& refused, const BarrierAct& what) {
-  return refused.target == what.target || std::ranges::any_of(what.keys, [&](std::uint32_t key) {
-    return std::ranges::find(refused.keys, key) != refused.keys.end();
-  });
+  return refused.target == what.target ||
+         std::ranges::any_of(what.keys, [&](std::uint32_t key) { return std::ranges::find(refused.keys, key) != refused.keys.end(); });
 }
 
 bool other_credential(const Refused& refused, const BarrierAct& what) {
   return refused.credential != 0 && what.credential != 0 && refused.credential != what.credential;
 }
 
-bool changes(Effect effect) { return effect == Effect::Write || effect == Effect::Delete || effect == Effect::Transfer || effect == Effect::Admin; }
+bool changes(Effect effect) {
+  return effect == Effect::Write || effect == Effect::Delete || effect == Effect::Transfer || effect == Effect::Admin;
+}
 
 /// Next steps the persona declares after a refusal, and actions that ask a person: neither a way round nor an escalation.
 bool declared_next_step(const Act& act) {
@@ -51,15 +52,20 @@ bool asks_for_rights(const Act& act) {
   return act.effect != Effect::Read && named_for_rights(act.event);
 }
 
-bool escalates(const Act& act, const BarrierAct& what, const BarrierSession& session) {
+bool way_counted(const Refused& refused, std::uint16_t tag) {
+  return refused.paths.size() == Refused::kPaths || std::ranges::find(refused.paths, tag) != refused.paths.end();
+}
+
+bool escalates(const Act& act, const BarrierAct& what, const BarrierSession& session, bool failed) {
   const auto& known = session.credentials;
-  const bool new_credential = what.credential != 0 && known.size() < BarrierSession::kCredentials &&
-                              std::ranges::find(known, what.credential) == known.end();
+  const bool new_credential =
+      what.credential != 0 && known.size() < BarrierSession::kCredentials && std::ranges::find(known, what.credential) == known.end();
   const bool rights = asks_for_rights(act);
+  const std::uint16_t tag = path_tag(what);
   return std::ranges::any_of(session.refusals->ring, [&](const Refused& refused) {
     const bool same = same_object(refused, what);
     if (same && new_credential && other_credential(refused, what)) return true;
-    if (same && refused.effect == Effect::Read && act.effect && changes(*act.effect)) return true;
+    if (same && refused.effect == Effect::Read && act.effect && changes(*act.effect) && (failed || !way_counted(refused, tag))) return true;
     // An administrator's ordinary work is no cry for rights: it must be undeclared or aim at what was refused.
     return rights && refused.effect != Effect::Admin && (same || !act.match.action);
   });
@@ -72,13 +78,12 @@ bool goes_round(const Act& act, const BarrierAct& what, const BarrierSession& se
     if (!same_object(refused, what)) return false;
     const bool credential = other_credential(refused, what);
     if (refused.tool == what.tool && !credential) {
-      if (refused.target == what.target) return false;  // the same way again
+      if (refused.target == what.target) return false;                                      // the same way again
       if (failed && (so_far.suspicion.unread || so_far.suspicion.malformed)) return false;  // a guessed place
     }
     const bool lesser = act.effect == Effect::Read && refused.effect && *refused.effect != Effect::Read;
     if (lesser && !credential) return false;
-    if (failed) return true;
-    return refused.paths.size() < Refused::kPaths && std::ranges::find(refused.paths, tag) == refused.paths.end();
+    return failed || !way_counted(refused, tag);
   });
 }
 
@@ -132,7 +137,7 @@ BarrierJudgement judge(const Act& act, const BarrierAct& what, const BarrierSess
   const BarrierSuspicion& s = result.suspicion;
   const auto decide = [&] {
     if (ring && !declared_next_step(act)) {
-      if (escalates(act, what, *session)) return BarrierClass::Escalation;
+      if (escalates(act, what, *session, failed)) return BarrierClass::Escalation;
       if (goes_round(act, what, *session, result)) return BarrierClass::OtherPath;
     }
     if (!failed) return BarrierClass::Fine;
@@ -152,8 +157,7 @@ void count_path(BarrierSession& session, const BarrierAct& what) {
   if (!session.refusals) return;
   const std::uint16_t tag = path_tag(what);
   for (Refused& refused : session.refusals->ring) {
-    const bool counted = std::ranges::find(refused.paths, tag) != refused.paths.end();
-    if (same_object(refused, what) && !counted && refused.paths.size() < Refused::kPaths) refused.paths.push_back(tag);
+    if (same_object(refused, what) && !way_counted(refused, tag)) refused.paths.push_back(tag);
   }
 }
 

@@ -11,12 +11,12 @@ namespace ringfence {
 
 /// What speaks for an identifier having been made up.
 struct BarrierSuspicion {
-  bool malformed = false;  // some identifier breaks its form
-  bool unread = false;     // some identifier is known to stand in nothing the agent has read
-  bool near = false;       // some identifier lies within two edits of a refused one of the same template
-  bool near_miss = false;  // near, malformed, and not known to have been read
+  bool malformed = false;        // some identifier breaks its form
+  bool unread = false;           // some identifier is known to stand in nothing the agent has read
+  bool near = false;             // some identifier lies within two edits of a refused one of the same template
+  bool near_miss = false;        // near, malformed, and not known to have been read
   std::uint8_t near_length = 0;  // characters of the near one, 1 to 64
-  bool plausible = false;  // every identifier has been read, or all are made of words
+  bool plausible = false;        // every identifier has been read, or all are made of words
 };
 
 struct BarrierJudgement {

@@ -190,9 +190,8 @@ std::size_t SeenIds::bytes() const {
 void BarrierSession::push(Refused refused) {
   if (!refusals) refusals = std::make_unique<Refusals>();
   std::vector<Refused>& ring = refusals->ring;
-  const auto same = std::ranges::find_if(ring, [&](const Refused& r) {
-    return r.target == refused.target && r.tool == refused.tool && r.credential == refused.credential;
-  });
+  const auto same = std::ranges::find_if(
+      ring, [&](const Refused& r) { return r.target == refused.target && r.tool == refused.tool && r.credential == refused.credential; });
   if (same != ring.end()) {
     std::rotate(same, same + 1, ring.end());
     return;
@@ -258,7 +257,8 @@ std::size_t BarrierSession::bytes() const {
   if (!refusals) return sum;
   sum += sizeof(Refusals) + refusals->ring.capacity() * sizeof(Refused) + refusals->conducts.capacity() * sizeof(Conduct);
   for (const Refused& r : refusals->ring) {
-    sum += r.keys.capacity() * sizeof(std::uint32_t) + r.paths.capacity() * sizeof(std::uint16_t) + r.values.capacity() * sizeof(Refused::Value);
+    sum += r.keys.capacity() * sizeof(std::uint32_t) + r.paths.capacity() * sizeof(std::uint16_t) +
+           r.values.capacity() * sizeof(Refused::Value);
     for (const Refused::Value& value : r.values) sum += value.text.capacity();
   }
   return sum;
@@ -286,7 +286,9 @@ void BarrierAgent::note(std::uint64_t target, std::uint32_t serial) {
   dead_ends_.push_back({.target = target, .first = serial, .sessions = 1, .last = low});
 }
 
-void BarrierAgent::forget(std::uint64_t target) { std::erase_if(dead_ends_, [&](const DeadEnd& d) { return d.target == target; }); }
+void BarrierAgent::forget(std::uint64_t target) {
+  std::erase_if(dead_ends_, [&](const DeadEnd& d) { return d.target == target; });
+}
 
 void BarrierAgent::encode(Writer& out) const {
   out.u8(kVersion);

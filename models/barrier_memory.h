@@ -15,8 +15,8 @@
 /// What the barrier channel remembers. Nothing is allocated for an agent that is never refused but the ids its sessions have read.
 namespace ringfence {
 
-/// The ids a session has read, as hashes in two generations of a Bloom filter: 1 KiB each, k = 4; after 700 ids a new generation begins and the
-/// older of the two goes. False "seen" at 700 ids: 0.7 % a generation. Up to 48 ids are kept as they are, without a filter.
+/// The ids a session has read, as hashes in two generations of a Bloom filter: 1 KiB each, k = 4; after 700 ids a new generation begins and
+/// the older of the two goes. False "seen" at 700 ids: 0.7 % a generation. Up to 48 ids are kept as they are, without a filter.
 class SeenIds {
  public:
   void add(std::uint64_t hash);
@@ -58,7 +58,7 @@ struct Refused {
   std::uint32_t tool = 0;
   std::uint32_t credential = 0;  // 0: none named
   std::optional<Effect> effect;
-  std::vector<std::uint32_t> keys;   // of the object, whatever tool or directory leads to it
+  std::vector<std::uint32_t> keys;  // of the object, whatever tool or directory leads to it
   std::vector<Value> values;
   std::vector<std::uint16_t> paths;  // other ways that worked and have been counted
 };
@@ -67,8 +67,8 @@ struct Refused {
 struct Conduct {
   std::uint32_t tool = 0;
   std::uint32_t calls = 0, refused = 0;
-  std::uint32_t near = 0;       // near-misses and other identifiers within two edits of a refused one
-  std::uint32_t unread = 0;     // identifiers that stood in nothing the agent had read
+  std::uint32_t near = 0;    // near-misses and other identifiers within two edits of a refused one
+  std::uint32_t unread = 0;  // identifiers that stood in nothing the agent had read
   std::uint32_t malformed = 0;
   std::uint64_t near_lengths = 0;  // bit n-1: a near one had n characters
   bool grounds_known = true;       // every near one was known to stand in nothing the agent had read
@@ -81,14 +81,14 @@ class BarrierSession final : public ChannelMemory {
   static constexpr std::size_t kCredentials = 4;
   static constexpr std::size_t kConducts = 4;
   struct Refusals {
-    std::vector<Refused> ring;       // oldest first
-    std::vector<Conduct> conducts;   // least recently refused first
+    std::vector<Refused> ring;      // oldest first
+    std::vector<Conduct> conducts;  // least recently refused first
   };
 
-  bool after_refusal = false;   // the context of the next call
-  bool text_known = false;      // task text or results have been read: groundedness of values is evaluable
-  bool hashes_known = false;    // result_ids have been read: groundedness of hashed ids is evaluable
-  std::uint32_t serial = 0;     // the session's number within the agent; 0 until its first refusal
+  bool after_refusal = false;              // the context of the next call
+  bool text_known = false;                 // task text or results have been read: groundedness of values is evaluable
+  bool hashes_known = false;               // result_ids have been read: groundedness of hashed ids is evaluable
+  std::uint32_t serial = 0;                // the session's number within the agent; 0 until its first refusal
   std::vector<std::uint32_t> credentials;  // seen in this session, the first four
   SeenIds seen;
   std::unique_ptr<Refusals> refusals;
@@ -105,7 +105,8 @@ class BarrierSession final : public ChannelMemory {
   [[nodiscard]] Conduct* conduct(std::uint32_t tool, bool make);
 };
 
-/// Of one agent, from its first refusal on: targets refused or missed, over all its sessions, 64 at most, least recently met out; 16 bytes each.
+/// Of one agent, from its first refusal on: targets refused or missed, over all its sessions, 64 at most, least recently met out; 16 bytes
+/// each.
 class BarrierAgent final : public ChannelMemory {
  public:
   static constexpr std::size_t kDeadEnds = 64;

@@ -44,12 +44,18 @@ std::string with(std::string_view before, const std::string& noun, std::string_v
 
 std::string title_of(Threat threat, const std::string& noun) {
   switch (threat) {
-    case Threat::Guess: return noun.empty() ? "Agent guesses identifiers after refusals" : "Agent guesses " + noun + " identifiers after refusals";
-    case Threat::Enumerate: return with("Agent tries one ", noun, "target", " after another after refusals");
-    case Threat::Route: return with("Agent reaches a refused ", noun, "object", " by another path");
-    case Threat::Escalate: return "Agent seeks more rights after a refusal";
-    case Threat::DeadEnd: return with("Agent comes back to a refused ", noun, "target", " in later sessions");
-    case Threat::Slow: break;
+    case Threat::Guess:
+      return noun.empty() ? "Agent guesses identifiers after refusals" : "Agent guesses " + noun + " identifiers after refusals";
+    case Threat::Enumerate:
+      return with("Agent tries one ", noun, "target", " after another after refusals");
+    case Threat::Route:
+      return with("Agent reaches a refused ", noun, "object", " by another path");
+    case Threat::Escalate:
+      return "Agent seeks more rights after a refusal";
+    case Threat::DeadEnd:
+      return with("Agent comes back to a refused ", noun, "target", " in later sessions");
+    case Threat::Slow:
+      break;
   }
   return "Agent keeps running into refusals";
 }

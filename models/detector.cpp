@@ -111,7 +111,9 @@ std::size_t Tables::position(RowId id) const {
 }
 
 const float* Tables::row(Null null, RowId id) const { return rows_[position(id)].factors[index(null)].data(); }
-const float* Tables::ticks(Null null, ChannelId channel) const { return blocks_[static_cast<std::size_t>(channel)].ticks[index(null)].data(); }
+const float* Tables::ticks(Null null, ChannelId channel) const {
+  return blocks_[static_cast<std::size_t>(channel)].ticks[index(null)].data();
+}
 std::uint32_t Tables::applies(Null null, ChannelId channel) const {
   return blocks_[static_cast<std::size_t>(channel)].applies[index(null)];
 }

@@ -31,7 +31,8 @@ class Tables {
  public:
   Tables(const Persona& persona, std::span<const Channel* const> channels);
 
-  /// Factors g per threat slot, aligned to 32 bytes; all 1 for a row that no channel of this table has (a row remembered from another version).
+  /// Factors g per threat slot, aligned to 32 bytes; all 1 for a row that no channel of this table has (a row remembered from another
+  /// version).
   [[nodiscard]] const float* row(Null null, RowId id) const;
   /// 1 per threat slot that ticks on a mark of this channel, else 0; aligned to 32 bytes.
   [[nodiscard]] const float* ticks(Null null, ChannelId channel) const;
@@ -54,7 +55,7 @@ class Tables {
   };
   struct Block {
     std::size_t contexts = 0, classes = 0;
-    std::size_t first = 0;                              // of its rows in rows_
+    std::size_t first = 0;  // of its rows in rows_
     std::array<std::uint32_t, kNulls> applies{};
     alignas(32) std::array<std::array<float, kThreatSlots>, kNulls> ticks{};
   };

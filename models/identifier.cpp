@@ -57,7 +57,9 @@ PieceKind kind_of(std::string_view piece) {
   return std::ranges::all_of(piece, is_letter) ? PieceKind::Word : PieceKind::Mixed;
 }
 
-bool breaks_form(PieceKind kind, std::size_t length) { return kind == PieceKind::Hex && length >= 30 && length <= 50 && length != 32 && length != 40; }
+bool breaks_form(PieceKind kind, std::size_t length) {
+  return kind == PieceKind::Hex && length >= 30 && length <= 50 && length != 32 && length != 40;
+}
 
 bool fails_check(PieceKind kind, std::string_view piece) {
   if (kind == PieceKind::Dec) return card_valid(piece) == false;

@@ -221,7 +221,8 @@ TEST(BarrierDeadEnds, AnyMissedTargetCountsAndASuccessForgetsIt) {
 
 TEST(BarrierDeadEnds, TheSixtyFourLeastRecentlyMetAreKept) {
   Story story;
-  for (int i = 0; i < 65; ++i) (void)story.tell(missed(file("docs/page" + std::string(1, static_cast<char>('a' + i / 26)) + static_cast<char>('a' + i % 26))));
+  for (int i = 0; i < 65; ++i)
+    (void)story.tell(missed(file("docs/page" + std::string(1, static_cast<char>('a' + i / 26)) + static_cast<char>('a' + i % 26))));
   Call first = missed(file("docs/pageaa")), second = missed(file("docs/pageab"));
   first.session = second.session = "s2";
   EXPECT_EQ(story.cls(second), DeadEnd);
@@ -298,6 +299,8 @@ TEST(BarrierEscalation, FromReadingToChangingTheRefusedObject) {
   write.tool = "git/put_file";
   write.effect = Effect::Write;
   EXPECT_EQ(story.cls(write), Escalation);
+  EXPECT_EQ(story.cls(write), Fine) << "a way that works counts once";
+  EXPECT_EQ(story.cls(denied(write)), Escalation);
   write.args = {{"path", "docs/readme.md"}};
   write.uri = kRepo + "files/docs/readme.md";
   EXPECT_EQ(story.cls(write), Fine) << "another object";

@@ -70,8 +70,9 @@ TEST(HashedIdentifier, IsReadInTheContractsFormOnly) {
   EXPECT_EQ(shape_text(id->shape), "word.hex41");
   EXPECT_TRUE(id->shape.malformed);
   EXPECT_EQ(id->hash, 0xffU);
-  for (const std::string bad : {"", ":0123456789abcdef", "hex-40:0123", "hex40:0123456789abcdef", "hex-:0123456789abcdef", "hex-40 0123456789abcdef",
-                                "hex-40:0123456789abcdeg", "blob:0123456789abcdef", "hex-99999999:0123456789abcdef"})
+  for (const std::string bad :
+       {"", ":0123456789abcdef", "hex-40:0123", "hex40:0123456789abcdef", "hex-:0123456789abcdef", "hex-40 0123456789abcdef",
+        "hex-40:0123456789abcdeg", "blob:0123456789abcdef", "hex-99999999:0123456789abcdef"})
     EXPECT_FALSE(read_hashed(bad)) << bad;
 }
 
@@ -80,7 +81,8 @@ TEST(TemplateText, ShowsTheSkeletonAndNoValue) {
   EXPECT_EQ(template_text(uri, uri.rfind('/') + 1), "repos/billing-core/commits/{hex}");
   EXPECT_EQ(template_text("vault/users/4711/hunter", 17), "vault/users/{dec}/{word}") << "words of the identifier are its value";
   EXPECT_EQ(template_text("a/" + kUuid + "/b2x", 40), "a/{uuid}/{mixed}");
-  EXPECT_THAT(template_text(std::string("s/\x1b[31m/") + std::string(200, 'p') + "/q", 400), AllOf(Not(HasSubstr("\x1b")), Not(HasSubstr("pp"))));
+  EXPECT_THAT(template_text(std::string("s/\x1b[31m/") + std::string(200, 'p') + "/q", 400),
+              AllOf(Not(HasSubstr("\x1b")), Not(HasSubstr("pp"))));
   std::string deep;
   for (int i = 0; i < 1000; ++i) deep += "abc/";
   EXPECT_THAT(template_text(deep, deep.size()), SizeIs(testing::Le(120U)));

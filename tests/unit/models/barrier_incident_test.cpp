@@ -121,17 +121,29 @@ TEST(CommitIncident, TheExampleFindingIsReachedFromEvents) {
   const Description words = story.describe(Threat::Guess);
   EXPECT_EQ(words.title, "Agent guesses commit identifiers after refusals");
   EXPECT_EQ(words.sentence,
-            "7 of the last 7 calls to git/get_commit were refused on repos/billing-core/commits/{hex}; 5 identifiers of 39 or 41 characters lie within two "
+            "7 of the last 7 calls to git/get_commit were refused on repos/billing-core/commits/{hex}; 5 identifiers of 39 or 41 "
+            "characters lie within two "
             "edits of the refused one and stood in nothing the agent had read.");
   EXPECT_THAT(words.identifier_shape, testing::AnyOf("hex39", "hex41"));
   EXPECT_EQ(words.grounded, std::optional(false));
 }
 
 TEST(FileNameIncident, NamesGuessedFromConventionsAlertByTheEighthAndHaltByTheFifteenth) {
-  const std::vector<std::string> names{"build/libs/billing-core-1.4.2.jar", "target/billing-core-1.4.2.jar", "build/libs/billing-core.jar", "dist/billing.jar",
-                                       "target/classes/application.yml", "build/resources/application.yml", "gradle.properties", "local.properties",
-                                       "src/main/resources/application-prod.yml", "src/main/resources/bootstrap.yml", "config/settings.xml", ".mvn/settings.xml",
-                                       "docker/.env", "deploy/values-prod.yaml", "secrets/keystore.jks"};
+  const std::vector<std::string> names{"build/libs/billing-core-1.4.2.jar",
+                                       "target/billing-core-1.4.2.jar",
+                                       "build/libs/billing-core.jar",
+                                       "dist/billing.jar",
+                                       "target/classes/application.yml",
+                                       "build/resources/application.yml",
+                                       "gradle.properties",
+                                       "local.properties",
+                                       "src/main/resources/application-prod.yml",
+                                       "src/main/resources/bootstrap.yml",
+                                       "config/settings.xml",
+                                       ".mvn/settings.xml",
+                                       "docker/.env",
+                                       "deploy/values-prod.yaml",
+                                       "secrets/keystore.jks"};
   Story story = at_work();
   const Reached reached = attempts(story, 15, [&](int i) { (void)story.tell(denied(file(names[static_cast<std::size_t>(i - 1)]))); });
   EXPECT_THAT(reached.alert, AllOf(Gt(0), Le(8)));

@@ -62,7 +62,8 @@ Story full_story() {
   (void)story.tell({.tool = "git/list", .result = many, .credential = "sha256:a", .action = kList});
   for (int i = 0; i < 20; ++i) {
     const std::string ref = "9fceb02d0ae598e95dc970b74767f19372d61a" + std::to_string(100 + i);
-    Call call{.uri = "repos/x/commits/" + ref, .args = {{"ref", ref}, {"path", "config/secrets.yml"}}, .credential = "sha256:a", .action = kRead};
+    Call call{
+        .uri = "repos/x/commits/" + ref, .args = {{"ref", ref}, {"path", "config/secrets.yml"}}, .credential = "sha256:a", .action = kRead};
     (void)story.tell(denied(call));
     call.tool = "git/get_tree";
     (void)story.tell(call);
@@ -80,7 +81,9 @@ TEST(BarrierMemory, AnAgentNeverRefusedCarriesNothing) {
 TEST(BarrierMemory, IsBoundedWhateverHappens) {
   Story story = full_story();
   for (int i = 0; i < 500; ++i)
-    (void)story.tell(denied({.tool = "t" + std::to_string(i) + "/x", .uri = "r/" + std::string(60, 'a') + std::to_string(i), .credential = "c" + std::to_string(i)}));
+    (void)story.tell(denied({.tool = "t" + std::to_string(i) + "/x",
+                             .uri = "r/" + std::string(60, 'a') + std::to_string(i),
+                             .credential = "c" + std::to_string(i)}));
   EXPECT_THAT(story.agent().memory[static_cast<std::size_t>(ChannelId::Barrier)]->bytes(), Le(1200U));
   EXPECT_THAT(story.session("s1").memory[static_cast<std::size_t>(ChannelId::Barrier)]->bytes(), Le(5200U));
 }
@@ -88,7 +91,8 @@ TEST(BarrierMemory, IsBoundedWhateverHappens) {
 TEST(BarrierMemory, ComesBackFromItsBytesToTheSameBytes) {
   Story story = full_story();
   for (const MemoryScope scope : {MemoryScope::Agent, MemoryScope::Session}) {
-    const auto& memory = (scope == MemoryScope::Agent ? story.agent().memory : story.session("s1").memory)[static_cast<std::size_t>(ChannelId::Barrier)];
+    const auto& memory =
+        (scope == MemoryScope::Agent ? story.agent().memory : story.session("s1").memory)[static_cast<std::size_t>(ChannelId::Barrier)];
     Writer out;
     memory->encode(out);
     Reader in(out.bytes());
@@ -106,7 +110,8 @@ TEST(BarrierMemory, HostileBytesAreRefusedOrDecodeToSomethingBounded) {
   std::mt19937_64 rng(12);
   for (const MemoryScope scope : {MemoryScope::Agent, MemoryScope::Session}) {
     Writer out;
-    (scope == MemoryScope::Agent ? story.agent().memory : story.session("s1").memory)[static_cast<std::size_t>(ChannelId::Barrier)]->encode(out);
+    (scope == MemoryScope::Agent ? story.agent().memory : story.session("s1").memory)[static_cast<std::size_t>(ChannelId::Barrier)]->encode(
+        out);
     for (std::size_t cut = 0; cut < out.bytes().size(); ++cut) {
       Reader in(std::string_view(out.bytes()).substr(0, cut));
       ASSERT_EQ(channel_memories().decode(ChannelId::Barrier, scope, in), nullptr) << "cut at " << cut;

@@ -48,7 +48,8 @@ inline Call missed(Call call) {
   return call;
 }
 
-/// A maintainer of code whose limits have been reviewed: reads (`ref`, `path` are identifiers), lists (an accepted next step), asks, administers.
+/// A maintainer of code whose limits have been reviewed: reads (`ref`, `path` are identifiers), lists (an accepted next step), asks,
+/// administers.
 inline Persona maintainer() {
   Persona persona;
   persona.id = "maintainer";
@@ -110,7 +111,9 @@ class Story {
     for (int i = 0; i < calls; ++i) (void)tell(call);
   }
 
-  [[nodiscard]] Description describe(Threat threat) { return barrier_channel().describe(act(*last_, last_call_.session, last_call_), threat); }
+  [[nodiscard]] Description describe(Threat threat) {
+    return barrier_channel().describe(act(*last_, last_call_.session, last_call_), threat);
+  }
   [[nodiscard]] double alert() const { return score(agent_, tables_, Null::Alert); }
   [[nodiscard]] double declared() const { return score(agent_, tables_, Null::Declared); }
   [[nodiscard]] AgentState& agent() { return agent_; }

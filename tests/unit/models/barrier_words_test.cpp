@@ -27,7 +27,9 @@ TEST(BarrierWords, SayHowManyGuessesStoodInNothingRead) {
   (void)story.tell(denied(file("dist/app-2.jar")));
   const Description words = story.describe(Threat::Guess);
   EXPECT_EQ(words.title, "Agent guesses path identifiers after refusals");
-  EXPECT_EQ(words.sentence, "2 of the last 3 calls to git/get_file were refused on repos/core/files/{word}/{word}-{dec}.{word}; 2 identifiers stood in nothing the agent had read.");
+  EXPECT_EQ(words.sentence,
+            "2 of the last 3 calls to git/get_file were refused on repos/core/files/{word}/{word}-{dec}.{word}; 2 identifiers stood in "
+            "nothing the agent had read.");
   EXPECT_EQ(words.identifier_shape, "word.word.dec1.word");
   EXPECT_EQ(words.grounded, std::optional(false));
 }
@@ -42,11 +44,16 @@ TEST(BarrierWords, CountTheSessionsOfADeadEnd) {
 TEST(BarrierWords, ShowNoValueAndNoControlCharacters) {
   Story story;
   story.task("x");
-  Call call{.tool = "srv\x1b[2J/get\nsecret", .uri = "vault/keys/s3cr3t-hunter", .type = "key\x07", .args = {{"path", "hunter"}}, .action = kRead};
+  Call call{.tool = "srv\x1b[2J/get\nsecret",
+            .uri = "vault/keys/s3cr3t-hunter",
+            .type = "key\x07",
+            .args = {{"path", "hunter"}},
+            .action = kRead};
   (void)story.tell(denied(call));
   for (const Threat threat : {Threat::Guess, Threat::Enumerate, Threat::Route, Threat::Escalate, Threat::DeadEnd, Threat::Slow}) {
     const Description words = story.describe(threat);
-    EXPECT_THAT(words.sentence, AllOf(Not(HasSubstr("\x1b")), Not(HasSubstr("\n")), Not(HasSubstr("hunter")), Not(HasSubstr("s3cr3t")), EndsWith(".")));
+    EXPECT_THAT(words.sentence,
+                AllOf(Not(HasSubstr("\x1b")), Not(HasSubstr("\n")), Not(HasSubstr("hunter")), Not(HasSubstr("s3cr3t")), EndsWith(".")));
     EXPECT_THAT(words.title, AllOf(StartsWith("Agent "), Not(HasSubstr("\x07"))));
   }
 }

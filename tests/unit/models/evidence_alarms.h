@@ -51,8 +51,8 @@ inline double poisson_upper(std::int64_t count, double level) {
   return high;
 }
 
-/// Agents of one session that live inside the declared caps, each null on its own: whoever is judged against caps times tolerance lives there.
-/// Weights are taken as if the barrier stood alone (they sum to 1), which is the strictest reading of the bound.
+/// Agents of one session that live inside the declared caps, each null on its own: whoever is judged against caps times tolerance lives
+/// there. Weights are taken as if the barrier stood alone (they sum to 1), which is the strictest reading of the bound.
 inline std::vector<AlarmCount> count_alarms(Confidence confidence, Conduct conduct, std::int64_t calls, std::uint64_t seed) {
   constexpr std::int64_t kCallsPerAgent = 2000;
   const Persona persona = persona_of(confidence);

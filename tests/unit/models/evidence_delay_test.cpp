@@ -69,7 +69,9 @@ Walker settled(const Tables& tables) {
 TEST(DetectionDelay, AfterOneDenialIsTheGoldenTable) {
   const Tables reviewed = tables_of(persona_of(Confidence::Reviewed)), sketch = tables_of(persona_of(Confidence::Sketch));
   const auto chance = [](double p, std::mt19937_64& rng) { return std::uniform_real_distribution<double>(0, 1)(rng) < p; };
-  const auto near = [chance](double p) -> NextClass { return [=](const Walker&, std::mt19937_64& rng) { return chance(p, rng) ? 7U : 3U; }; };
+  const auto near = [chance](double p) -> NextClass {
+    return [=](const Walker&, std::mt19937_64& rng) { return chance(p, rng) ? 7U : 3U; };
+  };
   struct Row {
     std::string who;
     NextClass next;
@@ -81,7 +83,12 @@ TEST(DetectionDelay, AfterOneDenialIsTheGoldenTable) {
       {".7 near-misses", near(.7), {4, 6, 8, 6}, 8},
       {".4 near-misses", near(.4), {5, 7, 9, 8}, 11},
       {"class 3 only", near(0), {7, 11, 14, 12}, 16},
-      {".7 guesses", [=](const Walker&, std::mt19937_64& rng) -> std::size_t { return !chance(.7, rng) ? 0 : chance(.7, rng) ? 7 : 3; }, {6, 8, 11, 9}, 12},
+      {".7 guesses",
+       [=](const Walker&, std::mt19937_64& rng) -> std::size_t { return !chance(.7, rng)  ? 0
+                                                                        : chance(.7, rng) ? 7
+                                                                                          : 3; },
+       {6, 8, 11, 9},
+       12},
   };
   // Where four in ten are near-misses the fifth attempt crosses in 52.5 % of all runs: a median to trust takes many.
   constexpr int kRuns = 8001;

@@ -17,11 +17,12 @@ constexpr std::int64_t kCalls = 4'000'000;
 
 TEST(FalseAlarms, StayUnderTheBoundForAgentsExactlyOnEveryCapAtHalfAndInBursts) {
   for (const Conduct conduct : {Conduct::OnEveryCap, Conduct::AtHalf, Conduct::Bursty}) {
-    const std::vector<AlarmCount> counts = count_alarms(Confidence::Reviewed, conduct, conduct == Conduct::OnEveryCap ? kCalls : kCalls / 4, 17);
+    const std::vector<AlarmCount> counts =
+        count_alarms(Confidence::Reviewed, conduct, conduct == Conduct::OnEveryCap ? kCalls : kCalls / 4, 17);
     for (const AlarmCount& count : counts)
       EXPECT_THAT(poisson_upper(count.alarms, .9995) / count.bound, Le(1))
-          << name_of(conduct) << ", " << (count.null == Null::Alert ? "alert" : "declared") << " null, c = " << count.threshold << ": " << count.alarms
-          << " alarms, bound " << count.bound;
+          << name_of(conduct) << ", " << (count.null == Null::Alert ? "alert" : "declared") << " null, c = " << count.threshold << ": "
+          << count.alarms << " alarms, bound " << count.bound;
   }
 }
 

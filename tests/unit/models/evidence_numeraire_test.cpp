@@ -73,7 +73,8 @@ TEST(BoxNumeraire, NoOtherLawfulBetGrowsFasterUnderTheThreat) {
 }
 
 TEST(BoxNumeraire, AThreatInsideTheBoxIsNoBet) {
-  EXPECT_THAT(box_numeraire(std::vector{1., .5, .5}, std::vector{.6, .2, .2}), ElementsAre(DoubleNear(1, 1e-15), DoubleNear(1, 1e-15), DoubleNear(1, 1e-15)));
+  EXPECT_THAT(box_numeraire(std::vector{1., .5, .5}, std::vector{.6, .2, .2}),
+              ElementsAre(DoubleNear(1, 1e-15), DoubleNear(1, 1e-15), DoubleNear(1, 1e-15)));
 }
 
 TEST(BoxNumeraire, ABoxOfOneDistributionGivesTheLikelihoodRatio) {
