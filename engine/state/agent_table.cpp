@@ -212,6 +212,7 @@ void AgentTable::prefetch(std::span<const Probe> window) const {
     if (home.used == 0 || home.tag != probe.key.hash.low) continue;
     const auto* bytes = reinterpret_cast<const char*>(&entry(home.entry));
     for (std::size_t line = 0; line < kHotLines; ++line) __builtin_prefetch(bytes + line * kCacheLine);
+    __builtin_prefetch(bytes + sizeof(Entry) - kCacheLine);  // the table's own marks
   }
 }
 

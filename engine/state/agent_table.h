@@ -32,7 +32,7 @@ struct TableSettings {
 ///   checkpoint.step(horizons);  table.trim();                                    // between windows
 ///
 /// A pointer from `open` stays good until the next `trim` or `leave`. A state of which no one holds on to anything leaves only by `trim`, and
-/// only when it is clean: written, with its outputs acknowledged (streaming.md §2). Cost of `open`: 30-100 ns in memory, 10-40 us from disk.
+/// only when it is clean: written, with its outputs acknowledged (streaming.md §2). Cost of `open` and `touch`: 30 ns in the cache, 120-250 ns beyond it, about 10 us from the store.
 class AgentTable {
  public:
   AgentTable(Store& store, const MemoryFactory& memories, TableSettings settings);
