@@ -13,24 +13,24 @@ namespace {
 constexpr std::size_t kAnyNumber = std::numeric_limits<std::size_t>::max();
 
 /// Fields of one object and the slots that find them; built at compile time, which fails where no seed separates them.
-template <std::size_t N, std::size_t Slots>
+template <std::size_t N>
 struct Table {
   std::array<Field, N> fields;
-  std::array<std::uint8_t, Slots> slots{};
+  std::array<std::uint8_t, Fields::kSlots> slots{};
   std::uint32_t seed = 0;
-  [[nodiscard]] Fields view() const { return {fields, slots, seed}; }
+  [[nodiscard]] Fields view() const { return {fields.data(), slots.data(), seed}; }
 };
 
 template <std::size_t N>
 consteval auto table(const Field (&fields)[N]) {  // NOLINT(cppcoreguidelines-avoid-c-arrays): deduces N from a braced list
   static_assert(N <= 64, "members() keeps the fields it has seen in one word");
-  Table<N, (N > 8 ? 256 : 32)> result{std::to_array(fields), {}, 0};
-  for (std::uint32_t seed = 0x9E3779B1; ; seed += 2) {
+  Table<N> result{std::to_array(fields), {}, 0};
+  for (std::uint32_t seed = 0x9E3779B1;; seed += 0x9E3779B2) {
     result.slots = {};
     result.seed = seed;
     bool clash = false;
     for (std::size_t i = 0; i < N && !clash; ++i) {
-      auto& slot = result.slots[Fields::slot_hash(fields[i].name(), seed) & (result.slots.size() - 1)];
+      auto& slot = result.slots[Fields::slot_of(fields[i].name, seed)];
       clash = slot != 0;
       slot = static_cast<std::uint8_t>(i + 1);
     }

@@ -79,7 +79,7 @@ bool Walk::check_object(ondemand::value& value, Leaves& leaves) {
   for (auto item : object) {
     ondemand::field field;
     if (const auto error = std::move(item).get(field)) return refuse(error);
-    const auto name = key(field, leaves.path, leaves.policy);
+    const auto name = quoted(field.key().raw(), leaves.path, leaves.policy);
     if (!name) return false;
     if (leaves.out != nullptr) {
       if (!holder && !(holder = pointer(leaves))) return false;
@@ -123,7 +123,7 @@ bool Walk::check_scalar(ondemand::value& value, std::string_view token, Leaves& 
   JsonLeaf::Kind kind{};
   std::string_view text = token;
   if (token.starts_with('"')) {
-    const auto unquoted = string(value, token, leaves.path, leaves.policy);
+    const auto unquoted = string(value, leaves.path, leaves.policy);
     if (!unquoted) return false;
     kind = JsonLeaf::Kind::String;
     text = *unquoted;
@@ -160,7 +160,7 @@ std::optional<std::string_view> Walk::pointer(Leaves& leaves) {
 
 void Walk::append_step(std::string_view step) {
   body_.pointer.push_back('/');
-  if (step.find_first_of("~/") == std::string_view::npos) {
+  if (std::ranges::none_of(step, [](char c) { return c == '~' || c == '/'; })) {
     body_.pointer += step;
     return;
   }

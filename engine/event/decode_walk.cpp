@@ -5,23 +5,14 @@
 #include <charconv>
 
 #include "engine/event/arg_id.h"
-#include "engine/event/limits.h"
 #include "engine/event/utf8.h"
 
 namespace ringfence::decoding {
 namespace {
 
-constexpr bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
-
 constexpr std::string_view kUnknownField = "unknown field";
 
 }  // namespace
-
-std::string_view token_of(ondemand::value& value) {
-  std::string_view token = value.raw_json_token();
-  while (!token.empty() && is_space(token.back())) token.remove_suffix(1);
-  return token;
-}
 
 bool Walk::refuse(RefusalReason reason, std::string_view path, std::string_view expected) {
   reason_ = reason;
@@ -57,11 +48,17 @@ bool Walk::wrong_type(std::string_view token, std::string_view path, std::string
   return refuse(RefusalReason::WrongType, path, expected);
 }
 
-std::optional<Walk::Key> Walk::unescaped(std::string_view raw, std::string_view path, json_text::LoneSurrogate policy) {
-  Key result{raw, false};
-  if (raw.find('\\') != std::string_view::npos) {
-    char* const out = body_.bump.allocate(raw.size());
-    const json_text::Unescaped done = json_text::unescape(raw, policy, out);
+std::optional<Walk::Key> Walk::escaped_or_long(const char* start, std::string_view path, json_text::LoneSurrogate policy) {
+  const char* end = start + plain_run(start);
+  const bool escapes = *end != '"';
+  while (*end != '"') {
+    end += 2;  // a backslash and what it escapes
+    end += plain_run(end);
+  }
+  Key result{{start, end}, false};
+  if (escapes) {
+    char* const out = body_.bump.allocate(result.text.size());
+    const json_text::Unescaped done = json_text::unescape(result.text, policy, out);
     if (done.fault == json_text::Unescaped::Fault::BadEscape) {
       refuse(RefusalReason::InvalidJson, path, "escapes in strings must be those of RFC 8259");
       return std::nullopt;
@@ -70,7 +67,7 @@ std::optional<Walk::Key> Walk::unescaped(std::string_view raw, std::string_view 
       refuse(RefusalReason::InvalidUtf8, path, "a surrogate must be half of a pair");
       return std::nullopt;
     }
-    body_.bump.shrink(raw.size() - done.length);
+    body_.bump.shrink(result.text.size() - done.length);
     result = {{out, done.length}, done.replaced};
   }
   if (result.text.size() > limits::kStringBytes) {
@@ -80,30 +77,10 @@ std::optional<Walk::Key> Walk::unescaped(std::string_view raw, std::string_view 
   return result;
 }
 
-std::optional<Walk::Key> Walk::key(ondemand::field& field, std::string_view path, json_text::LoneSurrogate policy) {
-  const char* const start = field.key().raw();
-  const char* end = start;
-  // Every string of the record is closed: that was checked before the walk.
-  while (*end != '"') end += *end == '\\' ? 2 : 1;
-  return unescaped({start, end}, path, policy);
-}
-
-std::optional<std::string_view> Walk::string(ondemand::value& value, std::string_view token, std::string_view path, json_text::LoneSurrogate policy) {
-  // Consumes the string: what is left to simdjson to skip may be a key with its value, in an array too.
-  if (const auto error = value.get_raw_json_string().error()) return refuse(error), std::nullopt;
-  if (token.size() < 2 || token.back() != '"') {
-    refuse(RefusalReason::InvalidJson, path, "expected a JSON value (RFC 8259)");
-    return std::nullopt;
-  }
-  const auto result = unescaped(token.substr(1, token.size() - 2), path, policy);
-  if (!result) return std::nullopt;
-  return result->text;
-}
-
 bool Walk::record() {
   std::string_view token;
   if (const auto error = document_.raw_json_token().get(token)) return refuse(error);
-  while (!token.empty() && is_space(token.back())) token.remove_suffix(1);
+  token = without_space_behind(token);
   if (!token.starts_with('{')) return wrong_type(token, "record", "expected a JSON object");
   if (!descend("record")) return false;
   ondemand::object object;
@@ -120,22 +97,21 @@ bool Walk::members(ondemand::object object, const Fields& fields) {
   for (auto member : object) {
     ondemand::field field;
     if (const auto error = std::move(member).get(field)) return refuse(error);
-    const auto name = key(field, kUnknownField, json_text::LoneSurrogate::Refuse);
+    const auto name = quoted(field.key().raw(), kUnknownField, json_text::LoneSurrogate::Refuse);
     if (!name) return false;
     ondemand::value value = field.value();
-    const auto index = fields.find(name->text);
-    if (!index) {
+    const Field* const known = fields.find(name->text);
+    if (known == nullptr) {
       ++event.unknown_fields;
       Leaves nowhere{nullptr, kUnknownField, json_text::LoneSurrogate::Refuse, 0};
       if (!check(value, nowhere)) return false;
       continue;
     }
-    const Field& known = fields.fields[*index];
-    const std::uint64_t bit = std::uint64_t{1} << *index;
-    if ((seen & bit) != 0) return refuse(RefusalReason::DuplicateField, known.path, "expected once");
+    const std::uint64_t bit = std::uint64_t{1} << static_cast<std::size_t>(known - fields.fields);
+    if ((seen & bit) != 0) return refuse(RefusalReason::DuplicateField, known->path, "expected once");
     seen |= bit;
-    if (token_of(value) == "null") continue;  // null means absent
-    if (!known.read(*this, value, known.path)) return false;
+    if (value.raw_json_token().data()[0] == 'n' && token_of(value) == "null") continue;  // null means absent
+    if (!known->read(*this, value, known->path)) return false;
   }
   return true;
 }
@@ -149,15 +125,6 @@ bool Walk::object(ondemand::value& value, std::string_view path, const Fields& f
   if (!members(object, fields)) return false;
   --depth_;
   return true;
-}
-
-std::optional<std::string_view> Walk::text(ondemand::value& value, std::string_view path) {
-  const std::string_view token = token_of(value);
-  if (!token.starts_with('"')) {
-    wrong_type(token, path, "expected a string");
-    return std::nullopt;
-  }
-  return string(value, token, path, json_text::LoneSurrogate::Refuse);
 }
 
 std::optional<std::string_view> Walk::text(ondemand::value& value, std::string_view path, std::size_t most_characters) {
@@ -234,7 +201,7 @@ std::optional<std::span<const std::string_view>> Walk::texts(ondemand::value& va
     if (body_.list.size() == most) return refuse(RefusalReason::OutOfRange, path, "expected at most " + std::to_string(most) + " elements"), std::nullopt;
     const std::string_view written = token_of(element);
     if (!written.starts_with('"')) return wrong_type(written, path, "expected an array of strings"), std::nullopt;
-    const auto one = string(element, written, path, json_text::LoneSurrogate::Refuse);
+    const auto one = string(element, path, json_text::LoneSurrogate::Refuse);
     if (!one) return std::nullopt;
     body_.list.push_back(*one);
   }
@@ -259,7 +226,7 @@ std::optional<std::span<const std::string_view>> Walk::arg_ids(ondemand::value& 
       ++event.ignored_elements;
       continue;
     }
-    const auto one = string(element, written, path, json_text::LoneSurrogate::Refuse);
+    const auto one = string(element, path, json_text::LoneSurrogate::Refuse);
     if (!one) return std::nullopt;
     if (is_arg_id(*one)) {
       body_.list.push_back(*one);

@@ -3,7 +3,9 @@
 // see simdjson.
 #pragma once
 
+#include <bit>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <span>
 #include <string>
@@ -14,6 +16,7 @@
 #include "engine/event/arena.h"
 #include "engine/event/decode.h"
 #include "engine/event/json_text.h"
+#include "engine/event/limits.h"
 
 namespace ringfence::decoding {
 
@@ -25,36 +28,65 @@ class Walk;
 struct Field {
   std::string_view path;  // "agent.id"
   bool (*read)(Walk&, ondemand::value&, std::string_view path);
-  [[nodiscard]] constexpr std::string_view name() const { return path.substr(path.rfind('.') + 1); }
+  std::string_view name = path.substr(path.rfind('.') + 1);
 };
 
 /// The fields of one object with a lookup by name that compares at most one of them.
 struct Fields {
-  std::span<const Field> fields;
-  std::span<const std::uint8_t> slots;  // index into fields plus one; a power of two of them
+  static constexpr std::uint32_t kSlots = 128;
+
+  const Field* fields = nullptr;
+  const std::uint8_t* slots = nullptr;  // kSlots of them: index into fields plus one
   std::uint32_t seed = 0;
 
-  [[nodiscard]] static constexpr std::uint32_t slot_hash(std::string_view name, std::uint32_t seed) {
+  [[nodiscard]] static constexpr std::uint32_t slot_of(std::string_view name, std::uint32_t seed) {
     if (name.empty()) return 0;
-    const auto byte = [&](std::size_t i) { return static_cast<std::uint32_t>(static_cast<unsigned char>(name[i])); };
+    const char* const letters = name.data();
+    const auto byte = [letters](std::size_t i) { return static_cast<std::uint32_t>(static_cast<unsigned char>(letters[i])); };
     const std::uint32_t mixed = byte(0) | (byte(name.size() / 2) << 8U) | (byte(name.size() - 1) << 16U) | (static_cast<std::uint32_t>(name.size()) << 24U);
-    return (mixed * seed) >> 16U;
+    return (mixed * seed) >> 25U;
   }
-  /// Index of the field, or nothing.
-  [[nodiscard]] std::optional<std::size_t> find(std::string_view name) const {
-    const std::size_t slot = slots[slot_hash(name, seed) & (slots.size() - 1)];
-    if (slot == 0 || fields[slot - 1].name() != name) return std::nullopt;
-    return slot - 1;
+  /// The field, or null.
+  [[nodiscard]] const Field* find(std::string_view name) const {
+    const std::size_t slot = slots[slot_of(name, seed)];
+    if (slot == 0) return nullptr;
+    const Field* const field = fields + (slot - 1);
+    return field->name == name ? field : nullptr;
   }
 };
+static_assert(Fields::kSlots == 1U << (32U - 25U));
 
 /// Fields of the whole event.
 [[nodiscard]] const Fields& event_fields();
+
+/// The value as it is written, without the white space behind it; of an object or array the bracket.
+[[nodiscard]] inline std::string_view without_space_behind(std::string_view token) {
+  while (!token.empty() && (token.back() == ' ' || token.back() == '\n' || token.back() == '\r' || token.back() == '\t')) token.remove_suffix(1);
+  return token;
+}
+[[nodiscard]] inline std::string_view token_of(ondemand::value& value) { return without_space_behind(value.raw_json_token()); }
 
 /// Required fields without a place of their own in `Event`, and what is checked only at the end.
 struct Presence {
   bool version = false, kind = false, time = false, status = false, change = false;
 };
+
+/// Bytes up to the first quote or backslash, eight at a time: most strings are short, and a call costs more than they do. There must be one,
+/// and 7 bytes behind it; every string of a record is closed (checked before the walk) and the record is padded.
+[[nodiscard]] inline std::size_t plain_run(const char* text) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101;
+  constexpr std::uint64_t kHighs = 0x8080808080808080;
+  for (std::size_t at = 0;; at += 8) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, text + at, sizeof word);
+    const std::uint64_t quotes = word ^ (kOnes * '"');
+    const std::uint64_t backslashes = word ^ (kOnes * '\\');
+    // The lowest hit is exact on a little-endian machine; borrows can only forge higher ones.
+    const std::uint64_t hits = (((quotes - kOnes) & ~quotes) | ((backslashes - kOnes) & ~backslashes)) & kHighs;
+    if (hits != 0) return at + static_cast<std::size_t>(std::countr_zero(hits)) / 8;
+  }
+}
+static_assert(std::endian::native == std::endian::little);
 
 class Walk {
  public:
@@ -70,7 +102,11 @@ class Walk {
   /// The same for a field that must be an object.
   bool object(ondemand::value& value, std::string_view path, const Fields& fields);
 
-  std::optional<std::string_view> text(ondemand::value& value, std::string_view path);
+  std::optional<std::string_view> text(ondemand::value& value, std::string_view path) {
+    if (value.raw_json_token().data()[0] == '"') return string(value, path, json_text::LoneSurrogate::Refuse);
+    wrong_type(token_of(value), path, "expected a string");
+    return std::nullopt;
+  }
   std::optional<std::string_view> text(ondemand::value& value, std::string_view path, std::size_t most_characters);
   std::optional<std::int64_t> integer(ondemand::value& value, std::string_view path);
   std::optional<double> number(ondemand::value& value, std::string_view path);
@@ -99,9 +135,21 @@ class Walk {
     std::size_t pointer_bytes = 0;
   };
 
-  std::optional<Key> key(ondemand::field& field, std::string_view path, json_text::LoneSurrogate policy);
-  std::optional<Key> unescaped(std::string_view raw, std::string_view path, json_text::LoneSurrogate policy);
-  std::optional<std::string_view> string(ondemand::value& value, std::string_view token, std::string_view path, json_text::LoneSurrogate policy);
+  /// The string that starts behind the quote at `start - 1`. Views point into the record where nothing had to be unescaped.
+  std::optional<Key> quoted(const char* start, std::string_view path, json_text::LoneSurrogate policy) {
+    const std::size_t length = plain_run(start);
+    if (start[length] == '"' && length <= limits::kStringBytes) return Key{{start, length}, false};
+    return escaped_or_long(start, path, policy);
+  }
+  std::optional<Key> escaped_or_long(const char* start, std::string_view path, json_text::LoneSurrogate policy);
+  /// The string that `value` is. Consumes it: what is left to simdjson to skip may be a key with its value, in an array too.
+  std::optional<std::string_view> string(ondemand::value& value, std::string_view path, json_text::LoneSurrogate policy) {
+    const char* const start = value.raw_json_token().data() + 1;
+    if (const auto error = value.get_raw_json_string().error()) return refuse(error), std::nullopt;
+    const auto read = quoted(start, path, policy);
+    if (!read) return std::nullopt;
+    return read->text;
+  }
   bool wrong_type(std::string_view token, std::string_view path, std::string_view expected);
   bool descend(std::string_view path);
   bool check(ondemand::value& value, Leaves& leaves);
@@ -119,8 +167,5 @@ class Walk {
   RefusalReason reason_{};
   std::string detail_;
 };
-
-/// The value as it is written, without the white space behind it.
-[[nodiscard]] std::string_view token_of(ondemand::value& value);
 
 }  // namespace ringfence::decoding

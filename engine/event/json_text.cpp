@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/event/json_text.h"
 
-#include <cstring>
+#include <algorithm>
 #include <optional>
 
 #include "engine/event/utf8.h"
@@ -73,11 +73,10 @@ std::size_t put(char* out, char32_t code) {
 Unescaped unescape(std::string_view raw, LoneSurrogate policy, char* out) {
   Unescaped result;
   while (!raw.empty()) {
-    const std::size_t plain = raw.find('\\');
-    const std::string_view run = raw.substr(0, plain);
-    if (!run.empty()) std::memcpy(out + result.length, run.data(), run.size());
-    result.length += run.size();
-    if (plain == std::string_view::npos) break;
+    const std::size_t plain = std::min(raw.find('\\'), raw.size());
+    std::copy_n(raw.data(), plain, out + result.length);
+    result.length += plain;
+    if (plain == raw.size()) break;
     raw.remove_prefix(plain + 1);
     if (raw.empty()) return {Unescaped::Fault::BadEscape, 0, false};
     const char letter = raw[0];
@@ -93,7 +92,7 @@ Unescaped unescape(std::string_view raw, LoneSurrogate policy, char* out) {
     raw.remove_prefix(unit.read);
     if (unit.lone) {
       if (policy == LoneSurrogate::Refuse) return {Unescaped::Fault::LoneSurrogate, 0, false};
-      std::memcpy(out + result.length, utf8::kReplacement.data(), utf8::kReplacement.size());
+      std::ranges::copy(utf8::kReplacement, out + result.length);
       result.length += utf8::kReplacement.size();
       result.replaced = true;
     } else {

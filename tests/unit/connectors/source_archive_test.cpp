@@ -57,7 +57,7 @@ TEST_P(Archive, CutAnywhereItGivesEveryCompleteRecordAndThenTheError) {
   const std::string text = numbered(40);
   const std::string whole = compress(text);
   const auto all = read_all(write(whole)).lines;
-  for (std::size_t length = 0; length < whole.size(); length += length < 32 || whole.size() - length < 32 ? 1 : 7) {
+  for (std::size_t length = 0; length < whole.size(); length += length < 32 || whole.size() - length < 32 ? 1U : 7U) {
     const ReadAll cut = read_all(write(std::string_view(whole).substr(0, length)));
     ASSERT_THAT(cut.error, Optional(SourceError::Kind::CutArchive)) << length;
     ASSERT_LE(cut.lines.size(), all.size());
