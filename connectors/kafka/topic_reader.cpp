@@ -121,7 +121,6 @@ std::expected<void, KafkaError> TopicReader::Client::take(const rd_kafka_message
   }
   if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR) return std::unexpected(kafka::to_error(message.err, "topic " + settings.topic, rd_kafka_message_errstr(&message)));
   if (partition < at_end.size()) at_end[partition] = 0;
-  // A log without the wanted offset was begun from its start, which may hold earlier ones after it was made anew.
   batch.records.push_back({.key = text(message.key, message.key_len),
                            .value = text(message.payload, message.len),
                            .tombstone = message.payload == nullptr,

@@ -15,7 +15,7 @@ namespace ringfence {
 struct TopicReaderSettings {
   KafkaSettings kafka;
   std::string topic;
-  /// Where to begin in each partition; earlier records are not given. The log's beginning where it holds nothing so early.
+  /// Where to begin in each partition. The log's beginning where that offset is gone, or was never reached by a topic made anew.
   Offset from{0};
   std::chrono::milliseconds open_within{10'000};
 };
