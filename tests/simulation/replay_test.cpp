@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+// Same input, same answer, however it is run: killed and continued, over one shard or three.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/inotify.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <random>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "engine/state/store.h"
+#include "tests/simulation/fleet.h"
+
+namespace ringfence::simulation {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kRecords = 300'000;
+constexpr std::size_t kAgents = 400;
+constexpr int kKills = 20;
+
+std::string contents(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  std::ostringstream out;
+  out << in.rdbuf();
+  return out.str();
+}
+
+/// What a run leaves.
+struct Left {
+  std::string findings, verdicts, control, dead_letters;
+  std::map<std::string, std::string> states;
+};
+
+class Run {
+ public:
+  explicit Run(fs::path directory) : directory_(std::move(directory)) { fs::create_directories(directory_); }
+
+  std::vector<std::string> command(const fs::path& input, int shards) const {
+    const auto at = [&](const char* name) { return (directory_ / name).string(); };
+    return {RINGFENCE_BINARY_DIR "/ringfence", "replay", "--personas", RINGFENCE_SOURCE_DIR "/config/personas", "--state", at("state"), "--findings", at("findings"),
+            "--verdicts", at("verdicts"), "--control", at("control"), "--dead-letter", at("dead"), "--shards", std::to_string(shards), input.string()};
+  }
+
+  /// Runs to the end; or, with `kill_at` > 0, until the verdicts have grown to that many bytes, where it is killed. True if it ended by itself.
+  bool go(const fs::path& input, int shards = 1, std::uintmax_t kill_at = 0) {
+    const int changes = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    const fs::path verdicts = directory_ / "verdicts";
+    if (!fs::exists(verdicts)) std::ofstream(verdicts).put('\n'), fs::resize_file(verdicts, 0);
+    inotify_add_watch(changes, verdicts.c_str(), IN_MODIFY);
+    const pid_t child = start(command(input, shards));
+    if (kill_at > 0) {
+      while (waitpid(child, &status_, WNOHANG) == 0) {
+        pollfd wait{changes, POLLIN, 0};
+        poll(&wait, 1, 20);
+        std::array<char, 4096> events{};
+        while (read(changes, events.data(), events.size()) > 0) {
+        }
+        if (fs::file_size(verdicts) >= kill_at) {
+          kill(child, SIGKILL);
+          waitpid(child, &status_, 0);
+          break;
+        }
+      }
+    } else {
+      waitpid(child, &status_, 0);
+    }
+    close(changes);
+    return WIFEXITED(status_) && WEXITSTATUS(status_) == 0;
+  }
+
+  Left left() const {
+    Left out{contents(directory_ / "findings"), contents(directory_ / "verdicts"), contents(directory_ / "control"), contents(directory_ / "dead"), {}};
+    auto store = rocksdb_store((directory_ / "state").string());
+    EXPECT_TRUE(store);
+    const std::string partition(2, '\0');
+    const auto scanned = (*store)->scan(partition, [&](std::string_view key, std::string_view value) {
+      if (key.size() > 10) out.states.emplace(key, value);  // agents' parts; the low-water marks are the run's own affair
+      return true;
+    });
+    EXPECT_TRUE(scanned);
+    return out;
+  }
+
+ private:
+  static pid_t start(const std::vector<std::string>& words) {
+    std::vector<char*> argv;
+    for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
+    argv.push_back(nullptr);
+    const pid_t child = fork();
+    if (child == 0) {
+      if (freopen("/dev/null", "w", stderr) == nullptr) _exit(127);
+      execv(argv[0], argv.data());
+      _exit(127);
+    }
+    return child;
+  }
+
+  fs::path directory_;
+  int status_ = 0;
+};
+
+class Replay : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    root_ = fs::temp_directory_path() / ("ringfence-replay-" + std::to_string(getpid()));
+    fs::remove_all(root_);
+    fs::create_directories(root_);
+    std::ofstream(root_ / "fleet.ndjson") << fleet(7, kRecords, kAgents);
+    Run straight(root_ / "straight");
+    ASSERT_TRUE(straight.go(input()));
+    reference_ = std::make_unique<Left>(straight.left());
+  }
+  static void TearDownTestSuite() {
+    reference_.reset();
+    fs::remove_all(root_);
+  }
+  static fs::path input() { return root_ / "fleet.ndjson"; }
+
+  static void expect_equal(const Left& seen) {
+    EXPECT_TRUE(seen.findings == reference_->findings) << "findings differ";
+    EXPECT_TRUE(seen.verdicts == reference_->verdicts) << "verdicts differ";
+    EXPECT_TRUE(seen.control == reference_->control) << "control records differ";
+    EXPECT_TRUE(seen.dead_letters == reference_->dead_letters) << "dead letters differ";
+    EXPECT_EQ(seen.states.size(), reference_->states.size());
+    EXPECT_TRUE(seen.states == reference_->states) << "states differ";
+  }
+
+  static inline fs::path root_;
+  static inline std::unique_ptr<Left> reference_;
+};
+
+TEST_F(Replay, FindsHaltsAndRefusesEnoughToBeWorthComparing) {
+  EXPECT_GT(reference_->findings.size(), 10'000U);
+  EXPECT_THAT(reference_->control, testing::HasSubstr("\"level\":\"halt\""));
+  EXPECT_GT(reference_->dead_letters.size(), 1'000U);
+  EXPECT_GE(reference_->states.size(), kAgents);
+}
+
+TEST_F(Replay, IsTheSameOverThreeShards) {
+  Run run(root_ / "shards");
+  ASSERT_TRUE(run.go(input(), 3));
+  expect_equal(run.left());
+}
+
+TEST_F(Replay, IsTheSameAfterBeingKilledAtTwentyMomentsAndContinued) {
+  Run run(root_ / "killed");
+  std::mt19937_64 random(20);
+  const std::uintmax_t whole = reference_->verdicts.size();
+  int killed = 0;
+  for (int i = 0; i < kKills; ++i) {
+    const std::uintmax_t at = whole * static_cast<std::uintmax_t>(i + 1) / (kKills + 1) + random() % (whole / kKills / 2);
+    if (!run.go(input(), i % 3 == 2 ? 3 : 1, at)) ++killed;
+  }
+  EXPECT_GE(killed, kKills - 2) << "the kills must hit a run under way";
+  ASSERT_TRUE(run.go(input()));
+  expect_equal(run.left());
+}
+
+TEST_F(Replay, SaysNothingMoreWhenTheSameFileIsReadAgain) {
+  Run run(root_ / "again");
+  ASSERT_TRUE(run.go(input()));
+  ASSERT_TRUE(run.go(input()));
+  expect_equal(run.left());
+}
+
+}  // namespace
+}  // namespace ringfence::simulation
