@@ -44,21 +44,27 @@ Json subject_of(const ContainmentRecord& record) {
 Json actions_of(const ContainmentRecord& record) {
   if (!record.contained) return Json::array();
   switch (record.level) {
-    case Level::Throttle: return Json::array({"limit_calls"});
-    case Level::Hold: return Json::array({"deny_changes"});
-    case Level::Revoke: return Json::array({"deny_calls", "revoke_credential"});
-    default: return Json::array({"deny_calls"});
+    case Level::Throttle:
+      return Json::array({"limit_calls"});
+    case Level::Hold:
+      return Json::array({"deny_changes"});
+    case Level::Revoke:
+      return Json::array({"deny_calls", "revoke_credential"});
+    default:
+      return Json::array({"deny_calls"});
   }
 }
 
 Json denial_of(Level level) {
   switch (level) {
-    case Level::Throttle: return {{"http_status", 429}, {"jsonrpc_code", kThrottledCode}, {"message", "agent throttled by security policy"}};
+    case Level::Throttle:
+      return {{"http_status", 429}, {"jsonrpc_code", kThrottledCode}, {"message", "agent throttled by security policy"}};
     case Level::Hold:
       return {{"http_status", 403},
               {"jsonrpc_code", kHeldCode},
               {"message", "agent held by security policy: what is not a read needs the confirmation of a person"}};
-    default: return {{"http_status", 403}, {"jsonrpc_code", kDeniedCode}, {"message", "agent contained by security policy"}};
+    default:
+      return {{"http_status", 403}, {"jsonrpc_code", kDeniedCode}, {"message", "agent contained by security policy"}};
   }
 }
 
@@ -125,16 +131,17 @@ std::string encode_containment(const ContainmentRecord& record, const Issuer& is
 }
 
 std::string encode_claim(const Claim& claim, const Issuer& issuer) {
-  Json payload = envelope(issuer, jti_over({claim_key(claim.writer), std::to_string(claim.generation), claim.claimant}), claim.time_ms / 1000);
+  Json payload =
+      envelope(issuer, jti_over({claim_key(claim.writer), std::to_string(claim.generation), claim.claimant}), claim.time_ms / 1000);
   payload["events"][std::string(kClaimUri)] = {
       {"writer", claim.writer}, {"generation", claim.generation}, {"claimant", claim.claimant}, {"time", claim.time_ms}};
   return written(payload);
 }
 
 std::string encode_heartbeat(const Heartbeat& heartbeat, const Issuer& issuer) {
-  Json payload = envelope(issuer,
-                          jti_over({heartbeat_key(heartbeat.writer), std::to_string(heartbeat.generation), std::to_string(heartbeat.time_ms)}),
-                          heartbeat.time_ms / 1000);
+  Json payload =
+      envelope(issuer, jti_over({heartbeat_key(heartbeat.writer), std::to_string(heartbeat.generation), std::to_string(heartbeat.time_ms)}),
+               heartbeat.time_ms / 1000);
   payload["events"][std::string(kHeartbeatUri)] = {{"writer", heartbeat.writer},
                                                    {"generation", heartbeat.generation},
                                                    {"count", heartbeat.count},
@@ -145,7 +152,8 @@ std::string encode_heartbeat(const Heartbeat& heartbeat, const Issuer& issuer) {
 
 std::string encode_command(const Command& command, const Issuer& issuer, WallTime now) {
   Json payload = envelope(
-      issuer, jti_over({command.command, command.scope, command.reason, command.by, command.approver, command.ticket, std::to_string(now.value)}),
+      issuer,
+      jti_over({command.command, command.scope, command.reason, command.by, command.approver, command.ticket, std::to_string(now.value)}),
       floor_seconds(now.value));
   payload["events"][std::string(kCommandUri)] = {{"command", command.command}, {"scope", command.scope},       {"reason", command.reason},
                                                  {"by", command.by},           {"approver", command.approver}, {"ticket", command.ticket}};

@@ -28,7 +28,8 @@ struct Issuer {
   std::int64_t ack_within_ms = 2000;
 };
 
-/// A claim of a writer's next generation. `claimant` is unique to a process's start, so that two owners of one key can tell their claims apart.
+/// A claim of a writer's next generation. `claimant` is unique to a process's start, so that two owners of one key can tell their claims
+/// apart.
 struct Claim {
   std::string writer, claimant;
   std::uint64_t generation = 0;
@@ -39,8 +40,8 @@ struct Claim {
 struct Heartbeat {
   std::string writer;
   std::uint64_t generation = 0;
-  std::uint64_t count = 0;   // live records
-  std::string state_hash;    // 64 hex digits
+  std::uint64_t count = 0;  // live records
+  std::string state_hash;   // 64 hex digits
   std::int64_t time_ms = 0;
   bool operator==(const Heartbeat&) const = default;
 };
@@ -89,9 +90,10 @@ struct ControlMessage {
 
 /// The whole check of a record of the control topic: signature, kind, audience, that the key may speak as the writer it names, and that the
 /// record stands under the key it was signed for. Order (epochs, generations) is the reader's own knowledge: `ControlOrder`.
-[[nodiscard]] std::expected<ControlMessage, ControlRefusal> verify_control(std::string_view key, std::string_view jws, const TrustedKeys& trusted,
-                                                                           std::string_view audience);
+[[nodiscard]] std::expected<ControlMessage, ControlRefusal> verify_control(std::string_view key, std::string_view jws,
+                                                                           const TrustedKeys& trusted, std::string_view audience);
 /// The same for an operator's command, signed by a key that may speak as `operator`.
-[[nodiscard]] std::expected<Command, ControlRefusal> verify_command(std::string_view jws, const TrustedKeys& trusted, std::string_view audience);
+[[nodiscard]] std::expected<Command, ControlRefusal> verify_command(std::string_view jws, const TrustedKeys& trusted,
+                                                                    std::string_view audience);
 
 }  // namespace ringfence

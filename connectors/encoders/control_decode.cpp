@@ -104,7 +104,8 @@ void check_release(Fields& fields, const ContainmentRecord& record, const Json& 
   if (!record.release_auto && !fields.member(event, "expires_at").is_null()) fields.unreadable("expires_at: only with release auto");
   if (record.contained) return;
   if (record.release_auto && record.level != Level::Throttle) fields.unreadable("release: only a throttle ends by itself");
-  if (!record.release_auto && (record.approver.empty() || record.reason.empty())) fields.unreadable("approver: a release names a person and a reason");
+  if (!record.release_auto && (record.approver.empty() || record.reason.empty()))
+    fields.unreadable("approver: a release names a person and a reason");
 }
 
 void read_scope(Fields& fields, const Json& event, ContainmentRecord& record) {
@@ -158,7 +159,8 @@ void read_body(Fields& fields, ControlMessage& message, std::string_view kind, c
   if (kind == "containment/v1")
     message.body = containment_of(fields, event);
   else if (kind == "claim/v1")
-    message.body = Claim{fields.text(event, "writer"), fields.text(event, "claimant"), fields.count(event, "generation"), fields.integer(event, "time")};
+    message.body = Claim{fields.text(event, "writer"), fields.text(event, "claimant"), fields.count(event, "generation"),
+                         fields.integer(event, "time")};
   else if (kind == "heartbeat/v1")
     message.body = Heartbeat{fields.text(event, "writer"), fields.count(event, "generation"), fields.count(event, "count"),
                              fields.text(event, "state_hash"), fields.integer(event, "time")};

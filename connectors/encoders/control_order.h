@@ -11,12 +11,12 @@
 
 namespace ringfence {
 
-/// What a reader of the control topic knows of its order: the highest epoch per key and generation per writer. It says which verified message
-/// is news, so an old signed record cannot undo a newer one and a former owner of a writer cannot speak. One thread.
+/// What a reader of the control topic knows of its order: the highest epoch per key and generation per writer. It says which verified
+/// message is news, so an old signed record cannot undo a newer one and a former owner of a writer cannot speak. One thread.
 class ControlOrder {
  public:
-  /// Judges a message that `verify_control` accepted, in the topic's order, and remembers it where it counts. A repeat (same epoch and `jti`)
-  /// counts; of several claims of one generation only the first does. Otherwise 409.
+  /// Judges a message that `verify_control` accepted, in the topic's order, and remembers it where it counts. A repeat (same epoch and
+  /// `jti`) counts; of several claims of one generation only the first does. Otherwise 409.
   [[nodiscard]] std::expected<void, ControlRefusal> admit(std::string_view key, const ControlMessage& message);
   /// 0 where the writer is not known.
   [[nodiscard]] std::uint64_t generation(std::string_view writer) const;

@@ -58,8 +58,12 @@ std::string field(std::string_view name, std::string_view value) {
 Line row_line(const EvidenceRow& row, std::int64_t nats) {
   std::string samples;
   for (const std::string& sample : row.samples) samples += (samples.empty() ? "" : " ") + printable(sample, 40);
-  return {printable(row.channel + ": " + row.cls + ", " + row.context, kLabelWidth), std::to_string(row.count), hundredths(nats),
-          percent_text(row.cap, 3), percent_text(row.seen, 2), samples};
+  return {printable(row.channel + ": " + row.cls + ", " + row.context, kLabelWidth),
+          std::to_string(row.count),
+          hundredths(nats),
+          percent_text(row.cap, 3),
+          percent_text(row.seen, 2),
+          samples};
 }
 
 std::string ledger_table(const Explanation& explanation) {
@@ -132,12 +136,24 @@ Json ledger_json(const Explanation& explanation) {
   Json rows = Json::array();
   for (std::size_t i = 0; i < explanation.rows.size(); ++i) {
     const EvidenceRow& row = explanation.rows[i];
-    rows.push_back({{"channel", row.channel}, {"class", row.cls}, {"context", row.context}, {"count", row.count}, {"nats", nats(printed.rows[i])},
-                    {"cap", significant(row.cap, 3)}, {"seen", significant(row.seen, 2)}, {"samples", row.samples}});
+    rows.push_back({{"channel", row.channel},
+                    {"class", row.cls},
+                    {"context", row.context},
+                    {"count", row.count},
+                    {"nats", nats(printed.rows[i])},
+                    {"cap", significant(row.cap, 3)},
+                    {"seen", significant(row.seen, 2)},
+                    {"samples", row.samples}});
   }
-  Json out{{"threat", explanation.threat}, {"family", explanation.family}, {"null", explanation.null}, {"scope", explanation.scope},
-           {"score", significant(explanation.score, 3)}, {"share", significant(explanation.share, 3)}, {"tolerance", explanation.tolerance},
-           {"threshold", explanation.threshold}, {"ln_score", nats(printed.ln_score)}};
+  Json out{{"threat", explanation.threat},
+           {"family", explanation.family},
+           {"null", explanation.null},
+           {"scope", explanation.scope},
+           {"score", significant(explanation.score, 3)},
+           {"share", significant(explanation.share, 3)},
+           {"tolerance", explanation.tolerance},
+           {"threshold", explanation.threshold},
+           {"ln_score", nats(printed.ln_score)}};
   if (explanation.alert_score) out["alert_score"] = significant(*explanation.alert_score, 3);
   if (explanation.clamped) out["clamped"] = true;
   out["prior"] = nats(printed.prior);
@@ -177,7 +193,8 @@ std::expected<Account, std::string> account_of_finding(std::string_view finding_
   try {
     return account_from(*finding);
   } catch (const nlohmann::json::exception&) {
-    return std::unexpected(std::string("not a finding of this program: a field of unmapped.ringfence or finding_info is missing or of another type"));
+    return std::unexpected(
+        std::string("not a finding of this program: a field of unmapped.ringfence or finding_info is missing or of another type"));
   }
 }
 
@@ -204,7 +221,8 @@ std::string account_table(const Account& account) {
   out += field("finding", account.analytic + "  " + account.title);
   if (account.explanation) {
     const Explanation& ledger = *account.explanation;
-    out += field("threat", ledger.threat + " (" + ledger.family + "), " + percent_text(ledger.share, 3) + " of the score, scope " + ledger.scope);
+    out += field("threat",
+                 ledger.threat + " (" + ledger.family + "), " + percent_text(ledger.share, 3) + " of the score, scope " + ledger.scope);
     out += field("score", score_field(ledger));
   }
   for (const std::string& breach : account.breaches) out += field("breach", breach);
@@ -214,8 +232,9 @@ std::string account_table(const Account& account) {
 }
 
 std::string account_json(const Account& account) {
-  Json out{{"agent", account.agent}, {"tenant", account.tenant}, {"persona", account.persona}, {"level", account.level}, {"applied", account.applied},
-           {"analytic", account.analytic}, {"title", account.title}, {"sentence", account.sentence}, {"breaches", account.breaches}};
+  Json out{{"agent", account.agent}, {"tenant", account.tenant},     {"persona", account.persona},
+           {"level", account.level}, {"applied", account.applied},   {"analytic", account.analytic},
+           {"title", account.title}, {"sentence", account.sentence}, {"breaches", account.breaches}};
   if (account.explanation) out["ledger"] = ledger_json(*account.explanation);
   return out.dump(-1, ' ', /*ensure_ascii=*/true, Json::error_handler_t::replace);
 }

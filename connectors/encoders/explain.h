@@ -32,7 +32,8 @@ struct Account {
 /// The same from a record that is not encoded yet (live state).
 [[nodiscard]] Account account_of(const FindingRecord& record);
 
-/// A table of fixed columns, lines ending in a line feed, escaped for a terminal; no colour. The printed terms add up to the printed ln score.
+/// A table of fixed columns, lines ending in a line feed, escaped for a terminal; no colour. The printed terms add up to the printed ln
+/// score.
 [[nodiscard]] std::string account_table(const Account& account);
 /// One line of JSON, ASCII only.
 [[nodiscard]] std::string account_json(const Account& account);

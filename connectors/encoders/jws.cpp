@@ -13,7 +13,9 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kHeaderBytes = 1024;
 
-std::unexpected<ControlRefusal> refused(std::string detail) { return std::unexpected(ControlRefusal{AckStatus::BadSignature, std::move(detail)}); }
+std::unexpected<ControlRefusal> refused(std::string detail) {
+  return std::unexpected(ControlRefusal{AckStatus::BadSignature, std::move(detail)});
+}
 
 bool member_is(const Json& header, const char* name, std::string_view expected) {
   const auto found = header.find(name);

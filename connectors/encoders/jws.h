@@ -14,10 +14,10 @@ namespace ringfence {
 enum class AckStatus : std::uint16_t {
   Received = 102,
   Applied = 200,
-  BadSignature = 401,   // not signed by a key that may say this, or not readable as what was signed
+  BadSignature = 401,  // not signed by a key that may say this, or not readable as what was signed
   WrongAudience = 403,
-  Stale = 409,          // epoch or generation not above what is known
-  Unsupported = 501,    // properly signed, but a level, action or kind this version does not know
+  Stale = 409,        // epoch or generation not above what is known
+  Unsupported = 501,  // properly signed, but a level, action or kind this version does not know
 };
 
 /// Why a signed record is refused. `detail` names the check; it repeats nothing of the record.
@@ -29,8 +29,8 @@ struct ControlRefusal {
 /// Tokens longer than this are refused before anything is decoded.
 inline constexpr std::size_t kTokenBytes = 2U << 20U;
 
-/// Compact JWS (RFC 7515) over `payload`: EdDSA with Ed25519 (RFC 8037), header {"alg":"EdDSA","typ":"secevent+jwt","kid":…}. The same bytes
-/// for the same payload and key.
+/// Compact JWS (RFC 7515) over `payload`: EdDSA with Ed25519 (RFC 8037), header {"alg":"EdDSA","typ":"secevent+jwt","kid":…}. The same
+/// bytes for the same payload and key.
 [[nodiscard]] std::string sign_jws(const SigningKey& key, std::string_view payload);
 
 struct VerifiedJws {
@@ -38,7 +38,8 @@ struct VerifiedJws {
   TrustedKey key;
 };
 /// Accepts exactly what `sign_jws` writes: three parts in canonical base64url, a header of these three members and no other (so no `crit`,
-/// `jwk`, `jku`, `b64`), `alg` exactly `EdDSA`, a pinned `kid`, a signature that holds. About 100 µs. What the payload says is not judged here.
+/// `jwk`, `jku`, `b64`), `alg` exactly `EdDSA`, a pinned `kid`, a signature that holds. About 100 µs. What the payload says is not judged
+/// here.
 [[nodiscard]] std::expected<VerifiedJws, ControlRefusal> verify_jws(std::string_view token, const TrustedKeys& trusted);
 
 }  // namespace ringfence

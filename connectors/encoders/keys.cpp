@@ -42,10 +42,10 @@ std::unexpected<KeyError> error(KeyError::Kind kind, std::string message) { retu
 
 std::unexpected<KeyError> file_error(const std::filesystem::path& file, const char* doing) {
   const int cause = errno;
-  const auto kind = cause == ENOENT                       ? KeyError::Kind::NotFound
-                    : cause == EEXIST                     ? KeyError::Kind::Exists
+  const auto kind = cause == ENOENT                                       ? KeyError::Kind::NotFound
+                    : cause == EEXIST                                     ? KeyError::Kind::Exists
                     : cause == EACCES || cause == EPERM || cause == ELOOP ? KeyError::Kind::Unreadable
-                                                          : KeyError::Kind::Io;
+                                                                          : KeyError::Kind::Io;
   return error(kind, std::string("cannot ") + doing + " key file " + file.string() + ": " + std::strerror(cause));
 }
 

@@ -16,8 +16,8 @@ struct PrintedTerms {
   std::int64_t ln_score = 0, prior = 0, start = 0, late_starts = 0, others = 0;
   std::vector<std::int64_t> rows;  // as Explanation::rows
 };
-/// Each term rounded to the nearest hundredth; the last row (`others`) takes the rounding. Where that would make it negative, which it never
-/// is, the rest goes to the row before it and then to the greatest contribution.
+/// Each term rounded to the nearest hundredth; the last row (`others`) takes the rounding. Where that would make it negative, which it
+/// never is, the rest goes to the row before it and then to the greatest contribution.
 [[nodiscard]] PrintedTerms printed_terms(const Explanation& explanation);
 
 /// Nearest number with so many significant decimal digits; 0 and what is not finite stay as they are.

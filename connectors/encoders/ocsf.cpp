@@ -39,7 +39,8 @@ bool is_ip(const std::string& address) {
 }
 
 OcsfChoice risk_level_of(Level level) {
-  static constexpr std::array<OcsfChoice, kLevels> kByLevel{{{0, "Info"}, {2, "Medium"}, {3, "High"}, {3, "High"}, {4, "Critical"}, {4, "Critical"}}};
+  static constexpr std::array<OcsfChoice, kLevels> kByLevel{
+      {{0, "Info"}, {2, "Medium"}, {3, "High"}, {3, "High"}, {4, "Critical"}, {4, "Critical"}}};
   return kByLevel[static_cast<std::size_t>(level)];
 }
 
@@ -52,9 +53,12 @@ OcsfChoice confidence_of(const FindingRecord& record) {
 
 std::string_view activity_name(FindingRecord::Activity activity) {
   switch (activity) {
-    case FindingRecord::Activity::Create: return "Create";
-    case FindingRecord::Activity::Update: return "Update";
-    case FindingRecord::Activity::Close: return "Close";
+    case FindingRecord::Activity::Create:
+      return "Create";
+    case FindingRecord::Activity::Update:
+      return "Update";
+    case FindingRecord::Activity::Close:
+      return "Close";
   }
   return "Create";
 }
@@ -259,9 +263,14 @@ Json evidence_rows(const Explanation& explanation, const PrintedTerms& printed) 
     const EvidenceRow& row = explanation.rows[i];
     Json samples = Json::array();
     for (const std::string& sample : row.samples) samples.push_back(text(sample));
-    out.push_back({{"channel", row.channel}, {"class", row.cls}, {"context", row.context}, {"count", row.count},
-                   {"nats", static_cast<double>(printed.rows[i]) / 100}, {"cap", significant(row.cap, 3)},
-                   {"seen", significant(row.seen, 2)}, {"samples", std::move(samples)}});
+    out.push_back({{"channel", row.channel},
+                   {"class", row.cls},
+                   {"context", row.context},
+                   {"count", row.count},
+                   {"nats", static_cast<double>(printed.rows[i]) / 100},
+                   {"cap", significant(row.cap, 3)},
+                   {"seen", significant(row.seen, 2)},
+                   {"samples", std::move(samples)}});
   }
   return out;
 }

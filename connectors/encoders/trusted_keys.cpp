@@ -15,7 +15,9 @@ using Json = nlohmann::ordered_json;
 constexpr std::size_t kFileBytes = 64U << 10U;
 constexpr std::size_t kKeysMax = 64;
 
-std::unexpected<KeyError> malformed(std::string what) { return std::unexpected(KeyError{KeyError::Kind::Malformed, "trusted keys: " + std::move(what)}); }
+std::unexpected<KeyError> malformed(std::string what) {
+  return std::unexpected(KeyError{KeyError::Kind::Malformed, "trusted keys: " + std::move(what)});
+}
 
 const std::string* string_member(const Json& object, const char* name) {
   const auto found = object.find(name);
@@ -29,7 +31,8 @@ std::expected<TrustedKey, KeyError> key_from(const Json& jwk) {
   if (jwk.contains("d"))
     return malformed("a key carries its private part `d`; export the public key with `keys show` and treat the private one as lost");
   const std::string *kty = string_member(jwk, "kty"), *crv = string_member(jwk, "crv"), *x = string_member(jwk, "x");
-  if (kty == nullptr || *kty != "OKP" || crv == nullptr || *crv != "Ed25519" || x == nullptr) return malformed("each key must be kty OKP, crv Ed25519, with x");
+  if (kty == nullptr || *kty != "OKP" || crv == nullptr || *crv != "Ed25519" || x == nullptr)
+    return malformed("each key must be kty OKP, crv Ed25519, with x");
   const auto public_key = base64url_decoded(*x);
   if (!public_key || public_key->size() != 32) return malformed("x must be 32 bytes in base64url");
   const std::string* kid = string_member(jwk, "kid");
@@ -37,7 +40,8 @@ std::expected<TrustedKey, KeyError> key_from(const Json& jwk) {
 
   TrustedKey out{*public_key, {}};
   const auto writers = jwk.find("writers");
-  if (writers == jwk.end() || !writers->is_array() || writers->empty()) return malformed("each key needs `writers`, the names it may speak as");
+  if (writers == jwk.end() || !writers->is_array() || writers->empty())
+    return malformed("each key needs `writers`, the names it may speak as");
   for (const Json& writer : *writers) {
     const auto* name = writer.get_ptr<const std::string*>();
     if (name == nullptr || !is_writer_pattern(*name)) return malformed("a writer is a name, or a prefix and `*` at its end");
@@ -59,7 +63,8 @@ std::expected<TrustedKeys, KeyError> TrustedKeys::parse(std::string_view jwks) {
   const auto document = parse_strict_json(jwks);
   if (!document) return malformed(document.error());
   const auto keys = document->is_object() ? document->find("keys") : document->end();
-  if (!document->is_object() || keys == document->end() || !keys->is_array()) return malformed("expected an object with an array `keys` (RFC 7517)");
+  if (!document->is_object() || keys == document->end() || !keys->is_array())
+    return malformed("expected an object with an array `keys` (RFC 7517)");
   if (keys->size() > kKeysMax) return malformed("more than 64 keys");
   TrustedKeys out;
   for (const Json& jwk : *keys) {
@@ -92,7 +97,12 @@ const TrustedKey* TrustedKeys::find(std::string_view kid) const {
 std::string TrustedKeys::jwks() const {
   Json keys = Json::array();
   for (const auto& [kid, key] : keys_)
-    keys.push_back({{"kty", "OKP"}, {"crv", "Ed25519"}, {"x", base64url(key.public_key)}, {"kid", kid}, {"use", "sig"}, {"alg", "EdDSA"},
+    keys.push_back({{"kty", "OKP"},
+                    {"crv", "Ed25519"},
+                    {"x", base64url(key.public_key)},
+                    {"kid", kid},
+                    {"use", "sig"},
+                    {"alg", "EdDSA"},
                     {"writers", key.writers}});
   return Json{{"keys", std::move(keys)}}.dump(1, ' ', true, Json::error_handler_t::replace) + "\n";
 }

@@ -10,13 +10,13 @@
 
 namespace ringfence {
 
-/// Limits what may be halted without a person (docs/contracts/control.md): a common cause that makes all agents look bad must not stop them all.
-/// Wall clock, one per process, outside replay equality. One thread at a time.
+/// Limits what may be halted without a person (docs/contracts/control.md): a common cause that makes all agents look bad must not stop them
+/// all. Wall clock, one per process, outside replay equality. One thread at a time.
 class BlastRadius {
  public:
   struct Limits {
     std::uint32_t max_halts_per_minute = 20;
-    double max_halted_share = 0.10;     // of the agents active in the last hour
+    double max_halted_share = 0.10;       // of the agents active in the last hour
     std::uint32_t min_halted_agents = 3;  // so many may be halted whatever their share
   };
   explicit BlastRadius(Limits limits) : limits_(limits) {}

@@ -17,8 +17,8 @@ struct ControlEntry {
   bool operator==(const ControlEntry&) const = default;
 };
 
-/// The totally ordered, compacted log that every control writer appends to and reads back (docs/contracts/control.md): one topic partition or one file.
-/// One thread at a time.
+/// The totally ordered, compacted log that every control writer appends to and reads back (docs/contracts/control.md): one topic partition
+/// or one file. One thread at a time.
 class ControlLog {
  public:
   virtual ~ControlLog() = default;

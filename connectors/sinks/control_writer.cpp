@@ -96,7 +96,8 @@ void ControlWriter::remember(const std::string& key, Own own) {
   const std::string agent = own.agent;
   own_.insert_or_assign(key, std::move(own));
   // An agent may be stopped under several scopes; it is free when the last of them is.
-  const bool stopped = std::ranges::any_of(own_, [&agent](const auto& entry) { return entry.second.agent == agent && stops(entry.second.live); });
+  const bool stopped =
+      std::ranges::any_of(own_, [&agent](const auto& entry) { return entry.second.agent == agent && stops(entry.second.live); });
   if (stopped)
     shared_.blast_radius.halted(agent);
   else
@@ -118,7 +119,8 @@ std::expected<void, SinkError> ControlWriter::claim(WallTime now) {
   Issuer next = issuer_;
   next.generation = order_.generation(issuer_.writer) + 1;
   const std::string payload = encode_claim({next.writer, claimant_, next.generation, to_ms(now)}, next);
-  if (auto ticket = shared_.log.append(claim_key(next.writer), sign_jws(shared_.key, payload)); !ticket) return std::unexpected(ticket.error());
+  if (auto ticket = shared_.log.append(claim_key(next.writer), sign_jws(shared_.key, payload)); !ticket)
+    return std::unexpected(ticket.error());
   issuer_ = std::move(next);
   claim_payload_ = payload;
   claimed_at_ = now;
@@ -157,7 +159,12 @@ std::expected<void, SinkError> ControlWriter::send(ContainmentRecord record, std
   const auto ticket = shared_.log.append(key, sign_jws(shared_.key, payload));
   if (!ticket) return std::unexpected(ticket.error());
   sent_.push_back({*ticket, record.position.offset});
-  Own own{{record.epoch, record.contained, record.level}, payload, control_jti(record.cause_event_id, key, record.epoch), record.effective_at, agent, true};
+  Own own{{record.epoch, record.contained, record.level},
+          payload,
+          control_jti(record.cause_event_id, key, record.epoch),
+          record.effective_at,
+          agent,
+          true};
   remember(key, std::move(own));
   if (record.pending_approval) held_.push_back(std::move(record));
   return {};

@@ -16,7 +16,8 @@
 
 namespace ringfence {
 
-/// SHA-256 (hex) over a writer's latest record of every key, contained or released, in order of key: `key 0x00 epoch 0x00 state 0x00 level 0x0A`.
+/// SHA-256 (hex) over a writer's latest record of every key, contained or released, in order of key: `key 0x00 epoch 0x00 state 0x00 level
+/// 0x0A`.
 struct LiveRecord {
   std::uint64_t epoch = 0;
   bool contained = false;
@@ -24,16 +25,16 @@ struct LiveRecord {
 };
 [[nodiscard]] std::string control_state_hash(const std::map<std::string, LiveRecord>& live);
 
-/// The wall-clock side of control for one writer, `engine-<topic>-<partition>`: claims a generation, speaks only after it has read its own claim
-/// as the first of that generation, keeps its keys its own in the log, and beats each second. Time is passed in. One thread at a time; whoever
-/// reads the log hands every entry to `observe` in order (`ControlWriters` does both).
+/// The wall-clock side of control for one writer, `engine-<topic>-<partition>`: claims a generation, speaks only after it has read its own
+/// claim as the first of that generation, keeps its keys its own in the log, and beats each second. Time is passed in. One thread at a
+/// time; whoever reads the log hands every entry to `observe` in order (`ControlWriters` does both).
 class ControlWriter {
  public:
   enum class State : std::uint8_t {
     Reading,   // the log has not been read to its end yet
     Claiming,  // own claim sent, not read back
     Speaking,
-    Fenced,    // another claimant holds this or a later generation: silent until `claim_again`
+    Fenced,  // another claimant holds this or a later generation: silent until `claim_again`
   };
   struct Shared {
     const SigningKey& key;
@@ -52,8 +53,9 @@ class ControlWriter {
   /// Sends what waits, publishes again what is no longer its own, beats where a second has passed. Call several times a second.
   [[nodiscard]] std::expected<void, SinkError> poll(WallTime now);
   /// Sends a record, or keeps it until this writer may speak; a kept record is not acknowledged. Beyond the blast radius a halt without an
-  /// approver goes out as a pending hold. A record that the log already has is not sent again; one whose epoch is not above the log's though
-  /// it is later in event time (the state behind it was lost) goes out under the next epoch, because readers would ignore it otherwise.
+  /// approver goes out as a pending hold. A record that the log already has is not sent again; one whose epoch is not above the log's
+  /// though it is later in event time (the state behind it was lost) goes out under the next epoch, because readers would ignore it
+  /// otherwise.
   [[nodiscard]] std::expected<void, SinkError> publish(const ContainmentRecord& record, std::size_t active_agents, WallTime now);
   /// A person lets a pending hold become what was wanted. False where nothing is pending under that scope.
   [[nodiscard]] std::expected<bool, SinkError> approve(const std::string& scope, const std::string& approver, WallTime now);
@@ -62,7 +64,8 @@ class ControlWriter {
 
   [[nodiscard]] State state() const { return state_; }
   [[nodiscard]] std::uint64_t generation() const { return issuer_.generation; }
-  /// Lowest offset that caused a record which is not stored for good, given the log's acknowledged ticket; `kAllAcknowledged` where none is.
+  /// Lowest offset that caused a record which is not stored for good, given the log's acknowledged ticket; `kAllAcknowledged` where none
+  /// is.
   [[nodiscard]] Offset acknowledged(std::uint64_t ticket);
   /// Records that went out as pending holds since the last call: each is a finding `containment.blast_radius`.
   [[nodiscard]] std::vector<ContainmentRecord> take_held();

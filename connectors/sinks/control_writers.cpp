@@ -21,9 +21,11 @@ void ControlWriters::own(Partition partition) {
   const std::scoped_lock lock(mutex_);
   if (writers_.contains(partition)) return;
   const Issuer issuer{settings_.iss, settings_.aud, engine_writer(settings_.topic, partition), 0, settings_.ack_within_ms};
-  auto [writer, added] = writers_.try_emplace(partition, issuer, settings_.claimant, ControlWriter::Shared{key_, trusted_, log_, blast_radius_});
+  auto [writer, added] =
+      writers_.try_emplace(partition, issuer, settings_.claimant, ControlWriter::Shared{key_, trusted_, log_, blast_radius_});
   // Compaction would leave the same: of every key the latest. A claim comes before what was said under it.
-  if (const auto claim = latest_.find(claim_key(issuer.writer)); claim != latest_.end()) writer->second.observe({claim->first, claim->second});
+  if (const auto claim = latest_.find(claim_key(issuer.writer)); claim != latest_.end())
+    writer->second.observe({claim->first, claim->second});
   for (const auto& [key, value] : latest_) writer->second.observe({key, value});
 }
 
@@ -36,7 +38,8 @@ std::expected<void, SinkError> ControlWriters::publish(const ContainmentRecord& 
   const std::scoped_lock lock(mutex_);
   const auto writer = writers_.find(record.position.partition);
   if (writer == writers_.end())
-    return std::unexpected(SinkError{SinkError::Kind::Refused, "partition " + std::to_string(record.position.partition.value) + " is not owned here"});
+    return std::unexpected(
+        SinkError{SinkError::Kind::Refused, "partition " + std::to_string(record.position.partition.value) + " is not owned here"});
   return writer->second.publish(record, active_agents, now);
 }
 

@@ -62,8 +62,10 @@ std::expected<std::unique_ptr<FileControlLog>, SinkError> FileControlLog::open(c
 FileControlLog::~FileControlLog() { ::close(fd_); }
 
 std::expected<std::uint64_t, SinkError> FileControlLog::append(std::string_view key, std::string_view value) {
-  const std::string line = "{\"key\":" + json_quoted(key) + ",\"value\":" + (value.empty() ? std::string("null") : json_quoted(value)) + "}\n";
-  if (line.size() > kLineBytes) return std::unexpected(SinkError{SinkError::Kind::Refused, "a control record for " + printable(path_) + " is larger than 4 MiB"});
+  const std::string line =
+      "{\"key\":" + json_quoted(key) + ",\"value\":" + (value.empty() ? std::string("null") : json_quoted(value)) + "}\n";
+  if (line.size() > kLineBytes)
+    return std::unexpected(SinkError{SinkError::Kind::Refused, "a control record for " + printable(path_) + " is larger than 4 MiB"});
   const Locked lock(fd_);
   if (!lock.held()) return std::unexpected(posix_file::fault(path_, "lock"));
   // What a writer that died left of its line would otherwise swallow this one.

@@ -54,7 +54,8 @@ std::expected<std::unique_ptr<FileSink>, SinkError> FileSink::open(const std::st
 }
 
 std::expected<void, SinkError> FileSink::publish(std::string_view record, std::string_view /*key*/, Position cause) {
-  if (record.empty() || record.find('\n') != std::string_view::npos) return refused("a record for " + printable(name_) + " is not one line");
+  if (record.empty() || record.find('\n') != std::string_view::npos)
+    return refused("a record for " + printable(name_) + " is not one line");
   if (buffer_.size() + record.size() + 1 > kHeldBytesMax)
     if (auto written = write_out(); !written) return written;
   buffer_ += record;
@@ -93,7 +94,8 @@ std::expected<void, SinkError> FileSink::keep_whole_lines(std::size_t written, S
   if (regular_) {
     const std::size_t newline = std::string_view(buffer_).substr(0, written).rfind('\n');
     kept = newline == std::string_view::npos ? 0 : newline + 1;
-    if (kept != written && ::ftruncate(fd_, static_cast<off_t>(written_ + kept)) != 0) return std::unexpected(posix_file::fault(name_, "repair"));
+    if (kept != written && ::ftruncate(fd_, static_cast<off_t>(written_ + kept)) != 0)
+      return std::unexpected(posix_file::fault(name_, "repair"));
   }
   written_ += kept;
   buffer_.erase(0, kept);
@@ -104,10 +106,12 @@ std::expected<void, SinkError> FileSink::resume(std::uint64_t size) {
   if (!regular_) return {};
   if (!buffer_.empty() || !under_way_.empty()) return refused(printable(name_) + " has been written to before it was resumed");
   if (size > written_)
-    return refused(printable(name_) + " is shorter (" + std::to_string(written_) + " bytes) than the checkpoint says (" + std::to_string(size) + "): part of it is lost");
+    return refused(printable(name_) + " is shorter (" + std::to_string(written_) + " bytes) than the checkpoint says (" +
+                   std::to_string(size) + "): part of it is lost");
   char last = '\n';
   if (size > 0 && ::pread(fd_, &last, 1, static_cast<off_t>(size - 1)) != 1) return std::unexpected(posix_file::fault(name_, "read"));
-  if (last != '\n') return refused(printable(name_) + " is not the file the checkpoint speaks of: no line ends at byte " + std::to_string(size));
+  if (last != '\n')
+    return refused(printable(name_) + " is not the file the checkpoint speaks of: no line ends at byte " + std::to_string(size));
   if (::ftruncate(fd_, static_cast<off_t>(size)) != 0 || ::fsync(fd_) != 0) return std::unexpected(posix_file::fault(name_, "cut"));
   written_ = durable_ = size;
   return {};

@@ -17,7 +17,8 @@ namespace ringfence {
 class FileSink final : public ResumableSink {
  public:
   /// `buffer_bytes` 0 writes each record at once.
-  [[nodiscard]] static std::expected<std::unique_ptr<FileSink>, SinkError> open(const std::string& path, std::size_t buffer_bytes = 256U << 10U);
+  [[nodiscard]] static std::expected<std::unique_ptr<FileSink>, SinkError> open(const std::string& path,
+                                                                                std::size_t buffer_bytes = 256U << 10U);
   /// Writes out what is left, as far as that is possible; errors have no reader here, so flush before.
   ~FileSink() override;
   FileSink(const FileSink&) = delete;

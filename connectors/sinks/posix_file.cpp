@@ -18,8 +18,8 @@ namespace ringfence::posix_file {
 SinkError fault(const std::string& name, const char* doing) {
   const int cause = errno;
   const auto kind = cause == ENOSPC || cause == EDQUOT || cause == EFBIG ? SinkError::Kind::NoSpace
-                    : cause == EAGAIN || cause == EWOULDBLOCK           ? SinkError::Kind::Unavailable
-                                                                        : SinkError::Kind::Io;
+                    : cause == EAGAIN || cause == EWOULDBLOCK            ? SinkError::Kind::Unavailable
+                                                                         : SinkError::Kind::Io;
   return {kind, std::string("cannot ") + doing + " " + printable(name) + ": " + std::strerror(cause)};
 }
 
@@ -47,7 +47,8 @@ std::expected<std::uint64_t, SinkError> whole_lines(int fd, const std::string& n
   for (std::uint64_t end = size; end > 0;) {
     const std::uint64_t begin = end > chunk.size() ? end - chunk.size() : 0;
     const auto want = static_cast<std::size_t>(end - begin);
-    if (::pread(fd, chunk.data(), want, static_cast<off_t>(begin)) != static_cast<ssize_t>(want)) return std::unexpected(fault(name, "read"));
+    if (::pread(fd, chunk.data(), want, static_cast<off_t>(begin)) != static_cast<ssize_t>(want))
+      return std::unexpected(fault(name, "read"));
     const std::size_t newline = std::string_view(chunk.data(), want).rfind('\n');
     if (newline == std::string_view::npos) {
       first_of_rest = chunk[0];
@@ -56,10 +57,12 @@ std::expected<std::uint64_t, SinkError> whole_lines(int fd, const std::string& n
     }
     const std::uint64_t kept = begin + newline + 1;
     if (newline + 1 < want) first_of_rest = chunk[newline + 1];
-    if (kept < size && first_of_rest != '{') return std::unexpected(SinkError{SinkError::Kind::Refused, printable(name) + " ends in what is no line of this program"});
+    if (kept < size && first_of_rest != '{')
+      return std::unexpected(SinkError{SinkError::Kind::Refused, printable(name) + " ends in what is no line of this program"});
     return kept;
   }
-  if (size > 0 && first_of_rest != '{') return std::unexpected(SinkError{SinkError::Kind::Refused, printable(name) + " holds what is no line of this program"});
+  if (size > 0 && first_of_rest != '{')
+    return std::unexpected(SinkError{SinkError::Kind::Refused, printable(name) + " holds what is no line of this program"});
   return 0;
 }
 

@@ -26,11 +26,11 @@ struct AnalyticInfo {
   AnalyticKind kind{};
   /// Level where neither the persona nor the evidence sets another; the severity of alarms made outside the detection core.
   Level usual_level{};
-  std::string_view name;             // "Guessing after a refusal"
-  std::string_view title;            // what happened, one clause: "Agent guesses identifiers after refusals"
-  std::string_view meaning;          // one line
-  std::string_view false_positives;  // what innocent conduct can look like this
-  std::string_view check;            // what an analyst looks at first
+  std::string_view name;                        // "Guessing after a refusal"
+  std::string_view title;                       // what happened, one clause: "Agent guesses identifiers after refusals"
+  std::string_view meaning;                     // one line
+  std::string_view false_positives;             // what innocent conduct can look like this
+  std::string_view check;                       // what an analyst looks at first
   std::span<const TechniqueTag> techniques;     // empty where no effect of the taxonomy fits for certain
   std::span<const std::string_view> owasp_asi;  // "ASI10:2026": OWASP Top 10 for Agentic Applications
 };

@@ -1,86 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <gmock/gmock.h>
-
 #include <nlohmann/json.hpp>
-#include <utility>
 
-#include "connectors/sinks/control_writers.h"
 #include "connectors/sinks/file_control_log.h"
-#include "tests/unit/connectors/sink_fakes.h"
+#include "tests/unit/connectors/sink_control_process.h"
 
 namespace ringfence {
 namespace {
 
-using testing::FakeControlLog;
-using testing::SharedTopic;
-using State = ControlWriter::State;
-
-constexpr std::string_view kAudience = "ringfence-gates";
-constexpr std::string_view kWriter = "engine-ringfence.events-3";
-constexpr Partition kPartition{3};
-
-SigningKey engine_key() { return std::move(*SigningKey::from_seed(std::string(32, '\x11'))); }
-TrustedKeys trusted() {
-  TrustedKeys keys;
-  keys.add(engine_key(), {"engine-*"});
-  return keys;
-}
-WallTime at_ms(std::int64_t ms) { return WallTime{(1'795'170'000'000 + ms) * 1'000'000}; }
-
-ContainmentRecord halt(int agent, std::uint64_t epoch = 1, std::int64_t offset = 100) {
-  ContainmentRecord r;
-  r.agent_id = "agent-" + std::to_string(agent);
-  r.tenant = "corp";
-  r.scope = scope_key("agent", r.tenant, r.agent_id);
-  r.epoch = epoch;
-  r.select = {{"agent.id", r.agent_id}};
-  r.effective_at = EventTime{(1'795'170'000'000 + static_cast<std::int64_t>(epoch) * 1000) * 1'000'000};
-  r.finding_uid = "rf-" + r.agent_id;
-  r.reason = "guessing after a refusal";
-  r.persona = "p@1";
-  r.cause_event_id = "call-" + std::to_string(epoch);
-  r.position = {kPartition, Offset{offset}};
-  return r;
-}
-std::string key_of(const ContainmentRecord& record) { return control_key(record.scope, kWriter); }
-
-/// One process: its client of the topic and its writers.
-struct Process {
-  Process(SharedTopic& topic, std::string claimant, BlastRadius::Limits limits = {})
-      : log(topic),
-        writers({"https://ringfence.corp.example/", {std::string(kAudience)}, "ringfence.events", std::move(claimant), 2000, limits}, engine_key(),
-                trusted(), log) {
-    writers.own(kPartition);
-  }
-  void poll(std::int64_t ms) {
-    const auto polled = writers.poll(at_ms(ms));
-    EXPECT_TRUE(polled.has_value()) << polled.error().message;
-  }
-  /// Until it may speak.
-  void start(std::int64_t ms = 0) {
-    poll(ms);
-    poll(ms + 1);
-    EXPECT_EQ(writers.state(kPartition), State::Speaking);
-  }
-  void publish(const ContainmentRecord& record, std::int64_t ms = 100, std::size_t active = 1000) {
-    const auto published = writers.publish(record, active, at_ms(ms));
-    EXPECT_TRUE(published.has_value()) << published.error().message;
-  }
-  FakeControlLog log;
-  ControlWriters writers;
-};
-
-/// The latest record of a key as a gate reads it.
-SignedContainment read_as_gate(const SharedTopic& topic, const std::string& key) {
-  const auto message = verify_control(key, topic.last_value(key), trusted(), kAudience);
-  EXPECT_TRUE(message.has_value()) << message.error().detail;
-  return message ? std::get<SignedContainment>(message->body) : SignedContainment{};
-}
-Heartbeat last_beat(const SharedTopic& topic) {
-  const auto message = verify_control(heartbeat_key(kWriter), topic.last_value(heartbeat_key(kWriter)), trusted(), kAudience);
-  EXPECT_TRUE(message.has_value());
-  return message ? std::get<Heartbeat>(message->body) : Heartbeat{};
-}
+using namespace testing;  // NOLINT(google-build-using-namespace): the process and its helpers
 
 TEST(ControlWriterClaims, it_speaks_only_after_it_has_read_its_own_claim) {
   SharedTopic topic;
@@ -360,81 +287,6 @@ TEST(ControlHeartbeat, is_the_same_after_a_restart) {
   EXPECT_EQ(last_beat(topic).generation, 2U);
 }
 
-TEST(BlastRadiusLimit, beyond_three_agents_and_a_tenth_of_the_fleet_a_halt_waits_as_a_hold) {
-  SharedTopic topic;
-  Process engine(topic, "one");
-  engine.start();
-  for (int agent = 1; agent <= 4; ++agent) engine.publish(halt(agent), 100, 20);
-  for (int agent = 1; agent <= 3; ++agent) EXPECT_EQ(read_as_gate(topic, key_of(halt(agent))).record.level, Level::Halt);
-  const ContainmentRecord fourth = read_as_gate(topic, key_of(halt(4))).record;
-  EXPECT_EQ(fourth.level, Level::Hold);
-  EXPECT_TRUE(fourth.pending_approval);
-  EXPECT_EQ(fourth.wanted, Level::Halt);
-  const auto held = engine.writers.take_held();
-  ASSERT_EQ(held.size(), 1U);
-  EXPECT_EQ(held[0].agent_id, "agent-4");
-  EXPECT_TRUE(engine.writers.take_held().empty()) << "each once";
-}
-
-TEST(BlastRadiusLimit, a_person_lets_the_held_one_be_halted) {
-  SharedTopic topic;
-  Process engine(topic, "one", {20, 0.1, 0});
-  engine.start();
-  engine.publish(halt(4, 6), 100, 5);
-  EXPECT_EQ(read_as_gate(topic, key_of(halt(4))).record.level, Level::Hold);
-  EXPECT_FALSE(*engine.writers.approve("agent:corp/other", "alice", at_ms(200)));
-  EXPECT_TRUE(*engine.writers.approve(halt(4).scope, "alice", at_ms(200)));
-  const ContainmentRecord approved = read_as_gate(topic, key_of(halt(4))).record;
-  EXPECT_EQ(approved.level, Level::Halt);
-  EXPECT_EQ(approved.epoch, 7U) << "gates ignore what is not above the last epoch";
-  EXPECT_EQ(approved.approver, "alice");
-  EXPECT_FALSE(approved.pending_approval);
-  EXPECT_FALSE(*engine.writers.approve(halt(4).scope, "alice", at_ms(300))) << "nothing is pending any more";
-}
-
-TEST(BlastRadiusLimit, twenty_halts_a_minute_and_the_next_minute_twenty_more) {
-  BlastRadius radius({});
-  const auto admit = [&radius](int agent, std::int64_t ms) { return radius.admit("a" + std::to_string(agent), 100'000, at_ms(ms)); };
-  for (int agent = 0; agent < 20; ++agent) EXPECT_TRUE(admit(agent, agent));
-  EXPECT_FALSE(admit(20, 59'000));
-  EXPECT_TRUE(admit(3, 59'000)) << "halted already: it widens nothing";
-  EXPECT_TRUE(admit(20, 60'000));
-  EXPECT_FALSE(admit(21, 60'000)) << "the second halt is still within the minute";
-}
-
-TEST(BlastRadiusLimit, a_tenth_of_the_active_agents_and_no_more) {
-  BlastRadius radius({});
-  for (int agent = 0; agent < 5; ++agent) EXPECT_TRUE(radius.admit(std::to_string(agent), 50, at_ms(0)));
-  EXPECT_FALSE(radius.admit("x", 50, at_ms(0)));
-  radius.released("0");
-  EXPECT_TRUE(radius.admit("x", 50, at_ms(0)));
-}
-
-TEST(BlastRadiusLimit, counts_agents_that_were_halted_before_a_restart) {
-  SharedTopic topic;
-  {
-    Process engine(topic, "first");
-    engine.start();
-    for (int agent = 1; agent <= 3; ++agent) engine.publish(halt(agent), 100, 20);
-  }
-  Process engine(topic, "second");
-  engine.start(5000);
-  engine.publish(halt(4), 5100, 20);
-  EXPECT_EQ(read_as_gate(topic, key_of(halt(4))).record.level, Level::Hold);
-}
-
-TEST(BlastRadiusLimit, throttles_and_holds_are_not_limited) {
-  SharedTopic topic;
-  Process engine(topic, "one", {0, 0, 0});
-  engine.start();
-  ContainmentRecord throttle = halt(1);
-  throttle.level = Level::Throttle;
-  throttle.release_auto = true;
-  engine.publish(throttle);
-  EXPECT_EQ(read_as_gate(topic, key_of(throttle)).record.level, Level::Throttle);
-  EXPECT_TRUE(engine.writers.take_held().empty());
-}
-
 TEST(ControlOrderOfAGate, old_epochs_and_generations_are_stale_and_repeats_are_not) {
   ControlOrder order;
   const auto status = [&order](const ContainmentRecord& record, std::uint64_t generation) {
@@ -455,11 +307,12 @@ TEST(ControlOrderOfAGate, old_epochs_and_generations_are_stale_and_repeats_are_n
 }
 
 TEST(ControlWriterOnAFile, halts_are_in_the_file_and_a_restart_goes_on_from_it) {
-  const testing::TemporaryDirectory dir("ringfence-control-writer");
+  const TemporaryDirectory dir("ringfence-control-writer");
   for (std::uint64_t start = 1; start <= 2; ++start) {
     auto log = *FileControlLog::open(dir.file("control"));
-    ControlWriters writers({"https://ringfence.corp.example/", {std::string(kAudience)}, "ringfence.events", "start-" + std::to_string(start), 2000, {}},
-                           engine_key(), trusted(), *log);
+    ControlWriters writers(
+        {"https://ringfence.corp.example/", {std::string(kAudience)}, "ringfence.events", "start-" + std::to_string(start), 2000, {}},
+        engine_key(), trusted(), *log);
     writers.own(kPartition);
     const auto base = static_cast<std::int64_t>(start) * 10'000;
     ASSERT_TRUE(writers.poll(at_ms(base)).has_value());

@@ -72,7 +72,8 @@ class FakeControlLog final : public ControlLog {
 /// A directory that goes with the test.
 class TemporaryDirectory {
  public:
-  explicit TemporaryDirectory(const std::string& name) : path_(std::filesystem::temp_directory_path() / (name + "-" + std::to_string(::getpid()))) {
+  explicit TemporaryDirectory(const std::string& name)
+      : path_(std::filesystem::temp_directory_path() / (name + "-" + std::to_string(::getpid()))) {
     std::filesystem::remove_all(path_);
     std::filesystem::create_directory(path_);
   }

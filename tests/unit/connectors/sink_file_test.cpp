@@ -87,7 +87,9 @@ TEST(FileSinkOutput, a_file_that_is_not_ours_is_left_alone) {
 
 TEST(FileSinkOutput, a_run_cut_at_any_point_and_continued_leaves_the_same_bytes) {
   const TemporaryDirectory dir("ringfence-sink");
-  const auto record = [](int i) { return "{\"n\":" + std::to_string(i) + ",\"pad\":\"" + std::string(static_cast<std::size_t>(i * 7 % 40), 'p') + "\"}"; };
+  const auto record = [](int i) {
+    return "{\"n\":" + std::to_string(i) + ",\"pad\":\"" + std::string(static_cast<std::size_t>(i * 7 % 40), 'p') + "\"}";
+  };
   std::string undisturbed;
   for (int i = 0; i < 60; ++i) undisturbed += record(i) + "\n";
   for (int cut = 0; cut < 60; cut += 7) {
@@ -206,7 +208,8 @@ TEST(FileControl, a_torn_line_is_neither_read_nor_allowed_to_swallow_the_next) {
 
 TEST(FileControl, lines_that_are_no_entries_are_skipped_and_counted) {
   const TemporaryDirectory dir("ringfence-control");
-  std::ofstream(dir.file("c")) << "{}\n{\"key\":1,\"value\":\"x\"}\n{\"key\":\"a\",\"key\":\"b\",\"value\":\"x\"}\nnonsense\n{\"key\":\"a#w\",\"value\":\"x\"}\n";
+  std::ofstream(dir.file("c"))
+      << "{}\n{\"key\":1,\"value\":\"x\"}\n{\"key\":\"a\",\"key\":\"b\",\"value\":\"x\"}\nnonsense\n{\"key\":\"a#w\",\"value\":\"x\"}\n";
   auto log = *FileControlLog::open(dir.file("c"));
   EXPECT_EQ(log->read(10)->entries, (std::vector<ControlEntry>{{"a#w", "x"}}));
   EXPECT_EQ(log->malformed(), 4U);

@@ -119,12 +119,14 @@ TEST(ControlRecord, is_read_back_as_it_was_signed) {
 
 TEST(ControlRecord, claims_heartbeats_and_commands_are_read_back_as_they_were_signed) {
   const Claim claim{issuer().writer, "host-1/4711/1795170000", 5, 1795170000123};
-  const auto claimed = verify_control(claim_key(claim.writer), sign_jws(key_of_engine(), encode_claim(claim, issuer())), trusted(), kAudience);
+  const auto claimed =
+      verify_control(claim_key(claim.writer), sign_jws(key_of_engine(), encode_claim(claim, issuer())), trusted(), kAudience);
   ASSERT_TRUE(claimed.has_value()) << claimed.error().detail;
   EXPECT_EQ(std::get<Claim>(claimed->body), claim);
 
   const Heartbeat beat{issuer().writer, 5, 2, std::string(64, 'a'), 1795170001123};
-  const auto beaten = verify_control(heartbeat_key(beat.writer), sign_jws(key_of_engine(), encode_heartbeat(beat, issuer())), trusted(), kAudience);
+  const auto beaten =
+      verify_control(heartbeat_key(beat.writer), sign_jws(key_of_engine(), encode_heartbeat(beat, issuer())), trusted(), kAudience);
   ASSERT_TRUE(beaten.has_value()) << beaten.error().detail;
   EXPECT_EQ(std::get<Heartbeat>(beaten->body), beat);
 
@@ -163,7 +165,9 @@ TEST(HostileTokens, are_refused_whatever_is_changed_in_the_header) {
            R"({"alg":"EdDSA","typ":"secevent+jwt","jku":"https://evil.example/k",)" + kid + "}",
            R"({"alg":"EdDSA","typ":"secevent+jwt","jwk":{"kty":"OKP"},)" + kid + "}",
            R"({"alg":"EdDSA","typ":"secevent+jwt",)" + kid + "} ,",
-           std::string("[]"), std::string(""), std::string("null"),
+           std::string("[]"),
+           std::string(""),
+           std::string("null"),
            R"({"alg":"EdDSA","typ":"secevent+jwt",)" + kid + R"(,"x":")" + std::string(2000, 'a') + R"("})",
        }) {
     const auto refused = verify_jws(token(header), trusted());
@@ -177,9 +181,20 @@ TEST(HostileTokens, are_refused_whatever_is_changed_in_their_form_or_a_single_bi
   ASSERT_TRUE(verify_jws(good, trusted()).has_value());
   const std::size_t first = good.find('.'), second = good.rfind('.');
   for (const std::string& token : {
-           std::string(), std::string("."), std::string(".."), std::string("..."), good + ".", "." + good, good + "=", good + "\n", " " + good,
-           good.substr(0, second), good.substr(0, second + 1), good.substr(0, good.size() - 1),
-           good.substr(0, first) + ".." + good.substr(second + 1), good.substr(0, second) + "." + std::string(86, 'A'),
+           std::string(),
+           std::string("."),
+           std::string(".."),
+           std::string("..."),
+           good + ".",
+           "." + good,
+           good + "=",
+           good + "\n",
+           " " + good,
+           good.substr(0, second),
+           good.substr(0, second + 1),
+           good.substr(0, good.size() - 1),
+           good.substr(0, first) + ".." + good.substr(second + 1),
+           good.substr(0, second) + "." + std::string(86, 'A'),
            std::string(kTokenBytes + 1, 'A'),
        })
     EXPECT_FALSE(verify_jws(token, trusted()).has_value()) << token.substr(0, 60);
@@ -238,7 +253,8 @@ TEST(HostilePayloads, signed_nonsense_is_refused_with_the_right_status) {
   EXPECT_EQ(status([](Json&, Json& e) { e["state"] = "released", e["release"] = "auto", e["level"] = "throttle"; }), kOk);
   EXPECT_EQ(status([](Json& p, Json&) { p["aud"] = "ringfence-gates"; }), kBad);
   EXPECT_EQ(status([](Json& p, Json&) { p["events"] = Json::object(); }), kBad);
-  EXPECT_EQ(status([](Json& p, Json&) { p["events"]["https://ringfence.dev/secevent/claim/v1"] = Json::object(); }), kBad) << "two kinds at once";
+  EXPECT_EQ(status([](Json& p, Json&) { p["events"]["https://ringfence.dev/secevent/claim/v1"] = Json::object(); }), kBad)
+      << "two kinds at once";
   EXPECT_EQ(status([](Json& p, Json& e) { p["events"] = {{"https://evil.example/containment/v1", Json(e)}}; }), kUnknown);
   for (const char* text : {"", "[]", "1", "{", R"({"iss":"a","iss":"b"})"}) EXPECT_EQ(decode_control(text).error().status, kBad) << text;
   EXPECT_EQ(decode_control(std::string(100000, '[')).error().status, kBad);

@@ -102,9 +102,10 @@ TEST(Explain, the_promise_names_this_personas_tolerance_and_threshold) {
   Explanation e = testing::golden_explanation();
   e.tolerance = 1.2;
   e.threshold = 1e10;
-  EXPECT_EQ(promise_sentence(e),
-            "If this agent's behaviour, given everything before, never exceeds 1.2x its declared caps, the expected number of false halts is at "
-            "most one per 1e10 of its calls, whatever the dependence, however often the score is read.");
+  EXPECT_EQ(
+      promise_sentence(e),
+      "If this agent's behaviour, given everything before, never exceeds 1.2x its declared caps, the expected number of false halts is at "
+      "most one per 1e10 of its calls, whatever the dependence, however often the score is read.");
 }
 
 TEST(Explain, json_holds_the_ledger_with_terms_that_add_up) {

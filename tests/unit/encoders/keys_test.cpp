@@ -78,7 +78,8 @@ TEST(Base64Url, has_one_text_per_value) {
   for (const std::string& bytes : {std::string(), std::string("f"), std::string("fo"), std::string("foo"), std::string("\0\xff\xfe", 3)})
     EXPECT_EQ(base64url_decoded(base64url(bytes)), bytes);
   EXPECT_EQ(base64url("\xff\xef"), "_-8");
-  for (const char* text : {"Zg==", "Zh", "Zm9", "A", "Zm9v\n", "Zm+v", "Zm/v", " Zm9v", "Zm9v="}) EXPECT_EQ(base64url_decoded(text), std::nullopt) << text;
+  for (const char* text : {"Zg==", "Zh", "Zm9", "A", "Zm9v\n", "Zm+v", "Zm/v", " Zm9v", "Zm9v="})
+    EXPECT_EQ(base64url_decoded(text), std::nullopt) << text;
 }
 
 TEST_F(KeyFiles, a_generated_key_is_saved_for_its_owner_alone_and_loads_as_the_same_key) {

@@ -20,10 +20,10 @@ namespace ringfence {
 namespace {
 
 using Json = nlohmann::ordered_json;
-using ::testing::HasSubstr;
-using ::testing::Not;
 using testing::breach_record;
 using testing::golden_record;
+using ::testing::HasSubstr;
+using ::testing::Not;
 
 /// Validates as plain nlohmann::json, which is what the adapter knows.
 class OcsfSchema {
@@ -225,7 +225,8 @@ TEST(OcsfFinding, says_where_only_the_alert_null_crossed_and_prints_both_scores)
   EXPECT_EQ(ours["null"], "alert");
   EXPECT_EQ(ours["score"].get<double>(), 4320);
   EXPECT_EQ(ours["alert_score"].get<double>(), 123000);
-  EXPECT_THAT(finding["finding_info"]["desc"].get<std::string>(), HasSubstr("without tolerance) reaches this at most once per 1.2e5 calls"));
+  EXPECT_THAT(finding["finding_info"]["desc"].get<std::string>(),
+              HasSubstr("without tolerance) reaches this at most once per 1.2e5 calls"));
 }
 
 TEST(OcsfFinding, hostile_identifiers_cannot_break_the_line_the_json_or_the_terminal) {

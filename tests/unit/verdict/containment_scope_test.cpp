@@ -7,7 +7,8 @@ namespace ringfence {
 namespace {
 
 TEST(ContainmentScope, parts_are_percent_encoded_so_that_an_id_cannot_reach_into_another_scope) {
-  EXPECT_EQ(scope_key("agent", "corp", "spiffe://corp.example/agent/ap-invoice"), "agent:corp/spiffe%3A%2F%2Fcorp.example%2Fagent%2Fap-invoice");
+  EXPECT_EQ(scope_key("agent", "corp", "spiffe://corp.example/agent/ap-invoice"),
+            "agent:corp/spiffe%3A%2F%2Fcorp.example%2Fagent%2Fap-invoice");
   EXPECT_EQ(scope_key("agent", "corp/agent:evil", "a#w"), "agent:corp%2Fagent%3Aevil/a%23w");
   EXPECT_EQ(scope_key("tenant", "corp", "corp"), "tenant:corp/corp");
   EXPECT_EQ(scope_key("global", "", ""), "global:");
@@ -21,9 +22,9 @@ TEST(ContainmentScope, is_read_back_as_it_was_written) {
 }
 
 TEST(ContainmentScope, has_one_spelling_only) {
-  for (const char* text : {"", "agent", "agent:", "agent:corp", "agent:corp/", "agent:/x", "agent:corp/a/b", "robot:corp/a", "global:x", "agent:corp/a:b",
-                           "agent:corp/%3a", "agent:corp/%61", "agent:corp/%", "agent:corp/%3", "agent:corp/a b", "session:corp/a", "session:corp/a/b/c",
-                           "tenant:corp/other", "agent:corp/a#w"})
+  for (const char* text : {"", "agent", "agent:", "agent:corp", "agent:corp/", "agent:/x", "agent:corp/a/b", "robot:corp/a", "global:x",
+                           "agent:corp/a:b", "agent:corp/%3a", "agent:corp/%61", "agent:corp/%", "agent:corp/%3", "agent:corp/a b",
+                           "session:corp/a", "session:corp/a/b/c", "tenant:corp/other", "agent:corp/a#w"})
     EXPECT_EQ(parse_scope(text), std::nullopt) << text;
 }
 
