@@ -1,24 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // What must hold for any bytes at all: no crash, the same answer every time, agreement with another JSON parser, no allocation once warm.
-#include <cstdlib>
-#include <new>
 #include <random>
 
 #include <gmock/gmock.h>
 
+#include "tests/unit/event/allocations.h"
 #include "tests/unit/event/events.h"
-
-namespace {
-std::size_t allocations = 0;  // NOLINT: counted by the replaced operator below; tests here run in one thread
-}
-
-void* operator new(std::size_t size) {
-  ++allocations;
-  if (void* const memory = std::malloc(size == 0 ? 1 : size)) return memory;  // NOLINT
-  throw std::bad_alloc();
-}
-void operator delete(void* memory) noexcept { std::free(memory); }               // NOLINT
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }  // NOLINT
 
 namespace ringfence {
 namespace {
@@ -110,10 +97,10 @@ TEST(AnyBytes, ASteadyStreamAllocatesNothing) {
   const std::string one = rich_event();
   const std::string other(kAct);
   ASSERT_TRUE(decode(one).has_value());
-  const std::size_t before = allocations;
+  const std::size_t before = testing_allocations::count();
   bool all = true;
   for (int i = 0; i < 100; ++i) all = decode(one).has_value() && decode(other).has_value() && all;
-  EXPECT_EQ(allocations, before);
+  EXPECT_EQ(testing_allocations::count(), before);
   EXPECT_TRUE(all);
 }
 
