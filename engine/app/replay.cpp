@@ -157,7 +157,7 @@ ExitCode replay(const Options& options) {
 
 }  // namespace
 
-void add_replay(CLI::App& app, Action& action) {
+void add_replay(CLI::App& app, Command& action) {
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("replay", "Judges recorded events from files or standard input; no broker, the same pipeline as the service");
   command->add_option("--personas", options->personas, "Directory of persona files, read recursively")->required()->type_name("DIR");

@@ -84,7 +84,7 @@ ExitCode run(const std::string& config) {
 
 }  // namespace
 
-void add_run(CLI::App& app, Action& action) {
+void add_run(CLI::App& app, Command& action) {
   auto config = std::make_shared<std::string>();
   CLI::App* command = app.add_subcommand("run", "The service: reads its sources, judges, writes findings and signed control records, serves metrics and health");
   command->add_option("--config", *config, "Settings file; docs/settings.md lists them, config/ringfence.yaml has every default")->required()->type_name("FILE");

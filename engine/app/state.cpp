@@ -85,7 +85,7 @@ ExitCode show(const Options& options) {
 
 }  // namespace
 
-void add_state(CLI::App& app, Action& action) {
+void add_state(CLI::App& app, Command& action) {
   auto options = std::make_shared<Options>();
   CLI::App* state = app.add_subcommand("state", "What is known of an agent");
   state->require_subcommand(1);

@@ -5,9 +5,7 @@ namespace ringfence {
 namespace {
 
 std::expected<Event, Refusal> decode_one(EventDecoder& decoder, const Record& record, EventArena& arena) {
-  if (record.cut()) {
-    return std::unexpected(Refusal{.reason = RefusalReason::TooLarge, .stage = "decode", .detail = "record: at most 1 MiB"});
-  }
+  if (record.cut()) return std::unexpected(too_large(record.bytes));
   return decoder.decode(record.bytes, record.arrival, arena);
 }
 
