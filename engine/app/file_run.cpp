@@ -2,9 +2,13 @@
 #include "engine/app/file_run.h"
 
 #include <algorithm>
+#include <fstream>
+#include <limits>
+#include <nlohmann/json.hpp>
 #include <random>
 #include <utility>
 
+#include "connectors/encoders/strict_json.h"
 #include "connectors/sources/file_source.h"
 #include "engine/event/escape.h"
 #include "engine/state/codec.h"
@@ -63,6 +67,23 @@ struct FileRun::Lane {
 
 FileRun::FileRun(FileRunOptions options, std::shared_ptr<const Rulebook> rules) : options_(std::move(options)), rules_(std::move(rules)) {}
 FileRun::~FileRun() = default;
+
+std::expected<std::vector<RecordedFact>, std::string> load_recorded_facts(const std::string& file) {
+  std::ifstream in(file);
+  if (!in) return std::unexpected(printable(file) + ": cannot be read");
+  std::vector<RecordedFact> facts;
+  std::string line;
+  for (int number = 1; std::getline(in, line); ++number) {
+    if (line.empty()) continue;
+    const auto json = parse_strict_json(line);
+    const bool whole = json && json->is_object() && json->contains("after") && json->at("after").is_number_integer() && json->contains("record") &&
+                       json->at("record").is_string();
+    if (!whole) return std::unexpected(printable(file) + ":" + std::to_string(number) + ": expected {\"partition\":0,\"after\":N,\"record\":\"…\"}");
+    facts.push_back({json->at("after").get<std::int64_t>(), json->at("record").get<std::string>()});
+  }
+  std::ranges::stable_sort(facts, {}, &RecordedFact::after);
+  return facts;
+}
 
 std::expected<std::unique_ptr<FileRun>, RunError> FileRun::open(FileRunOptions options, std::shared_ptr<const Rulebook> rules) {
   std::unique_ptr<FileRun> run(new FileRun(std::move(options), std::move(rules)));
@@ -177,7 +198,7 @@ std::expected<void, RunError> FileRun::read_input(std::size_t index) {
       if (auto written = cut(last_lsn_); !written) return written;
       continue;
     }
-    if (auto stepped = step(origin, batch->records); !stepped) return stepped;
+    if (auto stepped = step_between_facts(origin, batch->records); !stepped) return stepped;
     records = batch->records.back().position.offset.value + 1;
   }
   return {};
@@ -198,6 +219,25 @@ std::expected<void, RunError> FileRun::take_new_rules() {
   if (auto written = cut(last_lsn_); !written) return written;
   for (const auto& lane : lanes_) lane->shard.adopt(rules);
   rules_ = std::move(rules);
+  return {};
+}
+
+std::expected<void, RunError> FileRun::step_between_facts(const Origin& origin, std::span<const Record> records) {
+  while (!records.empty()) {
+    const std::int64_t first = records.front().position.offset.value;
+    for (; next_fact_ < options_.context.size() && options_.context[next_fact_].after < first; ++next_fact_) {
+      EventArena arena;
+      const RecordedFact& fact = options_.context[next_fact_];
+      const auto event = lanes_.front()->decoder.decode(fact.record, std::nullopt, arena);
+      if (!event) return std::unexpected(RunError{ExitCode::Unusable, "context: " + event.error().detail});
+      for (const auto& lane : lanes_) lane->shard.facts(kPartition).apply(*event);
+    }
+    const std::int64_t until = next_fact_ < options_.context.size() ? options_.context[next_fact_].after : std::numeric_limits<std::int64_t>::max();
+    const auto end = std::ranges::find_if(records, [until](const Record& r) { return r.position.offset.value > until; });
+    const auto count = static_cast<std::size_t>(end - records.begin());
+    if (auto stepped = step(origin, records.first(count)); !stepped) return stepped;
+    records = records.subspan(count);
+  }
   return {};
 }
 

@@ -31,6 +31,14 @@ struct RunError {
   std::string message;
 };
 
+/// A fact of a recorded run: it takes effect behind this record of the first file.
+struct RecordedFact {
+  std::int64_t after = -1;
+  std::string record;  // the canonical event
+};
+/// Reads `{"partition":0,"after":N,"record":"…"}` lines in order of `after`; the error names the line.
+[[nodiscard]] std::expected<std::vector<RecordedFact>, std::string> load_recorded_facts(const std::string& file);
+
 struct FileRunOptions {
   std::vector<std::string> files;
   bool follow = false;
@@ -43,6 +51,7 @@ struct FileRunOptions {
   Level least_verdict = Level::Observe;
   /// Event time runs at this multiple of the clock; 0: as fast as it goes.
   double speed = 0;
+  std::vector<RecordedFact> context;
 };
 
 /// What a run did, for its summary.
@@ -85,6 +94,7 @@ class FileRun {
   FileRun(FileRunOptions options, std::shared_ptr<const Rulebook> rules);
   [[nodiscard]] std::expected<void, RunError> prepare();
   [[nodiscard]] std::expected<void, RunError> read_input(std::size_t index);
+  [[nodiscard]] std::expected<void, RunError> step_between_facts(const Origin& origin, std::span<const Record> records);
   [[nodiscard]] std::expected<void, RunError> step(const Origin& origin, std::span<const Record> records);
   [[nodiscard]] std::expected<void, RunError> publish(const Origin& origin, std::span<const Record> records);
   [[nodiscard]] std::expected<void, RunError> cut(std::int64_t lsn);
@@ -107,6 +117,7 @@ class FileRun {
   RunReport report_;
   std::int64_t last_lsn_ = -1, said_ = -1, since_cut_ = 0;
   FactJournal facts_;
+  std::size_t next_fact_ = 0;  // of options_.context
   std::chrono::steady_clock::time_point paced_from_;
   EventTime first_event_;
   bool pacing_ = false;

@@ -24,7 +24,7 @@ namespace {
 namespace fs = std::filesystem;
 
 struct Options {
-  std::string personas, lists, state, config, from = "observe", fail_on, speed = "max";
+  std::string personas, lists, state, config, context, from = "observe", fail_on, speed = "max";
   FileOutputPaths outputs{.findings = "-"};
   std::vector<std::string> files;
   bool assume_gate = false, transcript = false, follow = false;
@@ -125,6 +125,12 @@ ExitCode replay(const Options& options) {
   const std::shared_ptr<const Rulebook> rules = load_rules(options);
   if (!rules) return fail(ExitCode::Unusable, "the persona set has errors: nothing was read");
 
+  std::vector<RecordedFact> context;
+  if (!options.context.empty()) {
+    auto loaded = load_recorded_facts(options.context);
+    if (!loaded) return fail(ExitCode::Unusable, loaded.error());
+    context = std::move(*loaded);
+  }
   const TemporaryDirectory scratch;
   FileRunOptions run_options{.files = options.files.empty() ? std::vector<std::string>{"-"} : options.files,
                              .follow = options.follow,
@@ -135,7 +141,8 @@ ExitCode replay(const Options& options) {
                              .assume_gate = options.assume_gate,
                              .outputs = options.outputs,
                              .least_verdict = *least,
-                             .speed = speed};
+                             .speed = speed,
+                             .context = std::move(context)};
   auto run = FileRun::open(std::move(run_options), rules);
   if (!run) return fail(run.error().exit, run.error().message);
 
@@ -168,6 +175,7 @@ void add_replay(CLI::App& app, Command& action) {
   command->add_option("--verdicts", options->outputs.verdicts, "One line an event: id, agent, time, level, applied, score, threat, analytics")->type_name("FILE");
   command->add_option("--from", options->from, "Least level written to --verdicts")->type_name("LEVEL")->capture_default_str();
   command->add_option("--dead-letter", options->outputs.dead_letter, "Refused records with position, stage, reason and the record")->type_name("FILE");
+  command->add_option("--context", options->context, "Facts recorded by a live run, with the positions at which they took effect")->type_name("FILE");
   command->add_option("--config", options->config, "Settings file (limits, internal hosts)")->type_name("FILE");
   command->add_option("--shards", options->shards, "Threads that judge; the output is the same for any number")->type_name("N")->check(CLI::Range(1, 64));
   command->add_option("--speed", options->speed, "max, real, or a factor of event time such as 60x")->capture_default_str();
