@@ -9,19 +9,19 @@
 namespace ringfence {
 
 /// What the chosen subcommand will run once the whole line is parsed.
-using Command = std::function<ExitCode()>;
+using Subcommand = std::function<ExitCode()>;
 
 /// Each declares one subcommand with its options and help, and stores what it does in `action`.
-void add_replay(CLI::App& app, Command& action);
-void add_run(CLI::App& app, Command& action);
-void add_validate(CLI::App& app, Command& action);
-void add_test(CLI::App& app, Command& action);
-void add_explain(CLI::App& app, Command& action);
-void add_status(CLI::App& app, Command& action);
-void add_publish(CLI::App& app, Command& action);
-void add_topics(CLI::App& app, Command& action);
-void add_state(CLI::App& app, Command& action);
-void add_dead_letter(CLI::App& app, Command& action);
-void add_keys(CLI::App& app, Command& action);
+void add_replay(CLI::App& app, Subcommand& action);
+void add_run(CLI::App& app, Subcommand& action);
+void add_validate(CLI::App& app, Subcommand& action);
+void add_test(CLI::App& app, Subcommand& action);
+void add_explain(CLI::App& app, Subcommand& action);
+void add_status(CLI::App& app, Subcommand& action);
+void add_publish(CLI::App& app, Subcommand& action);
+void add_topics(CLI::App& app, Subcommand& action);
+void add_state(CLI::App& app, Subcommand& action);
+void add_dead_letter(CLI::App& app, Subcommand& action);
+void add_keys(CLI::App& app, Subcommand& action);
 
 }  // namespace ringfence

@@ -17,7 +17,7 @@ constexpr std::chrono::milliseconds kReadWithin{20'000};
 constexpr std::chrono::milliseconds kWait{500};
 constexpr std::size_t kBatch = 100;
 
-std::shared_ptr<const Rulebook> rules_of(const std::string& record, const ServiceLog& log) {
+std::shared_ptr<const Rulebook> rules_of(const std::string& record, const std::vector<std::string>& internal_hosts, const ServiceLog& log) {
   auto files = decode_persona_set(record);
   if (!files) {
     log.error("persona set on the context topic refused", {{"error", files.error()}});
@@ -28,6 +28,7 @@ std::shared_ptr<const Rulebook> rules_of(const std::string& record, const Servic
     if (d.kind == Diagnostic::Kind::Error) log.error("persona", {{"at", to_string(d)}});
   }
   if (!load.set) return nullptr;
+  load.set->assume_internal(internal_hosts);
   log.info("personas taken from the context topic", {{"count", load.set->personas().size()}, {"sha256", load.set->sha256()}});
   return std::make_shared<const Rulebook>(std::move(*load.set), all_channels());
 }
@@ -62,7 +63,7 @@ std::expected<std::map<std::string, std::string>, std::string> decode_persona_se
 std::expected<std::unique_ptr<ContextFeed>, std::string> ContextFeed::open(const Settings& settings, const ServiceLog& log) {
   auto topic = ContextLog::open(kafka_of(settings), settings.topics.context);
   if (!topic) return std::unexpected(topic.error().message);
-  std::unique_ptr<ContextFeed> feed(new ContextFeed(std::move(*topic), log));
+  std::unique_ptr<ContextFeed> feed(new ContextFeed(std::move(*topic), settings.internal_hosts, log));
   const auto stored = feed->topic_->read_to_end(kReadWithin);
   if (!stored) return std::unexpected(stored.error().message);
   for (const TopicRecord& record : *stored) feed->take(record);
@@ -90,7 +91,7 @@ void ContextFeed::take(const TopicRecord& record) {
   if (record.tombstone) return;
   ContextChange change{.offset = record.position.offset, .what = record.value};
   if (record.key == kPersonaSetKey) {
-    auto rules = rules_of(record.value, log_);
+    auto rules = rules_of(record.value, internal_hosts_, log_);
     if (!rules) return;
     change.what = std::move(rules);
   } else if (!is_fact(record.value)) {

@@ -46,11 +46,13 @@ class ContextFeed {
   [[nodiscard]] std::vector<ContextChange> since(std::size_t from) const;
 
  private:
-  ContextFeed(std::unique_ptr<ContextLog> topic, const ServiceLog& log) : topic_(std::move(topic)), log_(log) {}
+  ContextFeed(std::unique_ptr<ContextLog> topic, std::vector<std::string> internal_hosts, const ServiceLog& log)
+      : topic_(std::move(topic)), internal_hosts_(std::move(internal_hosts)), log_(log) {}
   void take(const TopicRecord& record);
   void follow(const std::stop_token& stop);
 
   std::unique_ptr<ContextLog> topic_;
+  const std::vector<std::string> internal_hosts_;
   const ServiceLog& log_;
   mutable std::mutex mutex_;
   std::vector<ContextChange> changes_;

@@ -82,7 +82,7 @@ ExitCode resend(const Options& options) {
 
 }  // namespace
 
-void add_dead_letter(CLI::App& app, Command& action) {
+void add_dead_letter(CLI::App& app, Subcommand& action) {
   auto options = std::make_shared<Options>();
   CLI::App* letters = app.add_subcommand("deadletter", "Refused records: look at them, send them back after a repair");
   letters->require_subcommand(1);

@@ -88,7 +88,7 @@ ExitCode from_state(const Options& options) {
 
 }  // namespace
 
-void add_explain(CLI::App& app, Command& action) {
+void add_explain(CLI::App& app, Subcommand& action) {
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("explain", "Why a level was reached: the ledger as a table whose terms add up to ln score");
   command->add_option("--finding", options->finding, "A findings file, its last record; - is standard input")->type_name("FILE");

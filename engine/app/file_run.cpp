@@ -54,7 +54,7 @@ std::string topic_of(const std::string& path) { return path == "-" ? "stdin" : s
 struct FileRun::Lane {
   Lane(Store& store, Flusher& flusher, const FileRunOptions& options, std::shared_ptr<const Rulebook> rules, std::size_t index)
       : table(store, channel_memories(), {.budget_bytes = options.memory_limit / options.shards, .expiry = options.expiry}),
-        checkpoint(table, flusher),
+        checkpoint(table, flusher, store),
         shard(table, std::move(rules), {.assume_gate = options.assume_gate, .share = {index, options.shards}}) {}
 
   AgentTable table;

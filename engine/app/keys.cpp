@@ -40,7 +40,7 @@ ExitCode show(const Options& options) {
 
 }  // namespace
 
-void add_keys(CLI::App& app, Command& action) {
+void add_keys(CLI::App& app, Subcommand& action) {
   auto options = std::make_shared<Options>();
   CLI::App* keys = app.add_subcommand("keys", "Ed25519 signing keys of the control topic");
   keys->require_subcommand(1);

@@ -19,7 +19,7 @@ int run(int argc, char** argv) {
       "Exit codes: 0 done; 1 the answer is no (a test failed, a file is invalid, --fail-on met); 2 wrong usage, configuration or input;\n"
       "3 a dependency is not reachable or the disk is full; 70 internal error.");
 
-  ringfence::Command action;
+  ringfence::Subcommand action;
   ringfence::add_replay(app, action);
   ringfence::add_run(app, action);
   ringfence::add_validate(app, action);

@@ -68,7 +68,7 @@ ExitCode publish(const Options& options) {
 
 }  // namespace
 
-void add_publish(CLI::App& app, Command& action) {
+void add_publish(CLI::App& app, Subcommand& action) {
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("publish", "Validates a persona set with its lists and entitlements and puts it on the context topic, for every instance at once");
   command->add_option("PATH", options->path, "Persona directory")->required()->check(CLI::ExistingDirectory);

@@ -65,12 +65,13 @@ double speed_of(const std::string& text) {
   return end == text.c_str() + text.size() - 1 && factor > 0 && factor <= 1e9 ? factor : -1;
 }
 
-std::shared_ptr<const Rulebook> load_rules(const Options& options) {
+std::shared_ptr<const Rulebook> load_rules(const Options& options, const Settings& settings) {
   PersonaLoad load = load_personas(options.personas, options.lists.empty() ? std::nullopt : std::optional<fs::path>(options.lists));
   for (const Diagnostic& d : load.diagnostics) {
     if (d.kind == Diagnostic::Kind::Error) std::fprintf(stderr, "%s\n", to_string(d).c_str());
   }
   if (!load.set) return nullptr;
+  load.set->assume_internal(settings.internal_hosts);
   return std::make_shared<const Rulebook>(std::move(*load.set), all_channels());
 }
 
@@ -122,7 +123,7 @@ ExitCode replay(const Options& options) {
     if (!load.settings) return ExitCode::Unusable;
     settings = std::move(*load.settings);
   }
-  const std::shared_ptr<const Rulebook> rules = load_rules(options);
+  const std::shared_ptr<const Rulebook> rules = load_rules(options, settings);
   if (!rules) return fail(ExitCode::Unusable, "the persona set has errors: nothing was read");
 
   std::vector<RecordedFact> context;
@@ -164,7 +165,7 @@ ExitCode replay(const Options& options) {
 
 }  // namespace
 
-void add_replay(CLI::App& app, Command& action) {
+void add_replay(CLI::App& app, Subcommand& action) {
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("replay", "Judges recorded events from files or standard input; no broker, the same pipeline as the service");
   command->add_option("--personas", options->personas, "Directory of persona files, read recursively")->required()->type_name("DIR");

@@ -26,6 +26,7 @@ std::shared_ptr<const Rulebook> load_rules(const Settings& settings, const Servi
     if (d.kind == Diagnostic::Kind::Error) log.error("persona", {{"at", to_string(d)}});
   }
   if (!load.set) return nullptr;
+  load.set->assume_internal(settings.internal_hosts);
   log.info("personas loaded", {{"count", load.set->personas().size()}, {"sha256", load.set->sha256()}});
   return std::make_shared<const Rulebook>(std::move(*load.set), all_channels());
 }
@@ -84,7 +85,7 @@ ExitCode run(const std::string& config) {
 
 }  // namespace
 
-void add_run(CLI::App& app, Command& action) {
+void add_run(CLI::App& app, Subcommand& action) {
   auto config = std::make_shared<std::string>();
   CLI::App* command = app.add_subcommand("run", "The service: reads its sources, judges, writes findings and signed control records, serves metrics and health");
   command->add_option("--config", *config, "Settings file; docs/settings.md lists them, config/ringfence.yaml has every default")->required()->type_name("FILE");

@@ -18,13 +18,13 @@ namespace ringfence {
 namespace {
 
 using Steady = std::chrono::steady_clock;
-using std::chrono::milliseconds;
+using Millis = std::chrono::milliseconds;
 
-constexpr milliseconds kServeWait{100};
-constexpr milliseconds kControlBeat{100};  // heartbeats are due each second; claims and repairs should not wait for one
-constexpr milliseconds kShutdownFlush{20'000};
-constexpr milliseconds kFindingsLinger{5};
-constexpr milliseconds kWarmWithin{10'000};
+constexpr Millis kServeWait{100};
+constexpr Millis kControlBeat{100};  // heartbeats are due each second; claims and repairs should not wait for one
+constexpr Millis kShutdownFlush{20'000};
+constexpr Millis kFindingsLinger{5};
+constexpr Millis kWarmWithin{10'000};
 
 Nanos steady_now() { return Nanos{std::chrono::duration_cast<std::chrono::nanoseconds>(Steady::now().time_since_epoch()).count()}; }
 WallTime wall_now() { return WallTime{std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count()}; }
@@ -54,7 +54,7 @@ struct Service::ShardRun {
   ShardRun(std::size_t number, Store& store, Flusher& flusher, const Settings& settings, std::size_t shards, std::shared_ptr<const Rulebook> rules)
       : index(number),
         table(store, channel_memories(), {.budget_bytes = settings.state.memory_limit / shards, .expiry = settings.state.expiry}),
-        checkpoint(table, flusher),
+        checkpoint(table, flusher, store),
         shard(table, std::move(rules), {}) {}
 
   struct Owned {
@@ -91,6 +91,7 @@ std::expected<std::unique_ptr<Service>, RunError> Service::open(const Settings& 
   return service;
 }
 
+Service::Service(const Settings& settings, const ServiceLog& log) : settings_(settings), log_(log) {}
 Service::~Service() { close(); }
 
 std::expected<void, RunError> Service::open_store() {
@@ -179,7 +180,7 @@ std::expected<void, RunError> Service::open_consumer() {
                                   for (const auto& shard : shards_) sum += shard->active_count.load(std::memory_order_relaxed);
                                   return sum;
                                 },
-                                .give_time = [this](milliseconds time) { return wait_a_little(time); }};
+                                .give_time = [this](Millis time) { return wait_a_little(time); }};
     shards_.back()->outputs = std::make_unique<ServiceOutputs>(std::move(parts));
   }
   const std::string instance = settings_.kafka.instance_id.empty() ? host_name() : settings_.kafka.instance_id;
@@ -255,7 +256,7 @@ void Service::fail(RunError error) {
   stop();
 }
 
-bool Service::wait_a_little(milliseconds time) {
+bool Service::wait_a_little(Millis time) {
   std::unique_lock lock(mutex_);
   return !stopped_.wait_for(lock, time, [this] { return stop_.load(); });
 }
@@ -269,9 +270,9 @@ void Service::adopt(std::shared_ptr<const Rulebook> rules) {
 Service::ShardRun& Service::shard_of(Partition partition) { return *shards_[static_cast<std::size_t>(partition.value) % shards_count_]; }
 
 std::expected<std::optional<Offset>, std::string> Service::assigned(Partition partition) {
-  const auto low = read_low(*store_, partition);
-  if (!low) return std::unexpected(low.error().message);
   ShardRun& shard = shard_of(partition);
+  const auto low = shard.checkpoint.restore(partition, kShutdownFlush);
+  if (!low) return std::unexpected(low.error().message);
   ShardRun::Owned& owned = shard.owned[partition];
   const Offset from = low->value_or(Offset{0});
   owned.applied = Offset{from.value - 1};
@@ -418,7 +419,7 @@ std::expected<void, RunError> Service::step(ShardRun& shard, std::span<const Rec
     counters.events.add();
     if (result.judgement.copy) counters.copies.add();
     counters.verdicts_at(result.judgement.verdict.level).add();
-    counters.decision.observe(steady_now() - arrived);
+    counters.decision.observe(Nanos{steady_now().value - arrived.value});
     if (const Window::Entry& entry = shard.window.entry(result.index); entry.has_agent) shard.active.seen(entry.key, now);
   }
   for (auto& [partition, owned] : shard.owned) {

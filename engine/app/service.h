@@ -49,7 +49,7 @@ class Service final : private PartitionOwner {
 
  private:
   struct ShardRun;
-  Service(const Settings& settings, const ServiceLog& log) : settings_(settings), log_(log) {}
+  Service(const Settings& settings, const ServiceLog& log);
 
   // PartitionOwner
   std::expected<std::optional<Offset>, std::string> assigned(Partition partition) override;

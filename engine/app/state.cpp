@@ -85,7 +85,7 @@ ExitCode show(const Options& options) {
 
 }  // namespace
 
-void add_state(CLI::App& app, Command& action) {
+void add_state(CLI::App& app, Subcommand& action) {
   auto options = std::make_shared<Options>();
   CLI::App* state = app.add_subcommand("state", "What is known of an agent");
   state->require_subcommand(1);

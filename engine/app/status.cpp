@@ -124,7 +124,7 @@ ExitCode status(const Options& options) {
 
 }  // namespace
 
-void add_status(CLI::App& app, Command& action) {
+void add_status(CLI::App& app, Subcommand& action) {
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("status", "What is contained, since when, by whom and by which finding; every record's signature is checked");
   command->add_option("--config", options->config, "Settings file: names the control topic or file and the key")->required()->type_name("FILE");

@@ -100,7 +100,7 @@ ExitCode run_tests(const std::string& path) {
 
 }  // namespace
 
-void add_test(CLI::App& app, Command& action) {
+void add_test(CLI::App& app, Subcommand& action) {
   auto paths = std::make_shared<std::vector<std::string>>();
   CLI::App* command = app.add_subcommand("test", "Runs the tests that personas carry; a line a test, a diff where one fails");
   command->add_option("PATH", *paths, "Persona directories or files")->required();

@@ -62,7 +62,7 @@ ExitCode create(const Options& options) {
 
 }  // namespace
 
-void add_topics(CLI::App& app, Command& action) {
+void add_topics(CLI::App& app, Subcommand& action) {
   auto options = std::make_shared<Options>();
   CLI::App* topics = app.add_subcommand("topics", "The Kafka topics with their policies");
   topics->require_subcommand(1);

@@ -48,7 +48,7 @@ ExitCode check(const std::filesystem::path& path, const Options& options) {
 
 }  // namespace
 
-void add_validate(CLI::App& app, Command& action) {
+void add_validate(CLI::App& app, Subcommand& action) {
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("validate", "Strictly checks personas, lists and settings; every error as file:line:column: message");
   command->add_option("PATH", options->paths, "Persona directories or files; a file named ringfence.yaml is checked as settings");

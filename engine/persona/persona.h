@@ -269,6 +269,13 @@ class PersonaSet {
   [[nodiscard]] const Entitlement* entitlement(std::string_view user) const;
   [[nodiscard]] bool require_entitlements() const { return require_entitlements_; }
   [[nodiscard]] bool has_entitlements() const { return !entitlements_.empty() || require_entitlements_; }
+  /// Hosts that count as inside for every persona that names none itself (the setting `internal_hosts`). Before the set is shared.
+  void assume_internal(const std::vector<std::string>& hosts) {
+    if (hosts.empty()) return;
+    for (Persona& persona : personas_) {
+      if (!persona.destinations.internal) persona.destinations.internal = GlobSet(hosts);
+    }
+  }
   /// SHA-256 over the personas' digests in order of id and the entitlements, lower-case hex: names the set in the state and the context log.
   [[nodiscard]] const std::string& sha256() const { return sha256_; }
 
