@@ -19,10 +19,15 @@ class Lines {
  public:
   void component(const std::string& what) { lines_.push_back("# " + what); }
   void allow(const std::string& principal, const std::string& operations, const std::string& kind, const std::string& name) {
-    lines_.push_back("kafka-acls.sh --bootstrap-server \"$BOOTSTRAP\" --add --allow-principal " + quoted(principal) + operations + " --" + kind + " " + quoted(name));
+    lines_.push_back("kafka-acls.sh --bootstrap-server \"$BOOTSTRAP\" --add --allow-principal " + quoted(principal) + operations + " --" +
+                     kind + " " + quoted(name));
   }
-  void read(const std::string& principal, const std::string& topic) { allow(principal, " --operation Read --operation Describe", "topic", topic); }
-  void write(const std::string& principal, const std::string& topic) { allow(principal, " --operation Write --operation Describe", "topic", topic); }
+  void read(const std::string& principal, const std::string& topic) {
+    allow(principal, " --operation Read --operation Describe", "topic", topic);
+  }
+  void write(const std::string& principal, const std::string& topic) {
+    allow(principal, " --operation Write --operation Describe", "topic", topic);
+  }
   [[nodiscard]] std::vector<std::string> take() { return std::move(lines_); }
 
  private:
@@ -34,8 +39,10 @@ class Lines {
 std::vector<std::string> acl_lines(const TopicNames& names, const TopicPrincipals& principals, const std::string& group) {
   Lines lines;
   lines.component("engine: reads what is judged, writes what it decided");
-  for (const auto& topic : {names.events, names.links, names.context, names.control, names.control_acks, names.state}) lines.read(principals.engine, topic);
-  for (const auto& topic : {names.findings, names.control, names.verdicts, names.links, names.state, names.context, names.audit, names.deadletter})
+  for (const auto& topic : {names.events, names.links, names.context, names.control, names.control_acks, names.state})
+    lines.read(principals.engine, topic);
+  for (const auto& topic :
+       {names.findings, names.control, names.verdicts, names.links, names.state, names.context, names.audit, names.deadletter})
     lines.write(principals.engine, topic);
   lines.allow(principals.engine, " --operation Read --operation Describe", "group", group);
 
@@ -56,9 +63,11 @@ std::vector<std::string> acl_lines(const TopicNames& names, const TopicPrincipal
   lines.component("operators: publish personas and commands, see what is in force");
   lines.write(principals.operators, names.context);
   lines.write(principals.operators, names.events);  // `deadletter resend`
-  for (const auto& topic : {names.context, names.control, names.control_acks, names.findings, names.audit, names.deadletter}) lines.read(principals.operators, topic);
+  for (const auto& topic : {names.context, names.control, names.control_acks, names.findings, names.audit, names.deadletter})
+    lines.read(principals.operators, topic);
   lines.component("whoever runs `topics check` and `topics create`");
-  for (const auto& topic : {names.events, names.findings, names.control, names.control_acks, names.verdicts, names.links, names.state, names.context, names.audit, names.deadletter})
+  for (const auto& topic : {names.events, names.findings, names.control, names.control_acks, names.verdicts, names.links, names.state,
+                            names.context, names.audit, names.deadletter})
     lines.allow(principals.operators, " --operation Create --operation DescribeConfigs --operation Describe", "topic", topic);
   return lines.take();
 }

@@ -18,8 +18,8 @@ constexpr std::string_view kFileEnding = "_file";
 constexpr std::size_t kSecretBytes = 64U << 10U;
 
 // Never taken inline: a settings file is read by more people than a secret's file, and printed by more tools.
-constexpr std::array kSecrets = {"sasl.password",       "ssl.key.password",    "ssl.keystore.password",
-                                 "ssl.key.pem",         "sasl.oauthbearer.client.secret"};
+constexpr std::array kSecrets = {"sasl.password", "ssl.key.password", "ssl.keystore.password", "ssl.key.pem",
+                                 "sasl.oauthbearer.client.secret"};
 // Named by settings of their own.
 constexpr std::array kElsewhere = {"bootstrap.servers", "metadata.broker.list", "client.id", "group.id", "group.instance.id"};
 
@@ -175,8 +175,9 @@ std::expected<std::int32_t, KafkaError> partitions_of(rd_kafka_t* client, const 
     if (row.err != RD_KAFKA_RESP_ERR_NO_ERROR) return std::unexpected(to_error(row.err, "topic " + topic));
     return row.partition_cnt;
   }
-  return std::unexpected(KafkaError{.code = KafkaError::Code::UnknownTopic,
-                                    .message = "topic " + topic + " is not there, or this principal may not describe it; `ringfence topics create` makes it"});
+  return std::unexpected(
+      KafkaError{.code = KafkaError::Code::UnknownTopic,
+                 .message = "topic " + topic + " is not there, or this principal may not describe it; `ringfence topics create` makes it"});
 }
 
 KafkaLogLevel level_of(int syslog_level) {

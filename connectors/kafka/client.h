@@ -10,20 +10,21 @@
 
 namespace ringfence {
 
-/// What went wrong with a broker or a client, as a value. `message` names topics, partitions, settings and causes, never a record or a secret.
+/// What went wrong with a broker or a client, as a value. `message` names topics, partitions, settings and causes, never a record or a
+/// secret.
 struct KafkaError {
   enum class Code : std::uint8_t {
-    Config,         // a setting is unknown, refused or has a value the client does not take
-    Unreachable,    // no broker answered in the time given
-    UnknownTopic,   // the topic is not there, or this principal may not see it
-    Denied,         // authentication or authorization
-    QueueFull,      // too much is unacknowledged: drain and try again
-    TooLarge,       // the record is above the client's or the topic's limit
-    Tombstone,      // a record without a value, which nothing of ours may write
-    Timeout,        // the time given was too short
-    NotAssigned,    // the partition belongs to another member
-    Owner,          // the owner of the partitions could not take or give them
-    Fatal,          // the client is unusable: end the process, the next one goes on from its own offsets
+    Config,        // a setting is unknown, refused or has a value the client does not take
+    Unreachable,   // no broker answered in the time given
+    UnknownTopic,  // the topic is not there, or this principal may not see it
+    Denied,        // authentication or authorization
+    QueueFull,     // too much is unacknowledged: drain and try again
+    TooLarge,      // the record is above the client's or the topic's limit
+    Tombstone,     // a record without a value, which nothing of ours may write
+    Timeout,       // the time given was too short
+    NotAssigned,   // the partition belongs to another member
+    Owner,         // the owner of the partitions could not take or give them
+    Fatal,         // the client is unusable: end the process, the next one goes on from its own offsets
     Other,
   } code = Code::Other;
   std::string message;

@@ -57,7 +57,8 @@ std::array<kafka::Property, 18> properties(const ConsumerSettings& settings) {
 
 std::expected<std::unique_ptr<Consumer>, KafkaError> Consumer::open(ConsumerSettings settings, PartitionOwner& owner, KafkaLog log) {
   if (settings.shards == 0 || settings.group.empty() || settings.topic.empty())
-    return std::unexpected(KafkaError{.code = KafkaError::Code::Config, .message = "a consumer needs a topic, a group and at least one shard"});
+    return std::unexpected(
+        KafkaError{.code = KafkaError::Code::Config, .message = "a consumer needs a topic, a group and at least one shard"});
   auto client = std::make_unique<Client>(std::move(settings), owner, std::move(log));
   if (auto started = client->start(); !started) return std::unexpected(started.error());
   return std::unique_ptr<Consumer>(new Consumer(std::move(client)));
@@ -76,12 +77,14 @@ std::expected<void, KafkaError> Consumer::Client::start() {
     auto* self = static_cast<Client*>(opaque);
     const auto code = static_cast<rd_kafka_resp_err_t>(error);
     if (code == RD_KAFKA_RESP_ERR__FATAL) return self->fail(kafka::fatal_error(rk));
-    self->owner.alarm({.kind = ConsumerAlarm::Kind::Unavailable, .partition = {}, .expected = {}, .found = {},
+    self->owner.alarm({.kind = ConsumerAlarm::Kind::Unavailable,
+                       .partition = {},
+                       .expected = {},
+                       .found = {},
                        .message = kafka::to_error(code, "Kafka client", why).message});
   });
-  rd_kafka_conf_set_rebalance_cb(conf->get(), [](rd_kafka_t*, rd_kafka_resp_err_t event, rd_kafka_topic_partition_list_t* list, void* opaque) {
-    static_cast<Client*>(opaque)->rebalance(event, list);
-  });
+  rd_kafka_conf_set_rebalance_cb(conf->get(), [](rd_kafka_t*, rd_kafka_resp_err_t event, rd_kafka_topic_partition_list_t* list,
+                                                 void* opaque) { static_cast<Client*>(opaque)->rebalance(event, list); });
   auto made = kafka::make(RD_KAFKA_CONSUMER, std::move(*conf));
   if (!made) return std::unexpected(made.error());
   handle = std::move(*made);
@@ -129,7 +132,8 @@ KafkaError Consumer::Client::failure_copy() const {
   return *failure;
 }
 
-void Consumer::Client::alarm(ConsumerAlarm::Kind kind, Partition partition, std::int64_t expected, std::int64_t found, std::string message) {
+void Consumer::Client::alarm(ConsumerAlarm::Kind kind, Partition partition, std::int64_t expected, std::int64_t found,
+                             std::string message) {
   owner.alarm({.kind = kind, .partition = partition, .expected = Offset{expected}, .found = Offset{found}, .message = std::move(message)});
 }
 
@@ -169,13 +173,15 @@ void Consumer::Client::take(Shard& shard, const rd_kafka_message_t& message) {
     case Continuity::Verdict::Corrupt:
       gaps.fetch_add(1, std::memory_order_relaxed);
       ask_seek(Partition{message.partition}, expected);
-      return alarm(ConsumerAlarm::Kind::Gap, Partition{message.partition}, expected, message.offset, "records did not come by; seeking back");
+      return alarm(ConsumerAlarm::Kind::Gap, Partition{message.partition}, expected, message.offset,
+                   "records did not come by; seeking back");
     case Continuity::Verdict::Hole:
       holes.fetch_add(1, std::memory_order_relaxed);
       if (!settings.holes_expected)
         alarm(ConsumerAlarm::Kind::Hole, Partition{message.partition}, expected, message.offset, "the log has no record at these offsets");
       break;
-    case Continuity::Verdict::Take: break;
+    case Continuity::Verdict::Take:
+      break;
   }
   const std::string_view whole = view(message.payload, message.len);
   Record record{.bytes = whole,
@@ -195,7 +201,9 @@ void Consumer::Client::take_error(const rd_kafka_message_t& message) {
   if (message.err == RD_KAFKA_RESP_ERR__FATAL) return fail(kafka::fatal_error(handle.get()));
   const Partition partition{message.partition};
   const bool known = message.partition >= 0 && static_cast<std::size_t>(message.partition) < partitions.size();
-  const std::string text = kafka::to_error(message.err, settings.topic + " partition " + std::to_string(message.partition), rd_kafka_message_errstr(&message)).message;
+  const std::string text =
+      kafka::to_error(message.err, settings.topic + " partition " + std::to_string(message.partition), rd_kafka_message_errstr(&message))
+          .message;
   if (!known) return alarm(ConsumerAlarm::Kind::Unavailable, partition, 0, 0, text);
   Continuity& continuity = partitions[static_cast<std::size_t>(message.partition)];
   const std::int64_t expected = continuity.next();

@@ -35,7 +35,8 @@ struct ConsumerAlarm {
 class PartitionOwner {
  public:
   virtual ~PartitionOwner() = default;
-  /// A partition is ours from here on: the offset to go on from, or nothing for the log's beginning. All shards are parked. An error is fatal.
+  /// A partition is ours from here on: the offset to go on from, or nothing for the log's beginning. All shards are parked. An error is
+  /// fatal.
   [[nodiscard]] virtual std::expected<std::optional<Offset>, std::string> assigned(Partition partition) = 0;
   /// Partitions leave: flush what is known of them. All shards are parked and have handled every record they were given. When `lost`,
   /// another member may have them already.
@@ -50,7 +51,8 @@ struct ConsumerSettings {
   KafkaSettings kafka;
   std::string topic;
   std::string group;
-  /// Name of this member for as long as it lives on this host: a restart within the session time moves no partition. Empty: a passing member.
+  /// Name of this member for as long as it lives on this host: a restart within the session time moves no partition. Empty: a passing
+  /// member.
   std::string instance;
   std::size_t shards = 1;
   /// The topic is compacted or written in transactions: offsets without a record are usual and not looked for.
@@ -76,7 +78,8 @@ struct ConsumerCounters {
 /// `move`, `lag` and `counters` from any. Backpressure is to stop polling. After an error with `fatal` the consumer gives nothing more.
 class Consumer {
  public:
-  [[nodiscard]] static std::expected<std::unique_ptr<Consumer>, KafkaError> open(ConsumerSettings settings, PartitionOwner& owner, KafkaLog log = {});
+  [[nodiscard]] static std::expected<std::unique_ptr<Consumer>, KafkaError> open(ConsumerSettings settings, PartitionOwner& owner,
+                                                                                 KafkaLog log = {});
   /// Closes where `close` was not called; every shard must have left.
   ~Consumer();
   Consumer(const Consumer&) = delete;
@@ -86,8 +89,8 @@ class Consumer {
   [[nodiscard]] std::expected<void, KafkaError> serve(std::chrono::milliseconds wait);
 
   /// The next records of a shard: waits up to `wait` for the first and adds those already here, at most `kBatch`. The records before are
-  /// released, and all views into them end. Empty when nothing came. `arrival` is the record's own time to the millisecond (the broker's where
-  /// the topic says LogAppendTime), saturated where it does not fit. Cost: 230-400 ns a record.
+  /// released, and all views into them end. Empty when nothing came. `arrival` is the record's own time to the millisecond (the broker's
+  /// where the topic says LogAppendTime), saturated where it does not fit. Cost: 230-400 ns a record.
   [[nodiscard]] std::expected<std::span<const Record>, KafkaError> poll(std::size_t shard, std::chrono::milliseconds wait);
   /// The shard will not poll again; its records are released. To be called by its thread, or after that has ended.
   void leave(std::size_t shard);
@@ -95,8 +98,8 @@ class Consumer {
   /// Goes on from another offset: the answer to an alarm that left a partition standing. Takes effect in the next `serve`.
   void move(Partition partition, Offset offset);
 
-  /// Gives every partition back (through `revoked`) and ends the session; as a named member its partitions stay reserved for the session time.
-  /// Every shard must have left.
+  /// Gives every partition back (through `revoked`) and ends the session; as a named member its partitions stay reserved for the session
+  /// time. Every shard must have left.
   void close();
 
   [[nodiscard]] std::vector<PartitionLag> lag() const;

@@ -16,7 +16,9 @@ constexpr std::chrono::seconds kSeekWithin{2};
 
 rd_kafka_topic_partition_list_t* new_list(std::size_t size) { return rd_kafka_topic_partition_list_new(static_cast<int>(size)); }
 
-std::span<rd_kafka_topic_partition_t> rows(rd_kafka_topic_partition_list_t* list) { return {list->elems, static_cast<std::size_t>(list->cnt)}; }
+std::span<rd_kafka_topic_partition_t> rows(rd_kafka_topic_partition_list_t* list) {
+  return {list->elems, static_cast<std::size_t>(list->cnt)};
+}
 
 }  // namespace
 
@@ -41,7 +43,10 @@ void Consumer::Client::on_main(const rd_kafka_message_t& message) {
     return;
   }
   if (message.err == RD_KAFKA_RESP_ERR__FATAL) return fail(kafka::fatal_error(handle.get()));
-  owner.alarm({.kind = ConsumerAlarm::Kind::Unavailable, .partition = {}, .expected = {}, .found = {},
+  owner.alarm({.kind = ConsumerAlarm::Kind::Unavailable,
+               .partition = {},
+               .expected = {},
+               .found = {},
                .message = kafka::to_error(message.err, "group " + settings.group, rd_kafka_message_errstr(&message)).message});
 }
 
@@ -77,7 +82,8 @@ void Consumer::Client::assign(rd_kafka_topic_partition_list_t* list) {
   for (auto& row : rows(list)) {
     const auto start = owner.assigned(Partition{row.partition});
     if (!start) {
-      fail({.code = KafkaError::Code::Owner, .message = settings.topic + " partition " + std::to_string(row.partition) + ": " + start.error()});
+      fail({.code = KafkaError::Code::Owner,
+            .message = settings.topic + " partition " + std::to_string(row.partition) + ": " + start.error()});
       const PartitionList none(new_list(0));
       const kafka::Error ignored(rd_kafka_incremental_assign(handle.get(), none.get()));
       return;
@@ -89,7 +95,8 @@ void Consumer::Client::assign(rd_kafka_topic_partition_list_t* list) {
     const std::lock_guard lock(mutex);
     assigned.push_back(Partition{row.partition});
   }
-  if (const kafka::Error error(rd_kafka_incremental_assign(handle.get(), list)); error) fail(kafka::to_error(*error, "assignment of " + settings.topic));
+  if (const kafka::Error error(rd_kafka_incremental_assign(handle.get(), list)); error)
+    fail(kafka::to_error(*error, "assignment of " + settings.topic));
 }
 
 void Consumer::Client::revoke(rd_kafka_topic_partition_list_t* list) {
@@ -99,7 +106,8 @@ void Consumer::Client::revoke(rd_kafka_topic_partition_list_t* list) {
     if (std::ranges::find(assigned, Partition{row.partition}) != assigned.end()) leaving.push_back(Partition{row.partition});
   owner.revoked(leaving, lost);
   if (!lost) commit(leaving);
-  if (const kafka::Error error(rd_kafka_incremental_unassign(handle.get(), list)); error) fail(kafka::to_error(*error, "revocation of " + settings.topic));
+  if (const kafka::Error error(rd_kafka_incremental_unassign(handle.get(), list)); error)
+    fail(kafka::to_error(*error, "revocation of " + settings.topic));
   const std::lock_guard lock(mutex);
   for (const Partition partition : leaving) {
     partitions[static_cast<std::size_t>(partition.value)].end();
@@ -147,8 +155,10 @@ std::optional<KafkaError> Consumer::Client::seek_to(const Move& move) {
 std::optional<KafkaError> Consumer::Client::reassign(const Move& move) {
   const PartitionList list(new_list(1));
   rd_kafka_topic_partition_list_add(list.get(), settings.topic.c_str(), move.partition.value)->offset = move.offset;
-  if (const kafka::Error error(rd_kafka_incremental_unassign(handle.get(), list.get())); error) return kafka::to_error(*error, "moving in " + settings.topic);
-  if (const kafka::Error error(rd_kafka_incremental_assign(handle.get(), list.get())); error) return kafka::to_error(*error, "moving in " + settings.topic);
+  if (const kafka::Error error(rd_kafka_incremental_unassign(handle.get(), list.get())); error)
+    return kafka::to_error(*error, "moving in " + settings.topic);
+  if (const kafka::Error error(rd_kafka_incremental_assign(handle.get(), list.get())); error)
+    return kafka::to_error(*error, "moving in " + settings.topic);
   moved.insert_or_assign(move.partition, move.offset);
   return std::nullopt;
 }
@@ -158,8 +168,8 @@ void Consumer::Client::forward(Partition partition) {
   rd_kafka_queue_forward(queue.get(), shards[static_cast<std::size_t>(partition.value) % shards.size()].queue.get());
 }
 
-/// The client takes a forwarding back when it gets round to stopping a partition, which may be after that was assigned again: it is renewed until
-/// the first record has come.
+/// The client takes a forwarding back when it gets round to stopping a partition, which may be after that was assigned again: it is renewed
+/// until the first record has come.
 void Consumer::Client::forward_moved() {
   std::erase_if(moved, [&](const auto& row) {
     const bool ours = std::ranges::find(assigned, row.first) != assigned.end();

@@ -11,8 +11,9 @@ std::expected<std::unique_ptr<ContextLog>, KafkaError> ContextLog::open(KafkaSet
   auto reader = TopicReader::open({.kafka = kafka, .topic = topic, .from = Offset{0}, .open_within = within}, log);
   if (!reader) return std::unexpected(reader.error());
   if ((*reader)->partitions() != 1)
-    return std::unexpected(KafkaError{.code = KafkaError::Code::Config,
-                                      .message = "topic " + topic + " has " + std::to_string((*reader)->partitions()) + " partitions; the context has exactly one"});
+    return std::unexpected(KafkaError{
+        .code = KafkaError::Code::Config,
+        .message = "topic " + topic + " has " + std::to_string((*reader)->partitions()) + " partitions; the context has exactly one"});
   return std::unique_ptr<ContextLog>(new ContextLog(std::move(kafka), std::move(topic), std::move(log), std::move(*reader)));
 }
 
@@ -23,7 +24,8 @@ std::expected<std::vector<TopicRecord>, KafkaError> ContextLog::read_to_end(std:
   while (true) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
     if (left.count() <= 0)
-      return std::unexpected(KafkaError{.code = KafkaError::Code::Timeout, .message = "topic " + topic_ + " was not read to its end in time", .retriable = true});
+      return std::unexpected(KafkaError{
+          .code = KafkaError::Code::Timeout, .message = "topic " + topic_ + " was not read to its end in time", .retriable = true});
     auto batch = reader_->read(kAtOnce, left);
     if (!batch) return std::unexpected(batch.error());
     std::ranges::move(batch->records, std::back_inserter(all));
@@ -37,7 +39,8 @@ std::expected<void, KafkaError> ContextLog::append(std::string_view key, std::st
     if (!producer) return std::unexpected(producer.error());
     producer_ = std::move(*producer);
   }
-  if (auto done = producer_->publish({.topic = topic_, .key = key, .value = value, .cause = {}, .partition = Partition{0}}); !done) return done;
+  if (auto done = producer_->publish({.topic = topic_, .key = key, .value = value, .cause = {}, .partition = Partition{0}}); !done)
+    return done;
   return producer_->flush(within);
 }
 

@@ -17,11 +17,13 @@ namespace ringfence {
 /// partition's offsets name the moment at which a fact begins to count, so a recorded run can be judged again. One thread at a time.
 class ContextLog {
  public:
-  [[nodiscard]] static std::expected<std::unique_ptr<ContextLog>, KafkaError> open(KafkaSettings kafka, std::string topic, KafkaLog log = {},
-                                                                                  std::chrono::milliseconds within = std::chrono::seconds(10));
+  [[nodiscard]] static std::expected<std::unique_ptr<ContextLog>, KafkaError> open(
+      KafkaSettings kafka, std::string topic, KafkaLog log = {}, std::chrono::milliseconds within = std::chrono::seconds(10));
 
   /// The next records from the topic's beginning on; `position.offset` is the context offset. A tombstone withdraws what its key said.
-  [[nodiscard]] std::expected<TopicReader::Batch, KafkaError> read(std::size_t max, std::chrono::milliseconds wait) { return reader_->read(max, wait); }
+  [[nodiscard]] std::expected<TopicReader::Batch, KafkaError> read(std::size_t max, std::chrono::milliseconds wait) {
+    return reader_->read(max, wait);
+  }
   /// Everything stored at the time of the call, for a start: an error where the end is not reached in time.
   [[nodiscard]] std::expected<std::vector<TopicRecord>, KafkaError> read_to_end(std::chrono::milliseconds within);
 

@@ -52,7 +52,8 @@ struct Property {
 [[nodiscard]] KafkaError fatal_error(rd_kafka_t* client);
 
 /// Number of partitions of a topic, asked by a request that never creates it, whatever the cluster's settings say. Bounded by `within`.
-[[nodiscard]] std::expected<std::int32_t, KafkaError> partitions_of(rd_kafka_t* client, const std::string& topic, std::chrono::milliseconds within);
+[[nodiscard]] std::expected<std::int32_t, KafkaError> partitions_of(rd_kafka_t* client, const std::string& topic,
+                                                                    std::chrono::milliseconds within);
 
 [[nodiscard]] KafkaLogLevel level_of(int syslog_level);
 [[nodiscard]] int to_ms(std::chrono::milliseconds time);

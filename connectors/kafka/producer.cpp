@@ -28,7 +28,8 @@ std::array<kafka::Property, 9> properties(const ProducerSettings& settings) {
       {"partitioner", "murmur2_random"},
       {"queue.buffering.max.messages", std::to_string(settings.max_open)},
       {"queue.buffering.max.kbytes", "131072"},
-      // Below what a topic takes by default, so that a record too large is refused here and never by the broker, where it would block the horizon.
+      // Below what a topic takes by default, so that a record too large is refused here and never by the broker, where it would block the
+      // horizon.
       {"message.max.bytes", "1000000"},
   }};
 }
@@ -102,7 +103,8 @@ Producer::~Producer() {
 std::expected<void, KafkaError> Producer::publish(const OutputRecord& record) {
   const std::string topic(record.topic);
   if (record.value.empty())
-    return std::unexpected(KafkaError{.code = KafkaError::Code::Tombstone, .message = "topic " + topic + ": a record without a value is never published"});
+    return std::unexpected(
+        KafkaError{.code = KafkaError::Code::Tombstone, .message = "topic " + topic + ": a record without a value is never published"});
   std::array<rd_kafka_vu_t, 6> arguments{};
   arguments[0].vtype = RD_KAFKA_VTYPE_TOPIC;
   arguments[0].u.cstr = topic.c_str();
@@ -122,7 +124,8 @@ std::expected<void, KafkaError> Producer::publish(const OutputRecord& record) {
   const std::lock_guard lock(client_->mutex);
   if (client_->failure && client_->failure->fatal) return std::unexpected(*client_->failure);
   if (client_->horizon.open() >= client_->max_open)
-    return std::unexpected(KafkaError{.code = KafkaError::Code::QueueFull, .message = "topic " + topic + ": too much is unacknowledged", .retriable = true});
+    return std::unexpected(
+        KafkaError{.code = KafkaError::Code::QueueFull, .message = "topic " + topic + ": too much is unacknowledged", .retriable = true});
   const auto ticket = client_->horizon.begin(record.cause);
   arguments[5].u.ptr = opaque_of(ticket);
   if (const kafka::Error error(rd_kafka_produceva(client_->handle.get(), arguments.data(), arguments.size())); error) {
@@ -174,15 +177,24 @@ std::expected<void, KafkaError> Producer::flush(std::chrono::milliseconds within
 
 std::expected<std::int32_t, KafkaError> Producer::warm(const std::string& topic, std::chrono::milliseconds within) {
   const auto deadline = Clock::now() + within;
+  const auto left = [&] { return std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()); };
   const auto count = kafka::partitions_of(client_->handle.get(), topic, within);
   if (!count) return count;
-  for (std::int32_t partition = 0; partition < *count; ++partition) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
+  for (std::int32_t partition = 0; partition < *count;) {
     std::int64_t low = 0;
     std::int64_t high = 0;
     // Asked of the partition's leader, over the connection that records will take.
-    const auto error = rd_kafka_query_watermark_offsets(client_->handle.get(), topic.c_str(), partition, &low, &high, kafka::to_ms(left));
-    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return std::unexpected(kafka::to_error(error, "topic " + topic + " partition " + std::to_string(partition)));
+    const auto error = rd_kafka_query_watermark_offsets(client_->handle.get(), topic.c_str(), partition, &low, &high, kafka::to_ms(left()));
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
+      ++partition;
+      continue;
+    }
+    // A topic just made, or a leader that just moved: the answer is wrong until the cluster's state is asked for again.
+    const bool passing = error == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION || error == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
+    if (!passing || left().count() <= 0) {
+      return std::unexpected(kafka::to_error(error, "topic " + topic + " partition " + std::to_string(partition)));
+    }
+    if (const auto again = kafka::partitions_of(client_->handle.get(), topic, left()); !again) return again;
   }
   return count;
 }

@@ -17,7 +17,8 @@ namespace ringfence {
 
 struct ProducerSettings {
   KafkaSettings kafka;
-  /// How long a record may wait for company: 0 for control, 5 ms for findings (below 2 ms the broker becomes the bottleneck at thousands a second).
+  /// How long a record may wait for company: 0 for control, 5 ms for findings (below 2 ms the broker becomes the bottleneck at thousands a
+  /// second).
   std::chrono::milliseconds linger{0};
   /// `none gzip snappy lz4 zstd`. gzip, snappy and lz4 can go out uncompressed to newer brokers without a word.
   std::string compression = "zstd";
@@ -37,11 +38,11 @@ struct ProducerCounters {
   std::uint64_t published = 0, acknowledged = 0, refused = 0;
 };
 
-/// An idempotent producer that waits for all replicas and never gives up on a record while its broker is away; what is stored for good is told
-/// per input partition. Records of one key and producer arrive in the order they were published, once.
+/// An idempotent producer that waits for all replicas and never gives up on a record while its broker is away; what is stored for good is
+/// told per input partition. Records of one key and producer arrive in the order they were published, once.
 ///
-/// Thread-safe. Acknowledgements come in on a thread of its own. After `failed` has a value nothing later may be relied on: the horizon stays
-/// where it is, so a restart publishes again what is missing.
+/// Thread-safe. Acknowledgements come in on a thread of its own. After `failed` has a value nothing later may be relied on: the horizon
+/// stays where it is, so a restart publishes again what is missing.
 class Producer {
  public:
   [[nodiscard]] static std::expected<std::unique_ptr<Producer>, KafkaError> open(const ProducerSettings& settings, KafkaLog log = {});
@@ -59,8 +60,9 @@ class Producer {
   /// Waits until everything published so far is acknowledged, at most `within`.
   [[nodiscard]] std::expected<void, KafkaError> flush(std::chrono::milliseconds within);
 
-  /// Connects to the leader of each partition of an output topic, so that the first halt does not wait for it (up to 1 s): no record is written, since
-  /// readers of findings and gates would have to know it. Gives the number of partitions; an error where the topic is missing.
+  /// Connects to the leader of each partition of an output topic, so that the first halt does not wait for it (up to 1 s): no record is
+  /// written, since readers of findings and gates would have to know it. Gives the number of partitions; an error where the topic is
+  /// missing.
   [[nodiscard]] std::expected<std::int32_t, KafkaError> warm(const std::string& topic, std::chrono::milliseconds within);
 
   /// The first record the cluster refused for good, or the client's fatal error.

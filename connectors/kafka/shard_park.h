@@ -37,7 +37,7 @@ class ShardPark {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::size_t running_count_ = 0;
-  std::vector<char> running_;     // element k: read and written by shard k alone
+  std::vector<char> running_;  // element k: read and written by shard k alone
 };
 
 }  // namespace ringfence

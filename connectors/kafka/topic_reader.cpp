@@ -28,7 +28,9 @@ std::array<kafka::Property, 9> properties() {
   }};
 }
 
-std::string text(const void* bytes, std::size_t size) { return bytes == nullptr ? std::string() : std::string(static_cast<const char*>(bytes), size); }
+std::string text(const void* bytes, std::size_t size) {
+  return bytes == nullptr ? std::string() : std::string(static_cast<const char*>(bytes), size);
+}
 
 }  // namespace
 
@@ -119,7 +121,8 @@ std::expected<void, KafkaError> TopicReader::Client::take(const rd_kafka_message
     if (partition < at_end.size()) at_end[partition] = 1;
     return {};
   }
-  if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR) return std::unexpected(kafka::to_error(message.err, "topic " + settings.topic, rd_kafka_message_errstr(&message)));
+  if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR)
+    return std::unexpected(kafka::to_error(message.err, "topic " + settings.topic, rd_kafka_message_errstr(&message)));
   if (partition < at_end.size()) at_end[partition] = 0;
   batch.records.push_back({.key = text(message.key, message.key_len),
                            .value = text(message.payload, message.len),

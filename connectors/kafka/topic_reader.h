@@ -41,7 +41,8 @@ class TopicReader {
     std::vector<TopicRecord> records;  // in order within a partition
     bool caught_up = false;            // every partition was at its end when this was read
   };
-  /// The next records, at most `max`; waits up to `wait` for the first. After an error reading goes on with the next call unless it is fatal.
+  /// The next records, at most `max`; waits up to `wait` for the first. After an error reading goes on with the next call unless it is
+  /// fatal.
   [[nodiscard]] std::expected<Batch, KafkaError> read(std::size_t max, std::chrono::milliseconds wait);
 
   [[nodiscard]] std::size_t partitions() const;

@@ -88,7 +88,8 @@ struct Shape {
 
 std::expected<std::map<std::string, Shape>, KafkaError> shapes(const Admin& admin) {
   const rd_kafka_metadata_t* found = nullptr;
-  if (const auto error = rd_kafka_metadata(admin.handle.get(), 1, nullptr, &found, kafka::to_ms(admin.within)); error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+  if (const auto error = rd_kafka_metadata(admin.handle.get(), 1, nullptr, &found, kafka::to_ms(admin.within));
+      error != RD_KAFKA_RESP_ERR_NO_ERROR) {
     KafkaError value = kafka::to_error(error, "listing topics");
     if (value.code == KafkaError::Code::Timeout) value.code = KafkaError::Code::Unreachable;
     return std::unexpected(std::move(value));
@@ -254,7 +255,8 @@ std::expected<std::vector<std::string>, KafkaError> create_topics(const KafkaSet
     if (error == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) continue;
     if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
       const char* text = rd_kafka_topic_result_error_string(row);
-      return std::unexpected(kafka::to_error(error, std::string("creating topic ") + rd_kafka_topic_result_name(row), text == nullptr ? "" : text));
+      return std::unexpected(
+          kafka::to_error(error, std::string("creating topic ") + rd_kafka_topic_result_name(row), text == nullptr ? "" : text));
     }
     made.emplace_back(rd_kafka_topic_result_name(row));
   }

@@ -15,9 +15,9 @@ namespace ringfence {
 
 /// The names of our topics; the defaults are the contract's (docs/contracts/topics.md).
 struct TopicNames {
-  std::string events = "ringfence.events", findings = "ringfence.findings", control = "ringfence.control", control_acks = "ringfence.control.acks",
-              verdicts = "ringfence.verdicts", links = "ringfence.links", state = "ringfence.state", context = "ringfence.context",
-              audit = "ringfence.audit", deadletter = "ringfence.deadletter";
+  std::string events = "ringfence.events", findings = "ringfence.findings", control = "ringfence.control",
+              control_acks = "ringfence.control.acks", verdicts = "ringfence.verdicts", links = "ringfence.links",
+              state = "ringfence.state", context = "ringfence.context", audit = "ringfence.audit", deadletter = "ringfence.deadletter";
 };
 
 /// How a wanted number relates to a found one.
@@ -31,8 +31,8 @@ struct TopicSpec {
   };
   std::string name;
   Number partitions;
-  std::string cleanup_policy;              // "delete" or "compact"
-  std::map<std::string, Number> numbers;   // numeric topic settings
+  std::string cleanup_policy;                // "delete" or "compact"
+  std::map<std::string, Number> numbers;     // numeric topic settings
   std::map<std::string, std::string> texts;  // textual ones, exact, beside cleanup.policy
 };
 
@@ -56,17 +56,21 @@ struct TopicDifference {
 };
 
 /// Compares the cluster with the specs. Partitions, replication and policies; changes nothing.
-[[nodiscard]] std::expected<std::vector<TopicDifference>, KafkaError> check_topics(const KafkaSettings& kafka, const std::vector<TopicSpec>& specs,
-                                                                                  std::int32_t replication, std::chrono::milliseconds within);
+[[nodiscard]] std::expected<std::vector<TopicDifference>, KafkaError> check_topics(const KafkaSettings& kafka,
+                                                                                   const std::vector<TopicSpec>& specs,
+                                                                                   std::int32_t replication,
+                                                                                   std::chrono::milliseconds within);
 
-/// Makes the topics that are missing and gives their names; one that exists is never altered. After an error some may have been made: run it again.
-[[nodiscard]] std::expected<std::vector<std::string>, KafkaError> create_topics(const KafkaSettings& kafka, const std::vector<TopicSpec>& specs,
-                                                                               std::int32_t replication, std::chrono::milliseconds within);
+/// Makes the topics that are missing and gives their names; one that exists is never altered. After an error some may have been made: run
+/// it again.
+[[nodiscard]] std::expected<std::vector<std::string>, KafkaError> create_topics(const KafkaSettings& kafka,
+                                                                                const std::vector<TopicSpec>& specs,
+                                                                                std::int32_t replication, std::chrono::milliseconds within);
 
 /// Principals of the components, as the cluster names them.
 struct TopicPrincipals {
-  std::string engine = "User:ringfence-engine", gate = "User:ringfence-gate", feeder = "User:ringfence-feeder", reader = "User:ringfence-siem",
-              operators = "User:ringfence-operator";
+  std::string engine = "User:ringfence-engine", gate = "User:ringfence-gate", feeder = "User:ringfence-feeder",
+              reader = "User:ringfence-siem", operators = "User:ringfence-operator";
 };
 
 /// One `kafka-acls.sh` line for each right each component needs, and no more; a line beginning with `#` names the component.

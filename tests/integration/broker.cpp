@@ -121,7 +121,8 @@ std::expected<Broker*, std::string> Broker::shared() {
   static std::string failure;
   if (broker || !failure.empty()) return broker ? std::expected<Broker*, std::string>(broker.get()) : std::unexpected(failure);
   const char* libs = std::getenv("RINGFENCE_BROKER_LIBS");
-  const std::filesystem::path folder = libs != nullptr ? std::filesystem::path(libs) : std::filesystem::path(RINGFENCE_SOURCE_DIR) / "build/broker/libs";
+  const std::filesystem::path folder =
+      libs != nullptr ? std::filesystem::path(libs) : std::filesystem::path(RINGFENCE_SOURCE_DIR) / "build/broker/libs";
   auto made = std::make_unique<Broker>(folder);
   if (auto started = made->start(); !started) {
     failure = started.error();
@@ -157,9 +158,10 @@ std::expected<void, std::string> Broker::start(std::chrono::seconds within) {
 }
 
 std::expected<void, std::string> Broker::format() {
-  const Child child = spawn({"java", "-Xmx128m", "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=error", "-cp", (libs_ / "*").string(),
-                             "kafka.tools.StorageTool", "format", "-t", "cmluZ2ZlbmNlLXRlc3RzMA", "-c", (directory_ / "server.properties").string()},
-                            directory_, true);
+  const Child child =
+      spawn({"java", "-Xmx128m", "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=error", "-cp", (libs_ / "*").string(),
+             "kafka.tools.StorageTool", "format", "-t", "cmluZ2ZlbmNlLXRlc3RzMA", "-c", (directory_ / "server.properties").string()},
+            directory_, true);
   if (child.pid < 0) return std::unexpected("cannot start java");
   std::string output;
   std::array<char, 4096> buffer{};
@@ -173,10 +175,11 @@ std::expected<void, std::string> Broker::format() {
 }
 
 std::expected<void, std::string> Broker::launch(std::chrono::seconds within) {
-  const Child child = spawn({"java", "-Xms256m", "-Xmx512m", "-XX:+UseG1GC", "-XX:MaxDirectMemorySize=128m", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
-                             "-Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info", "-cp", (libs_ / "*").string(), "kafka.Kafka",
-                             (directory_ / "server.properties").string()},
-                            directory_, true);
+  const Child child =
+      spawn({"java", "-Xms256m", "-Xmx512m", "-XX:+UseG1GC", "-XX:MaxDirectMemorySize=128m",
+             "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info", "-cp",
+             (libs_ / "*").string(), "kafka.Kafka", (directory_ / "server.properties").string()},
+            directory_, true);
   if (child.pid < 0) return std::unexpected("cannot start java");
   child_ = child.pid;
   {

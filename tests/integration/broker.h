@@ -25,7 +25,8 @@ class Broker {
   Broker(const Broker&) = delete;
   Broker& operator=(const Broker&) = delete;
 
-  /// The broker all tests of this binary share: started by the first call, stopped at exit. An error says what to run where the jars are missing.
+  /// The broker all tests of this binary share: started by the first call, stopped at exit. An error says what to run where the jars are
+  /// missing.
   [[nodiscard]] static std::expected<Broker*, std::string> shared();
 
   /// Starts it, again on the same data and ports if it ran before, and waits for the line that says it is ready.

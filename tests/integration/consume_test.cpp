@@ -101,7 +101,8 @@ TEST_F(Consuming, GoesOnFromTheOwnersOffsetsAndShowsThemToLagTools) {
   EXPECT_EQ(seen.by_partition().at(0).front().first, 40);
   EXPECT_EQ(seen.by_partition().at(1), (std::vector<std::pair<std::int64_t, std::string>>{{99, payload(1, 99)}}));
   std::optional<Offset> shown;
-  for (const auto deadline = std::chrono::steady_clock::now() + kPatience; shown != Offset{100} && std::chrono::steady_clock::now() < deadline;)
+  for (const auto deadline = std::chrono::steady_clock::now() + kPatience;
+       shown != Offset{100} && std::chrono::steady_clock::now() < deadline;)
     shown = committed(broker(), name + "-group", name, 0);
   EXPECT_EQ(shown, Offset{100});
   for (const PartitionLag& lag : member.consumer().lag()) {
@@ -149,7 +150,9 @@ TEST_F(Consuming, RecordsDeletedBelowThePositionStopThePartitionUntilItIsMoved) 
 TEST_F(Consuming, HolesOfACompactedLogAreLookedForOnceAndPassedOver) {
   auto spec = plain_topic(unique_name("holes"), 1);
   spec.cleanup_policy = "compact";
-  spec.numbers = {{"segment.ms", {100, Wanted::Exactly}}, {"min.compaction.lag.ms", {0, Wanted::Exactly}}, {"max.compaction.lag.ms", {100, Wanted::Exactly}}};
+  spec.numbers = {{"segment.ms", {100, Wanted::Exactly}},
+                  {"min.compaction.lag.ms", {0, Wanted::Exactly}},
+                  {"max.compaction.lag.ms", {100, Wanted::Exactly}}};
   spec.texts = {{"min.cleanable.dirty.ratio", "0.01"}};
   ASSERT_TRUE(make_topic(broker(), spec));
   const auto writer = producer();
@@ -164,7 +167,8 @@ TEST_F(Consuming, HolesOfACompactedLogAreLookedForOnceAndPassedOver) {
   const auto deadline = std::chrono::steady_clock::now() + kPatience;
   do {
     const std::string value = payload(0, static_cast<std::int64_t>(written));
-    ASSERT_TRUE(writer->publish({.topic = spec.name, .key = written % 2 == 0 ? "even" : "odd", .value = value, .cause = {}, .partition = {}}));
+    ASSERT_TRUE(
+        writer->publish({.topic = spec.name, .key = written % 2 == 0 ? "even" : "odd", .value = value, .cause = {}, .partition = {}}));
     ASSERT_TRUE(writer->flush(kPatience));
     ++written;
     kept = read_all();

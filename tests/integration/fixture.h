@@ -45,8 +45,9 @@ class BrokerTest : public ::testing::Test {
 };
 
 /// What each partition must have seen: every offset from `first` to before `end`, once and in order, with the content that belongs there.
-[[nodiscard]] inline std::map<std::int32_t, std::vector<std::pair<std::int64_t, std::string>>> every_record(std::int32_t partitions, std::int64_t first,
-                                                                                                           std::int64_t end) {
+[[nodiscard]] inline std::map<std::int32_t, std::vector<std::pair<std::int64_t, std::string>>> every_record(std::int32_t partitions,
+                                                                                                            std::int64_t first,
+                                                                                                            std::int64_t end) {
   std::map<std::int32_t, std::vector<std::pair<std::int64_t, std::string>>> all;
   for (std::int32_t partition = 0; partition < partitions; ++partition)
     for (std::int64_t offset = first; offset < end; ++offset) all[partition].emplace_back(offset, payload(partition, offset));

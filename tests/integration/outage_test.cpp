@@ -78,7 +78,8 @@ TEST_F(Outages, ABrokerThatIsNotThereIsAnErrorInBoundedTime) {
   Seen seen;
   Member owner({}, positions, seen);
   const auto before = std::chrono::steady_clock::now();
-  const auto opened = Consumer::open({.kafka = nowhere, .topic = "t", .group = "g", .instance = {}, .shards = 1, .open_within = milliseconds(300)}, owner);
+  const auto opened =
+      Consumer::open({.kafka = nowhere, .topic = "t", .group = "g", .instance = {}, .shards = 1, .open_within = milliseconds(300)}, owner);
   ASSERT_FALSE(opened);
   EXPECT_EQ(opened.error().code, KafkaError::Code::Unreachable) << opened.error().message;
   const auto log = KafkaControlLog::open(nowhere, "t", {}, milliseconds(300));
@@ -123,8 +124,9 @@ TEST_F(Logs, ControlRecordsAreReadBackByAnyWriterInTheOrderTheyWereAppended) {
     std::ranges::copy(batch->entries, std::back_inserter(entries));
     caught_up = batch->caught_up;
   }
-  EXPECT_THAT(entries, ::testing::ElementsAre(ControlEntry{"agent:corp/a#engine-0", "contained"}, ControlEntry{"agent:corp/b#engine-0", "contained"},
-                                              ControlEntry{"agent:corp/a#engine-0", "released"}));
+  EXPECT_THAT(entries,
+              ::testing::ElementsAre(ControlEntry{"agent:corp/a#engine-0", "contained"}, ControlEntry{"agent:corp/b#engine-0", "contained"},
+                                     ControlEntry{"agent:corp/a#engine-0", "released"}));
 }
 
 TEST_F(Logs, AControlTopicOfSeveralPartitionsIsRefusedForItHasNoOrder) {
@@ -142,7 +144,8 @@ TEST_F(Logs, TheContextIsReadFromItsBeginningAndThenFollowed) {
   ASSERT_TRUE((*log)->append("personas", "set 1", kPatience));
   ASSERT_TRUE((*log)->append("personas", "set 2", kPatience));
   std::vector<TopicRecord> followed;
-  for (const auto deadline = std::chrono::steady_clock::now() + kPatience; followed.size() < 2 && std::chrono::steady_clock::now() < deadline;)
+  for (const auto deadline = std::chrono::steady_clock::now() + kPatience;
+       followed.size() < 2 && std::chrono::steady_clock::now() < deadline;)
     std::ranges::move((*log)->read(10, milliseconds(1000)).value().records, std::back_inserter(followed));
   ASSERT_EQ(followed.size(), 2U);
   EXPECT_EQ(followed.back().value, "set 2");
@@ -162,8 +165,8 @@ TEST_F(TopicsOnABroker, AreCreatedAsThePlanSaysAndThenFoundRight) {
   plan.event_partitions = 2;
   plan.replication = 1;
   const std::string prefix = unique_name("fleet") + ".";
-  for (std::string* name : {&plan.names.events, &plan.names.findings, &plan.names.control, &plan.names.control_acks, &plan.names.verdicts, &plan.names.links,
-                            &plan.names.state, &plan.names.context, &plan.names.audit, &plan.names.deadletter})
+  for (std::string* name : {&plan.names.events, &plan.names.findings, &plan.names.control, &plan.names.control_acks, &plan.names.verdicts,
+                            &plan.names.links, &plan.names.state, &plan.names.context, &plan.names.audit, &plan.names.deadletter})
     *name = prefix + *name;
   const auto specs = specs_of(plan);
   const auto missing = check_topics(kafka(), specs, 1, kPatience);

@@ -15,7 +15,8 @@ using std::chrono::milliseconds;
 constexpr milliseconds kRequest{20'000};
 
 kafka::Handle raw_client(const Broker& broker, rd_kafka_type_t type, const std::string& group) {
-  const std::vector<kafka::Property> ours = type == RD_KAFKA_CONSUMER ? std::vector<kafka::Property>{{"group.id", group}} : std::vector<kafka::Property>{};
+  const std::vector<kafka::Property> ours =
+      type == RD_KAFKA_CONSUMER ? std::vector<kafka::Property>{{"group.id", group}} : std::vector<kafka::Property>{};
   auto conf = kafka::configure(settings_for(broker), ours, nullptr);
   if (!conf) return nullptr;
   auto made = kafka::make(type, std::move(*conf));
@@ -24,7 +25,9 @@ kafka::Handle raw_client(const Broker& broker, rd_kafka_type_t type, const std::
 
 }  // namespace
 
-KafkaSettings settings_for(const Broker& broker) { return {.bootstrap_servers = broker.address(), .client_id = "ringfence-test", .client = {}}; }
+KafkaSettings settings_for(const Broker& broker) {
+  return {.bootstrap_servers = broker.address(), .client_id = "ringfence-test", .client = {}};
+}
 
 std::string unique_name(const std::string& stem) {
   static int number = 0;
@@ -49,7 +52,8 @@ std::expected<void, std::string> make_topic(const Broker& broker, const TopicSpe
 
 std::string payload(std::int32_t partition, std::int64_t number) { return std::to_string(partition) + ":" + std::to_string(number); }
 
-std::expected<void, std::string> fill(Producer& producer, const std::string& topic, std::int32_t partitions, std::int64_t first, std::int64_t count) {
+std::expected<void, std::string> fill(Producer& producer, const std::string& topic, std::int32_t partitions, std::int64_t first,
+                                      std::int64_t count) {
   for (std::int64_t number = first; number < first + count; ++number)
     for (std::int32_t partition = 0; partition < partitions; ++partition) {
       const std::string value = payload(partition, number);
@@ -60,7 +64,8 @@ std::expected<void, std::string> fill(Producer& producer, const std::string& top
   return {};
 }
 
-std::expected<void, std::string> delete_records(const Broker& broker, const std::string& topic, std::int32_t partition, std::int64_t before) {
+std::expected<void, std::string> delete_records(const Broker& broker, const std::string& topic, std::int32_t partition,
+                                                std::int64_t before) {
   const auto client = raw_client(broker, RD_KAFKA_PRODUCER, {});
   const kafka::Queue queue(rd_kafka_queue_new(client.get()));
   const kafka::PartitionList list(rd_kafka_topic_partition_list_new(1));
@@ -78,7 +83,8 @@ std::optional<Offset> committed(const Broker& broker, const std::string& group, 
   const auto client = raw_client(broker, RD_KAFKA_CONSUMER, group);
   const kafka::PartitionList list(rd_kafka_topic_partition_list_new(1));
   rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), partition);
-  if (rd_kafka_committed(client.get(), list.get(), kafka::to_ms(kRequest)) != RD_KAFKA_RESP_ERR_NO_ERROR || list->elems[0].offset < 0) return std::nullopt;
+  if (rd_kafka_committed(client.get(), list.get(), kafka::to_ms(kRequest)) != RD_KAFKA_RESP_ERR_NO_ERROR || list->elems[0].offset < 0)
+    return std::nullopt;
   return Offset{list->elems[0].offset};
 }
 
@@ -128,7 +134,8 @@ std::vector<std::pair<std::uint64_t, std::string>> Seen::cut() const {
   return cut_;
 }
 
-Member::Member(ConsumerSettings settings, SharedPositions& positions, Seen& seen) : settings_(std::move(settings)), positions_(positions), seen_(seen) {}
+Member::Member(ConsumerSettings settings, SharedPositions& positions, Seen& seen)
+    : settings_(std::move(settings)), positions_(positions), seen_(seen) {}
 
 Member::~Member() { stop(); }
 

@@ -35,12 +35,15 @@ inline constexpr std::chrono::seconds kPatience{60};
 /// `partition:number`, so that a record's content says where it belongs.
 [[nodiscard]] std::string payload(std::int32_t partition, std::int64_t number);
 /// Publishes `payload(p, first)` … to every partition in turn and waits for the acknowledgements.
-[[nodiscard]] std::expected<void, std::string> fill(Producer& producer, const std::string& topic, std::int32_t partitions, std::int64_t first, std::int64_t count);
+[[nodiscard]] std::expected<void, std::string> fill(Producer& producer, const std::string& topic, std::int32_t partitions,
+                                                    std::int64_t first, std::int64_t count);
 
 /// Deletes what is before `before`, as retention does.
-[[nodiscard]] std::expected<void, std::string> delete_records(const Broker& broker, const std::string& topic, std::int32_t partition, std::int64_t before);
+[[nodiscard]] std::expected<void, std::string> delete_records(const Broker& broker, const std::string& topic, std::int32_t partition,
+                                                              std::int64_t before);
 /// What the group has committed for a partition.
-[[nodiscard]] std::optional<Offset> committed(const Broker& broker, const std::string& group, const std::string& topic, std::int32_t partition);
+[[nodiscard]] std::optional<Offset> committed(const Broker& broker, const std::string& group, const std::string& topic,
+                                              std::int32_t partition);
 
 /// The positions several members of a group keep together, as their stores would: what one gives up the next goes on from.
 class SharedPositions {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A group member in a process of its own, for tests that kill it. It appends `partition offset content` of each record to a file, which is its
-// store: a restart goes on behind the last whole line of each partition. After each batch it writes the number of records so far to standard output.
+// A group member in a process of its own, for tests that kill it. It appends `partition offset content` of each record to a file, which is
+// its store: a restart goes on behind the last whole line of each partition. After each batch it writes the number of records so far to
+// standard output.
 //   integration_member BOOTSTRAP TOPIC GROUP INSTANCE FILE
 #include <fcntl.h>
 #include <unistd.h>
@@ -43,7 +44,8 @@ class FileOwner final : public PartitionOwner {
   void apply(std::span<const Record> records) {
     std::string lines;
     for (const Record& record : records)
-      lines += std::to_string(record.position.partition.value) + " " + std::to_string(record.position.offset.value) + " " + std::string(record.bytes) + "\n";
+      lines += std::to_string(record.position.partition.value) + " " + std::to_string(record.position.offset.value) + " " +
+               std::string(record.bytes) + "\n";
     const std::lock_guard lock(mutex_);
     if (::write(file_, lines.data(), lines.size()) != static_cast<ssize_t>(lines.size())) std::_Exit(70);
     for (const Record& record : records) next_[record.position.partition.value] = record.position.offset.value + 1;

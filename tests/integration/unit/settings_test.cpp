@@ -40,7 +40,10 @@ class SecretFile {
 
 TEST(KafkaSettings, PassesThroughWhatTheClientKnows) {
   const SecretFile secret("hunter2\n");
-  EXPECT_EQ(refusal({{"security.protocol", "SASL_SSL"}, {"sasl.mechanism", "SCRAM-SHA-512"}, {"sasl.username", "engine"}, {"sasl.password_file", secret.path()}}),
+  EXPECT_EQ(refusal({{"security.protocol", "SASL_SSL"},
+                     {"sasl.mechanism", "SCRAM-SHA-512"},
+                     {"sasl.username", "engine"},
+                     {"sasl.password_file", secret.path()}}),
             "accepted");
 }
 
@@ -105,8 +108,8 @@ TEST(Topics, GiveEachComponentWhatItNeedsAndNoMore) {
   const auto lines = acl_lines({}, {}, "ringfence");
   const auto granted = [&](const std::string& principal, const std::string& operation, const std::string& topic) {
     return std::ranges::any_of(lines, [&](const std::string& line) {
-      return line.find("'User:" + principal + "'") != std::string::npos && line.find("--operation " + operation + " ") != std::string::npos &&
-             line.ends_with("--topic '" + topic + "'");
+      return line.find("'User:" + principal + "'") != std::string::npos &&
+             line.find("--operation " + operation + " ") != std::string::npos && line.ends_with("--topic '" + topic + "'");
     });
   };
   EXPECT_TRUE(granted("ringfence-engine", "Write", "ringfence.control"));
