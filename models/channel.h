@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -43,6 +44,12 @@ struct Breach {
   Severity severity = Severity::High;
 };
 
+/// What a declared constraint looks at and an event may not have. Where it is absent the tool alone decides, and the lack is counted per source.
+enum class Lacking : std::uint8_t { Resource, Argument, Effect, Destination, User, Session, Grounding, Quantity, Population, Identifier };
+inline constexpr std::array<std::string_view, 10> kLackingNames{"resource", "argument",  "effect",   "destination", "user",
+                                                                "session",  "grounding", "quantity", "population",  "identifier"};
+[[nodiscard]] constexpr std::uint32_t bit_of(Lacking what) { return std::uint32_t{1} << static_cast<unsigned>(what); }
+
 /// What one channel says of one event.
 struct Reading {
   enum class Kind : std::uint8_t {
@@ -54,9 +61,11 @@ struct Reading {
   Kind kind = Kind::Silent;
   std::uint8_t context = 0, cls = 0;  // where Marked
   std::vector<Breach> breaches;
+  /// Set of `Lacking` bits: constraints that could not be judged while others could.
+  std::uint32_t lacking = 0;
 
-  [[nodiscard]] static Reading marked(std::uint8_t context, std::uint8_t cls) { return {Kind::Marked, context, cls, {}}; }
-  [[nodiscard]] static Reading of(Kind kind) { return {kind, 0, 0, {}}; }
+  [[nodiscard]] static Reading marked(std::uint8_t context, std::uint8_t cls) { return {Kind::Marked, context, cls, {}, 0}; }
+  [[nodiscard]] static Reading of(Kind kind) { return {kind, 0, 0, {}, 0}; }
 };
 
 /// What a threat would do in one channel: q per context and class, rows sum to 1.
