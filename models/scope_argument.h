@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "models/scope_ruling.h"
+
+namespace ringfence::scope {
+
+/// `scope.argument`: every predicate that the act's action declares for its arguments, on every scalar the rule's pointer names.
+/// A value that is not the number a `max` or `min` speaks of breaks it, also a number written as text is read. An absent or null argument
+/// is not evaluable, or the breach itself where it is `required`. Where a gateway sends identifiers' shapes instead of values (`arg_ids`),
+/// `shape` and `required` are judged by them.
+[[nodiscard]] Ruling judge_arguments(const Act& act);
+
+/// Hashes of the shapes and values of `rule` in `arg_ids`, `[name=]shape:hash`: the part behind the name.
+[[nodiscard]] std::vector<std::string_view> reported_ids(const Event& event, const ArgumentRule& rule);
+
+}  // namespace ringfence::scope

@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/scope_destination.h"
+
+#include <algorithm>
+
+#include "engine/event/limits.h"
+#include "models/scope_memory.h"
+#include "models/scope_task.h"
+
+namespace ringfence::scope {
+
+namespace {
+
+constexpr std::string_view kSpace = " \t\r\n\v\f";
+constexpr std::string_view kAddressBreaks = " \t\r\n\v\f,;<>\"'()[]{}";
+constexpr std::size_t kHostBytes = 255;
+constexpr std::size_t kPieceBytes = 256;
+constexpr std::size_t kBareBytes = 80;  // a whole result value of this length can be a name by itself
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  std::ranges::transform(out, out.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  return out;
+}
+
+bool all_digits(std::string_view text) {
+  return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+}
+
+/// The authority of a URL without user and port, or what stands in its place in a bare host or address. Read as a browser reads it: the
+/// first of `/ \ ? #` ends it and the last `@` begins it, whatever is made to look like a host around them.
+std::string_view authority_of(std::string_view text) {
+  if (const std::size_t scheme = text.find("://");
+      scheme != std::string_view::npos && text.substr(0, scheme).find_first_of("/\\?#@") == std::string_view::npos) {
+    text.remove_prefix(scheme + 3);
+  }
+  text = text.substr(0, text.find_first_of("/\\?#"));
+  if (const std::size_t user = text.rfind('@'); user != std::string_view::npos) text.remove_prefix(user + 1);
+  if (text.starts_with('[')) return text.substr(1, text.find(']') - 1);
+  const std::size_t colon = text.rfind(':');
+  if (colon != std::string_view::npos && text.find(':') == colon && all_digits(text.substr(colon + 1))) text = text.substr(0, colon);
+  while (text.ends_with('.')) text.remove_suffix(1);
+  return text;
+}
+
+/// Letters, digits, `- _ . :` and what is not ASCII, as in internationalised names.
+bool spells_host(std::string_view text) {
+  return !text.empty() && text.size() <= kHostBytes && std::ranges::all_of(text, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' || c == ':' ||
+           (static_cast<unsigned char>(c) & 0x80U) != 0;
+  });
+}
+
+bool has_dotted_name(std::string_view host) {
+  const std::size_t dot = host.rfind('.');
+  if (dot == std::string_view::npos || dot == 0 || host.find("..") != std::string_view::npos) return false;
+  const std::string_view last = host.substr(dot + 1);
+  return all_digits(last) ? std::ranges::count(host, '.') == 3 : last.size() >= 2;
+}
+
+void add(Targets& targets, const Target& target) {
+  if (targets.first.size() < Targets::kMost) {
+    targets.first.push_back(target);
+  } else {
+    targets.more = true;
+  }
+}
+
+/// "Ann <ann@corp.example>, bob@elsewhere.example" is as many destinations as it names.
+void add_values(Targets& targets, const ArgumentRule& rule, std::string_view whole) {
+  const bool addresses = whole.find('@') != std::string_view::npos || whole.find("://") != std::string_view::npos;
+  if (!addresses || whole.find_first_of(kAddressBreaks) == std::string_view::npos) {
+    add(targets, {Target::Kind::Argument, rule.name, whole, whole, &rule});
+    return;
+  }
+  for (std::size_t at = 0; at < whole.size() && !targets.more;) {
+    const std::size_t end = std::min(whole.find_first_of(kAddressBreaks, at), whole.size());
+    const std::string_view piece = whole.substr(at, end - at);
+    // A word of a display name is none.
+    if (piece.find_first_of("@0123456789") != std::string_view::npos || host_of(piece))
+      add(targets, {Target::Kind::Argument, rule.name, piece, whole, &rule});
+    at = end + 1;
+  }
+}
+
+void add_argument_targets(const Act& act, Targets& targets) {
+  if (!act.match.action) return;
+  for (const ArgumentRule& rule : act.persona.actions[*act.match.action].arguments) {
+    if (!rule.destination) continue;
+    for (const JsonLeaf* leaf : argument_leaves(act.event, rule)) {
+      const bool value = leaf->kind == JsonLeaf::Kind::String || leaf->kind == JsonLeaf::Kind::Number;
+      if (value && !leaf->text.empty() && !targets.more) add_values(targets, rule, leaf->text);
+    }
+  }
+}
+
+enum class Answer { Permitted, Barred, Unknown };
+
+Answer beyond_lists(const Act& act, const Target& target) {
+  switch (act.persona.destinations.external) {
+    case External::Any:
+      return Answer::Permitted;
+    case External::None:
+    case External::Listed:
+      return Answer::Barred;
+    case External::Grounded:
+      break;
+  }
+  if (task_gives(act, target.value)) return Answer::Permitted;
+  const auto& slot = act.session.memory[static_cast<std::size_t>(ChannelId::Scope)];
+  if (!slot) return Answer::Unknown;
+  const auto& memory = static_cast<const SessionMemory&>(*slot);
+  const std::optional<std::string> host = host_of(target.value);
+  if (memory.gave(lower(target.value)) || (host && memory.gave(*host))) return Answer::Permitted;
+  return memory.complete() ? Answer::Barred : Answer::Unknown;
+}
+
+Answer on_host(const Act& act, const Target& target, std::string_view host) {
+  const Destinations& declared = act.persona.destinations;
+  if (spells_host(host)) {
+    const std::string lowered = lower(host);
+    const auto holds = [&](const GlobSet& globs) { return globs.matches(lowered) || globs.matches(host); };
+    if (holds(declared.hosts) || (declared.internal && holds(*declared.internal))) return Answer::Permitted;
+  }
+  return beyond_lists(act, target);
+}
+
+Answer on_account(const Act& act, const Target& target) {
+  const Destinations& declared = act.persona.destinations;
+  if (declared.accounts && (declared.accounts->contains(target.value) || declared.accounts->contains(target.whole)))
+    return Answer::Permitted;
+  if (declared.agents.matches(target.value) || act.persona.delegation.to.matches(target.value)) return Answer::Permitted;
+  return beyond_lists(act, target);
+}
+
+/// An argument whose own rule says which values it may have is listed by the persona; a glob must hold for each address of several.
+bool listed_by_rule(const Target& target) {
+  const auto in = [&](const std::optional<ValueSet>& set) { return set && (set->contains(target.whole) || set->contains(target.value)); };
+  return in(target.rule->in_list) || in(target.rule->one_of) || (target.rule->glob && target.rule->glob->matches(target.value));
+}
+
+Answer on_argument(const Act& act, const Target& target) {
+  if (listed_by_rule(target)) return Answer::Permitted;
+  const std::optional<std::string> host = host_of(target.value);
+  if (host && on_host(act, target, authority_of(target.value)) == Answer::Permitted) return Answer::Permitted;
+  return on_account(act, target);
+}
+
+Answer answer_for(const Act& act, const Target& target) {
+  switch (target.kind) {
+    case Target::Kind::Host:
+      return on_host(act, target, authority_of(target.value));
+    case Target::Kind::Account:
+      return on_account(act, target);
+    case Target::Kind::Argument:
+      break;
+  }
+  return on_argument(act, target);
+}
+
+std::string external_words(External external) {
+  switch (external) {
+    case External::None:
+      return "external: none";
+    case External::Listed:
+      return "external: listed";
+    case External::Grounded:
+      return "external: grounded";
+    case External::Any:
+      break;
+  }
+  return "external: any";
+}
+
+/// Destinations never contacted before against `new_per_day`; `permitted` are the keys of this act's targets.
+Ruling judge_new(const Act& act, const std::vector<std::uint64_t>& permitted) {
+  Ruling ruling;
+  if (!act.persona.destinations.new_per_day || permitted.empty()) return ruling;
+  const auto most = static_cast<std::uint64_t>(std::max<std::int64_t>(*act.persona.destinations.new_per_day, 0));
+  auto& memory = memory_in<AgentMemory>(act.agent.memory[static_cast<std::size_t>(ChannelId::Scope)]);
+  std::uint32_t& today = memory.new_destinations.at(act.set.calendar(act.persona).local_day(act.event.time));
+  const bool reaches = act.event.phase == Phase::Request || act.event.outcome.status != Outcome::Denied;
+  std::uint64_t beyond = 0;
+  for (const std::uint64_t key : permitted) {
+    if (memory.contacted_before(key)) continue;
+    if (today >= most) {
+      ++beyond;
+    } else if (reaches) {
+      ++today;
+      memory.contact(key);
+    }
+  }
+  if (beyond > 0) {
+    ruling.breach(Analytic::ScopeDestination, std::to_string(beyond) + " more new destination" + (beyond == 1 ? "" : "s") +
+                                                  " today than the declared new_per_day of " + std::to_string(most));
+  }
+  return ruling;
+}
+
+enum class Words { All, OnlyNames };
+
+/// Calls `use` with every name in a text, in lower case, and with the host it leads to.
+void each_name(std::string_view text, Words words, const auto& use) {
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find_first_of(kAddressBreaks, at), text.size());
+    std::string_view piece = text.substr(at, end - at);
+    while (!piece.empty() && std::string_view(".,;:!?").find(piece.back()) != std::string_view::npos) piece.remove_suffix(1);
+    at = end + 1;
+    // In a long result what names a place has a dot, an address sign or a digit; plain words would only fill the memory.
+    const bool name = piece.find_first_of(".@0123456789") != std::string_view::npos;
+    if (piece.empty() || piece.size() > kPieceBytes || (words == Words::OnlyNames && !name)) continue;
+    use(lower(piece));
+    if (const std::optional<std::string> host = host_of(piece)) use(*host);
+  }
+}
+
+/// What the act itself said, sorted: a result that repeats it gives nothing.
+std::vector<std::string> own_names(const Act& act) {
+  std::vector<std::string> names;
+  const auto keep = [&](std::string name) { names.push_back(std::move(name)); };
+  for (const Target& target : targets_of(act).first) each_name(target.whole, Words::All, keep);
+  if (act.event.args) {
+    for (const JsonLeaf& leaf : act.event.args->leaves) {
+      each_name(leaf.text, Words::All, keep);
+      if (leaf.text.size() <= kBareBytes) keep(lower(leaf.text));
+    }
+  }
+  std::ranges::sort(names);
+  return names;
+}
+
+}  // namespace
+
+Targets targets_of(const Act& act) {
+  Targets targets;
+  for (const std::string_view host : act.event.destination.hosts)
+    add(targets, {Target::Kind::Host, "destination.host", host, host, nullptr});
+  for (const std::string_view account : act.event.destination.accounts)
+    add(targets, {Target::Kind::Account, "destination.account", account, account, nullptr});
+  add_argument_targets(act, targets);
+  return targets;
+}
+
+std::optional<std::string> host_of(std::string_view text) {
+  if (text.find_first_of(kSpace) != std::string_view::npos) return std::nullopt;
+  const std::string_view host = authority_of(text);
+  if (!spells_host(host)) return std::nullopt;
+  const bool written_as_address = text.find("://") != std::string_view::npos;
+  if (!written_as_address && !has_dotted_name(host)) return std::nullopt;
+  return lower(host);
+}
+
+Ruling judge_destinations(const Act& act) {
+  Ruling ruling;
+  std::vector<std::uint64_t> permitted;
+  const Target* told = nullptr;
+  const Targets targets = targets_of(act);
+  for (const Target& target : targets.first) {
+    const Answer answer = answer_for(act, target);
+    if (answer == Answer::Unknown) ruling.lacks(Lacking::Grounding);
+    if (answer != Answer::Barred) {
+      const std::optional<std::string> host = target.kind == Target::Kind::Account ? std::nullopt : host_of(target.value);
+      permitted.push_back(hash64(host ? *host : lower(target.value)));
+    } else if (told == nullptr || (told->name != target.name && told->value != target.value)) {
+      // One breach per field or argument whatever the number of its values, and none for a value said twice.
+      told = &target;
+      ruling.breach(Analytic::ScopeDestination, std::string(target.name) + ", " + value_words(act.persona, target.name, target.value) +
+                                                    ", is not a declared destination (" +
+                                                    external_words(act.persona.destinations.external) + ")");
+    }
+  }
+  if (targets.more && act.persona.destinations.external != External::Any) {
+    ruling.breach(Analytic::ScopeDestination, "it names more than " + std::to_string(Targets::kMost) + " destinations");
+  }
+  ruling += judge_new(act, permitted);
+  return ruling;
+}
+
+void learn_given(const Act& act) {
+  if (act.persona.destinations.external != External::Grounded) return;
+  const Event& event = act.event;
+  const bool task = event.kind == EventKind::TaskStart && event.task.text && event.source.product.value_or("") != "agent";
+  const bool call = event.kind == EventKind::ToolCall;
+  if (!task && !call) return;
+  auto& memory = memory_in<SessionMemory>(act.session.memory[static_cast<std::size_t>(ChannelId::Scope)]);
+  if (task) {
+    memory.heard = true;
+    each_name(*event.task.text, Words::All, [&](const std::string& name) { memory.give(name); });
+  }
+  if (call && event.phase == Phase::Request) memory.unheard = true;
+  if (call && event.result) {
+    memory.heard = true;
+    const std::vector<std::string> own = own_names(act);
+    const auto give = [&](const std::string& name) {
+      if (!std::ranges::binary_search(own, name)) memory.give(name);
+    };
+    for (const JsonLeaf& leaf : event.result->leaves) {
+      if (leaf.kind == JsonLeaf::Kind::Null || leaf.kind == JsonLeaf::Kind::Bool) continue;
+      each_name(leaf.text, Words::OnlyNames, give);
+      if (leaf.text.size() <= kBareBytes) give(lower(leaf.text));
+    }
+  }
+}
+
+}  // namespace ringfence::scope

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/scope_job.h"
+
+#include <algorithm>
+
+#include "engine/event/escape.h"
+#include "models/scope_memory.h"
+
+namespace ringfence::scope {
+
+namespace {
+
+constexpr Nanos kApprovalLife = hours(24);
+
+std::string resource_words(const Act& act) {
+  return "resource.uri, " + value_words(act.persona, "resource.uri", *act.event.resource.uri) + ",";
+}
+
+const AgentMemory* agent_memory(const Act& act) {
+  return static_cast<const AgentMemory*>(act.agent.memory[static_cast<std::size_t>(ChannelId::Scope)].get());
+}
+
+bool same_hex(std::string_view a, std::string_view b) {
+  const auto small = [](char c) { return c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c; };
+  return std::ranges::equal(a, b, {}, small, small);
+}
+
+Ruling judge_entitlement(const Act& act) {
+  Ruling ruling;
+  if (!act.set.has_entitlements()) return ruling;
+  if (!act.event.user.id) {
+    ruling.lacks(Lacking::User);
+    return ruling;
+  }
+  const Entitlement* entitlement = act.set.entitlement(*act.event.user.id);
+  if (entitlement == nullptr) {
+    if (act.set.require_entitlements()) ruling.breach(Analytic::ScopeUndeclared, "the user on whose behalf it acts has no entitlements");
+    return ruling;
+  }
+  if (entitlement->tools_declared && !matches_tool(entitlement->tools, act.event)) {
+    ruling.breach(Analytic::ScopeUndeclared, "tool " + tool_words(act.event) + " is not among the user's entitlements");
+  }
+  if (entitlement->resources_declared) {
+    if (!act.event.resource.uri) {
+      ruling.lacks(Lacking::Resource);
+    } else if (!stays_inside(entitlement->resources, *act.event.resource.uri)) {
+      ruling.breach(Analytic::ScopeUndeclared, resource_words(act) + " is not among the user's entitlements");
+    }
+  }
+  return ruling;
+}
+
+Ruling judge_rules(const Act& act, const Persona& job, std::string_view whose) {
+  Ruling ruling;
+  const auto breach = [&](const NeverRule& rule, const std::string& what) {
+    ruling.breach(Analytic::ScopeNever, what + " " + std::string(whose), rule.severity);
+  };
+  for (const NeverRule& rule : job.never) {
+    if (matches_tool(rule.tools, act.event)) {
+      breach(rule, "tool " + tool_words(act.event) + " is forbidden by");
+      continue;
+    }
+    if (!rule.resources.empty()) {
+      if (!act.event.resource.uri) {
+        ruling.lacks(Lacking::Resource);
+      } else if (touches(rule.resources, *act.event.resource.uri)) {
+        breach(rule, resource_words(act) + " is forbidden by");
+        continue;
+      }
+    }
+    if (std::ranges::find(rule.effects, true) == rule.effects.end()) continue;
+    if (!act.effect) {
+      ruling.lacks(Lacking::Effect);
+    } else if (rule.effects[static_cast<std::size_t>(*act.effect)]) {
+      breach(rule, "the effect " + std::string(name_of(*act.effect)) + " of tool " + tool_words(act.event) + " is forbidden by");
+    }
+  }
+  return ruling;
+}
+
+/// Agents above this one, nearest first, each once; the event may name them in three places.
+std::vector<std::string_view> ancestors_of(const Event& event) {
+  std::vector<std::string_view> ancestors;
+  const auto add = [&](std::string_view id) {
+    if (!id.empty() && id != event.agent.id && std::ranges::find(ancestors, id) == ancestors.end()) ancestors.push_back(id);
+  };
+  if (event.delegation.parent) add(*event.delegation.parent);
+  for (const std::string_view id : event.delegation.chain) add(id);
+  if (event.delegation.root) add(*event.delegation.root);
+  return ancestors;
+}
+
+/// Jobs of the agents above this one, each once; unknown agents have none.
+std::vector<const Persona*> jobs_above(const Act& act) {
+  std::vector<const Persona*> jobs;
+  for (const std::string_view id : ancestors_of(act.event)) {
+    Event probe;
+    probe.tenant = act.event.tenant;
+    probe.agent.id = id;
+    const Persona* job = act.set.match(probe);
+    if (job != nullptr && job != &act.persona && std::ranges::find(jobs, job) == jobs.end()) jobs.push_back(job);
+  }
+  return jobs;
+}
+
+Ruling judge_being_delegate(const Act& act, const std::vector<std::string_view>& ancestors) {
+  Ruling ruling;
+  const Delegation& declared = act.persona.delegation;
+  const auto breach = [&](std::string what) { ruling.breach(Analytic::ScopeDelegation, std::move(what)); };
+  if (ancestors.empty()) return ruling;
+  const std::string parent = printable(ancestors.front(), 80);
+  if (!declared.declared) {
+    breach("it acts on behalf of agent " + parent + ", its job declares no delegation");
+    return ruling;
+  }
+  if (!declared.from.matches(ancestors.front()))
+    breach("it acts on behalf of agent " + parent + ", which is not among the declared delegation.from");
+  const auto depth = static_cast<std::int64_t>(ancestors.size());
+  if (declared.max_depth && depth > *declared.max_depth) {
+    breach("it acts at delegation depth " + std::to_string(depth) + ", declared is at most " + std::to_string(*declared.max_depth));
+  }
+  return ruling;
+}
+
+Ruling judge_delegating(const Act& act, std::size_t depth) {
+  Ruling ruling;
+  const Delegation& declared = act.persona.delegation;
+  // A job without the block names its handing over as an action: that is declaration enough.
+  if (act.effect != Effect::Delegate || !declared.declared) return ruling;
+  const auto breach = [&](std::string what) {
+    ruling.breach(Analytic::ScopeDelegation, "tool " + tool_words(act.event) + " delegates, " + std::move(what));
+  };
+  if (declared.max_children && *declared.max_children == 0) {
+    breach("declared are no children");
+    return ruling;
+  }
+  const auto child_depth = static_cast<std::int64_t>(depth) + 1;
+  if (declared.max_depth && child_depth > *declared.max_depth) {
+    breach("to depth " + std::to_string(child_depth) + ", declared is at most " + std::to_string(*declared.max_depth));
+  }
+  bool seen = false;
+  const auto judge = [&](std::string_view name, std::string_view delegate) {
+    seen = true;
+    if (!declared.to.matches(delegate))
+      breach(std::string(name) + ", " + value_words(act.persona, name, delegate) + ", is not among the declared delegation.to");
+  };
+  for (const std::string_view account : act.event.destination.accounts) judge("destination.account", account);
+  if (act.match.action) {
+    for (const ArgumentRule& rule : act.persona.actions[*act.match.action].arguments) {
+      if (!rule.destination) continue;
+      for (const JsonLeaf* leaf : argument_leaves(act.event, rule)) {
+        if (leaf->kind == JsonLeaf::Kind::String && !leaf->text.empty()) judge(rule.name, leaf->text);
+      }
+    }
+  }
+  if (!seen) ruling.lacks(Lacking::Destination);
+  return ruling;
+}
+
+}  // namespace
+
+Ruling judge_declared(const Act& act) {
+  Ruling ruling;
+  const auto breach = [&](std::string what) { ruling.breach(Analytic::ScopeUndeclared, std::move(what)); };
+  if (!act.match.action) {
+    if (act.match.tool_declared && act.event.resource.uri) {
+      breach(resource_words(act) + " is outside the resources declared for tool " + tool_words(act.event));
+    } else {
+      breach("tool " + tool_words(act.event) + " is not among the declared actions");
+    }
+  } else if (const Action& action = act.persona.actions[*act.match.action]; !action.resources.empty()) {
+    if (!act.event.resource.uri) {
+      ruling.lacks(Lacking::Resource);
+    } else if (!stays_inside(action.resources, *act.event.resource.uri)) {
+      breach(resource_words(act) + " leaves the resources declared for tool " + tool_words(act.event) + " by its relative segments");
+    }
+  }
+  ruling += judge_entitlement(act);
+  return ruling;
+}
+
+Ruling judge_never(const Act& act) {
+  Ruling ruling = judge_rules(act, act.persona, "its job");
+  if (act.event.delegation.parent || act.event.delegation.root || !act.event.delegation.chain.empty()) {
+    for (const Persona* job : jobs_above(act))
+      ruling += judge_rules(act, *job, "the job " + printable(job->reference(), 80) + " it was delegated from");
+  }
+  return ruling;
+}
+
+Ruling judge_decoys(const Act& act) {
+  Ruling ruling;
+  for (const Decoy& decoy : act.persona.decoys) {
+    if (decoy.tools.empty() && decoy.resources.empty()) continue;
+    if (!decoy.tools.empty() && !matches_tool(decoy.tools, act.event)) continue;
+    if (!decoy.resources.empty()) {
+      if (!act.event.resource.uri) {
+        ruling.lacks(Lacking::Resource);
+        continue;
+      }
+      if (!touches(decoy.resources, *act.event.resource.uri)) continue;
+    }
+    ruling.breach(Analytic::DecoyTouched, "tool " + tool_words(act.event) + " touched a decoy that no honest act touches",
+                  Severity::Critical);
+    break;
+  }
+  return ruling;
+}
+
+Ruling judge_approval(const Act& act) {
+  Ruling ruling;
+  const bool asked_by_action = act.match.action && act.persona.actions[*act.match.action].approval;
+  const bool asked_by_maturity = act.persona.maturity == Maturity::Intern && act.effect != Effect::Read;
+  if (!asked_by_action && !asked_by_maturity) return ruling;
+  const std::string asks = asked_by_action ? "action " + printable(act.persona.actions[*act.match.action].id, 64) + " asks for approval"
+                                           : "every act of an intern but a read asks for approval";
+  const std::optional<EventTime>& at = act.event.approval.at;
+  if (!at || *at > act.event.time) {
+    ruling.breach(Analytic::ScopeApproval, asks + ", the act has none");
+  } else if (const Nanos before = between(*at, act.event.time); before > kApprovalLife) {
+    ruling.breach(Analytic::ScopeApproval, asks + " at most 24 h before the act, it was given " + duration_words(before) + " before");
+  }
+  return ruling;
+}
+
+Ruling judge_delegation(const Act& act) {
+  const std::vector<std::string_view> ancestors = ancestors_of(act.event);
+  Ruling ruling = judge_being_delegate(act, ancestors);
+  ruling += judge_delegating(act, ancestors.size());
+  return ruling;
+}
+
+Ruling judge_circumstances(const Act& act) {
+  Ruling ruling;
+  const Persona& job = act.persona;
+  if (!job.schedule.active_minutes.empty() && !act.set.calendar(job).active(act.event.time)) {
+    ruling.breach(Analytic::ScopeSchedule,
+                  "it acts outside the declared hours " + printable(joined(job.schedule.active_text, ", ") + " " + job.schedule.timezone));
+  }
+  if (job.max_age && act.agent.arrivals > 0) {
+    const Nanos age = between(act.agent.first_time, act.event.time);
+    if (age > *job.max_age)
+      ruling.breach(Analytic::ScopeExpired,
+                    "the agent is " + duration_words(age) + " old, declared is a max_age of " + duration_words(*job.max_age));
+  }
+  if (const AgentMemory* memory = job.max_idle ? agent_memory(act) : nullptr; memory != nullptr && memory->last) {
+    const Nanos idle = between(*memory->last, act.event.time);
+    if (idle > *job.max_idle)
+      ruling.breach(Analytic::ScopeExpired,
+                    "the agent was idle for " + duration_words(idle) + ", declared is a max_idle of " + duration_words(*job.max_idle));
+  }
+  if (job.charter_sha256 && act.event.agent.charter_sha256 && !same_hex(*job.charter_sha256, *act.event.agent.charter_sha256)) {
+    ruling.breach(Analytic::AgentCharterChanged, "the hash of the text it runs with differs from the declared charter_sha256");
+  }
+  return ruling;
+}
+
+void note_activity(const Act& act) {
+  if (!act.persona.max_idle) return;
+  auto& memory = memory_in<AgentMemory>(act.agent.memory[static_cast<std::size_t>(ChannelId::Scope)]);
+  if (!memory.last || *memory.last < act.event.time) memory.last = act.event.time;
+}
+
+}  // namespace ringfence::scope

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "models/scope_ruling.h"
+
+namespace ringfence::scope {
+
+/// `scope.undeclared`: no action of the job has this tool and resource, or the user's entitlements do not.
+[[nodiscard]] Ruling judge_declared(const Act& act);
+/// `scope.never`: the act is one the job forbids; the union along the chain of delegation, as far as those agents' jobs are known.
+[[nodiscard]] Ruling judge_never(const Act& act);
+/// `decoy.touched`: all parts that a decoy names match, whatever the outcome.
+[[nodiscard]] Ruling judge_decoys(const Act& act);
+/// `scope.approval`: the act asks for a person's approval at most 24 h before it and has none.
+[[nodiscard]] Ruling judge_approval(const Act& act);
+/// `scope.delegation`: from whom, how deep and to whom, as far as this one event shows it.
+[[nodiscard]] Ruling judge_delegation(const Act& act);
+/// `scope.schedule`, `scope.expired` and `agent.charter_changed`: when the agent acts, how old it is and with which text it runs.
+[[nodiscard]] Ruling judge_circumstances(const Act& act);
+
+/// Remembers that the agent was heard of, for `max_idle`.
+void note_activity(const Act& act);
+
+}  // namespace ringfence::scope

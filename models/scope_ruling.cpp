@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/scope_ruling.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <iterator>
+#include <limits>
+
+#include "engine/event/escape.h"
+#include "engine/persona/shape.h"
+
+namespace ringfence::scope {
+
+namespace {
+
+constexpr std::size_t kNameChars = 80;
+constexpr std::size_t kValueChars = 64;
+constexpr std::size_t kShapeChars = 40;
+
+std::size_t characters(std::string_view text) {
+  return static_cast<std::size_t>(std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
+}
+
+/// `%2e` and `%2f` as the characters they stand for: the two that decide what a path means.
+std::string with_plain_dots(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '%' && i + 2 < text.size() && text[i + 1] == '2') {
+      const char code = text[i + 2];
+      if (code == 'e' || code == 'E' || code == 'f' || code == 'F') {
+        out += (code == 'e' || code == 'E') ? '.' : '/';
+        i += 2;
+        continue;
+      }
+    }
+    out += text[i];
+  }
+  return out;
+}
+
+std::string qualified_name(const Event& event) {
+  std::string name;
+  if (event.tool.server) name.append(*event.tool.server).append("/");
+  return name.append(event.tool.name.value_or(""));
+}
+
+}  // namespace
+
+Ruling& Ruling::operator+=(Ruling&& other) {
+  std::ranges::move(other.breaches, std::back_inserter(breaches));
+  lacking |= other.lacking;
+  return *this;
+}
+
+std::optional<std::string> resolved(std::string_view resource) {
+  if (resource.find("/.") == std::string_view::npos && resource.find('%') == std::string_view::npos && !resource.starts_with('.'))
+    return std::nullopt;
+  const std::string plain = with_plain_dots(resource);
+  std::vector<std::string_view> segments;
+  std::string_view rest = plain;
+  while (true) {
+    const std::size_t end = rest.find('/');
+    const std::string_view segment = rest.substr(0, end);
+    if (segment == "..") {
+      if (!segments.empty() && !segments.back().empty()) segments.pop_back();
+    } else if (segment != ".") {
+      segments.push_back(segment);
+    }
+    if (end == std::string_view::npos) break;
+    rest.remove_prefix(end + 1);
+  }
+  std::string out;
+  for (std::size_t i = 0; i < segments.size(); ++i) out.append(i == 0 ? "" : "/").append(segments[i]);
+  if (out == resource) return std::nullopt;
+  return out;
+}
+
+bool stays_inside(const GlobSet& globs, std::string_view resource) {
+  if (!globs.matches(resource)) return false;
+  const std::optional<std::string> path = resolved(resource);
+  return !path || globs.matches(*path);
+}
+
+bool touches(const GlobSet& globs, std::string_view resource) {
+  if (globs.matches(resource)) return true;
+  const std::optional<std::string> path = resolved(resource);
+  return path && globs.matches(*path);
+}
+
+Nanos between(EventTime earlier, EventTime later) {
+  std::int64_t length = 0;
+  if (__builtin_sub_overflow(later.value, earlier.value, &length)) {
+    length = later > earlier ? std::numeric_limits<std::int64_t>::max() : std::numeric_limits<std::int64_t>::min();
+  }
+  return Nanos{length};
+}
+
+std::string tool_words(const Event& event) { return printable(qualified_name(event), kNameChars); }
+
+std::string value_words(const Persona& persona, std::string_view name, std::string_view value) {
+  if (persona.show.contains(std::string(name))) return '"' + printable(value, kValueChars) + '"';
+  if (value.empty()) return "an empty value";
+  // A shape grows with its value: the beginning of a long value says enough of it.
+  const std::string shape = shape_of(value.substr(0, kValueChars));
+  return "a value of shape " + printable(shape, kShapeChars) + " (" + std::to_string(characters(value)) + " characters)";
+}
+
+std::string number_words(double value) {
+  std::array<char, 64> text{};
+  const bool plain = std::abs(value) < 1e15 && (value == 0 || std::abs(value) >= 1e-6);
+  const auto end =
+      std::to_chars(text.data(), text.data() + text.size(), value, plain ? std::chars_format::fixed : std::chars_format::general);
+  return {text.data(), end.ptr};
+}
+
+std::string duration_words(Nanos length) {
+  struct Unit {
+    Nanos size;
+    std::string_view name;
+  };
+  static constexpr std::array<Unit, 4> kUnits{{{days(1), " d"}, {hours(1), " h"}, {minutes(1), " m"}, {seconds(1), " s"}}};
+  for (const Unit& unit : kUnits) {
+    const std::int64_t whole = length.value / unit.size.value;
+    if (whole >= 2 || (whole >= 1 && length.value % unit.size.value == 0)) return std::to_string(whole).append(unit.name);
+  }
+  return std::to_string(length.value / 1'000'000) + " ms";
+}
+
+std::string joined(const std::vector<std::string>& texts, std::string_view separator) {
+  std::string out;
+  for (const std::string& text : texts) out.append(out.empty() ? "" : separator).append(text);
+  return out;
+}
+
+}  // namespace ringfence::scope

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "engine/persona/persona.h"
+#include "models/channel.h"
+
+namespace ringfence::scope {
+
+/// What one part of the job says of one act: what it broke, and what could not be looked at.
+struct Ruling {
+  std::vector<Breach> breaches;
+  std::uint32_t lacking = 0;
+
+  void breach(Analytic analytic, std::string what, Severity severity = Severity::High) {
+    breaches.push_back({analytic, std::move(what), std::nullopt, severity});
+  }
+  void lacks(Lacking what) { lacking |= bit_of(what); }
+  Ruling& operator+=(Ruling&& other);
+};
+
+/// The path with `.` and `..` segments (also written `%2e`) resolved; nothing where there are none. A glob must hold for both spellings.
+[[nodiscard]] std::optional<std::string> resolved(std::string_view resource);
+/// True if the resource, and what its `..` segments make of it, match.
+[[nodiscard]] bool stays_inside(const GlobSet& globs, std::string_view resource);
+/// True if the resource, or what its `..` segments make of it, matches.
+[[nodiscard]] bool touches(const GlobSet& globs, std::string_view resource);
+
+/// Length from `earlier` to `later`, at the end of the range where it would pass it.
+[[nodiscard]] Nanos between(EventTime earlier, EventTime later);
+
+// Words of a breach. What comes from the event is escaped and short, and shown only where the contract lets it stand in findings.
+
+/// `server/name`, escaped.
+[[nodiscard]] std::string tool_words(const Event& event);
+/// A value of the argument or field `name`: itself, quoted, where `privacy.show` lists it; else its shape and length.
+[[nodiscard]] std::string value_words(const Persona& persona, std::string_view name, std::string_view value);
+/// `60000`, `0.2`, `1.5e+300`.
+[[nodiscard]] std::string number_words(double value);
+/// `36 h`, `30 d`: in the largest unit of which it has two or a whole number.
+[[nodiscard]] std::string duration_words(Nanos length);
+[[nodiscard]] std::string joined(const std::vector<std::string>& texts, std::string_view separator);
+
+}  // namespace ringfence::scope

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/scope_task.h"
+
+#include <gmock/gmock.h>
+
+#include "models/scope.h"
+#include "tests/unit/models/scope_world.h"
+
+namespace ringfence::testing {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::SizeIs;
+
+struct Task : ::testing::Test {
+  World world{scope_channel()};
+  Task() {
+    world.job.actions.push_back(action("search", {"files/find", "db/*"}));
+    world.job.actions.back().id = "search";
+  }
+  void permits(Made made) { EXPECT_THAT(world.breaks(std::move(made)), IsEmpty()); }
+  void bars(Made made) { EXPECT_THAT(world.breaks(std::move(made)), ElementsAre("scope.task")); }
+};
+
+TEST_F(Task, NarrowsToActionIdsAndToolGlobs) {
+  world.breaks(task_start("t1").actions({"read", "db/cust*"}));
+  permits(call("files/read").task("t1"));
+  permits(call("db/customers").task("t1"));
+  bars(call("db/ledger").task("t1"));
+  const Reading reading = world.read(call("files/find").task("t1"));
+  EXPECT_EQ(reading.breaches.front().what, "tool files/find is not among the actions of task t1");
+}
+
+TEST_F(Task, NeverWidensTheJob) {
+  world.breaks(task_start("t1").actions({"mail/*"}));
+  EXPECT_THAT(world.breaks(call("mail/send").task("t1")), ElementsAre("scope.undeclared"));
+}
+
+TEST_F(Task, AbsentListDoesNotNarrowAndAnEmptyOneAllowsNothing) {
+  world.breaks(task_start("t1").destinations({}));
+  permits(call("files/read").task("t1"));
+  bars(call("files/read").task("t1").host("erp.corp.example"));
+  world.breaks(task_start("t2").actions({}));
+  bars(call("files/read").task("t2"));
+  permits(call("files/read").task("t3").host("erp.corp.example"));
+}
+
+TEST_F(Task, HoldsForActsWithItsIdInAnySessionAndForUnnamedActsOfItsOwn) {
+  world.breaks(task_start("t1").actions({"search"}));
+  bars(call("files/read").task("t1"));
+  bars(call("files/read").task("t1").session("s2"));
+  bars(call("files/read"));
+  permits(call("files/read").session("s2"));
+  permits(call("files/read").task("t2"));
+}
+
+TEST_F(Task, EndsWithTaskEnd) {
+  world.breaks(task_start("t1").actions({}));
+  bars(call("files/read"));
+  world.breaks(task_end("t2"));
+  bars(call("files/read"));
+  world.breaks(task_end("t1"));
+  permits(call("files/read"));
+  EXPECT_THAT(world.agent.tasks, IsEmpty());
+}
+
+TEST_F(Task, EndsWithItsExpiry) {
+  world.breaks(task_start("t1").actions({}).but([](Event& event) { event.task.expires = kFriday + hours(1); }));
+  bars(call("files/read").after(Nanos{hours(1).value - 1}));
+  permits(call("files/read").after(hours(1)));
+  bars(call("files/read").after(minutes(1)));
+}
+
+TEST_F(Task, ResourcesAndDestinationsAreGlobs) {
+  world.breaks(task_start("t1").resources({"reports/**"}).destinations({"*.corp.example", "acct-1"}));
+  permits(call("files/read").on("reports/2026/may").host("ERP.corp.example").account("acct-1"));
+  bars(call("files/read").on("payroll/may"));
+  bars(call("files/read").on("reports/../payroll/may"));
+  bars(call("files/read").on("reports/x").host("evil.example"));
+  bars(call("files/read").on("reports/x").account("acct-2"));
+}
+
+TEST_F(Task, MarkedArgumentsAreDestinationsOfATaskToo) {
+  world.job.actions.front().arguments.push_back(rule("to"));
+  world.job.actions.front().arguments.back().destination = true;
+  world.breaks(task_start("t1").destinations({"bob@partner.example"}));
+  permits(call("files/read").with("to", "bob@partner.example"));
+  bars(call("files/read").with("to", "eve@partner.example"));
+}
+
+TEST_F(Task, AbsentResourceIsNotEvaluable) {
+  world.breaks(task_start("t1").resources({"reports/**"}));
+  const Reading reading = world.read(call("files/read"));
+  EXPECT_THAT(reading.breaches, IsEmpty());
+  EXPECT_TRUE(lacks(reading, Lacking::Resource));
+}
+
+TEST_F(Task, TwoOpenTasksBothHold) {
+  world.breaks(task_start("t1").actions({"read"}));
+  world.breaks(task_start("t2").actions({"search"}));
+  bars(call("files/read"));
+  permits(call("files/read").task("t1"));
+}
+
+TEST_F(Task, DeclaredAgainReplacesItself) {
+  world.breaks(task_start("t1").actions({}));
+  world.breaks(task_start("t1").actions({"read"}));
+  permits(call("files/read"));
+  EXPECT_THAT(world.agent.tasks, SizeIs(1));
+}
+
+TEST_F(Task, TaskWithoutListsIsNotKept) {
+  world.breaks(task_start("t1"));
+  EXPECT_THAT(world.agent.tasks, IsEmpty());
+}
+
+TEST_F(Task, SessionKeepsItsLatestTasksAndExpiredOnesGoFirst) {
+  world.breaks(task_start("old").actions({}));
+  world.breaks(task_start("over").actions({}).but([](Event& event) { event.task.expires = kFriday; }));
+  for (std::size_t i = 0; i + 1 < limits::kTasksPerSession; ++i) world.breaks(task_start("t" + std::to_string(i)).actions({}));
+  EXPECT_THAT(world.agent.tasks, SizeIs(limits::kTasksPerSession));
+  bars(call("files/read").task("old"));
+  world.breaks(task_start("one more").actions({}));
+  EXPECT_THAT(world.agent.tasks, SizeIs(limits::kTasksPerSession));
+  permits(call("files/read").task("old"));
+}
+
+TEST_F(Task, HugeListsAreCutAndOnlyNarrow) {
+  std::vector<std::string> list(5000, std::string(500, 'x'));
+  list.emplace_back("read");
+  for (int i = 0; i < 64; ++i) world.breaks(task_start("t").session("s" + std::to_string(i)).actions(list));
+  std::size_t bytes = 0;
+  for (const TaskScope& task : world.agent.tasks) {
+    for (const std::string& entry : *task.actions) bytes += entry.size();
+  }
+  EXPECT_LT(bytes, std::size_t{1} << 20U);
+  bars(call("files/read").session("s63"));
+}
+
+TEST_F(Task, HostileTaskIdAndManyWildcardsAreHarmless) {
+  std::vector<std::string> stars;
+  for (int i = 0; i < 4000; ++i) stars.push_back("**a**a**a**a" + std::to_string(i));
+  world.breaks(task_start("t\x1b[2J\n").resources(stars));
+  const Reading reading = world.read(call("files/read").on(std::string(60000, 'a')));
+  EXPECT_THAT(World::uids(reading), ElementsAre("scope.task"));
+  EXPECT_THAT(reading.breaches.front().what, Not(HasSubstr("\x1b")));
+}
+
+}  // namespace
+}  // namespace ringfence::testing
