@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/limits_totals.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "engine/event/limits.h"
+#include "engine/persona/persona.h"
+
+namespace ringfence::totals {
+
+namespace {
+
+constexpr std::uint8_t kVersion = 1;
+/// One ladder per action and the persona's; twice that, for a persona replaced under way. The least recent made goes first.
+constexpr std::size_t kLaddersMost = 2 * (kActionsMax + 1);
+constexpr std::size_t kKindsMost = 256;
+constexpr std::size_t kRowBytes = sizeof(std::uint64_t) * (1 + kUnits);
+
+}  // namespace
+
+std::array<double, kUnits>& Totals::sums(std::uint64_t ladder) {
+  const auto known = std::ranges::find(rows_, ladder, &Row::ladder);
+  if (known != rows_.end()) return known->sums;
+  if (rows_.size() == kLaddersMost) rows_.erase(rows_.begin());
+  return rows_.emplace_back(Row{ladder, {}}).sums;
+}
+
+bool Totals::fits(std::uint64_t kind, std::uint64_t value, std::size_t most) {
+  auto place = std::ranges::find(entities_, kind, &Entities::kind);
+  if (place == entities_.end()) {
+    if (entities_.size() == kKindsMost) entities_.erase(entities_.begin());
+    place = entities_.insert(entities_.end(), Entities{kind, {}});
+  }
+  const auto at = std::ranges::lower_bound(place->values, value);
+  if (at != place->values.end() && *at == value) return true;
+  if (place->values.size() >= std::min(most, limits::kEntitiesDeclared)) return false;
+  place->values.insert(at, value);
+  return true;
+}
+
+void Totals::encode(Writer& out) const {
+  out.varint(rows_.size());
+  for (const Row& row : rows_) {
+    out.u64(row.ladder);
+    for (const double sum : row.sums) out.f64(sum);
+  }
+  out.varint(entities_.size());
+  for (const Entities& kind : entities_) {
+    out.u64(kind.kind);
+    out.varint(kind.values.size());
+    for (const std::uint64_t value : kind.values) out.u64(value);
+  }
+}
+
+std::size_t Totals::bytes() const {
+  std::size_t bytes = rows_.capacity() * sizeof(Row) + entities_.capacity() * sizeof(Entities);
+  for (const Entities& kind : entities_) bytes += kind.values.capacity() * sizeof(std::uint64_t);
+  return bytes;
+}
+
+Totals Totals::decode(Reader& in) {
+  Totals totals;
+  const std::size_t rows = in.count(kRowBytes, kLaddersMost);
+  for (std::size_t i = 0; i < rows; ++i) {
+    Row& row = totals.rows_.emplace_back();
+    row.ladder = in.u64();
+    for (double& sum : row.sums) {
+      sum = in.f64();
+      if (!std::isfinite(sum) || sum < 0) in.fail();
+    }
+  }
+  const std::size_t kinds = in.count(sizeof(std::uint64_t) + 1, kKindsMost);
+  for (std::size_t i = 0; i < kinds; ++i) {
+    Entities& kind = totals.entities_.emplace_back();
+    kind.kind = in.u64();
+    kind.values.resize(in.count(sizeof(std::uint64_t), limits::kEntitiesDeclared));
+    for (std::uint64_t& value : kind.values) value = in.u64();
+    if (!std::ranges::is_sorted(kind.values)) in.fail();
+  }
+  return totals;
+}
+
+void AgentTotals::encode(Writer& out) const {
+  out.u8(kVersion);
+  out.varint(days.entries().size());
+  for (const auto& day : days.entries()) {
+    out.svarint(day.number);
+    day.value.encode(out);
+  }
+  out.varint(minutes.entries().size());
+  for (const auto& minute : minutes.entries()) {
+    out.svarint(minute.number);
+    out.varint(minute.value);
+  }
+}
+
+std::size_t AgentTotals::bytes() const {
+  std::size_t bytes = sizeof(*this) + minutes.entries().capacity() * sizeof(minutes.entries().front());
+  for (const auto& day : days.entries()) bytes += sizeof(day) + day.value.bytes();
+  return bytes;
+}
+
+std::unique_ptr<ChannelMemory> AgentTotals::decode(Reader& in) {
+  if (in.u8() != kVersion) return nullptr;
+  auto memory = std::make_unique<AgentTotals>();
+  std::vector<decltype(days)::Entry> read_days(in.count(3, decltype(days)::kMost));
+  for (auto& day : read_days) {
+    day.number = in.svarint();
+    day.value = Totals::decode(in);
+  }
+  std::vector<decltype(minutes)::Entry> read_minutes(in.count(2, decltype(minutes)::kMost));
+  for (auto& minute : read_minutes) {
+    minute.number = in.svarint();
+    minute.value = in.varint();
+  }
+  if (!in.ok() || !memory->days.restore(std::move(read_days)) || !memory->minutes.restore(std::move(read_minutes))) return nullptr;
+  return memory;
+}
+
+void SessionTotals::encode(Writer& out) const {
+  out.u8(kVersion);
+  totals.encode(out);
+}
+
+std::size_t SessionTotals::bytes() const { return sizeof(*this) + totals.bytes(); }
+
+std::unique_ptr<ChannelMemory> SessionTotals::decode(Reader& in) {
+  if (in.u8() != kVersion) return nullptr;
+  auto memory = std::make_unique<SessionTotals>();
+  memory->totals = Totals::decode(in);
+  return in.ok() ? std::move(memory) : nullptr;
+}
+
+}  // namespace ringfence::totals

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/limits_channel.h"
+
+#include <gmock/gmock.h>
+
+#include "models/limits_totals.h"
+#include "tests/unit/models/scope_world.h"
+
+namespace ringfence::testing {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+Ladder at_most(double max) { return {std::nullopt, std::nullopt, max}; }
+
+struct Limits : ::testing::Test {
+  World world{limits_channel()};
+  void holds(Made made) { EXPECT_THAT(world.breaks(std::move(made)), IsEmpty()); }
+  std::string broken(Made made) {
+    const Reading reading = world.read(std::move(made));
+    EXPECT_THAT(World::uids(reading), ElementsAre("limit.hard"));
+    return reading.breaches.empty() ? "" : reading.breaches.front().what;
+  }
+  void mark_identifier(std::string name, std::string kind) {
+    world.job.actions.front().arguments.push_back(rule(std::move(name)));
+    world.job.actions.front().arguments.back().identifier = true;
+    world.job.actions.front().arguments.back().identifier_kind = std::move(kind);
+  }
+};
+
+TEST_F(Limits, CompletionsAreJudgedNotRequests) { EXPECT_FALSE(limits_channel().info().judges_requests); }
+
+TEST_F(Limits, MaximumOfACallIsPassedOnlyByAGreaterValue) {
+  world.job.per_call.records = at_most(500);
+  holds(call("files/read").records(500));
+  EXPECT_EQ(broken(call("files/read").records(501)), "501 records in one call, declared are at most 500");
+}
+
+TEST_F(Limits, EachUnitHasItsOwnMaximum) {
+  world.job.per_call = {std::nullopt, at_most(100), at_most(10), at_most(0.5), std::nullopt, {}};
+  holds(call("files/read").bytes(40, 60).but([](Event& event) {
+    event.tokens = {4.0, 6.0};
+    event.cost_usd = 0.5;
+  }));
+  broken(call("files/read").bytes(41, 60));
+  broken(call("files/read").but([](Event& event) { event.tokens = {4.0, 7.0}; }));
+  EXPECT_EQ(broken(call("files/read").but([](Event& event) { event.cost_usd = 0.75; })),
+            "0.75 cost_usd in one call, declared are at most 0.5");
+}
+
+TEST_F(Limits, UnreportedQuantityIsNotEvaluableAndZeroIsNotAbsent) {
+  world.job.per_call.records = at_most(0);
+  const Reading absent = world.read(call("files/read"));
+  EXPECT_THAT(absent.breaches, IsEmpty());
+  EXPECT_TRUE(lacks(absent, Lacking::Quantity));
+  EXPECT_FALSE(lacks(world.read(call("files/read").records(0)), Lacking::Quantity));
+}
+
+TEST_F(Limits, OneDirectionOfBytesIsEnoughToJudge) {
+  world.job.per_call.bytes = at_most(100);
+  broken(call("files/read").bytes(std::nullopt, 101));
+  broken(call("files/read").bytes(101, std::nullopt));
+}
+
+TEST_F(Limits, SessionTotalBreaksOnTheVeryRecordThatPassesIt) {
+  world.job.per_session.records = at_most(10);
+  holds(call("files/read").session("s1").records(6));
+  holds(call("files/read").session("s2").records(6));
+  world.restart();
+  holds(call("files/read").session("s1").records(4));
+  EXPECT_EQ(broken(call("files/read").session("s1").records(1)), "11 records in this session, declared are at most 10");
+  holds(call("files/read").session("s1").records(0));
+  broken(call("files/read").session("s1").records(1));
+}
+
+TEST_F(Limits, WithoutASessionWhatIsDeclaredPerSessionIsNotEvaluable) {
+  world.job.per_session.records = at_most(10);
+  const Reading reading = world.read(call("files/read").session(std::nullopt).records(100));
+  EXPECT_THAT(reading.breaches, IsEmpty());
+  EXPECT_TRUE(lacks(reading, Lacking::Session));
+}
+
+TEST_F(Limits, DayTotalAddsUpOverSessionsAndInstances) {
+  world.job.per_day.records = at_most(10);
+  for (int i = 0; i < 10; ++i) {
+    holds(call("files/read").session("s" + std::to_string(i)).records(1).but([](Event& event) { event.agent.instance = "run"; }));
+    if (i == 5) world.restart();
+  }
+  EXPECT_EQ(broken(call("files/read").session("s77").records(1)), "11 records today, declared are at most 10");
+  holds(call("files/read").records(10).after(hours(14)));
+}
+
+TEST_F(Limits, DayIsThatOfThePersonasTimeZone) {
+  world.job.per_day.records = at_most(10);
+  world.job.schedule.timezone = "Asia/Tokyo";
+  holds(call("files/read").records(10));
+  holds(call("files/read").records(10).after(hours(5)));  // 15:00 UTC is midnight in Tokyo
+  broken(call("files/read").records(1).after(hours(4)));
+}
+
+TEST_F(Limits, LateEventCountsInItsOwnDay) {
+  world.job.per_day.records = at_most(10);
+  holds(call("files/read").records(9));
+  holds(call("files/read").records(9).after(days(1)));
+  broken(call("files/read").records(2));
+  holds(call("files/read").records(1).after(days(1)));
+}
+
+TEST_F(Limits, ActionWithItsOwnLadderCountsThereInsteadOfInThePersonas) {
+  world.job.actions.push_back(action("export", {"files/export"}));
+  world.job.actions.back().per_call = Envelope{};
+  world.job.actions.back().per_call->records = at_most(1000);
+  world.job.actions.back().per_day = Envelope{};
+  world.job.actions.back().per_day->records = at_most(1500);
+  world.job.per_call.records = at_most(10);
+  world.job.per_call.bytes = at_most(100);
+  world.job.per_day.records = at_most(15);
+  holds(call("files/export").records(1000).bytes(1, 1));
+  holds(call("files/read").records(10).bytes(1, 1));
+  EXPECT_EQ(broken(call("files/export").records(501).bytes(1, 1)), "1501 records today by action export, declared are at most 1500");
+  broken(call("files/read").records(6).bytes(1, 1));
+  EXPECT_EQ(broken(call("files/export").records(0).bytes(100, 1)), "101 bytes in one call, declared are at most 100")
+      << "a unit not named stays in the persona's";
+}
+
+TEST_F(Limits, ActionLadderWithoutMaximumTakesTheUnitOutOfThePersonas) {
+  world.job.actions.front().per_call = Envelope{};
+  world.job.actions.front().per_call->records = Ladder{3.0, 40.0, std::nullopt};
+  world.job.per_call.records = at_most(10);
+  holds(call("files/read").records(1000));
+}
+
+TEST_F(Limits, DistinctEntitiesOfASessionAreCountedOnce) {
+  mark_identifier("invoice_id", "invoice");
+  world.job.per_session.entities_by_kind["invoice"] = at_most(2);
+  holds(call("files/read").with("invoice_id", "i1"));
+  holds(call("files/read").with("invoice_id", "i2"));
+  world.restart();
+  holds(call("files/read").with("invoice_id", "i1"));
+  EXPECT_EQ(broken(call("files/read").with("invoice_id", "i3")), "more than the declared 2 distinct values of invoice in this session");
+  broken(call("files/read").with("invoice_id", "i3"));
+  holds(call("files/read").with("invoice_id", "i2"));
+  holds(call("files/read").with("invoice_id", "i3").session("s2"));
+}
+
+TEST_F(Limits, EntitiesOfTwoKindsDoNotMeetAndOneKindOfTwoArgumentsDoes) {
+  mark_identifier("a", "customer");
+  mark_identifier("b", "customer");
+  mark_identifier("c", "order");
+  world.job.per_call.entities = at_most(2);
+  holds(call("files/read").with("a", "1").with("b", "2").with("c", "3"));
+  holds(call("files/read").with("a", "1").with("b", "1").with("c", "3"));
+  broken(call("files/read").with("a/0", "1").with("a/1", "2").with("b", "3").with("c", "3"));
+}
+
+TEST_F(Limits, EntitiesOfADayAddUpOverSessions) {
+  mark_identifier("id", "id");
+  world.job.per_day.entities = at_most(100);
+  for (int i = 0; i < 100; ++i) holds(call("files/read").session("s" + std::to_string(i)).with("id", std::to_string(i)));
+  world.restart();
+  broken(call("files/read").session("s-new").with("id", "100"));
+  holds(call("files/read").with("id", "100").after(days(1)));
+}
+
+TEST_F(Limits, ReportedIdentifiersCountWhereNoValuesAreSent) {
+  mark_identifier("id", "id");
+  world.job.per_session.entities = at_most(1);
+  holds(call("files/read").ids({"id=word:0123456789abcdef"}));
+  holds(call("files/read").ids({"id=word:0123456789abcdef", "other=word:0000000000000000"}));
+  broken(call("files/read").ids({"id=word:0123456789abcde0"}));
+  EXPECT_TRUE(lacks(world.read(call("files/read")), Lacking::Identifier));
+}
+
+TEST_F(Limits, ShareOfThePopulationInOneCallIsLimited) {
+  world.job.coverage = Ladder{std::nullopt, 0.01, 0.2};
+  holds(call("files/read").records(20, 100));
+  EXPECT_EQ(broken(call("files/read").records(21, 100)),
+            "one call returned 21 of 100 records there are, declared is a share of at most 0.2");
+  const Reading unknown = world.read(call("files/read").records(21));
+  EXPECT_THAT(unknown.breaches, IsEmpty());
+  EXPECT_TRUE(lacks(unknown, Lacking::Population));
+  holds(call("files/read").records(5, 0));
+}
+
+TEST_F(Limits, CallsOfAMinuteAddUpOverSessions) {
+  world.job.calls_per_minute = at_most(3);
+  holds(call("files/read").session("s1"));
+  holds(call("files/read").session("s2").after(seconds(20)));
+  world.restart();
+  holds(call("files/read").session("s3").after(seconds(59)));
+  EXPECT_EQ(broken(call("files/read").after(seconds(59))), "4 calls in this minute, declared are at most 3");
+  holds(call("files/read").after(seconds(60)));
+  broken(call("files/read").after(seconds(1)));
+}
+
+TEST_F(Limits, NothingIsRememberedWhereNoMaximumAsksForIt) {
+  world.job.per_day.records = Ladder{1.0, 2.0, std::nullopt};
+  world.job.per_session.records = Ladder{1.0, 2.0, std::nullopt};
+  world.job.per_call.records = at_most(10);
+  holds(call("files/read").records(5));
+  const auto slot = static_cast<std::size_t>(ChannelId::Limits);
+  EXPECT_EQ(world.agent.memory.at(slot), nullptr);
+  EXPECT_EQ(world.session("s1").memory.at(slot), nullptr);
+}
+
+TEST_F(Limits, GreatestNumbersDoNotOverflow) {
+  world.job.per_day.bytes = at_most(1e18);
+  broken(call("files/read").bytes(INT64_MAX, INT64_MAX));
+  broken(call("files/read").bytes(INT64_MAX, INT64_MAX));
+}
+
+TEST_F(Limits, DatesFarAwayDoNotResetTheDay) {
+  world.job.per_day.records = at_most(10);
+  holds(call("files/read").records(10));
+  for (const int far : {4000, 5000}) holds(call("files/read").records(1).after(days(far)));
+  broken(call("files/read").records(1));
+}
+
+struct LimitsMemory : ::testing::Test {
+  static std::unique_ptr<ChannelMemory> decoded(std::string_view bytes, MemoryScope scope) {
+    Reader in(bytes);
+    return limits_channel().decode_memory(scope, in);
+  }
+};
+
+TEST_F(LimitsMemory, EveryCutOfItsBytesIsRefused) {
+  totals::AgentTotals memory;
+  memory.days.at(20'000).sums(7) = {1, 2, 3, 4};
+  EXPECT_TRUE(memory.days.at(20'001).fits(1, 2, 10));
+  memory.minutes.at(5) = 9;
+  Writer out;
+  memory.encode(out);
+  EXPECT_NE(decoded(out.bytes(), MemoryScope::Agent), nullptr);
+  for (std::size_t length = 0; length < out.bytes().size(); ++length)
+    EXPECT_EQ(decoded(out.bytes().substr(0, length), MemoryScope::Agent), nullptr) << length;
+}
+
+TEST_F(LimitsMemory, BytesOfAnotherVersionAndNonsenseAreRefused) {
+  EXPECT_EQ(decoded("\x7f", MemoryScope::Agent), nullptr);
+  EXPECT_EQ(decoded(std::string("\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 11), MemoryScope::Agent), nullptr);
+  EXPECT_EQ(decoded(std::string("\x01\xff\xff\xff\xff\x0f", 6), MemoryScope::Session), nullptr);
+  Writer out;  // one row whose sum is not a number
+  out.u8(1);
+  out.varint(1);
+  out.u64(0);
+  out.f64(std::numeric_limits<double>::quiet_NaN());
+  for (int i = 0; i < 3; ++i) out.f64(0);
+  out.varint(0);
+  EXPECT_EQ(decoded(out.bytes(), MemoryScope::Session), nullptr);
+}
+
+}  // namespace
+}  // namespace ringfence::testing
