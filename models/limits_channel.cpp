@@ -21,7 +21,8 @@ using totals::kUnits;
 using totals::Totals;
 
 constexpr std::uint64_t kPersonaLadder = 0;
-constexpr std::array<std::optional<Ladder> Envelope::*, kUnits> kLadders{&Envelope::records, &Envelope::bytes, &Envelope::tokens, &Envelope::cost_usd};
+constexpr std::array<std::optional<Ladder> Envelope::*, kUnits> kLadders{&Envelope::records, &Envelope::bytes, &Envelope::tokens,
+                                                                         &Envelope::cost_usd};
 constexpr std::array<std::string_view, kUnits> kUnitNames{"records", "bytes", "tokens", "cost_usd"};
 
 using Quantities = std::array<std::optional<double>, kUnits>;
@@ -36,8 +37,8 @@ std::optional<double> added(const std::optional<T>& a, const std::optional<T>& b
 }
 
 Quantities quantities_of(const Event& event) {
-  Quantities seen{added(event.records.returned, Count{}), added(event.bytes.request, event.bytes.response), added(event.tokens.input, event.tokens.output),
-                  event.cost_usd};
+  Quantities seen{added(event.records.returned, Count{}), added(event.bytes.request, event.bytes.response),
+                  added(event.tokens.input, event.tokens.output), event.cost_usd};
   for (auto& quantity : seen) {
     if (quantity && (!std::isfinite(*quantity) || *quantity < 0)) quantity.reset();
   }
@@ -51,7 +52,8 @@ Identifiers identifiers_of(const Act& act) {
     if (!rule.identifier) continue;
     std::vector<std::uint64_t>& values = found[rule.identifier_kind];
     for (const JsonLeaf* leaf : argument_leaves(act.event, rule)) {
-      if ((leaf->kind == JsonLeaf::Kind::String || leaf->kind == JsonLeaf::Kind::Number) && !leaf->text.empty()) values.push_back(hash64(leaf->text));
+      if ((leaf->kind == JsonLeaf::Kind::String || leaf->kind == JsonLeaf::Kind::Number) && !leaf->text.empty())
+        values.push_back(hash64(leaf->text));
     }
     if (!act.event.args) {
       for (const std::string_view id : scope::reported_ids(act.event, rule)) values.push_back(hash64(id));
@@ -96,7 +98,8 @@ std::string span_words(Span span) {
 Rungs rungs_for(const Act& act, Span span, const auto& find) {
   if (const Action* action = action_of(act)) {
     const Envelope* own = envelope_of(*action, span);
-    if (const Ladder* ladder = own != nullptr ? find(*own) : nullptr) return {ladder, hash64(action->id), " by action " + printable(action->id, 64)};
+    if (const Ladder* ladder = own != nullptr ? find(*own) : nullptr)
+      return {ladder, hash64(action->id), " by action " + printable(action->id, 64)};
   }
   return {find(envelope_of(act.persona, span)), kPersonaLadder, {}};
 }
@@ -117,7 +120,8 @@ Rungs entity_rungs(const Act& act, Span span, std::string_view kind) {
 }
 
 void breach(Ruling& ruling, std::string_view unit, double seen, const Rungs& rungs, Span span) {
-  ruling.breach(Analytic::LimitHard, number_words(seen) + " " + std::string(unit) + " " + span_words(span) + rungs.whose + ", declared are at most " + number_words(*rungs.ladder->max));
+  ruling.breach(Analytic::LimitHard, number_words(seen) + " " + std::string(unit) + " " + span_words(span) + rungs.whose +
+                                         ", declared are at most " + number_words(*rungs.ladder->max));
 }
 
 /// What is declared and seen decides where a total is kept at all: `totals` is asked for only when something must be added.
@@ -158,7 +162,8 @@ Ruling judge_entities(const Act& act, Span span, const Identifiers& identifiers,
       for (const std::uint64_t value : values) passed = !known.fits(hash64(kind, rungs.owner), value, most) || passed;
     }
     if (passed) {
-      ruling.breach(Analytic::LimitHard, "more than the declared " + number_words(*rungs.ladder->max) + " distinct values of " + printable(kind, 64) + " " + span_words(span) + rungs.whose);
+      ruling.breach(Analytic::LimitHard, "more than the declared " + number_words(*rungs.ladder->max) + " distinct values of " +
+                                             printable(kind, 64) + " " + span_words(span) + rungs.whose);
     }
   }
   return ruling;
@@ -187,8 +192,9 @@ Ruling judge_coverage(const Act& act) {
   }
   const double share = static_cast<double>(*records.returned) / static_cast<double>(*records.population);
   if (share > *coverage->max) {
-    ruling.breach(Analytic::LimitHard, "one call returned " + std::to_string(*records.returned) + " of " + std::to_string(*records.population) +
-                                           " records there are, declared is a share of at most " + number_words(*coverage->max));
+    ruling.breach(Analytic::LimitHard, "one call returned " + std::to_string(*records.returned) + " of " +
+                                           std::to_string(*records.population) + " records there are, declared is a share of at most " +
+                                           number_words(*coverage->max));
   }
   return ruling;
 }

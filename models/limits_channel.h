@@ -6,15 +6,15 @@
 namespace ringfence {
 
 /// `limit.hard`: a declared `max` is passed by a greater value, on the very record (docs/contracts/persona.md, data).
-/// Judged: per call, per session and per day (the persona's local day) of records (returned), bytes (request and response), tokens (input and
-/// output), cost and entities (distinct values of identifier-marked arguments, per KIND); the share of a population one call returns; calls
-/// per minute of event time. A unit that the act's action declares counts in that action's ladder instead of the persona's.
-/// A total is a breach of every act that adds to it beyond its `max`; an entity beyond `max` is one at each touch.
+/// Judged: per call, per session and per day (the persona's local day) of records (returned), bytes (request and response), tokens (input
+/// and output), cost and entities (distinct values of identifier-marked arguments, per KIND); the share of a population one call returns;
+/// calls per minute of event time. A unit that the act's action declares counts in that action's ladder instead of the persona's. A total
+/// is a breach of every act that adds to it beyond its `max`; an entity beyond `max` is one at each touch.
 ///
 /// Day and minute totals live with the agent, so sessions and instances add up; session totals with the session. Allocated only where the
 /// persona declares such a `max`: 32 bytes per ladder and day (three days), 8 bytes per entity (at most `max`).
-/// An event older than the days or minutes kept counts in the oldest of them. Cost: some additions; per entity a search among at most 4,096.
-/// Blind to: quantities the gateway does not report (`Reading::lacking`); per-session limits of events without `session.id`.
+/// An event older than the days or minutes kept counts in the oldest of them. Cost: some additions; per entity a search among at most
+/// 4,096. Blind to: quantities the gateway does not report (`Reading::lacking`); per-session limits of events without `session.id`.
 [[nodiscard]] const Channel& limits_channel();
 
 }  // namespace ringfence

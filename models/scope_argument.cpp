@@ -23,16 +23,25 @@ std::string fault_words(const Persona& persona, const ArgumentRule& rule, const 
   const auto seen = [&] { return ", " + value_words(persona, rule.name, leaf.text) + ","; };
   const auto shown = [&] { return persona.show.contains(rule.name) ? seen() : std::string{}; };
   switch (fault) {
-    case ArgumentFault::NotListed: return seen() + " is not " + set_words(*rule.in_list);
-    case ArgumentFault::NotOneOf: return seen() + " is not " + set_words(*rule.one_of);
-    case ArgumentFault::NoGlob: return seen() + " does not match the declared glob";
+    case ArgumentFault::NotListed:
+      return seen() + " is not " + set_words(*rule.in_list);
+    case ArgumentFault::NotOneOf:
+      return seen() + " is not " + set_words(*rule.one_of);
+    case ArgumentFault::NoGlob:
+      return seen() + " does not match the declared glob";
     case ArgumentFault::NotANumber:
-      return seen() + " is not the number a declared " + (rule.max ? "maximum of " + number_words(*rule.max) : "minimum of " + number_words(*rule.min)) + " asks for";
-    case ArgumentFault::AboveMax: return shown() + " is above the declared maximum " + number_words(*rule.max);
-    case ArgumentFault::BelowMin: return shown() + " is below the declared minimum " + number_words(*rule.min);
-    case ArgumentFault::TooLong: return " is longer than the declared " + std::to_string(*rule.max_length) + " characters";
-    case ArgumentFault::NotSelective: return " selects everything, declared is selective";
-    case ArgumentFault::OtherShape: break;
+      return seen() + " is not the number a declared " +
+             (rule.max ? "maximum of " + number_words(*rule.max) : "minimum of " + number_words(*rule.min)) + " asks for";
+    case ArgumentFault::AboveMax:
+      return shown() + " is above the declared maximum " + number_words(*rule.max);
+    case ArgumentFault::BelowMin:
+      return shown() + " is below the declared minimum " + number_words(*rule.min);
+    case ArgumentFault::TooLong:
+      return " is longer than the declared " + std::to_string(*rule.max_length) + " characters";
+    case ArgumentFault::NotSelective:
+      return " selects everything, declared is selective";
+    case ArgumentFault::OtherShape:
+      break;
   }
   return seen() + " is not of the declared shape " + printable(joined(rule.shapes, " or "), kWordsMost);
 }
@@ -46,7 +55,9 @@ bool key_present(const Event& event, const ArgumentRule& rule) {
   for (const auto& [escaped, plain] : {std::pair{"~1", "/"}, std::pair{"~0", "~"}}) {
     for (std::size_t at = name.find(escaped); at != std::string::npos; at = name.find(escaped, at + 1)) name.replace(at, 2, plain);
   }
-  return std::ranges::any_of(event.args->leaves, [&](const JsonLeaf& leaf) { return leaf.kind == JsonLeaf::Kind::Key && leaf.pointer == parent && leaf.text == name; });
+  return std::ranges::any_of(event.args->leaves, [&](const JsonLeaf& leaf) {
+    return leaf.kind == JsonLeaf::Kind::Key && leaf.pointer == parent && leaf.text == name;
+  });
 }
 
 /// Rules on an argument that holds no scalar: absent, null, an empty array or object, or told by `arg_ids` alone.
@@ -64,7 +75,9 @@ Ruling judge_without_values(const Act& act, const ArgumentRule& rule, bool null)
     return ruling;
   }
   if (!rule.shapes.empty() && !ids.empty()) {
-    const auto declared = [&](std::string_view id) { return std::ranges::find(rule.shapes, id.substr(0, id.rfind(':'))) != rule.shapes.end(); };
+    const auto declared = [&](std::string_view id) {
+      return std::ranges::find(rule.shapes, id.substr(0, id.rfind(':'))) != rule.shapes.end();
+    };
     if (!std::ranges::all_of(ids, declared)) breach(" is not of the declared shape " + printable(joined(rule.shapes, " or "), kWordsMost));
     return ruling;
   }
@@ -82,7 +95,8 @@ std::vector<std::string_view> reported_ids(const Event& event, const ArgumentRul
     if (equals == std::string_view::npos) continue;
     const std::string_view name = element.substr(0, equals);
     const std::string_view pointer = rule.pointer;
-    if (name == rule.name || name == pointer || (pointer.starts_with('/') && name == pointer.substr(1))) ids.push_back(element.substr(equals + 1));
+    if (name == rule.name || name == pointer || (pointer.starts_with('/') && name == pointer.substr(1)))
+      ids.push_back(element.substr(equals + 1));
   }
   return ids;
 }

@@ -30,7 +30,8 @@ bool all_digits(std::string_view text) {
 /// The authority of a URL without user and port, or what stands in its place in a bare host or address. Read as a browser reads it: the
 /// first of `/ \ ? #` ends it and the last `@` begins it, whatever is made to look like a host around them.
 std::string_view authority_of(std::string_view text) {
-  if (const std::size_t scheme = text.find("://"); scheme != std::string_view::npos && text.substr(0, scheme).find_first_of("/\\?#@") == std::string_view::npos) {
+  if (const std::size_t scheme = text.find("://");
+      scheme != std::string_view::npos && text.substr(0, scheme).find_first_of("/\\?#@") == std::string_view::npos) {
     text.remove_prefix(scheme + 3);
   }
   text = text.substr(0, text.find_first_of("/\\?#"));
@@ -45,7 +46,8 @@ std::string_view authority_of(std::string_view text) {
 /// Letters, digits, `- _ . :` and what is not ASCII, as in internationalised names.
 bool spells_host(std::string_view text) {
   return !text.empty() && text.size() <= kHostBytes && std::ranges::all_of(text, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' || c == ':' || (static_cast<unsigned char>(c) & 0x80U) != 0;
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' || c == ':' ||
+           (static_cast<unsigned char>(c) & 0x80U) != 0;
   });
 }
 
@@ -75,7 +77,8 @@ void add_values(Targets& targets, const ArgumentRule& rule, std::string_view who
     const std::size_t end = std::min(whole.find_first_of(kAddressBreaks, at), whole.size());
     const std::string_view piece = whole.substr(at, end - at);
     // A word of a display name is none.
-    if (piece.find_first_of("@0123456789") != std::string_view::npos || host_of(piece)) add(targets, {Target::Kind::Argument, rule.name, piece, whole, &rule});
+    if (piece.find_first_of("@0123456789") != std::string_view::npos || host_of(piece))
+      add(targets, {Target::Kind::Argument, rule.name, piece, whole, &rule});
     at = end + 1;
   }
 }
@@ -95,10 +98,13 @@ enum class Answer { Permitted, Barred, Unknown };
 
 Answer beyond_lists(const Act& act, const Target& target) {
   switch (act.persona.destinations.external) {
-    case External::Any: return Answer::Permitted;
+    case External::Any:
+      return Answer::Permitted;
     case External::None:
-    case External::Listed: return Answer::Barred;
-    case External::Grounded: break;
+    case External::Listed:
+      return Answer::Barred;
+    case External::Grounded:
+      break;
   }
   if (task_gives(act, target.value)) return Answer::Permitted;
   const auto& slot = act.session.memory[static_cast<std::size_t>(ChannelId::Scope)];
@@ -121,7 +127,8 @@ Answer on_host(const Act& act, const Target& target, std::string_view host) {
 
 Answer on_account(const Act& act, const Target& target) {
   const Destinations& declared = act.persona.destinations;
-  if (declared.accounts && (declared.accounts->contains(target.value) || declared.accounts->contains(target.whole))) return Answer::Permitted;
+  if (declared.accounts && (declared.accounts->contains(target.value) || declared.accounts->contains(target.whole)))
+    return Answer::Permitted;
   if (declared.agents.matches(target.value) || act.persona.delegation.to.matches(target.value)) return Answer::Permitted;
   return beyond_lists(act, target);
 }
@@ -141,19 +148,26 @@ Answer on_argument(const Act& act, const Target& target) {
 
 Answer answer_for(const Act& act, const Target& target) {
   switch (target.kind) {
-    case Target::Kind::Host: return on_host(act, target, authority_of(target.value));
-    case Target::Kind::Account: return on_account(act, target);
-    case Target::Kind::Argument: break;
+    case Target::Kind::Host:
+      return on_host(act, target, authority_of(target.value));
+    case Target::Kind::Account:
+      return on_account(act, target);
+    case Target::Kind::Argument:
+      break;
   }
   return on_argument(act, target);
 }
 
 std::string external_words(External external) {
   switch (external) {
-    case External::None: return "external: none";
-    case External::Listed: return "external: listed";
-    case External::Grounded: return "external: grounded";
-    case External::Any: break;
+    case External::None:
+      return "external: none";
+    case External::Listed:
+      return "external: listed";
+    case External::Grounded:
+      return "external: grounded";
+    case External::Any:
+      break;
   }
   return "external: any";
 }
@@ -177,7 +191,8 @@ Ruling judge_new(const Act& act, const std::vector<std::uint64_t>& permitted) {
     }
   }
   if (beyond > 0) {
-    ruling.breach(Analytic::ScopeDestination, std::to_string(beyond) + " more new destination" + (beyond == 1 ? "" : "s") + " today than the declared new_per_day of " + std::to_string(most));
+    ruling.breach(Analytic::ScopeDestination, std::to_string(beyond) + " more new destination" + (beyond == 1 ? "" : "s") +
+                                                  " today than the declared new_per_day of " + std::to_string(most));
   }
   return ruling;
 }
@@ -218,8 +233,10 @@ std::vector<std::string> own_names(const Act& act) {
 
 Targets targets_of(const Act& act) {
   Targets targets;
-  for (const std::string_view host : act.event.destination.hosts) add(targets, {Target::Kind::Host, "destination.host", host, host, nullptr});
-  for (const std::string_view account : act.event.destination.accounts) add(targets, {Target::Kind::Account, "destination.account", account, account, nullptr});
+  for (const std::string_view host : act.event.destination.hosts)
+    add(targets, {Target::Kind::Host, "destination.host", host, host, nullptr});
+  for (const std::string_view account : act.event.destination.accounts)
+    add(targets, {Target::Kind::Account, "destination.account", account, account, nullptr});
   add_argument_targets(act, targets);
   return targets;
 }
@@ -247,7 +264,8 @@ Ruling judge_destinations(const Act& act) {
     } else if (told == nullptr || (told->name != target.name && told->value != target.value)) {
       // One breach per field or argument whatever the number of its values, and none for a value said twice.
       told = &target;
-      ruling.breach(Analytic::ScopeDestination, std::string(target.name) + ", " + value_words(act.persona, target.name, target.value) + ", is not a declared destination (" +
+      ruling.breach(Analytic::ScopeDestination, std::string(target.name) + ", " + value_words(act.persona, target.name, target.value) +
+                                                    ", is not a declared destination (" +
                                                     external_words(act.persona.destinations.external) + ")");
     }
   }

@@ -19,8 +19,8 @@ struct Target {
   const ArgumentRule* rule = nullptr;
 };
 
-/// The destinations of an act in the order of the event. One act has no honest use for more than a thousand: what is beyond is not looked at,
-/// and counts as outside of whatever is declared.
+/// The destinations of an act in the order of the event. One act has no honest use for more than a thousand: what is beyond is not looked
+/// at, and counts as outside of whatever is declared.
 struct Targets {
   static constexpr std::size_t kMost = 1024;
   std::vector<Target> first;

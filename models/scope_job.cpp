@@ -12,7 +12,9 @@ namespace {
 
 constexpr Nanos kApprovalLife = hours(24);
 
-std::string resource_words(const Act& act) { return "resource.uri, " + value_words(act.persona, "resource.uri", *act.event.resource.uri) + ","; }
+std::string resource_words(const Act& act) {
+  return "resource.uri, " + value_words(act.persona, "resource.uri", *act.event.resource.uri) + ",";
+}
 
 const AgentMemory* agent_memory(const Act& act) {
   return static_cast<const AgentMemory*>(act.agent.memory[static_cast<std::size_t>(ChannelId::Scope)].get());
@@ -50,7 +52,9 @@ Ruling judge_entitlement(const Act& act) {
 
 Ruling judge_rules(const Act& act, const Persona& job, std::string_view whose) {
   Ruling ruling;
-  const auto breach = [&](const NeverRule& rule, const std::string& what) { ruling.breach(Analytic::ScopeNever, what + " " + std::string(whose), rule.severity); };
+  const auto breach = [&](const NeverRule& rule, const std::string& what) {
+    ruling.breach(Analytic::ScopeNever, what + " " + std::string(whose), rule.severity);
+  };
   for (const NeverRule& rule : job.never) {
     if (matches_tool(rule.tools, act.event)) {
       breach(rule, "tool " + tool_words(act.event) + " is forbidden by");
@@ -109,7 +113,8 @@ Ruling judge_being_delegate(const Act& act, const std::vector<std::string_view>&
     breach("it acts on behalf of agent " + parent + ", its job declares no delegation");
     return ruling;
   }
-  if (!declared.from.matches(ancestors.front())) breach("it acts on behalf of agent " + parent + ", which is not among the declared delegation.from");
+  if (!declared.from.matches(ancestors.front()))
+    breach("it acts on behalf of agent " + parent + ", which is not among the declared delegation.from");
   const auto depth = static_cast<std::int64_t>(ancestors.size());
   if (declared.max_depth && depth > *declared.max_depth) {
     breach("it acts at delegation depth " + std::to_string(depth) + ", declared is at most " + std::to_string(*declared.max_depth));
@@ -122,7 +127,9 @@ Ruling judge_delegating(const Act& act, std::size_t depth) {
   const Delegation& declared = act.persona.delegation;
   // A job without the block names its handing over as an action: that is declaration enough.
   if (act.effect != Effect::Delegate || !declared.declared) return ruling;
-  const auto breach = [&](std::string what) { ruling.breach(Analytic::ScopeDelegation, "tool " + tool_words(act.event) + " delegates, " + std::move(what)); };
+  const auto breach = [&](std::string what) {
+    ruling.breach(Analytic::ScopeDelegation, "tool " + tool_words(act.event) + " delegates, " + std::move(what));
+  };
   if (declared.max_children && *declared.max_children == 0) {
     breach("declared are no children");
     return ruling;
@@ -134,7 +141,8 @@ Ruling judge_delegating(const Act& act, std::size_t depth) {
   bool seen = false;
   const auto judge = [&](std::string_view name, std::string_view delegate) {
     seen = true;
-    if (!declared.to.matches(delegate)) breach(std::string(name) + ", " + value_words(act.persona, name, delegate) + ", is not among the declared delegation.to");
+    if (!declared.to.matches(delegate))
+      breach(std::string(name) + ", " + value_words(act.persona, name, delegate) + ", is not among the declared delegation.to");
   };
   for (const std::string_view account : act.event.destination.accounts) judge("destination.account", account);
   if (act.match.action) {
@@ -174,7 +182,8 @@ Ruling judge_declared(const Act& act) {
 Ruling judge_never(const Act& act) {
   Ruling ruling = judge_rules(act, act.persona, "its job");
   if (act.event.delegation.parent || act.event.delegation.root || !act.event.delegation.chain.empty()) {
-    for (const Persona* job : jobs_above(act)) ruling += judge_rules(act, *job, "the job " + printable(job->reference(), 80) + " it was delegated from");
+    for (const Persona* job : jobs_above(act))
+      ruling += judge_rules(act, *job, "the job " + printable(job->reference(), 80) + " it was delegated from");
   }
   return ruling;
 }
@@ -191,7 +200,8 @@ Ruling judge_decoys(const Act& act) {
       }
       if (!touches(decoy.resources, *act.event.resource.uri)) continue;
     }
-    ruling.breach(Analytic::DecoyTouched, "tool " + tool_words(act.event) + " touched a decoy that no honest act touches", Severity::Critical);
+    ruling.breach(Analytic::DecoyTouched, "tool " + tool_words(act.event) + " touched a decoy that no honest act touches",
+                  Severity::Critical);
     break;
   }
   return ruling;
@@ -202,7 +212,8 @@ Ruling judge_approval(const Act& act) {
   const bool asked_by_action = act.match.action && act.persona.actions[*act.match.action].approval;
   const bool asked_by_maturity = act.persona.maturity == Maturity::Intern && act.effect != Effect::Read;
   if (!asked_by_action && !asked_by_maturity) return ruling;
-  const std::string asks = asked_by_action ? "action " + printable(act.persona.actions[*act.match.action].id, 64) + " asks for approval" : "every act of an intern but a read asks for approval";
+  const std::string asks = asked_by_action ? "action " + printable(act.persona.actions[*act.match.action].id, 64) + " asks for approval"
+                                           : "every act of an intern but a read asks for approval";
   const std::optional<EventTime>& at = act.event.approval.at;
   if (!at || *at > act.event.time) {
     ruling.breach(Analytic::ScopeApproval, asks + ", the act has none");
@@ -223,15 +234,20 @@ Ruling judge_circumstances(const Act& act) {
   Ruling ruling;
   const Persona& job = act.persona;
   if (!job.schedule.active_minutes.empty() && !act.set.calendar(job).active(act.event.time)) {
-    ruling.breach(Analytic::ScopeSchedule, "it acts outside the declared hours " + printable(joined(job.schedule.active_text, ", ") + " " + job.schedule.timezone));
+    ruling.breach(Analytic::ScopeSchedule,
+                  "it acts outside the declared hours " + printable(joined(job.schedule.active_text, ", ") + " " + job.schedule.timezone));
   }
   if (job.max_age && act.agent.arrivals > 0) {
     const Nanos age = between(act.agent.first_time, act.event.time);
-    if (age > *job.max_age) ruling.breach(Analytic::ScopeExpired, "the agent is " + duration_words(age) + " old, declared is a max_age of " + duration_words(*job.max_age));
+    if (age > *job.max_age)
+      ruling.breach(Analytic::ScopeExpired,
+                    "the agent is " + duration_words(age) + " old, declared is a max_age of " + duration_words(*job.max_age));
   }
   if (const AgentMemory* memory = job.max_idle ? agent_memory(act) : nullptr; memory != nullptr && memory->last) {
     const Nanos idle = between(*memory->last, act.event.time);
-    if (idle > *job.max_idle) ruling.breach(Analytic::ScopeExpired, "the agent was idle for " + duration_words(idle) + ", declared is a max_idle of " + duration_words(*job.max_idle));
+    if (idle > *job.max_idle)
+      ruling.breach(Analytic::ScopeExpired,
+                    "the agent was idle for " + duration_words(idle) + ", declared is a max_idle of " + duration_words(*job.max_idle));
   }
   if (job.charter_sha256 && act.event.agent.charter_sha256 && !same_hex(*job.charter_sha256, *act.event.agent.charter_sha256)) {
     ruling.breach(Analytic::AgentCharterChanged, "the hash of the text it runs with differs from the declared charter_sha256");

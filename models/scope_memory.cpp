@@ -41,7 +41,8 @@ void AgentMemory::encode(Writer& out) const {
 }
 
 std::size_t AgentMemory::bytes() const {
-  return sizeof(*this) + destinations.capacity() * sizeof(std::uint64_t) + new_destinations.entries().capacity() * sizeof(new_destinations.entries().front());
+  return sizeof(*this) + destinations.capacity() * sizeof(std::uint64_t) +
+         new_destinations.entries().capacity() * sizeof(new_destinations.entries().front());
 }
 
 std::unique_ptr<ChannelMemory> AgentMemory::decode(Reader& in) {

@@ -56,7 +56,8 @@ Ruling& Ruling::operator+=(Ruling&& other) {
 }
 
 std::optional<std::string> resolved(std::string_view resource) {
-  if (resource.find("/.") == std::string_view::npos && resource.find('%') == std::string_view::npos && !resource.starts_with('.')) return std::nullopt;
+  if (resource.find("/.") == std::string_view::npos && resource.find('%') == std::string_view::npos && !resource.starts_with('.'))
+    return std::nullopt;
   const std::string plain = with_plain_dots(resource);
   std::vector<std::string_view> segments;
   std::string_view rest = plain;
@@ -110,7 +111,8 @@ std::string value_words(const Persona& persona, std::string_view name, std::stri
 std::string number_words(double value) {
   std::array<char, 64> text{};
   const bool plain = std::abs(value) < 1e15 && (value == 0 || std::abs(value) >= 1e-6);
-  const auto end = std::to_chars(text.data(), text.data() + text.size(), value, plain ? std::chars_format::fixed : std::chars_format::general);
+  const auto end =
+      std::to_chars(text.data(), text.data() + text.size(), value, plain ? std::chars_format::fixed : std::chars_format::general);
   return {text.data(), end.ptr};
 }
 

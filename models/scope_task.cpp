@@ -30,7 +30,9 @@ std::size_t bytes_of(const List& list) {
   }
   return bytes;
 }
-std::size_t bytes_of(const TaskScope& task) { return sizeof(TaskScope) + task.id.size() + bytes_of(task.actions) + bytes_of(task.destinations) + bytes_of(task.resources); }
+std::size_t bytes_of(const TaskScope& task) {
+  return sizeof(TaskScope) + task.id.size() + bytes_of(task.actions) + bytes_of(task.destinations) + bytes_of(task.resources);
+}
 
 List kept(const std::optional<std::span<const std::string_view>>& declared) {
   if (!declared) return std::nullopt;
@@ -58,7 +60,8 @@ bool lists(const List& list, std::string_view text, std::size_t longest) {
 
 bool allows_tool(const Act& act, const List& actions) {
   const std::string_view id = act.match.action ? std::string_view(act.persona.actions[*act.match.action].id) : std::string_view{};
-  return std::ranges::any_of(*actions, [&](const std::string& entry) { return (!id.empty() && entry == id) || matches_tool(Glob(entry), act.event); });
+  return std::ranges::any_of(
+      *actions, [&](const std::string& entry) { return (!id.empty() && entry == id) || matches_tool(Glob(entry), act.event); });
 }
 
 bool allows_resource(const List& resources, std::string_view uri) {
@@ -85,13 +88,18 @@ void make_room(std::vector<TaskScope>& tasks, EventTime now) {
 void start_task(const Act& act) {
   const Event& event = act.event;
   std::vector<TaskScope>& tasks = act.agent.tasks;
-  TaskScope task{std::string(event.task.id.value_or("")), act.session.key, kept(event.task.actions), kept(event.task.destinations), kept(event.task.resources),
+  TaskScope task{std::string(event.task.id.value_or("")),
+                 act.session.key,
+                 kept(event.task.actions),
+                 kept(event.task.destinations),
+                 kept(event.task.resources),
                  event.task.expires};
   std::erase_if(tasks, [&](const TaskScope& known) { return known.session == task.session && known.id == task.id; });
   if (!task.actions && !task.destinations && !task.resources) return;  // narrows nothing
   const auto same_session = [&](const TaskScope& known) { return known.session == task.session; };
   while (static_cast<std::size_t>(std::ranges::count_if(tasks, same_session)) >= limits::kTasksPerSession) {
-    const auto expired = std::ranges::find_if(tasks, [&](const TaskScope& known) { return same_session(known) && !holds_at(known, event.time); });
+    const auto expired =
+        std::ranges::find_if(tasks, [&](const TaskScope& known) { return same_session(known) && !holds_at(known, event.time); });
     tasks.erase(expired != tasks.end() ? expired : std::ranges::find_if(tasks, same_session));
   }
   std::size_t bytes = bytes_of(task);
@@ -125,7 +133,8 @@ Ruling judge_tasks(const Act& act) {
   const Targets targets = targets_of(act);
   for (const TaskScope* task : tasks) {
     const auto outside = [&](std::string_view name, std::string_view value, std::string_view what) {
-      ruling.breach(Analytic::ScopeTask, std::string(name) + ", " + value_words(act.persona, name, value) + ", is not among the " + std::string(what) + " of " + task_words(*task));
+      ruling.breach(Analytic::ScopeTask, std::string(name) + ", " + value_words(act.persona, name, value) + ", is not among the " +
+                                             std::string(what) + " of " + task_words(*task));
     };
     if (task->actions && !allows_tool(act, task->actions)) {
       ruling.breach(Analytic::ScopeTask, "tool " + tool_words(act.event) + " is not among the actions of " + task_words(*task));
@@ -139,11 +148,13 @@ Ruling judge_tasks(const Act& act) {
     }
     if (task->destinations) {
       if (targets.first.empty()) ruling.lacks(Lacking::Destination);
-      const auto foreign = std::ranges::find_if(targets.first, [&](const Target& target) { return !allows_destination(task->destinations, target.value); });
+      const auto foreign =
+          std::ranges::find_if(targets.first, [&](const Target& target) { return !allows_destination(task->destinations, target.value); });
       if (foreign != targets.first.end()) {
         outside(foreign->name, foreign->value, "destinations");
       } else if (targets.more) {
-        ruling.breach(Analytic::ScopeTask, "it names more than " + std::to_string(Targets::kMost) + " destinations, which no task declares");
+        ruling.breach(Analytic::ScopeTask,
+                      "it names more than " + std::to_string(Targets::kMost) + " destinations, which no task declares");
       }
     }
   }
@@ -151,7 +162,8 @@ Ruling judge_tasks(const Act& act) {
 }
 
 bool task_gives(const Act& act, std::string_view destination) {
-  return std::ranges::any_of(tasks_of(act), [&](const TaskScope* task) { return task->destinations && allows_destination(task->destinations, destination); });
+  return std::ranges::any_of(
+      tasks_of(act), [&](const TaskScope* task) { return task->destinations && allows_destination(task->destinations, destination); });
 }
 
 }  // namespace ringfence::scope

@@ -90,7 +90,8 @@ std::uint64_t digest_of(const Text& sha256) {
 }
 
 void change(scope::Ruling& ruling, const Event& event, std::string_view what) {
-  ruling.breach(Analytic::ToolDefinitionChanged, std::string(what) + " tool " + scope::tool_words(event) + " differs from the one seen first");
+  ruling.breach(Analytic::ToolDefinitionChanged,
+                std::string(what) + " tool " + scope::tool_words(event) + " differs from the one seen first");
 }
 
 scope::Ruling define(Definitions& known, const Event& event) {
@@ -120,7 +121,8 @@ scope::Ruling judge_call(Definitions& known, const Event& event) {
   if (server == nullptr) return ruling;
   const auto tool = std::ranges::find(server->tools, hash64(*event.tool.name), &Definitions::Tool::name);
   if (tool == server->tools.end()) {
-    if (server->whole) ruling.breach(Analytic::ToolUnregistered, "tool " + scope::tool_words(event) + " is not among those its server has defined");
+    if (server->whole)
+      ruling.breach(Analytic::ToolUnregistered, "tool " + scope::tool_words(event) + " is not among those its server has defined");
     return ruling;
   }
   const std::uint64_t digest = digest_of(event.tool.definition_sha256);

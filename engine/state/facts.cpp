@@ -53,8 +53,8 @@ bool covers(const Facts::Fact& fact, const Event& event, std::string_view person
   const std::string_view server = *event.tool.server;
   if (fact.scope_type == "server") return fact.scope_id == server;
   const std::string_view named = fact.scope_id;
-  return event.tool.name && named.size() == server.size() + 1 + event.tool.name->size() && named.starts_with(server) && named[server.size()] == '/' &&
-         named.ends_with(*event.tool.name);
+  return event.tool.name && named.size() == server.size() + 1 + event.tool.name->size() && named.starts_with(server) &&
+         named[server.size()] == '/' && named.ends_with(*event.tool.name);
 }
 
 }  // namespace
@@ -64,8 +64,8 @@ bool Facts::apply(const Event& change) {
   if (change.kind != EventKind::ContextChange || !scope) return false;
   // An end that comes late says nothing of an outage that began after it.
   const auto ended = [&](const Fact& fact) {
-    return fact.change == ChangeKind::OutageStart && fact.from <= change.time && fact.tenant == change.tenant && fact.scope_type == scope->type &&
-           fact.scope_id == scope->id;
+    return fact.change == ChangeKind::OutageStart && fact.from <= change.time && fact.tenant == change.tenant &&
+           fact.scope_type == scope->type && fact.scope_id == scope->id;
   };
   if (change.change == ChangeKind::OutageEnd) {
     for (Fact& fact : facts_) {
@@ -76,7 +76,8 @@ bool Facts::apply(const Event& change) {
   }
   const Nanos length = change.change == ChangeKind::OutageStart ? limits::kOutageMute : limits::kChangeMute;
   if (facts_.size() == kFactsMost) facts_.erase(facts_.begin());
-  facts_.push_back({change.change, std::string(change.tenant), std::string(scope->type), std::string(scope->id), change.time, later_by(change.time, length)});
+  facts_.push_back({change.change, std::string(change.tenant), std::string(scope->type), std::string(scope->id), change.time,
+                    later_by(change.time, length)});
   return true;
 }
 

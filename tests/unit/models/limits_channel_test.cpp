@@ -45,7 +45,8 @@ TEST_F(Limits, EachUnitHasItsOwnMaximum) {
   }));
   broken(call("files/read").bytes(41, 60));
   broken(call("files/read").but([](Event& event) { event.tokens = {4.0, 7.0}; }));
-  EXPECT_EQ(broken(call("files/read").but([](Event& event) { event.cost_usd = 0.75; })), "0.75 cost_usd in one call, declared are at most 0.5");
+  EXPECT_EQ(broken(call("files/read").but([](Event& event) { event.cost_usd = 0.75; })),
+            "0.75 cost_usd in one call, declared are at most 0.5");
 }
 
 TEST_F(Limits, UnreportedQuantityIsNotEvaluableAndZeroIsNotAbsent) {
@@ -119,7 +120,8 @@ TEST_F(Limits, ActionWithItsOwnLadderCountsThereInsteadOfInThePersonas) {
   holds(call("files/read").records(10).bytes(1, 1));
   EXPECT_EQ(broken(call("files/export").records(501).bytes(1, 1)), "1501 records today by action export, declared are at most 1500");
   broken(call("files/read").records(6).bytes(1, 1));
-  EXPECT_EQ(broken(call("files/export").records(0).bytes(100, 1)), "101 bytes in one call, declared are at most 100") << "a unit not named stays in the persona's";
+  EXPECT_EQ(broken(call("files/export").records(0).bytes(100, 1)), "101 bytes in one call, declared are at most 100")
+      << "a unit not named stays in the persona's";
 }
 
 TEST_F(Limits, ActionLadderWithoutMaximumTakesTheUnitOutOfThePersonas) {
@@ -173,7 +175,8 @@ TEST_F(Limits, ReportedIdentifiersCountWhereNoValuesAreSent) {
 TEST_F(Limits, ShareOfThePopulationInOneCallIsLimited) {
   world.job.coverage = Ladder{std::nullopt, 0.01, 0.2};
   holds(call("files/read").records(20, 100));
-  EXPECT_EQ(broken(call("files/read").records(21, 100)), "one call returned 21 of 100 records there are, declared is a share of at most 0.2");
+  EXPECT_EQ(broken(call("files/read").records(21, 100)),
+            "one call returned 21 of 100 records there are, declared is a share of at most 0.2");
   const Reading unknown = world.read(call("files/read").records(21));
   EXPECT_THAT(unknown.breaches, IsEmpty());
   EXPECT_TRUE(lacks(unknown, Lacking::Population));
@@ -229,7 +232,8 @@ TEST_F(LimitsMemory, EveryCutOfItsBytesIsRefused) {
   Writer out;
   memory.encode(out);
   EXPECT_NE(decoded(out.bytes(), MemoryScope::Agent), nullptr);
-  for (std::size_t length = 0; length < out.bytes().size(); ++length) EXPECT_EQ(decoded(out.bytes().substr(0, length), MemoryScope::Agent), nullptr) << length;
+  for (std::size_t length = 0; length < out.bytes().size(); ++length)
+    EXPECT_EQ(decoded(out.bytes().substr(0, length), MemoryScope::Agent), nullptr) << length;
 }
 
 TEST_F(LimitsMemory, BytesOfAnotherVersionAndNonsenseAreRefused) {

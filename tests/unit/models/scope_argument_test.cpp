@@ -95,7 +95,8 @@ TEST_F(Argument, MaxLengthCountsCharactersNotBytes) {
 TEST_F(Argument, SelectiveRefusesWhatMatchesEverything) {
   x().selective = true;
   holds(text("smith"));
-  for (const char* everything : {"", "*", "%", ".*"}) EXPECT_EQ(broken(text(everything)), "argument x selects everything, declared is selective");
+  for (const char* everything : {"", "*", "%", ".*"})
+    EXPECT_EQ(broken(text(everything)), "argument x selects everything, declared is selective");
   EXPECT_THAT(broken(call("files/read").empty("x")), HasSubstr("is empty and so selects everything"));
 }
 

@@ -88,7 +88,8 @@ TEST_F(Destination, UnlistedHostIsBarredAndItsNameIsNotTold) {
 
 TEST_F(Destination, HostThatOnlyLooksListedIsBarred) {
   declared().hosts = GlobSet({"**.corp.example"});
-  for (const char* host : {"evil.example/x.corp.example", "https://erp.corp.example@evil.example", "evil.example,erp.corp.example", "evil.example\n.corp.example"}) {
+  for (const char* host : {"evil.example/x.corp.example", "https://erp.corp.example@evil.example", "evil.example,erp.corp.example",
+                           "evil.example\n.corp.example"}) {
     bars(call("files/read").host(host));
   }
 }
@@ -164,7 +165,8 @@ TEST_F(Destination, ValuesThatTheArgumentsOwnRuleListsArePermitted) {
 
 TEST_F(Destination, GroundedIsWhatTheUsersTaskNames) {
   declared().external = External::Grounded;
-  world.breaks(task_start("t1").but([](Event& event) { event.task.text = "Send the summary to bob@partner.example, and pay account DE89."; }));
+  world.breaks(
+      task_start("t1").but([](Event& event) { event.task.text = "Send the summary to bob@partner.example, and pay account DE89."; }));
   mark_argument();
   permits(call("files/read").host("partner.example"));
   permits(call("files/read").account("DE89"));

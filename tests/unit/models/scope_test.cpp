@@ -179,7 +179,8 @@ TEST_F(Scope, JuniorWritesWithoutApproval) {
 TEST_F(Scope, JobWithoutDelegationActsForNoOtherAgent) {
   EXPECT_THAT(world.breaks(call("files/read").parent("lead-1")), ElementsAre("scope.delegation"));
   EXPECT_THAT(world.breaks(call("files/read").chain({"agent-1", "lead-1"})), ElementsAre("scope.delegation"));
-  EXPECT_THAT(world.breaks(call("files/read").but([](Event& event) { event.delegation.root = "lead-1"; })), ElementsAre("scope.delegation"));
+  EXPECT_THAT(world.breaks(call("files/read").but([](Event& event) { event.delegation.root = "lead-1"; })),
+              ElementsAre("scope.delegation"));
   EXPECT_THAT(world.breaks(call("files/read").parent("agent-1")), IsEmpty()) << "itself";
 }
 
@@ -261,7 +262,9 @@ TEST_F(Scope, TaskEventsKeepAnAgentFromBeingIdle) {
 
 TEST_F(Scope, ChangedCharterIsAFindingAndTheSameInCapitalsIsNot) {
   world.job.charter_sha256 = "ab12";
-  const auto runs_with = [](std::string_view hash) { return call("files/read").but([hash](Event& event) { event.agent.charter_sha256 = hash; }); };
+  const auto runs_with = [](std::string_view hash) {
+    return call("files/read").but([hash](Event& event) { event.agent.charter_sha256 = hash; });
+  };
   EXPECT_THAT(world.breaks(runs_with("AB12")), IsEmpty());
   EXPECT_THAT(world.breaks(runs_with("ab13")), ElementsAre("agent.charter_changed"));
   EXPECT_THAT(world.breaks(call("files/read")), IsEmpty()) << "absent is not different";
@@ -270,7 +273,8 @@ TEST_F(Scope, ChangedCharterIsAFindingAndTheSameInCapitalsIsNot) {
 TEST_F(Scope, DecoyIsTouchedWhenAllItsPartsMatchAlsoByARefusedAct) {
   world.job.decoys.push_back({GlobSet({"files/*"}), GlobSet({"vault/**"})});
   EXPECT_THAT(world.breaks(call("files/read").on("vault/master.key")), ElementsAre("decoy.touched"));
-  EXPECT_THAT(world.breaks(call("files/read").on("vault/master.key").but([](Event& event) { event.outcome.status = Outcome::Denied; })), ElementsAre("decoy.touched"));
+  EXPECT_THAT(world.breaks(call("files/read").on("vault/master.key").but([](Event& event) { event.outcome.status = Outcome::Denied; })),
+              ElementsAre("decoy.touched"));
   EXPECT_THAT(world.breaks(call("files/read").on("reports/may")), IsEmpty());
   EXPECT_THAT(world.breaks(call("mail/send").on("vault/master.key")), ElementsAre("scope.undeclared"));
   const Reading unnamed = world.read(call("files/read"));

@@ -59,8 +59,12 @@ class Made {
     return std::move(*this);
   }
   /// An argument's string; `name` may be a path such as `to/0`.
-  Made&& with(std::string name, std::string value) && { return std::move(*this).leaf(std::move(name), std::move(value), JsonLeaf::Kind::String); }
-  Made&& number(std::string name, std::string value) && { return std::move(*this).leaf(std::move(name), std::move(value), JsonLeaf::Kind::Number); }
+  Made&& with(std::string name, std::string value) && {
+    return std::move(*this).leaf(std::move(name), std::move(value), JsonLeaf::Kind::String);
+  }
+  Made&& number(std::string name, std::string value) && {
+    return std::move(*this).leaf(std::move(name), std::move(value), JsonLeaf::Kind::Number);
+  }
   Made&& null(std::string name) && { return std::move(*this).leaf(std::move(name), "null", JsonLeaf::Kind::Null); }
   /// An argument that is an empty array or object: its key alone.
   Made&& empty(std::string name) && {
@@ -120,8 +124,12 @@ class Made {
     return std::move(*this);
   }
   Made&& actions(std::vector<std::string> list) && { return std::move(*this).narrowed(actions_, std::move(list), event_.task.actions); }
-  Made&& destinations(std::vector<std::string> list) && { return std::move(*this).narrowed(destinations_, std::move(list), event_.task.destinations); }
-  Made&& resources(std::vector<std::string> list) && { return std::move(*this).narrowed(resources_, std::move(list), event_.task.resources); }
+  Made&& destinations(std::vector<std::string> list) && {
+    return std::move(*this).narrowed(destinations_, std::move(list), event_.task.destinations);
+  }
+  Made&& resources(std::vector<std::string> list) && {
+    return std::move(*this).narrowed(resources_, std::move(list), event_.task.resources);
+  }
 
   /// The event with its lists attached.
   const Event& done() {

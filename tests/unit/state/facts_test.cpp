@@ -37,8 +37,10 @@ bool explains(std::string_view scope, const Event& event, std::string_view tenan
 }
 
 TEST(Facts, ExplainWhatTheirScopeCovers) {
-  for (const char* scope : {"agent:agent-1", "persona:maintainer", "server:git", "tool:git/get/commit", "tenant:corp", "*"}) EXPECT_TRUE(explains(scope, act())) << scope;
-  for (const char* scope : {"agent:agent-2", "persona:other", "server:gi", "tool:git/get", "tool:git/get/commits", "tool:gi/tget/commit", "tenant:other"}) {
+  for (const char* scope : {"agent:agent-1", "persona:maintainer", "server:git", "tool:git/get/commit", "tenant:corp", "*"})
+    EXPECT_TRUE(explains(scope, act())) << scope;
+  for (const char* scope :
+       {"agent:agent-2", "persona:other", "server:gi", "tool:git/get", "tool:git/get/commits", "tool:gi/tget/commit", "tenant:other"}) {
     EXPECT_FALSE(explains(scope, act())) << scope;
   }
 }
