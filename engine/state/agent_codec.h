@@ -20,7 +20,7 @@
 /// are written out in agent_codec.cpp. Evidence is sparse (a mask of nonzero slots, then their bits), so a clean scope costs 8 bytes.
 ///
 /// Schemas, all read for ever, the newest written:
-///   0  before arrivals were counted: no `arrivals` and `acts_forgotten_early` in the core, no `arrival` in a session (all read as 0)
+///   0  before arrivals were counted: no `arrivals`, `acts_forgotten_early` and `seen_verified` in the core, no `arrival` in a session (all read as 0)
 ///   1  the present
 namespace ringfence {
 

@@ -39,7 +39,12 @@ class Body {
     s.acts_gone = in_.varint();
     acts = in_.varint();
     if (s.acts_gone > kActsGoneMax || acts > kActsMax) in_.fail();
-    if (schema_ >= 1) s.acts_forgotten_early = in_.varint();
+    if (schema_ >= 1) {
+      s.acts_forgotten_early = in_.varint();
+      const std::uint8_t verified = in_.u8();
+      if (verified > 1) in_.fail();
+      s.seen_verified = verified == 1;
+    }
     s.findings.resize(in_.count(9, kElementsMax));
     for (auto& each : s.findings) finding(each);
     s.containments.resize(in_.count(6, kElementsMax));

@@ -116,6 +116,7 @@ std::string core_body(const AgentState& s) {
   out.varint(s.acts_gone);
   out.varint(s.acts.size());
   out.varint(s.acts_forgotten_early);
+  out.u8(s.seen_verified ? 1 : 0);
   out.varint(s.findings.size());
   for (const auto& finding : s.findings) write_finding(out, finding);
   out.varint(s.containments.size());

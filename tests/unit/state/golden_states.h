@@ -67,6 +67,7 @@ inline AgentState state() {
     s.acts.push_back({i * 0x9E3779B97F4A7C15ULL, i, i % 3, EventTime{1'795'000'000'000'000'000 + static_cast<std::int64_t>(i)}, static_cast<std::uint8_t>(1 + i % 3)});
   s.acts_gone = 60;
   s.acts_forgotten_early = 12;
+  s.seen_verified = true;
   s.findings = {{"rf-5b1c9a0e77d24f18", Analytic::BarrierGuessing, Level::Halt, EventTime{1}, EventTime{2}, EventTime{3}, 2, 41, 40}};
   s.containments = {{"agent:corp/spiffe%3A%2F%2Fcorp.example%2Fagent%2Fap-invoice", 7, true, Level::Halt, "rf-5b1c9a0e77d24f18", EventTime{4}}};
   s.memory[static_cast<std::size_t>(ChannelId::Volume)] = std::make_unique<sample::TextMemory>("of the agent");

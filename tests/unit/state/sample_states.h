@@ -136,6 +136,7 @@ inline AgentState state(Dice& dice) {
   out.acts_gone = dice.below(1000);
   for (std::size_t i = dice.below(200); i > 0; --i) out.acts.push_back(act(dice));
   out.acts_forgotten_early = dice.bits();
+  out.seen_verified = dice.one_in(2);
   for (std::size_t i = dice.below(3); i > 0; --i)
     out.findings.push_back({dice.text(), static_cast<Analytic>(dice.below(kAnalytics)), static_cast<Level>(dice.below(kLevels)), dice.time(), dice.time(),
                             dice.time(), static_cast<std::uint32_t>(dice.bits()), dice.bits(), dice.bits()});
