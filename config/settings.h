@@ -15,7 +15,7 @@
 namespace ringfence {
 
 /// Where records come from.
-enum class InputKind : std::uint8_t { Kafka, File, Stdin };
+enum class SourceKind : std::uint8_t { Kafka, File, Stdin };
 /// Where persona sets, facts and operators' commands come from; where it is the topic, the topic alone counts.
 enum class ContextSource : std::uint8_t { Files, Topic };
 enum class LogLevel : std::uint8_t { Debug, Info, Warning, Error };
@@ -37,7 +37,7 @@ struct OutputTarget {
 /// Members mirror the paths of docs/settings.md one to one; a value is only ever made by the functions below, which fill in the defaults.
 struct Settings {
   struct {
-    InputKind kind{};
+    SourceKind kind{};
     std::vector<std::filesystem::path> files;
     bool follow = false;
   } input;

@@ -65,11 +65,11 @@ class Check {
 
   void input(const Settings& settings) {
     const auto& input = settings.input;
-    if (input.kind == InputKind::File && input.files.empty()) refuse("input.kind", "`input.kind` is file, but `input.files` names none");
-    if (input.kind != InputKind::File && !input.files.empty())
+    if (input.kind == SourceKind::File && input.files.empty()) refuse("input.kind", "`input.kind` is file, but `input.files` names none");
+    if (input.kind != SourceKind::File && !input.files.empty())
       refuse("input.files", "`input.files` is given, but `input.kind` is not file");
     if (!input.follow) return;
-    if (input.kind != InputKind::File) {
+    if (input.kind != SourceKind::File) {
       refuse("input.follow", "`input.follow` is for `input.kind: file` alone");
     } else if (!input.files.empty() && (input.files.back().extension() == ".gz" || input.files.back().extension() == ".zst")) {
       refuse("input.follow", "`input.follow` needs a plain file last, and the last of `input.files` is compressed");

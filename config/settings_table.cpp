@@ -34,7 +34,7 @@ const Setting kTable[] = {
     {.path = "input.kind",
      .type = SettingType::Choice,
      .fallback = "kafka",
-     .slot = [](Settings& s, std::size_t i) { s.input.kind = static_cast<InputKind>(i); },
+     .slot = [](Settings& s, std::size_t i) { s.input.kind = static_cast<SourceKind>(i); },
      .doc = "The topic `topics.events`, the files of `input.files`, or standard input.",
      .choices = kInputKinds},
     {.path = "input.files",

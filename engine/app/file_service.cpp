@@ -40,7 +40,7 @@ std::expected<std::unique_ptr<FileService>, RunError> FileService::open(const Se
                          .expiry = settings.state.expiry,
                          .outputs = {.findings = path_of(settings.outputs.findings), .dead_letter = path_of(settings.outputs.dead_letter)}};
   for (const auto& file : settings.input.files) options.files.push_back(file.string());
-  if (settings.input.kind == InputKind::Stdin) options.files = {"-"};
+  if (settings.input.kind == SourceKind::Stdin) options.files = {"-"};
   auto run = FileRun::open(std::move(options), std::move(rules));
   if (!run) return std::unexpected(std::move(run.error()));
   service->run_ = std::move(*run);

@@ -80,7 +80,7 @@ ExitCode run(const std::string& config) {
   for (const SettingsError& e : load.errors) std::fprintf(stderr, "%s\n", to_string(e).c_str());
   if (!load.settings) return ExitCode::Unusable;
   const ServiceLog log(load.settings->log.level, load.settings->log.format);
-  return load.settings->input.kind == InputKind::Kafka ? serve<Service>(*load.settings, log) : serve<FileService>(*load.settings, log);
+  return load.settings->input.kind == SourceKind::Kafka ? serve<Service>(*load.settings, log) : serve<FileService>(*load.settings, log);
 }
 
 }  // namespace

@@ -51,7 +51,7 @@ TEST(Settings, AnEmptyFileMeansTheDefaults) {
 
 TEST(Settings, DefaultsAreThoseOfTheContracts) {
   const auto s = default_settings();
-  EXPECT_EQ(s.input.kind, InputKind::Kafka);
+  EXPECT_EQ(s.input.kind, SourceKind::Kafka);
   EXPECT_EQ(s.topics.acks, "ringfence.control.acks");
   EXPECT_EQ(s.topics.dead_letter, "ringfence.deadletter");
   EXPECT_EQ(s.state.expiry, days(30));
@@ -81,7 +81,7 @@ TEST(Settings, EveryKindOfValueReachesItsMember) {
       "s.yaml");
   ASSERT_TRUE(load.settings) << to_string(load.errors.front());
   const auto& s = *load.settings;
-  EXPECT_EQ(s.input.kind, InputKind::File);
+  EXPECT_EQ(s.input.kind, SourceKind::File);
   EXPECT_THAT(s.input.files, ElementsAre("a.ndjson", "b.ndjson.gz", "c.ndjson"));
   EXPECT_TRUE(s.input.follow);
   EXPECT_THAT(s.kafka.client,
