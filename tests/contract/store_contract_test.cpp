@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "tests/unit/state/child_process.h"
+#include "tests/unit/state/thread_sanitizer.h"
 
 /// What every Store must do (engine/state/store.h), and what the one on disk must do besides.
 namespace ringfence {

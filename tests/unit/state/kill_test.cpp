@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "tests/unit/state/child_process.h"
+#include "tests/unit/state/thread_sanitizer.h"
 #include "tests/unit/state/toy_engine.h"
 
 namespace ringfence {
