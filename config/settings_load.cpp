@@ -100,7 +100,7 @@ class Filler {
       case SettingType::Bytes:
         return put_in_range(setting, parse_bytes(node.text));
       case SettingType::Duration: {
-        const auto length = parse_duration(node.text);
+        const auto length = parse_length_of_time(node.text);
         if (!length || static_cast<double>(length->value) < setting.least || static_cast<double>(length->value) > setting.most)
           return false;
         return put_if(setting, Nanos{*length}, true);

@@ -71,6 +71,6 @@ struct Setting {
 [[nodiscard]] std::string format_duration(Nanos length);
 /// A number and one of B KiB MiB GiB, or of ms s m h d; nothing on any other form or on overflow.
 [[nodiscard]] std::optional<std::uint64_t> parse_bytes(std::string_view text);
-[[nodiscard]] std::optional<Nanos> parse_duration(std::string_view text);
+[[nodiscard]] std::optional<Nanos> parse_length_of_time(std::string_view text);
 
 }  // namespace ringfence

@@ -60,7 +60,7 @@ std::string alternatives(std::span<const std::string_view> choices) {
 
 std::optional<std::uint64_t> parse_bytes(std::string_view text) { return parse_quantity(text, kByteUnits); }
 
-std::optional<Nanos> parse_duration(std::string_view text) {
+std::optional<Nanos> parse_length_of_time(std::string_view text) {
   const auto ns = parse_quantity(text, kTimeUnits);
   if (!ns) return std::nullopt;
   return Nanos{static_cast<std::int64_t>(*ns)};

@@ -3,7 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "connectors/encoders/sha256.h"
+#include "engine/event/sha256.h"
 
 namespace ringfence {
 namespace {

@@ -6,7 +6,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
-#include "connectors/encoders/sha256.h"
+#include "engine/event/sha256.h"
 #include "engine/event/escape.h"
 #include "engine/event/limits.h"
 #include "engine/event/utf8.h"

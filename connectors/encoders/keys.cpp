@@ -18,7 +18,7 @@
 #include <utility>
 
 #include "connectors/encoders/base64url.h"
-#include "connectors/encoders/sha256.h"
+#include "engine/event/sha256.h"
 
 namespace ringfence {
 namespace {

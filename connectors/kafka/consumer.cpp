@@ -6,7 +6,7 @@
 #include <limits>
 #include <utility>
 
-#include "connectors/encoders/sha256.h"
+#include "engine/event/sha256.h"
 #include "connectors/kafka/consumer_client.h"
 #include "engine/event/limits.h"
 

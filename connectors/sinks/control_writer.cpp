@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "connectors/encoders/sha256.h"
+#include "engine/event/sha256.h"
 #include "connectors/encoders/strict_json.h"
 
 namespace ringfence {

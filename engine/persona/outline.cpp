@@ -6,6 +6,7 @@
 
 #include "engine/event/escape.h"
 #include "engine/persona/compile.h"
+#include "engine/event/sha256.h"
 #include "engine/persona/values.h"
 #include "engine/persona/view.h"
 

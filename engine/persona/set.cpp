@@ -4,6 +4,7 @@
 
 #include "engine/event/escape.h"
 #include "engine/persona/persona.h"
+#include "engine/event/sha256.h"
 #include "engine/persona/values.h"
 
 namespace ringfence {

@@ -33,7 +33,4 @@ inline constexpr std::size_t kMinutesOfWeek = std::size_t{7} * 24 * 60;
 /// The candidate nearest to a mistyped word, within edit distance 1 (up to 3 characters), 2 (up to 5) or 3; nothing where none is near.
 [[nodiscard]] std::optional<std::string> nearest(std::string_view word, std::span<const std::string> candidates);
 
-/// SHA-256 in lower-case hex.
-[[nodiscard]] std::string sha256_hex(std::string_view bytes);
-
 }  // namespace ringfence

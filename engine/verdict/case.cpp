@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/verdict/case.h"
 
-#include <openssl/sha.h>
-
 #include <algorithm>
-#include <array>
 
+#include "engine/event/sha256.h"
 #include "engine/verdict/analytics.h"
 #include "engine/verdict/ledger.h"
 
@@ -248,16 +246,7 @@ std::string finding_uid(std::string_view tenant, std::string_view agent, std::st
                         std::string_view persona_sha256) {
   Writer parts;
   for (const std::string_view part : {tenant, agent, event_id, uid_of(analytic), persona_sha256}) parts.text(part);
-  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
-  const std::string& bytes = parts.bytes();
-  SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data());
-  static constexpr std::string_view kHex = "0123456789abcdef";
-  std::string uid = "rf-";
-  for (std::size_t i = 0; i < 8; ++i) {
-    uid += kHex[digest[i] >> 4U];
-    uid += kHex[digest[i] & 15U];
-  }
-  return uid;
+  return "rf-" + sha256_hex(parts.bytes()).substr(0, 16);
 }
 
 }  // namespace ringfence

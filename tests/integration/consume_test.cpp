@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "connectors/encoders/sha256.h"
+#include "engine/event/sha256.h"
 #include "connectors/kafka/context_log.h"
 #include "engine/event/limits.h"
 #include "tests/integration/fixture.h"

@@ -79,9 +79,9 @@ TEST(Quantities, AreWrittenInTheGreatestUnitThatLeavesNoRemainder) {
 
 TEST(Quantities, WithoutUnitOrBeyondTheRangeOfTheirTypeAreNothing) {
   for (const auto* text : {"", "5", "GiB", "-1s", "1 s", "1S", "1sec", "0x10s", "9999999999999999d"})
-    EXPECT_FALSE(parse_duration(text)) << text;
+    EXPECT_FALSE(parse_length_of_time(text)) << text;
   for (const auto* text : {"1GB", "1gib", "+1B", "9999999999999GiB"}) EXPECT_FALSE(parse_bytes(text)) << text;
-  EXPECT_EQ(parse_duration("1500ms"), milliseconds(1500));
+  EXPECT_EQ(parse_length_of_time("1500ms"), milliseconds(1500));
   EXPECT_EQ(parse_bytes("64KiB"), 65536U);
 }
 

@@ -7,7 +7,7 @@
 
 #include <thread>
 
-#include "connectors/encoders/sha256.h"
+#include "engine/event/sha256.h"
 #include "engine/event/limits.h"
 #include "tests/unit/connectors/source_files.h"
 

@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "connectors/encoders/dead_letter.h"
-#include "connectors/encoders/sha256.h"
+#include "engine/event/sha256.h"
 #include "engine/event/limits.h"
 
 namespace ringfence {

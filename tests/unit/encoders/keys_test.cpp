@@ -12,7 +12,7 @@
 
 #include "connectors/encoders/base64url.h"
 #include "connectors/encoders/jws.h"
-#include "connectors/encoders/sha256.h"
+#include "engine/event/sha256.h"
 
 namespace ringfence {
 namespace {
