@@ -24,7 +24,7 @@ bool has_control_character(std::string_view text) {
 }
 
 template <class Number>
-std::optional<Number> number_of(const YamlNode& node) {
+std::optional<Number> number_of(const SettingsNode& node) {
   Number value{};
   const char* end = node.text.data() + node.text.size();
   const auto [stop, error] = std::from_chars(node.text.data(), end, value);
@@ -69,7 +69,7 @@ class Filler {
   Filler(Settings& settings, const std::string& file, std::vector<SettingsError>& errors)
       : settings_(settings), file_(file), errors_(errors) {}
 
-  void fill(const Setting& setting, const YamlNode& node) {
+  void fill(const Setting& setting, const SettingsNode& node) {
     if (node.refused) return;
     const bool list = setting.type == SettingType::TextList || setting.type == SettingType::PathList;
     const bool map = setting.type == SettingType::TextMap || setting.type == SettingType::PathMap;
@@ -77,13 +77,13 @@ class Filler {
       fill_list(setting, node);
     } else if (map) {
       fill_map(setting, node);
-    } else if (node.kind != YamlNode::Kind::Scalar || has_control_character(node.text) || !fill_scalar(setting, node)) {
+    } else if (node.kind != SettingsNode::Kind::Scalar || has_control_character(node.text) || !fill_scalar(setting, node)) {
       expected(setting, node);
     }
   }
 
  private:
-  bool fill_scalar(const Setting& setting, const YamlNode& node) {
+  bool fill_scalar(const Setting& setting, const SettingsNode& node) {
     switch (setting.type) {
       case SettingType::Text:
         return put_if(setting, std::string(node.text), setting.may_be_empty || !node.text.empty());
@@ -139,8 +139,8 @@ class Filler {
     return true;
   }
 
-  void fill_list(const Setting& setting, const YamlNode& node) {
-    if (node.kind != YamlNode::Kind::List) return expected(setting, node);
+  void fill_list(const Setting& setting, const SettingsNode& node) {
+    if (node.kind != SettingsNode::Kind::List) return expected(setting, node);
     std::vector<std::string> texts;
     for (const auto& item : node.items) {
       if (!is_text(setting, item)) continue;
@@ -153,11 +153,11 @@ class Filler {
     }
   }
 
-  void fill_map(const Setting& setting, const YamlNode& node) {
-    if (node.kind != YamlNode::Kind::Map) return expected(setting, node);
+  void fill_map(const Setting& setting, const SettingsNode& node) {
+    if (node.kind != SettingsNode::Kind::Map) return expected(setting, node);
     std::map<std::string, std::string> texts;
     for (const auto& entry : node.entries) {
-      if (entry.value.kind == YamlNode::Kind::Scalar && entry.value.text.empty() && setting.type == SettingType::TextMap) {
+      if (entry.value.kind == SettingsNode::Kind::Scalar && entry.value.text.empty() && setting.type == SettingType::TextMap) {
         texts[entry.key];  // librdkafka has properties whose empty value means something
       } else if (is_text(setting, entry.value)) {
         texts[entry.key] = entry.value.text;
@@ -170,17 +170,17 @@ class Filler {
     }
   }
 
-  bool is_text(const Setting& setting, const YamlNode& node) {
+  bool is_text(const Setting& setting, const SettingsNode& node) {
     if (node.refused) return false;
-    if (node.kind == YamlNode::Kind::Scalar && !node.text.empty() && !has_control_character(node.text)) return true;
+    if (node.kind == SettingsNode::Kind::Scalar && !node.text.empty() && !has_control_character(node.text)) return true;
     errors_.push_back({file_, node.line, node.column, "`" + std::string(setting.path) + "`: every value must be a text and not empty"});
     return false;
   }
 
   /// Repeats what was found only where it is a scalar that cannot be a secret: values of maps are never shown.
-  void expected(const Setting& setting, const YamlNode& node) {
+  void expected(const Setting& setting, const SettingsNode& node) {
     std::string message = "`" + std::string(setting.path) + "`: expected " + expectation(setting);
-    if (node.kind == YamlNode::Kind::Scalar && !setting.names_secret && setting.type != SettingType::TextMap) {
+    if (node.kind == SettingsNode::Kind::Scalar && !setting.names_secret && setting.type != SettingType::TextMap) {
       message += ", found `" + printable(node.text, 60) + "`";
     }
     errors_.push_back({file_, node.line, node.column, std::move(message)});
@@ -207,11 +207,11 @@ class Reading {
  public:
   Reading(const std::string& file, std::vector<SettingsError>& errors) : file_(file), errors_(errors) {}
 
-  [[nodiscard]] Settings read(const YamlNode& root) {
+  [[nodiscard]] Settings read(const SettingsNode& root) {
     auto settings = default_settings();
     Filler filler(settings, file_, errors_);
-    if (root.kind == YamlNode::Kind::Null || root.refused) return settings;
-    if (root.kind != YamlNode::Kind::Map) {
+    if (root.kind == SettingsNode::Kind::Null || root.refused) return settings;
+    if (root.kind != SettingsNode::Kind::Map) {
       errors_.push_back({file_, root.line, root.column, "expected a map of settings"});
       return settings;
     }
@@ -228,16 +228,16 @@ class Reading {
   [[nodiscard]] const SettingPlaces& places() const { return places_; }
 
  private:
-  void read_section(Filler& filler, const YamlNode::Entry& section) {
-    if (section.value.kind == YamlNode::Kind::Null || section.value.refused) return;
-    if (section.value.kind != YamlNode::Kind::Map) {
+  void read_section(Filler& filler, const SettingsNode::Entry& section) {
+    if (section.value.kind == SettingsNode::Kind::Null || section.value.refused) return;
+    if (section.value.kind != SettingsNode::Kind::Map) {
       errors_.push_back({file_, section.value.line, section.value.column, "`" + section.key + "`: expected a map of settings"});
       return;
     }
     for (const auto& entry : section.value.entries) read_setting(filler, section.key, entry);
   }
 
-  void read_setting(Filler& filler, std::string_view section, const YamlNode::Entry& entry) {
+  void read_setting(Filler& filler, std::string_view section, const SettingsNode::Entry& entry) {
     const auto* setting = setting_at(section, entry.key);
     if (setting == nullptr) {
       errors_.push_back({file_, entry.line, entry.column, unknown_key(section, entry.key)});

@@ -21,17 +21,17 @@ class TreeBuilder : public YAML::EventHandler {
   void OnDocumentStart(const YAML::Mark& /*mark*/) override {}
   void OnDocumentEnd() override {}
 
-  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override { add(checked(mark, "", anchor, YamlNode::Kind::Null)); }
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override { add(checked(mark, "", anchor, SettingsNode::Kind::Null)); }
 
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t /*anchor*/) override {
     report(mark, "aliases are not allowed: write the value out");
-    auto node = at(mark, YamlNode::Kind::Null);
+    auto node = at(mark, SettingsNode::Kind::Null);
     node.refused = true;
     add(std::move(node));
   }
 
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, const std::string& value) override {
-    auto node = checked(mark, tag, anchor, YamlNode::Kind::Scalar);
+    auto node = checked(mark, tag, anchor, SettingsNode::Kind::Scalar);
     node.text = value;
     node.quoted = tag == "!";  // yaml-cpp's mark of a quoted scalar
     add(std::move(node));
@@ -39,36 +39,36 @@ class TreeBuilder : public YAML::EventHandler {
 
   void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                        YAML::EmitterStyle::value /*style*/) override {
-    open(checked(mark, tag, anchor, YamlNode::Kind::List), mark);
+    open(checked(mark, tag, anchor, SettingsNode::Kind::List), mark);
   }
   void OnSequenceEnd() override { close(); }
   void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, YAML::EmitterStyle::value /*style*/) override {
-    open(checked(mark, tag, anchor, YamlNode::Kind::Map), mark);
+    open(checked(mark, tag, anchor, SettingsNode::Kind::Map), mark);
   }
   void OnMapEnd() override { close(); }
 
-  [[nodiscard]] YamlNode take() { return std::move(root_); }
+  [[nodiscard]] SettingsNode take() { return std::move(root_); }
 
  private:
   struct Open {
-    YamlNode node;
+    SettingsNode node;
     bool has_key = false;
-    YamlNode key;
+    SettingsNode key;
   };
 
   void report(const YAML::Mark& mark, std::string message) {
     errors_.push_back({file_, mark.line + 1, mark.column + 1, std::move(message)});
   }
 
-  static YamlNode at(const YAML::Mark& mark, YamlNode::Kind kind) {
-    YamlNode node;
+  static SettingsNode at(const YAML::Mark& mark, SettingsNode::Kind kind) {
+    SettingsNode node;
     node.kind = kind;
     node.line = mark.line + 1;
     node.column = mark.column + 1;
     return node;
   }
 
-  YamlNode checked(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, YamlNode::Kind kind) {
+  SettingsNode checked(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, SettingsNode::Kind kind) {
     auto node = at(mark, kind);
     if (anchor != 0) report(mark, "anchors are not allowed");
     if (!tag.empty() && tag != "?" && tag != "!") {
@@ -78,7 +78,7 @@ class TreeBuilder : public YAML::EventHandler {
     return node;
   }
 
-  void open(YamlNode node, const YAML::Mark& mark) {
+  void open(SettingsNode node, const YAML::Mark& mark) {
     if (open_.size() == kDepth) report(mark, "nested more than " + std::to_string(kDepth) + " deep");
     open_.push_back({std::move(node), false, {}});
   }
@@ -87,19 +87,19 @@ class TreeBuilder : public YAML::EventHandler {
     auto node = std::move(open_.back().node);
     open_.pop_back();
     if (open_.size() >= kDepth) {  // reported when it was opened; its place must still be filled
-      node = YamlNode{};
+      node = SettingsNode{};
       node.refused = true;
     }
     add(std::move(node));
   }
 
-  void add(YamlNode node) {
+  void add(SettingsNode node) {
     if (open_.empty()) {
       root_ = std::move(node);
       return;
     }
     auto& parent = open_.back();
-    if (parent.node.kind == YamlNode::Kind::List) {
+    if (parent.node.kind == SettingsNode::Kind::List) {
       parent.node.items.push_back(std::move(node));
     } else if (!parent.has_key) {
       parent.key = std::move(node);
@@ -110,14 +110,14 @@ class TreeBuilder : public YAML::EventHandler {
     }
   }
 
-  void add_entry(Open& parent, YamlNode value) {
+  void add_entry(Open& parent, SettingsNode value) {
     auto& key = parent.key;
     if (key.refused) return;
-    if (key.kind != YamlNode::Kind::Scalar) {
+    if (key.kind != SettingsNode::Kind::Scalar) {
       errors_.push_back({file_, key.line, key.column, "a key must be plain text"});
       return;
     }
-    const auto same = std::ranges::find(parent.node.entries, key.text, &YamlNode::Entry::key);
+    const auto same = std::ranges::find(parent.node.entries, key.text, &SettingsNode::Entry::key);
     if (same != parent.node.entries.end()) {
       errors_.push_back(
           {file_, key.line, key.column, "key `" + key.text + "` stands here twice, first in line " + std::to_string(same->line)});
@@ -129,12 +129,12 @@ class TreeBuilder : public YAML::EventHandler {
   const std::string& file_;
   std::vector<SettingsError>& errors_;
   std::vector<Open> open_;
-  YamlNode root_;
+  SettingsNode root_;
 };
 
 }  // namespace
 
-YamlNode read_yaml(std::string_view yaml, const std::string& file, std::vector<SettingsError>& errors) {
+SettingsNode read_yaml(std::string_view yaml, const std::string& file, std::vector<SettingsError>& errors) {
   TreeBuilder builder(file, errors);
   std::istringstream in{std::string(yaml)};
   try {

@@ -8,16 +8,16 @@
 namespace ringfence {
 
 /// Owns a file descriptor of the system; -1 owns nothing.
-class Descriptor {
+class ServiceDescriptor {
  public:
-  Descriptor() = default;
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
+  ServiceDescriptor() = default;
+  explicit ServiceDescriptor(int fd) : fd_(fd) {}
+  ServiceDescriptor(ServiceDescriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  ServiceDescriptor& operator=(ServiceDescriptor&& other) noexcept {
     std::swap(fd_, other.fd_);
     return *this;
   }
-  ~Descriptor() {
+  ~ServiceDescriptor() {
     if (fd_ >= 0) ::close(fd_);
   }
   [[nodiscard]] int get() const { return fd_; }

@@ -29,7 +29,7 @@ using Clock = std::chrono::steady_clock;
 std::string reason_of(int error) { return std::generic_category().message(error); }
 
 /// A listening socket, or why there is none.
-std::expected<Descriptor, std::string> listen_at(const Address& address) {
+std::expected<ServiceDescriptor, std::string> listen_at(const Address& address) {
   const auto name = printable(address.host) + ":" + std::to_string(address.port);
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
@@ -41,7 +41,7 @@ std::expected<Descriptor, std::string> listen_at(const Address& address) {
 
   int error = EADDRNOTAVAIL;
   for (const auto* at = found; at != nullptr; at = at->ai_next) {
-    Descriptor socket(::socket(at->ai_family, at->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, at->ai_protocol));
+    ServiceDescriptor socket(::socket(at->ai_family, at->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, at->ai_protocol));
     const int yes = 1;
     // A restart may bind at once; SO_REUSEPORT would let a second process share the port unnoticed.
     if (socket.valid() && ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) == 0 &&
@@ -54,7 +54,7 @@ std::expected<Descriptor, std::string> listen_at(const Address& address) {
   return std::unexpected("cannot listen at " + name + ": " + reason_of(error));
 }
 
-std::uint16_t port_of(const Descriptor& socket) {
+std::uint16_t port_of(const ServiceDescriptor& socket) {
   sockaddr_storage bound{};
   socklen_t size = sizeof bound;
   if (::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&bound), &size) != 0) return 0;
@@ -119,7 +119,7 @@ std::string respond(std::string_view head, const HttpEndpoints& endpoints) {
 /// One client: reads a request head, writes an answer, then waits for the client to close so that the answer is not cut off by a reset.
 class Connection {
  public:
-  Connection(Descriptor socket, Clock::time_point deadline) : socket_(std::move(socket)), deadline_(deadline) {}
+  Connection(ServiceDescriptor socket, Clock::time_point deadline) : socket_(std::move(socket)), deadline_(deadline) {}
 
   [[nodiscard]] pollfd wants() const { return {socket_.get(), static_cast<short>(phase_ == Phase::Writing ? POLLOUT : POLLIN), 0}; }
   [[nodiscard]] Clock::time_point deadline() const { return deadline_; }
@@ -169,7 +169,7 @@ class Connection {
     return got > 0 || (got < 0 && would_wait());  // one chunk a turn: an endless sender meets the deadline
   }
 
-  Descriptor socket_;
+  ServiceDescriptor socket_;
   Clock::time_point deadline_;
   Phase phase_ = Phase::Reading;
   std::string in_, out_;
@@ -181,7 +181,7 @@ class Connection {
 /// The thread that serves: one poll over the wake-up, the listening socket and the connections.
 class ServiceHttp::Loop {
  public:
-  Loop(Descriptor socket, Descriptor wake, HttpEndpoints endpoints, Nanos deadline)
+  Loop(ServiceDescriptor socket, ServiceDescriptor wake, HttpEndpoints endpoints, Nanos deadline)
       : socket_(std::move(socket)),
         wake_(std::move(wake)),
         port_(port_of(socket_)),
@@ -225,7 +225,7 @@ class ServiceHttp::Loop {
   }
 
   void accept() {
-    Descriptor client(::accept4(socket_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    ServiceDescriptor client(::accept4(socket_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (client.valid()) {
       connections_.emplace_back(std::move(client), Clock::now() + deadline_);
     } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
@@ -244,7 +244,7 @@ class ServiceHttp::Loop {
     return static_cast<int>(std::max<std::int64_t>(left, 0));
   }
 
-  Descriptor socket_, wake_;
+  ServiceDescriptor socket_, wake_;
   std::uint16_t port_;
   HttpEndpoints endpoints_;
   std::chrono::nanoseconds deadline_;
@@ -261,7 +261,7 @@ std::expected<std::unique_ptr<ServiceHttp>, std::string> ServiceHttp::start(cons
                                                                             Nanos deadline) {
   auto socket = listen_at(listen);
   if (!socket) return std::unexpected(std::move(socket.error()));
-  Descriptor wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  ServiceDescriptor wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!wake.valid()) return std::unexpected("cannot make an eventfd: " + reason_of(errno));
   auto loop = std::make_unique<Loop>(std::move(*socket), std::move(wake), std::move(endpoints), deadline);
   return std::unique_ptr<ServiceHttp>(new ServiceHttp(std::move(loop)));

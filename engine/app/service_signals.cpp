@@ -31,7 +31,7 @@ sigset_t watched_signals() {
 /// The thread that reads signals as records of a descriptor.
 class ServiceSignals::Watch {
  public:
-  Watch(Descriptor signals, Descriptor wake, sigset_t old_mask, SignalCallbacks callbacks)
+  Watch(ServiceDescriptor signals, ServiceDescriptor wake, sigset_t old_mask, SignalCallbacks callbacks)
       : signals_(std::move(signals)), wake_(std::move(wake)), old_mask_(old_mask), callbacks_(std::move(callbacks)), thread_([this] {
           run();
         }) {}
@@ -63,7 +63,7 @@ class ServiceSignals::Watch {
     }
   }
 
-  Descriptor signals_, wake_;
+  ServiceDescriptor signals_, wake_;
   sigset_t old_mask_;
   SignalCallbacks callbacks_;
   std::thread thread_;  // last: it uses all of the above
@@ -75,8 +75,8 @@ ServiceSignals::~ServiceSignals() = default;
 std::expected<std::unique_ptr<ServiceSignals>, std::string> ServiceSignals::watch(SignalCallbacks callbacks) {
   const auto set = watched_signals();
   const auto failed = [] { return std::unexpected("cannot watch signals: " + std::generic_category().message(errno)); };
-  Descriptor signals(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
-  Descriptor wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  ServiceDescriptor signals(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+  ServiceDescriptor wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!signals.valid() || !wake.valid()) return failed();
   sigset_t old_mask;
   ::pthread_sigmask(SIG_BLOCK, &set, &old_mask);  // fails only for an operation that does not exist

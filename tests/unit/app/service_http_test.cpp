@@ -35,8 +35,8 @@ std::unique_ptr<ServiceHttp> started(HttpEndpoints with = endpoints(), Nanos dea
 }
 
 /// A client whose reads give up after 20 s, so that a server that never answers fails a test instead of hanging it.
-Descriptor connected(std::uint16_t port) {
-  Descriptor client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+ServiceDescriptor connected(std::uint16_t port) {
+  ServiceDescriptor client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   const timeval patience{20, 0};
   ::setsockopt(client.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   sockaddr_in to{};
@@ -47,7 +47,7 @@ Descriptor connected(std::uint16_t port) {
   return client;
 }
 
-void send_all(const Descriptor& client, std::string_view bytes) {
+void send_all(const ServiceDescriptor& client, std::string_view bytes) {
   while (!bytes.empty()) {
     const auto put = ::send(client.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
     ASSERT_GT(put, 0);
@@ -56,7 +56,7 @@ void send_all(const Descriptor& client, std::string_view bytes) {
 }
 
 /// Everything until the server closes.
-std::string receive_all(const Descriptor& client) {
+std::string receive_all(const ServiceDescriptor& client) {
   std::string out;
   std::array<char, 4096> chunk{};
   for (;;) {
@@ -125,7 +125,7 @@ TEST(ServiceHttp, AClientThatNeverReadsIsClosedAtTheDeadlineAndOthersAreServed) 
 
 TEST(ServiceHttp, BeyondTheBoundClientsWaitUntilOneLeaves) {
   const auto server = started(endpoints(), minutes(10));
-  std::vector<Descriptor> idle;
+  std::vector<ServiceDescriptor> idle;
   for (std::size_t i = 0; i < ServiceHttp::kConnections; ++i) idle.push_back(connected(server->port()));
   const auto waiting = connected(server->port());
   send_all(waiting, "GET /healthz HTTP/1.1\r\n\r\n");
