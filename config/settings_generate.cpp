@@ -153,7 +153,8 @@ std::string settings_reference_markdown() {
       "file is\n"
       "`config/ringfence.yaml`, a JSON Schema for editors `config/settings.schema.json`. Unknown and repeated keys, aliases and tags are "
       "errors;\n"
-      "`ringfence validate ringfence.yaml` shows all of them at once. Nothing is read from the environment. A setting marked † names a file that "
+      "`ringfence validate ringfence.yaml` shows all of them at once. Nothing is read from the environment. A setting marked † names a "
+      "file that "
       "holds a\n"
       "secret; the secret itself never stands in settings, arguments or environment, and its file must be closed to other users.\n";
   for (const auto section : sections()) {
