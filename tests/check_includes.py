@@ -17,7 +17,7 @@ LAYERS = ["engine/event", "engine/persona", "engine/state", "models", "engine/ve
 
 # Folders beside the layers, with all that each may include besides itself.
 BESIDE = {
-    "config": ["engine/event"],
+    "config": ["engine/event", "engine/persona"],
     "connectors": ["engine/event", "engine/verdict"],
 }
 # Who may include the folders beside the layers.
@@ -28,7 +28,7 @@ FENCES = {
     "librdkafka": (["librdkafka/"], ["connectors/kafka/*"]),
     "RocksDB": (["rocksdb/"], ["engine/state/rocksdb_store*.cpp"]),
     "simdjson": (["simdjson"], ["engine/event/decode*", "engine/event/arena*", "engine/event/json*", "connectors/formats/*"]),
-    "yaml-cpp": (["yaml-cpp/"], ["engine/persona/load*", "engine/persona/yaml*", "config/settings_yaml.cpp"]),
+    "yaml-cpp": (["yaml-cpp/"], ["engine/persona/load*", "engine/persona/yaml*"]),
     "Eigen": (["Eigen/"], ["models/*"]),
     "RE2": (["re2/"], ["engine/persona/*"]),
     "prometheus-cpp": (["prometheus/"], ["engine/app/service_metrics.cpp"]),
