@@ -5,28 +5,11 @@
 #include <expected>
 #include <memory>
 #include <string>
-#include <utility>
 
 #include "connectors/sources/byte_stream.h"
+#include "connectors/sources/descriptor.h"
 
 namespace ringfence {
-
-/// An open file descriptor that is closed with its owner.
-class Descriptor {
- public:
-  Descriptor() = default;
-  explicit Descriptor(int number) : number_(number) {}
-  ~Descriptor();
-  Descriptor(Descriptor&& other) noexcept : number_(std::exchange(other.number_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(number_, other.number_);
-    return *this;
-  }
-  [[nodiscard]] int number() const { return number_; }
-
- private:
-  int number_ = -1;
-};
 
 /// A request to stop that wakes whoever polls for it. `request` is thread-safe and safe in a signal handler; a request stands for good.
 class StopSignal {

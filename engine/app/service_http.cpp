@@ -18,7 +18,7 @@
 #include <thread>
 #include <vector>
 
-#include "engine/app/service_descriptor.h"
+#include "connectors/sources/descriptor.h"
 #include "engine/event/escape.h"
 
 namespace ringfence {
@@ -29,7 +29,7 @@ using Clock = std::chrono::steady_clock;
 std::string reason_of(int error) { return std::generic_category().message(error); }
 
 /// A listening socket, or why there is none.
-std::expected<ServiceDescriptor, std::string> listen_at(const Address& address) {
+std::expected<Descriptor, std::string> listen_at(const Address& address) {
   const auto name = printable(address.host) + ":" + std::to_string(address.port);
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
@@ -41,12 +41,12 @@ std::expected<ServiceDescriptor, std::string> listen_at(const Address& address) 
 
   int error = EADDRNOTAVAIL;
   for (const auto* at = found; at != nullptr; at = at->ai_next) {
-    ServiceDescriptor socket(::socket(at->ai_family, at->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, at->ai_protocol));
+    Descriptor socket(::socket(at->ai_family, at->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, at->ai_protocol));
     const int yes = 1;
     // A restart may bind at once; SO_REUSEPORT would let a second process share the port unnoticed.
-    if (socket.valid() && ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) == 0 &&
-        ::bind(socket.get(), at->ai_addr, at->ai_addrlen) == 0 &&
-        ::listen(socket.get(), static_cast<int>(ServiceHttp::kConnections)) == 0) {
+    if (socket.valid() && ::setsockopt(socket.number(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) == 0 &&
+        ::bind(socket.number(), at->ai_addr, at->ai_addrlen) == 0 &&
+        ::listen(socket.number(), static_cast<int>(ServiceHttp::kConnections)) == 0) {
       return socket;
     }
     error = errno;
@@ -54,10 +54,10 @@ std::expected<ServiceDescriptor, std::string> listen_at(const Address& address) 
   return std::unexpected("cannot listen at " + name + ": " + reason_of(error));
 }
 
-std::uint16_t port_of(const ServiceDescriptor& socket) {
+std::uint16_t port_of(const Descriptor& socket) {
   sockaddr_storage bound{};
   socklen_t size = sizeof bound;
-  if (::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&bound), &size) != 0) return 0;
+  if (::getsockname(socket.number(), reinterpret_cast<sockaddr*>(&bound), &size) != 0) return 0;
   const auto raw = bound.ss_family == AF_INET6 ? reinterpret_cast<const sockaddr_in6*>(&bound)->sin6_port
                                                : reinterpret_cast<const sockaddr_in*>(&bound)->sin_port;
   return static_cast<std::uint16_t>((raw >> 8U) | (raw << 8U));  // network order
@@ -119,9 +119,9 @@ std::string respond(std::string_view head, const HttpEndpoints& endpoints) {
 /// One client: reads a request head, writes an answer, then waits for the client to close so that the answer is not cut off by a reset.
 class Connection {
  public:
-  Connection(ServiceDescriptor socket, Clock::time_point deadline) : socket_(std::move(socket)), deadline_(deadline) {}
+  Connection(Descriptor socket, Clock::time_point deadline) : socket_(std::move(socket)), deadline_(deadline) {}
 
-  [[nodiscard]] pollfd wants() const { return {socket_.get(), static_cast<short>(phase_ == Phase::Writing ? POLLOUT : POLLIN), 0}; }
+  [[nodiscard]] pollfd wants() const { return {socket_.number(), static_cast<short>(phase_ == Phase::Writing ? POLLOUT : POLLIN), 0}; }
   [[nodiscard]] Clock::time_point deadline() const { return deadline_; }
 
   /// Goes as far as the socket lets it; false where the connection is over.
@@ -139,7 +139,7 @@ class Connection {
   bool read(const HttpEndpoints& endpoints) {
     std::array<char, 2048> chunk{};
     while (phase_ == Phase::Reading) {
-      const auto got = ::recv(socket_.get(), chunk.data(), chunk.size(), 0);
+      const auto got = ::recv(socket_.number(), chunk.data(), chunk.size(), 0);
       if (got < 0) return would_wait();
       if (got == 0) return false;
       in_.append(chunk.data(), static_cast<std::size_t>(got));
@@ -154,22 +154,22 @@ class Connection {
 
   bool write() {
     while (sent_ < out_.size()) {
-      const auto put = ::send(socket_.get(), out_.data() + sent_, out_.size() - sent_, MSG_NOSIGNAL);
+      const auto put = ::send(socket_.number(), out_.data() + sent_, out_.size() - sent_, MSG_NOSIGNAL);
       if (put < 0) return would_wait();
       sent_ += static_cast<std::size_t>(put);
     }
-    ::shutdown(socket_.get(), SHUT_WR);
+    ::shutdown(socket_.number(), SHUT_WR);
     phase_ = Phase::Draining;
     return true;
   }
 
   bool drain() {
     std::array<char, 2048> chunk{};
-    const auto got = ::recv(socket_.get(), chunk.data(), chunk.size(), 0);
+    const auto got = ::recv(socket_.number(), chunk.data(), chunk.size(), 0);
     return got > 0 || (got < 0 && would_wait());  // one chunk a turn: an endless sender meets the deadline
   }
 
-  ServiceDescriptor socket_;
+  Descriptor socket_;
   Clock::time_point deadline_;
   Phase phase_ = Phase::Reading;
   std::string in_, out_;
@@ -181,7 +181,7 @@ class Connection {
 /// The thread that serves: one poll over the wake-up, the listening socket and the connections.
 class ServiceHttp::Loop {
  public:
-  Loop(ServiceDescriptor socket, ServiceDescriptor wake, HttpEndpoints endpoints, Nanos deadline)
+  Loop(Descriptor socket, Descriptor wake, HttpEndpoints endpoints, Nanos deadline)
       : socket_(std::move(socket)),
         wake_(std::move(wake)),
         port_(port_of(socket_)),
@@ -192,7 +192,7 @@ class ServiceHttp::Loop {
   ~Loop() {
     const std::uint64_t one = 1;
     // An eventfd whose counter is far from its end takes every write.
-    [[maybe_unused]] const auto written = ::write(wake_.get(), &one, sizeof one);
+    [[maybe_unused]] const auto written = ::write(wake_.number(), &one, sizeof one);
     thread_.join();
   }
   Loop(const Loop&) = delete;
@@ -204,14 +204,14 @@ class ServiceHttp::Loop {
   void run() {
     std::vector<pollfd> watched;
     for (;;) {
-      watched.assign({{wake_.get(), POLLIN, 0}});
+      watched.assign({{wake_.number(), POLLIN, 0}});
       for (const auto& connection : connections_) watched.push_back(connection.wants());
       // Beyond the bound clients wait in the system's queue; so they do for a moment where this process is out of descriptors.
-      if (connections_.size() < kConnections && Clock::now() >= accept_again_) watched.push_back({socket_.get(), POLLIN, 0});
+      if (connections_.size() < kConnections && Clock::now() >= accept_again_) watched.push_back({socket_.number(), POLLIN, 0});
       if (::poll(watched.data(), watched.size(), timeout_ms()) < 0 && errno != EINTR) return;
       if (watched.front().revents != 0) return;
       serve(watched);
-      if (watched.back().fd == socket_.get() && watched.back().revents != 0) accept();
+      if (watched.back().fd == socket_.number() && watched.back().revents != 0) accept();
     }
   }
 
@@ -225,7 +225,7 @@ class ServiceHttp::Loop {
   }
 
   void accept() {
-    ServiceDescriptor client(::accept4(socket_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    Descriptor client(::accept4(socket_.number(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (client.valid()) {
       connections_.emplace_back(std::move(client), Clock::now() + deadline_);
     } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
@@ -244,7 +244,7 @@ class ServiceHttp::Loop {
     return static_cast<int>(std::max<std::int64_t>(left, 0));
   }
 
-  ServiceDescriptor socket_, wake_;
+  Descriptor socket_, wake_;
   std::uint16_t port_;
   HttpEndpoints endpoints_;
   std::chrono::nanoseconds deadline_;
@@ -261,7 +261,7 @@ std::expected<std::unique_ptr<ServiceHttp>, std::string> ServiceHttp::start(cons
                                                                             Nanos deadline) {
   auto socket = listen_at(listen);
   if (!socket) return std::unexpected(std::move(socket.error()));
-  ServiceDescriptor wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  Descriptor wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!wake.valid()) return std::unexpected("cannot make an eventfd: " + reason_of(errno));
   auto loop = std::make_unique<Loop>(std::move(*socket), std::move(wake), std::move(endpoints), deadline);
   return std::unique_ptr<ServiceHttp>(new ServiceHttp(std::move(loop)));

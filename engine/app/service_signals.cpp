@@ -14,7 +14,7 @@
 #include <thread>
 #include <utility>
 
-#include "engine/app/service_descriptor.h"
+#include "connectors/sources/descriptor.h"
 
 namespace ringfence {
 namespace {
@@ -31,7 +31,7 @@ sigset_t watched_signals() {
 /// The thread that reads signals as records of a descriptor.
 class ServiceSignals::Watch {
  public:
-  Watch(ServiceDescriptor signals, ServiceDescriptor wake, sigset_t old_mask, SignalCallbacks callbacks)
+  Watch(Descriptor signals, Descriptor wake, sigset_t old_mask, SignalCallbacks callbacks)
       : signals_(std::move(signals)), wake_(std::move(wake)), old_mask_(old_mask), callbacks_(std::move(callbacks)), thread_([this] {
           run();
         }) {}
@@ -39,7 +39,7 @@ class ServiceSignals::Watch {
   ~Watch() {
     const std::uint64_t one = 1;
     // An eventfd whose counter is far from its end takes every write.
-    [[maybe_unused]] const auto written = ::write(wake_.get(), &one, sizeof one);
+    [[maybe_unused]] const auto written = ::write(wake_.number(), &one, sizeof one);
     thread_.join();
     ::pthread_sigmask(SIG_SETMASK, &old_mask_, nullptr);
   }
@@ -49,11 +49,11 @@ class ServiceSignals::Watch {
  private:
   void run() {
     for (;;) {
-      std::array<pollfd, 2> watched = {{{wake_.get(), POLLIN, 0}, {signals_.get(), POLLIN, 0}}};
+      std::array<pollfd, 2> watched = {{{wake_.number(), POLLIN, 0}, {signals_.number(), POLLIN, 0}}};
       if (::poll(watched.data(), watched.size(), -1) < 0 && errno != EINTR) return;
       if (watched[0].revents != 0) return;
       signalfd_siginfo info{};
-      if (::read(signals_.get(), &info, sizeof info) != static_cast<ssize_t>(sizeof info)) continue;
+      if (::read(signals_.number(), &info, sizeof info) != static_cast<ssize_t>(sizeof info)) continue;
       const auto signal = static_cast<int>(info.ssi_signo);
       if (signal == SIGHUP) {
         callbacks_.reload();
@@ -63,7 +63,7 @@ class ServiceSignals::Watch {
     }
   }
 
-  ServiceDescriptor signals_, wake_;
+  Descriptor signals_, wake_;
   sigset_t old_mask_;
   SignalCallbacks callbacks_;
   std::thread thread_;  // last: it uses all of the above
@@ -75,8 +75,8 @@ ServiceSignals::~ServiceSignals() = default;
 std::expected<std::unique_ptr<ServiceSignals>, std::string> ServiceSignals::watch(SignalCallbacks callbacks) {
   const auto set = watched_signals();
   const auto failed = [] { return std::unexpected("cannot watch signals: " + std::generic_category().message(errno)); };
-  ServiceDescriptor signals(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
-  ServiceDescriptor wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  Descriptor signals(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+  Descriptor wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!signals.valid() || !wake.valid()) return failed();
   sigset_t old_mask;
   ::pthread_sigmask(SIG_BLOCK, &set, &old_mask);  // fails only for an operation that does not exist

@@ -11,7 +11,7 @@
 #include <array>
 #include <vector>
 
-#include "engine/app/service_descriptor.h"
+#include "connectors/sources/descriptor.h"
 
 namespace ringfence {
 namespace {
@@ -35,32 +35,32 @@ std::unique_ptr<ServiceHttp> started(HttpEndpoints with = endpoints(), Nanos dea
 }
 
 /// A client whose reads give up after 20 s, so that a server that never answers fails a test instead of hanging it.
-ServiceDescriptor connected(std::uint16_t port) {
-  ServiceDescriptor client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+Descriptor connected(std::uint16_t port) {
+  Descriptor client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   const timeval patience{20, 0};
-  ::setsockopt(client.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  ::setsockopt(client.number(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   sockaddr_in to{};
   to.sin_family = AF_INET;
   to.sin_port = htons(port);
   to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  EXPECT_EQ(::connect(client.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to), 0);
+  EXPECT_EQ(::connect(client.number(), reinterpret_cast<const sockaddr*>(&to), sizeof to), 0);
   return client;
 }
 
-void send_all(const ServiceDescriptor& client, std::string_view bytes) {
+void send_all(const Descriptor& client, std::string_view bytes) {
   while (!bytes.empty()) {
-    const auto put = ::send(client.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    const auto put = ::send(client.number(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
     ASSERT_GT(put, 0);
     bytes.remove_prefix(static_cast<std::size_t>(put));
   }
 }
 
 /// Everything until the server closes.
-std::string receive_all(const ServiceDescriptor& client) {
+std::string receive_all(const Descriptor& client) {
   std::string out;
   std::array<char, 4096> chunk{};
   for (;;) {
-    const auto got = ::recv(client.get(), chunk.data(), chunk.size(), 0);
+    const auto got = ::recv(client.number(), chunk.data(), chunk.size(), 0);
     if (got <= 0) return got == 0 ? out : out + "<the server did not close>";
     out.append(chunk.data(), static_cast<std::size_t>(got));
   }
@@ -125,7 +125,7 @@ TEST(ServiceHttp, AClientThatNeverReadsIsClosedAtTheDeadlineAndOthersAreServed) 
 
 TEST(ServiceHttp, BeyondTheBoundClientsWaitUntilOneLeaves) {
   const auto server = started(endpoints(), minutes(10));
-  std::vector<ServiceDescriptor> idle;
+  std::vector<Descriptor> idle;
   for (std::size_t i = 0; i < ServiceHttp::kConnections; ++i) idle.push_back(connected(server->port()));
   const auto waiting = connected(server->port());
   send_all(waiting, "GET /healthz HTTP/1.1\r\n\r\n");
@@ -139,7 +139,7 @@ TEST(ServiceHttp, StopsWithConnectionsOpen) {
   send_all(client, "GET /hea");
   server.reset();
   std::array<char, 1> byte{};
-  EXPECT_LE(::recv(client.get(), byte.data(), byte.size(), 0), 0);
+  EXPECT_LE(::recv(client.number(), byte.data(), byte.size(), 0), 0);
 }
 
 TEST(ServiceHttp, AnAddressInUseIsAnErrorThatNamesIt) {
