@@ -19,7 +19,7 @@ enum class SourceKind : std::uint8_t { Kafka, File, Stdin };
 /// Where persona sets, facts and operators' commands come from; where it is the topic, the topic alone counts.
 enum class ContextSource : std::uint8_t { Files, Topic };
 enum class LogLevel : std::uint8_t { Debug, Info, Warning, Error };
-enum class LogFormat : std::uint8_t { Json, Text };
+enum class LogFormat : std::uint8_t { Json, Plain };
 
 /// A TCP address to listen at. Port 0 lets the system choose.
 struct Address {

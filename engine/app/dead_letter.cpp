@@ -7,16 +7,19 @@
 #include <iostream>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
+#include "config/settings.h"
 #include "engine/app/commands.h"
+#include "engine/app/dead_letter_topic.h"
 #include "engine/event/escape.h"
 
 namespace ringfence {
 namespace {
 
 struct Options {
-  std::string file, reason, to = "-";
+  std::string file, config, reason, to = "-";
   bool summary = false;
 };
 
@@ -25,9 +28,34 @@ ExitCode fail(const std::string& message) {
   return ExitCode::Unusable;
 }
 
+ExitCode fail(const KafkaError& error) {
+  fail(printable(error.message));
+  return error.code == KafkaError::Code::Config ? ExitCode::Unusable : ExitCode::Unreachable;
+}
+
+/// Runs `work` with the settings, or says what is wrong with them.
+template <class Work>
+ExitCode with_settings(const Options& options, Work work) {
+  const SettingsLoad load = load_settings(options.config);
+  for (const SettingsError& e : load.errors) std::fprintf(stderr, "%s\n", to_string(e).c_str());
+  return load.settings ? work(*load.settings) : ExitCode::Unusable;
+}
+
 /// Calls `take` for each letter of the file that has the wanted reason.
 template <class Take>
 ExitCode each_letter(const Options& options, Take take) {
+  if (options.file.empty() == options.config.empty()) return fail("give a FILE, or --config for the topic");
+  if (!options.config.empty()) {
+    return with_settings(options, [&](const Settings& settings) {
+      bool taken = true;
+      const auto strange = each_letter_of_topic(settings, [&](const DeadLetter& letter) {
+        if (options.reason.empty() || letter.reason == options.reason) taken = taken && take(letter);
+      });
+      if (!strange) return fail(strange.error());
+      if (*strange > 0) std::fprintf(stderr, "%llu records of the topic are no dead letters\n", static_cast<unsigned long long>(*strange));
+      return taken ? ExitCode::Done : ExitCode::Unreachable;
+    });
+  }
   std::ifstream file;
   if (options.file != "-") {
     file.open(options.file);
@@ -61,7 +89,32 @@ ExitCode show(const Options& options) {
   return exit;
 }
 
+/// Letters of the topic go back to the events topic.
+ExitCode resend_to_topic(const Options& options) {
+  return with_settings(options, [&](const Settings& settings) {
+    auto back = LetterReturn::open(settings);
+    if (!back) return fail(back.error());
+    std::uint64_t sent = 0, cut = 0;
+    std::optional<KafkaError> fault;
+    const ExitCode exit = each_letter(options, [&](const DeadLetter& letter) {
+      if (!letter.whole()) {
+        ++cut;
+        return true;
+      }
+      const auto done = (*back)->send(letter);
+      if (!done) fault = done.error();
+      sent += done ? 1U : 0U;
+      return done.has_value();
+    });
+    if (const auto finished = (*back)->finish(); !finished) fault = finished.error();
+    std::fprintf(stderr, "%llu records sent back, %llu left out: only their beginning is here\n", static_cast<unsigned long long>(sent),
+                 static_cast<unsigned long long>(cut));
+    return fault ? fail(*fault) : exit;
+  });
+}
+
 ExitCode resend(const Options& options) {
+  if (!options.config.empty()) return resend_to_topic(options);
   std::FILE* out = options.to == "-" ? stdout : std::fopen(options.to.c_str(), "ab");
   if (out == nullptr) return fail(printable(options.to) + ": cannot be written");
   std::uint64_t sent = 0, cut = 0;
@@ -87,9 +140,10 @@ void add_dead_letter(CLI::App& app, Subcommand& action) {
   CLI::App* letters = app.add_subcommand("deadletter", "Refused records: look at them, send them back after a repair");
   letters->require_subcommand(1);
   CLI::App* look = letters->add_subcommand("show", "A line a record and the number by reason");
-  CLI::App* back = letters->add_subcommand("resend", "Writes the records themselves, as they came, to be read again");
+  CLI::App* back = letters->add_subcommand("resend", "Gives the records back as they came: to a file or standard output, or, with --config, to the events topic");
   for (CLI::App* command : {look, back}) {
-    command->add_option("FILE", options->file, "A dead-letter file; - is standard input")->required();
+    command->add_option("FILE", options->file, "A dead-letter file; - is standard input");
+    command->add_option("--config", options->config, "Settings file: the dead-letter topic it names, instead of a file")->type_name("FILE");
     command->add_option("--reason", options->reason, "Only records refused for this reason");
   }
   look->add_flag("--summary", options->summary, "Only the numbers");

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "engine/event/escape.h"
+#include "engine/state/keyspace.h"
 #include "engine/state/records.h"
 #include "models/channel.h"
 
@@ -33,6 +34,25 @@ std::expected<const AgentState*, std::string> LiveState::find(const std::string&
     if (*found != nullptr) return *found;
   }
   return nullptr;
+}
+
+std::expected<std::size_t, std::string> LiveState::purge(const std::string& tenant, const std::string& agent) {
+  const AgentKey key = agent_key(tenant, agent);
+  std::size_t found = 0;
+  for (std::int32_t partition = 0; partition < kPartitionsMost; ++partition) {
+    const std::string prefix = agent_prefix(Partition{partition}, key);
+    bool any = false;
+    const auto scanned = store_->scan(prefix, [&](std::string_view, std::string_view) {
+      any = true;
+      return false;
+    });
+    if (!scanned) return std::unexpected(scanned.error().message);
+    if (!any) continue;
+    if (const auto dropped = store_->drop(prefix); !dropped) return std::unexpected(dropped.error().message);
+    ++found;
+  }
+  if (const auto synced = store_->sync(); !synced) return std::unexpected(synced.error().message);
+  return found;
 }
 
 }  // namespace ringfence

@@ -83,6 +83,21 @@ ExitCode show(const Options& options) {
   return ExitCode::Done;
 }
 
+ExitCode purge(const Options& options) {
+  const auto scope = parse_scope(options.subject);
+  if (!scope || scope->type != "agent") return fail("a scope is agent:TENANT/ID with both parts percent-encoded, as `status` prints it");
+  auto live = LiveState::open(options.directory);
+  if (!live) return fail(live.error());
+  const auto agent = (*live)->find(scope->tenant, scope->id);
+  if (!agent) return fail(agent.error());
+  if (*agent == nullptr) return fail("no such agent in this state: " + printable(scope->id));
+  if ((*agent)->contained()) return fail("the agent is contained: release it first, or its gates would keep what the engine has forgotten");
+  const auto purged = (*live)->purge(scope->tenant, scope->id);
+  if (!purged) return fail(purged.error());
+  std::printf("forgot %s\n", printable(options.subject).c_str());
+  return ExitCode::Done;
+}
+
 }  // namespace
 
 void add_state(CLI::App& app, Subcommand& action) {
@@ -95,6 +110,10 @@ void add_state(CLI::App& app, Subcommand& action) {
   look->add_option("--tenant", options->tenant, "Tenant of the agent")->capture_default_str();
   look->add_flag("--json", options->json, "One line of JSON instead of a table");
   look->callback([options, &action] { action = [options] { return show(*options); }; });
+  CLI::App* forget = state->add_subcommand("purge", "Forgets an agent that is not contained, in a state directory that no process holds");
+  forget->add_option("SCOPE", options->subject, "agent:TENANT/ID, percent-encoded")->required();
+  forget->add_option("--state", options->directory, "State directory")->required()->type_name("DIR");
+  forget->callback([options, &action] { action = [options] { return purge(*options); }; });
   state->footer("Exit codes: 0 done; 2 no such directory or agent, or another process holds the directory.");
 }
 

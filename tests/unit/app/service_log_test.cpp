@@ -49,14 +49,14 @@ TEST(ServiceLog, WritesOneJsonObjectALineWithTypedFields) {
 
 TEST(ServiceLog, WritesPlainWordsBareAndTheRestQuotedAsText) {
   std::ostringstream out;
-  const ServiceLog log(LogLevel::Info, LogFormat::Text, out);
+  const ServiceLog log(LogLevel::Info, LogFormat::Plain, out);
   log.warning("persona refused", {{"file", "personas/ap.yaml"}, {"why", "two words"}, {"empty", ""}, {"count", 2}});
   ASSERT_THAT(lines_of(out), SizeIs(1));
   EXPECT_THAT(lines_of(out)[0], HasSubstr("Z warning persona refused file=personas/ap.yaml why=\"two words\" empty=\"\" count=2"));
 }
 
 TEST(ServiceLog, AHostileValueStaysInItsFieldAndHoldsNoControlCharacter) {
-  for (const auto format : {LogFormat::Json, LogFormat::Text}) {
+  for (const auto format : {LogFormat::Json, LogFormat::Plain}) {
     std::ostringstream out;
     const ServiceLog log(LogLevel::Info, format, out);
     log.info("refused", {{"agent", kHostile}, {"after", 1}});
@@ -102,7 +102,7 @@ TEST(ServiceLog, BelowTheLeastLevelNothingIsWritten) {
 
 TEST(ServiceLog, APercentSignOrBraceInAMessageIsNoPattern) {
   std::ostringstream out;
-  const ServiceLog log(LogLevel::Info, LogFormat::Text, out);
+  const ServiceLog log(LogLevel::Info, LogFormat::Plain, out);
   log.info("100% {} done", {{"value", "%v{}"}});
   EXPECT_THAT(out.str(), HasSubstr("info 100% {} done value=\"%v{}\""));
 }

@@ -99,7 +99,7 @@ TEST(Settings, EveryKindOfValueReachesItsMember) {
   EXPECT_EQ(s.http.listen.host, "::1");
   EXPECT_EQ(s.http.listen.port, 0);
   EXPECT_EQ(s.log.level, LogLevel::Warning);
-  EXPECT_EQ(s.log.format, LogFormat::Text);
+  EXPECT_EQ(s.log.format, LogFormat::Plain);
 }
 
 TEST(Settings, AnUnknownKeyIsAnErrorWithItsPlaceAndTheNearestKey) {
