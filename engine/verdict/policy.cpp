@@ -139,7 +139,8 @@ Decision decide(const Act& act, std::span<const Breach> breaches, const Tables& 
   }
   if (of_this_act >= Level::Hold) {
     hold_at(target, of_this_act);
-    ++act.session.held_acts;
+    // A refused act did nothing; it is held, and does not add up to a halt.
+    if (act.event.outcome.status != Outcome::Denied) ++act.session.held_acts;
     const int limit = act.persona.response.holds_to_halt;
     if (limit > 0 && act.session.held_acts >= static_cast<std::uint32_t>(limit) && *target.held < Level::Halt) {
       hold_at(target, Level::Halt);

@@ -5,7 +5,9 @@
 #include <charconv>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <sstream>
+#include <stdexcept>
 
 #include "engine/event/decode.h"
 #include "engine/event/ids.h"
@@ -82,8 +84,10 @@ class Teller {
     } else if (verb == "wait") {
       now_ = now_ + duration(argument(words, 1));
     } else if (verb == "mark") {
-      out_.marks.push_back(out_.events.size());
-    } else if (verb == "expect") {
+      mark_ = out_.events.size();
+    } else if (verb == "restart") {
+      out_.restarts.push_back(out_.events.size());
+    } else if (verb == "expect" || verb == "aim") {
       expect(words);
     } else {
       act(words);
@@ -120,6 +124,7 @@ class Teller {
     } else if (verb == "task") {
       event["kind"] = "task_start";
       event["task"] = {{"id", argument(words, at + 1)}, {"text", argument(words, at + 2)}};
+      narrow(event["task"], words, at + 3);
     } else if (verb == "task-end") {
       event["kind"] = "task_end";
       event["task"] = {{"id", argument(words, at + 1)}, {"claim", argument(words, at + 2)}};
@@ -135,6 +140,21 @@ class Teller {
       throw Fault{"unknown word: " + verb};
     }
     out_.events.push_back(event.dump());
+  }
+
+  static void narrow(json& task, const std::vector<std::string>& words, std::size_t at) {
+    for (; at < words.size(); at += 2) {
+      const std::string& what = words[at];
+      const std::string& value = argument(words, at + 1);
+      if (what == "expires") {
+        task[what] = value;
+        continue;
+      }
+      if (what != "actions" && what != "destinations" && what != "resources") throw Fault{"unknown part of a task: " + what};
+      task[what] = json::array();
+      std::istringstream list(value);
+      for (std::string item; std::getline(list, item, ',');) task[what].push_back(item);
+    }
   }
 
   std::string filled(std::string value) const {
@@ -163,17 +183,27 @@ class Teller {
       event["phase"] = "request";
       return at + 1;
     }
+    if (const std::size_t sign = word.find(":="); sign != std::string::npos) {
+      event["args"][word.substr(0, sign)] = json::parse(filled(word.substr(sign + 2)));
+      return at + 1;
+    }
     if (const std::size_t sign = word.find('='); sign != std::string::npos) {
       event["args"][word.substr(0, sign)] = filled(word.substr(sign + 1));
       return at + 1;
     }
     const std::string value = filled(argument(words, at + 1));
+    if (word == "late") {
+      event["time"] = format_rfc3339(now_ + Nanos{-duration(value).value});
+      return at + 2;
+    }
     static const std::vector<std::pair<std::string, json::json_pointer>> kTexts{
         {"on", json::json_pointer("/resource/uri")},       {"type", json::json_pointer("/resource/type")},
         {"to", json::json_pointer("/destination/host")},   {"account", json::json_pointer("/destination/account")},
         {"effect", json::json_pointer("/tool/effect")},    {"credential", json::json_pointer("/credential/fingerprint")},
         {"result", json::json_pointer("/result")},         {"approved", json::json_pointer("/approval/at")},
-        {"parent", json::json_pointer("/delegation/parent")}};
+        {"parent", json::json_pointer("/delegation/parent")}, {"id", json::json_pointer("/id")},
+        {"persona", json::json_pointer("/agent/persona")},  {"charter", json::json_pointer("/agent/charter_sha256")},
+        {"definition", json::json_pointer("/tool/definition_sha256")}};
     static const std::vector<std::pair<std::string, json::json_pointer>> kNumbers{
         {"records", json::json_pointer("/records/returned")}, {"matched", json::json_pointer("/records/matched")},
         {"population", json::json_pointer("/records/population")}, {"bytes", json::json_pointer("/bytes/response")}};
@@ -195,7 +225,7 @@ class Teller {
   }
 
   void expect(const std::vector<std::string>& words) {
-    Expectation e{.line = line_, .after = out_.events.size(), .text = {}};
+    Expectation e{.aim = words[0] == "aim", .line = line_, .after = out_.events.size(), .since = mark_, .text = {}};
     const std::string& what = argument(words, 1);
     using Kind = Expectation::Kind;
     if (what == "level") {
@@ -210,6 +240,13 @@ class Teller {
     } else if (what == "finding") {
       e.kind = Kind::Finding;
       e.text = argument(words, 2);
+    } else if (what == "applied" || what == "control") {
+      e.kind = what == "applied" ? Kind::AppliedIs : Kind::Control;
+      e.level = level(argument(words, 2));
+    } else if (what == "copy") {
+      e.kind = Kind::Copy;
+    } else if (what == "no" && argument(words, 2) == "control") {
+      e.kind = Kind::NoControl;
     } else if (what == "no") {
       e.kind = Kind::NoFinding;
       e.text = argument(words, 3);
@@ -230,50 +267,83 @@ class Teller {
   json who_ = json::object();
   EventTime now_;
   Nanos every_ = seconds(1);
+  std::size_t mark_ = 0;
   int counter_ = 0;
   int line_ = 0;
 };
 
-std::size_t mark_before(const Scenario& scenario, std::size_t events) {
-  std::size_t mark = 0;
-  for (const std::size_t m : scenario.marks) {
-    if (m <= events) mark = m;
+struct Line {
+  int number = 0;
+  std::vector<std::string> words;
+};
+
+/// Tells the lines in order, those between `loop N` and `end` N times; gives the fault of the first line that means nothing.
+std::optional<std::string> tell_all(Teller& teller, const std::vector<Line>& lines) {
+  std::size_t loop_begin = 0;
+  int rounds_left = 0;
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const auto& [number, words] = lines[i];
+    try {
+      if (words[0] == "loop" && words.size() == 2) {
+        loop_begin = i;
+        rounds_left = std::stoi(words[1]) - 1;
+      } else if (words[0] == "end") {
+        if (rounds_left-- > 0) i = loop_begin;
+      } else {
+        teller.tell(words, number);
+      }
+    } catch (const Fault& fault) {
+      return std::to_string(number) + ": " + fault.message;
+    } catch (const std::exception& fault) {
+      return std::to_string(number) + ": " + fault.what();
+    }
   }
-  return mark;
+  return std::nullopt;
 }
 
-std::string not_met(const Scenario& scenario, const Trace& trace, const Expectation& e) {
+std::string said(double number) {
+  std::ostringstream out;
+  out << number;
+  return out.str();
+}
+
+std::string text(Level level) { return std::string(name_of(level)); }
+
+std::string not_met(std::span<const Outcome> all, const Expectation& e) {
   using Kind = Expectation::Kind;
-  const std::size_t from = mark_before(scenario, e.after);
-  const auto begin = trace.verdicts.begin() + static_cast<std::ptrdiff_t>(from);
-  const auto end = trace.verdicts.begin() + static_cast<std::ptrdiff_t>(e.after);
-  const auto reached = [](Level level) { return [level](const Trace::Verdict& v) { return level_named(v.level).value_or(Level::Observe) >= level; }; };
-  const bool found = std::ranges::find(trace.findings, e.text) != trace.findings.end();
+  const auto told = all.first(e.after);
+  const auto since = told.subspan(e.since);
+  if (since.empty()) return "an expectation before the first event";
+  const Outcome& last = told.back();
+  const auto seen = [&](const std::string& uid) {
+    return std::ranges::any_of(told, [&](const Outcome& o) { return uid == "any" ? !o.raised.empty() : std::ranges::find(o.raised, uid) != o.raised.end(); });
+  };
   switch (e.kind) {
-    case Kind::LevelIs:
-      return trace.verdicts[e.after - 1].level == name_of(e.level) ? "" : "expected level " + std::string(name_of(e.level)) + ", saw " + trace.verdicts[e.after - 1].level;
+    case Kind::LevelIs: return last.level == e.level ? "" : "expected level " + text(e.level) + ", saw " + text(last.level);
+    case Kind::AppliedIs: return last.applied == e.level ? "" : "expected applied level " + text(e.level) + ", saw " + text(last.applied);
     case Kind::LevelBy: {
-      const auto first = std::find_if(begin, end, reached(e.level));
-      const auto call = static_cast<std::size_t>(first - begin) + 1;
-      if (first != end && call <= e.calls) return "";
-      return "expected " + std::string(name_of(e.level)) + " by call " + std::to_string(e.calls) + ", saw it " + (first == end ? "never" : "at call " + std::to_string(call));
+      const auto first = std::ranges::find_if(since, [&](const Outcome& o) { return o.level >= e.level; });
+      const auto call = static_cast<std::size_t>(first - since.begin()) + 1;
+      if (first != since.end() && call <= e.calls) return "";
+      return "expected " + text(e.level) + " by call " + std::to_string(e.calls) + ", saw it " + (first == since.end() ? "never" : "at call " + std::to_string(call));
     }
     case Kind::NeverAbove: {
-      const auto worst = std::max_element(begin, end, [](const auto& a, const auto& b) { return level_named(a.level) < level_named(b.level); });
-      return worst == end || level_named(worst->level).value_or(Level::Observe) <= e.level ? "" : "expected never above " + std::string(name_of(e.level)) + ", saw " + worst->level + " at " + worst->id;
+      const Outcome& worst = *std::ranges::max_element(since, {}, &Outcome::level);
+      return worst.level <= e.level ? "" : "expected never above " + text(e.level) + ", saw " + text(worst.level) + " at " + worst.id;
     }
     case Kind::ScoreBelow: {
-      const auto worst = std::max_element(begin, end, [](const auto& a, const auto& b) { return a.score < b.score; });
-      std::ostringstream saw;
-      if (worst != end) saw << worst->score;
-      return worst == end || worst->score < e.score ? "" : "expected every score below " + std::to_string(e.score) + ", saw " + saw.str();
+      const Outcome& worst = *std::ranges::max_element(since, {}, &Outcome::score);
+      return worst.score < e.score ? "" : "expected every score below " + said(e.score) + ", saw " + said(worst.score) + " at " + worst.id;
     }
-    case Kind::Finding: return found ? "" : "expected finding " + e.text;
-    case Kind::NoFinding:
-      if (e.text == "any") return trace.findings.empty() ? "" : "expected no finding, saw " + trace.findings.front();
-      return found ? "expected no finding " + e.text : "";
-    case Kind::Refused:
-      return trace.verdicts[e.after - 1].refused == e.text ? "" : "expected refused " + e.text + ", saw " + trace.verdicts[e.after - 1].refused;
+    case Kind::Finding: return seen(e.text) ? "" : "expected finding " + e.text;
+    case Kind::NoFinding: return seen(e.text) ? "expected no finding " + e.text : "";
+    case Kind::Refused: return last.refused == e.text ? "" : "expected refused " + e.text + ", saw " + (last.refused.empty() ? "it judged" : last.refused);
+    case Kind::Copy: return last.copy ? "" : "expected a copy, saw it judged";
+    case Kind::Control:
+      return std::ranges::any_of(since, [&](const Outcome& o) { return std::ranges::find(o.controlled, text(e.level)) != o.controlled.end(); })
+                 ? "" : "expected a containment at " + text(e.level);
+    case Kind::NoControl:
+      return std::ranges::all_of(since, [](const Outcome& o) { return o.controlled.empty(); }) ? "" : "expected no containment";
   }
   return "";
 }
@@ -286,23 +356,21 @@ std::expected<Scenario, std::string> load(const std::filesystem::path& file) {
   std::ifstream in(file);
   if (!in) return std::unexpected(file.string() + ": cannot be read");
   Teller teller(scenario);
+  std::vector<Line> lines;
   std::string line;
   for (int number = 1; std::getline(in, line); ++number) {
-    try {
-      auto words = words_of(line);
-      if (line.starts_with("raw ")) words = {"raw", line.substr(4)};
-      if (!words.empty()) teller.tell(words, number);
-    } catch (const Fault& fault) {
-      return std::unexpected(file.string() + ":" + std::to_string(number) + ": " + fault.message);
-    }
+    auto words = words_of(line);
+    if (line.starts_with("raw ")) words = {"raw", line.substr(4)};
+    if (!words.empty()) lines.push_back({number, std::move(words)});
   }
+  if (auto fault = tell_all(teller, lines)) return std::unexpected(file.string() + ":" + *fault);
   return scenario;
 }
 
-std::vector<std::string> unmet(const Scenario& scenario, const Trace& trace) {
-  std::vector<std::string> out;
+Unmet unmet(const Scenario& scenario, std::span<const Outcome> outcomes) {
+  Unmet out;
   for (const Expectation& e : scenario.expectations) {
-    if (std::string fault = not_met(scenario, trace, e); !fault.empty()) out.push_back(std::to_string(e.line) + ": " + fault);
+    if (std::string fault = not_met(outcomes, e); !fault.empty()) (e.aim ? out.aims : out.expectations).push_back(std::to_string(e.line) + ": " + fault);
   }
   return out;
 }

@@ -3,11 +3,12 @@
 
 #include <expected>
 #include <filesystem>
-#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "engine/event/level.h"
+#include "tests/scenario/runner.h"
 
 namespace ringfence::scenario {
 
@@ -21,9 +22,15 @@ struct Expectation {
     Finding,       // this analytic has a finding
     NoFinding,     // this analytic, or `any`, has none
     Refused,       // the last record was refused for this reason
+    AppliedIs,     // what response.mode made of the last verdict's level
+    Copy,          // the last event was a copy of a known act
+    Control,       // a containment at this level was published since `mark`
+    NoControl,     // none was
   } kind{};
+  bool aim = false;  // reported where it is missed, never a failure
   int line = 0;
   std::size_t after = 0;  // number of events before it
+  std::size_t since = 0;  // number of events before the last `mark` above it
   Level level = Level::Observe;
   std::size_t calls = 0;
   double score = 0;
@@ -35,24 +42,17 @@ struct Scenario {
   std::string name;
   std::filesystem::path personas;
   std::vector<std::string> events;
-  std::vector<std::size_t> marks;       // number of events before each mark
+  std::vector<std::size_t> restarts;    // number of events before each restart
   std::vector<Expectation> expectations;
 };
 
 /// The scenario in `file`, or `file:line: message`.
 [[nodiscard]] std::expected<Scenario, std::string> load(const std::filesystem::path& file);
 
-/// What came of a run, in the form all runs of a scenario are compared in.
-struct Trace {
-  struct Verdict {
-    std::string id, level, refused;
-    double score = 0;
-  };
-  std::vector<Verdict> verdicts;       // one an event, in order
-  std::vector<std::string> findings;   // analytic uids of Create records, in order
+/// Expectations that do not hold, as `line: expected …, saw …`.
+struct Unmet {
+  std::vector<std::string> expectations, aims;
 };
-
-/// Every expectation that does not hold, as `line: expected …, saw …`; empty where all hold.
-[[nodiscard]] std::vector<std::string> unmet(const Scenario& scenario, const Trace& trace);
+[[nodiscard]] Unmet unmet(const Scenario& scenario, std::span<const Outcome> outcomes);
 
 }  // namespace ringfence::scenario

@@ -2,6 +2,7 @@
 #include "tests/simulation/fleet.h"
 
 #include <random>
+#include <utility>
 #include <vector>
 
 #include "engine/event/decode.h"
@@ -20,6 +21,8 @@ class Fleet {
     if (roll == 0) return R"({"v":1,"kind":"tool_call","id":)";
     if (roll == 1) return fact(number);
     if (roll == 2 && !last_.empty()) return last_;
+    if (roll == 3) return requested(number, agent);
+    if (roll == 4 && !waiting_.empty()) return std::exchange(waiting_, {});
     if (pick(200) == 0) ++sessions_[agent];
     if (agent % 17 == 3 && pick(3) == 0) return guess(number, agent);
     if (agent % 29 == 5 && roll < 20) return call(number, agent, "crm", "export_all", "crm/customers", "", "ok", "200");
@@ -51,6 +54,16 @@ class Fleet {
     return call(number, agent, "git", "get_commit", id, "repos/billing-core/commits/" + id, "denied", "403");
   }
 
+  /// A request now; its completion comes some records later.
+  std::string requested(std::size_t number, std::size_t agent) {
+    const std::string at = path(agent);
+    const std::string whole = call(number, agent, "git", "get_file", at, at, "ok", "200");
+    waiting_ = whole;
+    std::string request = whole.substr(0, whole.size() - 1) + R"(,"phase":"request"})";
+    last_ = request;
+    return request;
+  }
+
   std::string fact(std::size_t number) {
     return R"({"v":1,"kind":"context_change","id":"fact-)" + std::to_string(number) + R"(","time":")" + format_rfc3339(now_) +
            R"(","change":"outage_start","scope":"agent:code-)" + std::to_string(pick(sessions_.size())) + "\"}";
@@ -59,7 +72,9 @@ class Fleet {
   std::string call(std::size_t number, std::size_t agent, const std::string& server, const std::string& tool, const std::string& ref, const std::string& uri,
                    const std::string& status, const std::string& code) {
     const std::string result = status == "ok" ? R"(,"result":"int main() { return )" + std::to_string(pick(1000)) + R"(; }","bytes":{"response":)" + std::to_string(100 + pick(9000)) + "}" : "";
-    last_ = R"({"v":1,"kind":"tool_call","id":"c)" + std::to_string(number) + R"(","time":")" + format_rfc3339(now_) + R"(","agent":{"id":"code-)" + std::to_string(agent) +
+    // One in a hundred comes late.
+    const EventTime time = pick(100) == 0 ? now_ + seconds(-static_cast<std::int64_t>(pick(7200))) : now_;
+    last_ = R"({"v":1,"kind":"tool_call","id":"c)" + std::to_string(number) + R"(","time":")" + format_rfc3339(time) + R"(","agent":{"id":"code-)" + std::to_string(agent) +
             R"(","trust":"verified"},"session":{"id":"s)" + std::to_string(sessions_[agent]) + R"("},"tool":{"server":")" + server + R"(","name":")" + tool +
             R"("},"args":{"ref":")" + ref + "\"}" + (uri.empty() ? "" : R"(,"resource":{"uri":")" + uri + "\"}") + result + R"(,"outcome":{"status":")" + status +
             R"(","code":")" + code + "\"}}";
@@ -70,7 +85,7 @@ class Fleet {
   EventTime now_ = *parse_rfc3339("2026-11-20T00:00:00Z");
   std::vector<unsigned> sessions_;
   std::vector<std::string> refused_;
-  std::string last_;
+  std::string last_, waiting_;
 };
 
 }  // namespace

@@ -7,13 +7,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <memory>
+#include <optional>
 #include <random>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/state/store.h"
@@ -24,7 +28,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kRecords = 300'000;
+constexpr std::size_t kRecords = 200'000;
 constexpr std::size_t kAgents = 400;
 constexpr int kKills = 20;
 
@@ -41,9 +45,16 @@ struct Left {
   std::map<std::string, std::string> states;
 };
 
-class Run {
+/// When to kill: the verdicts have grown to so many bytes, and the store has then been written to so many times. With writes to wait for, the
+/// kill falls into a checkpoint: some states are in the store and others are not.
+struct Moment {
+  std::uintmax_t verdict_bytes = 0;
+  int state_writes = 0;
+};
+
+class ReplayRun {
  public:
-  explicit Run(fs::path directory) : directory_(std::move(directory)) { fs::create_directories(directory_); }
+  explicit ReplayRun(fs::path directory) : directory_(std::move(directory)) { fs::create_directories(directory_); }
 
   std::vector<std::string> command(const fs::path& input, int shards) const {
     const auto at = [&](const char* name) { return (directory_ / name).string(); };
@@ -51,29 +62,27 @@ class Run {
             "--verdicts", at("verdicts"), "--control", at("control"), "--dead-letter", at("dead"), "--shards", std::to_string(shards), input.string()};
   }
 
-  /// Runs to the end; or, with `kill_at` > 0, until the verdicts have grown to that many bytes, where it is killed. True if it ended by itself.
-  bool go(const fs::path& input, int shards = 1, std::uintmax_t kill_at = 0) {
+  /// Runs to the end, or until it is killed. True if it ended by itself.
+  bool go(const fs::path& input, int shards = 1, std::optional<Moment> moment = std::nullopt) {
     const int changes = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
     const fs::path verdicts = directory_ / "verdicts";
     if (!fs::exists(verdicts)) std::ofstream(verdicts).put('\n'), fs::resize_file(verdicts, 0);
+    fs::create_directories(directory_ / "state");
     inotify_add_watch(changes, verdicts.c_str(), IN_MODIFY);
+    const int state = inotify_add_watch(changes, (directory_ / "state").c_str(), IN_MODIFY);
     const pid_t child = start(command(input, shards));
-    if (kill_at > 0) {
-      while (waitpid(child, &status_, WNOHANG) == 0) {
-        pollfd wait{changes, POLLIN, 0};
-        poll(&wait, 1, 20);
-        std::array<char, 4096> events{};
-        while (read(changes, events.data(), events.size()) > 0) {
-        }
-        if (fs::file_size(verdicts) >= kill_at) {
-          kill(child, SIGKILL);
-          waitpid(child, &status_, 0);
-          break;
-        }
-      }
-    } else {
-      waitpid(child, &status_, 0);
+    int writes = 0;
+    while (moment && waitpid(child, &status_, WNOHANG) == 0) {
+      pollfd wait{changes, POLLIN, 0};
+      poll(&wait, 1, 20);
+      const bool late = fs::file_size(verdicts) >= moment->verdict_bytes;
+      const int written = state_writes(changes, state);
+      writes += late ? written : 0;
+      if (!late || writes < moment->state_writes) continue;
+      kill(child, SIGKILL);
+      moment.reset();
     }
+    if (!moment) waitpid(child, &status_, 0);
     close(changes);
     return WIFEXITED(status_) && WEXITSTATUS(status_) == 0;
   }
@@ -92,6 +101,20 @@ class Run {
   }
 
  private:
+  /// Changes of the store's write-ahead log that were seen since the last look.
+  static int state_writes(int changes, int state) {
+    int writes = 0;
+    alignas(inotify_event) std::array<char, 16384> events{};
+    for (ssize_t got = 0; (got = read(changes, events.data(), events.size())) > 0;) {
+      for (std::size_t at = 0; at + sizeof(inotify_event) <= static_cast<std::size_t>(got);) {
+        const auto* const event = reinterpret_cast<const inotify_event*>(events.data() + at);
+        if (event->wd == state && event->len > 0 && std::string_view(event->name).ends_with(".log")) ++writes;
+        at += sizeof(inotify_event) + event->len;
+      }
+    }
+    return writes;
+  }
+
   static pid_t start(const std::vector<std::string>& words) {
     std::vector<char*> argv;
     for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
@@ -116,7 +139,7 @@ class Replay : public testing::Test {
     fs::remove_all(root_);
     fs::create_directories(root_);
     std::ofstream(root_ / "fleet.ndjson") << fleet(7, kRecords, kAgents);
-    Run straight(root_ / "straight");
+    ReplayRun straight(root_ / "straight");
     ASSERT_TRUE(straight.go(input()));
     reference_ = std::make_unique<Left>(straight.left());
   }
@@ -147,19 +170,20 @@ TEST_F(Replay, FindsHaltsAndRefusesEnoughToBeWorthComparing) {
 }
 
 TEST_F(Replay, IsTheSameOverThreeShards) {
-  Run run(root_ / "shards");
+  ReplayRun run(root_ / "shards");
   ASSERT_TRUE(run.go(input(), 3));
   expect_equal(run.left());
 }
 
 TEST_F(Replay, IsTheSameAfterBeingKilledAtTwentyMomentsAndContinued) {
-  Run run(root_ / "killed");
+  ReplayRun run(root_ / "killed");
   std::mt19937_64 random(20);
   const std::uintmax_t whole = reference_->verdicts.size();
   int killed = 0;
   for (int i = 0; i < kKills; ++i) {
-    const std::uintmax_t at = whole * static_cast<std::uintmax_t>(i + 1) / (kKills + 1) + random() % (whole / kKills / 2);
-    if (!run.go(input(), i % 3 == 2 ? 3 : 1, at)) ++killed;
+    const std::uintmax_t at = whole * static_cast<std::uintmax_t>(i) / kKills + random() % (whole / kKills / 2);
+    const int writes = i % 2 == 0 ? 0 : 1 + static_cast<int>(random() % 6);
+    if (!run.go(input(), i % 3 == 2 ? 3 : 1, Moment{at, writes})) ++killed;
   }
   EXPECT_GE(killed, kKills - 2) << "the kills must hit a run under way";
   ASSERT_TRUE(run.go(input()));
@@ -167,7 +191,7 @@ TEST_F(Replay, IsTheSameAfterBeingKilledAtTwentyMomentsAndContinued) {
 }
 
 TEST_F(Replay, SaysNothingMoreWhenTheSameFileIsReadAgain) {
-  Run run(root_ / "again");
+  ReplayRun run(root_ / "again");
   ASSERT_TRUE(run.go(input()));
   ASSERT_TRUE(run.go(input()));
   expect_equal(run.left());

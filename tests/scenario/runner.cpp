@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/scenario/runner.h"
+
+#include <stdexcept>
+#include <utility>
+
+#include "connectors/encoders/control.h"
+#include "connectors/encoders/ocsf.h"
+#include "connectors/encoders/verdict_line.h"
+#include "engine/pipeline/shard.h"
+#include "engine/state/checkpoint.h"
+#include "engine/state/store.h"
+
+namespace ringfence::scenario {
+namespace {
+
+constexpr Partition kPartition{0};
+constexpr std::chrono::seconds kAtMost{60};
+
+template <class T, class E>
+T must(std::expected<T, E> value) {
+  if (!value) throw std::runtime_error(value.error().message);
+  return std::move(*value);
+}
+
+/// One process: what is gone after a restart.
+class Process {
+ public:
+  Process(Store& store, const std::shared_ptr<const Rulebook>& rules, std::size_t shards, std::int64_t next)
+      : flusher_(store, FlusherSettings{.threaded = false}) {
+    for (std::size_t i = 0; i < shards; ++i) {
+      lanes_.push_back(std::make_unique<Lane>(store, flusher_, rules, Share{i, shards}));
+      lanes_.back()->checkpoint.assign(kPartition, Offset{next}, static_cast<std::uint8_t>(i));
+    }
+  }
+
+  void know(const std::string& fact) {
+    EventArena arena;
+    const auto event = decoder_.decode(fact, std::nullopt, arena);
+    for (const auto& lane : lanes_) lane->shard.facts(kPartition).apply(event.value());
+  }
+
+  /// The result of one record, and whether it was a fact.
+  std::pair<std::optional<Result>, bool> judge(const std::string& bytes, std::int64_t number) {
+    const Record record{.bytes = bytes, .position = {kPartition, Offset{number}}, .size = bytes.size()};
+    window_.begin({&record, 1});
+    window_.decode(decoder_, 0, 1);
+    const auto& event = window_.entry(0).event;
+    const bool fact = event && event->kind == EventKind::ContextChange;
+    std::optional<Result> out;
+    for (const auto& lane : lanes_) {
+      for (Result& result : must(lane->shard.judge(window_, {"scenario", 0}))) out = std::move(result);
+    }
+    return {std::move(out), fact};
+  }
+
+  void write_all(std::int64_t last) {
+    const Horizon horizon{kPartition, Offset{last}};
+    for (const auto& lane : lanes_) {
+      if (must(lane->checkpoint.flush({&horizon, 1}, kAtMost)) != 0) throw std::runtime_error("a state was not written");
+    }
+  }
+
+ private:
+  struct Lane {
+    Lane(Store& store, Flusher& flusher, std::shared_ptr<const Rulebook> rules, Share share)
+        : table(store, channel_memories(), {}), checkpoint(table, flusher, store), shard(table, std::move(rules), {.share = share}) {}
+    AgentTable table;
+    Checkpoint checkpoint;
+    Shard shard;
+  };
+  Flusher flusher_;
+  std::vector<std::unique_ptr<Lane>> lanes_;
+  EventDecoder decoder_;
+  Window window_;
+};
+
+Outcome outcome_of(Result result, const Way& way) {
+  Judgement& judgement = result.judgement;
+  const Verdict& verdict = judgement.verdict;
+  Outcome out{.copy = judgement.copy, .level = verdict.level, .applied = verdict.applied, .score = verdict.score};
+  if (!verdict.agent_id.empty()) out.agent = verdict.tenant + "/" + verdict.agent_id;
+  if (result.refusal) {
+    out.refused = name_of(result.refusal->reason);
+    out.lines = "refused " + out.refused + "\n";
+  } else {
+    out.id = verdict.event_id;
+    out.lines = encode_verdict(verdict) + (judgement.stopped ? " stopped\n" : "\n");
+  }
+  for (FindingRecord& finding : judgement.findings) {
+    if (finding.activity == FindingRecord::Activity::Create) out.raised.emplace_back(uid_of(finding.analytic));
+    finding.position = {};
+    if (!(way.positions_move && finding.analytic == Analytic::FeedRefused)) out.lines += encode_finding(finding) + "\n";
+  }
+  for (ContainmentRecord& record : judgement.containments) {
+    record.position = {};
+    out.controlled.emplace_back(record.contained ? name_of(record.level) : "released");
+    out.lines += encode_containment(record, {.iss = "urn:test", .aud = {"gates"}, .writer = "engine-0", .generation = 1}) + "\n";
+  }
+  return out;
+}
+
+}  // namespace
+
+std::vector<Outcome> run(const std::shared_ptr<const Rulebook>& rules, std::span<const std::string> records, const Way& way) {
+  const auto store = memory_store();
+  auto process = std::make_unique<Process>(*store, rules, way.shards, 0);
+  std::vector<std::string> facts;
+  std::vector<Outcome> outcomes;
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    const auto number = static_cast<std::int64_t>(i);
+    if (way.restart_before && way.restart_before(i)) {
+      process->write_all(number - 1);
+      process = std::make_unique<Process>(*store, rules, way.shards, number);
+      for (const std::string& fact : facts) process->know(fact);
+    }
+    auto [result, fact] = process->judge(records[i], number);
+    if (fact) facts.push_back(records[i]);
+    outcomes.push_back(result ? outcome_of(std::move(*result), way) : Outcome{.fact = fact});
+  }
+  return outcomes;
+}
+
+}  // namespace ringfence::scenario
