@@ -2,6 +2,7 @@
 #include "models/barrier_act.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 namespace ringfence {
@@ -24,13 +25,24 @@ std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
 
 std::uint32_t fold(std::uint64_t hash) { return static_cast<std::uint32_t>(hash ^ (hash >> 32)); }
 
-bool is_gap(char c) { return c == '/' || c == ' ' || (c >= '\t' && c <= '\r'); }
+/// What a character is to the words around it, as bits.
+enum Role : std::uint8_t { kGap = 1, kBefore = 2, kAfter = 4 };
+constexpr std::array<std::uint8_t, 256> kRoles = [] {
+  std::array<std::uint8_t, 256> roles{};
+  const auto give = [&](std::string_view characters, Role role) {
+    for (const char c : characters) roles[static_cast<unsigned char>(c)] |= role;
+  };
+  give("/ \t\n\v\f\r", kGap);
+  give("([{<\"'`", kBefore);
+  give(")]}>\"'`,;:!?.", kAfter);
+  return roles;
+}();
+bool is(char c, Role role) { return (kRoles[static_cast<unsigned char>(c)] & role) != 0; }
 
 /// A token without the punctuation of the sentence around it.
 std::string_view bare(std::string_view token) {
-  constexpr std::string_view kBefore = "([{<\"'`", kAfter = ")]}>\"'`,;:!?.";
-  while (!token.empty() && kBefore.contains(token.front())) token.remove_prefix(1);
-  while (!token.empty() && kAfter.contains(token.back())) token.remove_suffix(1);
+  while (!token.empty() && is(token.front(), kBefore)) token.remove_prefix(1);
+  while (!token.empty() && is(token.back(), kAfter)) token.remove_suffix(1);
   return token;
 }
 
@@ -44,12 +56,12 @@ std::uint64_t seen_hash(std::string_view text) { return hash64(text, kSeenSeed);
 template <class Visit>
 void each_token(std::string_view text, Visit visit) {
   for (std::size_t at = 0; at < text.size();) {
-    if (is_gap(text[at])) {
+    if (is(text[at], kGap)) {
       ++at;
       continue;
     }
     std::size_t end = at;
-    while (end < text.size() && !is_gap(text[end])) ++end;
+    while (end < text.size() && !is(text[end], kGap)) ++end;
     visit(text.substr(at, end - at));
     at = end;
   }

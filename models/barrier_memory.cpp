@@ -2,6 +2,7 @@
 #include "models/barrier_memory.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace ringfence {
 namespace {
@@ -119,21 +120,23 @@ bool SeenIds::contains(std::uint64_t hash) const {
 
 /// Few bits as distances between them, many as they are.
 void SeenIds::encode(Writer& out, const Generation& generation) {
-  std::vector<std::uint32_t> gaps;
-  std::uint32_t last = 0;
-  for (std::uint32_t bit = 0; bit < kBits; ++bit) {
-    if ((generation.words[bit / 64] >> (bit % 64) & 1) == 0) continue;
-    gaps.push_back(bit - last);
-    last = bit;
-  }
-  const bool sparse = gaps.size() < kBits / 16;
+  std::size_t set = 0;
+  for (const std::uint64_t word : generation.words) set += static_cast<std::size_t>(std::popcount(word));
+  const bool sparse = set < kBits / 16;
   out.varint(std::uint64_t{generation.ids} << 1 | (sparse ? 1 : 0));
   if (!sparse) {
     for (const std::uint64_t word : generation.words) out.u64(word);
     return;
   }
-  out.varint(gaps.size());
-  for (const std::uint32_t gap : gaps) out.varint(gap);
+  out.varint(set);
+  std::size_t last = 0;
+  for (std::size_t w = 0; w < generation.words.size(); ++w) {
+    for (std::uint64_t bits = generation.words[w]; bits != 0; bits &= bits - 1) {
+      const std::size_t bit = w * 64 + static_cast<std::size_t>(std::countr_zero(bits));
+      out.varint(bit - last);
+      last = bit;
+    }
+  }
 }
 
 std::unique_ptr<SeenIds::Generation> SeenIds::decode_generation(Reader& in) {

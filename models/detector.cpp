@@ -15,6 +15,13 @@ using Slots = Eigen::Map<Threats, Eigen::Aligned32>;
 using ConstSlots = Eigen::Map<const Threats, Eigen::Aligned32>;
 
 constexpr std::size_t slot_of(Threat threat) { return static_cast<std::size_t>(threat); }
+/// Per slot the first slot of the same family: families compared as numbers.
+constexpr std::array<std::size_t, kThreats.size()> kFirstOfFamily = [] {
+  std::array<std::size_t, kThreats.size()> first{};
+  for (std::size_t slot = 0; slot < first.size(); ++slot)
+    while (kThreats[first[slot]].family != kThreats[slot].family) ++first[slot];
+  return first;
+}();
 constexpr std::uint32_t bit_of(std::size_t slot) { return std::uint32_t{1} << slot; }
 
 /// The box of one context: class 0 keeps its cap, the others are widened by the tolerance and end at 1; a box that holds no distribution is
@@ -55,6 +62,9 @@ Tables::Tables(const Persona& persona, std::span<const Channel* const> channels)
     compile(*channel, caps, Null::Declared, persona.tolerance());
   }
   settle(channels);
+  const auto above_one = [](float g) { return g > 1; };
+  for (const Row& row : rows_)
+    contributes_.push_back(std::ranges::any_of(row.factors, [&](const auto& factors) { return std::ranges::any_of(factors, above_one); }));
 }
 
 void Tables::compile(const Channel& channel, std::vector<std::vector<double>> caps, Null null, double tolerance) {
@@ -120,8 +130,7 @@ std::uint32_t Tables::applies(Null null, ChannelId channel) const {
 double Tables::cap(Null null, RowId id) const { return caps_[index(null)][position(id)]; }
 
 bool Tables::contributes(RowId id) const {
-  const auto above_one = [](float g) { return g > 1; };
-  return std::ranges::any_of(rows_[position(id)].factors, [&](const auto& factors) { return std::ranges::any_of(factors, above_one); });
+  return contributes_[position(id)];
 }
 
 void update(Evidence& evidence, const Tables& tables, std::span<const RowId> marks) {
@@ -167,21 +176,17 @@ Leader leader(const AgentState& agent, const Tables& tables, Null null) {
     for (const SessionState& session : agent.sessions) held[slot] += value(session.evidence, slot);
     total += held[slot];
   }
-  const auto family_total = [&](std::string_view family) {
-    double sum = 0;
-    for (std::size_t slot = 0; slot < held.size(); ++slot)
-      if (kThreats[slot].family == family) sum += held[slot];
-    return sum;
-  };
+  std::array<double, kThreats.size()> family_total{};  // by the family's first slot
+  for (std::size_t slot = 0; slot < held.size(); ++slot) family_total[kFirstOfFamily[slot]] += held[slot];
   std::size_t best = 0;
   for (std::size_t slot = 1; slot < held.size(); ++slot) {
-    const double mine = family_total(kThreats[slot].family), leading = family_total(kThreats[best].family);
-    if (mine > leading || (kThreats[slot].family == kThreats[best].family && held[slot] > held[best])) best = slot;
+    const std::size_t mine = kFirstOfFamily[slot], leading = kFirstOfFamily[best];
+    if (family_total[mine] > family_total[leading] || (mine == leading && held[slot] > held[best])) best = slot;
   }
   Leader result{kThreats[best].threat, 0, 0, kThreats[best].dangerous, std::nullopt};
   if (total > 0) {
     result.share = held[best] / total;
-    result.family_share = family_total(kThreats[best].family) / total;
+    result.family_share = family_total[kFirstOfFamily[best]] / total;
   }
   double greatest = value(agent.evidence, best);
   for (std::size_t i = 0; i < agent.sessions.size(); ++i) {

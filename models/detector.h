@@ -68,6 +68,7 @@ class Tables {
 
   std::array<Block, kChannels> blocks_{};
   std::vector<Row> rows_;
+  std::vector<bool> contributes_;  // per row
   std::array<std::vector<double>, kNulls> caps_;
   std::array<std::array<float, kThreatSlots>, kNulls> prior_{};
   std::array<double, kNulls> clean_{};

@@ -259,6 +259,7 @@ Ruling judge_destinations(const Act& act) {
     const Answer answer = answer_for(act, target);
     if (answer == Answer::Unknown) ruling.lacks(Lacking::Grounding);
     if (answer != Answer::Barred) {
+      if (!act.persona.destinations.new_per_day) continue;
       const std::optional<std::string> host = target.kind == Target::Kind::Account ? std::nullopt : host_of(target.value);
       permitted.push_back(hash64(host ? *host : lower(target.value)));
     } else if (told == nullptr || (told->name != target.name && told->value != target.value)) {

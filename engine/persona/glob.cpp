@@ -3,10 +3,14 @@
 
 #include <algorithm>
 #include <bit>
+#include <span>
 #include <utility>
 
 namespace ringfence {
 namespace {
+
+/// Patterns of fewer tokens are walked with one word of positions.
+constexpr std::size_t kWordBits = 64;
 
 constexpr bool is_separator(std::uint16_t c) { return c == '/' || c == '.' || c == ':'; }
 
@@ -63,25 +67,57 @@ bool Glob::matches(std::string_view text) const {
 }
 
 bool Glob::matches_tokens(std::string_view text) const {
-  Positions now(tokens_.size() + 1), next(tokens_.size() + 1);
+  // What stands before the first wildcard and behind the last has been compared; both ends of the rest are wildcards.
+  text.remove_prefix(prefix_);
+  text.remove_suffix(suffix_);
+  const std::span<const Token> tokens = std::span(tokens_).subspan(prefix_, tokens_.size() - prefix_ - suffix_);
+  return tokens.size() < kWordBits ? matches_word(tokens, text) : matches_many(tokens, text);
+}
+
+bool Glob::matches_word(std::span<const Token> tokens, std::string_view text) {
+  const auto reach = [tokens](std::uint64_t set, std::size_t i) {
+    set |= std::uint64_t{1} << i;
+    return i < tokens.size() && tokens[i] >= kStar ? set | std::uint64_t{1} << (i + 1) : set;
+  };
+  const std::uint64_t end = std::uint64_t{1} << tokens.size();
+  // Behind the last token all text is accepted if that is a `**`.
+  const std::uint64_t all = tokens.back() == kDoubleStar ? end >> 1U : 0;
+  std::uint64_t now = reach(0, 0);
+  for (const char ch : text) {
+    if ((now & all) != 0) return true;
+    const auto c = static_cast<unsigned char>(ch);
+    std::uint64_t next = 0;
+    for (std::uint64_t bits = now & ~end; bits != 0; bits &= bits - 1) {
+      const auto i = static_cast<std::size_t>(std::countr_zero(bits));
+      if (tokens[i] == kDoubleStar || (tokens[i] == kStar && !is_separator(c))) next = reach(next, i);
+      if (tokens[i] == c) next = reach(next, i + 1);
+    }
+    if (next == 0) return false;
+    now = next;
+  }
+  return (now & end) != 0;
+}
+
+bool Glob::matches_many(std::span<const Token> tokens, std::string_view text) {
+  Positions now(tokens.size() + 1), next(tokens.size() + 1);
   // A wildcard may stand for nothing, so its successor is reached with it; wildcards are never neighbours, so one step is all.
-  const auto reach = [this](Positions& set, std::size_t i) {
+  const auto reach = [tokens](Positions& set, std::size_t i) {
     set.add(i);
-    if (i < tokens_.size() && tokens_[i] >= kStar) set.add(i + 1);
+    if (i < tokens.size() && tokens[i] >= kStar) set.add(i + 1);
   };
   reach(now, 0);
   for (const char ch : text) {
     const auto c = static_cast<unsigned char>(ch);
     next.clear();
     now.each([&](std::size_t i) {
-      if (i == tokens_.size()) return;
-      if (tokens_[i] == kDoubleStar || (tokens_[i] == kStar && !is_separator(c))) reach(next, i);
-      if (tokens_[i] == c) reach(next, i + 1);
+      if (i == tokens.size()) return;
+      if (tokens[i] == kDoubleStar || (tokens[i] == kStar && !is_separator(c))) reach(next, i);
+      if (tokens[i] == c) reach(next, i + 1);
     });
     if (next.empty()) return false;
     now.swap(next);
   }
-  return now.has(tokens_.size());
+  return now.has(tokens.size());
 }
 
 std::weak_ordering Glob::specificity(const Glob& other) const {

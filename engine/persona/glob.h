@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,6 +34,8 @@ class Glob {
   using Token = std::uint16_t;
   static constexpr Token kStar = 256, kDoubleStar = 257;
   [[nodiscard]] bool matches_tokens(std::string_view text) const;
+  [[nodiscard]] static bool matches_word(std::span<const Token> tokens, std::string_view text);
+  [[nodiscard]] static bool matches_many(std::span<const Token> tokens, std::string_view text);
 
   std::string pattern_;
   std::vector<Token> tokens_;
@@ -44,7 +48,9 @@ class GlobSet {
  public:
   GlobSet() = default;
   explicit GlobSet(const std::vector<std::string>& patterns);
-  [[nodiscard]] bool matches(std::string_view text) const { return most_specific(text) != nullptr; }
+  [[nodiscard]] bool matches(std::string_view text) const {
+    return std::ranges::any_of(globs_, [&](const Glob& glob) { return glob.matches(text); });
+  }
   /// The most specific glob that matches, or null.
   [[nodiscard]] const Glob* most_specific(std::string_view text) const;
   [[nodiscard]] bool empty() const { return globs_.empty(); }

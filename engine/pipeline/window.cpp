@@ -13,7 +13,6 @@ std::expected<Event, Refusal> decode_one(EventDecoder& decoder, const Record& re
 
 void Window::begin(std::span<const Record> records) {
   records_ = records;
-  entries_.clear();
   entries_.resize(records.size());
   if (arenas_.size() < records.size()) arenas_.resize(records.size());
 }
@@ -21,6 +20,7 @@ void Window::begin(std::span<const Record> records) {
 void Window::decode(EventDecoder& decoder, std::size_t from, std::size_t to) {
   for (std::size_t i = from; i < to; ++i) {
     Entry& entry = entries_[i];
+    entry.has_agent = false;
     entry.event = decode_one(decoder, records_[i], arenas_[i]);
     if (entry.event) {
       entry.has_agent = entry.event->kind != EventKind::ContextChange;

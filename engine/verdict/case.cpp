@@ -189,13 +189,13 @@ std::optional<Contribution> statistical(const Judged& judged, std::span<const Ch
 
 std::vector<FindingRecord> findings_of(const Judged& judged, std::span<const Channel* const> channels) {
   const Event& event = judged.act.event;
-  FindingRecord base = describe_event(event, judged.topic, judged.position);
-  describe_persona(base, judged.act.persona);
-
   std::vector<Contribution> parts = declared(judged);
   if (auto evidence = statistical(judged, channels)) parts.push_back(std::move(*evidence));
-
   std::vector<FindingRecord> records;
+  if (parts.empty()) return records;
+
+  FindingRecord base = describe_event(event, judged.topic, judged.position);
+  describe_persona(base, judged.act.persona);
   for (Contribution& part : parts) {
     if (auto record = write(judged.act.agent, base, event, judged.act.persona.response.mode, std::move(part))) {
       records.push_back(std::move(*record));

@@ -55,6 +55,7 @@ std::optional<ContainmentRecord> contain(const Act& act, const Decision& decisio
   if (act.persona.response.mode != Mode::Enforce) return std::nullopt;
   const bool session_only = contains_session_only(act.agent, act);
   const Level desired = desired_level(act, session_only);
+  if (desired == Level::Observe && !decision.throttle_ended) return std::nullopt;  // as nearly always: nothing to name
   const std::string scope = containment_scope(act);
   const auto known = std::ranges::find(act.agent.containments, scope, &Containment::scope);
   const Level now = known != act.agent.containments.end() && known->contained ? known->level : Level::Observe;
@@ -93,6 +94,7 @@ std::optional<ContainmentRecord> contain(const Act& act, const Decision& decisio
 
 Level contained_level(const AgentState& agent, const SessionState& session) {
   Level level = Level::Observe;
+  if (std::ranges::none_of(agent.containments, &Containment::contained)) return level;
   const std::string own_session = session_scope(agent, session);
   for (const Containment& c : agent.containments) {
     if (!c.contained) continue;
