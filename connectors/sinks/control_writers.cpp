@@ -93,6 +93,14 @@ std::optional<ControlWriter::State> ControlWriters::state(Partition partition) c
   return writer->second.state();
 }
 
+std::vector<Partition> ControlWriters::fenced() const {
+  const std::scoped_lock lock(mutex_);
+  std::vector<Partition> out;
+  for (const auto& [partition, writer] : writers_)
+    if (writer.state() == ControlWriter::State::Fenced) out.push_back(partition);
+  return out;
+}
+
 void ControlWriters::claim_again(Partition partition) {
   const std::scoped_lock lock(mutex_);
   if (const auto writer = writers_.find(partition); writer != writers_.end()) writer->second.claim_again();

@@ -117,6 +117,10 @@ std::expected<void, RunError> FileService::run() {
 }
 
 void FileService::stop() { run_->stop(); }
-void FileService::adopt(std::shared_ptr<const Rulebook> rules) { run_->adopt(std::move(rules)); }
+void FileService::adopt(std::shared_ptr<const Rulebook> rules) {
+  run_->adopt(std::move(rules));
+  metrics_.process().reloads.add();
+}
+void FileService::refused_reload() { metrics_.process().reloads_refused.add(); }
 
 }  // namespace ringfence

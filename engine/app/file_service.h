@@ -23,6 +23,8 @@ class FileService {
   [[nodiscard]] std::expected<void, RunError> run();
   void stop();
   void adopt(std::shared_ptr<const Rulebook> rules);
+  /// A set had errors and the old one stays: counted.
+  void refused_reload();
 
  private:
   FileService(const Settings& settings, const ServiceLog& log);

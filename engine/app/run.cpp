@@ -53,10 +53,16 @@ ExitCode serve(const Settings& settings, const ServiceLog& log) {
                                                   },
                                               .reload =
                                                   [&] {
+                                                    if (settings.context.source == ContextSource::Topic) {
+                                                      log.info("personas come from the context topic: nothing to read again");
+                                                      return;
+                                                    }
                                                     auto anew = load_rules(settings, log);
                                                     const std::lock_guard lock(waiting);
-                                                    if (anew && server) server->adopt(std::move(anew));
-                                                    if (!anew) log.error("persona set refused, the old one stays in force", {});
+                                                    if (!anew) log.error("persona set refused, the old one stays in force");
+                                                    if (!server) return;
+                                                    if (!anew) return server->refused_reload();
+                                                    server->adopt(std::move(anew));
                                                   }});
   if (!signals) {
     log.error("signals", {{"error", signals.error()}});

@@ -32,7 +32,8 @@
 namespace ringfence {
 
 /// `ringfence run` over Kafka: a member of the consumer group with its shards, the store behind them, control writers and producers. This file
-/// and service.cpp are the wiring; what the parts promise stands in their own headers.
+/// and its sources (service_open: opening, service_judge: shard threads, service: the rest) are the wiring; what the parts promise stands in
+/// their own headers.
 ///
 /// Threads: one serves the consumer, one polls the control writers, one per shard judges, the flusher writes, one answers HTTP.
 class Service final : private PartitionOwner {
@@ -44,8 +45,10 @@ class Service final : private PartitionOwner {
   [[nodiscard]] std::expected<void, RunError> run();
   /// Thread-safe.
   void stop();
-  /// From the next batch on every shard judges by these. Thread-safe.
+  /// Every shard judges by these once what it has judged before is stored. Thread-safe.
   void adopt(std::shared_ptr<const Rulebook> rules);
+  /// A set had errors and the old one stays: counted. Thread-safe.
+  void refused_reload();
 
  private:
   struct ShardRun;
@@ -60,14 +63,26 @@ class Service final : private PartitionOwner {
   [[nodiscard]] std::expected<void, RunError> open_store();
   [[nodiscard]] std::expected<void, RunError> open_control();
   [[nodiscard]] std::expected<void, RunError> open_outputs();
+  [[nodiscard]] std::expected<void, RunError> open_context();
   [[nodiscard]] std::expected<void, RunError> open_consumer();
+  [[nodiscard]] std::expected<void, RunError> open_http();
+  [[nodiscard]] KafkaLog client_log() const;
+
+  // shard threads
   void judge_forever(ShardRun& shard);
   [[nodiscard]] std::expected<void, RunError> step(ShardRun& shard, std::span<const Record> records);
+  [[nodiscard]] std::expected<void, RunError> publish(ShardRun& shard, const Result& result, const Record& record);
   void checkpoint(ShardRun& shard);
   [[nodiscard]] std::expected<void, RunError> take_changes(ShardRun& shard);
-  [[nodiscard]] std::expected<void, RunError> settle(ShardRun& shard);
-  [[nodiscard]] std::vector<Horizon> horizons(const ShardRun& shard) const;
+  void take_context(ShardRun& shard);
+  [[nodiscard]] bool settle(ShardRun& shard);
+
+  /// True once every output of the partitions of these shards is stored for good; false where that took longer than `within`.
+  [[nodiscard]] bool outputs_stored(std::span<const ShardRun* const> shards, std::chrono::milliseconds within);
+  [[nodiscard]] std::expected<void, RunError> serve_once();
+  void show_lag();
   void serve_control(const std::stop_token& stop);
+  void reclaim(std::map<Partition, std::chrono::steady_clock::time_point>& fenced);
   void fail(RunError error);
   bool wait_a_little(std::chrono::milliseconds time);
   [[nodiscard]] ShardRun& shard_of(Partition partition);
@@ -89,7 +104,9 @@ class Service final : private PartitionOwner {
   std::unique_ptr<ServiceHttp> http_;
   std::unique_ptr<ContextFeed> context_;  // null: personas come from files
 
-  std::atomic<bool> stop_{false}, ready_{false};
+  std::atomic<bool> stop_{false};
+  std::atomic<std::size_t> partitions_{0};  // owned
+  std::map<Partition, Offset> left_at_;     // the low-water marks of partitions that left; serving thread
   std::mutex mutex_;
   std::condition_variable stopped_;
   std::optional<RunError> fault_;

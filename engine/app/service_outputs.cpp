@@ -5,6 +5,7 @@
 
 #include "connectors/encoders/dead_letter.h"
 #include "connectors/encoders/ocsf.h"
+#include "engine/verdict/contain.h"
 
 namespace ringfence {
 namespace {
@@ -13,10 +14,21 @@ constexpr std::chrono::milliseconds kBackpressure{10};
 
 }  // namespace
 
+std::vector<FindingRecord> held_findings(ControlWriters& control, const std::string& topic) {
+  std::vector<FindingRecord> out;
+  for (const ContainmentRecord& held : control.take_held()) out.push_back(blast_radius_finding(held, topic));
+  return out;
+}
+
 std::expected<void, OutputError> ServiceOutputs::publish(const Judgement& judgement) {
   for (const ContainmentRecord& record : judgement.containments) {
     const auto hand_over = [&] { return parts_.control.publish(record, parts_.active_agents(), parts_.now()); };
     if (auto sent = until_taken(parts_.counters.control, hand_over); !sent) return sent;
+  }
+  std::vector<FindingRecord> held;
+  if (!judgement.containments.empty()) held = held_findings(parts_.control, parts_.topic);
+  for (const FindingRecord& finding : held) {
+    if (auto sent = send(parts_.findings, parts_.counters.findings, encode_finding(finding), finding.agent_id, finding.position); !sent) return sent;
   }
   for (const FindingRecord& finding : judgement.findings) {
     if (auto sent = send(parts_.findings, parts_.counters.findings, encode_finding(finding), finding.agent_id, judgement.position); !sent) return sent;

@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "connectors/sinks/control_writers.h"
 #include "connectors/sinks/sink.h"
@@ -36,6 +37,9 @@ class SharedSink final : public Sink {
   mutable std::mutex mutex_;
   std::unique_ptr<Sink> sink_;
 };
+
+/// Findings `containment.blast_radius` of what went out as pending holds since the last call, to be sent by the caller. Thread-safe.
+[[nodiscard]] std::vector<FindingRecord> held_findings(ControlWriters& control, const std::string& topic);
 
 /// The outputs of one shard of the service: containments to the control writers, findings and dead letters to their sinks. Called by the
 /// shard's thread; the writers and sinks behind are shared and thread-safe.

@@ -2,6 +2,10 @@
 #include "engine/verdict/contain.h"
 
 #include <algorithm>
+#include <utility>
+
+#include "engine/verdict/analytics.h"
+#include "engine/verdict/case.h"
 
 namespace ringfence {
 namespace {
@@ -90,6 +94,28 @@ std::optional<ContainmentRecord> contain(const Act& act, const Decision& decisio
   }
   record.position = position;
   return record;
+}
+
+FindingRecord blast_radius_finding(const ContainmentRecord& held, std::string topic) {
+  const auto at = held.persona.find('@');
+  FindingRecord finding{.analytic = Analytic::ContainmentBlastRadius, .level = Level::Alert, .applied = Level::Alert};
+  finding.activity = FindingRecord::Activity::Create;
+  finding.uid = finding_uid(held.tenant, held.agent_id, held.cause_event_id, finding.analytic, held.persona);
+  finding.title = std::string(info_of(finding.analytic).title);
+  finding.sentence = "A " + std::string(name_of(held.wanted)) + " of this agent (" + held.finding_uid + ": " + held.reason +
+                     ") went out as a hold: it lies beyond what may be halted without a person. It waits for approve.";
+  finding.count = 1;
+  finding.time = finding.created = finding.first_seen = finding.last_seen = held.effective_at;
+  finding.event_id = held.cause_event_id;
+  finding.tenant = held.tenant;
+  finding.agent_id = held.agent_id;
+  finding.session_id = held.session_id;
+  finding.persona_id = held.persona.substr(0, at);
+  if (at != std::string::npos) finding.persona_version = held.persona.substr(at + 1);
+  finding.policy_applied = true;
+  finding.topic = std::move(topic);
+  finding.position = held.position;
+  return finding;
 }
 
 Level contained_level(const AgentState& agent, const SessionState& session) {

@@ -6,6 +6,7 @@
 
 #include "engine/state/agent_state.h"
 #include "engine/verdict/containment.h"
+#include "engine/verdict/finding.h"
 #include "engine/verdict/policy.h"
 
 namespace ringfence {
@@ -15,6 +16,9 @@ namespace ringfence {
 /// `AgentState::containments`. `finding_uid` and `reason` name the finding that caused it.
 [[nodiscard]] std::optional<ContainmentRecord> contain(const Act& act, const Decision& decision, const std::string& finding_uid,
                                                        const std::string& reason, Position position);
+
+/// What an analyst reads of a halt that went out as a pending hold (control.md, blast radius): who would be halted, and why it waits.
+[[nodiscard]] FindingRecord blast_radius_finding(const ContainmentRecord& held, std::string topic);
 
 /// The scope key a containment of this act would carry.
 [[nodiscard]] std::string containment_scope(const Act& act);

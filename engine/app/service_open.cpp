@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+// Opening the service: store, control writers, outputs, consumer, endpoint.
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+
+#include "connectors/encoders/keys.h"
+#include "connectors/sinks/file_control_log.h"
+#include "connectors/sinks/file_sink.h"
+#include "engine/app/kafka_settings.h"
+#include "engine/app/service_shard.h"
+#include "engine/state/records.h"
+
+namespace ringfence {
+namespace {
+
+constexpr Millis kFindingsLinger{5};
+constexpr Millis kWarmWithin{10'000};
+
+std::string host_name() {
+  std::string name(256, '\0');
+  if (gethostname(name.data(), name.size() - 1) != 0) return "ringfence";
+  name.resize(name.find('\0'));
+  return name;
+}
+
+}  // namespace
+
+std::expected<std::unique_ptr<Service>, RunError> Service::open(const Settings& settings, std::shared_ptr<const Rulebook> rules, const ServiceLog& log) {
+  std::unique_ptr<Service> service(new Service(settings, log));
+  service->rules_ = std::move(rules);
+  const auto processors = std::max(1U, std::thread::hardware_concurrency());
+  service->shards_count_ = settings.state.shards > 0 ? static_cast<std::size_t>(settings.state.shards) : processors;
+  service->metrics_ = std::make_unique<ServiceMetrics>(service->shards_count_);
+  for (const auto opening : {&Service::open_store, &Service::open_control, &Service::open_outputs, &Service::open_context, &Service::open_consumer, &Service::open_http}) {
+    if (auto opened = (service.get()->*opening)(); !opened) return std::unexpected(std::move(opened.error()));
+  }
+  return service;
+}
+
+KafkaLog Service::client_log() const {
+  return [this](KafkaLogLevel level, std::string_view line) {
+    static constexpr std::array kLogLevels{LogLevel::Debug, LogLevel::Info, LogLevel::Warning, LogLevel::Error};
+    log_.write(kLogLevels[static_cast<std::size_t>(level)], "kafka client", {{"line", line}});
+  };
+}
+
+std::expected<void, RunError> Service::open_store() {
+  auto store = rocksdb_store(settings_.state.directory.string());
+  if (!store) return std::unexpected(of_store(store.error()));
+  store_ = std::move(*store);
+  if (const auto ready = prepare_store(*store_); !ready) return std::unexpected(of_store(ready.error()));
+  flusher_ = std::make_unique<Flusher>(*store_, FlusherSettings{});
+  return {};
+}
+
+std::expected<void, RunError> Service::open_control() {
+  auto key = SigningKey::load(settings_.control.key_file);
+  if (!key && key.error().kind == KeyError::Kind::NotFound && !settings_.outputs.control.topic) {
+    // Without Kafka there is no one to have been given the key beforehand: the first start makes it.
+    key = SigningKey::generate();
+    if (key) {
+      if (const auto saved = key->save(settings_.control.key_file); !saved) return std::unexpected(RunError{ExitCode::Unusable, saved.error().message});
+    }
+  }
+  if (!key) return std::unexpected(RunError{ExitCode::Unusable, key.error().message});
+  if (settings_.outputs.control.topic) {
+    auto opened = KafkaControlLog::open(kafka_of(settings_), settings_.topics.control, client_log());
+    if (!opened) return std::unexpected(of_kafka(opened.error()));
+    control_log_ = std::move(*opened);
+  } else {
+    auto opened = FileControlLog::open(settings_.outputs.control.file.string());
+    if (!opened) return std::unexpected(of_sink(opened.error()));
+    control_log_ = std::move(*opened);
+  }
+  TrustedKeys trusted;
+  trusted.add(*key, {"engine-*"});
+  const std::string claimant = host_name() + "-" + std::to_string(getpid()) + "-" + std::to_string(wall_now().value);
+  ControlWriters::Settings control{.iss = settings_.control.issuer,
+                                   .aud = settings_.control.audience,
+                                   .topic = settings_.topics.events,
+                                   .claimant = claimant,
+                                   .limits = {.max_halts_per_minute = static_cast<std::uint32_t>(settings_.control.max_halts_per_minute),
+                                              .max_halted_share = settings_.control.max_halted_share}};
+  control_ = std::make_unique<ControlWriters>(std::move(control), std::move(*key), std::move(trusted), *control_log_);
+  return {};
+}
+
+std::expected<void, RunError> Service::open_outputs() {
+  const auto open_one = [&](const OutputTarget& target, const std::string& topic) -> std::expected<std::unique_ptr<Sink>, RunError> {
+    if (!target.topic) {
+      auto file = FileSink::open(target.file.string(), 0);
+      if (!file) return std::unexpected(of_sink(file.error()));
+      auto shared = std::make_unique<SharedSink>(std::move(*file));
+      files_.push_back(shared.get());
+      return shared;
+    }
+    if (!producer_) {
+      auto producer = Producer::open({.kafka = kafka_of(settings_), .linger = kFindingsLinger}, client_log());
+      if (!producer) return std::unexpected(of_kafka(producer.error()));
+      producer_ = std::move(*producer);
+    }
+    if (const auto warm = producer_->warm(topic, kWarmWithin); !warm) return std::unexpected(of_kafka(warm.error()));
+    return std::make_unique<TopicSink>(*producer_, topic);
+  };
+  auto findings = open_one(settings_.outputs.findings, settings_.topics.findings);
+  if (!findings) return std::unexpected(std::move(findings.error()));
+  findings_ = std::move(*findings);
+  auto letters = open_one(settings_.outputs.dead_letter, settings_.topics.dead_letter);
+  if (!letters) return std::unexpected(std::move(letters.error()));
+  dead_letters_ = std::move(*letters);
+  return {};
+}
+
+std::expected<void, RunError> Service::open_context() {
+  if (settings_.context.source != ContextSource::Topic) return {};
+  auto context = ContextFeed::open(settings_, log_);
+  if (!context) return std::unexpected(RunError{ExitCode::Unreachable, context.error()});
+  context_ = std::move(*context);
+  return {};
+}
+
+std::expected<void, RunError> Service::open_consumer() {
+  const auto active_agents = [this] {
+    std::size_t sum = 0;
+    for (const auto& shard : shards_) sum += shard->active_count.load(std::memory_order_relaxed);
+    return sum;
+  };
+  for (std::size_t i = 0; i < shards_count_; ++i) {
+    shards_.push_back(std::make_unique<ShardRun>(i, *store_, *flusher_, settings_, shards_count_, rules_));
+    ServiceOutputs::Parts parts{.findings = *findings_,
+                                .dead_letters = *dead_letters_,
+                                .control = *control_,
+                                .counters = metrics_->process(),
+                                .topic = settings_.topics.events,
+                                .now = wall_now,
+                                .active_agents = active_agents,
+                                .give_time = [this](Millis time) { return wait_a_little(time); }};
+    shards_.back()->outputs = std::make_unique<ServiceOutputs>(std::move(parts));
+  }
+  const std::string instance = settings_.kafka.instance_id.empty() ? host_name() : settings_.kafka.instance_id;
+  auto consumer = Consumer::open({.kafka = kafka_of(settings_),
+                                  .topic = settings_.topics.events,
+                                  .group = settings_.kafka.group,
+                                  .instance = instance,
+                                  .shards = shards_count_},
+                                 *this, client_log());
+  if (!consumer) return std::unexpected(of_kafka(consumer.error()));
+  consumer_ = std::move(*consumer);
+  return {};
+}
+
+std::expected<void, RunError> Service::open_http() {
+  const auto healthy = [this] {
+    const auto fault = flusher_->health().fault;
+    return Health{!fault, fault ? "the state store fails" : "ok"};
+  };
+  const auto ready = [this] {
+    if (stop_) return Health{false, "stopping"};
+    return partitions_ > 0 ? Health{true, "ok"} : Health{false, "no partition is assigned"};
+  };
+  auto http = ServiceHttp::start(settings_.http.listen, {.metrics = [this] { return metrics_->exposition(steady_now()); }, .healthz = healthy, .readyz = ready});
+  if (!http) return std::unexpected(RunError{ExitCode::Unusable, http.error()});
+  http_ = std::move(*http);
+  return {};
+}
+
+}  // namespace ringfence

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <map>
+#include <memory>
+#include <thread>
+
+#include "engine/app/active_agents.h"
+#include "engine/app/service.h"
+#include "engine/pipeline/fact_journal.h"
+
+namespace ringfence {
+
+using Steady = std::chrono::steady_clock;
+using Millis = std::chrono::milliseconds;
+
+/// How long leaving partitions waits for acknowledgements and for the store, each. What is not done by then is judged again by the next owner.
+inline constexpr Millis kDrainWithin{10'000};
+
+/// One shard: its thread, its agents, and how far each of its partitions has come.
+struct Service::ShardRun {
+  ShardRun(std::size_t number, Store& store, Flusher& flusher, const Settings& settings, std::size_t shards, std::shared_ptr<const Rulebook> rules)
+      : index(number),
+        table(store, channel_memories(), {.budget_bytes = settings.state.memory_limit / shards, .expiry = settings.state.expiry}),
+        checkpoint(table, flusher, store),
+        shard(table, std::move(rules), {}) {}
+
+  struct Owned {
+    Offset applied;
+    std::atomic<std::int64_t> low{0};
+    FactJournal facts;
+  };
+
+  std::size_t index;
+  AgentTable table;
+  Checkpoint checkpoint;
+  Shard shard;
+  EventDecoder decoder;
+  Window window;
+  std::unique_ptr<ServiceOutputs> outputs;
+  std::map<Partition, Owned> owned;  // changed only while the shard is parked
+  ActiveAgents active;
+  std::atomic<std::size_t> active_count{0};
+  std::uint64_t rules_version = 0;
+  std::size_t changes_taken = 0;
+  Steady::time_point next_mark, next_change;
+  std::jthread thread;
+
+  /// Every record up to here has been applied and what it caused is stored, for each partition.
+  [[nodiscard]] std::vector<Horizon> horizons() const;
+  /// Every output of its partitions is stored for good.
+  [[nodiscard]] bool all_acknowledged() const;
+};
+
+[[nodiscard]] Nanos steady_now();
+[[nodiscard]] WallTime wall_now();
+[[nodiscard]] RunError of_kafka(const KafkaError& error);
+[[nodiscard]] RunError of_store(const StoreError& error);
+[[nodiscard]] RunError of_sink(const SinkError& error);
+/// Name of a partition's facts in the store.
+[[nodiscard]] std::string facts_record(Partition partition);
+
+}  // namespace ringfence

@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/integration/service_process.h"
+
+#include <arpa/inet.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <stdexcept>
+
+namespace ringfence::testing {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using std::chrono::milliseconds;
+
+const fs::path kSource = RINGFENCE_SOURCE_DIR;
+
+/// A broken fixture ends the test with its reason.
+template <class T, class E>
+T must(std::expected<T, E> value) {
+  if (!value) {
+    if constexpr (requires { value.error().message; })
+      throw std::runtime_error(value.error().message);
+    else
+      throw std::runtime_error(value.error());
+  }
+  if constexpr (!std::is_void_v<T>) return std::move(*value);
+}
+
+int status_of(pid_t pid) {
+  int status = 0;
+  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  }
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+std::string slurp(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+std::vector<FleetEvent> events_of(const std::string& lines) {
+  std::vector<FleetEvent> events;
+  std::istringstream in(lines);
+  for (std::string line; std::getline(in, line);) {
+    const json event = json::parse(line);
+    events.push_back({event.contains("agent") ? event.at("agent").at("id").get<std::string>() : std::string(), line});
+  }
+  return events;
+}
+
+std::string without_position(json finding) {
+  if (finding.contains("unmapped"))
+    for (auto& [name, value] : finding["unmapped"].items())
+      if (value.is_object()) value.erase("position");
+  finding["unmapped"].erase("position");
+  return finding.dump();
+}
+
+}  // namespace
+
+Ran run_ringfence(const std::vector<std::string>& arguments) {
+  std::vector<std::string> command{RINGFENCE_BINARY};
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  const Child child = spawn(command, kSource, true);
+  Ran ran;
+  std::array<char, 4096> buffer{};
+  for (ssize_t count = 0; (count = ::read(child.output, buffer.data(), buffer.size())) > 0;) ran.output.append(buffer.data(), static_cast<std::size_t>(count));
+  ::close(child.output);
+  ran.exit = status_of(child.pid);
+  return ran;
+}
+
+ServiceProcess::ServiceProcess(const fs::path& config) {
+  const Child child = spawn({RINGFENCE_BINARY, "run", "--config", config.string()}, config.parent_path(), true);
+  pid_ = child.pid;
+  reader_ = std::jthread([this, output = child.output] { read_output(output); });
+}
+
+ServiceProcess::~ServiceProcess() {
+  if (pid_ > 0) end(SIGKILL);
+}
+
+void ServiceProcess::signal(int number) const { ::kill(pid_, number); }
+
+int ServiceProcess::end(int number) {
+  signal(number);
+  return wait();
+}
+
+int ServiceProcess::wait() {
+  const int status = status_of(std::exchange(pid_, -1));
+  reader_.join();
+  return status;
+}
+
+bool ServiceProcess::logged(const std::string& text, std::size_t times) {
+  std::unique_lock lock(mutex_);
+  const auto there = [&] {
+    return static_cast<std::size_t>(std::ranges::count_if(lines_, [&](const std::string& line) { return line.find(text) != std::string::npos; })) >= times;
+  };
+  changed_.wait_for(lock, kPatience, [&] { return ended_ || there(); });
+  return there();
+}
+
+std::string ServiceProcess::log() const {
+  const std::lock_guard lock(mutex_);
+  std::string text;
+  for (const std::string& line : lines_) text += line + "\n";
+  return text;
+}
+
+std::string ServiceProcess::get(const std::string& path) const {
+  const std::string text = log();
+  const auto at = text.find("\"http_port\":");
+  if (at == std::string::npos) return {};
+  const int descriptor = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<std::uint16_t>(std::stoi(text.substr(at + 12))));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  std::string answer;
+  const std::string request = "GET " + path + " HTTP/1.1\r\nHost: localhost\r\n\r\n";
+  if (::connect(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
+      ::send(descriptor, request.data(), request.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(request.size())) {
+    std::array<char, 4096> buffer{};
+    for (ssize_t count = 0; (count = ::read(descriptor, buffer.data(), buffer.size())) > 0;) answer.append(buffer.data(), static_cast<std::size_t>(count));
+  }
+  ::close(descriptor);
+  return answer;
+}
+
+void ServiceProcess::read_output(int descriptor) {
+  std::string rest;
+  std::array<char, 4096> buffer{};
+  for (ssize_t count = 0; (count = ::read(descriptor, buffer.data(), buffer.size())) > 0;) {
+    rest.append(buffer.data(), static_cast<std::size_t>(count));
+    const std::lock_guard lock(mutex_);
+    for (std::size_t end = rest.find('\n'); end != std::string::npos; end = rest.find('\n')) {
+      lines_.push_back(rest.substr(0, end));
+      rest.erase(0, end + 1);
+    }
+    changed_.notify_all();
+  }
+  ::close(descriptor);
+  const std::lock_guard lock(mutex_);
+  ended_ = true;
+  changed_.notify_all();
+}
+
+const std::vector<FleetEvent>& fleet() {
+  static const std::vector<FleetEvent> events = [] {
+    const Child child = spawn({"zcat", "config/fleet/telemetry.ndjson.gz"}, kSource, false);
+    std::string lines;
+    std::array<char, 65536> buffer{};
+    for (ssize_t count = 0; (count = ::read(child.output, buffer.data(), buffer.size())) > 0;) lines.append(buffer.data(), static_cast<std::size_t>(count));
+    ::close(child.output);
+    status_of(child.pid);
+    return events_of(lines);
+  }();
+  return events;
+}
+
+std::vector<FleetEvent> story(const std::string& name) { return events_of(slurp(kSource / "config/personas/tests" / (name + ".ndjson"))); }
+
+Installation::Installation(const Broker& broker, std::int32_t partitions) : broker_(broker), partitions_(partitions), stem_(unique_name("rf")) {
+  std::string pattern = (fs::temp_directory_path() / "ringfence-service-XXXXXX").string();
+  if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary directory");
+  directory_ = pattern;
+  for (const auto& [name, count] : std::map<std::string, std::int32_t>{{"events", partitions}, {"findings", 2}, {"control", 1}, {"context", 1}, {"deadletter", 1}}) {
+    TopicSpec spec = plain_topic(topic(name), count);
+    if (name == "control" || name == "context") spec.cleanup_policy = "compact";
+    must(make_topic(broker, spec));
+  }
+  fs::copy(kSource / "config/personas", personas(), fs::copy_options::recursive);
+  const Ran key = run_ringfence({"keys", "generate", (directory_ / "control.key").string()});
+  if (key.exit != 0) throw std::runtime_error(key.output);
+  producer_ = must(Producer::open({.kafka = settings_for(broker), .linger = milliseconds(2)}));
+}
+
+Installation::~Installation() {
+  std::error_code ignored;
+  fs::remove_all(directory_, ignored);
+}
+
+fs::path Installation::member(const std::string& instance, const std::string& more) const {
+  const fs::path file = directory_ / (instance + ".yaml");
+  std::ofstream out(file);
+  out << "kafka: {bootstrap: \"" << broker_.address() << "\", group: " << stem_ << ", instance_id: " << instance << "}\n"
+      << "topics: {events: " << topic("events") << ", findings: " << topic("findings") << ", control: " << topic("control") << ", context: " << topic("context")
+      << ", dead_letter: " << topic("deadletter") << "}\n"
+      << "personas: {directory: " << personas().string() << "}\n"
+      << "state: {directory: " << (directory_ / ("state-" + instance)).string() << ", shards: 2, flush_age: 200ms}\n"
+      << "http: {listen: \"127.0.0.1:0\"}\n"
+      << (more.find("control:") == std::string::npos ? "control: {key_file: " + (directory_ / "control.key").string() + ", max_halted_share: 1.0}\n" : "") << more;
+  return file;
+}
+
+void Installation::feed(const std::vector<FleetEvent>& events, std::size_t from, std::size_t to) {
+  for (std::size_t i = from; i < to; ++i) {
+    const FleetEvent& event = events[i];
+    if (event.agent.empty()) {
+      for (std::int32_t p = 0; p < partitions_; ++p)
+        must(producer_->publish({.topic = topic("events"), .key = "fact", .value = event.value, .cause = {}, .partition = Partition{p}}));
+      continue;
+    }
+    const auto [place, fresh] = places_.try_emplace(event.agent, static_cast<std::int32_t>(places_.size()) % partitions_);
+    must(producer_->publish({.topic = topic("events"), .key = event.agent, .value = event.value, .cause = {}, .partition = Partition{place->second}}));
+  }
+  must(producer_->flush(kPatience));
+}
+
+void Installation::put(const std::string& topic, std::int32_t partition, const std::string& key, const std::string& value) {
+  must(producer_->publish({.topic = topic, .key = key, .value = value, .cause = {}, .partition = Partition{partition}}));
+  must(producer_->flush(kPatience));
+}
+
+TopicTail::TopicTail(const Broker& broker, const std::string& topic) : reader_(must(TopicReader::open({.kafka = settings_for(broker), .topic = topic}))) {}
+
+bool TopicTail::read_once(milliseconds wait) {
+  auto batch = reader_->read(10'000, wait);
+  if (!batch) return false;
+  std::ranges::move(batch->records, std::back_inserter(records_));
+  return batch->caught_up && batch->records.empty();
+}
+
+bool TopicTail::until(const std::function<bool(const std::vector<TopicRecord>&)>& holds) {
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (!holds(records_)) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    read_once(milliseconds(100));
+  }
+  return true;
+}
+
+const std::vector<TopicRecord>& TopicTail::all() {
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (!read_once(milliseconds(200)) && std::chrono::steady_clock::now() < deadline) {
+  }
+  return records_;
+}
+
+std::map<std::string, std::string> findings_in(const std::vector<TopicRecord>& records) {
+  std::map<std::string, std::string> out;
+  for (const TopicRecord& record : records) {
+    const json finding = json::parse(record.value);
+    out[finding.at("metadata").at("uid")] = without_position(finding);
+  }
+  return out;
+}
+
+std::map<std::string, std::string> findings_in(const std::string& lines) {
+  std::map<std::string, std::string> out;
+  std::istringstream in(lines);
+  for (std::string line; std::getline(in, line);) {
+    const json finding = json::parse(line);
+    out[finding.at("metadata").at("uid")] = without_position(finding);
+  }
+  return out;
+}
+
+std::set<std::string> containments_in(const std::vector<ControlMessage>& messages) {
+  std::set<std::string> out;
+  for (const ControlMessage& message : messages) {
+    const auto* signed_record = std::get_if<SignedContainment>(&message.body);
+    if (signed_record == nullptr) continue;
+    const ContainmentRecord& r = signed_record->record;
+    out.insert(r.scope + " " + std::to_string(r.epoch) + (r.contained ? " contained " : " released ") + std::string(name_of(r.level)) + " " + r.finding_uid);
+  }
+  return out;
+}
+
+ControlBoard read_board(const Installation& installation, const std::vector<TopicRecord>& records) {
+  const SigningKey key = must(SigningKey::load(installation.directory() / "control.key"));
+  TrustedKeys trusted;
+  trusted.add(key, {"engine-" + installation.topic("events") + "-*"});
+  ControlBoard board;
+  for (const TopicRecord& record : records) {
+    auto message = verify_control(record.key, record.value, trusted, "ringfence-gates");
+    if (!message) {
+      if (++board.refused == 1) board.refusal = record.key + ": " + message.error().message;
+      continue;
+    }
+    board.messages.push_back(std::move(*message));
+    board.keys.push_back(record.key);
+  }
+  return board;
+}
+
+const Expected& expected_of_fleet() {
+  static const Expected expected = [] {
+    std::string pattern = (fs::temp_directory_path() / "ringfence-replay-XXXXXX").string();
+    if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary directory");
+    const fs::path directory(pattern);
+    const Ran ran = run_ringfence({"replay", "--personas", "config/personas", "--findings", (directory / "findings").string(), "--control",
+                                   (directory / "control").string(), "config/fleet/telemetry.ndjson.gz"});
+    if (ran.exit != 0) throw std::runtime_error(ran.output);
+    Expected out{.findings = findings_in(slurp(directory / "findings")), .containments = {}};
+    std::istringstream lines(slurp(directory / "control"));
+    std::vector<ControlMessage> messages;
+    for (std::string line; std::getline(lines, line);) messages.push_back(must(decode_control(line)));
+    out.containments = containments_in(messages);
+    fs::remove_all(directory);
+    return out;
+  }();
+  return expected;
+}
+
+}  // namespace ringfence::testing

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "connectors/encoders/control.h"
+#include "connectors/kafka/topic_reader.h"
+#include "tests/integration/support.h"
+
+/// The program as an operator runs it, on a real broker: installations with topics of their own, members as processes, and what came out.
+namespace ringfence::testing {
+
+/// Runs `ringfence` to its end; exit code (or minus the signal) and everything it wrote.
+struct Ran {
+  int exit = -1;
+  std::string output;
+};
+[[nodiscard]] Ran run_ringfence(const std::vector<std::string>& arguments);
+
+/// One `ringfence run`, killed where it still runs at the end. Its log is kept.
+class ServiceProcess {
+ public:
+  explicit ServiceProcess(const std::filesystem::path& config);
+  ~ServiceProcess();
+  ServiceProcess(const ServiceProcess&) = delete;
+  ServiceProcess& operator=(const ServiceProcess&) = delete;
+
+  void signal(int number) const;
+  /// Sends it and waits for the end: exit code, or minus the signal that ended it.
+  int end(int number);
+  /// Waits until it ends by itself.
+  int wait();
+  /// Waits until `text` stands in `times` lines of the log; false at the end of patience or of the process.
+  [[nodiscard]] bool logged(const std::string& text, std::size_t times = 1);
+  [[nodiscard]] std::string log() const;
+  /// Answer of the endpoint, with its head; empty where there is none. The log must have said "serving".
+  [[nodiscard]] std::string get(const std::string& path) const;
+
+ private:
+  void read_output(int descriptor);
+
+  pid_t pid_ = -1;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<std::string> lines_;
+  bool ended_ = false;
+  std::jthread reader_;
+};
+
+/// One event and the agent it is about; a fact has none and goes to every partition.
+struct FleetEvent {
+  std::string agent, value;
+};
+/// The example fleet's telemetry.
+[[nodiscard]] const std::vector<FleetEvent>& fleet();
+/// One file of the example personas' tests.
+[[nodiscard]] std::vector<FleetEvent> story(const std::string& name);
+
+/// Topics with names of their own, a signing key and the example personas.
+class Installation {
+ public:
+  Installation(const Broker& broker, std::int32_t partitions);
+  ~Installation();
+  Installation(const Installation&) = delete;
+  Installation& operator=(const Installation&) = delete;
+
+  /// Writes the settings of a member with a state directory of its own; `more` is YAML that goes below the rest.
+  [[nodiscard]] std::filesystem::path member(const std::string& instance, const std::string& more = {}) const;
+  [[nodiscard]] std::string topic(const std::string& name) const { return stem_ + "." + name; }
+  [[nodiscard]] const std::filesystem::path& directory() const { return directory_; }
+  [[nodiscard]] std::filesystem::path personas() const { return directory_ / "personas"; }
+  [[nodiscard]] std::string writer(std::int32_t partition) const { return engine_writer(topic("events"), Partition{partition}); }
+
+  /// Publishes events `from` to before `to`, each agent's to one partition and facts to all, and waits until they are stored.
+  void feed(const std::vector<FleetEvent>& events, std::size_t from, std::size_t to);
+  void feed(const std::vector<FleetEvent>& events) { feed(events, 0, events.size()); }
+  /// Any record anywhere.
+  void put(const std::string& topic, std::int32_t partition, const std::string& key, const std::string& value);
+
+ private:
+  const Broker& broker_;
+  std::int32_t partitions_;
+  std::string stem_;
+  std::filesystem::path directory_;
+  std::map<std::string, std::int32_t> places_;
+  std::unique_ptr<Producer> producer_;
+};
+
+/// Everything a topic holds, read on as it comes.
+class TopicTail {
+ public:
+  TopicTail(const Broker& broker, const std::string& topic);
+  /// Reads until `holds` is true of the records so far; false at the end of patience.
+  [[nodiscard]] bool until(const std::function<bool(const std::vector<TopicRecord>&)>& holds);
+  /// Reads what is there now.
+  const std::vector<TopicRecord>& all();
+
+ private:
+  bool read_once(std::chrono::milliseconds wait);
+  std::unique_ptr<TopicReader> reader_;
+  std::vector<TopicRecord> records_;
+};
+
+/// Findings by `metadata.uid`, without what may differ between a file and Kafka (streaming.md §2): the position.
+[[nodiscard]] std::map<std::string, std::string> findings_in(const std::vector<TopicRecord>& records);
+[[nodiscard]] std::map<std::string, std::string> findings_in(const std::string& lines);
+/// Containments as `scope epoch state level finding`, for the same comparison.
+[[nodiscard]] std::set<std::string> containments_in(const std::vector<ControlMessage>& messages);
+
+/// The control topic as a gate reads it: every record checked with the installation's public key, refused ones counted.
+struct ControlBoard {
+  std::vector<ControlMessage> messages;
+  std::vector<std::string> keys;  // of each message
+  std::size_t refused = 0;
+  std::string refusal;  // why the first one was
+};
+[[nodiscard]] ControlBoard read_board(const Installation& installation, const std::vector<TopicRecord>& records);
+
+/// What `replay` says about the fleet: the measure of every run over Kafka.
+struct Expected {
+  std::map<std::string, std::string> findings;
+  std::set<std::string> containments;
+};
+[[nodiscard]] const Expected& expected_of_fleet();
+
+}  // namespace ringfence::testing
