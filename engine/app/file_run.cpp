@@ -19,7 +19,8 @@ namespace ringfence {
 namespace {
 
 constexpr Partition kPartition{0};
-constexpr std::size_t kWindow = 2048;
+/// Records of a shard's share of one batch: few enough that what they decode to is still in the cache when it is judged.
+constexpr std::size_t kWindowPerShard = 256;
 /// Records between two checkpoints: bounds what a killed run reads again and the size of one write.
 constexpr std::int64_t kRecordsPerCut = 65536;
 constexpr std::chrono::milliseconds kReadWait{500};
@@ -186,7 +187,7 @@ std::expected<void, RunError> FileRun::read_input(std::size_t index) {
   reading_ = &source;
   std::int64_t records = first_records_[index];
   while (!stop_) {
-    const auto batch = source.next(kWindow, kReadWait);
+    const auto batch = source.next(kWindowPerShard * options_.shards, kReadWait);
     if (!batch) return std::unexpected(of_source(batch.error()));
     if (batch->state == Batch::State::Ended) {
       if (auto written = cut(last_lsn_); !written) return written;
