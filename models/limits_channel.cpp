@@ -45,9 +45,16 @@ Quantities quantities_of(const Event& event) {
   return seen;
 }
 
+/// A ladder on distinct values, whatever their kind, anywhere above this act.
+bool counts_entities(const Persona& persona, const Action& action) {
+  const auto counts = [](const Envelope& envelope) { return envelope.entities.has_value() || !envelope.entities_by_kind.empty(); };
+  const auto own = [&](const std::optional<Envelope>& envelope) { return envelope && counts(*envelope); };
+  return counts(persona.per_call) || counts(persona.per_session) || counts(persona.per_day) || own(action.per_call) || own(action.per_day);
+}
+
 Identifiers identifiers_of(const Act& act) {
   Identifiers found;
-  if (!act.match.action) return found;
+  if (!act.match.action || !counts_entities(act.persona, act.persona.actions[*act.match.action])) return found;
   for (const ArgumentRule& rule : act.persona.actions[*act.match.action].arguments) {
     if (!rule.identifier) continue;
     std::vector<std::uint64_t>& values = found[rule.identifier_kind];
@@ -70,9 +77,10 @@ Identifiers identifiers_of(const Act& act) {
 /// The rungs that hold for one unit, and whose they are.
 struct Rungs {
   const Ladder* ladder = nullptr;
-  std::uint64_t owner = kPersonaLadder;
-  std::string whose;
+  const Action* action = nullptr;  // null: the persona's own
   [[nodiscard]] bool limited() const { return ladder != nullptr && ladder->max.has_value(); }
+  [[nodiscard]] std::uint64_t owner() const { return action != nullptr ? hash64(action->id) : kPersonaLadder; }
+  [[nodiscard]] std::string whose() const { return action != nullptr ? " by action " + printable(action->id, 64) : std::string(); }
 };
 
 /// Scopes of an envelope; an action declares the first and the last.
@@ -99,9 +107,9 @@ Rungs rungs_for(const Act& act, Span span, const auto& find) {
   if (const Action* action = action_of(act)) {
     const Envelope* own = envelope_of(*action, span);
     if (const Ladder* ladder = own != nullptr ? find(*own) : nullptr)
-      return {ladder, hash64(action->id), " by action " + printable(action->id, 64)};
+      return {ladder, action};
   }
-  return {find(envelope_of(act.persona, span)), kPersonaLadder, {}};
+  return {find(envelope_of(act.persona, span)), nullptr};
 }
 
 Rungs unit_rungs(const Act& act, Span span, std::size_t unit) {
@@ -113,14 +121,16 @@ Rungs unit_rungs(const Act& act, Span span, std::size_t unit) {
 
 Rungs entity_rungs(const Act& act, Span span, std::string_view kind) {
   return rungs_for(act, span, [kind](const Envelope& envelope) -> const Ladder* {
-    const auto named = envelope.entities_by_kind.find(std::string(kind));
-    if (named != envelope.entities_by_kind.end()) return &named->second;
+    if (!envelope.entities_by_kind.empty()) {
+      const auto named = envelope.entities_by_kind.find(std::string(kind));
+      if (named != envelope.entities_by_kind.end()) return &named->second;
+    }
     return envelope.entities ? &*envelope.entities : nullptr;
   });
 }
 
 void breach(Ruling& ruling, std::string_view unit, double seen, const Rungs& rungs, Span span) {
-  ruling.breach(Analytic::LimitHard, number_words(seen) + " " + std::string(unit) + " " + span_words(span) + rungs.whose +
+  ruling.breach(Analytic::LimitHard, number_words(seen) + " " + std::string(unit) + " " + span_words(span) + rungs.whose() +
                                          ", declared are at most " + number_words(*rungs.ladder->max));
 }
 
@@ -138,7 +148,7 @@ Ruling judge_units(const Act& act, Span span, const Quantities& seen, const auto
     if (*quantity == 0) continue;
     double total = *quantity;
     if (span != Span::Call) {
-      double& sum = totals().sums(rungs.owner).at(unit);
+      double& sum = totals().sums(rungs.owner()).at(unit);
       total = sum = sum + *quantity;
     }
     if (total > *rungs.ladder->max) breach(ruling, kUnitNames.at(unit), total, rungs, span);
@@ -159,11 +169,11 @@ Ruling judge_entities(const Act& act, Span span, const Identifiers& identifiers,
     bool passed = values.size() > most;
     if (span != Span::Call) {
       Totals& known = totals();
-      for (const std::uint64_t value : values) passed = !known.fits(hash64(kind, rungs.owner), value, most) || passed;
+      for (const std::uint64_t value : values) passed = !known.fits(hash64(kind, rungs.owner()), value, most) || passed;
     }
     if (passed) {
       ruling.breach(Analytic::LimitHard, "more than the declared " + number_words(*rungs.ladder->max) + " distinct values of " +
-                                             printable(kind, 64) + " " + span_words(span) + rungs.whose);
+                                             printable(kind, 64) + " " + span_words(span) + rungs.whose());
     }
   }
   return ruling;

@@ -50,7 +50,7 @@ std::string qualified_name(const Event& event) {
 }  // namespace
 
 Ruling& Ruling::operator+=(Ruling&& other) {
-  std::ranges::move(other.breaches, std::back_inserter(breaches));
+  if (!other.breaches.empty()) std::ranges::move(other.breaches, std::back_inserter(breaches));
   lacking |= other.lacking;
   return *this;
 }

@@ -19,9 +19,12 @@ namespace ringfence {
 namespace {
 
 constexpr Partition kPartition{0};
-constexpr std::size_t kWindow = 2048;
-/// Records between two checkpoints: bounds what a killed run reads again and the size of one write.
-constexpr std::int64_t kRecordsPerCut = 65536;
+/// Records of a shard's share of one batch: few enough that what they decode to is still in the cache when it is judged.
+constexpr std::size_t kWindowPerShard = 256;
+/// Records between two checkpoints: bounds what a killed run reads again. A busy agent is written once in between, however much it did.
+constexpr std::int64_t kRecordsPerCut = 262'144;
+/// Where the states outgrow their memory a checkpoint comes sooner, because only written ones can leave; never after fewer records than this.
+constexpr std::int64_t kRecordsPerFullCut = 65'536;
 constexpr std::chrono::milliseconds kReadWait{500};
 constexpr std::chrono::milliseconds kFlushWait{60'000};
 constexpr std::string_view kOutputsRecord = "file_run.outputs";
@@ -186,7 +189,7 @@ std::expected<void, RunError> FileRun::read_input(std::size_t index) {
   reading_ = &source;
   std::int64_t records = first_records_[index];
   while (!stop_) {
-    const auto batch = source.next(kWindow, kReadWait);
+    const auto batch = source.next(kWindowPerShard * options_.shards, kReadWait);
     if (!batch) return std::unexpected(of_source(batch.error()));
     if (batch->state == Batch::State::Ended) {
       if (auto written = cut(last_lsn_); !written) return written;
@@ -267,7 +270,9 @@ std::expected<void, RunError> FileRun::step(const Origin& origin, std::span<cons
   last_lsn_ = origin.base + records.back().position.offset.value;
   since_cut_ += static_cast<std::int64_t>(records.size());
   if (on_progress) on_progress(report_.records, report_.bytes);
-  return since_cut_ >= kRecordsPerCut ? cut(last_lsn_) : std::expected<void, RunError>{};
+  const std::size_t budget = options_.memory_limit / options_.shards;
+  const bool full = since_cut_ >= kRecordsPerFullCut && std::ranges::any_of(lanes_, [&](const auto& lane) { return lane->table.bytes() > budget; });
+  return full || since_cut_ >= kRecordsPerCut ? cut(last_lsn_) : std::expected<void, RunError>{};
 }
 
 std::expected<void, RunError> FileRun::publish(const Origin& origin, std::span<const Record> records) {

@@ -114,8 +114,9 @@ void move_evidence(const Act& act, const Tables& tables, std::span<const RowId> 
 }
 
 std::string tool_label(const Event& event) {
-  std::string label = event.tool.server ? std::string(*event.tool.server) + "/" : std::string();
-  return label + std::string(event.tool.name.value_or(""));
+  std::string label;
+  if (event.tool.server) label.append(*event.tool.server).append("/");
+  return label.append(event.tool.name.value_or(""));
 }
 
 Judgement begin(const Event& event, const Circumstances& circumstances) {
@@ -132,6 +133,10 @@ Judgement begin(const Event& event, const Circumstances& circumstances) {
 }
 
 void append(std::vector<FindingRecord>& to, std::vector<FindingRecord> from) {
+  if (to.empty()) {
+    to = std::move(from);
+    return;
+  }
   for (FindingRecord& record : from) to.push_back(std::move(record));
 }
 
