@@ -31,6 +31,8 @@ struct Act {
   bool explained = false;
   /// A standing containment of ours explains this denial: it is no barrier.
   bool own_refusal = false;
+  /// The same act has raised a hold before, at its request: it counts once.
+  bool held_before = false;
   /// Only facts of the agent's past and this event may be used: no clock, no other agent.
 };
 

@@ -37,6 +37,9 @@ std::vector<double> widened(std::vector<double> v, double tolerance) {
   return v;
 }
 
+/// Sessions that S is made of.
+bool counts(const SessionState& session, const SessionState* alone) { return alone == nullptr ? !session.borrowed : &session == alone; }
+
 double growth(std::span<const double> q, std::span<const double> g) {
   double nats = 0;
   for (std::size_t i = 0; i < q.size(); ++i) nats += q[i] * std::log(g[i]);
@@ -158,13 +161,14 @@ double scope_score(const Evidence& evidence, const Tables& tables, Null null) {
   return sum;
 }
 
-double score(const AgentState& agent, const Tables& tables, Null null) {
-  double sum = scope_score(agent.evidence, tables, null);
-  for (const SessionState& session : agent.sessions) sum += scope_score(session.evidence, tables, null);
+double score(const AgentState& agent, const Tables& tables, Null null, const SessionState* alone) {
+  double sum = alone == nullptr ? scope_score(agent.evidence, tables, null) : 0;
+  for (const SessionState& session : agent.sessions)
+    if (counts(session, alone)) sum += scope_score(session.evidence, tables, null);
   return .5 * sum;
 }
 
-Leader leader(const AgentState& agent, const Tables& tables, Null null) {
+Leader leader(const AgentState& agent, const Tables& tables, Null null, const SessionState* alone) {
   const auto value = [&](const Evidence& evidence, std::size_t slot) {
     const auto& a = null == Null::Alert ? evidence.alert : evidence.declared;
     return static_cast<double>(tables.prior(null)[slot]) * static_cast<double>(a[slot]);
@@ -172,8 +176,9 @@ Leader leader(const AgentState& agent, const Tables& tables, Null null) {
   std::array<double, kThreats.size()> held{};
   double total = 0;
   for (std::size_t slot = 0; slot < held.size(); ++slot) {
-    held[slot] = value(agent.evidence, slot);
-    for (const SessionState& session : agent.sessions) held[slot] += value(session.evidence, slot);
+    held[slot] = alone == nullptr ? value(agent.evidence, slot) : 0;
+    for (const SessionState& session : agent.sessions)
+      if (counts(session, alone)) held[slot] += value(session.evidence, slot);
     total += held[slot];
   }
   std::array<double, kThreats.size()> family_total{};  // by the family's first slot
@@ -188,8 +193,9 @@ Leader leader(const AgentState& agent, const Tables& tables, Null null) {
     result.share = held[best] / total;
     result.family_share = family_total[kFirstOfFamily[best]] / total;
   }
-  double greatest = value(agent.evidence, best);
+  double greatest = alone == nullptr ? value(agent.evidence, best) : -1;
   for (std::size_t i = 0; i < agent.sessions.size(); ++i) {
+    if (!counts(agent.sessions[i], alone)) continue;
     const double here = value(agent.sessions[i].evidence, best);
     if (here > greatest) {
       greatest = here;

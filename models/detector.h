@@ -81,10 +81,11 @@ void update(Evidence& evidence, const Tables& tables, std::span<const RowId> mar
 /// sum of pi A of one scope under one null, in slot order.
 [[nodiscard]] double scope_score(const Evidence& evidence, const Tables& tables, Null null);
 
-/// S = (agent + sum over live sessions in slot order) / 2 (docs/design/detection.md §2.2 iii).
-[[nodiscard]] double score(const AgentState& agent, const Tables& tables, Null null);
+/// S = (agent + sum over live sessions in slot order) / 2 (docs/design/detection.md §2.2 iii), sessions under a borrowed name left out: what
+/// was done in its name is not held against the agent. Of `alone`, where given: that session's half by itself.
+[[nodiscard]] double score(const AgentState& agent, const Tables& tables, Null null, const SessionState* alone = nullptr);
 
-/// The leading threat under a null: the greatest of the family that holds most of S; shares are over both scopes.
+/// The leading threat under a null: the greatest of the family that holds most of S; shares are over both scopes. `alone` as in `score`.
 struct Leader {
   Threat threat{};
   double share = 0;         // of the threat
@@ -93,6 +94,6 @@ struct Leader {
   /// The scope where pi A is greatest: nullopt the agent, else index into sessions.
   std::optional<std::size_t> session;
 };
-[[nodiscard]] Leader leader(const AgentState& agent, const Tables& tables, Null null);
+[[nodiscard]] Leader leader(const AgentState& agent, const Tables& tables, Null null, const SessionState* alone = nullptr);
 
 }  // namespace ringfence

@@ -325,10 +325,12 @@ void add_assessment(Json& out, const FindingRecord& record) {
     out[name] = choice.caption;
   };
   const bool closed = record.activity == FindingRecord::Activity::Close;
-  put("severity", severity_of(record.level));
+  // A persona that only observes has findings to read, none to act on.
+  const bool observed = record.applied == Level::Observe;
+  put("severity", severity_of(observed ? Level::Observe : record.level));
   put("status", closed ? OcsfChoice{4, "Resolved"} : OcsfChoice{1, "New"});
   if (!record.close_reason.empty()) out["status_detail"] = text(record.close_reason);
-  out["is_alert"] = record.level >= Level::Alert;
+  out["is_alert"] = record.level >= Level::Alert && !observed;
   put("confidence", confidence_of(record));
   put("risk_level", risk_level_of(record.level));
   out["risk_score"] = risk_score_of(record);

@@ -61,7 +61,7 @@ Account account_of_state(const AgentState& agent, const Persona& persona, const 
   account.applied = name_of(applied_level(level, persona.response.mode));
   const Thresholds& t = persona.response.scores;
   const double threshold = level >= Level::Halt ? t.halt : level == Level::Throttle ? t.throttle : t.alert;
-  account.explanation = explain(agent, persona, tables, Null::Declared, threshold, all_channels());
+  account.explanation = explain({agent, tables, Null::Declared}, persona, threshold, all_channels());
   account.title = account.explanation ? "What the agent's state says now" : "Nothing is held against this agent";
   return account;
 }

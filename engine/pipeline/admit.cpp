@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::uint8_t kRequestSeen = 1;
 constexpr std::uint8_t kCompleteSeen = 2;
+constexpr std::uint8_t kHoldRaised = 4;
 /// Acts leave in blocks, so that a busy agent does not move its whole memory at each call.
 constexpr std::size_t kBlock = 256;
 /// Below this many acts a look from the newest backwards beats a table.
@@ -66,7 +67,10 @@ void make_room(AgentState& agent) {
 
 }  // namespace
 
-std::expected<Sighting, Refusal> admit(AgentState& agent, const Event& event) {
+bool has_raised_hold(const KnownAct& act) { return (act.seen & kHoldRaised) != 0; }
+void note_hold(KnownAct& act) { act.seen |= kHoldRaised; }
+
+std::expected<Admission, Refusal> admit(AgentState& agent, const Event& event) {
   const std::uint64_t id = hash64(event.id);
   const std::uint64_t content = content_of(event);
   const std::uint64_t args = args_of(event);
@@ -75,11 +79,11 @@ std::expected<Sighting, Refusal> admit(AgentState& agent, const Event& event) {
   KnownAct* known = find(agent, id);
   const EventTime now = std::max(agent.last_time, event.time);
   if (known != nullptr && now - known->time > limits::kActMemory) {
-    *known = {.id = id, .content = content, .args = args, .time = event.time, .seen = 0};
+    *known = {.id = id, .content = content, .args = args, .time = now, .seen = 0};
   }
   if (known == nullptr) {
     make_room(agent);
-    agent.acts.push_back({.id = id, .content = content, .args = args, .time = event.time, .seen = 0});
+    agent.acts.push_back({.id = id, .content = content, .args = args, .time = now, .seen = 0});
     known = &agent.acts.back();
     std::vector<std::uint16_t>& slots = agent.derived.act_slots;
     if (agent.acts.size() >= kIndexFrom) {
@@ -101,11 +105,12 @@ std::expected<Sighting, Refusal> admit(AgentState& agent, const Event& event) {
   }
   if (known->args == 0) known->args = args;
 
-  if ((known->seen & kCompleteSeen) != 0 || known->seen == bit) return Sighting::Copy;
-  const bool requested = (known->seen & kRequestSeen) != 0;
+  Admission admission{.sighting = Sighting::Copy, .first_seen = known->time, .act = static_cast<std::size_t>(known - agent.acts.data())};
+  const bool requested = (known->seen & kRequestSeen) != 0, completed = (known->seen & kCompleteSeen) != 0;
+  if (completed || (requested && bit == kRequestSeen)) return admission;
   known->seen |= bit;
-  if (bit == kRequestSeen) return Sighting::Request;
-  return requested ? Sighting::Outcome : Sighting::Whole;
+  admission.sighting = bit == kRequestSeen ? Sighting::Request : requested ? Sighting::Outcome : Sighting::Whole;
+  return admission;
 }
 
 }  // namespace ringfence

@@ -17,8 +17,19 @@ enum class Sighting : std::uint8_t {
   Copy,      // known: changes nothing
 };
 
+/// How an act was booked.
+struct Admission {
+  Sighting sighting{};
+  EventTime first_seen;      // of the act by its own account: a completed call had started by its request
+  std::size_t act = 0;       // its place in AgentState::acts, until the next event
+};
+
 /// Books the act under its key, or refuses it as `id_conflict`: another tool, or other arguments, under a known key. Acts are known for
 /// 24 h of the agent's event time and at most 4,096 at once; the oldest leave in blocks and are counted where they leave early.
-[[nodiscard]] std::expected<Sighting, Refusal> admit(AgentState& agent, const Event& event);
+[[nodiscard]] std::expected<Admission, Refusal> admit(AgentState& agent, const Event& event);
+
+/// Whether the act has raised a hold at its request, and that it has: request and complete are one act.
+[[nodiscard]] bool has_raised_hold(const KnownAct& act);
+void note_hold(KnownAct& act);
 
 }  // namespace ringfence

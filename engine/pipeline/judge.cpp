@@ -13,10 +13,12 @@ namespace {
 
 constexpr std::string_view kThrottleCode = "429";
 
-/// The event's session; ended ones (24 h without an event) and, of more than 64, the least recent make room.
+/// The event's session; ended ones (24 h without an event) and, of more than 64, the least recent make room. One that comes back finds the
+/// containment that was published for it.
 SessionState& session_of(AgentState& agent, const Event& event) {
   const std::string_view id = event.session.id.value_or("-");
-  const std::uint64_t key = hash64(id);
+  const bool borrowed = borrows_name(agent, event);
+  const std::uint64_t key = borrowed ? borrowed_key(id) : hash64(id);
   std::erase_if(agent.sessions, [&](const SessionState& s) { return agent.last_time - s.last > limits::kSessionIdle; });
   auto found = std::ranges::find(agent.sessions, key, &SessionState::key);
   if (found == agent.sessions.end()) {
@@ -27,10 +29,10 @@ SessionState& session_of(AgentState& agent, const Event& event) {
     found = std::prev(agent.sessions.end());
     found->id = id;
     found->key = key;
-    found->last = event.time;
-    if (const Level level = contained_level(agent, *found); level >= Level::Hold) found->standing.held = level;
+    found->borrowed = borrowed;
+    if (const Level level = contained_session(agent, *found); level >= Level::Hold) found->standing.held = level;
   }
-  found->last = std::max(found->last, event.time);
+  found->last = agent.last_time;
   found->arrival = agent.arrivals;
   return *found;
 }
@@ -38,12 +40,20 @@ SessionState& session_of(AgentState& agent, const Event& event) {
 std::size_t persona_of(AgentState& agent, const Event& event, const Rulebook& rules) {
   AgentState::Derived& derived = agent.derived;
   const std::uint64_t bound = event.agent.persona ? hash64(*event.agent.persona) : 0;
-  if (derived.rules != &rules || derived.bound != bound) {
-    derived.rules = &rules;
+  if (derived.rules != rules.stamp() || derived.bound != bound) {
+    derived.rules = rules.stamp();
     derived.bound = bound;
     derived.persona = rules.match(event);
   }
   return derived.persona;
+}
+
+/// The job of an agent whose record shows no more than its name: the one it was last judged by, else the one that applies to the name.
+const Persona* known_persona(const AgentState& agent, const Event& event, const Rulebook& rules) {
+  for (const Persona& persona : rules.set().personas()) {
+    if (agent.persona == hash64(persona.sha256)) return &persona;
+  }
+  return rules.set().match(event);
 }
 
 /// Evidence outlives a change of the persona; what its ledgers count does not.
@@ -59,9 +69,9 @@ void follow_persona(AgentState& agent, const Persona& persona) {
 
 bool own_refusal(const AgentState& agent, const SessionState& session, const Event& event, std::optional<Effect> effect) {
   if (event.outcome.status != Outcome::Denied) return false;
-  const Level level = contained_level(agent, session);
-  if (level == Level::Throttle) return event.outcome.code == kThrottleCode;
-  return denies(level, effect);
+  return std::ranges::any_of(agent.containments, [&](const Containment& c) {
+    return covers(c, agent, session) && (c.level == Level::Throttle ? event.outcome.code == kThrottleCode : denies(c.level, effect));
+  });
 }
 
 /// A channel is asked once per act: about scope and flow at first sight, about the rest when the outcome is known.
@@ -109,7 +119,7 @@ void move_evidence(const Act& act, const Tables& tables, std::span<const RowId> 
     update(evidence, tables, marks);
     record(ledger, before, evidence, tables, marks, act.event.id, act.event.time);
   };
-  move(act.agent.evidence, act.agent.ledger);
+  if (!act.session.borrowed) move(act.agent.evidence, act.agent.ledger);
   move(act.session.evidence, act.session.ledger);
 }
 
@@ -140,25 +150,35 @@ void append(std::vector<FindingRecord>& to, std::vector<FindingRecord> from) {
   for (FindingRecord& record : from) to.push_back(std::move(record));
 }
 
+/// A gate that had applied the containment in force would have denied this call: it had been published when the call started.
+bool would_be_stopped(const Event& event, const Admission& admission, const AgentState& agent, const SessionState& session, std::optional<Effect> effect) {
+  if (event.kind != EventKind::ToolCall || admission.sighting == Sighting::Request || agent.containments.empty()) return false;
+  const double length_ns = std::clamp(event.duration_ms.value_or(0) * 1e6, 0., 1e18);
+  const EventTime started = std::min(event.time - Nanos{static_cast<std::int64_t>(length_ns)}, admission.first_seen);
+  return denies(contained_level(agent, session, started), effect);
+}
+
 void judge_unclassified(const Event& event, AgentState& agent, const Circumstances& circumstances, Judgement& out) {
   out.verdict.level = out.verdict.applied = std::max(Level::Alert, standing_level(agent));
-  append(out.findings, fact_finding(agent, event, Analytic::AgentUnclassified, Level::Alert,
-                                    "No persona applies to this agent: it has no declared job to be held against.", circumstances.topic,
-                                    circumstances.position));
-  if (!out.findings.empty()) out.verdict.raised.push_back(Analytic::AgentUnclassified);
+  const auto made = fact_finding(agent, event, {Analytic::AgentUnclassified, Level::Alert, "No persona applies to this agent: it has no declared job to be held against."},
+                                 {nullptr, circumstances.topic, circumstances.position});
+  if (!made.empty()) out.verdict.raised.push_back(Analytic::AgentUnclassified);
+  append(out.findings, made);
 }
 
 /// What is new on this event: the breaches it made, and the threat whose evidence crossed a level.
-std::vector<Analytic> newly_raised(const Decision& decision, const AgentState& agent, const Tables& tables) {
+std::vector<Analytic> newly_raised(const Decision& decision, const Act& act, const Tables& tables) {
   std::vector<Analytic> raised;
   for (const RaisedBreach& breach : decision.breaches) {
     if (std::ranges::find(raised, breach.analytic) == raised.end()) raised.push_back(breach.analytic);
   }
-  if (decision.crossing) raised.push_back(kThreats[static_cast<std::size_t>(leader(agent, tables, decision.crossing->null).threat)].analytic);
+  if (!decision.crossing) return raised;
+  const Leader lead = leader(act.agent, tables, decision.crossing->null, judged_alone(act));
+  raised.push_back(kThreats[static_cast<std::size_t>(lead.threat)].analytic);
   return raised;
 }
 
-void judge_by_persona(const Event& event, Sighting sighting, AgentState& agent, SessionState& session, std::size_t index,
+void judge_by_persona(const Event& event, const Admission& admission, AgentState& agent, SessionState& session, std::size_t index,
                       const Circumstances& circumstances, Judgement& out) {
   const Rulebook& rules = circumstances.rules;
   const Persona& persona = rules.persona(index);
@@ -176,38 +196,37 @@ void judge_by_persona(const Event& event, Sighting sighting, AgentState& agent, 
   act.explained = circumstances.facts.explains(event, persona.id);
   act.own_refusal = own_refusal(agent, session, event, act.effect);
 
-  const bool call = event.kind == EventKind::ToolCall;
-  out.stopped = call && sighting != Sighting::Request && denies(contained_level(agent, session), act.effect);
+  KnownAct& known = agent.acts[admission.act];
+  act.held_before = has_raised_hold(known);
+  out.stopped = would_be_stopped(event, admission, agent, session, act.effect);
 
-  Readings readings = ask_channels(act, sighting, rules.channels());
+  Readings readings = ask_channels(act, admission.sighting, rules.channels());
   out.not_evaluable = std::move(readings.not_evaluable);
   move_evidence(act, tables, readings.marks);
-  const Decision decision = decide(act, readings.breaches, tables);
+  const Decision decision = decide(act, readings.breaches, tables, readings.marks);
+  if (decision.raised_hold) note_hold(known);
 
   out.verdict.level = decision.level;
   out.verdict.applied = decision.applied;
   out.verdict.score = decision.score;
-  const Leader lead = leader(agent, tables, Null::Declared);
+  const Leader lead = leader(agent, tables, Null::Declared, judged_alone(act));
   if (leading_ledger(agent, lead) != nullptr) out.verdict.threat = kThreats[static_cast<std::size_t>(lead.threat)].id;
-  out.verdict.raised = newly_raised(decision, agent, tables);
+  out.verdict.raised = newly_raised(decision, act, tables);
 
   append(out.findings, findings_of({act, decision, tables, readings.marks, circumstances.topic, circumstances.position}, rules.channels()));
   if (out.stopped && circumstances.assume_gate && event.outcome.status == Outcome::Ok) {
     out.verdict.raised.push_back(Analytic::ContainmentViolated);
-    append(out.findings, fact_finding(agent, event, Analytic::ContainmentViolated, Level::Halt,
-                                      "A call that the containment in force denies went through.", circumstances.topic, circumstances.position));
+    append(out.findings, fact_finding(agent, event, {Analytic::ContainmentViolated, Level::Halt, "A call that the containment in force denies went through."},
+                                      {&persona, circumstances.topic, circumstances.position}));
   }
-  const FindingRecord* cause = out.findings.empty() ? nullptr : &*std::ranges::max_element(out.findings, {}, &FindingRecord::level);
-  if (auto record = contain(act, decision, cause ? cause->uid : "", cause ? cause->title : "", circumstances.position)) {
-    out.containments.push_back(std::move(*record));
-  }
+  out.containments = contain(act, cause_of(agent, out.findings), circumstances.position);
 }
 
 }  // namespace
 
-Judgement judge(const Event& event, Sighting sighting, AgentState& agent, const Circumstances& circumstances) {
+Judgement judge(const Event& event, const Admission& admission, AgentState& agent, const Circumstances& circumstances) {
   Judgement out = begin(event, circumstances);
-  if (sighting == Sighting::Copy) {
+  if (admission.sighting == Sighting::Copy) {
     out.copy = true;
     return out;
   }
@@ -215,14 +234,16 @@ Judgement judge(const Event& event, Sighting sighting, AgentState& agent, const 
   agent.last_time = agent.arrivals == 0 ? event.time : std::max(agent.last_time, event.time);
   ++agent.arrivals;
   agent.seen_verified = agent.seen_verified || event.agent.trust == Trust::Verified;
-  append(out.findings, close_idle(agent, agent.last_time, circumstances.topic, circumstances.position));
+  const std::size_t index = persona_of(agent, event, circumstances.rules);
+  const Persona* const persona = index == Rulebook::kNoPersona ? nullptr : &circumstances.rules.persona(index);
+  if (!agent.findings.empty()) append(out.findings, close_idle(agent, agent.last_time, {persona, circumstances.topic, circumstances.position}));
 
   SessionState& session = session_of(agent, event);
-  const std::size_t index = persona_of(agent, event, circumstances.rules);
-  if (index == Rulebook::kNoPersona) {
+  if (persona == nullptr) {
+    out.stopped = would_be_stopped(event, admission, agent, session, event.tool.effect);
     judge_unclassified(event, agent, circumstances, out);
   } else {
-    judge_by_persona(event, sighting, agent, session, index, circumstances, out);
+    judge_by_persona(event, admission, agent, session, index, circumstances, out);
   }
   return out;
 }
@@ -236,11 +257,15 @@ Judgement judge_refused(const Refusal& refusal, EventTime time, AgentState& agen
   const std::string id = "refused-" + std::to_string(circumstances.position.partition.value) + "-" + std::to_string(circumstances.position.offset.value);
   event.id = id;
   Judgement out = begin(event, circumstances);
-  out.verdict.level = out.verdict.applied = std::max(Level::Alert, standing_level(agent));
-  out.findings = fact_finding(agent, event, Analytic::FeedRefused, Level::Alert,
-                              "A record of this agent was refused (" + std::string(name_of(refusal.reason)) + ": " + refusal.detail +
-                                  "): what it did there was not judged.",
-                              circumstances.topic, circumstances.position);
+  const Persona* const persona = known_persona(agent, event, circumstances.rules);
+  out.verdict.level = std::max(Level::Alert, standing_level(agent));
+  out.verdict.applied = persona != nullptr ? applied_level(out.verdict.level, persona->response.mode) : out.verdict.level;
+  out.verdict.raised.push_back(Analytic::FeedRefused);
+  out.findings = fact_finding(agent, event,
+                              {Analytic::FeedRefused, Level::Alert,
+                               "A record of this agent was refused (" + std::string(name_of(refusal.reason)) + ": " + refusal.detail +
+                                   "): what it did there was not judged."},
+                              {persona, circumstances.topic, circumstances.position});
   return out;
 }
 

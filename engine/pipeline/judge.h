@@ -41,7 +41,7 @@ struct Circumstances {
 
 /// Judges one admitted event against its agent's state: channels, evidence, ledger, policy, findings, containment, in this order.
 /// Pure: same state, event and circumstances give the same judgement and the same next state. About 1 us for a call that went well.
-[[nodiscard]] Judgement judge(const Event& event, Sighting sighting, AgentState& agent, const Circumstances& circumstances);
+[[nodiscard]] Judgement judge(const Event& event, const Admission& admission, AgentState& agent, const Circumstances& circumstances);
 
 /// A refused record that still shows its agent is a finding too: what cannot be read must not be a way to act unseen.
 [[nodiscard]] Judgement judge_refused(const Refusal& refusal, EventTime time, AgentState& agent, const Circumstances& circumstances);

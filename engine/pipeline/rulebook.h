@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -17,13 +18,19 @@ class Rulebook {
  public:
   Rulebook(PersonaSet set, std::span<const Channel* const> channels) : set_(std::move(set)), channels_(channels) {
     tables_.reserve(set_.personas().size());
-    for (const Persona& persona : set_.personas()) tables_.emplace_back(persona, channels);
+    for (const Persona& persona : set_.personas()) {
+      tables_.emplace_back(persona, channels);
+      stamp_ = hash64(persona.sha256, stamp_);
+    }
   }
 
   static constexpr std::size_t kNoPersona = static_cast<std::size_t>(-1);
 
   [[nodiscard]] const PersonaSet& set() const { return set_; }
   [[nodiscard]] std::span<const Channel* const> channels() const { return channels_; }
+  /// Names the personas and their order: an index into one rulebook means the same in another of this stamp. Never 0. An address would not do:
+  /// the next set but one may lie where this one lay.
+  [[nodiscard]] std::uint64_t stamp() const { return stamp_; }
   [[nodiscard]] const Persona& persona(std::size_t index) const { return set_.personas()[index]; }
   [[nodiscard]] const Tables& tables(std::size_t index) const { return tables_[index]; }
   /// Index of the persona this event is held against, or kNoPersona.
@@ -36,6 +43,7 @@ class Rulebook {
   PersonaSet set_;
   std::span<const Channel* const> channels_;
   std::vector<Tables> tables_;
+  std::uint64_t stamp_ = 1;
 };
 
 }  // namespace ringfence

@@ -239,6 +239,7 @@ class Assembly {
     SessionState& s = out_.state.sessions.emplace_back();
     s.key = session_key;
     Body(in, opened->schema, memories_, out_.memories_dropped).session(s);
+    s.borrowed = s.key == borrowed_key(s.id);
     if (!in.ok() || !in.at_end()) return std::unexpected(malformed("session: not the form of its schema"));
     out_.written.sessions.emplace_back(session_key, written_sum(*opened));
     return {};

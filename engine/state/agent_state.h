@@ -6,9 +6,11 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/event/analytic.h"
+#include "engine/event/event.h"
 #include "engine/event/ids.h"
 #include "engine/event/level.h"
 #include "engine/event/limits.h"
@@ -43,8 +45,8 @@ struct Ledger {
   };
   Evidence start;           // every A of the moment it opened
   std::vector<Row> rows;    // in order of id
-  EventTime opened, last;
-  std::uint32_t contributions = 0;  // events with any factor above 1
+  EventTime opened, last;           // opened: or when a finding last took the count
+  std::uint32_t contributions = 0;  // events with any factor above 1 that no finding has counted yet
 };
 
 /// Levels that stand by themselves (cli.md): alert and throttle by hysteresis, hold and above until a release. Written by engine/verdict/policy.
@@ -74,23 +76,28 @@ struct TaskScope {
 
 struct SessionState {
   std::string id;               // `-` where events name none
-  std::uint64_t key = 0;        // hash64(id)
-  EventTime last;
+  std::uint64_t key = 0;        // hash64(id), or borrowed_key(id)
+  EventTime last;               // of the agent's own time when last touched
   std::uint64_t arrival = 0;    // AgentState::arrivals when last touched: least recent goes first
   Evidence evidence;
   std::unique_ptr<Ledger> ledger;  // absent: clean
   Standing standing;
   std::uint32_t held_acts = 0;  // distinct acts that themselves raised a hold
+  /// Its acts are asserted under a name that a credential has vouched for, so it is judged by itself alone. Not encoded: such a session has
+  /// `borrowed_key` instead of hash64(id), which also keeps it apart from the rightful one of the same id.
+  bool borrowed = false;
   std::array<std::unique_ptr<ChannelMemory>, kChannels> memory;
 };
+
+[[nodiscard]] inline std::uint64_t borrowed_key(std::string_view session_id) { return hash64(session_id, 1); }
 
 /// A known act, so that copies count once and `complete` finds its `request`. Written by engine/pipeline/admit.
 struct KnownAct {
   std::uint64_t id = 0;        // hash64 of the act's id
-  std::uint64_t content = 0;   // hash64 of tool; args mixed in where present
+  std::uint64_t content = 0;   // hash64 of kind and tool
   std::uint64_t args = 0;      // 0: absent so far
-  EventTime time;
-  std::uint8_t seen = 0;       // bit 0 request, bit 1 complete
+  EventTime time;              // of the agent's own time when first seen: a late event is not forgotten early
+  std::uint8_t seen = 0;       // bit 0 request, bit 1 complete, bit 2 has raised a hold
 };
 
 /// What the SIEM has open for one analytic family. Written by engine/verdict/finding.
@@ -129,7 +136,7 @@ struct AgentState {
 
   /// Derived, not encoded: which persona the agent was last matched with and where its known acts lie by hash. Written by engine/pipeline.
   struct Derived {
-    const void* rules = nullptr;  // the rulebook the match came from
+    std::uint64_t rules = 0;      // stamp of the rulebook the match came from; 0: none
     std::uint64_t bound = 0;      // hash of the persona id the gateway had bound
     std::size_t persona = 0;      // index into the rulebook; kNoPersona where none matches
     std::vector<std::uint16_t> act_slots;

@@ -21,7 +21,8 @@ struct Contribution {
   std::optional<Explanation> explanation;
   std::string identifier_shape;
   std::optional<bool> grounded;
-  std::uint64_t count = 1;   // on top of what the finding has; on Create the whole
+  std::uint64_t count = 1;   // events that no finding has counted yet, this one included
+  Mode mode = Mode::Enforce;
   EventTime first_seen;
 };
 
@@ -71,6 +72,9 @@ void describe_finding(FindingRecord& r, const OpenFinding& finding) {
   r.last_seen = finding.last_seen;
 }
 
+/// An agent without a job has no mode either: nothing is held back.
+Mode mode_of(const Told& told) { return told.persona != nullptr ? told.persona->response.mode : Mode::Enforce; }
+
 /// Books the contribution; true where a record is due.
 bool book(AgentState& agent, const Event& event, std::string_view persona_sha256, const Contribution& part, FindingRecord::Activity& activity) {
   OpenFinding* finding = open_in_family(agent, family_of(part.analytic));
@@ -80,7 +84,7 @@ bool book(AgentState& agent, const Event& event, std::string_view persona_sha256
                               .level = part.level,
                               .created = event.time,
                               .first_seen = part.first_seen,
-                              .last_seen = event.time,
+                              .last_seen = std::max(agent.last_time, event.time),
                               .records = 1,
                               .count = part.count,
                               .count_written = part.count});
@@ -88,8 +92,8 @@ bool book(AgentState& agent, const Event& event, std::string_view persona_sha256
     return true;
   }
   activity = FindingRecord::Activity::Update;
-  ++finding->count;
-  finding->last_seen = std::max(finding->last_seen, event.time);
+  finding->count += part.count;
+  finding->last_seen = std::max({finding->last_seen, agent.last_time, event.time});
   const bool rises = part.level > finding->level;
   if (!rises && finding->count < kUpdateFactor * finding->count_written) return false;
   finding->level = std::max(finding->level, part.level);
@@ -98,14 +102,14 @@ bool book(AgentState& agent, const Event& event, std::string_view persona_sha256
   return true;
 }
 
-std::optional<FindingRecord> write(AgentState& agent, FindingRecord base, const Event& event, Mode mode, Contribution part) {
+std::optional<FindingRecord> write(AgentState& agent, FindingRecord base, const Event& event, Contribution part) {
   FindingRecord::Activity activity{};
   if (!book(agent, event, base.persona_sha256, part, activity)) return std::nullopt;
   const OpenFinding& finding = *open_in_family(agent, family_of(part.analytic));
   describe_finding(base, finding);
   base.activity = activity;
   base.level = finding.level;
-  base.applied = applied_level(finding.level, mode);
+  base.applied = applied_level(finding.level, part.mode);
   base.title = std::move(part.title);
   base.sentence = std::move(part.sentence);
   base.breaches = std::move(part.breaches);
@@ -137,6 +141,7 @@ std::vector<Contribution> declared(const Judged& judged) {
     part->breaches.push_back(breach.what);
   }
   for (Contribution& part : parts) {
+    part.mode = judged.act.persona.response.mode;
     part.title = info_of(part.analytic).title;
     part.sentence = joined(part.breaches) + ".";
     if (judged.decision.halted_by_holds && part.level >= Level::Hold) {
@@ -152,6 +157,23 @@ double threshold_of(const Persona& persona, Level level) {
   return level >= Level::Halt ? t.halt : level == Level::Throttle ? t.throttle : t.alert;
 }
 
+/// Moves the contributing events no finding has told of yet from the ledgers to the part.
+void take_counts(const Act& act, const Ledger* leading, Contribution& part) {
+  if (leading != nullptr && leading->contributions > 0) {
+    part.count = leading->contributions;
+    part.first_seen = leading->opened;
+  }
+  const auto settle = [&](const std::unique_ptr<Ledger>& ledger) {
+    if (!ledger) return;
+    ledger->contributions = 0;
+    ledger->opened = act.event.time;
+  };
+  if (act.session.borrowed) return settle(act.session.ledger);
+  settle(act.agent.ledger);
+  for (SessionState& session : act.agent.sessions)
+    if (!session.borrowed) settle(session.ledger);
+}
+
 /// What the evidence adds: a level newly reached, or one more contributing event under a finding that is open.
 std::optional<Contribution> statistical(const Judged& judged, std::span<const Channel* const> channels) {
   const auto& crossing = judged.decision.crossing;
@@ -159,19 +181,18 @@ std::optional<Contribution> statistical(const Judged& judged, std::span<const Ch
   if (!crossing && !contributes) return std::nullopt;
 
   const Null null = crossing ? crossing->null : judged.decision.score >= judged.act.persona.response.scores.alert ? Null::Declared : Null::Alert;
-  const Leader lead = leader(judged.act.agent, judged.tables, null);
+  const SessionState* const alone = judged_alone(judged.act);
+  const Leader lead = leader(judged.act.agent, judged.tables, null, alone);
   const ThreatInfo& threat = kThreats[static_cast<std::size_t>(lead.threat)];
   OpenFinding* open = open_in_family(judged.act.agent, threat.family);
-  if (!crossing && open == nullptr) return std::nullopt;
-  const Level level = crossing ? crossing->level : open->level;
+  const Level standing = judged.decision.by_evidence;
+  if (!crossing && open == nullptr && standing == Level::Observe) return std::nullopt;
+  const Level level = crossing ? crossing->level : open != nullptr ? open->level : standing;
 
   Contribution part{.analytic = open ? open->analytic : threat.analytic, .level = level, .first_seen = judged.act.event.time};
-  const Ledger* ledger = leading_ledger(judged.act.agent, lead);
-  if (open == nullptr && ledger != nullptr) {
-    part.count = ledger->contributions;
-    part.first_seen = ledger->opened;
-  }
-  part.explanation = explain(judged.act.agent, judged.act.persona, judged.tables, null, threshold_of(judged.act.persona, level), channels);
+  part.mode = judged.act.persona.response.mode;
+  take_counts(judged.act, leading_ledger(judged.act.agent, lead), part);
+  part.explanation = explain({judged.act.agent, judged.tables, null, alone}, judged.act.persona, threshold_of(judged.act.persona, level), channels);
   if (part.explanation && null == Null::Alert) part.explanation->alert_score = judged.decision.alert_score;
 
   const auto channel = std::ranges::find_if(channels, [&](const Channel* c) { return c->info().name == threat.family; });
@@ -185,26 +206,44 @@ std::optional<Contribution> statistical(const Judged& judged, std::span<const Ch
   return part;
 }
 
+/// An event contributes once to a family: what its evidence adds goes with what it broke.
+void join(std::vector<Contribution>& parts, Contribution evidence) {
+  const auto same = [&](const Contribution& part) { return family_of(part.analytic) == family_of(evidence.analytic); };
+  const auto part = std::ranges::find_if(parts, same);
+  if (part == parts.end()) return parts.push_back(std::move(evidence));
+  if (evidence.level >= part->level) {
+    part->analytic = evidence.analytic;
+    part->level = evidence.level;
+    part->title = std::move(evidence.title);
+  }
+  part->sentence += (evidence.sentence.empty() ? "" : " ") + evidence.sentence;
+  part->explanation = std::move(evidence.explanation);
+  part->identifier_shape = std::move(evidence.identifier_shape);
+  part->grounded = evidence.grounded;
+  part->count = evidence.count;
+  part->first_seen = std::min(part->first_seen, evidence.first_seen);
+}
+
 }  // namespace
 
 std::vector<FindingRecord> findings_of(const Judged& judged, std::span<const Channel* const> channels) {
   const Event& event = judged.act.event;
   std::vector<Contribution> parts = declared(judged);
-  if (auto evidence = statistical(judged, channels)) parts.push_back(std::move(*evidence));
+  if (auto evidence = statistical(judged, channels)) join(parts, std::move(*evidence));
   std::vector<FindingRecord> records;
   if (parts.empty()) return records;
 
   FindingRecord base = describe_event(event, judged.topic, judged.position);
   describe_persona(base, judged.act.persona);
   for (Contribution& part : parts) {
-    if (auto record = write(judged.act.agent, base, event, judged.act.persona.response.mode, std::move(part))) {
+    if (auto record = write(judged.act.agent, base, event, std::move(part))) {
       records.push_back(std::move(*record));
     }
   }
   return records;
 }
 
-std::vector<FindingRecord> close_idle(AgentState& agent, EventTime now, std::string_view topic, Position position) {
+std::vector<FindingRecord> close_idle(AgentState& agent, EventTime now, const Told& told) {
   std::vector<FindingRecord> records;
   const auto idle = [&](const OpenFinding& f) { return now - f.last_seen >= limits::kFindingIdle; };
   for (OpenFinding& finding : agent.findings) {
@@ -213,33 +252,47 @@ std::vector<FindingRecord> close_idle(AgentState& agent, EventTime now, std::str
     FindingRecord r;
     describe_finding(r, finding);
     r.activity = FindingRecord::Activity::Close;
-    r.level = r.applied = finding.level;
+    r.level = finding.level;
+    r.applied = applied_level(finding.level, mode_of(told));
     r.title = info_of(finding.analytic).title;
     r.sentence = "No further contribution for 24 hours of the agent's own time.";
     r.close_reason = "idle";
     r.time = finding.last_seen + limits::kFindingIdle;
     r.tenant = agent.tenant;
     r.agent_id = agent.id;
-    r.agent_name = agent.id;
-    r.topic = topic;
-    r.position = position;
+    if (told.persona != nullptr) describe_persona(r, *told.persona);
+    if (r.agent_name.empty()) r.agent_name = agent.id;
+    r.topic = told.topic;
+    r.position = told.position;
     records.push_back(std::move(r));
   }
   std::erase_if(agent.findings, idle);
   return records;
 }
 
-std::vector<FindingRecord> fact_finding(AgentState& agent, const Event& event, Analytic analytic, Level level, const std::string& sentence,
-                                        std::string_view topic, Position position) {
-  Contribution part{.analytic = analytic,
-                    .level = level,
-                    .title = std::string(info_of(analytic).title),
-                    .sentence = sentence,
+std::vector<FindingRecord> fact_finding(AgentState& agent, const Event& event, Fact fact, const Told& told) {
+  Contribution part{.analytic = fact.analytic,
+                    .level = fact.level,
+                    .title = std::string(info_of(fact.analytic).title),
+                    .sentence = std::move(fact.sentence),
+                    .mode = mode_of(told),
                     .first_seen = event.time};
   std::vector<FindingRecord> records;
-  FindingRecord base = describe_event(event, topic, position);
-  if (auto record = write(agent, std::move(base), event, Mode::Enforce, std::move(part))) records.push_back(std::move(*record));
+  FindingRecord base = describe_event(event, told.topic, told.position);
+  if (told.persona != nullptr) describe_persona(base, *told.persona);
+  if (auto record = write(agent, std::move(base), event, std::move(part))) records.push_back(std::move(*record));
   return records;
+}
+
+ContainmentCause cause_of(const AgentState& agent, std::span<const FindingRecord> records) {
+  const FindingRecord* made = nullptr;
+  for (const FindingRecord& record : records) {
+    const bool open = record.activity != FindingRecord::Activity::Close;
+    if (open && (made == nullptr || record.level > made->level)) made = &record;
+  }
+  if (made != nullptr) return {made->uid, made->title};
+  const auto open = std::ranges::max_element(agent.findings, {}, &OpenFinding::level);
+  return open == agent.findings.end() ? ContainmentCause{} : ContainmentCause{open->uid, std::string(info_of(open->analytic).title)};
 }
 
 std::string finding_uid(std::string_view tenant, std::string_view agent, std::string_view event_id, Analytic analytic,

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/state/agent_state.h"
+#include "engine/verdict/contain.h"
 #include "engine/verdict/finding.h"
 #include "engine/verdict/policy.h"
 #include "models/channel.h"
@@ -29,12 +30,26 @@ struct Judged {
 /// Changes `AgentState::findings`. The records come in a fixed order: declared breaches by family as first met, then evidence.
 [[nodiscard]] std::vector<FindingRecord> findings_of(const Judged& judged, std::span<const Channel* const> channels);
 
-/// Closes what has had no contribution for 24 h of the agent's event time; called at the agent's next event, before it is judged.
-[[nodiscard]] std::vector<FindingRecord> close_idle(AgentState& agent, EventTime now, std::string_view topic, Position position);
+/// Where a record of a finding comes from, and the job it is told under: null for an agent without one.
+struct Told {
+  const Persona* persona = nullptr;
+  std::string_view topic;
+  Position position;
+};
 
-/// A finding without persona or statistics: a fact about the agent or its feed (agent.unclassified, feed.refused, containment.violated).
-[[nodiscard]] std::vector<FindingRecord> fact_finding(AgentState& agent, const Event& event, Analytic analytic, Level level,
-                                                      const std::string& sentence, std::string_view topic, Position position);
+/// Closes what has had no contribution for 24 h of the agent's event time; called at the agent's next event, before it is judged.
+[[nodiscard]] std::vector<FindingRecord> close_idle(AgentState& agent, EventTime now, const Told& told);
+
+/// A fact about the agent or its feed at one level, without statistics: agent.unclassified, feed.refused, containment.violated.
+struct Fact {
+  Analytic analytic{};
+  Level level = Level::Alert;
+  std::string sentence;
+};
+[[nodiscard]] std::vector<FindingRecord> fact_finding(AgentState& agent, const Event& event, Fact fact, const Told& told);
+
+/// The finding that a containment after this event goes back to: the strongest of the records just made, else the strongest open one.
+[[nodiscard]] ContainmentCause cause_of(const AgentState& agent, std::span<const FindingRecord> records);
 
 /// `rf-` and 16 hex digits of SHA-256 over tenant, agent, the Create's event id, analytic and persona digest.
 [[nodiscard]] std::string finding_uid(std::string_view tenant, std::string_view agent, std::string_view event_id, Analytic analytic,

@@ -18,6 +18,9 @@ std::string session_scope(const AgentState& agent, const SessionState& session) 
   return session_scope_key(agent.tenant, agent.id, session.id);
 }
 
+bool is_session(const std::string& scope) { return scope.starts_with("session:"); }
+
+/// Its epoch goes on where the scope was contained before.
 Containment& entry_for(AgentState& agent, const std::string& scope) {
   const auto found = std::ranges::find(agent.containments, scope, &Containment::scope);
   if (found != agent.containments.end()) return *found;
@@ -26,24 +29,69 @@ Containment& entry_for(AgentState& agent, const std::string& scope) {
   return agent.containments.back();
 }
 
-Level desired_level(const Act& act, bool session_only) {
-  const Standing& standing = session_only ? act.session.standing : act.agent.standing;
-  const Level throttle = act.agent.standing.throttle ? Level::Throttle : Level::Observe;
-  return std::max(standing.held.value_or(Level::Observe), throttle);
+/// Whether the throttle of a scope still stands by its evidence. A session that is no longer live has none.
+bool throttle_stands(const AgentState& agent, const Containment& containment) {
+  if (!is_session(containment.scope)) return agent.standing.throttle;
+  return std::ranges::any_of(agent.sessions, [&](const SessionState& session) {
+    if (session_scope(agent, session) != containment.scope) return false;
+    return session.borrowed ? session.standing.throttle : agent.standing.throttle;
+  });
 }
 
+Level desired_level(const Act& act, bool session_only) {
+  const Standing& standing = session_only ? act.session.standing : act.agent.standing;
+  const bool throttled = act.session.borrowed ? act.session.standing.throttle : act.agent.standing.throttle;
+  return std::max(standing.held.value_or(Level::Observe), throttled ? Level::Throttle : Level::Observe);
+}
+
+/// What gates match a call by, any one entry enough (enforcement.md): so a session is contained without the credential its agent shares with
+/// other sessions, but for an act that has no session to name.
 std::vector<ContainmentRecord::Select> selection(const Act& act, bool session_only) {
+  const auto& credential = act.event.credential.fingerprint;
+  if (session_only && act.event.session.id) return {{"session.id", act.session.id}};
   std::vector<ContainmentRecord::Select> select;
-  if (session_only) {
-    select.push_back({"session.id", act.session.id});
-  } else {
+  if (!session_only) {
     select.push_back({"agent.id", act.agent.id});
     if (act.persona.response.scope == HaltScope::Subtree) select.push_back({"delegation.root", act.agent.id});
   }
-  if (act.event.credential.fingerprint) {
-    select.push_back({"credential.fingerprint", std::string(*act.event.credential.fingerprint)});
-  }
+  if (credential) select.push_back({"credential.fingerprint", std::string(*credential)});
+  if (select.empty()) select.push_back({"session.id", act.session.id});
   return select;
+}
+
+/// The next state of a scope as a record; what the caller alone knows is filled in by it.
+ContainmentRecord next_record(const Act& act, Containment& entry, bool contained, Level level, Position position) {
+  ++entry.epoch;
+  entry.contained = contained;
+  entry.level = level;
+  entry.since = act.event.time;
+  ContainmentRecord record;
+  record.scope = entry.scope;
+  record.agent_id = act.agent.id;
+  record.tenant = act.agent.tenant;
+  if (const auto parts = parse_scope(entry.scope)) record.session_id = parts->session;
+  record.epoch = entry.epoch;
+  record.contained = contained;
+  record.level = level;
+  record.effective_at = act.event.time;
+  record.release_auto = level == Level::Throttle;
+  record.finding_uid = entry.finding_uid;
+  record.persona = act.persona.reference();
+  record.cause_event_id = act.event.id;
+  record.position = position;
+  return record;
+}
+
+/// Throttles whose evidence has fallen end by themselves, whichever of the agent's scopes they stand in and whatever mode the persona has now.
+void release_throttles(const Act& act, Position position, std::vector<ContainmentRecord>& records) {
+  for (Containment& entry : act.agent.containments) {
+    if (!entry.contained || entry.level != Level::Throttle || throttle_stands(act.agent, entry)) continue;
+    records.push_back(next_record(act, entry, false, Level::Throttle, position));
+    ContainmentRecord& record = records.back();
+    record.select = record.session_id.empty() ? std::vector<ContainmentRecord::Select>{{"agent.id", act.agent.id}}
+                                              : std::vector<ContainmentRecord::Select>{{"session.id", record.session_id}};
+    record.reason = "evidence fell below a hundredth of the throttle's threshold";
+  }
 }
 
 }  // namespace
@@ -54,46 +102,30 @@ std::string containment_scope(const Act& act) {
   return scope_key(type, act.agent.tenant, act.agent.id);
 }
 
-std::optional<ContainmentRecord> contain(const Act& act, const Decision& decision, const std::string& finding_uid, const std::string& reason,
-                                         Position position) {
-  if (act.persona.response.mode != Mode::Enforce) return std::nullopt;
+std::vector<ContainmentRecord> contain(const Act& act, const ContainmentCause& cause, Position position) {
+  std::vector<ContainmentRecord> records;
+  const bool enforced = act.persona.response.mode == Mode::Enforce;
+  if (!enforced && act.agent.containments.empty()) return records;
   const bool session_only = contains_session_only(act.agent, act);
-  const Level desired = desired_level(act, session_only);
-  if (desired == Level::Observe && !decision.throttle_ended) return std::nullopt;  // as nearly always: nothing to name
-  const std::string scope = containment_scope(act);
-  const auto known = std::ranges::find(act.agent.containments, scope, &Containment::scope);
-  const Level now = known != act.agent.containments.end() && known->contained ? known->level : Level::Observe;
-  const bool ends = now == Level::Throttle && decision.throttle_ended && desired < Level::Throttle;
-  if (desired <= now && !ends) return std::nullopt;
-
-  Containment& entry = entry_for(act.agent, scope);
-  ++entry.epoch;
-  entry.contained = !ends;
-  entry.level = ends ? Level::Throttle : desired;
-  entry.since = act.event.time;
-  if (!ends) entry.finding_uid = finding_uid;
-
-  ContainmentRecord record;
-  record.scope = scope;
-  record.agent_id = act.agent.id;
-  record.tenant = act.agent.tenant;
-  if (session_only) record.session_id = act.session.id;
-  record.epoch = entry.epoch;
-  record.contained = entry.contained;
-  record.level = entry.level;
-  record.select = selection(act, session_only);
-  record.effective_at = act.event.time;
-  record.release_auto = entry.level == Level::Throttle;
-  record.finding_uid = entry.finding_uid;
-  record.reason = ends ? "evidence fell below a hundredth of the throttle's threshold" : reason;
-  record.persona = act.persona.reference();
-  record.cause_event_id = act.event.id;
-  if (entry.level == Level::Throttle && entry.contained) {
-    record.credits_start = kCreditsStart;
-    record.credits_ceiling = kCreditsCeiling;
+  const Level desired = enforced ? desired_level(act, session_only) : Level::Observe;
+  if (desired >= Level::Throttle) {
+    const std::string scope = containment_scope(act);
+    const auto known = std::ranges::find(act.agent.containments, scope, &Containment::scope);
+    const Level now = known != act.agent.containments.end() && known->contained ? known->level : Level::Observe;
+    if (desired > now) {
+      Containment& entry = entry_for(act.agent, scope);
+      entry.finding_uid = cause.finding_uid;
+      ContainmentRecord& record = records.emplace_back(next_record(act, entry, true, desired, position));
+      record.select = selection(act, session_only);
+      record.reason = cause.reason;
+      if (desired == Level::Throttle) {
+        record.credits_start = kCreditsStart;
+        record.credits_ceiling = kCreditsCeiling;
+      }
+    }
   }
-  record.position = position;
-  return record;
+  release_throttles(act, position, records);
+  return records;
 }
 
 FindingRecord blast_radius_finding(const ContainmentRecord& held, std::string topic) {
@@ -118,16 +150,22 @@ FindingRecord blast_radius_finding(const ContainmentRecord& held, std::string to
   return finding;
 }
 
-Level contained_level(const AgentState& agent, const SessionState& session) {
+bool covers(const Containment& containment, const AgentState& agent, const SessionState& session) {
+  return containment.contained && (!is_session(containment.scope) || containment.scope == session_scope(agent, session));
+}
+
+Level contained_level(const AgentState& agent, const SessionState& session, EventTime started) {
   Level level = Level::Observe;
-  if (std::ranges::none_of(agent.containments, &Containment::contained)) return level;
-  const std::string own_session = session_scope(agent, session);
   for (const Containment& c : agent.containments) {
-    if (!c.contained) continue;
-    if (c.scope.starts_with("session:") && c.scope != own_session) continue;
-    level = std::max(level, c.level);
+    if (covers(c, agent, session) && c.since < started) level = std::max(level, c.level);
   }
   return level;
+}
+
+Level contained_session(const AgentState& agent, const SessionState& session) {
+  const auto found = agent.containments.empty() ? agent.containments.end()
+                                                : std::ranges::find(agent.containments, session_scope(agent, session), &Containment::scope);
+  return found != agent.containments.end() && found->contained ? found->level : Level::Observe;
 }
 
 bool denies(Level level, std::optional<Effect> effect) {

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "engine/state/agent_state.h"
 #include "engine/verdict/containment.h"
@@ -11,11 +12,16 @@
 
 namespace ringfence {
 
-/// The desired state that follows from what stands after this act, where it differs from what was last said for its scope: a first or
-/// stronger containment, or the end of a throttle. Only for personas in mode `enforce`; raises the epoch of the scope in
-/// `AgentState::containments`. `finding_uid` and `reason` name the finding that caused it.
-[[nodiscard]] std::optional<ContainmentRecord> contain(const Act& act, const Decision& decision, const std::string& finding_uid,
-                                                       const std::string& reason, Position position);
+/// The finding a containment goes back to.
+struct ContainmentCause {
+  std::string finding_uid;  // the record's `txn`
+  std::string reason;
+};
+
+/// The desired states that follow from what stands after this act, where they differ from what was last said for a scope: a first or
+/// stronger containment of the act's scope, only for personas in mode `enforce`, and the end of throttles whose evidence has fallen in any
+/// scope of the agent. Raises the epochs in `AgentState::containments`.
+[[nodiscard]] std::vector<ContainmentRecord> contain(const Act& act, const ContainmentCause& cause, Position position);
 
 /// What an analyst reads of a halt that went out as a pending hold (control.md, blast radius): who would be halted, and why it waits.
 [[nodiscard]] FindingRecord blast_radius_finding(const ContainmentRecord& held, std::string topic);
@@ -23,8 +29,12 @@ namespace ringfence {
 /// The scope key a containment of this act would carry.
 [[nodiscard]] std::string containment_scope(const Act& act);
 
-/// The strongest containment in force that covers a call of this agent in this session, as the engine has published it; Observe where none.
-[[nodiscard]] Level contained_level(const AgentState& agent, const SessionState& session);
+/// A containment in force that covers the calls of this agent in this session, as the engine has published it.
+[[nodiscard]] bool covers(const Containment& containment, const AgentState& agent, const SessionState& session);
+/// The strongest of those that were published before `started`; Observe where none. A call that had started by then could pass.
+[[nodiscard]] Level contained_level(const AgentState& agent, const SessionState& session, EventTime started);
+/// The level of the containment of this very session, whatever its agent's; Observe where none.
+[[nodiscard]] Level contained_session(const AgentState& agent, const SessionState& session);
 
 /// True where gates deny a call of `effect` under `level` (control.md): hold denies what is not a read, halt and revoke deny all.
 [[nodiscard]] bool denies(Level level, std::optional<Effect> effect);

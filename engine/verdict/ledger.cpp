@@ -32,6 +32,11 @@ const std::array<float, kThreatSlots>& values(const Evidence& evidence, Null nul
   return null == Null::Alert ? evidence.alert : evidence.declared;
 }
 
+/// The threat has ticked since the ledger opened: the one that its first tick added belongs to the start.
+bool ticked(const Ledger& ledger, const Tables& tables, Null null, std::size_t slot) {
+  return std::ranges::any_of(ledger.rows, [&](const Ledger::Row& row) { return (tables.applies(null, row.id.channel) >> slot & 1U) != 0; });
+}
+
 EvidenceRow readable(const Ledger& ledger, const Ledger::Row& row, const Tables& tables, Null null, std::size_t slot,
                      std::span<const Channel* const> channels) {
   EvidenceRow out;
@@ -86,30 +91,29 @@ const Ledger* leading_ledger(const AgentState& agent, const Leader& leader) {
   return leader.session ? agent.sessions[*leader.session].ledger.get() : agent.ledger.get();
 }
 
-std::optional<Explanation> explain(const AgentState& agent, const Persona& persona, const Tables& tables, Null null, double threshold,
-                                   std::span<const Channel* const> channels) {
-  const Leader lead = leader(agent, tables, null);
+std::optional<Explanation> explain(const Scored& scored, const Persona& persona, double threshold, std::span<const Channel* const> channels) {
+  const auto& [agent, tables, null, alone] = scored;
+  const Leader lead = leader(agent, tables, null, alone);
   const Ledger* ledger = leading_ledger(agent, lead);
-  if (ledger == nullptr) return std::nullopt;
-
   const auto slot = static_cast<std::size_t>(lead.threat);
   const Evidence& scope = lead.session ? agent.sessions[*lead.session].evidence : agent.evidence;
   const double prior = static_cast<double>(tables.prior(null)[slot]);
   const double value = static_cast<double>(values(scope, null)[slot]);
+  if (ledger == nullptr || !(prior > 0 && value > 0)) return std::nullopt;
 
   Explanation out;
   out.threat = kThreats[slot].id;
   out.family = kThreats[slot].family;
   out.null = null == Null::Alert ? "alert" : "declared";
   out.scope = lead.session ? "session" : "agent";
-  out.score = score(agent, tables, null);
+  out.score = score(agent, tables, null, alone);
   out.ln_score = std::log(out.score);
   out.share = lead.share;
   out.tolerance = null == Null::Alert ? 1.0 : persona.tolerance();
   out.threshold = threshold;
   out.clamped = values(scope, null)[slot] >= kClamp;
   out.prior = std::log(prior / 2);
-  out.start = std::log(static_cast<double>(values(ledger->start, null)[slot]) + 1);
+  out.start = std::log(static_cast<double>(values(ledger->start, null)[slot]) + (ticked(*ledger, tables, null, slot) ? 1 : 0));
   for (const Ledger::Row& row : ledger->rows) out.rows.push_back(readable(*ledger, row, tables, null, slot, channels));
   std::ranges::stable_sort(out.rows, std::greater{}, &EvidenceRow::nats);
   const double contributions =

@@ -22,10 +22,18 @@ void record(std::unique_ptr<Ledger>& ledger, const Evidence& before, const Evide
 /// Starts the open ledger anew from the evidence as it stands: after a persona change its rows would be priced by other tables.
 void rebase(std::unique_ptr<Ledger>& ledger, const Evidence& now);
 
-/// ln S of `null` taken apart for the leading threat in its leading scope; nothing while that scope's ledger is closed.
+/// Whose evidence is explained, and by which tables.
+struct Scored {
+  const AgentState& agent;
+  const Tables& tables;
+  Null null;
+  const SessionState* alone = nullptr;  // as in `score`
+};
+
+/// ln S taken apart for the leading threat in its leading scope; nothing while that scope's ledger is closed.
 /// `channels` gives the names of rows.
-[[nodiscard]] std::optional<Explanation> explain(const AgentState& agent, const Persona& persona, const Tables& tables, Null null,
-                                                 double threshold, std::span<const Channel* const> channels);
+[[nodiscard]] std::optional<Explanation> explain(const Scored& scored, const Persona& persona, double threshold,
+                                                 std::span<const Channel* const> channels);
 
 /// The ledger of the leading scope under `null`, or null.
 [[nodiscard]] const Ledger* leading_ledger(const AgentState& agent, const Leader& leader);

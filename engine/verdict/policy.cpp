@@ -36,12 +36,6 @@ bool in_force(const std::optional<Glob>& glob, const std::optional<std::string>&
   return !glob || (value && glob->matches(*value));
 }
 
-std::optional<std::string> tool_of(const Event& event) {
-  if (!event.tool.name) return std::nullopt;
-  const std::string name(*event.tool.name);
-  return event.tool.server ? std::string(*event.tool.server) + "/" + name : name;
-}
-
 std::optional<std::string> owned(const Text& text) { return text ? std::optional<std::string>(*text) : std::nullopt; }
 
 bool destination_matches(const std::optional<Glob>& glob, const Event& event) {
@@ -50,8 +44,16 @@ bool destination_matches(const std::optional<Glob>& glob, const Event& event) {
   return std::ranges::any_of(event.destination.hosts, hit) || std::ranges::any_of(event.destination.accounts, hit);
 }
 
+/// Where levels by evidence stand, and whether a halt may be reached now.
+struct Scopes {
+  Standing& standing;  // alert and throttle
+  Standing& halted;
+  bool may_halt = false;
+};
+
 /// Levels by evidence: arms and disarms with hysteresis, gives what was newly reached.
-std::optional<Crossing> cross(Standing& standing, Standing& halted, const Persona& persona, const Decision& scores, const Leader& lead) {
+std::optional<Crossing> cross(Scopes scopes, const Persona& persona, const Decision& scores, const Leader& lead) {
+  auto& [standing, halted, may_halt] = scopes;
   const Thresholds& limit = persona.response.scores;
   std::optional<Crossing> crossing;
   const bool alert_now = scores.alert_score >= limit.alert || scores.score >= limit.alert;
@@ -63,7 +65,7 @@ std::optional<Crossing> cross(Standing& standing, Standing& halted, const Person
     crossing = Crossing{Level::Throttle, Null::Declared, limit.throttle};
     standing.throttle = true;
   }
-  const bool halt_now = scores.score >= limit.halt && lead.dangerous && lead.family_share >= kHaltFamilyShare;
+  const bool halt_now = may_halt && scores.score >= limit.halt && lead.dangerous && lead.family_share >= kHaltFamilyShare;
   if (halt_now && halted.held.value_or(Level::Observe) < Level::Halt) {
     crossing = Crossing{Level::Halt, Null::Declared, limit.halt};
     hold_at(halted, Level::Halt);
@@ -89,10 +91,10 @@ Level level_of(const Breach& breach, const Persona& persona, std::optional<Effec
 
 bool excepted(const Persona& persona, Analytic analytic, const Act& act) {
   return std::ranges::any_of(persona.exceptions, [&](const Exception& e) {
-    if (e.analytic != uid_of(analytic) || act.event.time >= e.expires) return false;
+    if (e.analytic != uid_of(analytic) || act.event.time > e.expires) return false;
     const std::optional<std::string> action =
         act.match.action ? std::optional<std::string>(persona.actions[*act.match.action].id) : std::nullopt;
-    return in_force(e.agent, std::string(act.event.agent.id)) && in_force(e.action, action) && in_force(e.tool, tool_of(act.event)) &&
+    return in_force(e.agent, std::string(act.event.agent.id)) && in_force(e.action, action) && (!e.tool || matches_tool(*e.tool, act.event)) &&
            in_force(e.resource, owned(act.event.resource.uri)) && destination_matches(e.destination, act.event);
   });
 }
@@ -112,9 +114,12 @@ bool frozen(const AgentState& agent, const SessionState& session, const Persona&
   return halted(agent.standing) || halted(session.standing);
 }
 
+bool borrows_name(const AgentState& agent, const Event& event) { return event.agent.trust == Trust::Asserted && agent.seen_verified; }
+
+const SessionState* judged_alone(const Act& act) { return act.session.borrowed ? &act.session : nullptr; }
+
 bool contains_session_only(const AgentState& agent, const Act& act) {
-  const bool borrowed_name = act.event.agent.trust == Trust::Asserted && agent.seen_verified;
-  return borrowed_name || act.persona.response.scope == HaltScope::Session;
+  return borrows_name(agent, act.event) || act.persona.response.scope == HaltScope::Session;
 }
 
 Level standing_level(const AgentState& agent) {
@@ -123,12 +128,14 @@ Level standing_level(const AgentState& agent) {
   return level;
 }
 
-Decision decide(const Act& act, std::span<const Breach> breaches, const Tables& tables) {
+Decision decide(const Act& act, std::span<const Breach> breaches, const Tables& tables, std::span<const RowId> marks) {
   Decision out;
   AgentState& agent = act.agent;
-  Standing& target = contains_session_only(agent, act) ? act.session.standing : agent.standing;
-  out.score = score(agent, tables, Null::Declared);
-  out.alert_score = score(agent, tables, Null::Alert);
+  const SessionState* const alone = judged_alone(act);
+  const bool session_only = contains_session_only(agent, act);
+  Standing& target = session_only ? act.session.standing : agent.standing;
+  out.score = score(agent, tables, Null::Declared, alone);
+  out.alert_score = score(agent, tables, Null::Alert, alone);
 
   Level of_this_act = Level::Observe;
   for (const Breach& breach : breaches) {
@@ -139,18 +146,23 @@ Decision decide(const Act& act, std::span<const Breach> breaches, const Tables& 
   }
   if (of_this_act >= Level::Hold) {
     hold_at(target, of_this_act);
-    // A refused act did nothing; it is held, and does not add up to a halt.
-    if (act.event.outcome.status != Outcome::Denied) ++act.session.held_acts;
+    out.raised_hold = true;
+    // A refused act did nothing, and one that merely meets a standing hold is no further act: neither adds up to a halt.
+    const bool counts = !act.held_before && act.event.outcome.status != Outcome::Denied;
+    act.session.held_acts += counts ? 1 : 0;
     const int limit = act.persona.response.holds_to_halt;
-    if (limit > 0 && act.session.held_acts >= static_cast<std::uint32_t>(limit) && *target.held < Level::Halt) {
+    if (counts && limit > 0 && act.session.held_acts >= static_cast<std::uint32_t>(limit) && *target.held < Level::Halt) {
       hold_at(target, Level::Halt);
       out.halted_by_holds = true;
     }
   }
 
-  const bool throttled = agent.standing.throttle;
-  out.crossing = cross(agent.standing, target, act.persona, out, leader(agent, tables, Null::Declared));
-  out.throttle_ended = throttled && !agent.standing.throttle;
+  Standing& standing = alone != nullptr ? act.session.standing : agent.standing;
+  const bool may_halt = !session_only || std::ranges::any_of(marks, [&](RowId id) { return tables.contributes(id); });
+  out.crossing = cross({standing, target, may_halt}, act.persona, out, leader(agent, tables, Null::Declared, alone));
+  if (standing.alert) out.by_evidence = Level::Alert;
+  if (standing.throttle) out.by_evidence = Level::Throttle;
+  if (target.held.value_or(Level::Observe) >= Level::Halt && out.score >= act.persona.response.scores.halt) out.by_evidence = Level::Halt;
   out.level = std::max(of_this_act, standing_level(agent));
   out.applied = applied_level(out.level, act.persona.response.mode);
   return out;

@@ -37,11 +37,12 @@ struct Decision {
   double score = 0;                // S of the declared null
   double alert_score = 0;
   std::optional<Crossing> crossing;
+  Level by_evidence = Level::Observe;  // what stands because of the scores
   std::vector<RaisedBreach> breaches;
+  /// This act itself raised a hold or more.
+  bool raised_hold = false;
   /// This act's own breaches made the session's count of held acts reach response.holds_to_halt.
   bool halted_by_holds = false;
-  /// Alert or throttle that stood ended on this event.
-  bool throttle_ended = false;
 };
 
 /// The level a breach gets under this persona (persona.md, response): response.analytics first, then the rule of its analytic.
@@ -56,13 +57,18 @@ struct Decision {
 /// True while evidence of this scope must not move: a halt or revoke stands and is enforced.
 [[nodiscard]] bool frozen(const AgentState& agent, const SessionState& session, const Persona& persona);
 
-/// The scope a containment of this act stands in: the session where the persona says so or the identity is merely asserted under a name
-/// that was seen verified; else the agent.
+/// The act's identity is merely asserted under a name that was seen verified: its evidence and levels are its session's, never the agent's.
+[[nodiscard]] bool borrows_name(const AgentState& agent, const Event& event);
+/// The session whose evidence alone the act is judged by, or null where it is the agent's.
+[[nodiscard]] const SessionState* judged_alone(const Act& act);
+
+/// The scope a containment of this act stands in: the session where the persona says so or the name is borrowed; else the agent.
 [[nodiscard]] bool contains_session_only(const AgentState& agent, const Act& act);
 
-/// Decides one act: levels of its breaches, thresholds with hysteresis over the evidence as updated, standing levels.
+/// Decides one act: levels of its breaches, thresholds with hysteresis over the evidence as updated, standing levels. `marks` are those of
+/// this act: a halt that stops one session only asks that the session's own act speaks for it.
 /// Changes `Standing` of the agent and of the session and the session's count of held acts; nothing else.
-[[nodiscard]] Decision decide(const Act& act, std::span<const Breach> breaches, const Tables& tables);
+[[nodiscard]] Decision decide(const Act& act, std::span<const Breach> breaches, const Tables& tables, std::span<const RowId> marks);
 
 /// The highest level standing in any scope of the agent.
 [[nodiscard]] Level standing_level(const AgentState& agent);
