@@ -138,6 +138,8 @@ std::expected<void, RunError> Service::open_consumer() {
                                 .active_agents = [this] { return active_agents(); },
                                 .give_time = [this](Millis time) { return wait_a_little(time); }};
     shards_.back()->outputs = std::make_unique<ServiceOutputs>(std::move(parts));
+    // What the topic holds already is in force before the first partition is ours.
+    if (context_) take_context(*shards_.back());
   }
   const std::string instance = settings_.kafka.instance_id.empty() ? host_name() : settings_.kafka.instance_id;
   auto consumer = Consumer::open({.kafka = kafka_of(settings_),

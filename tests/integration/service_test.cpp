@@ -274,9 +274,9 @@ TEST_F(Services, APublishedSetAndAFactTakeEffect) {
   at.put(at.topic("context"), 0, "server:git",
          R"({"v":1,"kind":"context_change","id":"outage","time":"2026-11-20T08:00:00Z","tenant":"corp","change":"outage_start","scope":"server:git"})");
   set_version(at, "2.1.0");
-  ASSERT_TRUE(service.logged("rules and facts in force", 4)) << service.log();
+  ASSERT_TRUE(service.logged("rules and facts in force", 2)) << service.log();
   ASSERT_EQ(publish().exit, 0);
-  ASSERT_TRUE(service.logged("rules and facts in force", 6)) << service.log();
+  ASSERT_TRUE(service.logged("rules and facts in force", 4)) << service.log();
   service.signal(SIGHUP);  // which is for files alone
   ASSERT_TRUE(service.logged("nothing to read again")) << service.log();
 
@@ -320,6 +320,24 @@ TEST_F(Services, AHaltBeyondTheBlastRadiusIsAPendingHoldAndAFinding) {
   EXPECT_EQ(rows[0].at("level"), "halt");
   EXPECT_EQ(rows[1].at("level"), "hold");
   EXPECT_EQ(rows[1].at("pending"), true);
+}
+
+TEST(FileServices, AHaltBeyondTheBlastRadiusIsAFindingInTheFileToo) {
+  std::string pattern = (std::filesystem::temp_directory_path() / "ringfence-files-XXXXXX").string();
+  ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+  const std::filesystem::path at(pattern);
+  std::ofstream(at / "events.ndjson") << forbidden_call("code-1", "1").value << "\n" << forbidden_call("code-2", "2").value << "\n";
+  std::ofstream(at / "run.yaml") << "input: {kind: file, files: [" << (at / "events.ndjson").string() << "]}\npersonas: {directory: " << RINGFENCE_SOURCE_DIR
+                                 << "/config/personas}\nstate: {directory: " << (at / "state").string() << "}\noutputs: {findings: \"file:" << (at / "findings").string()
+                                 << "\", control: \"file:" << (at / "control").string() << "\", dead_letter: \"file:" << (at / "letters").string()
+                                 << "\"}\ncontrol: {key_file: " << (at / "key").string() << ", max_halts_per_minute: 1}\nhttp: {listen: \"127.0.0.1:0\"}\n";
+  const Ran ran = run_ringfence({"run", "--config", (at / "run.yaml").string()});
+  EXPECT_EQ(ran.exit, 0) << ran.output;
+  std::ifstream in(at / "findings");
+  const std::string findings{std::istreambuf_iterator<char>(in), {}};
+  EXPECT_THAT(findings, HasSubstr("containment.blast_radius"));
+  EXPECT_EQ(findings_in(findings).size(), 3U) << findings;
+  std::filesystem::remove_all(at);
 }
 
 TEST_F(Services, AFencedWriterWhosePartitionIsStillOursSpeaksAgain) {
