@@ -13,20 +13,17 @@
 #include <filesystem>
 #include <thread>
 
+#include "bench/kafka/echo_client.h"
 #include "connectors/kafka/topic_reader.h"
 #include "engine/event/event.h"
-#include "tests/integration/support.h"
 
 namespace ringfence {
 namespace {
 
-using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 constexpr std::size_t kEventBytes = 781;
 constexpr std::int32_t kPartitions = 8;
-constexpr milliseconds kWait{100};
-constexpr std::chrono::seconds kPatience{120};
 
 struct Options {
   std::string bootstrap;
@@ -35,37 +32,10 @@ struct Options {
   std::size_t consumed = 500'000;
 };
 
-/// Keeps positions nowhere: each run reads its topics from their beginning.
-class Fresh final : public PartitionOwner {
- public:
-  std::expected<std::optional<Offset>, std::string> assigned(Partition) override { return std::nullopt; }
-  void revoked(std::span<const Partition>, bool) override {}
-  std::optional<Offset> low(Partition) override { return std::nullopt; }
-  void alarm(const ConsumerAlarm& alarm) override { std::fprintf(stderr, "%s\n", alarm.message.c_str()); }
-};
-
-std::int64_t now_ns() { return std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now().time_since_epoch()).count(); }
-
 double cpu_seconds(clockid_t whose) {
   timespec time{};
   ::clock_gettime(whose, &time);
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
-}
-
-[[noreturn]] void give_up(const std::string& why) {
-  std::fprintf(stderr, "%s\n", why.c_str());
-  std::_Exit(1);
-}
-
-template <class T, class E>
-T must(std::expected<T, E> value) {
-  if (!value) {
-    if constexpr (requires { value.error().message; })
-      give_up(value.error().message);
-    else
-      give_up(value.error());
-  }
-  if constexpr (!std::is_void_v<T>) return std::move(*value);
 }
 
 /// An event's worth of text that compresses as events do: varied, but of one vocabulary. Begins with the number and the time, 20 digits
@@ -90,46 +60,11 @@ std::int64_t number_at(std::string_view text, std::size_t from) {
   return value;
 }
 
-/// A consumer of one shard with its serving thread.
-struct Follower {
-  Fresh owner;
-  std::unique_ptr<Consumer> consumer;
-  std::jthread serving;
-
-  Follower(const KafkaSettings& kafka, const std::string& topic)
-      : consumer(must(Consumer::open({.kafka = kafka, .topic = topic, .group = topic + "-bench", .instance = {}, .shards = 1}, owner))),
-        serving([this](const std::stop_token& stop) {
-          while (!stop.stop_requested() && consumer->serve(kWait)) {
-          }
-        }) {}
-  ~Follower() {
-    consumer->leave(0);
-    serving.request_stop();
-    serving.join();
-  }
-};
-
-void publish(Producer& producer, const OutputRecord& record) {
-  while (true) {
-    const auto done = producer.publish(record);
-    if (done) return;
-    if (done.error().code != KafkaError::Code::QueueFull) give_up(done.error().message);
-    static_cast<void>(producer.flush(milliseconds(20)));
-  }
-}
-
 void echo(const KafkaSettings& kafka, const std::string& in, const std::string& out, const Options& options) {
   const auto feeder = must(Producer::open({.kafka = kafka, .linger = milliseconds(0)}));
-  const auto answerer = must(Producer::open({.kafka = kafka, .linger = milliseconds(0)}));
   must(feeder->warm(in, kPatience));
-  must(answerer->warm(out, kPatience));
   const auto answers = must(TopicReader::open({.kafka = kafka, .topic = out}));
-  Follower follower(kafka, in);
-  std::jthread echoing([&](const std::stop_token& stop) {
-    while (!stop.stop_requested())
-      for (const Record& record : must(follower.consumer->poll(0, kWait)))
-        publish(*answerer, {.topic = out, .key = record.key, .value = record.bytes, .cause = record.position, .partition = Partition{0}});
-  });
+  const EchoClient client(kafka, in, out);
   // The first hundred join the group and warm the way.
   const std::size_t warm = 100;
   const std::size_t total = warm + options.echoes;
@@ -163,8 +98,6 @@ void echo(const KafkaSettings& kafka, const std::string& in, const std::string& 
   const auto at = [&](double share) { return ms[static_cast<std::size_t>(share * static_cast<double>(ms.size() - 1))]; };
   std::printf("echo     %zu events at %zu/s: p50 %.2f ms, p99 %.2f ms, p99.9 %.2f ms, max %.2f ms\n", ms.size(), options.per_second,
               at(0.5), at(0.99), at(0.999), ms.back());
-  echoing.request_stop();
-  echoing.join();
 }
 
 void consume(const KafkaSettings& kafka, const std::string& topic, const std::string& codec, std::size_t count) {

@@ -23,6 +23,9 @@ class BlastRadius {
 
   /// True if one more halt is within the limits; it then counts. An agent that is halted already widens nothing and is always admitted.
   [[nodiscard]] bool admit(const std::string& agent, std::size_t active_agents, WallTime now);
+  /// The number of active agents as told last: a record that had to wait is held against the number of now, not of when it came.
+  void tell_active(std::size_t agents) { active_ = agents; }
+  [[nodiscard]] std::size_t active() const { return active_; }
   /// Counts an agent without asking: halted before this process started, or by a person.
   void halted(const std::string& agent) { halted_.insert(agent); }
   void released(const std::string& agent) { halted_.erase(agent); }
@@ -30,6 +33,7 @@ class BlastRadius {
 
  private:
   Limits limits_;
+  std::size_t active_ = 0;
   std::deque<WallTime> last_minute_;
   std::set<std::string> halted_;
 };

@@ -130,6 +130,7 @@ std::expected<void, SinkError> ControlWriter::claim(WallTime now) {
 }
 
 std::expected<void, SinkError> ControlWriter::publish(const ContainmentRecord& record, std::size_t active_agents, WallTime now) {
+  if (active_agents > 0) shared_.blast_radius.tell_active(active_agents);
   if (state_ == State::Speaking && waiting_.empty()) {
     auto sent = send(record, active_agents, now);
     if (sent || sent.error().kind == SinkError::Kind::Refused) return sent;
@@ -145,6 +146,13 @@ std::expected<void, SinkError> ControlWriter::send(ContainmentRecord record, std
   const auto known = own_.find(key);
   if (known != own_.end() && record.epoch <= known->second.live.epoch) {
     const bool same = control_jti(record.cause_event_id, key, record.epoch) == known->second.jti;
+    if (same && record.level >= Level::Halt && known->second.live.level == Level::Hold) {
+      // A crash may have come between the hold and its finding, which therefore is said again, under the same id.
+      record.wanted = std::exchange(record.level, Level::Hold);
+      record.pending_approval = true;
+      held_.push_back(std::move(record));
+      return {};
+    }
     if (same || record.effective_at <= known->second.effective_at) return {};
     record.epoch = known->second.live.epoch + 1;
   }
@@ -197,7 +205,7 @@ std::expected<void, SinkError> ControlWriter::poll(WallTime now) {
 std::expected<void, SinkError> ControlWriter::send_waiting(WallTime now) {
   while (!waiting_.empty()) {
     const Waiting& next = waiting_.front();
-    auto sent = send(next.record, next.active_agents, now);
+    auto sent = send(next.record, std::max(next.active_agents, shared_.blast_radius.active()), now);
     if (!sent && sent.error().kind != SinkError::Kind::Refused) return sent;
     waiting_.pop_front();  // what can never be written must not hold up the next halt
     if (!sent) return sent;

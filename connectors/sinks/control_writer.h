@@ -67,7 +67,8 @@ class ControlWriter {
   /// Lowest offset that caused a record which is not stored for good, given the log's acknowledged ticket; `kAllAcknowledged` where none
   /// is.
   [[nodiscard]] Offset acknowledged(std::uint64_t ticket);
-  /// Records that went out as pending holds since the last call: each is a finding `containment.blast_radius`.
+  /// Records that went out as pending holds since the last call, or had in a run before and were published again: each is a finding
+  /// `containment.blast_radius`.
   [[nodiscard]] std::vector<ContainmentRecord> take_held();
 
  private:

@@ -62,6 +62,11 @@ std::expected<void, OutputError> FileOutputs::refuse(const Record& record, const
   return write(kDeadLetter, encode_dead_letter(dead_letter(record, refusal, input_, InputKind::File)), record.position);
 }
 
+std::expected<void, OutputError> FileOutputs::add(const FindingRecord& finding) {
+  if (!outputs_[kFindings].sink) return {};
+  return write(kFindings, encode_finding(finding), finding.position);
+}
+
 Offset FileOutputs::acknowledged(Partition partition) const {
   Offset least = kAllAcknowledged;
   for (const Output& output : outputs_) {

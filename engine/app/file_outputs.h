@@ -27,6 +27,8 @@ class FileOutputs final : public Outputs {
 
   [[nodiscard]] std::expected<void, OutputError> publish(const Judgement& judgement) override;
   [[nodiscard]] std::expected<void, OutputError> refuse(const Record& record, const Refusal& refusal) override;
+  /// One more finding, behind those of the judgement published last.
+  [[nodiscard]] std::expected<void, OutputError> add(const FindingRecord& finding);
   [[nodiscard]] Offset acknowledged(Partition partition) const override;
 
   /// Everything published so far to disk.

@@ -294,6 +294,10 @@ std::expected<void, RunError> FileRun::publish(const Origin& origin, std::span<c
         report_.highest = std::max(report_.highest, finding.level);
       }
       if (on_judgement) on_judgement(result.judgement);
+      if (!more_findings) continue;
+      for (const FindingRecord& finding : more_findings()) {
+        if (const auto done = outputs_->add(finding); !done) return std::unexpected(of_output(done.error()));
+      }
     }
   }
   return {};

@@ -78,6 +78,8 @@ class FileRun {
   /// Called for each judgement in order of the input, and now and then with how far reading has come.
   std::function<void(const Judgement&)> on_judgement;
   std::function<void(std::uint64_t records, std::uint64_t bytes)> on_progress;
+  /// Asked after each judgement: findings from outside the core about what it led to, written behind its own.
+  std::function<std::vector<FindingRecord>()> more_findings;
 
   /// Called before each checkpoint: what else was sent because of judgements so far must be stored for good when it returns.
   std::function<std::expected<void, RunError>()> before_checkpoint;

@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "engine/app/active_agents.h"
+#include "engine/app/service_outputs.h"
 
 namespace ringfence {
 namespace {
@@ -77,6 +78,10 @@ std::expected<void, RunError> FileService::open_control() {
                                           .max_halted_share = settings_.control.max_halted_share}},
       std::move(*key), std::move(trusted), *control_log_);
   control_->own(Partition{0});
+  // Claims, and reads its claim back: from the first record on it may speak.
+  for (int i = 0; i < 2; ++i) {
+    if (const auto polled = control_->poll(wall_now()); !polled) return std::unexpected(of_sink(polled.error()));
+  }
   return {};
 }
 
@@ -100,6 +105,7 @@ std::expected<void, RunError> FileService::run() {
     }
     if (!judgement.containments.empty()) (void)control_->poll(wall_now());
   };
+  run_->more_findings = [&] { return held_findings(*control_, "files"); };
   run_->before_checkpoint = [&]() -> std::expected<void, RunError> {
     const auto deadline = std::chrono::steady_clock::now() + kControlWithin;
     while (control_->acknowledged(Partition{0}) != kAllAcknowledged) {

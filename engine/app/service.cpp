@@ -104,6 +104,12 @@ void Service::fail(RunError error) {
   stop();
 }
 
+std::size_t Service::active_agents() const {
+  std::size_t sum = 0;
+  for (const auto& shard : shards_) sum += shard->active_count.load(std::memory_order_relaxed);
+  return wall_now() < active_before_until_ ? std::max(sum, active_before_) : sum;
+}
+
 bool Service::wait_a_little(Millis time) {
   std::unique_lock lock(mutex_);
   return !stopped_.wait_for(lock, time, [this] { return stop_.load(); });

@@ -73,6 +73,9 @@ class Service final : private PartitionOwner {
   [[nodiscard]] std::expected<void, RunError> step(ShardRun& shard, std::span<const Record> records);
   [[nodiscard]] std::expected<void, RunError> publish(ShardRun& shard, const Result& result, const Record& record);
   void checkpoint(ShardRun& shard);
+  void remember_active(ShardRun& shard, std::chrono::steady_clock::time_point now);
+  /// Agents with an event in the last hour, those before a restart among them. Thread-safe.
+  [[nodiscard]] std::size_t active_agents() const;
   [[nodiscard]] std::expected<void, RunError> take_changes(ShardRun& shard);
   void take_context(ShardRun& shard);
   [[nodiscard]] bool settle(ShardRun& shard);
@@ -106,6 +109,9 @@ class Service final : private PartitionOwner {
 
   std::atomic<bool> stop_{false};
   std::atomic<std::size_t> partitions_{0};  // owned
+  /// Active agents before the start, counted for an hour from when that was written.
+  std::size_t active_before_ = 0;
+  WallTime active_before_until_;
   std::map<Partition, Offset> left_at_;     // the low-water marks of partitions that left; serving thread
   std::mutex mutex_;
   std::condition_variable stopped_;

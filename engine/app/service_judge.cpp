@@ -12,6 +12,7 @@ constexpr Millis kPollWait{100};
 constexpr Millis kSettleWithin{2'000};   // far below the time a rebalance waits for a shard
 constexpr std::chrono::seconds kSettleAgain{5};
 constexpr Millis kSettleStep{2};
+constexpr std::chrono::minutes kActiveAgain{1};
 
 }  // namespace
 
@@ -167,11 +168,22 @@ std::expected<void, RunError> Service::publish(ShardRun& shard, const Result& re
   return {};
 }
 
+/// With the states, so that the share of halted agents has the same base after a restart: agents behind the low-water mark are in the number,
+/// those before it are seen again.
+void Service::remember_active(ShardRun& shard, Steady::time_point now) {
+  const std::size_t count = active_agents();
+  if (count == shard.active_written && now < shard.active_due) return;
+  shard.active_written = count;
+  shard.active_due = now + kActiveAgain;
+  shard.checkpoint.put_record(kActiveRecord, std::to_string(count) + " " + std::to_string(wall_now().value));
+}
+
 void Service::checkpoint(ShardRun& shard) {
   const Steady::time_point now = Steady::now();
   if (now >= shard.next_mark) {
     shard.checkpoint.mark();
     shard.next_mark = now + std::chrono::nanoseconds(settings_.state.flush_age.value);
+    remember_active(shard, now);
     // Files acknowledge by being synced; a topic acknowledges by itself.
     for (Sink* file : files_) {
       if (!file->flush(seconds(1))) metrics_->process().findings.failed.add();

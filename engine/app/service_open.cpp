@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <sstream>
 
 #include "connectors/encoders/keys.h"
 #include "connectors/sinks/file_control_log.h"
@@ -52,6 +53,10 @@ std::expected<void, RunError> Service::open_store() {
   store_ = std::move(*store);
   if (const auto ready = prepare_store(*store_); !ready) return std::unexpected(of_store(ready.error()));
   flusher_ = std::make_unique<Flusher>(*store_, FlusherSettings{});
+  const auto active = get_record(*store_, kActiveRecord);
+  if (!active) return std::unexpected(of_store(active.error()));
+  std::int64_t written = 0;
+  if (*active && std::istringstream(**active) >> active_before_ >> written) active_before_until_ = WallTime{written + hours(1).value};
   return {};
 }
 
@@ -122,11 +127,6 @@ std::expected<void, RunError> Service::open_context() {
 }
 
 std::expected<void, RunError> Service::open_consumer() {
-  const auto active_agents = [this] {
-    std::size_t sum = 0;
-    for (const auto& shard : shards_) sum += shard->active_count.load(std::memory_order_relaxed);
-    return sum;
-  };
   for (std::size_t i = 0; i < shards_count_; ++i) {
     shards_.push_back(std::make_unique<ShardRun>(i, *store_, *flusher_, settings_, shards_count_, rules_));
     ServiceOutputs::Parts parts{.findings = *findings_,
@@ -135,9 +135,11 @@ std::expected<void, RunError> Service::open_consumer() {
                                 .counters = metrics_->process(),
                                 .topic = settings_.topics.events,
                                 .now = wall_now,
-                                .active_agents = active_agents,
+                                .active_agents = [this] { return active_agents(); },
                                 .give_time = [this](Millis time) { return wait_a_little(time); }};
     shards_.back()->outputs = std::make_unique<ServiceOutputs>(std::move(parts));
+    // What the topic holds already is in force before the first partition is ours.
+    if (context_) take_context(*shards_.back());
   }
   const std::string instance = settings_.kafka.instance_id.empty() ? host_name() : settings_.kafka.instance_id;
   auto consumer = Consumer::open({.kafka = kafka_of(settings_),

@@ -46,6 +46,8 @@ struct Service::ShardRun {
   std::uint64_t rules_version = 0;
   std::size_t changes_taken = 0;
   Steady::time_point next_mark, next_change;
+  std::size_t active_written = 0;  // the number last given to the store, and when it is due again
+  Steady::time_point active_due;
   std::jthread thread;
 
   /// Every record up to here has been applied and what it caused is stored, for each partition.
@@ -59,6 +61,8 @@ struct Service::ShardRun {
 [[nodiscard]] RunError of_kafka(const KafkaError& error);
 [[nodiscard]] RunError of_store(const StoreError& error);
 [[nodiscard]] RunError of_sink(const SinkError& error);
+/// Name of the number of active agents in the store: `count time`, by the clock.
+inline constexpr std::string_view kActiveRecord = "active_agents";
 /// Name of a partition's facts in the store.
 [[nodiscard]] std::string facts_record(Partition partition);
 

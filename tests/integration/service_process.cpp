@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -28,6 +29,8 @@ T must(std::expected<T, E> value) {
   if (!value) {
     if constexpr (requires { value.error().message; })
       throw std::runtime_error(value.error().message);
+    else if constexpr (requires { value.error().detail; })
+      throw std::runtime_error(value.error().detail);
     else
       throw std::runtime_error(value.error());
   }
@@ -285,7 +288,7 @@ ControlBoard read_board(const Installation& installation, const std::vector<Topi
   for (const TopicRecord& record : records) {
     auto message = verify_control(record.key, record.value, trusted, "ringfence-gates");
     if (!message) {
-      if (++board.refused == 1) board.refusal = record.key + ": " + message.error().message;
+      if (++board.refused == 1) board.refusal = record.key + ": " + message.error().detail;
       continue;
     }
     board.messages.push_back(std::move(*message));

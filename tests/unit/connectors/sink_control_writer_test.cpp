@@ -37,6 +37,8 @@ TEST(ControlWriterClaims, of_two_owners_with_one_generation_only_the_first_in_th
   two.poll(1);
   EXPECT_EQ(one.writers.state(kPartition), State::Speaking);
   EXPECT_EQ(two.writers.state(kPartition), State::Fenced);
+  EXPECT_EQ(two.writers.fenced(), std::vector{kPartition});
+  EXPECT_EQ(one.writers.fenced(), std::vector<Partition>{});
   one.publish(halt(1));
   two.publish(halt(2));
   two.poll(5000);
