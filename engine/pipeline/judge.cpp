@@ -231,6 +231,7 @@ Judgement judge_refused(const Refusal& refusal, EventTime time, AgentState& agen
   const std::string id = "refused-" + std::to_string(circumstances.position.partition.value) + "-" + std::to_string(circumstances.position.offset.value);
   event.id = id;
   Judgement out = begin(event, circumstances);
+  out.verdict.event_id.clear();  // a refused record is no event: its finding speaks of it, no verdict does
   out.verdict.level = out.verdict.applied = std::max(Level::Alert, standing_level(agent));
   out.findings = fact_finding(agent, event, Analytic::FeedRefused, Level::Alert,
                               "A record of this agent was refused (" + std::string(name_of(refusal.reason)) + ": " + refusal.detail +
