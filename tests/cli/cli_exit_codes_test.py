@@ -3,6 +3,8 @@
 import gzip
 import json
 import os
+import signal
+import subprocess
 import unittest
 
 import program
@@ -29,6 +31,12 @@ class Usage(program.Case):
                 self.assertEqual((ended.code, ended.err), (DONE, b""), ended)
                 self.assertIn(b"Exit codes", ended.out)
         self.assertEqual(run("--version").code, DONE)
+
+    def test_nothing_is_raw_in_wrong_usage(self):
+        for words in (["\x1b[2J"], ["--\x1b[2J"], ["replay", "--personas", PERSONAS, "--\x1b[2J"], ["replay", "--personas", PERSONAS, "--shards", "\x1b[2J"],
+                      ["replay", "--personas", PERSONAS, "--from", "\x1b[2J"]):
+            with self.subTest(words=words):
+                self.assertEqual(run(*words).code, UNUSABLE)
 
     def test_option_values(self):
         for words in (["--from", "loud"], ["--fail-on", "loud"], ["--speed", "fast"], ["--speed", "-1x"], ["--speed", "0x"], ["--shards", "-1"],
@@ -68,6 +76,13 @@ class Personas(program.Case):
         ended = run("replay", "--personas", self.dir / "set", stdin=lines(event(1)))
         self.assertEqual((ended.code, ended.out), (UNUSABLE, b""), ended)
         self.assertIn("bad.yaml", ended.err.decode())
+
+    def test_nothing_is_raw_in_what_is_wrong_with_a_file(self):
+        evil = '"\\e[2J\\u009b\\u202e": "\\e]0;x\\a"\n'
+        ended = run("validate", self.file("set/one.yaml", PERSONA + evil + "tier: " + evil.split(": ")[1]).parent)
+        self.assertEqual(ended.code, NO, ended)
+        ended = run("validate", self.file("ringfence.yaml", evil + "input: {kind: " + evil.split(": ")[1].strip() + "}\n"))
+        self.assertEqual(ended.code, NO, ended)
 
     def test_unreadable_among_good_ones(self):
         self.file("set/good.yaml", PERSONA)
@@ -147,6 +162,20 @@ class Replay(program.Case):
         self.assertEqual((ended.code, ended.out), (DONE, b""), ended)
         for bad in (b"{", b'{"after":"x","record":""}\n', b'{"after":-1,"record":"{}"}\n', b"\xff\n"):
             self.assertEqual(run("replay", "--personas", persona, "--context", self.file("bad", bad), content).code, UNUSABLE, bad)
+
+    def test_terminated_and_continued(self):
+        content = self.file("in.ndjson", lines(self.halt(0), *(event(i) for i in range(1, 3000))))
+        words = ["replay", "--personas", PERSONAS, "--findings", self.dir / "findings", "--verdicts", self.dir / "verdicts", "--state", self.dir / "state", content]
+        with subprocess.Popen([program.BINARY, *map(str, words), "--transcript", "--speed", "real"], stderr=subprocess.PIPE) as process:
+            process.stderr.readline()  # the first act was judged
+            process.send_signal(signal.SIGTERM)
+            rest = process.stderr.read()
+        self.assertEqual(process.returncode, DONE, rest)
+        judged = len(self.left("verdicts"))
+        self.assertIn(judged, range(1, 3000))
+        self.assertIn(b"goes on from here", rest)
+        self.assertEqual(run(*words).code, DONE)
+        self.assertEqual([v["id"] for v in self.left("verdicts")], [f"c-{i}" for i in range(3000)])
 
     def test_same_file_twice(self):
         content = self.file("in.ndjson", lines(*(event(i) for i in range(50))))
