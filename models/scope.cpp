@@ -28,8 +28,8 @@ class ScopeChannel final : public Channel {
   [[nodiscard]] Reading read(const Act& act) const override {
     scope::Ruling ruling;
     if (act.event.kind == EventKind::ToolCall) {
-      ruling = scope::judge_declared(act);
-      ruling += scope::judge_never(act);
+      ruling = scope::judge_never(act);
+      ruling += scope::judge_declared(act);
       ruling += scope::judge_arguments(act);
       ruling += scope::judge_destinations(act);
       ruling += scope::judge_tasks(act);

@@ -2,6 +2,7 @@
 #include "engine/app/file_run.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -36,6 +37,8 @@ RunError of_store(const StoreError& error) {
   return {full ? ExitCode::Unreachable : unusable ? ExitCode::Unusable : ExitCode::Unreachable, "state: " + error.message};
 }
 RunError of_output(const OutputError& error) { return {ExitCode::Unreachable, error.message}; }
+/// An output that cannot even be begun is a wrong path, unless the disk is full.
+RunError of_output_path(const OutputError& error) { return {error.no_space ? ExitCode::Unreachable : ExitCode::Unusable, error.message}; }
 RunError of_source(const SourceError& error) { return {ExitCode::Unusable, error.message}; }
 
 Hash128 identity_of(const SourceIdentity& identity) {
@@ -104,6 +107,10 @@ std::expected<void, RunError> FileRun::prepare() {
     identities.push_back(*identity ? identity_of(**identity) : new_identity());
     sources_.push_back(std::move(*source));
   }
+  std::error_code unknown;
+  if (std::filesystem::exists(options_.state_directory, unknown) && !std::filesystem::is_directory(options_.state_directory, unknown)) {
+    return std::unexpected(RunError{ExitCode::Unusable, "state: " + printable(options_.state_directory) + ": is no directory"});
+  }
   auto store = rocksdb_store(options_.state_directory);
   if (!store) return std::unexpected(of_store(store.error()));
   store_ = std::move(*store);
@@ -126,7 +133,7 @@ std::expected<void, RunError> FileRun::prepare() {
   }
 
   auto outputs = FileOutputs::open(options_.outputs, options_.least_verdict, options_.files.empty() ? "stdin" : topic_of(options_.files.front()));
-  if (!outputs) return std::unexpected(of_output(outputs.error()));
+  if (!outputs) return std::unexpected(of_output_path(outputs.error()));
   outputs_ = std::move(*outputs);
   std::optional<std::string> lengths;
   if (*outputs_record) {
@@ -134,7 +141,7 @@ std::expected<void, RunError> FileRun::prepare() {
     said_ = in.svarint();
     lengths = std::string(in.text());
   }
-  if (const auto resumed = outputs_->resume(lengths); !resumed) return std::unexpected(of_output(resumed.error()));
+  if (const auto resumed = outputs_->resume(lengths); !resumed) return std::unexpected(of_output_path(resumed.error()));
 
   flusher_ = std::make_unique<Flusher>(*store_, FlusherSettings{.threaded = false});
   fork_ = std::make_unique<ForkJoin>(options_.shards);

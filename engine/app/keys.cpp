@@ -7,9 +7,12 @@
 #include <vector>
 
 #include "engine/app/commands.h"
+#include "engine/event/escape.h"
 
 namespace ringfence {
 namespace {
+
+constexpr std::size_t kMessageChars = 1024;  // a path may be long
 
 struct Options {
   std::string file;
@@ -17,7 +20,7 @@ struct Options {
 };
 
 ExitCode fail(const KeyError& error) {
-  std::fprintf(stderr, "keys: %s\n", error.message.c_str());
+  std::fprintf(stderr, "keys: %s\n", printable(error.message, kMessageChars).c_str());
   return ExitCode::Unusable;
 }
 

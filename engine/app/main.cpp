@@ -3,12 +3,24 @@
 #include <cstdio>
 #include <exception>
 #include <new>
+#include <sstream>
+#include <string>
 
 #include "engine/app/commands.h"
+#include "engine/event/escape.h"
 
 namespace {
 
 constexpr int code(ringfence::ExitCode exit) { return static_cast<int>(exit); }
+
+/// What is wrong with the command line, which may hold anything, line by line and escaped.
+int refuse(const CLI::App& app, const CLI::ParseError& error) {
+  constexpr std::size_t kLineChars = 4096;
+  std::stringstream message;
+  static_cast<void>(app.exit(error, message, message));
+  for (std::string line; std::getline(message, line);) std::fprintf(stderr, "%s\n", ringfence::printable(line, kLineChars).c_str());
+  return code(ringfence::ExitCode::Unusable);
+}
 
 int run(int argc, char** argv) {
   CLI::App app{"Watches AI agents at work and stops the ones that have left their job."};
@@ -35,7 +47,7 @@ int run(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? code(ringfence::ExitCode::Done) : code(ringfence::ExitCode::Unusable);
+    return error.get_exit_code() == 0 ? app.exit(error) : refuse(app, error);
   }
   return code(action());
 }

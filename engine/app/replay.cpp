@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -144,8 +145,26 @@ ExitCode replay(const Options& options) {
                              .least_verdict = *least,
                              .speed = speed,
                              .context = std::move(context)};
+  // Before any thread of the store: one that does not block these signals would end the process by them.
+  std::mutex waiting;
+  FileRun* running = nullptr;
+  bool stop_early = false;
+  const auto signals = ServiceSignals::watch({.stop =
+                                                  [&](int) {
+                                                    const std::lock_guard lock(waiting);
+                                                    stop_early = true;
+                                                    if (running != nullptr) running->stop();
+                                                  },
+                                              .reload = [] {}});
+  if (!signals) return fail(ExitCode::Internal, signals.error());
   auto run = FileRun::open(std::move(run_options), rules);
   if (!run) return fail(run.error().exit, run.error().message);
+  const auto hand_signals_to = [&](FileRun* now) {
+    const std::lock_guard lock(waiting);
+    running = now;
+    if (now != nullptr && stop_early) now->stop();
+  };
+  hand_signals_to(run->get());
 
   Transcript transcript(stderr, options.transcript);
   const std::uint64_t size = plain_size(options.files);
@@ -153,9 +172,9 @@ ExitCode replay(const Options& options) {
     (*run)->on_judgement = [&](const Judgement& judgement) { transcript.tell(judgement); };
     (*run)->on_progress = [&](std::uint64_t records, std::uint64_t bytes) { transcript.progress(bytes, size, records); };
   }
-  const auto signals = ServiceSignals::watch({.stop = [&](int) { (*run)->stop(); }, .reload = [] {}});
   const auto began = std::chrono::steady_clock::now();
   const auto report = (*run)->run();
+  hand_signals_to(nullptr);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   if (!report) return fail(report.error().exit, report.error().message);
   if (options.transcript) transcript.table();

@@ -24,6 +24,11 @@ void append_code_escape(std::string& out, char32_t code) {
   out.push_back('}');
 }
 
+void append_json_escape(std::string& out, char32_t code) {
+  out += "\\u";
+  for (int shift = 12; shift >= 0; shift -= 4) out.push_back(kUpperHex[(code >> shift) & 0x0FU]);
+}
+
 /// Characters that move the cursor, break the line or reorder what a reader sees.
 bool reorders_or_breaks(char32_t code) {
   return (code >= 0x80 && code < 0xA0) || code == 0x061C || code == 0x200E || code == 0x200F || code == 0x2028 || code == 0x2029 ||
@@ -72,7 +77,11 @@ std::string json_quoted(std::string_view text) {
     const auto byte = static_cast<unsigned char>(text[0]);
     if (byte >= 0x80) {
       const utf8::Step step = utf8::next(text);
-      out += step.valid ? text.substr(0, step.length) : utf8::kReplacement;
+      if (step.valid && reorders_or_breaks(step.code)) {
+        append_json_escape(out, step.code);
+      } else {
+        out += step.valid ? text.substr(0, step.length) : utf8::kReplacement;
+      }
       text.remove_prefix(step.length);
       continue;
     }
@@ -85,10 +94,8 @@ std::string json_quoted(std::string_view text) {
       case '\r': out += "\\r"; break;
       case '\t': out += "\\t"; break;
       default:
-        if (byte < 0x20) {
-          out += "\\u00";
-          out.push_back(kUpperHex[byte >> 4U]);
-          out.push_back(kUpperHex[byte & 0x0FU]);
+        if (byte < 0x20 || byte == 0x7F) {
+          append_json_escape(out, byte);
         } else {
           out.push_back(text[0]);
         }

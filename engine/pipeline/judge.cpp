@@ -257,6 +257,7 @@ Judgement judge_refused(const Refusal& refusal, EventTime time, AgentState& agen
   const std::string id = "refused-" + std::to_string(circumstances.position.partition.value) + "-" + std::to_string(circumstances.position.offset.value);
   event.id = id;
   Judgement out = begin(event, circumstances);
+  out.verdict.event_id.clear();  // a refused record is no event: its finding speaks of it, no verdict does
   const Persona* const persona = known_persona(agent, event, circumstances.rules);
   out.verdict.level = std::max(Level::Alert, standing_level(agent));
   out.verdict.applied = persona != nullptr ? applied_level(out.verdict.level, persona->response.mode) : out.verdict.level;

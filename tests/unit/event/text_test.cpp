@@ -35,6 +35,7 @@ TEST(JsonQuoted, ReadsBackAsTheSameText) {
   for (int c = 0; c < 128; ++c) all.push_back(static_cast<char>(c));
   all += "\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80";
   EXPECT_EQ(nlohmann::json::parse(json_quoted(all)).get<std::string>(), all);
+  EXPECT_EQ(json_quoted("a\x7F" "b\xC2\x9B" "c\xE2\x80\xAE"), R"("a\u007Fb\u009Bc\u202E")");
   EXPECT_EQ(json_quoted("a\"b\\c\n\x01"), R"("a\"b\\c\n\u0001")");
 }
 

@@ -1,0 +1,282 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every row of the exit codes, and that machine output is never mixed with messages."""
+import gzip
+import json
+import os
+import signal
+import subprocess
+import unittest
+
+import program
+from program import DONE, NO, PERSONAS, UNREACHABLE, UNUSABLE, event, lines, run
+
+PERSONA = (PERSONAS / "watched-alert.yaml").read_text()
+
+
+class Usage(program.Case):
+    def test_wrong_usage(self):
+        for words in ([], ["nonsense"], ["replay"], ["replay", "--personas"], ["replay", "--personas", PERSONAS, "--nonsense"], ["keys"], ["state"],
+                      ["state", "show"], ["deadletter", "show"], ["validate"], ["validate", "--nonsense"], ["test"], ["explain"], ["run"], ["status"],
+                      ["explain", "--finding", "x", "--agent", "y"], ["explain", "--agent", "y"], ["publish"], ["topics"]):
+            with self.subTest(words=words):
+                ended = run(*words)
+                self.assertEqual(ended.code, UNUSABLE, ended)
+                self.assertEqual(ended.out, b"", "messages go to standard error")
+                self.assertTrue(ended.err)
+
+    def test_help_and_version(self):
+        for command in ([], ["replay"], ["run"], ["validate"], ["test"], ["explain"], ["status"], ["publish"], ["topics"], ["state"], ["deadletter"], ["keys"]):
+            with self.subTest(command=command):
+                ended = run(*command, "--help")
+                self.assertEqual((ended.code, ended.err), (DONE, b""), ended)
+                self.assertIn(b"Exit codes", ended.out)
+        self.assertEqual(run("--version").code, DONE)
+
+    def test_nothing_is_raw_in_wrong_usage(self):
+        for words in (["\x1b[2J"], ["--\x1b[2J"], ["replay", "--personas", PERSONAS, "--\x1b[2J"], ["replay", "--personas", PERSONAS, "--shards", "\x1b[2J"],
+                      ["replay", "--personas", PERSONAS, "--from", "\x1b[2J"]):
+            with self.subTest(words=words):
+                self.assertEqual(run(*words).code, UNUSABLE)
+
+    def test_option_values(self):
+        for words in (["--from", "loud"], ["--fail-on", "loud"], ["--speed", "fast"], ["--speed", "-1x"], ["--speed", "0x"], ["--shards", "-1"],
+                      ["--context", self.dir / "missing"], ["--config", self.dir / "missing"], ["--lists", self.dir / "missing"], ["--findings", self.dir],
+                      ["--state", self.file("a-file", "x")]):
+            with self.subTest(words=words):
+                ended = run("replay", "--personas", PERSONAS, *words, stdin=lines(event(1)))
+                self.assertEqual(ended.code, UNUSABLE, ended)
+
+    def test_nothing_is_raw_in_names_of_files(self):
+        evil = self.dir / "e\x1b[2Jvil"
+        for words in (["replay", "--personas", PERSONAS, evil], ["replay", "--personas", evil], ["validate", evil], ["test", evil], ["deadletter", "show", evil],
+                      ["explain", "--finding", evil], ["keys", "show", evil], ["run", "--config", evil], ["status", "--config", evil],
+                      ["state", "show", "a", "--state", evil], ["replay", "--personas", PERSONAS, "--findings", evil / "x"]):
+            with self.subTest(words=words):
+                self.assertEqual(run(*words).code, UNUSABLE)
+
+
+class Personas(program.Case):
+    def test_valid_and_not(self):
+        self.assertEqual(run("validate", PERSONAS).code, DONE)
+        bad = self.file("bad/one.yaml", PERSONA.replace("maturity: junior", "maturty: junior\ntier: 9"))
+        ended = run("validate", bad.parent)
+        self.assertEqual(ended.code, NO, ended)
+        said = ended.out.decode()
+        self.assertIn("one.yaml:7:", said)
+        self.assertIn("maturity", said, "the nearest known key")
+        self.assertIn("tier", said, "all errors in one pass")
+        self.assertEqual(run("replay", "--personas", bad.parent).code, UNUSABLE)
+        self.assertEqual(run("test", bad.parent).code, UNUSABLE)
+        self.assertEqual(run("validate", self.dir / "missing").code, UNUSABLE)
+
+    def test_one_bad_among_good_ones_is_none(self):
+        self.file("set/good.yaml", PERSONA)
+        self.file("set/bad.yaml", b"\xff\xfe: [")
+        self.assertEqual(run("validate", self.dir / "set").code, NO)
+        ended = run("replay", "--personas", self.dir / "set", stdin=lines(event(1)))
+        self.assertEqual((ended.code, ended.out), (UNUSABLE, b""), ended)
+        self.assertIn("bad.yaml", ended.err.decode())
+
+    def test_nothing_is_raw_in_what_is_wrong_with_a_file(self):
+        evil = '"\\e[2J\\u009b\\u202e": "\\e]0;x\\a"\n'
+        ended = run("validate", self.file("set/one.yaml", PERSONA + evil + "tier: " + evil.split(": ")[1]).parent)
+        self.assertEqual(ended.code, NO, ended)
+        ended = run("validate", self.file("ringfence.yaml", evil + "input: {kind: " + evil.split(": ")[1].strip() + "}\n"))
+        self.assertEqual(ended.code, NO, ended)
+
+    def test_unreadable_among_good_ones(self):
+        self.file("set/good.yaml", PERSONA)
+        unreadable = self.file("set/unreadable.yaml", PERSONA)
+        unreadable.unlink()
+        unreadable.symlink_to(self.dir / "nowhere.yaml")
+        ended = run("replay", "--personas", self.dir / "set", stdin=lines(event(1)))
+        self.assertEqual(ended.code, UNUSABLE, ended)
+        self.assertIn("unreadable.yaml", ended.err.decode())
+
+    def test_missing_list(self):
+        self.file("set/payer.yaml", (PERSONAS / "payer.yaml").read_text())
+        ended = run("validate", self.dir / "set")
+        self.assertEqual(ended.code, NO, ended)
+        self.assertIn("suppliers", ended.out.decode())
+        self.assertEqual(run("replay", "--personas", self.dir / "set", "--lists", PERSONAS / "lists", stdin=b"").code, DONE)
+
+    def test_tests_that_pass_and_fail(self):
+        call = json.dumps(event(1))
+        for level, code in (("observe", DONE), ("halt", NO)):
+            self.file("set/one.yaml", PERSONA + f"tests:\n  - {{name: t, events: [{call}], expect: {{level: {level}}}}}\n")
+            ended = run("test", self.dir / "set")
+            self.assertEqual(ended.code, code, ended)
+        self.assertIn("- level: halt\n  + level: observe", ended.out.decode())
+
+    def test_schema_is_json(self):
+        ended = run("validate", "--schema")
+        self.assertEqual((ended.code, ended.err), (DONE, b""))
+        self.assertIn("properties", json.loads(ended.out))
+
+    def test_settings(self):
+        self.assertEqual(run("validate", program.SOURCE / "config/ringfence.yaml").code, DONE)
+        ended = run("validate", self.file("ringfence.yaml", "inputs: {}\n"))
+        self.assertEqual(ended.code, NO, ended)
+        self.assertIn("input", ended.out.decode())
+        self.assertEqual(run("run", "--config", self.dir / "ringfence.yaml").code, UNUSABLE)
+
+
+class Replay(program.Case):
+    def halt(self, number):
+        return event(number, tool={"server": "wiki", "name": "delete"})
+
+    def test_standard_output_holds_findings_and_nothing_else(self):
+        ended = run("replay", "--personas", PERSONAS, "-", stdin=lines(event(1), self.halt(2), b"{"))
+        self.assertEqual(ended.code, DONE, ended)
+        self.assertEqual([json.loads(line)["class_uid"] for line in ended.out.splitlines()], [2004])
+        self.assertIn("refused: invalid_json 1", ended.err.decode())
+
+    def test_fail_on(self):
+        for level, code in (("alert", NO), ("halt", NO), ("revoke", DONE)):
+            self.assertEqual(run("replay", "--personas", PERSONAS, "--fail-on", level, stdin=lines(self.halt(1))).code, code, level)
+        self.assertEqual(run("replay", "--personas", PERSONAS, "--fail-on", "alert", stdin=lines(event(1))).code, DONE)
+
+    def test_highest_code_applies(self):
+        cut = self.file("cut.ndjson.gz", gzip.compress(lines(*(self.halt(i) for i in range(3000))), 1)[:-20])
+        self.assertEqual(run("replay", "--personas", PERSONAS, "--findings", self.dir / "f", "--fail-on", "alert", cut).code, UNUSABLE)
+
+    def test_from(self):
+        ended = self.replay("--from", "alert", stdin=lines(event(1), self.halt(2)))
+        self.assertEqual((ended.code, [v["id"] for v in self.left("verdicts")]), (DONE, ["c-2"]), ended)
+
+    def test_speed(self):
+        self.assertEqual(self.replay("--speed", "60x", stdin=lines(event(1), event(2))).code, DONE)
+        self.assertEqual(len(self.left("verdicts")), 2)
+
+    def test_context_takes_effect_behind_its_record(self):
+        persona = program.SOURCE / "config/personas"
+        agent = {"id": "code-1", "trust": "verified"}
+        denied = [event(i, agent=agent, tool={"server": "git", "name": "get_file"}, args={"path": f"x{i}"}, outcome={"status": "denied"},
+                        resource={"uri": f"repos/billing-core/x{i}"}) for i in range(40)]
+        content = self.file("in.ndjson", lines(*denied))
+        outage = {"v": 1, "kind": "context_change", "id": "f", "time": denied[0]["time"], "change": "outage_start", "scope": "server:git"}
+        context = self.file("context", lines({"partition": 0, "after": -1, "record": json.dumps(outage)}))
+        self.replay(content, personas=persona)
+        self.assertIn("alert", [v["level"] for v in self.left("verdicts")])
+        ended = run("replay", "--personas", persona, "--context", context, "--fail-on", "alert", content)
+        self.assertEqual((ended.code, ended.out), (DONE, b""), ended)
+        for bad in (b"{", b'{"after":"x","record":""}\n', b'{"after":-1,"record":"{}"}\n', b"\xff\n"):
+            self.assertEqual(run("replay", "--personas", persona, "--context", self.file("bad", bad), content).code, UNUSABLE, bad)
+
+    def test_terminated_and_continued(self):
+        content = self.file("in.ndjson", lines(self.halt(0), *(event(i) for i in range(1, 3000))))
+        words = ["replay", "--personas", PERSONAS, "--findings", self.dir / "findings", "--verdicts", self.dir / "verdicts", "--state", self.dir / "state", content]
+        with subprocess.Popen([program.BINARY, *map(str, words), "--transcript", "--speed", "real"], stderr=subprocess.PIPE) as process:
+            process.stderr.readline()  # the first act was judged
+            process.send_signal(signal.SIGTERM)
+            rest = process.stderr.read()
+        self.assertEqual(process.returncode, DONE, rest)
+        judged = len(self.left("verdicts"))
+        self.assertIn(judged, range(1, 3000))
+        self.assertIn(b"goes on from here", rest)
+        self.assertEqual(run(*words).code, DONE)
+        self.assertEqual([v["id"] for v in self.left("verdicts")], [f"c-{i}" for i in range(3000)])
+
+    def test_same_file_twice(self):
+        content = self.file("in.ndjson", lines(*(event(i) for i in range(50))))
+        ended = self.replay(content, content)
+        self.assertEqual((ended.code, len(self.left("verdicts"))), (DONE, 50), ended)
+        again = self.replay(content, "--state", self.dir / "state")
+        again = self.replay(content, "--state", self.dir / "state")
+        self.assertEqual((again.code, len(self.left("verdicts"))), (DONE, 50), again)
+
+    def test_another_file_is_judged_on_the_same_state(self):
+        for name, ids in (("a.ndjson", range(0, 5)), ("b.ndjson", range(3, 9))):
+            ended = self.replay(self.file(name, lines(*(event(i) for i in ids))), "--state", self.dir / "state")
+            self.assertEqual(ended.code, DONE, ended)
+        self.assertEqual([v["id"] for v in self.left("verdicts")], [f"c-{i}" for i in range(9)])
+
+    def test_state_that_another_process_holds_or_is_none(self):
+        (self.dir / "state").mkdir()
+        self.file("state/CURRENT", "nonsense\n")
+        self.assertIn(self.replay("--state", self.dir / "state", stdin=b"").code, (UNUSABLE, UNREACHABLE))
+
+
+class Tools(program.Case):
+    def test_dead_letters_go_round(self):
+        bad = [b'{"v":1,', b"\xff\xfe", json.dumps(event(7, bytes={"request": -1})).encode(), b'["' + b"x" * (2 << 20) + b'"]']
+        self.replay(stdin=lines(event(1), *bad))
+        shown = run("deadletter", "show", self.dir / "dead")
+        self.assertEqual(shown.code, DONE, shown)
+        self.assertIn("stdin:2", shown.out.decode())
+        sent = run("deadletter", "resend", self.dir / "dead", raw=True)
+        self.assertEqual((sent.code, sent.out), (DONE, b"".join(b + b"\n" for b in bad[:3])), sent)
+        self.assertIn("3 records sent back, 1 left out", sent.err.decode())
+        run("deadletter", "resend", self.dir / "dead", "--reason", "out_of_range", "--to", self.dir / "back")
+        self.assertEqual((self.dir / "back").read_bytes(), bad[2] + b"\n")
+        self.assertEqual(run("deadletter", "resend", self.dir / "dead", "--to", "/dev/full").code, UNREACHABLE)
+        for wrong in (self.dir, self.dir / "missing", self.file("no-letters", "{}\n"), self.file("no-json", "\x1b[2J\n")):
+            self.assertEqual(run("deadletter", "show", wrong).code, UNUSABLE, wrong)
+
+    def test_explain(self):
+        persona = program.SOURCE / "config/personas"
+        story = (persona / "tests/code-guessed-commits.ndjson").read_bytes()
+        self.replay("--state", self.dir / "state", personas=persona, stdin=story)
+        guessing = [f for f in self.left("findings") if f["finding_info"]["analytic"]["uid"].startswith("barrier.")]
+        agent = json.loads(story.splitlines()[0])["agent"]["id"]
+        tenant = json.loads(story.splitlines()[0]).get("tenant", "default")
+        for words in (["--finding", self.dir / "findings", "--uid", guessing[0]["finding_info"]["uid"]],
+                      ["--agent", agent, "--tenant", tenant, "--state", self.dir / "state", "--personas", persona]):
+            with self.subTest(words=words):
+                table = run("explain", *words)
+                self.assertEqual((table.code, table.err), (DONE, b""), table)
+                self.assertIn("ln", table.out.decode())
+                self.assertEqual(run("explain", *words, "--json").code, DONE)
+                json.loads(run("explain", *words, "--json").out)
+        shown = run("state", "show", agent, "--tenant", tenant, "--state", self.dir / "state", "--json")
+        self.assertEqual((shown.code, json.loads(shown.out)["level"]), (DONE, "halt"), shown)
+        for words in (["explain", "--finding", self.dir / "verdicts"], ["explain", "--finding", self.dir], ["explain", "--finding", self.dir / "findings", "--uid", "no"],
+                      ["explain", "--agent", "nobody", "--state", self.dir / "state", "--personas", persona],
+                      ["state", "show", "nobody", "--state", self.dir / "state"], ["state", "show", agent, "--state", self.dir / "nothing"]):
+            with self.subTest(words=words):
+                ended = run(*words)
+                self.assertEqual((ended.code, ended.out), (UNUSABLE, b""), ended)
+        self.assertFalse((self.dir / "nothing").exists(), "looking makes no state")
+
+    def test_keys(self):
+        key = self.dir / "control.key"
+        made = run("keys", "generate", key)
+        self.assertEqual((made.code, key.stat().st_mode & 0o777), (DONE, 0o600), made)
+        jwks = json.loads(run("keys", "show", key).out)
+        self.assertEqual(jwks["keys"][0]["kid"], made.out.decode().strip())
+        self.assertNotIn("d", jwks["keys"][0])
+        before = key.read_bytes()
+        self.assertEqual((run("keys", "generate", key).code, key.read_bytes()), (UNUSABLE, before))
+        key.chmod(0o644)
+        self.assertEqual(run("keys", "show", key).code, UNUSABLE)
+        for wrong in (self.dir, self.dir / "missing", self.file("text", "hello")):
+            os.chmod(wrong, 0o600) if wrong.is_file() else None
+            self.assertEqual(run("keys", "show", wrong).code, UNUSABLE, wrong)
+
+    def service(self, key):
+        return self.file("settings.yaml", json.dumps({
+            "input": {"kind": "stdin"}, "personas": {"directory": str(PERSONAS)}, "state": {"directory": str(self.dir / "state")},
+            "outputs": {name: f"file:{self.dir / name}" for name in ("findings", "control", "dead_letter")}, "control": {"key_file": str(key)},
+            "http": {"listen": "127.0.0.1:0"}}))
+
+    def test_service_with_a_key_nobody_can_read(self):
+        no_key, open_key, directory = self.file("no.key", "hello"), self.dir / "open.key", self.dir / "directory.key"
+        run("keys", "generate", open_key)
+        open_key.chmod(0o644)
+        directory.mkdir()
+        for key in (no_key, open_key, directory):
+            ended = run("run", "--config", self.service(key), stdin=lines(event(1)))
+            self.assertEqual(ended.code, UNUSABLE, ended)
+            self.assertIn(".key", ended.err.decode())
+
+    def test_service_and_status(self):
+        key = self.dir / "control.key"
+        run("keys", "generate", key)
+        ended = run("run", "--config", self.service(key), stdin=lines(event(1, agent={"id": "payer-1", "trust": "verified"}, tool={"server": "erp", "name": "supplier.x"})))
+        self.assertEqual((ended.code, ended.out), (DONE, b""), ended)
+        board = run("status", "--config", self.dir / "settings.yaml", "--json")
+        self.assertEqual((board.code, [(row["state"], row["level"]) for row in json.loads(board.out)]), (DONE, [("contained", "halt")]), board)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The real binary and what the tests of the command line share."""
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.dont_write_bytecode = True
+
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
+BINARY = os.environ.get("RINGFENCE_BINARY", str(SOURCE / "build/release/ringfence"))
+PERSONAS = SOURCE / "tests/scenario/personas"
+
+DONE, NO, UNUSABLE, UNREACHABLE = 0, 1, 2, 3
+
+# Anything a terminal acts on: C0 but line feed and tab, DEL, C1, and the marks that turn text around.
+ACTIVE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+class Ended:
+    """How a run of the program ended."""
+
+    def __init__(self, done):
+        self.code, self.out, self.err = done.returncode, done.stdout, done.stderr
+
+    def __repr__(self):
+        return f"exit {self.code}\nout: {self.out[-2000:]!r}\nerr: {self.err[-2000:]!r}"
+
+
+def run(*words, stdin=b"", preexec=None, timeout=120, raw=False):
+    """Runs the program; nothing of it may move a terminal, whatever it was given, unless it hands back records as they came."""
+    done = subprocess.run([BINARY, *map(str, words)], input=stdin, capture_output=True, timeout=timeout, preexec_fn=preexec, check=False)
+    ended = Ended(done)
+    for stream in (done.stderr,) if raw else (done.stdout, done.stderr):
+        found = ACTIVE.search(stream.decode("utf-8"))  # and it is valid UTF-8
+        assert found is None, f"printed raw: {found!r} in {ended}"
+    return ended
+
+
+def event(number=1, **changes):
+    """An ordinary call of an agent that has a job; `changes` replace top-level fields, None takes one out."""
+    fields = {"v": 1, "kind": "tool_call", "id": f"c-{number}", "time": f"2026-11-18T08:{number // 60 % 60:02}:{number % 60:02}Z",
+              "agent": {"id": "watched-alert-1", "trust": "verified"}, "session": {"id": "s-1"}, "tool": {"server": "wiki", "name": "get"},
+              "outcome": {"status": "ok"}, **changes}
+    return {k: v for k, v in fields.items() if v is not None}
+
+
+def lines(*records):
+    """Records as NDJSON; bytes stand as they are."""
+    return b"".join((r if isinstance(r, bytes) else json.dumps(r).encode()) + b"\n" for r in records)
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory(prefix="ringfence-cli-")
+        self.addCleanup(directory.cleanup)
+        self.dir = pathlib.Path(directory.name)
+
+    def file(self, name, content):
+        path = self.dir / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    def replay(self, *words, personas=PERSONAS, stdin=b"", **rest):
+        return run("replay", "--personas", personas, "--findings", self.dir / "findings", "--verdicts", self.dir / "verdicts",
+                   "--dead-letter", self.dir / "dead", *words, stdin=stdin, **rest)
+
+    def left(self, name):
+        """The JSON lines of an output, each of them checked to hold nothing a terminal acts on."""
+        text = (self.dir / name).read_bytes().decode("utf-8") if (self.dir / name).exists() else ""
+        self.assertIsNone(ACTIVE.search(text), text[:2000])
+        return [json.loads(line) for line in text.splitlines()]
+
+    def reasons(self):
+        return [letter["reason"] for letter in self.left("dead")]
