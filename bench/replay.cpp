@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A whole replay in one process and on one shard: read, decode, judge, write findings, checkpoint into RocksDB. Prints events a second, CPU
-// nanoseconds an event (RocksDB's threads included), resident bytes an agent, and a hash of every output; `--tiny` writes all outputs and checks
-// that hash against the known one. `bench_replay [EVENTS AGENTS]`.
+// nanoseconds an event (RocksDB's threads included), resident bytes an agent, and a hash of every output; `--tiny` writes all outputs and
+// checks that hash against the known one. `bench_replay [EVENTS AGENTS]`.
 //
 // Instructions by function, corpus and start left out:
 //   valgrind --tool=callgrind --toggle-collect='ringfence::FileRun::run()' build/release/bench/bench_replay --instructions
@@ -42,7 +42,8 @@ constexpr std::array<Size, 2> kSizes{{{1'000'000, 10'000}, {1'000'000, 1'000'000
 constexpr Size kTiny{10'000, 300}, kInstructions{20'000, 1'000};
 
 /// Ordinary work of agents that upgrade code: they list, read what they listed, build and propose, four calls a minute each. One call in
-/// twenty is refused, and the agent turns to something else. One agent in a hundred now and then does what is never allowed, another guesses.
+/// twenty is refused, and the agent turns to something else. One agent in a hundred now and then does what is never allowed, another
+/// guesses.
 class Traffic {
  public:
   explicit Traffic(std::size_t agents) : calls_(agents, 0), step_(Nanos{seconds(15).value / static_cast<std::int64_t>(agents)}) {}
@@ -54,12 +55,22 @@ class Traffic {
     const unsigned roll = pick(100);
     const bool refused = pick(20) == 0;
     const std::string file = path(agent, call / 40, pick(kFiles));
-    if (agent % 100 == 7 && roll < 5) return event(number, agent, "git", "force_push", R"({"branch":"main"})", "repos/billing-core/branches/main", R"({"forced":true})", false);
-    if (agent % 100 == 13 && roll < 40) return event(number, agent, "git", "get_commit", R"({"ref":")" + guess() + R"("})", "repos/billing-core/commits", "", true);
-    if (call % 40 == 0 || roll < 15) return event(number, agent, "git", "list_files", R"({"directory":"src"})", "repos/billing-core/tree", listing(agent, call / 40), false);
-    if (roll < 80) return event(number, agent, "git", "get_file", R"({"path":")" + file + R"(","branch":"main"})", "repos/billing-core/files/" + file, source(), refused);
-    if (roll < 92) return event(number, agent, "ci", "run", R"({"job":"unit","timeout_s":600})", "", R"({"status":"passed","tests":)" + std::to_string(pick(900)) + "}", refused);
-    return event(number, agent, "git", "comment", R"({"body":"Moved the rounding of )" + file + R"( to the shared helper."})", "repos/billing-core/pulls/17", R"({"posted":true})", refused);
+    if (agent % 100 == 7 && roll < 5)
+      return event(number, agent, "git", "force_push", R"({"branch":"main"})", "repos/billing-core/branches/main", R"({"forced":true})",
+                   false);
+    if (agent % 100 == 13 && roll < 40)
+      return event(number, agent, "git", "get_commit", R"({"ref":")" + guess() + R"("})", "repos/billing-core/commits", "", true);
+    if (call % 40 == 0 || roll < 15)
+      return event(number, agent, "git", "list_files", R"({"directory":"src"})", "repos/billing-core/tree", listing(agent, call / 40),
+                   false);
+    if (roll < 80)
+      return event(number, agent, "git", "get_file", R"({"path":")" + file + R"(","branch":"main"})", "repos/billing-core/files/" + file,
+                   source(), refused);
+    if (roll < 92)
+      return event(number, agent, "ci", "run", R"({"job":"unit","timeout_s":600})", "",
+                   R"({"status":"passed","tests":)" + std::to_string(pick(900)) + "}", refused);
+    return event(number, agent, "git", "comment", R"({"body":"Moved the rounding of )" + file + R"( to the shared helper."})",
+                 "repos/billing-core/pulls/17", R"({"posted":true})", refused);
   }
 
  private:
@@ -83,14 +94,15 @@ class Traffic {
            std::to_string(pick(1000)) + R"( * 5);\n}\n\n}  // namespace billing\n","lines":)" + std::to_string(pick(500)) + "}";
   }
 
-  std::string event(std::size_t number, std::size_t agent, std::string_view server, std::string_view tool, const std::string& args, const std::string& uri,
-                    const std::string& result, bool refused) const {
+  std::string event(std::size_t number, std::size_t agent, std::string_view server, std::string_view tool, const std::string& args,
+                    const std::string& uri, const std::string& result, bool refused) const {
     const std::string name = std::to_string(agent), run = "run-" + name + "-" + std::to_string(calls_[agent] / 60);
     std::string out = R"({"v":1,"kind":"tool_call","id":"call-)" + std::to_string(number) + R"(","time":")" + format_rfc3339(now_) +
                       R"(","tenant":"corp","agent":{"id":"spiffe://corp.example/agent/code-)" + name + R"(","instance":")" + run +
-                      R"(","trust":"verified","persona":"code-maintainer"},"user":{"id":"u-)" + std::to_string(agent % 500) + R"("},"session":{"id":")" + run +
-                      R"(","kind":"background"},"tool":{"server":")";
-    out += std::string(server) + R"(","name":")" + std::string(tool) + R"(","call_id":"toolu_)" + std::to_string(number) + R"("},"args":)" + args;
+                      R"(","trust":"verified","persona":"code-maintainer"},"user":{"id":"u-)" + std::to_string(agent % 500) +
+                      R"("},"session":{"id":")" + run + R"(","kind":"background"},"tool":{"server":")";
+    out += std::string(server) + R"(","name":")" + std::string(tool) + R"(","call_id":"toolu_)" + std::to_string(number) + R"("},"args":)" +
+           args;
     if (!uri.empty()) out += R"(,"resource":{"uri":")" + uri + R"("})";
     out += R"(,"destination":{"host":")" + std::string(server) + R"(.corp.example"})";
     out += refused ? R"(,"outcome":{"status":"denied","code":"403","reason":"no access"})"
@@ -175,11 +187,14 @@ Answer replay(Size size, bool every_output) {
 
   std::uint64_t hash = hash_of(findings, size.events);
   if (every_output) hash = hash_of(verdicts, hash_of(control, hash));
-  for (const std::uint64_t verdicts_of_level : report->tally.verdicts) hash = hash64({reinterpret_cast<const char*>(&verdicts_of_level), sizeof verdicts_of_level}, hash);
+  for (const std::uint64_t verdicts_of_level : report->tally.verdicts)
+    hash = hash64({reinterpret_cast<const char*>(&verdicts_of_level), sizeof verdicts_of_level}, hash);
   const auto events = static_cast<double>(size.events);
-  std::printf("%zu events of %.0f bytes, %llu agents: %.0f events/s, %.0f CPU ns/event, %zu resident bytes/agent, %llu findings, hash %016llx\n", size.events,
-              static_cast<double>(report->bytes) / events, static_cast<unsigned long long>(report->agents), events / took, used / events * 1e9,
-              held / static_cast<std::size_t>(report->agents), static_cast<unsigned long long>(report->tally.findings), static_cast<unsigned long long>(hash));
+  std::printf(
+      "%zu events of %.0f bytes, %llu agents: %.0f events/s, %.0f CPU ns/event, %zu resident bytes/agent, %llu findings, hash %016llx\n",
+      size.events, static_cast<double>(report->bytes) / events, static_cast<unsigned long long>(report->agents), events / took,
+      used / events * 1e9, held / static_cast<std::size_t>(report->agents), static_cast<unsigned long long>(report->tally.findings),
+      static_cast<unsigned long long>(hash));
   return {.hash = hash};
 }
 
@@ -205,7 +220,8 @@ int main(int argc, char** argv) {
   if (mode == "--instructions") return replay(kInstructions, false).failed ? EXIT_FAILURE : EXIT_SUCCESS;
   if (mode == "--tiny") {
     const Answer answer = replay(kTiny, true);
-    if (!answer.failed && answer.hash != kTinyHash) std::fprintf(stderr, "outputs differ from the known %016llx\n", static_cast<unsigned long long>(kTinyHash));
+    if (!answer.failed && answer.hash != kTinyHash)
+      std::fprintf(stderr, "outputs differ from the known %016llx\n", static_cast<unsigned long long>(kTinyHash));
     return !answer.failed && answer.hash == kTinyHash ? EXIT_SUCCESS : EXIT_FAILURE;
   }
   if (argc > 2) return apart({std::strtoull(argv[1], nullptr, 10), std::strtoull(argv[2], nullptr, 10)});

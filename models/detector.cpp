@@ -132,9 +132,7 @@ std::uint32_t Tables::applies(Null null, ChannelId channel) const {
 }
 double Tables::cap(Null null, RowId id) const { return caps_[index(null)][position(id)]; }
 
-bool Tables::contributes(RowId id) const {
-  return contributes_[position(id)];
-}
+bool Tables::contributes(RowId id) const { return contributes_[position(id)]; }
 
 void update(Evidence& evidence, const Tables& tables, std::span<const RowId> marks) {
   if (marks.empty()) return;

@@ -106,8 +106,7 @@ std::string span_words(Span span) {
 Rungs rungs_for(const Act& act, Span span, const auto& find) {
   if (const Action* action = action_of(act)) {
     const Envelope* own = envelope_of(*action, span);
-    if (const Ladder* ladder = own != nullptr ? find(*own) : nullptr)
-      return {ladder, action};
+    if (const Ladder* ladder = own != nullptr ? find(*own) : nullptr) return {ladder, action};
   }
   return {find(envelope_of(act.persona, span)), nullptr};
 }

@@ -11,7 +11,6 @@ namespace ringfence::scope {
 
 namespace {
 
-constexpr std::string_view kSpace = " \t\r\n\v\f";
 constexpr std::string_view kAddressBreaks = " \t\r\n\v\f,;<>\"'()[]{}";
 constexpr std::size_t kHostBytes = 255;
 constexpr std::size_t kPieceBytes = 256;
@@ -34,7 +33,8 @@ std::string_view authority_of(std::string_view text) {
       scheme != std::string_view::npos && text.substr(0, scheme).find_first_of("/\\?#@") == std::string_view::npos) {
     text.remove_prefix(scheme + 3);
   }
-  text = text.substr(0, text.find_first_of("/\\?#"));
+  const auto ends = [](char c) { return c == '/' || c == '\\' || c == '?' || c == '#'; };
+  text = {text.begin(), std::ranges::find_if(text, ends)};
   if (const std::size_t user = text.rfind('@'); user != std::string_view::npos) text.remove_prefix(user + 1);
   if (text.starts_with('[')) return text.substr(1, text.find(']') - 1);
   const std::size_t colon = text.rfind(':');
@@ -242,7 +242,7 @@ Targets targets_of(const Act& act) {
 }
 
 std::optional<std::string> host_of(std::string_view text) {
-  if (text.find_first_of(kSpace) != std::string_view::npos) return std::nullopt;
+  if (std::ranges::any_of(text, [](char c) { return c == ' ' || (c >= '\t' && c <= '\r'); })) return std::nullopt;
   const std::string_view host = authority_of(text);
   if (!spells_host(host)) return std::nullopt;
   const bool written_as_address = text.find("://") != std::string_view::npos;

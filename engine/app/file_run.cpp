@@ -278,7 +278,8 @@ std::expected<void, RunError> FileRun::step(const Origin& origin, std::span<cons
   since_cut_ += static_cast<std::int64_t>(records.size());
   if (on_progress) on_progress(report_.records, report_.bytes);
   const std::size_t budget = options_.memory_limit / options_.shards;
-  const bool full = since_cut_ >= kRecordsPerFullCut && std::ranges::any_of(lanes_, [&](const auto& lane) { return lane->table.bytes() > budget; });
+  const auto outgrown = [budget](const auto& lane) { return lane->table.bytes() > budget; };
+  const bool full = since_cut_ >= kRecordsPerFullCut && std::ranges::any_of(lanes_, outgrown);
   return full || since_cut_ >= kRecordsPerCut ? cut(last_lsn_) : std::expected<void, RunError>{};
 }
 

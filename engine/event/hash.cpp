@@ -4,6 +4,7 @@
 #include <cstring>
 #include <string>
 
+#define XXH_INLINE_ALL  // texts are short: the call would cost as much as the hash
 #include <xxhash.h>
 
 #include "engine/event/event.h"

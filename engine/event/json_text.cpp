@@ -126,6 +126,8 @@ bool is_number(std::string_view token) {
   return i == token.size();
 }
 
-bool is_integer(std::string_view token) { return token.find_first_of(".eE") == std::string_view::npos && is_number(token); }
+bool is_integer(std::string_view token) {
+  return std::ranges::none_of(token, [](char c) { return c == '.' || c == 'e' || c == 'E'; }) && is_number(token);
+}
 
 }  // namespace ringfence::json_text
