@@ -33,15 +33,13 @@ Containment& entry_for(AgentState& agent, const std::string& scope) {
 bool throttle_stands(const AgentState& agent, const Containment& containment) {
   if (!is_session(containment.scope)) return agent.standing.throttle;
   return std::ranges::any_of(agent.sessions, [&](const SessionState& session) {
-    if (session_scope(agent, session) != containment.scope) return false;
-    return session.borrowed ? session.standing.throttle : agent.standing.throttle;
+    return session.standing.throttle && session_scope(agent, session) == containment.scope;
   });
 }
 
 Level desired_level(const Act& act, bool session_only) {
   const Standing& standing = session_only ? act.session.standing : act.agent.standing;
-  const bool throttled = act.session.borrowed ? act.session.standing.throttle : act.agent.standing.throttle;
-  return std::max(standing.held.value_or(Level::Observe), throttled ? Level::Throttle : Level::Observe);
+  return std::max(standing.held.value_or(Level::Observe), standing.throttle ? Level::Throttle : Level::Observe);
 }
 
 /// What gates match a call by, any one entry enough (enforcement.md): so a session is contained without the credential its agent shares with

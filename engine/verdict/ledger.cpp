@@ -10,6 +10,7 @@ namespace {
 
 constexpr double kClosingFactor = 1.1;
 constexpr float kClamp = 1e30F;
+constexpr double kClampedBelow = -1e-3;  // nats; more than the rounding of the factors comes to
 
 Ledger::Row& row_of(Ledger& ledger, RowId id) {
   const auto at = std::ranges::lower_bound(ledger.rows, id, {}, &Ledger::Row::id);
@@ -111,7 +112,6 @@ std::optional<Explanation> explain(const Scored& scored, const Persona& persona,
   out.share = lead.share;
   out.tolerance = null == Null::Alert ? 1.0 : persona.tolerance();
   out.threshold = threshold;
-  out.clamped = values(scope, null)[slot] >= kClamp;
   out.prior = std::log(prior / 2);
   out.start = std::log(static_cast<double>(values(ledger->start, null)[slot]) + (ticked(*ledger, tables, null, slot) ? 1 : 0));
   for (const Ledger::Row& row : ledger->rows) out.rows.push_back(readable(*ledger, row, tables, null, slot, channels));
@@ -119,6 +119,8 @@ std::optional<Explanation> explain(const Scored& scored, const Persona& persona,
   const double contributions =
       std::accumulate(out.rows.begin(), out.rows.end(), 0.0, [](double sum, const EvidenceRow& row) { return sum + row.nats; });
   out.late_starts = std::log(value) - (out.start + contributions);
+  // What was once clamped lies below its own factors for as long as the ledger is open.
+  out.clamped = values(scope, null)[slot] >= kClamp || out.late_starts < kClampedBelow;
   out.others = out.ln_score - std::log(prior * value / 2);
   return out;
 }

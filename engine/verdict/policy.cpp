@@ -44,35 +44,37 @@ bool destination_matches(const std::optional<Glob>& glob, const Event& event) {
   return std::ranges::any_of(event.destination.hosts, hit) || std::ranges::any_of(event.destination.accounts, hit);
 }
 
-/// Where levels by evidence stand, and whether a halt may be reached now.
+/// Where levels by evidence stand, and whether this act may raise them.
 struct Scopes {
-  Standing& standing;  // alert and throttle
-  Standing& halted;
-  bool may_halt = false;
+  Standing& standing;
+  bool may_rise = false;
 };
 
-/// Levels by evidence: arms and disarms with hysteresis, gives what was newly reached.
+/// Levels by evidence: what was newly reached.
 std::optional<Crossing> cross(Scopes scopes, const Persona& persona, const Decision& scores, const Leader& lead) {
-  auto& [standing, halted, may_halt] = scopes;
+  auto& [standing, may_rise] = scopes;
   const Thresholds& limit = persona.response.scores;
   std::optional<Crossing> crossing;
   const bool alert_now = scores.alert_score >= limit.alert || scores.score >= limit.alert;
-  if (!standing.alert && alert_now) {
+  if (may_rise && !standing.alert && alert_now) {
     crossing = Crossing{Level::Alert, scores.score >= limit.alert ? Null::Declared : Null::Alert, limit.alert};
     standing.alert = true;
   }
-  if (!standing.throttle && scores.score >= limit.throttle) {
+  if (may_rise && !standing.throttle && scores.score >= limit.throttle) {
     crossing = Crossing{Level::Throttle, Null::Declared, limit.throttle};
     standing.throttle = true;
   }
-  const bool halt_now = may_halt && scores.score >= limit.halt && lead.dangerous && lead.family_share >= kHaltFamilyShare;
-  if (halt_now && halted.held.value_or(Level::Observe) < Level::Halt) {
+  const bool halt_now = may_rise && scores.score >= limit.halt && lead.dangerous && lead.family_share >= kHaltFamilyShare;
+  if (halt_now && standing.held.value_or(Level::Observe) < Level::Halt) {
     crossing = Crossing{Level::Halt, Null::Declared, limit.halt};
-    hold_at(halted, Level::Halt);
+    hold_at(standing, Level::Halt);
   }
+  return crossing;
+}
+
+void end_by_hysteresis(Standing& standing, const Thresholds& limit, const Decision& scores) {
   if (scores.alert_score < kHysteresis * limit.alert && scores.score < kHysteresis * limit.alert) standing.alert = false;
   if (scores.score < kHysteresis * limit.throttle) standing.throttle = false;
-  return crossing;
 }
 
 }  // namespace
@@ -157,12 +159,18 @@ Decision decide(const Act& act, std::span<const Breach> breaches, const Tables& 
     }
   }
 
-  Standing& standing = alone != nullptr ? act.session.standing : agent.standing;
-  const bool may_halt = !session_only || std::ranges::any_of(marks, [&](RowId id) { return tables.contributes(id); });
-  out.crossing = cross({standing, target, may_halt}, act.persona, out, leader(agent, tables, Null::Declared, alone));
-  if (standing.alert) out.by_evidence = Level::Alert;
-  if (standing.throttle) out.by_evidence = Level::Throttle;
-  if (target.held.value_or(Level::Observe) >= Level::Halt && out.score >= act.persona.response.scores.halt) out.by_evidence = Level::Halt;
+  const bool may_rise = !session_only || std::ranges::any_of(marks, [&](RowId id) { return tables.contributes(id); });
+  out.crossing = cross({target, may_rise}, act.persona, out, leader(agent, tables, Null::Declared, alone));
+  const Thresholds& limit = act.persona.response.scores;
+  end_by_hysteresis(target, limit, out);
+  if (alone == nullptr) {  // S is the agent's: what it no longer bears ends wherever it stands
+    end_by_hysteresis(agent.standing, limit, out);
+    for (SessionState& session : agent.sessions)
+      if (!session.borrowed) end_by_hysteresis(session.standing, limit, out);
+  }
+  if (target.alert) out.by_evidence = Level::Alert;
+  if (target.throttle) out.by_evidence = Level::Throttle;
+  if (target.held.value_or(Level::Observe) >= Level::Halt && out.score >= limit.halt) out.by_evidence = Level::Halt;
   out.level = std::max(of_this_act, standing_level(agent));
   out.applied = applied_level(out.level, act.persona.response.mode);
   return out;

@@ -66,7 +66,7 @@ struct Decision {
 [[nodiscard]] bool contains_session_only(const AgentState& agent, const Act& act);
 
 /// Decides one act: levels of its breaches, thresholds with hysteresis over the evidence as updated, standing levels. `marks` are those of
-/// this act: a halt that stops one session only asks that the session's own act speaks for it.
+/// this act: where levels are a session's own, S may raise them only at an act of that session that adds to it.
 /// Changes `Standing` of the agent and of the session and the session's count of held acts; nothing else.
 [[nodiscard]] Decision decide(const Act& act, std::span<const Breach> breaches, const Tables& tables, std::span<const RowId> marks);
 

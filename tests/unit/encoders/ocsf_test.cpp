@@ -162,6 +162,18 @@ TEST(OcsfFinding, severity_follows_the_level) {
   EXPECT_EQ(severity(Level::Revoke), 5);
 }
 
+TEST(OcsfFinding, a_persona_that_only_observes_has_informational_findings) {
+  FindingRecord record = golden_record();
+  record.applied = Level::Observe;
+  Json finding = Json::parse(encode_finding(record));
+  EXPECT_EQ(finding["severity_id"], 1);
+  EXPECT_EQ(finding["is_alert"], false);
+  EXPECT_EQ(finding["metadata"]["event_code"], "halt") << "what the evidence says stays";
+  expect_rules_beyond_the_schema(finding);
+  record.applied = Level::Alert;
+  EXPECT_EQ(Json::parse(encode_finding(record))["severity_id"], 5) << "mode alert: findings as they are";
+}
+
 TEST(OcsfFinding, a_published_halt_is_observed_and_an_acknowledged_one_denied) {
   FindingRecord record = golden_record();
   Json finding = Json::parse(encode_finding(record));

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/pipeline/admit.h"
+
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <random>
+#include <string>
+
+namespace ringfence {
+namespace {
+
+constexpr EventTime kStart{1'700'000'000'000'000'000};
+
+struct Agent {
+  AgentState state;
+
+  std::expected<Admission, Refusal> sees(std::string_view id, EventTime time = kStart, Phase phase = Phase::Complete, std::string_view tool = "read",
+                                         std::uint64_t args = 0) {
+    Event event;
+    event.kind = EventKind::ToolCall;
+    event.id = id;
+    event.time = time;
+    event.phase = phase;
+    event.tool.name = tool;
+    if (args != 0) event.args = JsonValue{"{}", {}, {0, args}};
+    auto admitted = admit(state, event);
+    state.last_time = std::max(state.last_time, time);
+    return admitted;
+  }
+  Sighting sighting(std::string_view id, EventTime time = kStart, Phase phase = Phase::Complete) { return sees(id, time, phase)->sighting; }
+};
+
+TEST(Admit, AnActIsAskedForAndCompletedOnce) {
+  Agent agent;
+  EXPECT_EQ(agent.sighting("a", kStart, Phase::Request), Sighting::Request);
+  EXPECT_EQ(agent.sighting("a", kStart, Phase::Request), Sighting::Copy);
+  EXPECT_EQ(agent.sighting("a"), Sighting::Outcome);
+  EXPECT_EQ(agent.sighting("a"), Sighting::Copy);
+  EXPECT_EQ(agent.sighting("a", kStart, Phase::Request), Sighting::Copy);
+  EXPECT_EQ(agent.sighting("b"), Sighting::Whole);
+  EXPECT_EQ(agent.sighting("b", kStart, Phase::Request), Sighting::Copy) << "what is complete needs no asking";
+}
+
+TEST(Admit, OnlyAnotherToolOrOtherArgsConflict) {
+  Agent agent;
+  ASSERT_TRUE(agent.sees("a", kStart, Phase::Request, "read", 7));
+  EXPECT_TRUE(agent.sees("a", kStart, Phase::Complete, "read", 0)) << "absent args are none";
+  EXPECT_EQ(agent.sees("a", kStart, Phase::Complete, "read", 9).error().reason, RefusalReason::IdConflict);
+  EXPECT_EQ(agent.sees("a", kStart, Phase::Complete, "write", 7).error().reason, RefusalReason::IdConflict);
+  ASSERT_TRUE(agent.sees("b", kStart, Phase::Request));
+  ASSERT_TRUE(agent.sees("b", kStart, Phase::Complete, "read", 3)) << "args that come late are remembered";
+  EXPECT_FALSE(agent.sees("b", kStart, Phase::Complete, "read", 4));
+}
+
+TEST(Admit, AnActIsKnownForADayOfTheAgentsOwnTime) {
+  Agent agent;
+  EXPECT_EQ(agent.sighting("a"), Sighting::Whole);
+  EXPECT_EQ(agent.sighting("a", kStart + hours(24)), Sighting::Copy);
+  EXPECT_EQ(agent.sighting("a", kStart + hours(24) + Nanos{1}), Sighting::Whole);
+}
+
+TEST(Admit, ACopyOfAnEventThatCameDaysLateIsACopy) {
+  Agent agent;
+  (void)agent.sees("now", kStart + hours(72));
+  EXPECT_EQ(agent.sighting("late"), Sighting::Whole);
+  EXPECT_EQ(agent.sighting("late"), Sighting::Copy);
+}
+
+TEST(Admit, WhatLeavesBeforeItsDayIsCounted) {
+  Agent agent;
+  for (int i = 0; i < 4096; ++i) (void)agent.sees("act-" + std::to_string(i));
+  EXPECT_EQ(agent.state.acts_forgotten_early, 0U);
+  EXPECT_EQ(agent.sighting("act-0"), Sighting::Copy);
+  EXPECT_EQ(agent.sighting("one more"), Sighting::Whole);
+  EXPECT_EQ(agent.state.acts_forgotten_early, 256U);
+  EXPECT_EQ(agent.sighting("act-255"), Sighting::Whole) << "gone";
+  EXPECT_EQ(agent.sighting("act-256"), Sighting::Copy);
+  EXPECT_LE(agent.state.acts.size(), limits::kActsPerAgent);
+}
+
+/// The same memory, kept as a plain list.
+struct PlainMemory {
+  struct Seen {
+    std::string id;
+    EventTime time;
+  };
+  std::deque<Seen> acts;
+  EventTime last;
+
+  bool copy(const std::string& id, EventTime time) {
+    const EventTime now = std::max(last, time);
+    for (Seen& seen : acts) {
+      if (seen.id != id) continue;
+      if (now - seen.time <= hours(24)) return last = now, true;
+      seen.time = last = now;
+      return false;
+    }
+    if (acts.size() == 4096) acts.erase(acts.begin(), acts.begin() + 256);
+    acts.push_back({id, now});
+    last = now;
+    return false;
+  }
+};
+
+TEST(Admit, TheIndexFindsWhatAPlainListFinds) {
+  std::mt19937_64 dice(20261120);
+  Agent agent;
+  PlainMemory plain;
+  EventTime time = kStart;
+  for (int i = 0; i < 30'000; ++i) {
+    time = time + seconds(static_cast<std::int64_t>(dice() % 40));
+    const std::string id = std::to_string(dice() % (i < 2000 ? 60 : 7000));
+    const EventTime told = dice() % 50 == 0 ? time - hours(30) : time;
+    ASSERT_EQ(agent.sighting(id, told) == Sighting::Copy, plain.copy(id, told)) << "event " << i;
+    if (dice() % 4000 == 0) agent.state.derived = {};  // as after a restart
+  }
+}
+
+}  // namespace
+}  // namespace ringfence

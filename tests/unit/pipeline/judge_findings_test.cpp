@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the reader gets: one open finding per family, counts that add up, facts about the feed and the gate.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "tests/unit/pipeline/watch.h"
+
+namespace ringfence {
+namespace {
+
+using testing::Call;
+using testing::undeclared;
+using testing::Watch;
+using Activity = FindingRecord::Activity;
+
+constexpr std::int64_t kDay = 24 * 3600;
+
+TEST(Findings, OneIsOpenPerFamilyAndSpeaksAtTenfoldCounts) {
+  Watch watch("mode: alert, undeclared: {default: alert}");
+  std::vector<std::pair<Activity, std::uint64_t>> records;
+  for (int i = 0; i < 250; ++i) {
+    for (const FindingRecord& record : watch.see(undeclared("read")).findings) records.emplace_back(record.activity, record.count);
+  }
+  EXPECT_THAT(records, ::testing::ElementsAre(std::pair{Activity::Create, 1U}, std::pair{Activity::Update, 10U}, std::pair{Activity::Update, 100U}));
+  EXPECT_EQ(watch.agent().findings.at(0).count, 250U);
+}
+
+TEST(Findings, ARiseOfLevelIsToldAtOnceUnderTheSameUid) {
+  Watch watch("mode: enforce, undeclared: {read: alert, default: hold}");
+  const auto first = watch.see(undeclared("read")).findings.at(0);
+  const auto second = watch.see(undeclared("write")).findings.at(0);
+  EXPECT_EQ(second.activity, Activity::Update);
+  EXPECT_EQ(second.uid, first.uid);
+  EXPECT_EQ(second.number, 2U);
+  EXPECT_EQ(second.level, Level::Hold);
+  EXPECT_EQ(second.first_seen, first.first_seen);
+}
+
+TEST(Findings, CloseADayAfterTheLastContributionAtTheAgentsNextEvent) {
+  Watch watch("mode: observe, undeclared: {default: halt}");
+  (void)watch.see(undeclared("read"));
+  EXPECT_TRUE(watch.see({.at = kDay}).findings.empty());
+  const auto closed = watch.see({.at = kDay + 1}).findings;
+  ASSERT_EQ(closed.size(), 1U);
+  EXPECT_EQ(closed[0].activity, Activity::Close);
+  EXPECT_EQ(closed[0].number, 2U);
+  EXPECT_EQ(closed[0].count, 1U);
+  EXPECT_EQ(closed[0].applied, Level::Observe) << "its mode holds for the last record too";
+  EXPECT_EQ(closed[0].persona_id, "clerk");
+}
+
+TEST(Findings, AClosedOneIsNotTheCauseOfTheNextContainment) {
+  Watch watch("mode: enforce, undeclared: {read: alert, write: hold, default: halt}, scope: session");
+  (void)watch.see({.tool = "mail/post", .session = "old", .effect = "transfer"});
+  const Judgement seen = watch.see({.tool = "mail/post", .session = "new", .effect = "write", .at = 2 * kDay});
+  ASSERT_EQ(seen.findings.size(), 2U);
+  ASSERT_EQ(seen.containments.size(), 1U);
+  EXPECT_EQ(seen.containments[0].finding_uid, seen.findings[1].uid);
+}
+
+TEST(Findings, EvidenceThatStandsIsToldAgainAfterAQuietDay) {
+  Watch watch("mode: alert");
+  ASSERT_EQ(watch.guess(4).verdict.level, Level::Throttle);
+  ASSERT_EQ(watch.see({.at = 2 * kDay}).findings.at(0).activity, Activity::Close);
+  const auto again = watch.see({.outcome = "denied", .ref = testing::near_miss(9)}).findings;
+  ASSERT_EQ(again.size(), 1U) << "no level is new, and yet the agent goes on";
+  EXPECT_EQ(again[0].activity, Activity::Create);
+  EXPECT_EQ(again[0].count, 1U) << "what came before stands in the closed one";
+}
+
+TEST(Findings, TwoFamiliesOnOneEventAreTwoFindings) {
+  Watch watch("mode: alert, undeclared: {default: alert}");
+  (void)watch.guess(2);
+  const auto records = watch.see({.tool = "git/get", .outcome = "denied", .ref = testing::near_miss(3)}).findings;
+  std::vector<std::string_view> families;
+  for (const FindingRecord& record : records) families.push_back(family_of(record.analytic));
+  EXPECT_THAT(families, ::testing::Contains("scope"));
+}
+
+TEST(Findings, CountsOfAFamilyAddUpToItsEventsOverManyDays) {
+  Watch watch("mode: alert, undeclared: {default: alert}");
+  std::map<std::string, std::uint64_t> told;  // by uid
+  std::uint64_t acts = 0;
+  for (int day = 0; day < 9; ++day) {
+    for (int i = 0; i <= day * 3 % 14; ++i, ++acts) {
+      Call call = undeclared("read");
+      if (i == 0) call.at = day * 2 * kDay + 10;
+      for (const FindingRecord& record : watch.see(call).findings) told[record.uid] = record.count;
+    }
+  }
+  for (const OpenFinding& open : watch.agent().findings) told[open.uid] = open.count;
+  std::uint64_t sum = 0;
+  for (const auto& [uid, count] : told) sum += count;
+  EXPECT_EQ(sum, acts);
+  EXPECT_EQ(told.size(), 9U);
+}
+
+TEST(Findings, ALateContributionDoesNotCloseAtOnce) {
+  Watch watch("mode: alert, undeclared: {default: alert}");
+  (void)watch.see({.at = 5 * kDay});
+  Call late = undeclared("read");
+  late.at = 10;
+  ASSERT_EQ(watch.see(late).findings.size(), 1U);
+  EXPECT_TRUE(watch.see({.at = 5 * kDay + 60}).findings.empty());
+}
+
+TEST(Findings, AnAgentWithoutAJobIsRolledUp) {
+  Watch watch("mode: alert");
+  std::size_t records = 0;
+  for (int i = 0; i < 50; ++i) {
+    const Judgement seen = watch.see({.agent = "stranger"});
+    EXPECT_EQ(seen.verdict.level, Level::Alert);
+    records += seen.findings.size();
+  }
+  EXPECT_EQ(records, 2U);
+}
+
+TEST(Findings, ARefusedRecordOfAnAgentIsOneTooAndKeepsToTheMode) {
+  Watch watch("mode: observe");
+  (void)watch.see({});
+  AgentState agent;
+  agent.tenant = "default";
+  agent.id = "clerk-1";
+  agent.persona = watch.agent().persona;
+  const Facts facts;
+  const Refusal refusal{.reason = RefusalReason::IdConflict, .stage = "admit", .detail = "id: other args under a known id", .agent_id = "clerk-1", .tenant = "default"};
+  std::vector<std::uint64_t> counts;
+  for (std::int64_t i = 0; i < 12; ++i) {
+    const Judgement seen = judge_refused(refusal, EventTime{1}, agent, {watch.rules(), facts, "events", {Partition{0}, Offset{i}}});
+    EXPECT_THAT(seen.verdict.raised, ::testing::ElementsAre(Analytic::FeedRefused));
+    for (const FindingRecord& record : seen.findings) {
+      counts.push_back(record.count);
+      EXPECT_EQ(record.applied, Level::Observe);
+    }
+  }
+  EXPECT_THAT(counts, ::testing::ElementsAre(1U, 10U));
+}
+
+TEST(Stopped, OnlyWhatStartedAfterTheContainment) {
+  Watch watch("mode: enforce, undeclared: {default: halt}", /*assume_gate=*/true);
+  (void)watch.see({.id = "asked", .phase = "request", .at = 1});
+  ASSERT_EQ(watch.see({.tool = "mail/post", .effect = "write", .at = 5}).verdict.level, Level::Halt);
+  EXPECT_FALSE(watch.see({.id = "asked", .phase = "complete", .at = 9}).stopped) << "it had been let through";
+  EXPECT_FALSE(watch.see({.more = R"(,"duration_ms":6000)", .at = 10}).stopped);
+  const Judgement violated = watch.see({.more = R"(,"duration_ms":4000)", .at = 10});
+  EXPECT_TRUE(violated.stopped);
+  EXPECT_THAT(violated.verdict.raised, ::testing::Contains(Analytic::ContainmentViolated));
+}
+
+TEST(Rulebooks, AnotherSetInTheSamePlaceIsReadAfresh) {
+  std::optional<Rulebook> rules(testing::rulebook({testing::clerk("mode: enforce", "clerk-*", "a"), testing::clerk("mode: enforce", "nobody", "b")}));
+  AgentState agent;
+  agent.tenant = "default";
+  agent.id = "clerk-1";
+  const Facts facts;
+  EventDecoder decoder;
+  EventArena arena;
+  const auto judged_under = [&](const std::string& id) {
+    Call call = undeclared("write");
+    call.id = id;
+    const std::string text = Watch::json(call, *parse_rfc3339("2026-11-20T08:00:00Z"));
+    const auto event = decoder.decode(text, std::nullopt, arena);
+    const auto admitted = admit(agent, *event);
+    const Judgement seen = judge(*event, *admitted, agent, {*rules, facts, "events", {}});
+    return seen.findings.empty() ? std::string("none") : seen.findings.back().persona_id;
+  };
+  EXPECT_EQ(judged_under("1"), "a");
+  agent.findings.clear();
+  rules.emplace(testing::rulebook({testing::clerk("mode: enforce", "nobody", "a"), testing::clerk("mode: enforce", "clerk-*", "b")}));
+  EXPECT_EQ(judged_under("2"), "b");
+}
+
+}  // namespace
+}  // namespace ringfence

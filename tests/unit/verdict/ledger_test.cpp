@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+// The explanation is the arithmetic: whatever happens to the evidence, its terms add up to ln S.
+#include "engine/verdict/ledger.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+
+#include "engine/state/agent_codec.h"
+#include "models/barrier.h"
+
+namespace ringfence {
+namespace {
+
+const std::array<const Channel*, 1> kChannelsAsked{&barrier_channel()};
+
+Persona job(Confidence confidence, double denials, int retries) {
+  Persona persona;
+  persona.id = "job";
+  persona.version = "1";
+  persona.confidence = confidence;
+  persona.barriers.denials = denials;
+  persona.barriers.retries = retries;
+  return persona;
+}
+
+struct Job {
+  Persona persona;
+  Tables tables;
+  explicit Job(Persona p) : persona(std::move(p)), tables(persona, kChannelsAsked) {}
+};
+
+struct Conduct {
+  AgentState agent;
+  int events = 0;
+
+  Conduct() {
+    agent.key = agent_key("corp", "a");
+    agent.tenant = "corp";
+    agent.id = "a";
+    for (const char* id : {"s1", "s2"}) {
+      agent.sessions.emplace_back();
+      agent.sessions.back().id = id;
+      agent.sessions.back().key = hash64(id);
+    }
+  }
+
+  void mark(const Tables& tables, std::size_t session, std::uint8_t context, std::uint8_t cls) {
+    const std::array<RowId, 1> marks{RowId{ChannelId::Barrier, context, cls}};
+    const std::string id = "e" + std::to_string(++events);
+    const auto move = [&](Evidence& evidence, std::unique_ptr<Ledger>& ledger) {
+      const Evidence before = evidence;
+      update(evidence, tables, marks);
+      record(ledger, before, evidence, tables, marks, id, EventTime{events});
+    };
+    move(agent.evidence, agent.ledger);
+    move(agent.sessions[session].evidence, agent.sessions[session].ledger);
+  }
+
+  [[nodiscard]] bool clamped() const {
+    const auto at_the_end = [](const Evidence& e) {
+      const auto full = [](float a) { return a >= kGreatestEvidence; };
+      return std::ranges::any_of(e.alert, full) || std::ranges::any_of(e.declared, full);
+    };
+    return at_the_end(agent.evidence) || std::ranges::any_of(agent.sessions, [&](const SessionState& s) { return at_the_end(s.evidence); });
+  }
+
+  void restart() {
+    WrittenParts written;
+    const auto changes = encode_changes(agent, written);
+    std::vector<PartView> parts;
+    for (const PartChange& change : changes) parts.push_back({change.id, *change.bytes});
+    auto decoded = decode_agent(agent.key, parts, channel_memories());
+    ASSERT_TRUE(decoded) << decoded.error().message;
+    agent = std::move(decoded->state);
+  }
+};
+
+void expect_adds_up(const Explanation& e, int event) {
+  double contributions = 0;
+  for (const EvidenceRow& row : e.rows) contributions += row.nats;
+  const double sum = e.prior + e.start + contributions + e.late_starts + e.others;
+  ASSERT_NEAR(sum, e.ln_score, 1e-6 * std::max(1., std::abs(e.ln_score))) << "event " << event;
+  // Factors are floats: each of n steps may lose a part in 2^24.
+  ASSERT_GE(e.late_starts, -1e-4) << "event " << event << ", " << e.threat << " in the " << e.scope;
+  ASSERT_GE(e.others, -1e-6) << "event " << event;
+}
+
+TEST(Ledger, TermsAddUpOnEveryPathAndThroughRestartsAndChangesOfTheJob) {
+  std::mt19937_64 dice(4711);
+  for (int story = 0; story < 60; ++story) {
+    const std::array<Job, 2> jobs{Job(job(Confidence::Sketch, .10, 2)), Job(job(story % 2 == 0 ? Confidence::Measured : Confidence::Reviewed, .30, 5))};
+    Conduct conduct;
+    std::size_t now = 0;
+    int explained = 0;
+    bool was_clamped = false;
+    for (int i = 0; i < 500; ++i) {
+      const auto context = static_cast<std::uint8_t>(dice() % 2);
+      const auto cls = static_cast<std::uint8_t>(dice() % 3 == 0 ? dice() % 8 : 0);
+      conduct.mark(jobs.at(now).tables, dice() % 2, context, cls);
+      if (dice() % 60 == 0) conduct.restart();
+      was_clamped = was_clamped || conduct.clamped();
+      if (dice() % 90 == 0) {
+        now = 1 - now;
+        rebase(conduct.agent.ledger, conduct.agent.evidence);
+        for (SessionState& session : conduct.agent.sessions) rebase(session.ledger, session.evidence);
+      }
+      for (const Null null : {Null::Alert, Null::Declared}) {
+        const auto e = explain({conduct.agent, jobs.at(now).tables, null}, jobs.at(now).persona, 1e5, kChannelsAsked);
+        if (!e) continue;
+        ++explained;
+        if (e->clamped) {
+          ASSERT_TRUE(was_clamped) << "event " << i;
+          continue;
+        }
+        ASSERT_NO_FATAL_FAILURE(expect_adds_up(*e, i));
+      }
+    }
+    EXPECT_GT(explained, 100);
+  }
+}
+
+TEST(Ledger, OpensWithTheFirstMarkAboveOneAndClosesWhenClean) {
+  const Job clerk(job(Confidence::Reviewed, .10, 2));
+  Conduct conduct;
+  for (int i = 0; i < 50; ++i) conduct.mark(clerk.tables, 0, 0, 0);
+  EXPECT_FALSE(conduct.agent.ledger);
+  const Evidence before = conduct.agent.evidence;
+  conduct.mark(clerk.tables, 0, 0, 3);
+  ASSERT_TRUE(conduct.agent.ledger);
+  EXPECT_EQ(conduct.agent.ledger->start.declared, before.declared);
+  EXPECT_EQ(conduct.agent.ledger->contributions, 1U);
+  int clean = 0;
+  while (conduct.agent.ledger && clean < 200) {
+    conduct.mark(clerk.tables, 0, 0, 0);
+    ++clean;
+  }
+  EXPECT_GT(clean, 3);
+  EXPECT_LT(clean, 200);
+  EXPECT_FALSE(conduct.agent.sessions[0].ledger);
+}
+
+TEST(Ledger, TheLeadingScopeIsTheOneWithTheGreaterEvidence) {
+  const Job clerk(job(Confidence::Reviewed, .10, 2));
+  Conduct conduct;
+  for (int i = 0; i < 3; ++i) conduct.mark(clerk.tables, 1, 1, 7);
+  auto e = explain({conduct.agent, clerk.tables, Null::Declared}, clerk.persona, 1e5, kChannelsAsked);
+  ASSERT_TRUE(e);
+  EXPECT_EQ(e->scope, "agent") << "of two alike the agent";
+  for (int i = 0; i < 40; ++i) conduct.mark(clerk.tables, 0, 0, 0);
+  e = explain({conduct.agent, clerk.tables, Null::Declared}, clerk.persona, 1e5, kChannelsAsked);
+  ASSERT_TRUE(e);
+  EXPECT_EQ(e->scope, "session") << "the agent's own has been worn down by another session's good work";
+}
+
+TEST(Ledger, KeepsTheFirstTwoEventsAndTheLatest) {
+  const Job clerk(job(Confidence::Reviewed, .10, 2));
+  Conduct conduct;
+  for (int i = 0; i < 6; ++i) conduct.mark(clerk.tables, 0, 1, 7);
+  EXPECT_EQ(conduct.agent.ledger->rows.at(0).samples, (std::array<std::string, 3>{"e1", "e2", "e6"}));
+}
+
+TEST(Ledger, ABorrowedSessionIsExplainedByItselfAlone) {
+  const Job clerk(job(Confidence::Reviewed, .10, 2));
+  Conduct conduct;
+  conduct.agent.sessions[1].borrowed = true;
+  for (int i = 0; i < 4; ++i) conduct.mark(clerk.tables, 1, 1, 7);
+  const double all = score(conduct.agent, clerk.tables, Null::Declared), alone = score(conduct.agent, clerk.tables, Null::Declared, &conduct.agent.sessions[1]);
+  EXPECT_DOUBLE_EQ(all, .5 * scope_score(conduct.agent.evidence, clerk.tables, Null::Declared));
+  EXPECT_DOUBLE_EQ(alone, .5 * scope_score(conduct.agent.sessions[1].evidence, clerk.tables, Null::Declared));
+  const auto e = explain({conduct.agent, clerk.tables, Null::Declared, &conduct.agent.sessions[1]}, clerk.persona, 1e5, kChannelsAsked);
+  ASSERT_TRUE(e);
+  EXPECT_EQ(e->scope, "session");
+  expect_adds_up(*e, 0);
+}
+
+}  // namespace
+}  // namespace ringfence
