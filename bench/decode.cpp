@@ -32,12 +32,15 @@ std::vector<std::string> corpus(std::size_t count) {
     const std::string number = std::to_string(random() % 100'000);
     const std::string run = std::to_string(random() % 1'000'000);
     events.push_back(
-        R"({"v":1,"kind":"tool_call","id":"call-)" + std::to_string(i) + R"(","time":"2026-11-20T10:20:00.123456Z","tenant":"corp","agent":{"id":"spiffe://corp.example/agent/ap-invoice-)" +
-        agent + R"(","instance":"run-)" + run + R"(","trust":"verified","persona":"ap-invoice"},"user":{"id":"u-2207"},"session":{"id":"run-)" + run +
-        R"(","kind":"conversation"},"task":{"id":"t-77"},"tool":{"server":"erp","name":"payments.create","call_id":"call-)" + number +
-        R"("},"args":{"destination_account":"GB29NWBK60161331926819","amount":)" + number + R"(.5,"currency":"GBP","reference":"INV-)" + number +
+        R"({"v":1,"kind":"tool_call","id":"call-)" + std::to_string(i) +
+        R"(","time":"2026-11-20T10:20:00.123456Z","tenant":"corp","agent":{"id":"spiffe://corp.example/agent/ap-invoice-)" + agent +
+        R"(","instance":"run-)" + run + R"(","trust":"verified","persona":"ap-invoice"},"user":{"id":"u-2207"},"session":{"id":"run-)" +
+        run + R"(","kind":"conversation"},"task":{"id":"t-77"},"tool":{"server":"erp","name":"payments.create","call_id":"call-)" + number +
+        R"("},"args":{"destination_account":"GB29NWBK60161331926819","amount":)" + number + R"(.5,"currency":"GBP","reference":"INV-)" +
+        number +
         R"( for services rendered in November"},"destination":{"host":"erp.corp.example","account":"GB29NWBK60161331926819"},"outcome":{"status":"ok","code":"200"},)"
-        R"("bytes":{"request":212,"response":)" + number + R"(},"duration_ms":41,"source":{"product":"agentgateway","instance":"gw-eu-1"}})");
+        R"("bytes":{"request":212,"response":)" +
+        number + R"(},"duration_ms":41,"source":{"product":"agentgateway","instance":"gw-eu-1"}})");
   }
   return events;
 }
@@ -62,8 +65,8 @@ class FieldHash {
   }
   void add(const Event& e) {
     for (const std::string_view text : {e.id, e.tenant, e.agent.id}) add(text);
-    for (const Text& text : {e.agent.instance, e.agent.persona, e.user.id, e.session.id, e.session.kind, e.task.id, e.tool.server, e.tool.name,
-                             e.tool.call_id, e.outcome.code, e.source.product, e.source.instance}) {
+    for (const Text& text : {e.agent.instance, e.agent.persona, e.user.id, e.session.id, e.session.kind, e.task.id, e.tool.server,
+                             e.tool.name, e.tool.call_id, e.outcome.code, e.source.product, e.source.instance}) {
       add(text);
     }
     for (const auto host : e.destination.hosts) add(host);
@@ -118,8 +121,8 @@ int main(int argc, char** argv) {
     const std::chrono::duration<double, std::nano> took = std::chrono::steady_clock::now() - start;
     best_ns = std::min(best_ns, took.count() / static_cast<double>(passes * events.size()));
   }
-  std::printf("decode: %.0f events/s, %.0f ns/event, %zu bytes/event, fields %016llx (%llu)\n", 1e9 / best_ns, best_ns, bytes / events.size(),
-              static_cast<unsigned long long>(hash.value()), static_cast<unsigned long long>(sink % 10));
+  std::printf("decode: %.0f events/s, %.0f ns/event, %zu bytes/event, fields %016llx (%llu)\n", 1e9 / best_ns, best_ns,
+              bytes / events.size(), static_cast<unsigned long long>(hash.value()), static_cast<unsigned long long>(sink % 10));
   if (tiny && hash.value() != kTinyHash) {
     std::fprintf(stderr, "decoded fields differ from the known %016llx\n", static_cast<unsigned long long>(kTinyHash));
     return EXIT_FAILURE;

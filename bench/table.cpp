@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The table of agents: one lookup and touch, in the cache, beyond it with and without a prefetched window, and from the store; one state encoded
-// and queued; memory of an idle agent. All in CPU time of the shard's thread. Prints a hash of every state at the end; `--tiny` checks it against
-// the known one. `bench_table [AGENTS]`.
+// The table of agents: one lookup and touch, in the cache, beyond it with and without a prefetched window, and from the store; one state
+// encoded and queued; memory of an idle agent. All in CPU time of the shard's thread. Prints a hash of every state at the end; `--tiny`
+// checks it against the known one. `bench_table [AGENTS]`.
 #include <unistd.h>
 
 #include <chrono>
@@ -66,7 +66,10 @@ std::size_t resident_bytes() {
 
 struct Bench {
   Bench(Store& store, std::size_t agents, std::size_t budget)
-      : table(store, memories, {.budget_bytes = budget, .expected_agents = agents}), flusher(store, {}), checkpoint(table, flusher, store), count(agents) {
+      : table(store, memories, {.budget_bytes = budget, .expected_agents = agents}),
+        flusher(store, {}),
+        checkpoint(table, flusher, store),
+        count(agents) {
     checkpoint.assign(kPartition, Offset{0});
   }
 
@@ -140,7 +143,8 @@ std::uint64_t measure(Store& store, std::size_t agents, bool report) {
     const std::size_t held = resident_bytes() - before;
     const double drip_ns = bench.drip();
     const std::size_t hot = std::min<std::size_t>(agents, 256), events = agents * 4;
-    const double hot_ns = bench.run(events, hot, false), plain_ns = bench.run(events, agents, false), window_ns = bench.run(events, agents, true);
+    const double hot_ns = bench.run(events, hot, false), plain_ns = bench.run(events, agents, false),
+                 window_ns = bench.run(events, agents, true);
     if (report) {
       std::printf("agents                         %zu\n", agents);
       std::printf("bytes an idle agent            %zu counted, %zu resident\n", bench.table.bytes() / agents, held / agents);
@@ -161,7 +165,9 @@ std::uint64_t measure(Store& store, std::size_t agents, bool report) {
     if (const auto state = cold.table.find(kPartition, key_of(cold.dice() % agents)); !state) give_up(state.error());
     cold.table.trim();
   }
-  if (report) std::printf("open from the store            %.1f us\n", std::chrono::duration<double, std::micro>(Clock::now() - start).count() / static_cast<double>(lookups));
+  if (report)
+    std::printf("open from the store            %.1f us\n",
+                std::chrono::duration<double, std::micro>(Clock::now() - start).count() / static_cast<double>(lookups));
   hash = cold.hash();
   return hash;
 }

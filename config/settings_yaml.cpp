@@ -15,8 +15,11 @@ SettingsNode converted(YamlNode node) {
   out.line = node.line;
   out.column = node.column;
   switch (node.kind) {
-    case YamlNode::Kind::Null: break;
-    case YamlNode::Kind::Refused: out.refused = true; break;
+    case YamlNode::Kind::Null:
+      break;
+    case YamlNode::Kind::Refused:
+      out.refused = true;
+      break;
     case YamlNode::Kind::Scalar:
       out.kind = SettingsNode::Kind::Scalar;
       out.text = std::move(node.text);

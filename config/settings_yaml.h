@@ -15,12 +15,12 @@ struct SettingsNode {
   enum class Kind : std::uint8_t { Null, Scalar, List, Map };
   struct Entry;
   Kind kind = Kind::Null;
-  std::string text;             // of a scalar
-  bool quoted = false;          // a quoted scalar is text whatever it looks like
-  bool refused = false;         // already reported: stands where something unreadable stood
-  int line = 0, column = 0;     // from 1
+  std::string text;                 // of a scalar
+  bool quoted = false;              // a quoted scalar is text whatever it looks like
+  bool refused = false;             // already reported: stands where something unreadable stood
+  int line = 0, column = 0;         // from 1
   std::vector<SettingsNode> items;  // of a list
-  std::vector<Entry> entries;   // of a map, in document order
+  std::vector<Entry> entries;       // of a map, in document order
 };
 
 struct SettingsNode::Entry {

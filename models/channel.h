@@ -39,14 +39,16 @@ struct Act {
 /// A declared limit that this one act broke; what level it gets is policy's business (persona.md, response).
 struct Breach {
   Analytic analytic{};
-  /// One clause for the explanation, in plain words, values only as the persona allows them: "argument amount is above the declared maximum 50000".
+  /// One clause for the explanation, in plain words, values only as the persona allows them: "argument amount is above the declared maximum
+  /// 50000".
   std::string what;
   /// Set where the channel's own rule fixes the level (a label flow that holds); otherwise policy decides.
   std::optional<Level> level;
   Severity severity = Severity::High;
 };
 
-/// What a declared constraint looks at and an event may not have. Where it is absent the tool alone decides, and the lack is counted per source.
+/// What a declared constraint looks at and an event may not have. Where it is absent the tool alone decides, and the lack is counted per
+/// source.
 enum class Lacking : std::uint8_t { Resource, Argument, Effect, Destination, User, Session, Grounding, Quantity, Population, Identifier };
 inline constexpr std::array<std::string_view, 10> kLackingNames{"resource", "argument",  "effect",   "destination", "user",
                                                                 "session",  "grounding", "quantity", "population",  "identifier"};
@@ -78,10 +80,10 @@ struct Bet {
 
 /// What a channel can say in words of the conduct it remembers, for the finding's sentence and its evidence.
 struct Description {
-  std::string title;     // "Agent guesses commit identifiers after refusals"
-  std::string sentence;  // "7 of the last 7 calls to git/get_commit were refused on …"; no raw argument value
-  std::string identifier_shape;   // "hex41", empty where none
-  std::optional<bool> grounded;   // whether the identifier stood in anything the agent had read
+  std::string title;             // "Agent guesses commit identifiers after refusals"
+  std::string sentence;          // "7 of the last 7 calls to git/get_commit were refused on …"; no raw argument value
+  std::string identifier_shape;  // "hex41", empty where none
+  std::optional<bool> grounded;  // whether the identifier stood in anything the agent had read
 };
 
 /// A channel's fixed shape. Names go into ledgers and explanations.

@@ -81,8 +81,8 @@ void update(Evidence& evidence, const Tables& tables, std::span<const RowId> mar
 /// sum of pi A of one scope under one null, in slot order.
 [[nodiscard]] double scope_score(const Evidence& evidence, const Tables& tables, Null null);
 
-/// S = (agent + sum over live sessions in slot order) / 2 (docs/design/detection.md §2.2 iii), sessions under a borrowed name left out: what
-/// was done in its name is not held against the agent. Of `alone`, where given: that session's half by itself.
+/// S = (agent + sum over live sessions in slot order) / 2 (docs/design/detection.md §2.2 iii), sessions under a borrowed name left out:
+/// what was done in its name is not held against the agent. Of `alone`, where given: that session's half by itself.
 [[nodiscard]] double score(const AgentState& agent, const Tables& tables, Null null, const SessionState* alone = nullptr);
 
 /// The leading threat under a null: the greatest of the family that holds most of S; shares are over both scopes. `alone` as in `score`.

@@ -78,12 +78,15 @@ inline void publish(Producer& producer, const OutputRecord& record) {
 class EchoClient {
  public:
   EchoClient(const KafkaSettings& kafka, std::string in, std::string out)
-      : out_(std::move(out)), producer_(must(Producer::open({.kafka = kafka, .linger = std::chrono::milliseconds(0)}))), follower_(kafka, in) {
+      : out_(std::move(out)),
+        producer_(must(Producer::open({.kafka = kafka, .linger = std::chrono::milliseconds(0)}))),
+        follower_(kafka, in) {
     must(producer_->warm(out_, kPatience));
     thread_ = std::jthread([this](const std::stop_token& stop) {
       while (!stop.stop_requested())
         for (const Record& record : must(follower_.consumer->poll(0, kWait)))
-          publish(*producer_, {.topic = out_, .key = record.key, .value = record.bytes, .cause = record.position, .partition = Partition{0}});
+          publish(*producer_,
+                  {.topic = out_, .key = record.key, .value = record.bytes, .cause = record.position, .partition = Partition{0}});
     });
   }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// How long it takes from an event to the halt it causes, on a real broker: produce the event, read the signed record from the control topic.
-// Beside it, in the same run and taking turns with it, the same event through a client that only passes it on. What lies between the two is
-// the engine. Every record is verified afterwards; exits with 1 where a halt is missing, doubled or not signed.
+// How long it takes from an event to the halt it causes, on a real broker: produce the event, read the signed record from the control
+// topic. Beside it, in the same run and taking turns with it, the same event through a client that only passes it on. What lies between the
+// two is the engine. Every record is verified afterwards; exits with 1 where a halt is missing, doubled or not signed.
 #include <signal.h>
 
 #include <CLI/CLI.hpp>
@@ -69,7 +69,8 @@ int run(const Options& options) {
   const std::string in = testing::unique_name("echo-in"), out = testing::unique_name("echo-out");
   must(testing::make_topic(broker, testing::plain_topic(in, kPartitions)));
   must(testing::make_topic(broker, testing::plain_topic(out, 1)));
-  const auto config = at.member("bench", "control: {key_file: " + (at.directory() / "control.key").string() + ", max_halts_per_minute: 100000, max_halted_share: 1.0}\n");
+  const auto config = at.member("bench", "control: {key_file: " + (at.directory() / "control.key").string() +
+                                             ", max_halts_per_minute: 100000, max_halted_share: 1.0}\n");
   testing::ServiceProcess service(config);
   const EchoClient echo(kafka, in, out);
   if (!service.logged("partition assigned", kPartitions)) give_up(service.log());

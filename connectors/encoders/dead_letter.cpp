@@ -6,9 +6,9 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
-#include "engine/event/sha256.h"
 #include "engine/event/escape.h"
 #include "engine/event/limits.h"
+#include "engine/event/sha256.h"
 #include "engine/event/utf8.h"
 
 namespace ringfence {
@@ -16,7 +16,8 @@ namespace {
 
 std::string base64(std::string_view bytes) {
   std::string out(4 * ((bytes.size() + 2) / 3) + 1, '\0');
-  const int length = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()), reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
+  const int length = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()), reinterpret_cast<const unsigned char*>(bytes.data()),
+                                     static_cast<int>(bytes.size()));
   out.resize(static_cast<std::size_t>(length));
   return out;
 }
@@ -24,7 +25,8 @@ std::string base64(std::string_view bytes) {
 std::optional<std::string> base64_decoded(const std::string& text) {
   if (text.size() % 4 != 0 || text.size() > static_cast<std::size_t>(std::numeric_limits<int>::max())) return std::nullopt;
   std::string out(text.size() / 4 * 3, '\0');
-  const int length = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(out.data()), reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
+  const int length = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(out.data()), reinterpret_cast<const unsigned char*>(text.data()),
+                                     static_cast<int>(text.size()));
   if (length != static_cast<int>(out.size())) return std::nullopt;
   // The library counts the zero bits of padding as bytes.
   const std::size_t padding = text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0;
@@ -72,7 +74,8 @@ class Members {
   std::optional<std::int64_t> integer(const char* name, bool required = false) {
     const auto found = object_.find(name);
     if (found == object_.end()) return complain(required, name, "required"), std::nullopt;
-    const bool fits = found->is_number_integer() && (!found->is_number_unsigned() || found->get<std::uint64_t>() <= std::numeric_limits<std::int64_t>::max());
+    const bool fits = found->is_number_integer() &&
+                      (!found->is_number_unsigned() || found->get<std::uint64_t>() <= std::numeric_limits<std::int64_t>::max());
     if (!fits) return complain(true, name, "expected an integer"), std::nullopt;
     return found->get<std::int64_t>();
   }

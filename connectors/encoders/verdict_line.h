@@ -7,8 +7,8 @@
 
 namespace ringfence {
 
-/// One JSON object without a line feed: id, agent, time, level, applied, score (six digits), threat (null while there is none), analytics, and
-/// tenant where it is not `default`.
+/// One JSON object without a line feed: id, agent, time, level, applied, score (six digits), threat (null while there is none), analytics,
+/// and tenant where it is not `default`.
 [[nodiscard]] std::string encode_verdict(const Verdict& verdict);
 
 }  // namespace ringfence

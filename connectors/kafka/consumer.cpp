@@ -6,9 +6,9 @@
 #include <limits>
 #include <utility>
 
-#include "engine/event/sha256.h"
 #include "connectors/kafka/consumer_client.h"
 #include "engine/event/limits.h"
+#include "engine/event/sha256.h"
 
 namespace ringfence {
 namespace {

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "engine/event/sha256.h"
 #include "connectors/encoders/strict_json.h"
+#include "engine/event/sha256.h"
 
 namespace ringfence {
 namespace {

@@ -17,7 +17,8 @@ constexpr std::size_t kCompressedChunk = 64U << 10U;
 /// What both formats share: input in chunks, output as asked, an error only after the bytes before it.
 class DecompressingStream : public ByteStream {
  public:
-  DecompressingStream(std::unique_ptr<ByteStream> compressed, std::string name) : compressed_(std::move(compressed)), name_(std::move(name)), chunk_(kCompressedChunk) {}
+  DecompressingStream(std::unique_ptr<ByteStream> compressed, std::string name)
+      : compressed_(std::move(compressed)), name_(std::move(name)), chunk_(kCompressedChunk) {}
 
   std::expected<Chunk, SourceError> read(std::span<char> out, Clock::time_point deadline) final {
     if (error_) return std::unexpected(*error_);
@@ -99,7 +100,8 @@ class GzipStream final : public DecompressingStream {
 
 class ZstdStream final : public DecompressingStream {
  public:
-  ZstdStream(std::unique_ptr<ByteStream> compressed, std::string name) : DecompressingStream(std::move(compressed), std::move(name)), context_(ZSTD_createDCtx()) {
+  ZstdStream(std::unique_ptr<ByteStream> compressed, std::string name)
+      : DecompressingStream(std::move(compressed), std::move(name)), context_(ZSTD_createDCtx()) {
     constexpr int kWindowLogMost = 27;
     if (context_ == nullptr || ZSTD_isError(ZSTD_DCtx_setParameter(context_, ZSTD_d_windowLogMax, kWindowLogMost)) != 0) {
       throw std::runtime_error("zstd cannot be initialised");

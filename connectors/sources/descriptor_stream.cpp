@@ -72,16 +72,17 @@ class DescriptorStream final : public ByteStream {
         at += sizeof(inotify_event) + event->len;
       }
       // The name may be gone while this descriptor still holds the file: then only the link count tells.
-      struct stat status {};
+      struct stat status{};
       if (::fstat(descriptor_, &status) == 0 && status.st_nlink == 0) gone_ = true;
     }
   }
 
   std::optional<SourceError> check_size() {
-    struct stat status {};
+    struct stat status{};
     if (::fstat(descriptor_, &status) != 0) return SourceError{SourceError::Kind::Unreadable, reading_.name + ": " + reason_of(errno)};
     const off_t at = ::lseek(descriptor_, 0, SEEK_CUR);
-    if (at >= 0 && status.st_size < at) return SourceError{SourceError::Kind::Shrunk, reading_.name + ": the file became shorter than what was read of it"};
+    if (at >= 0 && status.st_size < at)
+      return SourceError{SourceError::Kind::Shrunk, reading_.name + ": the file became shorter than what was read of it"};
     return std::nullopt;
   }
 
@@ -112,17 +113,21 @@ void StopSignal::request() noexcept {
   errno = before;
 }
 
-std::expected<std::unique_ptr<ByteStream>, SourceError> descriptor_stream(int descriptor, const StopSignal& stop, DescriptorReading reading) {
-  struct stat status {};
-  if (::fstat(descriptor, &status) != 0) return std::unexpected(SourceError{SourceError::Kind::Unreadable, reading.name + ": " + reason_of(errno)});
-  if (S_ISDIR(status.st_mode)) return std::unexpected(SourceError{SourceError::Kind::Directory, reading.name + ": is a directory, expected a file"});
+std::expected<std::unique_ptr<ByteStream>, SourceError> descriptor_stream(int descriptor, const StopSignal& stop,
+                                                                          DescriptorReading reading) {
+  struct stat status{};
+  if (::fstat(descriptor, &status) != 0)
+    return std::unexpected(SourceError{SourceError::Kind::Unreadable, reading.name + ": " + reason_of(errno)});
+  if (S_ISDIR(status.st_mode))
+    return std::unexpected(SourceError{SourceError::Kind::Directory, reading.name + ": is a directory, expected a file"});
   const bool regular = S_ISREG(status.st_mode);
   reading.follow = reading.follow && regular;
   Descriptor watch;
   if (reading.follow) {
     watch = Descriptor(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
     // Watched before the first read: a change after the end was seen is never missed.
-    if (watch.number() < 0 || ::inotify_add_watch(watch.number(), reading.path.c_str(), IN_MODIFY | IN_ATTRIB | IN_MOVE_SELF | IN_DELETE_SELF) < 0) {
+    if (watch.number() < 0 ||
+        ::inotify_add_watch(watch.number(), reading.path.c_str(), IN_MODIFY | IN_ATTRIB | IN_MOVE_SELF | IN_DELETE_SELF) < 0) {
       return std::unexpected(SourceError{SourceError::Kind::Unreadable, reading.name + ": cannot be followed: " + reason_of(errno)});
     }
   }

@@ -34,6 +34,7 @@ struct DescriptorReading {
 
 /// Reads a descriptor, waiting in poll(2) alone. A followed file ends when it is removed or renamed and read to its end; otherwise the end
 /// of the file is the end. `descriptor` and `stop` outlive the stream.
-[[nodiscard]] std::expected<std::unique_ptr<ByteStream>, SourceError> descriptor_stream(int descriptor, const StopSignal& stop, DescriptorReading reading);
+[[nodiscard]] std::expected<std::unique_ptr<ByteStream>, SourceError> descriptor_stream(int descriptor, const StopSignal& stop,
+                                                                                        DescriptorReading reading);
 
 }  // namespace ringfence

@@ -95,7 +95,7 @@ class FileSource final : public Source {
   [[nodiscard]] std::string describe() const override { return path_; }
 
   std::expected<std::optional<SourceIdentity>, SourceError> identity(std::size_t bytes) override {
-    struct stat status {};
+    struct stat status{};
     if (::fstat(descriptor_.number(), &status) != 0) return std::unexpected(unreadable(name_, errno));
     if (!S_ISREG(status.st_mode)) return std::optional<SourceIdentity>();
     std::vector<char> beginning(bytes);

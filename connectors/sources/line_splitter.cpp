@@ -58,7 +58,8 @@ struct LineSplitter::Overlong {
   }
 };
 
-LineSplitter::LineSplitter(std::size_t most, std::size_t excerpt) : most_(most), excerpt_(excerpt), overlong_(std::make_unique<Overlong>()) {}
+LineSplitter::LineSplitter(std::size_t most, std::size_t excerpt)
+    : most_(most), excerpt_(excerpt), overlong_(std::make_unique<Overlong>()) {}
 LineSplitter::~LineSplitter() = default;
 LineSplitter::LineSplitter(LineSplitter&&) noexcept = default;
 LineSplitter& LineSplitter::operator=(LineSplitter&&) noexcept = default;

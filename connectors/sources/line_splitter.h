@@ -18,8 +18,8 @@ class LineSplitter {
  public:
   struct Line {
     std::string_view bytes;
-    std::uint64_t size = 0;      // without the line ending
-    std::string_view sha256;     // lower-case hex, only where `bytes` is an excerpt
+    std::uint64_t size = 0;   // without the line ending
+    std::string_view sha256;  // lower-case hex, only where `bytes` is an excerpt
   };
 
   LineSplitter(std::size_t most, std::size_t excerpt);

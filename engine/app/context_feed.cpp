@@ -43,7 +43,8 @@ bool is_fact(const std::string& record) {
 }  // namespace
 
 std::string encode_persona_set(const std::map<std::string, std::string>& files) {
-  return nlohmann::ordered_json{{"v", 1}, {"kind", "persona_set"}, {"files", files}}.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
+  return nlohmann::ordered_json{{"v", 1}, {"kind", "persona_set"}, {"files", files}}.dump(-1, ' ', true,
+                                                                                          nlohmann::json::error_handler_t::replace);
 }
 
 std::expected<std::map<std::string, std::string>, std::string> decode_persona_set(const std::string& record) {
@@ -69,7 +70,8 @@ std::expected<std::unique_ptr<ContextFeed>, std::string> ContextFeed::open(const
   for (const TopicRecord& record : *stored) feed->take(record);
   const auto is_rules = [](const ContextChange& change) { return std::holds_alternative<std::shared_ptr<const Rulebook>>(change.what); };
   if (std::ranges::none_of(feed->changes_, is_rules)) {
-    return std::unexpected("the context topic " + settings.topics.context + " holds no valid persona set: ringfence publish puts one there");
+    return std::unexpected("the context topic " + settings.topics.context +
+                           " holds no valid persona set: ringfence publish puts one there");
   }
   feed->thread_ = std::jthread([raw = feed.get()](const std::stop_token& stop) { raw->follow(stop); });
   return feed;

@@ -32,8 +32,8 @@ inline constexpr std::string_view kPersonaSetKey = "personas";
 [[nodiscard]] std::string encode_persona_set(const std::map<std::string, std::string>& files);
 [[nodiscard]] std::expected<std::map<std::string, std::string>, std::string> decode_persona_set(const std::string& record);
 
-/// Follows the context topic on a thread of its own. A record that is no fact and no valid persona set changes nothing: it is logged, and the
-/// old set stays in force.
+/// Follows the context topic on a thread of its own. A record that is no fact and no valid persona set changes nothing: it is logged, and
+/// the old set stays in force.
 class ContextFeed {
  public:
   /// Reads what the topic holds now; an error where it is not reachable or holds no valid persona set.

@@ -140,7 +140,8 @@ void add_dead_letter(CLI::App& app, Subcommand& action) {
   CLI::App* letters = app.add_subcommand("deadletter", "Refused records: look at them, send them back after a repair");
   letters->require_subcommand(1);
   CLI::App* look = letters->add_subcommand("show", "A line a record and the number by reason");
-  CLI::App* back = letters->add_subcommand("resend", "Gives the records back as they came: to a file or standard output, or, with --config, to the events topic");
+  CLI::App* back = letters->add_subcommand(
+      "resend", "Gives the records back as they came: to a file or standard output, or, with --config, to the events topic");
   for (CLI::App* command : {look, back}) {
     command->add_option("FILE", options->file, "A dead-letter file; - is standard input");
     command->add_option("--config", options->config, "Settings file: the dead-letter topic it names, instead of a file")->type_name("FILE");

@@ -26,7 +26,8 @@ struct LetterReturn::Parts {
 LetterReturn::LetterReturn(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 LetterReturn::~LetterReturn() = default;
 
-std::expected<std::uint64_t, KafkaError> each_letter_of_topic(const Settings& settings, const std::function<void(const DeadLetter&)>& take) {
+std::expected<std::uint64_t, KafkaError> each_letter_of_topic(const Settings& settings,
+                                                              const std::function<void(const DeadLetter&)>& take) {
   auto reader = TopicReader::open({.kafka = kafka_of(settings), .topic = settings.topics.dead_letter});
   if (!reader) return std::unexpected(reader.error());
   std::uint64_t strange = 0;

@@ -11,8 +11,10 @@
 
 namespace ringfence {
 
-/// Calls `take` for every letter the dead-letter topic holds now; a record that is no letter of ours is passed over and counted in the result.
-[[nodiscard]] std::expected<std::uint64_t, KafkaError> each_letter_of_topic(const Settings& settings, const std::function<void(const DeadLetter&)>& take);
+/// Calls `take` for every letter the dead-letter topic holds now; a record that is no letter of ours is passed over and counted in the
+/// result.
+[[nodiscard]] std::expected<std::uint64_t, KafkaError> each_letter_of_topic(const Settings& settings,
+                                                                            const std::function<void(const DeadLetter&)>& take);
 
 /// Puts whole letters back on the events topic, under the key they came with; returns when the last is stored.
 class LetterReturn {

@@ -23,7 +23,8 @@ struct FileOutputPaths {
 class FileOutputs final : public Outputs {
  public:
   /// Opens all of them. Lines of `verdicts` are written from `least` on. `input` names the writer of control payloads.
-  [[nodiscard]] static std::expected<std::unique_ptr<FileOutputs>, OutputError> open(const FileOutputPaths& paths, Level least, std::string input);
+  [[nodiscard]] static std::expected<std::unique_ptr<FileOutputs>, OutputError> open(const FileOutputPaths& paths, Level least,
+                                                                                     std::string input);
 
   [[nodiscard]] std::expected<void, OutputError> publish(const Judgement& judgement) override;
   [[nodiscard]] std::expected<void, OutputError> refuse(const Record& record, const Refusal& refusal) override;

@@ -24,7 +24,8 @@ constexpr Partition kPartition{0};
 constexpr std::size_t kWindowPerShard = 256;
 /// Records between two checkpoints: bounds what a killed run reads again. A busy agent is written once in between, however much it did.
 constexpr std::int64_t kRecordsPerCut = 262'144;
-/// Where the states outgrow their memory a checkpoint comes sooner, because only written ones can leave; never after fewer records than this.
+/// Where the states outgrow their memory a checkpoint comes sooner, because only written ones can leave; never after fewer records than
+/// this.
 constexpr std::int64_t kRecordsPerFullCut = 65'536;
 constexpr std::chrono::milliseconds kReadWait{500};
 constexpr std::chrono::milliseconds kFlushWait{60'000};
@@ -33,7 +34,8 @@ constexpr std::string_view kFactsRecord = "file_run.facts";
 
 RunError of_store(const StoreError& error) {
   const bool full = error.kind == StoreError::Kind::NoSpace;
-  const bool unusable = error.kind == StoreError::Kind::Locked || error.kind == StoreError::Kind::Version || error.kind == StoreError::Kind::Corrupt;
+  const bool unusable =
+      error.kind == StoreError::Kind::Locked || error.kind == StoreError::Kind::Version || error.kind == StoreError::Kind::Corrupt;
   return {full ? ExitCode::Unreachable : unusable ? ExitCode::Unusable : ExitCode::Unreachable, "state: " + error.message};
 }
 RunError of_output(const OutputError& error) { return {ExitCode::Unreachable, error.message}; }
@@ -82,9 +84,10 @@ std::expected<std::vector<RecordedFact>, std::string> load_recorded_facts(const 
   for (int number = 1; std::getline(in, line); ++number) {
     if (line.empty()) continue;
     const auto json = parse_strict_json(line);
-    const bool whole = json && json->is_object() && json->contains("after") && json->at("after").is_number_integer() && json->contains("record") &&
-                       json->at("record").is_string();
-    if (!whole) return std::unexpected(printable(file) + ":" + std::to_string(number) + ": expected {\"partition\":0,\"after\":N,\"record\":\"…\"}");
+    const bool whole = json && json->is_object() && json->contains("after") && json->at("after").is_number_integer() &&
+                       json->contains("record") && json->at("record").is_string();
+    if (!whole)
+      return std::unexpected(printable(file) + ":" + std::to_string(number) + ": expected {\"partition\":0,\"after\":N,\"record\":\"…\"}");
     facts.push_back({json->at("after").get<std::int64_t>(), json->at("record").get<std::string>()});
   }
   std::ranges::stable_sort(facts, {}, &RecordedFact::after);
@@ -128,11 +131,13 @@ std::expected<void, RunError> FileRun::prepare() {
     first_records_.push_back(input.first_record);
     done_.push_back(input.done);
     if (input.overlaps) {
-      report_.warnings.push_back(printable(options_.files[i]) + ": was left before its end and another file was read since; acts are told apart by their ids");
+      report_.warnings.push_back(printable(options_.files[i]) +
+                                 ": was left before its end and another file was read since; acts are told apart by their ids");
     }
   }
 
-  auto outputs = FileOutputs::open(options_.outputs, options_.least_verdict, options_.files.empty() ? "stdin" : topic_of(options_.files.front()));
+  auto outputs =
+      FileOutputs::open(options_.outputs, options_.least_verdict, options_.files.empty() ? "stdin" : topic_of(options_.files.front()));
   if (!outputs) return std::unexpected(of_output_path(outputs.error()));
   outputs_ = std::move(*outputs);
   std::optional<std::string> lengths;
@@ -242,7 +247,8 @@ std::expected<void, RunError> FileRun::step_between_facts(const Origin& origin, 
       if (!event) return std::unexpected(RunError{ExitCode::Unusable, "context: " + event.error().detail});
       for (const auto& lane : lanes_) lane->shard.facts(kPartition).apply(*event);
     }
-    const std::int64_t until = next_fact_ < options_.context.size() ? options_.context[next_fact_].after : std::numeric_limits<std::int64_t>::max();
+    const std::int64_t until =
+        next_fact_ < options_.context.size() ? options_.context[next_fact_].after : std::numeric_limits<std::int64_t>::max();
     const auto end = std::ranges::find_if(records, [until](const Record& r) { return r.position.offset.value > until; });
     const auto count = static_cast<std::size_t>(end - records.begin());
     if (auto stepped = step(origin, records.first(count)); !stepped) return stepped;
@@ -255,9 +261,8 @@ std::expected<void, RunError> FileRun::step(const Origin& origin, std::span<cons
   if (auto taken = take_new_rules(); !taken) return taken;
   window_.begin(records);
   const std::size_t lanes = fork_->lanes();
-  fork_->run([&](std::size_t lane) {
-    window_.decode(lanes_[lane]->decoder, records.size() * lane / lanes, records.size() * (lane + 1) / lanes);
-  });
+  fork_->run(
+      [&](std::size_t lane) { window_.decode(lanes_[lane]->decoder, records.size() * lane / lanes, records.size() * (lane + 1) / lanes); });
   fork_->run([&](std::size_t lane) {
     auto results = lanes_[lane]->shard.judge(window_, origin);
     if (results) {

@@ -62,17 +62,18 @@ struct RunReport {
   std::array<std::uint64_t, kLevels> findings_by_level{};
   Level highest = Level::Observe;  // of any finding
   std::vector<std::string> warnings;
-  bool stopped = false;            // by a signal: the rest is for the next run
+  bool stopped = false;  // by a signal: the rest is for the next run
 };
 
 /// The pipeline over files or standard input: read, decode, judge on one or more shards, write in order of the input, checkpoint.
 ///
-/// The checkpoint is a cut: outputs are made durable, their lengths and the position are recorded, then every changed state is written. A run that
-/// was killed takes its outputs back to the recorded lengths, reads again from the least state, and says nothing about what was already said;
-/// so the bytes are those of a run that was never disturbed.
+/// The checkpoint is a cut: outputs are made durable, their lengths and the position are recorded, then every changed state is written. A
+/// run that was killed takes its outputs back to the recorded lengths, reads again from the least state, and says nothing about what was
+/// already said; so the bytes are those of a run that was never disturbed.
 class FileRun {
  public:
-  [[nodiscard]] static std::expected<std::unique_ptr<FileRun>, RunError> open(FileRunOptions options, std::shared_ptr<const Rulebook> rules);
+  [[nodiscard]] static std::expected<std::unique_ptr<FileRun>, RunError> open(FileRunOptions options,
+                                                                              std::shared_ptr<const Rulebook> rules);
   ~FileRun();
 
   /// Called for each judgement in order of the input, and now and then with how far reading has come.
@@ -88,7 +89,8 @@ class FileRun {
   [[nodiscard]] std::expected<RunReport, RunError> run();
   /// Ends the run at the next record; thread-safe.
   void stop() noexcept;
-  /// The next window is judged by these; what was judged before is checkpointed first, so a restart never judges it by the new ones. Thread-safe.
+  /// The next window is judged by these; what was judged before is checkpointed first, so a restart never judges it by the new ones.
+  /// Thread-safe.
   void adopt(std::shared_ptr<const Rulebook> rules);
 
  private:

@@ -16,9 +16,13 @@ constexpr std::chrono::seconds kControlWithin{10};
 Nanos steady_now() {
   return Nanos{std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count()};
 }
-WallTime wall_now() { return WallTime{std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count()}; }
+WallTime wall_now() {
+  return WallTime{std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count()};
+}
 
-RunError of_sink(const SinkError& error) { return {error.kind == SinkError::Kind::InUse ? ExitCode::Unusable : ExitCode::Unreachable, error.message}; }
+RunError of_sink(const SinkError& error) {
+  return {error.kind == SinkError::Kind::InUse ? ExitCode::Unusable : ExitCode::Unreachable, error.message};
+}
 
 std::string path_of(const OutputTarget& target) { return target.topic ? std::string() : target.file.string(); }
 
@@ -27,9 +31,11 @@ std::string path_of(const OutputTarget& target) { return target.topic ? std::str
 FileService::FileService(const Settings& settings, const ServiceLog& log) : settings_(settings), log_(log) {}
 FileService::~FileService() = default;
 
-std::expected<std::unique_ptr<FileService>, RunError> FileService::open(const Settings& settings, std::shared_ptr<const Rulebook> rules, const ServiceLog& log) {
+std::expected<std::unique_ptr<FileService>, RunError> FileService::open(const Settings& settings, std::shared_ptr<const Rulebook> rules,
+                                                                        const ServiceLog& log) {
   if (settings.outputs.findings.topic || settings.outputs.control.topic || settings.outputs.dead_letter.topic) {
-    return std::unexpected(RunError{ExitCode::Unusable, "outputs: an input of files or standard input writes to files; set outputs.* to file:PATH"});
+    return std::unexpected(
+        RunError{ExitCode::Unusable, "outputs: an input of files or standard input writes to files; set outputs.* to file:PATH"});
   }
   std::unique_ptr<FileService> service(new FileService(settings, log));
   if (auto opened = service->open_control(); !opened) return std::unexpected(std::move(opened.error()));
@@ -59,7 +65,8 @@ std::expected<void, RunError> FileService::open_control() {
   if (!key && key.error().kind == KeyError::Kind::NotFound) {
     key = SigningKey::generate();
     if (key) {
-      if (const auto saved = key->save(settings_.control.key_file); !saved) return std::unexpected(RunError{ExitCode::Unusable, saved.error().message});
+      if (const auto saved = key->save(settings_.control.key_file); !saved)
+        return std::unexpected(RunError{ExitCode::Unusable, saved.error().message});
       log_.info("signing key made", {{"file", settings_.control.key_file.string()}, {"kid", key->kid()}});
     }
   }
@@ -110,7 +117,8 @@ std::expected<void, RunError> FileService::run() {
     const auto deadline = std::chrono::steady_clock::now() + kControlWithin;
     while (control_->acknowledged(Partition{0}) != kAllAcknowledged) {
       if (const auto polled = control_->poll(wall_now()); !polled) return std::unexpected(of_sink(polled.error()));
-      if (std::chrono::steady_clock::now() > deadline) return std::unexpected(RunError{ExitCode::Unreachable, "control: records were not stored in time"});
+      if (std::chrono::steady_clock::now() > deadline)
+        return std::unexpected(RunError{ExitCode::Unreachable, "control: records were not stored in time"});
     }
     return {};
   };
@@ -118,7 +126,10 @@ std::expected<void, RunError> FileService::run() {
   if (const auto polled = control_->poll(wall_now()); !polled) log_.warning("control log", {{"error", polled.error().message}});
   if (fault_) return std::unexpected(*fault_);
   if (!report) return std::unexpected(report.error());
-  log_.info("input ended", {{"records", report->records}, {"events", report->tally.events}, {"refused", report->tally.refused}, {"findings", report->tally.findings}});
+  log_.info("input ended", {{"records", report->records},
+                            {"events", report->tally.events},
+                            {"refused", report->tally.refused},
+                            {"findings", report->tally.findings}});
   return {};
 }
 

@@ -17,7 +17,9 @@ namespace ringfence {
 /// adds the signature, metrics and health. A control record that a cut run sent already is not sent again: its epoch is known to the log.
 class FileService {
  public:
-  [[nodiscard]] static std::expected<std::unique_ptr<FileService>, RunError> open(const Settings& settings, std::shared_ptr<const Rulebook> rules, const ServiceLog& log);
+  [[nodiscard]] static std::expected<std::unique_ptr<FileService>, RunError> open(const Settings& settings,
+                                                                                  std::shared_ptr<const Rulebook> rules,
+                                                                                  const ServiceLog& log);
   ~FileService();
 
   [[nodiscard]] std::expected<void, RunError> run();

@@ -11,8 +11,16 @@ KafkaSettings kafka_of(const Settings& settings) {
 
 TopicNames topics_of(const Settings& settings) {
   const auto& t = settings.topics;
-  return {.events = t.events, .findings = t.findings, .control = t.control, .control_acks = t.acks, .verdicts = t.verdicts,
-          .links = t.links, .state = t.state, .context = t.context, .audit = t.audit, .deadletter = t.dead_letter};
+  return {.events = t.events,
+          .findings = t.findings,
+          .control = t.control,
+          .control_acks = t.acks,
+          .verdicts = t.verdicts,
+          .links = t.links,
+          .state = t.state,
+          .context = t.context,
+          .audit = t.audit,
+          .deadletter = t.dead_letter};
 }
 
 }  // namespace ringfence

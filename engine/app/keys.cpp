@@ -50,7 +50,8 @@ void add_keys(CLI::App& app, Subcommand& action) {
   CLI::App* make = keys->add_subcommand("generate", "Makes a key file, mode 0600, and prints its kid; never touches an existing file");
   make->add_option("FILE", options->file, "Where to write the key")->required();
   make->callback([options, &action] { action = [options] { return generate(*options); }; });
-  CLI::App* print = keys->add_subcommand("show", "Prints the public part as JWKS, with the writers it may speak as: what gates are pinned to");
+  CLI::App* print =
+      keys->add_subcommand("show", "Prints the public part as JWKS, with the writers it may speak as: what gates are pinned to");
   print->add_option("FILE", options->file, "A key file")->required();
   print->add_option("--writer", options->writers, "Writer the key may speak as; a name or a prefix and *")->capture_default_str();
   print->callback([options, &action] { action = [options] { return show(*options); }; });

@@ -70,7 +70,8 @@ ExitCode publish(const Options& options) {
 
 void add_publish(CLI::App& app, Subcommand& action) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("publish", "Validates a persona set with its lists and entitlements and puts it on the context topic, for every instance at once");
+  CLI::App* command = app.add_subcommand(
+      "publish", "Validates a persona set with its lists and entitlements and puts it on the context topic, for every instance at once");
   command->add_option("PATH", options->path, "Persona directory")->required()->check(CLI::ExistingDirectory);
   command->add_option("--lists", options->lists, "Directory of lists (default: PATH/lists)")->type_name("DIR");
   command->add_option("--config", options->config, "Settings file: names the cluster and the context topic")->required()->type_name("FILE");

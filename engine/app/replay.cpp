@@ -90,19 +90,22 @@ std::uint64_t plain_size(const std::vector<std::string>& files) {
 
 void print_summary(const RunReport& report, double seconds) {
   for (const std::string& warning : report.warnings) std::fprintf(stderr, "warning: %s\n", warning.c_str());
-  std::fprintf(stderr, "%llu records, %llu events judged, %llu copies, %llu facts, %llu agents\n", static_cast<unsigned long long>(report.records),
-               static_cast<unsigned long long>(report.tally.events), static_cast<unsigned long long>(report.tally.copies),
-               static_cast<unsigned long long>(report.tally.facts), static_cast<unsigned long long>(report.agents));
+  std::fprintf(stderr, "%llu records, %llu events judged, %llu copies, %llu facts, %llu agents\n",
+               static_cast<unsigned long long>(report.records), static_cast<unsigned long long>(report.tally.events),
+               static_cast<unsigned long long>(report.tally.copies), static_cast<unsigned long long>(report.tally.facts),
+               static_cast<unsigned long long>(report.agents));
   std::string refused;
   for (std::size_t i = 0; i < report.refused_by_reason.size(); ++i) {
     if (report.refused_by_reason[i] == 0) continue;
-    refused += (refused.empty() ? "" : ", ") + std::string(name_of(static_cast<RefusalReason>(i))) + " " + std::to_string(report.refused_by_reason[i]);
+    refused += (refused.empty() ? "" : ", ") + std::string(name_of(static_cast<RefusalReason>(i))) + " " +
+               std::to_string(report.refused_by_reason[i]);
   }
   std::fprintf(stderr, "refused: %s\n", refused.empty() ? "none" : refused.c_str());
   std::string findings;
   for (std::size_t i = 0; i < kLevels; ++i) {
     if (report.findings_by_level[i] == 0) continue;
-    findings += (findings.empty() ? "" : ", ") + std::string(name_of(static_cast<Level>(i))) + " " + std::to_string(report.findings_by_level[i]);
+    findings +=
+        (findings.empty() ? "" : ", ") + std::string(name_of(static_cast<Level>(i))) + " " + std::to_string(report.findings_by_level[i]);
   }
   std::fprintf(stderr, "finding records: %s\n", findings.empty() ? "none" : findings.c_str());
   std::fprintf(stderr, "calls that would have been stopped: %llu\n", static_cast<unsigned long long>(report.tally.stopped));
@@ -114,7 +117,8 @@ ExitCode replay(const Options& options) {
   const auto least = level_named(options.from);
   const auto fail_on = options.fail_on.empty() ? std::optional<Level>() : level_named(options.fail_on);
   const double speed = speed_of(options.speed);
-  if (!least || (!options.fail_on.empty() && !fail_on)) return fail(ExitCode::Unusable, "levels are observe alert throttle hold halt revoke");
+  if (!least || (!options.fail_on.empty() && !fail_on))
+    return fail(ExitCode::Unusable, "levels are observe alert throttle hold halt revoke");
   if (speed < 0) return fail(ExitCode::Unusable, "--speed is max, real or a factor such as 60x");
 
   Settings settings = default_settings();
@@ -186,22 +190,34 @@ ExitCode replay(const Options& options) {
 
 void add_replay(CLI::App& app, Subcommand& action) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("replay", "Judges recorded events from files or standard input; no broker, the same pipeline as the service");
+  CLI::App* command =
+      app.add_subcommand("replay", "Judges recorded events from files or standard input; no broker, the same pipeline as the service");
   command->add_option("--personas", options->personas, "Directory of persona files, read recursively")->required()->type_name("DIR");
   command->add_option("--lists", options->lists, "Directory of lists (default: lists below --personas)")->type_name("DIR");
-  command->add_option("--state", options->state, "RocksDB directory; a run goes on from what it holds (default: a private temporary one)")->type_name("DIR");
-  command->add_option("--findings", options->outputs.findings, "OCSF 1.8.0 findings, one JSON object a line")->type_name("FILE")->capture_default_str();
+  command->add_option("--state", options->state, "RocksDB directory; a run goes on from what it holds (default: a private temporary one)")
+      ->type_name("DIR");
+  command->add_option("--findings", options->outputs.findings, "OCSF 1.8.0 findings, one JSON object a line")
+      ->type_name("FILE")
+      ->capture_default_str();
   command->add_option("--control", options->outputs.control, "Containment records, decoded payloads, one a line")->type_name("FILE");
-  command->add_option("--verdicts", options->outputs.verdicts, "One line an event: id, agent, time, level, applied, score, threat, analytics")->type_name("FILE");
+  command
+      ->add_option("--verdicts", options->outputs.verdicts, "One line an event: id, agent, time, level, applied, score, threat, analytics")
+      ->type_name("FILE");
   command->add_option("--from", options->from, "Least level written to --verdicts")->type_name("LEVEL")->capture_default_str();
-  command->add_option("--dead-letter", options->outputs.dead_letter, "Refused records with position, stage, reason and the record")->type_name("FILE");
-  command->add_option("--context", options->context, "Facts recorded by a live run, with the positions at which they took effect")->type_name("FILE");
+  command->add_option("--dead-letter", options->outputs.dead_letter, "Refused records with position, stage, reason and the record")
+      ->type_name("FILE");
+  command->add_option("--context", options->context, "Facts recorded by a live run, with the positions at which they took effect")
+      ->type_name("FILE");
   command->add_option("--config", options->config, "Settings file (limits, internal hosts)")->type_name("FILE");
-  command->add_option("--shards", options->shards, "Threads that judge; the output is the same for any number")->type_name("N")->check(CLI::Range(1, 64));
+  command->add_option("--shards", options->shards, "Threads that judge; the output is the same for any number")
+      ->type_name("N")
+      ->check(CLI::Range(1, 64));
   command->add_option("--speed", options->speed, "max, real, or a factor of event time such as 60x")->capture_default_str();
   command->add_option("--fail-on", options->fail_on, "Exit with 1 if a finding reaches this level")->type_name("LEVEL");
-  command->add_flag("--assume-gate", options->assume_gate, "Every halt counts as applied at once: a call that goes through is containment.violated");
-  command->add_flag("--transcript", options->transcript, "Tells on standard error what is found, as it is found, and ends with a table of agents");
+  command->add_flag("--assume-gate", options->assume_gate,
+                    "Every halt counts as applied at once: a call that goes through is containment.violated");
+  command->add_flag("--transcript", options->transcript,
+                    "Tells on standard error what is found, as it is found, and ends with a table of agents");
   command->add_flag("--follow", options->follow, "Waits for more at the end of a plain file");
   command->add_option("FILE", options->files, "NDJSON, also .gz and .zst; - is standard input (default)");
   command->footer("Exit codes: 0 done; 1 a finding at or above --fail-on; 2 unreadable input, personas or settings; 3 the disk is full.");

@@ -37,7 +37,8 @@ ExitCode ended(const std::expected<void, RunError>& run, const ServiceLog& log) 
   return run.error().exit;
 }
 
-/// Opens and serves `Server` until a signal or its input ends; SIGHUP takes the persona directory anew, or keeps the old set where it has errors.
+/// Opens and serves `Server` until a signal or its input ends; SIGHUP takes the persona directory anew, or keeps the old set where it has
+/// errors.
 template <class Server>
 ExitCode serve(const Settings& settings, const ServiceLog& log) {
   auto rules = load_rules(settings, log);
@@ -93,10 +94,15 @@ ExitCode run(const std::string& config) {
 
 void add_run(CLI::App& app, Subcommand& action) {
   auto config = std::make_shared<std::string>();
-  CLI::App* command = app.add_subcommand("run", "The service: reads its sources, judges, writes findings and signed control records, serves metrics and health");
-  command->add_option("--config", *config, "Settings file; docs/settings.md lists them, config/ringfence.yaml has every default")->required()->type_name("FILE");
-  command->footer("TERM and INT end it with all state flushed; HUP reads the personas again.\n"
-                  "Exit codes: 0 ended by a signal or at the end of its input; 2 wrong settings, personas or keys; 3 a dependency is not reachable or the disk is full.");
+  CLI::App* command = app.add_subcommand(
+      "run", "The service: reads its sources, judges, writes findings and signed control records, serves metrics and health");
+  command->add_option("--config", *config, "Settings file; docs/settings.md lists them, config/ringfence.yaml has every default")
+      ->required()
+      ->type_name("FILE");
+  command->footer(
+      "TERM and INT end it with all state flushed; HUP reads the personas again.\n"
+      "Exit codes: 0 ended by a signal or at the end of its input; 2 wrong settings, personas or keys; 3 a dependency is not reachable or "
+      "the disk is full.");
   command->callback([config, &action] { action = [config] { return run(*config); }; });
 }
 

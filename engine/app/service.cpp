@@ -29,16 +29,21 @@ std::string_view name_of(ConsumerAlarm::Kind kind) {
 }  // namespace
 
 Nanos steady_now() { return Nanos{std::chrono::duration_cast<std::chrono::nanoseconds>(Steady::now().time_since_epoch()).count()}; }
-WallTime wall_now() { return WallTime{std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count()}; }
+WallTime wall_now() {
+  return WallTime{std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count()};
+}
 
 RunError of_kafka(const KafkaError& error) {
   return {error.code == KafkaError::Code::Config ? ExitCode::Unusable : ExitCode::Unreachable, "kafka: " + error.message};
 }
 RunError of_store(const StoreError& error) {
-  const bool unusable = error.kind == StoreError::Kind::Locked || error.kind == StoreError::Kind::Version || error.kind == StoreError::Kind::Corrupt;
+  const bool unusable =
+      error.kind == StoreError::Kind::Locked || error.kind == StoreError::Kind::Version || error.kind == StoreError::Kind::Corrupt;
   return {unusable ? ExitCode::Unusable : ExitCode::Unreachable, "state: " + error.message};
 }
-RunError of_sink(const SinkError& error) { return {error.kind == SinkError::Kind::InUse ? ExitCode::Unusable : ExitCode::Unreachable, error.message}; }
+RunError of_sink(const SinkError& error) {
+  return {error.kind == SinkError::Kind::InUse ? ExitCode::Unusable : ExitCode::Unreachable, error.message};
+}
 std::string facts_record(Partition partition) { return "facts/" + std::to_string(partition.value); }
 
 Service::Service(const Settings& settings, const ServiceLog& log) : settings_(settings), log_(log) {}
@@ -47,7 +52,9 @@ Service::~Service() { close(); }
 std::expected<void, RunError> Service::run() {
   std::jthread control([this](const std::stop_token& stop) { serve_control(stop); });
   for (const auto& shard : shards_) shard->thread = std::jthread([this, &shard] { judge_forever(*shard); });
-  log_.info("serving", {{"topic", settings_.topics.events}, {"group", settings_.kafka.group}, {"shards", shards_count_}, {"http_port", http_->port()}});
+  log_.info(
+      "serving",
+      {{"topic", settings_.topics.events}, {"group", settings_.kafka.group}, {"shards", shards_count_}, {"http_port", http_->port()}});
   while (!stop_) {
     if (auto served = serve_once(); !served) fail(std::move(served.error()));
   }
@@ -75,7 +82,8 @@ std::expected<void, RunError> Service::serve_once() {
 void Service::show_lag() {
   std::vector<std::int64_t> behind(shards_count_, 0);
   for (const PartitionLag& lag : consumer_->lag()) {
-    if (lag.end) behind[static_cast<std::size_t>(lag.partition.value) % shards_count_] += std::max<std::int64_t>(lag.end->value - lag.next.value, 0);
+    if (lag.end)
+      behind[static_cast<std::size_t>(lag.partition.value) % shards_count_] += std::max<std::int64_t>(lag.end->value - lag.next.value, 0);
   }
   for (std::size_t i = 0; i < shards_count_; ++i) metrics_->shard(i).lag_records.set(behind[i]);
 }
@@ -189,8 +197,11 @@ std::optional<Offset> Service::low(Partition partition) {
 }
 
 void Service::alarm(const ConsumerAlarm& alarm) {
-  log_.error("feed", {{"kind", name_of(alarm.kind)}, {"partition", alarm.partition.value_or(Partition{-1}).value},
-                      {"expected", alarm.expected.value}, {"found", alarm.found.value}, {"message", alarm.message}});
+  log_.error("feed", {{"kind", name_of(alarm.kind)},
+                      {"partition", alarm.partition.value_or(Partition{-1}).value},
+                      {"expected", alarm.expected.value},
+                      {"found", alarm.found.value},
+                      {"message", alarm.message}});
 }
 
 void Service::serve_control(const std::stop_token& stop) {
@@ -209,7 +220,8 @@ void Service::serve_control(const std::stop_token& stop) {
     reclaim(fenced);
     // Of records that had waited for the writer's claim; a shard sends the others itself.
     std::ranges::move(held_findings(*control_, settings_.topics.events), std::back_inserter(held));
-    while (!held.empty() && findings_->publish(encode_finding(held.front()), held.front().agent_id, held.front().position)) held.pop_front();
+    while (!held.empty() && findings_->publish(encode_finding(held.front()), held.front().agent_id, held.front().position))
+      held.pop_front();
     std::unique_lock lock(beat_mutex);
     beat.wait_for(lock, stop, kControlBeat, [] { return false; });
   }

@@ -31,14 +31,15 @@
 
 namespace ringfence {
 
-/// `ringfence run` over Kafka: a member of the consumer group with its shards, the store behind them, control writers and producers. This file
-/// and its sources (service_open: opening, service_judge: shard threads, service: the rest) are the wiring; what the parts promise stands in
-/// their own headers.
+/// `ringfence run` over Kafka: a member of the consumer group with its shards, the store behind them, control writers and producers. This
+/// file and its sources (service_open: opening, service_judge: shard threads, service: the rest) are the wiring; what the parts promise
+/// stands in their own headers.
 ///
 /// Threads: one serves the consumer, one polls the control writers, one per shard judges, the flusher writes, one answers HTTP.
 class Service final : private PartitionOwner {
  public:
-  [[nodiscard]] static std::expected<std::unique_ptr<Service>, RunError> open(const Settings& settings, std::shared_ptr<const Rulebook> rules, const ServiceLog& log);
+  [[nodiscard]] static std::expected<std::unique_ptr<Service>, RunError> open(const Settings& settings,
+                                                                              std::shared_ptr<const Rulebook> rules, const ServiceLog& log);
   ~Service() override;
 
   /// Serves until `stop`; then lets the shards finish, flushes everything and leaves. A fatal fault ends it with an error after the same.
@@ -112,7 +113,7 @@ class Service final : private PartitionOwner {
   /// Active agents before the start, counted for an hour from when that was written.
   std::size_t active_before_ = 0;
   WallTime active_before_until_;
-  std::map<Partition, Offset> left_at_;     // the low-water marks of partitions that left; serving thread
+  std::map<Partition, Offset> left_at_;  // the low-water marks of partitions that left; serving thread
   std::mutex mutex_;
   std::condition_variable stopped_;
   std::optional<RunError> fault_;

@@ -9,7 +9,7 @@ namespace ringfence {
 namespace {
 
 constexpr Millis kPollWait{100};
-constexpr Millis kSettleWithin{2'000};   // far below the time a rebalance waits for a shard
+constexpr Millis kSettleWithin{2'000};  // far below the time a rebalance waits for a shard
 constexpr std::chrono::seconds kSettleAgain{5};
 constexpr Millis kSettleStep{2};
 constexpr std::chrono::minutes kActiveAgain{1};
@@ -73,7 +73,8 @@ std::expected<void, RunError> Service::take_changes(ShardRun& shard) {
   // On disk before the first event they govern is judged.
   std::string places;
   for (auto& [partition, owned] : shard.owned) {
-    if (const auto kept = put_record(*store_, facts_record(partition), owned.facts.encode()); !kept) return std::unexpected(of_store(kept.error()));
+    if (const auto kept = put_record(*store_, facts_record(partition), owned.facts.encode()); !kept)
+      return std::unexpected(of_store(kept.error()));
     places += (places.empty() ? "" : " ") + std::to_string(partition.value) + ":" + std::to_string(owned.applied.value);
   }
   log_.info("rules and facts in force", {{"shard", shard.index}, {"personas", shard.shard.rules().set().sha256()}, {"after", places}});
@@ -107,7 +108,9 @@ bool Service::settle(ShardRun& shard) {
     return false;
   }
   const auto flushed = shard.checkpoint.flush(shard.horizons(), kSettleWithin);
-  if (!flushed) log_.warning("a change of rules or facts waits: the state is not written", {{"shard", shard.index}, {"error", flushed.error().message}});
+  if (!flushed)
+    log_.warning("a change of rules or facts waits: the state is not written",
+                 {{"shard", shard.index}, {"error", flushed.error().message}});
   return flushed && *flushed == 0;
 }
 
@@ -168,8 +171,8 @@ std::expected<void, RunError> Service::publish(ShardRun& shard, const Result& re
   return {};
 }
 
-/// With the states, so that the share of halted agents has the same base after a restart: agents behind the low-water mark are in the number,
-/// those before it are seen again.
+/// With the states, so that the share of halted agents has the same base after a restart: agents behind the low-water mark are in the
+/// number, those before it are seen again.
 void Service::remember_active(ShardRun& shard, Steady::time_point now) {
   const std::size_t count = active_agents();
   if (count == shard.active_written && now < shard.active_due) return;
@@ -193,7 +196,10 @@ void Service::checkpoint(ShardRun& shard) {
   shard.table.trim();
   for (auto& [partition, owned] : shard.owned) owned.low.store(shard.checkpoint.low(partition).value, std::memory_order_relaxed);
   const bool dirty = shard.table.dirty() > 0;
-  metrics_->shard(shard.index).oldest_dirty_ns.set(dirty ? std::chrono::duration_cast<std::chrono::nanoseconds>(shard.next_mark.time_since_epoch()).count() - settings_.state.flush_age.value : 0);
+  metrics_->shard(shard.index)
+      .oldest_dirty_ns.set(dirty ? std::chrono::duration_cast<std::chrono::nanoseconds>(shard.next_mark.time_since_epoch()).count() -
+                                       settings_.state.flush_age.value
+                                 : 0);
 }
 
 }  // namespace ringfence

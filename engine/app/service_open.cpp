@@ -28,13 +28,15 @@ std::string host_name() {
 
 }  // namespace
 
-std::expected<std::unique_ptr<Service>, RunError> Service::open(const Settings& settings, std::shared_ptr<const Rulebook> rules, const ServiceLog& log) {
+std::expected<std::unique_ptr<Service>, RunError> Service::open(const Settings& settings, std::shared_ptr<const Rulebook> rules,
+                                                                const ServiceLog& log) {
   std::unique_ptr<Service> service(new Service(settings, log));
   service->rules_ = std::move(rules);
   const auto processors = std::max(1U, std::thread::hardware_concurrency());
   service->shards_count_ = settings.state.shards > 0 ? static_cast<std::size_t>(settings.state.shards) : processors;
   service->metrics_ = std::make_unique<ServiceMetrics>(service->shards_count_);
-  for (const auto opening : {&Service::open_store, &Service::open_control, &Service::open_outputs, &Service::open_context, &Service::open_consumer, &Service::open_http}) {
+  for (const auto opening : {&Service::open_store, &Service::open_control, &Service::open_outputs, &Service::open_context,
+                             &Service::open_consumer, &Service::open_http}) {
     if (auto opened = (service.get()->*opening)(); !opened) return std::unexpected(std::move(opened.error()));
   }
   return service;
@@ -66,7 +68,8 @@ std::expected<void, RunError> Service::open_control() {
     // Without Kafka there is no one to have been given the key beforehand: the first start makes it.
     key = SigningKey::generate();
     if (key) {
-      if (const auto saved = key->save(settings_.control.key_file); !saved) return std::unexpected(RunError{ExitCode::Unusable, saved.error().message});
+      if (const auto saved = key->save(settings_.control.key_file); !saved)
+        return std::unexpected(RunError{ExitCode::Unusable, saved.error().message});
     }
   }
   if (!key) return std::unexpected(RunError{ExitCode::Unusable, key.error().message});
@@ -162,7 +165,8 @@ std::expected<void, RunError> Service::open_http() {
     if (stop_) return Health{false, "stopping"};
     return partitions_ > 0 ? Health{true, "ok"} : Health{false, "no partition is assigned"};
   };
-  auto http = ServiceHttp::start(settings_.http.listen, {.metrics = [this] { return metrics_->exposition(steady_now()); }, .healthz = healthy, .readyz = ready});
+  auto http = ServiceHttp::start(settings_.http.listen,
+                                 {.metrics = [this] { return metrics_->exposition(steady_now()); }, .healthz = healthy, .readyz = ready});
   if (!http) return std::unexpected(RunError{ExitCode::Unusable, http.error()});
   http_ = std::move(*http);
   return {};

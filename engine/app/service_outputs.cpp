@@ -28,10 +28,12 @@ std::expected<void, OutputError> ServiceOutputs::publish(const Judgement& judgem
   std::vector<FindingRecord> held;
   if (!judgement.containments.empty()) held = held_findings(parts_.control, parts_.topic);
   for (const FindingRecord& finding : held) {
-    if (auto sent = send(parts_.findings, parts_.counters.findings, encode_finding(finding), finding.agent_id, finding.position); !sent) return sent;
+    if (auto sent = send(parts_.findings, parts_.counters.findings, encode_finding(finding), finding.agent_id, finding.position); !sent)
+      return sent;
   }
   for (const FindingRecord& finding : judgement.findings) {
-    if (auto sent = send(parts_.findings, parts_.counters.findings, encode_finding(finding), finding.agent_id, judgement.position); !sent) return sent;
+    if (auto sent = send(parts_.findings, parts_.counters.findings, encode_finding(finding), finding.agent_id, judgement.position); !sent)
+      return sent;
   }
   return {};
 }
@@ -41,8 +43,8 @@ std::expected<void, OutputError> ServiceOutputs::refuse(const Record& record, co
   return send(parts_.dead_letters, parts_.counters.dead_letter, encode_dead_letter(letter), dead_letter_key(letter), record.position);
 }
 
-std::expected<void, OutputError> ServiceOutputs::send(Sink& sink, ProcessCounters::Output& counter, const std::string& line, std::string_view key,
-                                                      Position cause) {
+std::expected<void, OutputError> ServiceOutputs::send(Sink& sink, ProcessCounters::Output& counter, const std::string& line,
+                                                      std::string_view key, Position cause) {
   return until_taken(counter, [&] { return sink.publish(line, key, cause); });
 }
 
@@ -62,7 +64,8 @@ std::expected<void, OutputError> ServiceOutputs::until_taken(ProcessCounters::Ou
 }
 
 Offset ServiceOutputs::acknowledged(Partition partition) const {
-  return std::min({parts_.findings.acknowledged(partition), parts_.dead_letters.acknowledged(partition), parts_.control.acknowledged(partition)});
+  return std::min(
+      {parts_.findings.acknowledged(partition), parts_.dead_letters.acknowledged(partition), parts_.control.acknowledged(partition)});
 }
 
 }  // namespace ringfence

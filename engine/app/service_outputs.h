@@ -50,9 +50,9 @@ class ServiceOutputs final : public Outputs {
     Sink& dead_letters;
     ControlWriters& control;
     ProcessCounters& counters;
-    std::string topic;                                   // name of the input
+    std::string topic;  // name of the input
     std::function<WallTime()> now;
-    std::function<std::size_t()> active_agents;          // of this process in the last hour
+    std::function<std::size_t()> active_agents;  // of this process in the last hour
     /// Called while a sink has no room: gives it time, or ends the wait with false where the process is to stop.
     std::function<bool(std::chrono::milliseconds)> give_time;
   };
@@ -63,9 +63,11 @@ class ServiceOutputs final : public Outputs {
   [[nodiscard]] Offset acknowledged(Partition partition) const override;
 
  private:
-  [[nodiscard]] std::expected<void, OutputError> send(Sink& sink, ProcessCounters::Output& counter, const std::string& line, std::string_view key, Position cause);
+  [[nodiscard]] std::expected<void, OutputError> send(Sink& sink, ProcessCounters::Output& counter, const std::string& line,
+                                                      std::string_view key, Position cause);
   /// Hands over until it is taken: a full queue or disk is waited for, anything else ends the run.
-  [[nodiscard]] std::expected<void, OutputError> until_taken(ProcessCounters::Output& counter, const std::function<std::expected<void, SinkError>()>& hand_over);
+  [[nodiscard]] std::expected<void, OutputError> until_taken(ProcessCounters::Output& counter,
+                                                             const std::function<std::expected<void, SinkError>()>& hand_over);
 
   Parts parts_;
 };

@@ -16,12 +16,14 @@ namespace ringfence {
 using Steady = std::chrono::steady_clock;
 using Millis = std::chrono::milliseconds;
 
-/// How long leaving partitions waits for acknowledgements and for the store, each. What is not done by then is judged again by the next owner.
+/// How long leaving partitions waits for acknowledgements and for the store, each. What is not done by then is judged again by the next
+/// owner.
 inline constexpr Millis kDrainWithin{10'000};
 
 /// One shard: its thread, its agents, and how far each of its partitions has come.
 struct Service::ShardRun {
-  ShardRun(std::size_t number, Store& store, Flusher& flusher, const Settings& settings, std::size_t shards, std::shared_ptr<const Rulebook> rules)
+  ShardRun(std::size_t number, Store& store, Flusher& flusher, const Settings& settings, std::size_t shards,
+           std::shared_ptr<const Rulebook> rules)
       : index(number),
         table(store, channel_memories(), {.budget_bytes = settings.state.memory_limit / shards, .expiry = settings.state.expiry}),
         checkpoint(table, flusher, store),

@@ -40,15 +40,27 @@ ordered_json describe(const AgentState& agent) {
   out["bytes"] = agent.bytes();
   out["sessions"] = ordered_json::array();
   for (const SessionState& session : agent.sessions) {
-    out["sessions"].push_back({{"id", session.id}, {"last", format_rfc3339(session.last)}, {"held_acts", session.held_acts}, {"ledger_open", session.ledger != nullptr}});
+    out["sessions"].push_back({{"id", session.id},
+                               {"last", format_rfc3339(session.last)},
+                               {"held_acts", session.held_acts},
+                               {"ledger_open", session.ledger != nullptr}});
   }
   out["findings"] = ordered_json::array();
   for (const OpenFinding& f : agent.findings) {
-    out["findings"].push_back({{"uid", f.uid}, {"analytic", uid_of(f.analytic)}, {"level", name_of(f.level)}, {"count", f.count}, {"last_seen", format_rfc3339(f.last_seen)}});
+    out["findings"].push_back({{"uid", f.uid},
+                               {"analytic", uid_of(f.analytic)},
+                               {"level", name_of(f.level)},
+                               {"count", f.count},
+                               {"last_seen", format_rfc3339(f.last_seen)}});
   }
   out["containments"] = ordered_json::array();
   for (const Containment& c : agent.containments) {
-    out["containments"].push_back({{"scope", c.scope}, {"state", c.contained ? "contained" : "released"}, {"level", name_of(c.level)}, {"epoch", c.epoch}, {"since", format_rfc3339(c.since)}, {"finding", c.finding_uid}});
+    out["containments"].push_back({{"scope", c.scope},
+                                   {"state", c.contained ? "contained" : "released"},
+                                   {"level", name_of(c.level)},
+                                   {"epoch", c.epoch},
+                                   {"since", format_rfc3339(c.since)},
+                                   {"finding", c.finding_uid}});
   }
   return out;
 }
@@ -62,7 +74,8 @@ void print_table(const ordered_json& state) {
     std::printf("%-22s %zu\n", key.c_str(), value.size());
     for (const auto& row : value) {
       std::string line;
-      for (const auto& [name, cell] : row.items()) line += "  " + name + " " + printable(cell.is_string() ? cell.get<std::string>() : cell.dump(), 80);
+      for (const auto& [name, cell] : row.items())
+        line += "  " + name + " " + printable(cell.is_string() ? cell.get<std::string>() : cell.dump(), 80);
       std::printf(" %s\n", line.c_str());
     }
   }
@@ -104,7 +117,8 @@ void add_state(CLI::App& app, Subcommand& action) {
   auto options = std::make_shared<Options>();
   CLI::App* state = app.add_subcommand("state", "What is known of an agent");
   state->require_subcommand(1);
-  CLI::App* look = state->add_subcommand("show", "Level, sessions, open findings and containments, from a state directory that no process holds");
+  CLI::App* look =
+      state->add_subcommand("show", "Level, sessions, open findings and containments, from a state directory that no process holds");
   look->add_option("AGENT", options->subject, "Agent id")->required();
   look->add_option("--state", options->directory, "State directory")->required()->type_name("DIR");
   look->add_option("--tenant", options->tenant, "Tenant of the agent")->capture_default_str();

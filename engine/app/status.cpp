@@ -33,7 +33,8 @@ ExitCode fail(ExitCode exit, const std::string& message) {
 
 std::expected<std::unique_ptr<ControlLog>, std::string> open_log(const Settings& settings) {
   if (!settings.outputs.control.topic) {
-    if (!std::filesystem::exists(settings.outputs.control.file)) return std::unexpected(settings.outputs.control.file.string() + ": no such file");
+    if (!std::filesystem::exists(settings.outputs.control.file))
+      return std::unexpected(settings.outputs.control.file.string() + ": no such file");
     auto log = FileControlLog::open(settings.outputs.control.file.string());
     if (!log) return std::unexpected(log.error().message);
     return std::move(*log);
@@ -70,8 +71,15 @@ void print(const Board& board, bool json) {
     nlohmann::ordered_json out = nlohmann::ordered_json::array();
     for (const auto& [key, row] : board.rows) {
       const ContainmentRecord& r = row.record;
-      out.push_back({{"scope", r.scope}, {"writer", row.writer}, {"state", r.contained ? "contained" : "released"}, {"level", name_of(r.level)},
-                     {"since", format_rfc3339(r.effective_at)}, {"finding", r.finding_uid}, {"epoch", r.epoch}, {"reason", r.reason}, {"pending", r.pending_approval}});
+      out.push_back({{"scope", r.scope},
+                     {"writer", row.writer},
+                     {"state", r.contained ? "contained" : "released"},
+                     {"level", name_of(r.level)},
+                     {"since", format_rfc3339(r.effective_at)},
+                     {"finding", r.finding_uid},
+                     {"epoch", r.epoch},
+                     {"reason", r.reason},
+                     {"pending", r.pending_approval}});
     }
     std::printf("%s\n", out.dump(-1, ' ', true).c_str());
     return;
@@ -80,10 +88,11 @@ void print(const Board& board, bool json) {
   for (const auto& [key, row] : board.rows) {
     const ContainmentRecord& r = row.record;
     std::printf("%-60s %-10s %-9s %-24s %-20s %s%s\n", printable(r.scope, 60).c_str(), r.contained ? "contained" : "released",
-                std::string(name_of(r.level)).c_str(), format_rfc3339(r.effective_at).c_str(), r.finding_uid.c_str(), printable(r.reason, 80).c_str(),
-                r.pending_approval ? " (pending approval)" : "");
+                std::string(name_of(r.level)).c_str(), format_rfc3339(r.effective_at).c_str(), r.finding_uid.c_str(),
+                printable(r.reason, 80).c_str(), r.pending_approval ? " (pending approval)" : "");
   }
-  std::printf("%zu containments, %zu writers alive, %llu records refused\n", board.rows.size(), board.heartbeats.size(), static_cast<unsigned long long>(board.refused));
+  std::printf("%zu containments, %zu writers alive, %llu records refused\n", board.rows.size(), board.heartbeats.size(),
+              static_cast<unsigned long long>(board.refused));
 }
 
 std::expected<TrustedKeys, std::string> trusted_keys(const Options& options, const Settings& settings) {
@@ -116,7 +125,8 @@ ExitCode status(const Options& options) {
     if (!batch) return fail(ExitCode::Unreachable, batch.error().message);
     for (const ControlEntry& entry : batch->entries) board.take(entry, *trusted, audience, order);
     at_end = batch->caught_up && batch->entries.empty();
-    if (!at_end && std::chrono::steady_clock::now() > deadline) return fail(ExitCode::Unreachable, "the end of the control log was not reached in time");
+    if (!at_end && std::chrono::steady_clock::now() > deadline)
+      return fail(ExitCode::Unreachable, "the end of the control log was not reached in time");
   }
   print(board, options.json);
   return ExitCode::Done;
@@ -126,9 +136,13 @@ ExitCode status(const Options& options) {
 
 void add_status(CLI::App& app, Subcommand& action) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("status", "What is contained, since when, by whom and by which finding; every record's signature is checked");
-  command->add_option("--config", options->config, "Settings file: names the control topic or file and the key")->required()->type_name("FILE");
-  command->add_option("--trusted", options->trusted, "JWKS of the keys to trust (default: the public part of control.key_file)")->type_name("FILE");
+  CLI::App* command =
+      app.add_subcommand("status", "What is contained, since when, by whom and by which finding; every record's signature is checked");
+  command->add_option("--config", options->config, "Settings file: names the control topic or file and the key")
+      ->required()
+      ->type_name("FILE");
+  command->add_option("--trusted", options->trusted, "JWKS of the keys to trust (default: the public part of control.key_file)")
+      ->type_name("FILE");
   command->add_flag("--json", options->json, "One line of JSON instead of a table");
   command->footer("Exit codes: 0 done; 2 wrong settings or keys; 3 the control log is not reachable.");
   command->callback([options, &action] { action = [options] { return status(*options); }; });

@@ -66,11 +66,14 @@ void add_topics(CLI::App& app, Subcommand& action) {
   auto options = std::make_shared<Options>();
   CLI::App* topics = app.add_subcommand("topics", "The Kafka topics with their policies");
   topics->require_subcommand(1);
-  CLI::App* look = topics->add_subcommand("check", "Compares the cluster with what is needed, and prints the ACLs each component needs; changes nothing");
+  CLI::App* look = topics->add_subcommand(
+      "check", "Compares the cluster with what is needed, and prints the ACLs each component needs; changes nothing");
   CLI::App* make = topics->add_subcommand("create", "Makes the topics that are missing; never alters one that exists");
   for (CLI::App* command : {look, make}) {
     command->add_option("--config", options->config, "Settings file")->required()->type_name("FILE");
-    command->add_option("--partitions", options->partitions, "Partitions of the events topic")->capture_default_str()->check(CLI::Range(1, 1024));
+    command->add_option("--partitions", options->partitions, "Partitions of the events topic")
+        ->capture_default_str()
+        ->check(CLI::Range(1, 1024));
     command->add_option("--replication", options->replication, "Replicas of each topic")->capture_default_str()->check(CLI::Range(1, 9));
   }
   look->callback([options, &action] { action = [options] { return check(*options); }; });

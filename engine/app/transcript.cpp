@@ -17,12 +17,16 @@ constexpr std::uint64_t kBarEveryEvents = 2048;
 
 const char* colour_of(Level level) {
   switch (level) {
-    case Level::Observe: return "";
-    case Level::Alert: return "\033[33m";
+    case Level::Observe:
+      return "";
+    case Level::Alert:
+      return "\033[33m";
     case Level::Throttle:
-    case Level::Hold: return "\033[35m";
+    case Level::Hold:
+      return "\033[35m";
     case Level::Halt:
-    case Level::Revoke: return "\033[31m";
+    case Level::Revoke:
+      return "\033[31m";
   }
   return "";
 }
@@ -39,7 +43,9 @@ std::string short_id(const std::string& id, std::size_t width) {
   return clipped(id.size() > width && slash != std::string::npos ? id.substr(slash + 1) : id, width);
 }
 
-std::string agent_name(const Verdict& verdict) { return verdict.tenant == "default" ? verdict.agent_id : verdict.tenant + ":" + verdict.agent_id; }
+std::string agent_name(const Verdict& verdict) {
+  return verdict.tenant == "default" ? verdict.agent_id : verdict.tenant + ":" + verdict.agent_id;
+}
 
 }  // namespace
 
@@ -100,11 +106,13 @@ void Transcript::table(std::size_t rows) {
     if (a.second.level != b.second.level) return a.second.level > b.second.level;
     return a.second.top_score > b.second.top_score;
   });
-  std::fprintf(out_, "\n%-40s %-9s %10s %10s  %-12s %8s %8s %8s\n", "agent", "level", "score", "highest", "threat", "events", "findings", "stopped");
+  std::fprintf(out_, "\n%-40s %-9s %10s %10s  %-12s %8s %8s %8s\n", "agent", "level", "score", "highest", "threat", "events", "findings",
+               "stopped");
   for (std::size_t i = 0; i < std::min(rows, sorted.size()); ++i) {
     const auto& [name, row] = sorted[i];
-    std::fprintf(out_, "%s %s%-9s%s %10.3g %10.3g  %-12s %8llu %8llu %8llu\n", clipped(name, 40).c_str(), terminal_ ? colour_of(row.level) : "",
-                 std::string(name_of(row.level)).c_str(), terminal_ && row.level > Level::Observe ? "\033[0m" : "", row.score, row.top_score,
+    std::fprintf(out_, "%s %s%-9s%s %10.3g %10.3g  %-12s %8llu %8llu %8llu\n", clipped(name, 40).c_str(),
+                 terminal_ ? colour_of(row.level) : "", std::string(name_of(row.level)).c_str(),
+                 terminal_ && row.level > Level::Observe ? "\033[0m" : "", row.score, row.top_score,
                  row.threat.empty() ? "-" : row.threat.c_str(), static_cast<unsigned long long>(row.calls),
                  static_cast<unsigned long long>(row.findings), static_cast<unsigned long long>(row.stopped));
   }

@@ -11,8 +11,8 @@
 
 namespace ringfence {
 
-/// Tells a person on a terminal what the engine decides: a line for each finding record, a progress bar where there is a terminal, and at the
-/// end the table of agents. Every value of an event is escaped. Writes to one stream; one thread.
+/// Tells a person on a terminal what the engine decides: a line for each finding record, a progress bar where there is a terminal, and at
+/// the end the table of agents. Every value of an event is escaped. Writes to one stream; one thread.
 class Transcript {
  public:
   /// `lines`: a line per finding record. Colour and the bar only where `out` is a terminal.

@@ -42,7 +42,8 @@ ExitCode check(const std::filesystem::path& path, const Options& options) {
   }
   const PersonaLoad load = load_personas(path, options.lists.empty() ? std::nullopt : std::optional<std::filesystem::path>(options.lists));
   const ExitCode exit = print_all(load.diagnostics);
-  if (load.set) std::printf("%s: %zu personas, set %s\n", printable(path.string()).c_str(), load.set->personas().size(), load.set->sha256().c_str());
+  if (load.set)
+    std::printf("%s: %zu personas, set %s\n", printable(path.string()).c_str(), load.set->personas().size(), load.set->sha256().c_str());
   return exit;
 }
 
@@ -50,7 +51,8 @@ ExitCode check(const std::filesystem::path& path, const Options& options) {
 
 void add_validate(CLI::App& app, Subcommand& action) {
   auto options = std::make_shared<Options>();
-  CLI::App* command = app.add_subcommand("validate", "Strictly checks personas, lists and settings; every error as file:line:column: message");
+  CLI::App* command =
+      app.add_subcommand("validate", "Strictly checks personas, lists and settings; every error as file:line:column: message");
   command->add_option("PATH", options->paths, "Persona directories or files; a file named ringfence.yaml is checked as settings");
   command->add_option("--lists", options->lists, "Directory of lists (default: PATH/lists)");
   command->add_flag("--schema", options->schema, "Prints the JSON Schema of the persona format and ends");

@@ -9,6 +9,7 @@
 namespace ringfence {
 
 /// Stable ids of what the engine can find (docs/contracts/topics.md); the uid is `family.name`, see `uid_of`.
+// clang-format off
 enum class Analytic : std::uint8_t {
   ScopeUndeclared, ScopeNever, ScopeArgument, ScopeDestination, ScopeTask, ScopeApproval, ScopeDelegation, ScopeSchedule, ScopeExpired,
   LimitHard,
@@ -20,6 +21,7 @@ enum class Analytic : std::uint8_t {
   ContainmentUnacked, ContainmentViolated, ContainmentBlastRadius, GateStale, DriftRole, MemoryRecurring, SignalExternal,
   AgentUnattributed, FeedRefused, FeedSilent, FeedLag, FeedGap, FeedFieldVanished,
 };
+// clang-format on
 inline constexpr std::size_t kAnalytics = static_cast<std::size_t>(Analytic::FeedFieldVanished) + 1;
 
 /// `barrier.guessing`.

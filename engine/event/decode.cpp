@@ -11,9 +11,10 @@
 namespace ringfence {
 namespace {
 
-constexpr std::array<std::string_view, 15> kReasonNames{
-    "empty",        "too_large",    "too_deep",      "string_too_long",     "invalid_utf8",    "invalid_json", "duplicate_field", "missing_field",
-    "wrong_type",   "out_of_range", "unknown_value", "unsupported_version", "from_the_future", "id_conflict",  "unmapped"};
+constexpr std::array<std::string_view, 15> kReasonNames{"empty",           "too_large",    "too_deep",        "string_too_long",
+                                                        "invalid_utf8",    "invalid_json", "duplicate_field", "missing_field",
+                                                        "wrong_type",      "out_of_range", "unknown_value",   "unsupported_version",
+                                                        "from_the_future", "id_conflict",  "unmapped"};
 static_assert(kReasonNames.size() == static_cast<std::size_t>(RefusalReason::Unmapped) + 1);
 
 constexpr std::string_view kDefaultTenant = "default";
@@ -41,7 +42,8 @@ bool required_are_present(decoding::Walk& walk) {
       break;
     case EventKind::TaskStart:
     case EventKind::TaskEnd:
-    case EventKind::Signal: break;
+    case EventKind::Signal:
+      break;
   }
   return true;
 }
@@ -82,7 +84,8 @@ EventDecoder::EventDecoder() : parser_(std::make_unique<Parser>()) {}
 EventDecoder::~EventDecoder() = default;
 
 std::expected<Event, Refusal> EventDecoder::decode(std::string_view bytes, std::optional<EventTime> arrival, EventArena& arena) {
-  if (bytes.find_first_not_of(" \t\r\n") == std::string_view::npos) return refused(RefusalReason::Empty, "record: expected a JSON object", {});
+  if (bytes.find_first_not_of(" \t\r\n") == std::string_view::npos)
+    return refused(RefusalReason::Empty, "record: expected a JSON object", {});
   if (bytes.size() > limits::kEventBytes) return std::unexpected(too_large(bytes));
   if (bytes.starts_with("\xEF\xBB\xBF")) return refused(RefusalReason::InvalidJson, "record: expected no byte order mark", bytes);
 

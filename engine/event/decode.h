@@ -74,8 +74,8 @@ class EventDecoder {
   std::unique_ptr<Parser> parser_;
 };
 
-/// Parses RFC 3339 with offset and up to nanoseconds; nothing on any other form, nor outside 1677-09-21 to 2262-04-11. A leap second, :60 at the
-/// end of a UTC day, counts as 59.999999999.
+/// Parses RFC 3339 with offset and up to nanoseconds; nothing on any other form, nor outside 1677-09-21 to 2262-04-11. A leap second, :60
+/// at the end of a UTC day, counts as 59.999999999.
 [[nodiscard]] std::optional<EventTime> parse_rfc3339(std::string_view text);
 /// RFC 3339 in UTC with as many fraction digits (0, 3, 6 or 9) as the time needs.
 [[nodiscard]] std::string format_rfc3339(EventTime time);

@@ -58,7 +58,8 @@ template <auto Slot>
 bool hex(Walk& walk, ondemand::value& value, std::string_view path) {
   const auto read = walk.text(value, path);
   if (!read) return false;
-  const bool digits = std::ranges::all_of(*read, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); });
+  const bool digits =
+      std::ranges::all_of(*read, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); });
   if (read->empty() || !digits) return walk.refuse(RefusalReason::WrongType, path, "expected hex digits");
   Slot(walk.event) = *read;
   return true;
@@ -173,7 +174,8 @@ bool context_scope(Walk& walk, ondemand::value& value, std::string_view path) {
     const std::size_t slash = read->find('/', 5);
     formed = slash != std::string_view::npos && slash > 5 && slash + 1 < read->size();
   }
-  if (!formed) return walk.refuse(RefusalReason::UnknownValue, path, "expected agent:ID, persona:ID, server:NAME, tool:SERVER/NAME, tenant:ID or *");
+  if (!formed)
+    return walk.refuse(RefusalReason::UnknownValue, path, "expected agent:ID, persona:ID, server:NAME, tool:SERVER/NAME, tenant:ID or *");
   walk.event.scope = *read;
   return true;
 }
@@ -184,11 +186,12 @@ constexpr std::array<std::string_view, 6> kKinds{"tool_call", "task_start", "tas
 constexpr std::array<std::string_view, 2> kPhases{"request", "complete"};
 constexpr std::array<std::string_view, 2> kTrusts{"asserted", "verified"};
 constexpr std::array<std::string_view, 4> kOutcomes{"ok", "denied", "error", "unknown"};
-constexpr std::array<std::string_view, kEffects> kEffectNames{"read", "write", "delete", "send", "transfer", "execute", "admin", "delegate"};
+constexpr std::array<std::string_view, kEffects> kEffectNames{"read",     "write",   "delete", "send",
+                                                              "transfer", "execute", "admin",  "delegate"};
 constexpr std::array<std::string_view, 3> kClaims{"done", "failed", "refused"};
 constexpr std::array<std::string_view, 5> kChanges{"outage_start", "outage_end", "policy", "credential", "deploy"};
 
-#define RF_SLOT(place) [](Event & e) -> auto& { return e.place; }
+#define RF_SLOT(place) [](Event& e) -> auto& { return e.place; }
 
 constexpr auto kAgent = table({
     {"agent.id", name<RF_SLOT(agent.id), limits::kAgentIdChars>},
@@ -224,7 +227,8 @@ constexpr auto kClient = table({
     {"client.version", text<RF_SLOT(client.version)>},
     {"client.fingerprint", text<RF_SLOT(client.fingerprint)>},
 });
-constexpr auto kCredential = table({{"credential.kind", text<RF_SLOT(credential.kind)>}, {"credential.fingerprint", text<RF_SLOT(credential.fingerprint)>}});
+constexpr auto kCredential =
+    table({{"credential.kind", text<RF_SLOT(credential.kind)>}, {"credential.fingerprint", text<RF_SLOT(credential.fingerprint)>}});
 constexpr auto kTrace = table({{"trace.trace_id", hex<RF_SLOT(trace.trace_id)>}, {"trace.span_id", hex<RF_SLOT(trace.span_id)>}});
 constexpr auto kApproval = table({{"approval.by", text<RF_SLOT(approval.by)>}, {"approval.at", time<RF_SLOT(approval.at)>}});
 constexpr auto kSource = table({{"source.product", text<RF_SLOT(source.product)>}, {"source.instance", text<RF_SLOT(source.instance)>}});
@@ -241,7 +245,11 @@ constexpr auto kDestination = table({
     {"destination.account", list<RF_SLOT(destination.accounts), limits::kDestinations, true>},
 });
 constexpr auto kOutcome = table({
-    {"outcome.status", one_of<kOutcomes, [](Walk& w, std::size_t i) { w.event.outcome.status = static_cast<Outcome>(i); w.present.status = true; }>},
+    {"outcome.status", one_of<kOutcomes,
+                              [](Walk& w, std::size_t i) {
+                                w.event.outcome.status = static_cast<Outcome>(i);
+                                w.present.status = true;
+                              }>},
     {"outcome.code", text<RF_SLOT(outcome.code)>},
     {"outcome.reason", text<RF_SLOT(outcome.reason)>},
 });
@@ -253,11 +261,16 @@ constexpr auto kRecords = table({
 });
 constexpr auto kData = table({{"data.classes", list<RF_SLOT(data.classes), kAnyNumber, false>}, {"data.untrusted", untrusted}});
 constexpr auto kTokens = table({{"tokens.input", measure<RF_SLOT(tokens.input)>}, {"tokens.output", measure<RF_SLOT(tokens.output)>}});
-constexpr auto kSignal = table({{"signal.name", text<RF_SLOT(signal.name)>}, {"signal.score", score}, {"signal.detail", text<RF_SLOT(signal.detail)>}});
+constexpr auto kSignal =
+    table({{"signal.name", text<RF_SLOT(signal.name)>}, {"signal.score", score}, {"signal.detail", text<RF_SLOT(signal.detail)>}});
 
 constexpr auto kEvent = table({
     {"v", version},
-    {"kind", one_of<kKinds, [](Walk& w, std::size_t i) { w.event.kind = static_cast<EventKind>(i); w.present.kind = true; }>},
+    {"kind", one_of<kKinds,
+                    [](Walk& w, std::size_t i) {
+                      w.event.kind = static_cast<EventKind>(i);
+                      w.present.kind = true;
+                    }>},
     {"id", name<RF_SLOT(id), limits::kEventIdChars>},
     {"time", event_time},
     {"tenant", name<RF_SLOT(tenant), limits::kTenantChars>},
@@ -287,7 +300,11 @@ constexpr auto kEvent = table({
     {"cost_usd", measure<RF_SLOT(cost_usd)>},
     {"duration_ms", measure<RF_SLOT(duration_ms)>},
     {"signal", object<kSignal>},
-    {"change", one_of<kChanges, [](Walk& w, std::size_t i) { w.event.change = static_cast<ChangeKind>(i); w.present.change = true; }>},
+    {"change", one_of<kChanges,
+                      [](Walk& w, std::size_t i) {
+                        w.event.change = static_cast<ChangeKind>(i);
+                        w.present.change = true;
+                      }>},
     {"scope", context_scope},
 });
 

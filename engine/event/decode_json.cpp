@@ -165,9 +165,12 @@ void Walk::append_step(std::string_view step) {
     return;
   }
   for (const char c : step) {
-    if (c == '~') body_.pointer += "~0";
-    else if (c == '/') body_.pointer += "~1";
-    else body_.pointer.push_back(c);
+    if (c == '~')
+      body_.pointer += "~0";
+    else if (c == '/')
+      body_.pointer += "~1";
+    else
+      body_.pointer.push_back(c);
   }
 }
 

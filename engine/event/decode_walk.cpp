@@ -24,12 +24,18 @@ bool Walk::refuse(RefusalReason reason, std::string_view path, std::string_view 
 
 bool Walk::refuse(simdjson::error_code error) {
   switch (error) {
-    case simdjson::UTF8_ERROR: return refuse(RefusalReason::InvalidUtf8, "record", "expected UTF-8");
-    case simdjson::EMPTY: return refuse(RefusalReason::Empty, "record", "expected a JSON object");
-    case simdjson::UNESCAPED_CHARS: return refuse(RefusalReason::InvalidJson, "record", "control characters in strings must be escaped");
-    case simdjson::UNCLOSED_STRING: return refuse(RefusalReason::InvalidJson, "record", "ends within a string");
-    case simdjson::INCOMPLETE_ARRAY_OR_OBJECT: return refuse(RefusalReason::InvalidJson, "record", "ends within an object or array");
-    default: return refuse(RefusalReason::InvalidJson, "record", "expected one JSON object (RFC 8259)");
+    case simdjson::UTF8_ERROR:
+      return refuse(RefusalReason::InvalidUtf8, "record", "expected UTF-8");
+    case simdjson::EMPTY:
+      return refuse(RefusalReason::Empty, "record", "expected a JSON object");
+    case simdjson::UNESCAPED_CHARS:
+      return refuse(RefusalReason::InvalidJson, "record", "control characters in strings must be escaped");
+    case simdjson::UNCLOSED_STRING:
+      return refuse(RefusalReason::InvalidJson, "record", "ends within a string");
+    case simdjson::INCOMPLETE_ARRAY_OR_OBJECT:
+      return refuse(RefusalReason::InvalidJson, "record", "ends within an object or array");
+    default:
+      return refuse(RefusalReason::InvalidJson, "record", "expected one JSON object (RFC 8259)");
   }
 }
 
@@ -43,7 +49,8 @@ bool Walk::descend(std::string_view path) {
 
 bool Walk::wrong_type(std::string_view token, std::string_view path, std::string_view expected) {
   const char first = token.empty() ? '\0' : token[0];
-  const bool json = first == '{' || first == '[' || first == '"' || token == "true" || token == "false" || token == "null" || json_text::is_number(token);
+  const bool json =
+      first == '{' || first == '[' || first == '"' || token == "true" || token == "false" || token == "null" || json_text::is_number(token);
   if (!json) return refuse(RefusalReason::InvalidJson, path, "expected a JSON value (RFC 8259)");
   return refuse(RefusalReason::WrongType, path, expected);
 }
@@ -198,7 +205,8 @@ std::optional<std::span<const std::string_view>> Walk::texts(ondemand::value& va
   for (auto item : array) {
     ondemand::value element;
     if (const auto error = std::move(item).get(element)) return refuse(error), std::nullopt;
-    if (body_.list.size() == most) return refuse(RefusalReason::OutOfRange, path, "expected at most " + std::to_string(most) + " elements"), std::nullopt;
+    if (body_.list.size() == most)
+      return refuse(RefusalReason::OutOfRange, path, "expected at most " + std::to_string(most) + " elements"), std::nullopt;
     const std::string_view written = token_of(element);
     if (!written.starts_with('"')) return wrong_type(written, path, "expected an array of strings"), std::nullopt;
     const auto one = string(element, path, json_text::LoneSurrogate::Refuse);

@@ -43,7 +43,8 @@ struct Fields {
     if (name.empty()) return 0;
     const char* const letters = name.data();
     const auto byte = [letters](std::size_t i) { return static_cast<std::uint32_t>(static_cast<unsigned char>(letters[i])); };
-    const std::uint32_t mixed = byte(0) | (byte(name.size() / 2) << 8U) | (byte(name.size() - 1) << 16U) | (static_cast<std::uint32_t>(name.size()) << 24U);
+    const std::uint32_t mixed =
+        byte(0) | (byte(name.size() / 2) << 8U) | (byte(name.size() - 1) << 16U) | (static_cast<std::uint32_t>(name.size()) << 24U);
     return (mixed * seed) >> 25U;
   }
   /// The field, or null.
@@ -61,7 +62,8 @@ static_assert(Fields::kSlots == 1U << (32U - 25U));
 
 /// The value as it is written, without the white space behind it; of an object or array the bracket.
 [[nodiscard]] inline std::string_view without_space_behind(std::string_view token) {
-  while (!token.empty() && (token.back() == ' ' || token.back() == '\n' || token.back() == '\r' || token.back() == '\t')) token.remove_suffix(1);
+  while (!token.empty() && (token.back() == ' ' || token.back() == '\n' || token.back() == '\r' || token.back() == '\t'))
+    token.remove_suffix(1);
   return token;
 }
 [[nodiscard]] inline std::string_view token_of(ondemand::value& value) { return without_space_behind(value.raw_json_token()); }
@@ -71,8 +73,8 @@ struct Presence {
   bool version = false, kind = false, time = false, status = false, change = false;
 };
 
-/// Bytes up to the first quote or backslash, eight at a time: most strings are short, and a call costs more than they do. There must be one,
-/// and 7 bytes behind it; every string of a record is closed (checked before the walk) and the record is padded.
+/// Bytes up to the first quote or backslash, eight at a time: most strings are short, and a call costs more than they do. There must be
+/// one, and 7 bytes behind it; every string of a record is closed (checked before the walk) and the record is padded.
 [[nodiscard]] inline std::size_t plain_run(const char* text) {
   constexpr std::uint64_t kOnes = 0x0101010101010101;
   constexpr std::uint64_t kHighs = 0x8080808080808080;

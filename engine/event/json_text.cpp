@@ -15,10 +15,14 @@ std::optional<char32_t> hex4(std::string_view text) {
   for (std::size_t i = 0; i < 4; ++i) {
     const char c = text[i];
     char32_t digit = 0;
-    if (c >= '0' && c <= '9') digit = static_cast<char32_t>(c - '0');
-    else if (c >= 'a' && c <= 'f') digit = static_cast<char32_t>(c - 'a' + 10);
-    else if (c >= 'A' && c <= 'F') digit = static_cast<char32_t>(c - 'A' + 10);
-    else return std::nullopt;
+    if (c >= '0' && c <= '9')
+      digit = static_cast<char32_t>(c - '0');
+    else if (c >= 'a' && c <= 'f')
+      digit = static_cast<char32_t>(c - 'a' + 10);
+    else if (c >= 'A' && c <= 'F')
+      digit = static_cast<char32_t>(c - 'A' + 10);
+    else
+      return std::nullopt;
     value = (value << 4U) | digit;
   }
   return value;
@@ -49,13 +53,22 @@ Unit code_unit(std::string_view text) {
 /// The character a one-letter escape stands for, or 0.
 char simple_escape(char c) {
   switch (c) {
-    case '"': case '\\': case '/': return c;
-    case 'b': return '\b';
-    case 'f': return '\f';
-    case 'n': return '\n';
-    case 'r': return '\r';
-    case 't': return '\t';
-    default: return 0;
+    case '"':
+    case '\\':
+    case '/':
+      return c;
+    case 'b':
+      return '\b';
+    case 'f':
+      return '\f';
+    case 'n':
+      return '\n';
+    case 'r':
+      return '\r';
+    case 't':
+      return '\t';
+    default:
+      return 0;
   }
 }
 
@@ -65,7 +78,8 @@ std::size_t put(char* out, char32_t code) {
   if (code < 0x80) return at(0, code), 1;
   if (code < 0x800) return at(0, 0xC0U | (code >> 6U)), at(1, 0x80U | (code & 0x3FU)), 2;
   if (code < 0x10000) return at(0, 0xE0U | (code >> 12U)), at(1, 0x80U | ((code >> 6U) & 0x3FU)), at(2, 0x80U | (code & 0x3FU)), 3;
-  return at(0, 0xF0U | (code >> 18U)), at(1, 0x80U | ((code >> 12U) & 0x3FU)), at(2, 0x80U | ((code >> 6U) & 0x3FU)), at(3, 0x80U | (code & 0x3FU)), 4;
+  return at(0, 0xF0U | (code >> 18U)), at(1, 0x80U | ((code >> 12U) & 0x3FU)), at(2, 0x80U | ((code >> 6U) & 0x3FU)),
+         at(3, 0x80U | (code & 0x3FU)), 4;
 }
 
 }  // namespace

@@ -18,7 +18,8 @@ struct Unescaped {
   bool replaced = false;
 };
 
-/// Resolves the escapes of a JSON string given without its quotes into `out`, which has room for `raw.size()` bytes (never more are needed).
+/// Resolves the escapes of a JSON string given without its quotes into `out`, which has room for `raw.size()` bytes (never more are
+/// needed).
 [[nodiscard]] Unescaped unescape(std::string_view raw, LoneSurrogate policy, char* out);
 
 /// True for a number as RFC 8259 writes it.

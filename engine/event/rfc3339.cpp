@@ -131,7 +131,8 @@ std::optional<EventTime> parse_rfc3339(std::string_view text) {
   std::int64_t nanos = in.take('.') ? in.fraction() : 0;
   const std::int64_t offset = read_offset(in);
   if (!in.ok() || !in.at_end()) return std::nullopt;
-  if (month < 1 || month > 12 || day < 1 || day > days_in_month(year, month) || hour > 23 || minute > 59 || second > 60) return std::nullopt;
+  if (month < 1 || month > 12 || day < 1 || day > days_in_month(year, month) || hour > 23 || minute > 59 || second > 60)
+    return std::nullopt;
 
   const bool leap_second = second == 60;
   if (leap_second) {

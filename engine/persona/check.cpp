@@ -47,7 +47,8 @@ std::string number_text(double value) {
 
 class Checker {
  public:
-  Checker(const std::string& file, const References& references, std::vector<Diagnostic>& out) : file_(file), references_(references), out_(out) {
+  Checker(const std::string& file, const References& references, std::vector<Diagnostic>& out)
+      : file_(file), references_(references), out_(out) {
     for (std::size_t i = 0; i < kAnalytics; ++i) analytics_.emplace_back(uid_of(static_cast<Analytic>(i)));
   }
 
@@ -55,9 +56,12 @@ class Checker {
     using K = Form::Kind;
     if (node.kind == YamlNode::Kind::Refused || form.kind == K::Anything) return;
     switch (form.kind) {
-      case K::Object: return object(node, form, path);
-      case K::List: return list(node, form, path);
-      case K::Map: return map(node, form, path);
+      case K::Object:
+        return object(node, form, path);
+      case K::List:
+        return list(node, form, path);
+      case K::Map:
+        return map(node, form, path);
       case K::LadderOrKinds: {
         const bool kinds = std::ranges::any_of(node.items, [](const YamlNode& item) { return item.is_mapping(); });
         if (node.is_mapping() && kinds) return map(node, form, path);
@@ -67,14 +71,20 @@ class Checker {
         const Form* own = node.is_scalar() ? form.scalar : node.is_sequence() ? form.sequence : node.is_mapping() ? form.mapping : nullptr;
         if (own != nullptr) return check(node, *own, path);
         const auto* sample = form.sequence != nullptr ? form.sequence : form.mapping;
-        return expected(node, path, "a list" + std::string(form.scalar != nullptr ? " or a text" : form.mapping != nullptr && sample != form.mapping ? " or {list: NAME}" : ""));
+        return expected(node, path,
+                        "a list" + std::string(form.scalar != nullptr                              ? " or a text"
+                                               : form.mapping != nullptr && sample != form.mapping ? " or {list: NAME}"
+                                                                                                   : ""));
       }
-      default: return scalar(node, form, path);
+      default:
+        return scalar(node, form, path);
     }
   }
 
  private:
-  void error(const YamlNode& at, std::string message) { out_.push_back({Diagnostic::Kind::Error, file_, at.line, at.column, std::move(message)}); }
+  void error(const YamlNode& at, std::string message) {
+    out_.push_back({Diagnostic::Kind::Error, file_, at.line, at.column, std::move(message)});
+  }
 
   void expected(const YamlNode& node, const std::string& path, const std::string& what) {
     std::string found = "nothing";
@@ -96,7 +106,9 @@ class Checker {
     error(at, std::move(message));
   }
 
-  static std::string below(const std::string& path, std::string_view key) { return path.empty() ? std::string(key) : path + "." + std::string(key); }
+  static std::string below(const std::string& path, std::string_view key) {
+    return path.empty() ? std::string(key) : path + "." + std::string(key);
+  }
 
   void object(const YamlNode& node, const Form& form, const std::string& path) {
     if (!node.is_mapping()) return expected(node, path, "a mapping");
@@ -114,7 +126,8 @@ class Checker {
       }
     }
     for (const FormKey& key : form.keys)
-      if (key.required && node.find(key.name) == nullptr) error(node, (path.empty() ? "" : path + ": ") + "missing key '" + std::string(key.name) + "'");
+      if (key.required && node.find(key.name) == nullptr)
+        error(node, (path.empty() ? "" : path + ": ") + "missing key '" + std::string(key.name) + "'");
     if (form.rising) rising(node, form, path);
   }
 
@@ -164,23 +177,36 @@ class Checker {
     };
     switch (form.kind) {
       case K::Integer:
-      case K::Number: return bounded(node, form, path);
-      case K::Quoted: return require(!node.plain && !text.empty(), "a quoted text");
-      case K::Id: return require(is_id(text), "an id of letters, digits, '.', '_' and '-'");
-      case K::Argument: return require(is_argument(text), "an argument's name or a JSON Pointer");
-      case K::Flag: return require(node.plain && (text == "true" || text == "false"), "true or false");
-      case K::Share: return require(parse_share(text).has_value(), "a number from 0 to 1, or always, often, sometimes, rarely, never");
-      case K::Size: return require(parse_size(text).has_value(), "a size in B, KiB, MiB or GiB");
-      case K::Duration: return require(parse_duration(text).has_value(), "a duration in ms, s, m, h or d");
-      case K::Moment: return require(parse_moment(text).has_value(), "a date such as 2026-11-30 or a time with offset");
-      case K::Zone: return require(is_time_zone(text), "an IANA time zone such as Europe/London");
-      case K::Sha256: return require(is_sha256(text), "64 hex digits");
-      case K::Shape: return require(is_shape(text), "a shape such as hex-40, dec-6, uuid or word.dec-5");
+      case K::Number:
+        return bounded(node, form, path);
+      case K::Quoted:
+        return require(!node.plain && !text.empty(), "a quoted text");
+      case K::Id:
+        return require(is_id(text), "an id of letters, digits, '.', '_' and '-'");
+      case K::Argument:
+        return require(is_argument(text), "an argument's name or a JSON Pointer");
+      case K::Flag:
+        return require(node.plain && (text == "true" || text == "false"), "true or false");
+      case K::Share:
+        return require(parse_share(text).has_value(), "a number from 0 to 1, or always, often, sometimes, rarely, never");
+      case K::Size:
+        return require(parse_size(text).has_value(), "a size in B, KiB, MiB or GiB");
+      case K::Duration:
+        return require(parse_duration(text).has_value(), "a duration in ms, s, m, h or d");
+      case K::Moment:
+        return require(parse_moment(text).has_value(), "a date such as 2026-11-30 or a time with offset");
+      case K::Zone:
+        return require(is_time_zone(text), "an IANA time zone such as Europe/London");
+      case K::Sha256:
+        return require(is_sha256(text), "64 hex digits");
+      case K::Shape:
+        return require(is_shape(text), "a shape such as hex-40, dec-6, uuid or word.dec-5");
       case K::Window: {
         std::vector<bool> minutes;
         return require(add_window(text, minutes), "a window such as \"Mon-Fri 07:00-19:00\"");
       }
-      case K::FlowTarget: return require(!text.empty() && text != "account:", "external, internal, a host glob or account:GLOB");
+      case K::FlowTarget:
+        return require(!text.empty() && text != "account:", "external, internal, a host glob or account:GLOB");
       case K::Word: {
         if (std::ranges::find(form.words, std::string_view(text)) != form.words.end()) return;
         const std::vector<std::string> known(form.words.begin(), form.words.end());
@@ -190,12 +216,14 @@ class Checker {
         if (!analytic_named(text)) unknown(node, "analytic", " in " + path, analytics_);
         return;
       case K::ActionRef:
-        if (std::ranges::find(references_.actions, text) == references_.actions.end()) unknown(node, "action", " in " + path, references_.actions);
+        if (std::ranges::find(references_.actions, text) == references_.actions.end())
+          unknown(node, "action", " in " + path, references_.actions);
         return;
       case K::ListRef:
         if (std::ranges::find(references_.lists, text) == references_.lists.end()) unknown(node, "list", " in " + path, references_.lists);
         return;
-      default: return require(!text.empty(), "a text");
+      default:
+        return require(!text.empty(), "a text");
     }
   }
 
@@ -207,7 +235,8 @@ class Checker {
 
 }  // namespace
 
-void check_form(const std::string& file, const YamlNode& root, const Form& form, const References& references, std::vector<Diagnostic>& diagnostics) {
+void check_form(const std::string& file, const YamlNode& root, const Form& form, const References& references,
+                std::vector<Diagnostic>& diagnostics) {
   Checker(file, references, diagnostics).check(root, form, "");
 }
 

@@ -16,8 +16,9 @@ struct References {
   std::vector<std::string> lists;    // names of the lists at hand
 };
 
-/// Holds a file against its form: unknown keys (with the nearest known one), missing keys, values of another kind, references to what is not
-/// declared. Reports everything in one pass, with positions; never throws.
-void check_form(const std::string& file, const YamlNode& root, const Form& form, const References& references, std::vector<Diagnostic>& diagnostics);
+/// Holds a file against its form: unknown keys (with the nearest known one), missing keys, values of another kind, references to what is
+/// not declared. Reports everything in one pass, with positions; never throws.
+void check_form(const std::string& file, const YamlNode& root, const Form& form, const References& references,
+                std::vector<Diagnostic>& diagnostics);
 
 }  // namespace ringfence

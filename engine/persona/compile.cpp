@@ -50,7 +50,8 @@ Envelope envelope(View node) {
   out.tokens = ladder(node["tokens"], parse_number);
   out.cost_usd = ladder(node["cost_usd"], parse_number);
   const View entities = node["entities"];
-  const bool by_kind = entities.is_mapping() && std::ranges::any_of(entities.node()->items, [](const YamlNode& item) { return item.is_mapping(); });
+  const bool by_kind =
+      entities.is_mapping() && std::ranges::any_of(entities.node()->items, [](const YamlNode& item) { return item.is_mapping(); });
   if (!by_kind) {
     out.entities = ladder(entities, parse_number);
     return out;
@@ -169,12 +170,14 @@ class Compiler {
     return rule;
   }
 
-  /// Ranks by the broadest resource glob (none declared is broadest), then by the number of argument limits; equally narrow ones share a rank.
+  /// Ranks by the broadest resource glob (none declared is broadest), then by the number of argument limits; equally narrow ones share a
+  /// rank.
   void rank_actions() {
     static const Glob kAnything("**");
     const auto broadest = [](const Action& a) {
       const auto& globs = a.resources.globs();
-      return globs.empty() ? &kAnything : &*std::ranges::min_element(globs, [](const Glob& x, const Glob& y) { return x.less_specific_than(y); });
+      return globs.empty() ? &kAnything
+                           : &*std::ranges::min_element(globs, [](const Glob& x, const Glob& y) { return x.less_specific_than(y); });
     };
     const auto limits = [](const Action& a) {
       return std::ranges::count_if(a.arguments, [](const ArgumentRule& rule) { return rule.required || limits_values(rule); });
@@ -195,7 +198,8 @@ class Compiler {
       for (const std::string& word : node["effects"].texts())
         if (const auto effect = effect_named(word)) rule.effects[static_cast<std::size_t>(*effect)] = true;
       rule.severity = word_of<Severity, 4>(node["severity"], {"low", "medium", "high", "critical"}, Severity::High);
-      if (node.is_mapping() && !node["tools"] && !node["resources"] && !node["effects"]) fail(node, "never: expected tools, effects or resources");
+      if (node.is_mapping() && !node["tools"] && !node["resources"] && !node["effects"])
+        fail(node, "never: expected tools, effects or resources");
       p_.never.push_back(std::move(rule));
     });
     root_["decoys"].each([&](View node) { p_.decoys.push_back({node["tools"].globs(), node["resources"].globs()}); });

@@ -17,10 +17,10 @@ using Lists = std::map<std::string, std::vector<std::string>>;
 
 /// What a persona file is compiled with.
 struct CompileInput {
-  const std::string& file;     // path below the folder
-  const YamlNode& root;        // held against the form already
+  const std::string& file;  // path below the folder
+  const YamlNode& root;     // held against the form already
   const Lists& lists;
-  const FileTree& tree;        // for event files of tests
+  const FileTree& tree;  // for event files of tests
 };
 
 /// The persona a tree means, defaults of the contract filled in. What the form check refused is left out here; what only shows across keys
@@ -28,7 +28,8 @@ struct CompileInput {
 [[nodiscard]] Persona compile_persona(const CompileInput& input, std::vector<Diagnostic>& diagnostics);
 
 /// Adds the entitlements of one file; a user named twice is an error. True where the file asks that every user has an entry.
-bool compile_entitlements(const std::string& file, const YamlNode& root, std::map<std::string, Entitlement>& entitlements, std::vector<Diagnostic>& diagnostics);
+bool compile_entitlements(const std::string& file, const YamlNode& root, std::map<std::string, Entitlement>& entitlements,
+                          std::vector<Diagnostic>& diagnostics);
 
 /// SHA-256, in lower-case hex, of the tree as canonical JSON with the sorted values of the lists it names.
 [[nodiscard]] std::string persona_digest(const YamlNode& root, const Lists& lists);

@@ -35,7 +35,7 @@ std::expected<std::string, std::string> read_file(const fs::path& path, std::siz
     int file;
     ~Closer() { ::close(file); }
   } const closer{file};
-  struct stat info {};
+  struct stat info{};
   if (::fstat(file, &info) != 0 || !S_ISREG(info.st_mode)) return std::unexpected("is not a regular file");
   std::string bytes;
   std::string chunk(std::size_t{64} << 10U, '\0');
@@ -153,7 +153,9 @@ void name_as_given(std::vector<Diagnostic>& diagnostics, const fs::path& directo
   for (Diagnostic& d : diagnostics) {
     const bool in_lists = d.file == kListsFolder || d.file.starts_with(std::string(kListsFolder) + "/");
     const fs::path base = lists && in_lists ? *lists : directory;
-    const std::string below = lists && in_lists ? d.file.substr(std::min(d.file.size(), kListsFolder.size() + 1)) : d.file == "." ? "" : d.file;
+    const std::string below = lists && in_lists ? d.file.substr(std::min(d.file.size(), kListsFolder.size() + 1))
+                              : d.file == "."   ? ""
+                                                : d.file;
     d.file = below.empty() ? base.string() : (base / below).string();
   }
 }
@@ -181,7 +183,8 @@ PersonaLoad load_personas(const fs::path& given, const std::optional<fs::path>& 
   if (reader.ok() && (lists || fs::exists(list_folder, fault))) {
     // Lists may lie elsewhere: then what they link to stays below their own folder.
     TreeReader list_reader(lists ? *lists : directory, std::string(kListsFolder), result.diagnostics);
-    if (list_reader.ok()) list_reader.take_folder(list_folder, std::string(kListsFolder), [](const std::string& path) { return list_name(path).has_value(); });
+    if (list_reader.ok())
+      list_reader.take_folder(list_folder, std::string(kListsFolder), [](const std::string& path) { return list_name(path).has_value(); });
     tree.files.insert(list_reader.tree().files.begin(), list_reader.tree().files.end());
   }
   const bool unread = !result.diagnostics.empty();

@@ -30,22 +30,24 @@ constexpr Form object(std::span<const FormKey> keys, bool filled = false, bool r
   return {.kind = K::Object, .keys = keys, .filled = filled, .rising = rising};
 }
 
-constexpr Form kText{.kind = K::AnyText}, kQuoted{.kind = K::Quoted}, kId{.kind = K::Id}, kArgument{.kind = K::Argument}, kGlob{.kind = K::Glob},
-    kFlag{.kind = K::Flag}, kFlagOrText{.kind = K::FlagOrText}, kShare{.kind = K::Share}, kSize{.kind = K::Size}, kDuration{.kind = K::Duration},
-    kMoment{.kind = K::Moment}, kZone{.kind = K::Zone}, kWindow{.kind = K::Window}, kSha256{.kind = K::Sha256}, kIdShape{.kind = K::Shape},
-    kFlowTarget{.kind = K::FlowTarget}, kAnalytic{.kind = K::Analytic}, kScalar{.kind = K::Scalar}, kAnything{.kind = K::Anything},
-    kActionRef{.kind = K::ActionRef}, kListRef{.kind = K::ListRef};
+constexpr Form kText{.kind = K::AnyText}, kQuoted{.kind = K::Quoted}, kId{.kind = K::Id}, kArgument{.kind = K::Argument},
+    kGlob{.kind = K::Glob}, kFlag{.kind = K::Flag}, kFlagOrText{.kind = K::FlagOrText}, kShare{.kind = K::Share}, kSize{.kind = K::Size},
+    kDuration{.kind = K::Duration}, kMoment{.kind = K::Moment}, kZone{.kind = K::Zone}, kWindow{.kind = K::Window},
+    kSha256{.kind = K::Sha256}, kIdShape{.kind = K::Shape}, kFlowTarget{.kind = K::FlowTarget}, kAnalytic{.kind = K::Analytic},
+    kScalar{.kind = K::Scalar}, kAnything{.kind = K::Anything}, kActionRef{.kind = K::ActionRef}, kListRef{.kind = K::ListRef};
 constexpr Form kMaturity = word(kMaturities), kConfidence = word(kConfidences), kEffect = word(kEffectWords), kLabel = word(kLabels),
                kSeverity = word(kSeverities), kExternal = word(kExternals), kMode = word(kModes), kLevel = word(kLevelWords),
                kScope = word(kScopes), kSchema = word(kSchemas);
 constexpr Form kTier = integer(1, 4), kNatural = integer(0, 1'000'000), kCount = integer(0, kUnbounded), kDistinct = integer(0, 4096),
                kAmount = number(0, kUnbounded), kAnyNumber = number(-1e300, 1e300), kScore = number(1, 1e30);
-constexpr Form kGlobs = list(&kGlob), kSomeGlobs = list(&kGlob, true), kTexts = list(&kText), kActions = list(&kActionRef), kEffectList = list(&kEffect, true),
-               kLabelList = list(&kLabel), kScalars = list(&kScalar, true), kShapes = list(&kIdShape, true), kWindows = list(&kWindow, true),
-               kAnalyticList = list(&kAnalytic), kInlineEvents = list(&kAnything, true);
+constexpr Form kGlobs = list(&kGlob), kSomeGlobs = list(&kGlob, true), kTexts = list(&kText), kActions = list(&kActionRef),
+               kEffectList = list(&kEffect, true), kLabelList = list(&kLabel), kScalars = list(&kScalar, true),
+               kShapes = list(&kIdShape, true), kWindows = list(&kWindow, true), kAnalyticList = list(&kAnalytic),
+               kInlineEvents = list(&kAnything, true);
 constexpr Form kGlobOrGlobs{.kind = K::ByStyle, .scalar = &kGlob, .sequence = &kSomeGlobs};
 
-// --- rungs ---------------------------------------------------------------------------------------------------------------------------------
+// --- rungs
+// ---------------------------------------------------------------------------------------------------------------------------------
 template <const Form* Rung>
 constexpr std::array<FormKey, 3> kRungs{{{"p50", Rung, "half of all are at most this"},
                                          {"p99", Rung, "99 of 100 are at most this"},
@@ -53,16 +55,19 @@ constexpr std::array<FormKey, 3> kRungs{{{"p50", Rung, "half of all are at most 
 constexpr Form kAmountLadder = object(kRungs<&kAmount>, true, true), kSizeLadder = object(kRungs<&kSize>, true, true),
                kDistinctLadder = object(kRungs<&kDistinct>, true, true);
 constexpr Form kEntities{.kind = K::LadderOrKinds, .element = &kDistinctLadder, .names = &kText};
-constexpr std::array<FormKey, 2> kCoverageKeys{{{"p99", &kShare, "99 of 100 calls return at most this share"}, {"max", &kShare, "never a greater share"}}};
+constexpr std::array<FormKey, 2> kCoverageKeys{
+    {{"p99", &kShare, "99 of 100 calls return at most this share"}, {"max", &kShare, "never a greater share"}}};
 constexpr Form kCoverage = object(kCoverageKeys, true, true);
-constexpr std::array<FormKey, 5> kEnvelopeKeys{{{"records", &kAmountLadder, "rows handed out"},
-                                                {"bytes", &kSizeLadder, "bytes of the response"},
-                                                {"tokens", &kAmountLadder, "tokens in and out"},
-                                                {"cost_usd", &kAmountLadder, "cost"},
-                                                {"entities", &kEntities, "distinct values of arguments marked identifier, at most 4096; may be given per KIND"}}};
+constexpr std::array<FormKey, 5> kEnvelopeKeys{
+    {{"records", &kAmountLadder, "rows handed out"},
+     {"bytes", &kSizeLadder, "bytes of the response"},
+     {"tokens", &kAmountLadder, "tokens in and out"},
+     {"cost_usd", &kAmountLadder, "cost"},
+     {"entities", &kEntities, "distinct values of arguments marked identifier, at most 4096; may be given per KIND"}}};
 constexpr Form kEnvelope = object(kEnvelopeKeys, true);
 
-// --- who ------------------------------------------------------------------------------------------------------------------------------------
+// --- who
+// ------------------------------------------------------------------------------------------------------------------------------------
 constexpr std::array<FormKey, 3> kOwnerKeys{{{"team", &kText, "team that answers for the agent"},
                                              {"contact", &kText, "address of the team"},
                                              {"approver", &kText, "who may release it"}}};
@@ -71,7 +76,8 @@ constexpr std::array<FormKey, 2> kAppliesKeys{{{"agents", &kGlobs, "globs over a
                                                {"tenants", &kSomeGlobs, "globs over tenant", "all"}}};
 constexpr Form kApplies = object(kAppliesKeys, true);
 
-// --- actions --------------------------------------------------------------------------------------------------------------------------------
+// --- actions
+// --------------------------------------------------------------------------------------------------------------------------------
 constexpr std::array<FormKey, 11> kArgumentKeys{{
     {"in_list", &kListRef, "the value stands in this list"},
     {"one_of", &kScalars, "the value is one of these"},
@@ -87,8 +93,9 @@ constexpr std::array<FormKey, 11> kArgumentKeys{{
 }};
 constexpr Form kRule = object(kArgumentKeys, true);
 constexpr Form kArguments = map(&kArgument, &kRule);
-constexpr std::array<FormKey, 2> kActionDataKeys{{{"per_call", &kEnvelope, "counted here instead of in the persona's, for the units named"},
-                                                  {"per_day", &kEnvelope, "counted here instead of in the persona's, for the units named"}}};
+constexpr std::array<FormKey, 2> kActionDataKeys{
+    {{"per_call", &kEnvelope, "counted here instead of in the persona's, for the units named"},
+     {"per_day", &kEnvelope, "counted here instead of in the persona's, for the units named"}}};
 constexpr Form kActionData = object(kActionDataKeys, true);
 constexpr std::array<FormKey, 11> kActionKeys{{
     {"id", &kId, "name of the action", {}, true},
@@ -106,14 +113,16 @@ constexpr std::array<FormKey, 11> kActionKeys{{
 constexpr Form kAction = object(kActionKeys);
 constexpr Form kActionList = list(&kAction);
 
-// --- prohibitions and destinations -----------------------------------------------------------------------------------------------------------
+// --- prohibitions and destinations
+// -----------------------------------------------------------------------------------------------------------
 constexpr std::array<FormKey, 4> kNeverKeys{{{"tools", &kSomeGlobs, "tools never used"},
                                              {"effects", &kEffectList, "effects never had"},
                                              {"resources", &kSomeGlobs, "resources never touched"},
                                              {"severity", &kSeverity, "how bad", "high"}}};
 constexpr Form kNever = object(kNeverKeys, true);
 constexpr Form kNevers = list(&kNever);
-constexpr std::array<FormKey, 2> kDecoyKeys{{{"tools", &kSomeGlobs, "tools no honest act uses"}, {"resources", &kSomeGlobs, "resources no honest act touches"}}};
+constexpr std::array<FormKey, 2> kDecoyKeys{
+    {{"tools", &kSomeGlobs, "tools no honest act uses"}, {"resources", &kSomeGlobs, "resources no honest act touches"}}};
 constexpr Form kDecoy = object(kDecoyKeys, true);
 constexpr Form kDecoys = list(&kDecoy);
 constexpr std::array<FormKey, 1> kAccountListKeys{{{"list", &kListRef, "name of the list", {}, true}}};
@@ -127,9 +136,11 @@ constexpr std::array<FormKey, 6> kDestinationKeys{{{"hosts", &kGlobs, "permitted
                                                    {"new_per_day", &kNatural, "hosts and accounts never contacted before, per day"}}};
 constexpr Form kDestinations = object(kDestinationKeys, true);
 
-// --- workflow --------------------------------------------------------------------------------------------------------------------------------
+// --- workflow
+// --------------------------------------------------------------------------------------------------------------------------------
 constexpr Form kNext = map(&kActionRef, &kActions), kAtMost = map(&kActionRef, &kNatural);
-constexpr std::array<FormKey, 2> kAfterKeys{{{"do", &kActionRef, "what must follow", {}, true}, {"within", &kDuration, "how soon", {}, true}}};
+constexpr std::array<FormKey, 2> kAfterKeys{
+    {{"do", &kActionRef, "what must follow", {}, true}, {"within", &kDuration, "how soon", {}, true}}};
 constexpr Form kAfter = object(kAfterKeys);
 constexpr Form kAfters = map(&kActionRef, &kAfter);
 constexpr std::array<FormKey, 5> kWorkflowKeys{{{"start", &kActions, "actions a session may begin with"},
@@ -139,7 +150,8 @@ constexpr std::array<FormKey, 5> kWorkflowKeys{{{"start", &kActions, "actions a 
                                                 {"after", &kAfters, "what must follow, and how soon"}}};
 constexpr Form kWorkflow = object(kWorkflowKeys, true);
 
-// --- data ------------------------------------------------------------------------------------------------------------------------------------
+// --- data
+// ------------------------------------------------------------------------------------------------------------------------------------
 constexpr std::array<FormKey, 1> kRateKeys{{{"per_minute", &kAmountLadder, "calls, over minutes with at least one", {}, true}}};
 constexpr Form kRate = object(kRateKeys);
 constexpr std::array<FormKey, 3> kFlowKeys{{{"from", &kText, "label of what was read", {}, true},
@@ -159,22 +171,26 @@ constexpr std::array<FormKey, 3> kBarrierKeys{{{"denials", &kShare, "share of ca
                                                {"then", &kActions, "accepted next steps after a denial"}}};
 constexpr Form kBarriers = object(kBarrierKeys, true);
 
-// --- identity --------------------------------------------------------------------------------------------------------------------------------
+// --- identity
+// --------------------------------------------------------------------------------------------------------------------------------
 constexpr std::array<FormKey, 4> kDelegationKeys{{{"to", &kGlobs, "agents it may delegate to"},
                                                   {"from", &kGlobs, "agents it may act for"},
                                                   {"max_depth", &kNatural, "length of the chain below it"},
                                                   {"max_children", &kNatural, "distinct agents per root session"}}};
 constexpr Form kDelegation = object(kDelegationKeys, true);
-constexpr std::array<FormKey, 2> kCredentialKeys{{{"fingerprints", &kTexts, "credentials it may use", "any, pinned on first use per session"},
-                                                  {"rotation", &kDuration, "how long a former one stays valid"}}};
+constexpr std::array<FormKey, 2> kCredentialKeys{
+    {{"fingerprints", &kTexts, "credentials it may use", "any, pinned on first use per session"},
+     {"rotation", &kDuration, "how long a former one stays valid"}}};
 constexpr Form kCredentials = object(kCredentialKeys, true);
 constexpr std::array<FormKey, 2> kScheduleKeys{{{"timezone", &kZone, "IANA zone; also cuts the days of per_day", "UTC"},
                                                 {"active", &kWindows, "windows such as \"Mon-Fri 07:00-19:00\"", "always"}}};
 constexpr Form kSchedule = object(kScheduleKeys, true);
-constexpr std::array<FormKey, 2> kLifetimeKeys{{{"max_age", &kDuration, "since the first accepted event"}, {"max_idle", &kDuration, "since the last"}}};
+constexpr std::array<FormKey, 2> kLifetimeKeys{
+    {{"max_age", &kDuration, "since the first accepted event"}, {"max_idle", &kDuration, "since the last"}}};
 constexpr Form kLifetime = object(kLifetimeKeys, true);
 
-// --- response --------------------------------------------------------------------------------------------------------------------------------
+// --- response
+// --------------------------------------------------------------------------------------------------------------------------------
 constexpr std::array<FormKey, 9> kUndeclaredKeys{{{"read", &kLevel, "level"},
                                                   {"write", &kLevel, "level"},
                                                   {"delete", &kLevel, "level"},
@@ -186,7 +202,8 @@ constexpr std::array<FormKey, 9> kUndeclaredKeys{{{"read", &kLevel, "level"},
                                                   {"default", &kLevel, "effects not named here, and acts whose effect nobody names"}}};
 constexpr Form kUndeclared = object(kUndeclaredKeys, true);
 constexpr Form kAnalyticLevels = map(&kAnalytic, &kLevel);
-constexpr std::array<FormKey, 3> kScoreKeys{{{"alert", &kScore, "evidence", "by tier"}, {"throttle", &kScore, "evidence", "by tier"}, {"halt", &kScore, "evidence", "by tier"}}};
+constexpr std::array<FormKey, 3> kScoreKeys{
+    {{"alert", &kScore, "evidence", "by tier"}, {"throttle", &kScore, "evidence", "by tier"}, {"halt", &kScore, "evidence", "by tier"}}};
 constexpr Form kScores = object(kScoreKeys, true, true);
 constexpr std::array<FormKey, 8> kResponseKeys{{{"mode", &kMode, "what findings and levels lead to", "observe"},
                                                 {"undeclared", &kUndeclared, "level for one act outside the job, by effect", "by maturity"},
@@ -215,13 +232,16 @@ constexpr std::array<FormKey, 6> kExceptionKeys{{{"id", &kId, "name", {}, true},
 constexpr Form kException = object(kExceptionKeys);
 constexpr Form kExceptions = list(&kException);
 
-// --- tests -----------------------------------------------------------------------------------------------------------------------------------
-constexpr std::array<FormKey, 3> kExpectKeys{{{"findings", &kAnalyticList, "analytics found"}, {"level", &kLevel, "highest level"}, {"max_score", &kAmount, "greatest score"}}};
+// --- tests
+// -----------------------------------------------------------------------------------------------------------------------------------
+constexpr std::array<FormKey, 3> kExpectKeys{
+    {{"findings", &kAnalyticList, "analytics found"}, {"level", &kLevel, "highest level"}, {"max_score", &kAmount, "greatest score"}}};
 constexpr Form kExpect = object(kExpectKeys, true);
 constexpr Form kEvents{.kind = K::ByStyle, .scalar = &kText, .sequence = &kInlineEvents};
-constexpr std::array<FormKey, 3> kTestKeys{{{"name", &kText, "what must happen", {}, true},
-                                            {"events", &kEvents, "events in place, or an NDJSON file found from the persona's folder", {}, true},
-                                            {"expect", &kExpect, "the answer", {}, true}}};
+constexpr std::array<FormKey, 3> kTestKeys{
+    {{"name", &kText, "what must happen", {}, true},
+     {"events", &kEvents, "events in place, or an NDJSON file found from the persona's folder", {}, true},
+     {"expect", &kExpect, "the answer", {}, true}}};
 constexpr Form kTest = object(kTestKeys);
 constexpr Form kTests = list(&kTest);
 
@@ -255,11 +275,13 @@ constexpr std::array<FormKey, 26> kPersonaKeys{{
 }};
 constexpr Form kPersona = object(kPersonaKeys);
 
-constexpr std::array<FormKey, 2> kUserKeys{{{"tools", &kGlobs, "globs over server/name", "any"}, {"resources", &kGlobs, "globs over resource.uri", "any"}}};
+constexpr std::array<FormKey, 2> kUserKeys{
+    {{"tools", &kGlobs, "globs over server/name", "any"}, {"resources", &kGlobs, "globs over resource.uri", "any"}}};
 constexpr Form kUser = object(kUserKeys);
 constexpr Form kUsers = map(&kText, &kUser);
-constexpr std::array<FormKey, 2> kEntitlementKeys{{{"users", &kUsers, "what each user may do at most"},
-                                                   {"require_entitlements", &kFlag, "a user without an entry has an empty scope", "false"}}};
+constexpr std::array<FormKey, 2> kEntitlementKeys{
+    {{"users", &kUsers, "what each user may do at most"},
+     {"require_entitlements", &kFlag, "a user without an entry has an empty scope", "false"}}};
 constexpr Form kEntitlements = object(kEntitlementKeys, true);
 
 }  // namespace

@@ -21,34 +21,34 @@ struct FormKey {
 
 struct Form {
   enum class Kind : std::uint8_t {
-    AnyText,     // any scalar but an empty one
-    Quoted,      // a quoted scalar
-    Id,          // [A-Za-z0-9][A-Za-z0-9._-]*, at most 128 characters
-    Argument,    // a name or a JSON Pointer
+    AnyText,   // any scalar but an empty one
+    Quoted,    // a quoted scalar
+    Id,        // [A-Za-z0-9][A-Za-z0-9._-]*, at most 128 characters
+    Argument,  // a name or a JSON Pointer
     Glob,
-    Word,        // one of `words`
-    Flag,        // true or false
+    Word,  // one of `words`
+    Flag,  // true or false
     FlagOrText,
-    Integer,     // plain, between `least` and `most`
-    Number,      // plain, between `least` and `most`
+    Integer,  // plain, between `least` and `most`
+    Number,   // plain, between `least` and `most`
     Share,
     Size,
     Duration,
     Moment,
-    Zone,        // IANA time zone
-    Window,      // "Mon-Fri 07:00-19:00"
+    Zone,    // IANA time zone
+    Window,  // "Mon-Fri 07:00-19:00"
     Sha256,
-    Shape,       // identifier shape
-    FlowTarget,  // external, internal, host glob, account:glob
-    Analytic,    // id of what the engine finds
-    Scalar,      // anything written as one value
-    Anything,    // an inline event
-    ActionRef,   // id of an action of this persona
-    ListRef,     // name of a list
-    Object,      // `keys`
-    List,        // of `element`
-    Map,         // names in `names`, values `element`
-    ByStyle,     // scalar, list or mapping, each with its own form; null: not allowed
+    Shape,          // identifier shape
+    FlowTarget,     // external, internal, host glob, account:glob
+    Analytic,       // id of what the engine finds
+    Scalar,         // anything written as one value
+    Anything,       // an inline event
+    ActionRef,      // id of an action of this persona
+    ListRef,        // name of a list
+    Object,         // `keys`
+    List,           // of `element`
+    Map,            // names in `names`, values `element`
+    ByStyle,        // scalar, list or mapping, each with its own form; null: not allowed
     LadderOrKinds,  // `element` itself, or a mapping of kinds to it
   };
   Kind kind = Kind::AnyText;
@@ -60,8 +60,8 @@ struct Form {
   const Form* scalar = nullptr;
   const Form* sequence = nullptr;
   const Form* mapping = nullptr;
-  bool filled = false;   // an empty list or mapping is an error
-  bool rising = false;   // values in order of keys must not fall
+  bool filled = false;  // an empty list or mapping is an error
+  bool rising = false;  // values in order of keys must not fall
 };
 
 /// A persona file, and an entitlements file.

@@ -12,12 +12,15 @@ namespace ringfence {
 namespace {
 
 bool overlap(const GlobSet& a, const GlobSet& b) {
-  return std::ranges::any_of(a.globs(), [&](const Glob& x) { return std::ranges::any_of(b.globs(), [&](const Glob& y) { return x.overlaps(y); }); });
+  return std::ranges::any_of(a.globs(),
+                             [&](const Glob& x) { return std::ranges::any_of(b.globs(), [&](const Glob& y) { return x.overlaps(y); }); });
 }
 
 bool same_globs(const GlobSet& a, const GlobSet& b) {
   const auto within = [](const GlobSet& x, const GlobSet& y) {
-    return std::ranges::all_of(x.globs(), [&](const Glob& g) { return std::ranges::any_of(y.globs(), [&](const Glob& h) { return g.pattern() == h.pattern(); }); });
+    return std::ranges::all_of(x.globs(), [&](const Glob& g) {
+      return std::ranges::any_of(y.globs(), [&](const Glob& h) { return g.pattern() == h.pattern(); });
+    });
   };
   return within(a, b) && within(b, a);
 }
@@ -34,7 +37,8 @@ bool told_apart(const Action& a, const Action& b) {
 
 class Linter {
  public:
-  Linter(const std::string& file, const YamlNode& root, const Persona& persona, std::vector<Diagnostic>& out) : file_(file), root_(&root), p_(persona), out_(out) {}
+  Linter(const std::string& file, const YamlNode& root, const Persona& persona, std::vector<Diagnostic>& out)
+      : file_(file), root_(&root), p_(persona), out_(out) {}
 
   void run() {
     identity();
@@ -76,8 +80,9 @@ class Linter {
         const bool one_place = later.resources.empty() || first.resources.empty() || overlap(later.resources, first.resources);
         if (!one_place) continue;
         const bool shadowed = same_globs(later.tools, first.tools) && same_globs(later.resources, first.resources);
-        warn(action_node(i), shadowed ? quoted(i) + " is never chosen: '" + first.id + "' has the same tools and is as narrow"
-                                      : quoted(i) + " and '" + first.id + "' share a tool and are equally narrow: the first in the file decides");
+        warn(action_node(i),
+             shadowed ? quoted(i) + " is never chosen: '" + first.id + "' has the same tools and is as narrow"
+                      : quoted(i) + " and '" + first.id + "' share a tool and are equally narrow: the first in the file decides");
       }
     }
   }
@@ -87,9 +92,11 @@ class Linter {
     if (!a.effect) warn(action_node(i), quoted(i) + " declares no effect: the event's word is taken for it");
     const bool sends = a.effect == Effect::Send || a.effect == Effect::Transfer;
     const bool marked = std::ranges::any_of(a.arguments, &ArgumentRule::destination);
-    if (sends && !marked) warn(action_node(i), quoted(i) + " sends, but no argument is marked destination: values given there are not traced");
+    if (sends && !marked)
+      warn(action_node(i), quoted(i) + " sends, but no argument is marked destination: values given there are not traced");
     for (const ArgumentRule& rule : a.arguments)
-      if (rule.in_list && rule.in_list->values.empty()) warn(action_node(i)["arguments"], "argument '" + rule.name + "' of " + quoted(i) + " can hold no value: its list is empty");
+      if (rule.in_list && rule.in_list->values.empty())
+        warn(action_node(i)["arguments"], "argument '" + rule.name + "' of " + quoted(i) + " can hold no value: its list is empty");
   }
 
   void order() {
@@ -98,10 +105,12 @@ class Linter {
       ActionMask reachable = w.start;
       for (const auto& [from, to] : w.next) reachable |= to;
       for (std::size_t i = 0; i < p_.actions.size(); ++i)
-        if (!p_.actions[i].anytime && ((reachable >> i) & 1U) == 0) warn(action_node(i), quoted(i) + " has no place in the workflow and is not anytime");
+        if (!p_.actions[i].anytime && ((reachable >> i) & 1U) == 0)
+          warn(action_node(i), quoted(i) + " has no place in the workflow and is not anytime");
     }
     for (const auto& [index, mask] : w.before)
-      if (((mask >> index) & 1U) != 0) warn(root_["workflow"]["before"], quoted(index) + " must precede itself: its first act always breaks the order");
+      if (((mask >> index) & 1U) != 0)
+        warn(root_["workflow"]["before"], quoted(index) + " must precede itself: its first act always breaks the order");
   }
 
   void contradictions() {
@@ -132,7 +141,8 @@ class Linter {
       warn(root_["response"]["analytics"], "drift.role never exceeds alert");
     }
     for (const auto& [what, ladder] : {std::pair{"records", p_.per_call.records}, std::pair{"bytes", p_.per_call.bytes}})
-      if (ladder && !ladder->max) warn(root_["data"]["per_call"], std::string("per_call.") + what + " has no max: no single call is too large");
+      if (ladder && !ladder->max)
+        warn(root_["data"]["per_call"], std::string("per_call.") + what + " has no max: no single call is too large");
   }
 
   void exceptions() {

@@ -46,7 +46,8 @@ std::vector<std::string> parse_list(const std::string& file, std::string_view te
     if (first == std::string_view::npos || line[first] == '#') continue;
     line = line.substr(first, line.find_last_not_of(kBlank) - first + 1);
     if (line.size() > limits::kStringBytes) error(out, file, number, "a value longer than 64 KiB");
-    if (line.find(" #") != std::string_view::npos) warn(out, file, number, "' #' is part of the value: a comment stands on a line of its own");
+    if (line.find(" #") != std::string_view::npos)
+      warn(out, file, number, "' #' is part of the value: a comment stands on a line of its own");
     values.emplace_back(line);
   }
   if (values.empty()) warn(out, file, 0, "the list is empty and admits nothing");
@@ -58,7 +59,8 @@ struct Parsed {
   YamlNode root;
 };
 
-std::optional<Parsed> parse_file(const std::string& file, std::string_view text, const Form& form, const std::vector<std::string>& lists, Out& out) {
+std::optional<Parsed> parse_file(const std::string& file, std::string_view text, const Form& form, const std::vector<std::string>& lists,
+                                 Out& out) {
   if (text.size() > limits::kPersonaFileBytes) {
     error(out, file, 0, "larger than 1 MiB");
     return std::nullopt;
@@ -85,8 +87,8 @@ void refuse_ties(const std::vector<Persona>& personas, const std::vector<Parsed>
       if (shared == nullptr || tie(tenants(personas[i]), tenants(personas[j])) == nullptr) continue;
       const YamlNode* at = parsed[i].root.find("applies_to");
       out.push_back({Diagnostic::Kind::Error, personas[i].file, at == nullptr ? 0 : at->line, at == nullptr ? 0 : at->column,
-                     "applies_to of '" + personas[i].id + "' and of '" + personas[j].id + "' (" + personas[j].file + ") tie at '" + shared->pattern() +
-                         "': neither is more specific"});
+                     "applies_to of '" + personas[i].id + "' and of '" + personas[j].id + "' (" + personas[j].file + ") tie at '" +
+                         shared->pattern() + "': neither is more specific"});
     }
   }
 }
@@ -97,7 +99,8 @@ void refuse_same_ids(const std::vector<Persona>& personas, const std::vector<Par
     const auto [first, fresh] = files.try_emplace(personas[i].id, personas[i].file);
     if (fresh || personas[i].id.empty()) continue;
     const YamlNode* at = parsed[i].root.find("id");
-    out.push_back({Diagnostic::Kind::Error, personas[i].file, at->line, at->column, "persona '" + personas[i].id + "' is declared in " + first->second + " as well"});
+    out.push_back({Diagnostic::Kind::Error, personas[i].file, at->line, at->column,
+                   "persona '" + personas[i].id + "' is declared in " + first->second + " as well"});
   }
 }
 
@@ -112,7 +115,9 @@ void warn_unused_lists(const std::vector<Parsed>& parsed, const Lists& lists, Ou
 void put_in_order(Out& out) {
   std::vector<std::size_t> order(out.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-  std::ranges::sort(order, {}, [&](std::size_t i) { return std::tuple<std::string_view, int, int, std::size_t>(out[i].file, out[i].line, out[i].column, i); });
+  std::ranges::sort(order, {}, [&](std::size_t i) {
+    return std::tuple<std::string_view, int, int, std::size_t>(out[i].file, out[i].line, out[i].column, i);
+  });
   Out sorted;
   for (const std::size_t i : order) sorted.push_back(std::move(out[i]));
   out = std::move(sorted);

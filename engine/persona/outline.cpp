@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "engine/event/escape.h"
-#include "engine/persona/compile.h"
 #include "engine/event/sha256.h"
+#include "engine/persona/compile.h"
 #include "engine/persona/values.h"
 #include "engine/persona/view.h"
 
@@ -36,7 +36,8 @@ std::string persona_digest(const YamlNode& root, const Lists& lists) {
   return sha256_hex("{\"lists\":{" + used + "},\"persona\":" + canonical_json(root) + "}");
 }
 
-bool compile_entitlements(const std::string& file, const YamlNode& root, std::map<std::string, Entitlement>& entitlements, std::vector<Diagnostic>& diagnostics) {
+bool compile_entitlements(const std::string& file, const YamlNode& root, std::map<std::string, Entitlement>& entitlements,
+                          std::vector<Diagnostic>& diagnostics) {
   const View view(&root);
   view["users"].each_pair([&](View user, View scope) {
     Entitlement entry;
@@ -46,7 +47,8 @@ bool compile_entitlements(const std::string& file, const YamlNode& root, std::ma
     entry.resources_declared = static_cast<bool>(scope["resources"]);
     const std::string id = user.text().value_or("");
     if (!entitlements.emplace(id, std::move(entry)).second) {
-      diagnostics.push_back({Diagnostic::Kind::Error, file, user.line(), user.column(), "user '" + id + "' has an entry in another file as well"});
+      diagnostics.push_back(
+          {Diagnostic::Kind::Error, file, user.line(), user.column(), "user '" + id + "' has an entry in another file as well"});
     }
   });
   return view["require_entitlements"].flag().value_or(false);

@@ -18,7 +18,8 @@ bool any_folder(std::string_view path, F&& match) {
 
 bool is_hidden(std::string_view path) {
   const auto slash = path.rfind('/');
-  return path.substr(slash == std::string_view::npos ? 0 : slash + 1).starts_with('.') || any_folder(path, [](std::string_view f) { return f.starts_with('.'); });
+  return path.substr(slash == std::string_view::npos ? 0 : slash + 1).starts_with('.') ||
+         any_folder(path, [](std::string_view f) { return f.starts_with('.'); });
 }
 
 }  // namespace

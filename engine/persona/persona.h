@@ -53,8 +53,8 @@ struct ValueSet {
 };
 
 struct ArgumentRule {
-  std::string name;      // as written: a JSON Pointer or a top-level name
-  std::string pointer;   // always a JSON Pointer into args; matches the leaf itself and every leaf below it (arrays are flattened)
+  std::string name;     // as written: a JSON Pointer or a top-level name
+  std::string pointer;  // always a JSON Pointer into args; matches the leaf itself and every leaf below it (arrays are flattened)
   std::optional<ValueSet> in_list, one_of;
   std::optional<GlobSet> glob;
   std::optional<double> max, min;
@@ -214,9 +214,9 @@ struct Persona {
 
 /// Which action of the persona an act is, and why it may not be one.
 struct ActionMatch {
-  std::optional<ActionIndex> action;     // the narrowest whose tools match and whose resources, where evaluable, match
-  bool tool_declared = false;            // some action has the tool
-  bool resource_evaluable = true;        // false: the act names no resource and the tool alone decided
+  std::optional<ActionIndex> action;  // the narrowest whose tools match and whose resources, where evaluable, match
+  bool tool_declared = false;         // some action has the tool
+  bool resource_evaluable = true;     // false: the act names no resource and the tool alone decided
 };
 
 /// A glob of tools against the act's tool: `server/name`, or the bare `name` for a glob without `/` or an act without a server.
@@ -224,7 +224,8 @@ struct ActionMatch {
 [[nodiscard]] bool matches_tool(const Glob& tool, const Event& event);
 
 /// The action an act is held against. Among the actions with its tool: those whose resources admit `resource.uri` (all where the act names
-/// none); of these, those whose argument limits hold, or all where none's do; of these the narrowest, of equally narrow ones the first in the file.
+/// none); of these, those whose argument limits hold, or all where none's do; of these the narrowest, of equally narrow ones the first in
+/// the file.
 [[nodiscard]] ActionMatch match_action(const Persona& persona, const Event& event);
 
 /// Effect of the act: the persona's declaration, else the event's, else read where nothing says otherwise is not assumed: nullopt.
@@ -276,7 +277,8 @@ class PersonaSet {
       if (!persona.destinations.internal) persona.destinations.internal = GlobSet(hosts);
     }
   }
-  /// SHA-256 over the personas' digests in order of id and the entitlements, lower-case hex: names the set in the state and the context log.
+  /// SHA-256 over the personas' digests in order of id and the entitlements, lower-case hex: names the set in the state and the context
+  /// log.
   [[nodiscard]] const std::string& sha256() const { return sha256_; }
 
  private:

@@ -66,35 +66,55 @@ Json by_style(const Form& form) {
 Json schema_of(const Form& form) {
   using K = Form::Kind;
   switch (form.kind) {
-    case K::Object: return object_schema(form);
+    case K::Object:
+      return object_schema(form);
     case K::List: {
       Json out{{"type", "array"}, {"items", schema_of(*form.element)}};
       if (form.filled) out["minItems"] = 1;
       return out;
     }
-    case K::Map: return {{"type", "object"}, {"additionalProperties", schema_of(*form.element)}};
-    case K::ByStyle: return by_style(form);
+    case K::Map:
+      return {{"type", "object"}, {"additionalProperties", schema_of(*form.element)}};
+    case K::ByStyle:
+      return by_style(form);
     case K::LadderOrKinds: {
       Json kinds{{"type", "object"}, {"additionalProperties", schema_of(*form.element)}};
       return {{"anyOf", {schema_of(*form.element), std::move(kinds)}}};
     }
-    case K::Word: return words(form.words);
-    case K::Flag: return {{"type", "boolean"}};
-    case K::FlagOrText: return {{"type", {"boolean", "string"}}};
-    case K::Integer: return bounded("integer", form);
-    case K::Number: return bounded("number", form);
-    case K::Share: return share();
-    case K::Size: return {{"anyOf", {Json{{"type", "integer"}, {"minimum", 0}}, text("^[0-9]+(\\.[0-9]+)? ?(B|KiB|MiB|GiB)$|^[0-9]+$")}}};
-    case K::Duration: return text("^[0-9]+(\\.[0-9]+)? ?(ms|s|m|h|d)$");
-    case K::Moment: return text("^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ].+)?$");
-    case K::Sha256: return text("^[0-9A-Fa-f]{64}$");
-    case K::Shape: return text("^(uuid|word|mixed|dec-[1-9][0-9]*|hex-[1-9][0-9]*)(\\.(uuid|word|mixed|dec-[1-9][0-9]*|hex-[1-9][0-9]*))*$");
-    case K::Window: return text("^([A-Z][a-z]{2}([-,][A-Z][a-z]{2})* )?[0-9]{2}:[0-9]{2}-[0-9]{2}:[0-9]{2}$");
-    case K::Id: return text("^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$");
-    case K::Analytic: return analytics();
-    case K::Scalar: return {{"type", {"string", "number", "boolean"}}};
-    case K::Anything: return Json::object();
-    default: return {{"type", "string"}, {"minLength", 1}};
+    case K::Word:
+      return words(form.words);
+    case K::Flag:
+      return {{"type", "boolean"}};
+    case K::FlagOrText:
+      return {{"type", {"boolean", "string"}}};
+    case K::Integer:
+      return bounded("integer", form);
+    case K::Number:
+      return bounded("number", form);
+    case K::Share:
+      return share();
+    case K::Size:
+      return {{"anyOf", {Json{{"type", "integer"}, {"minimum", 0}}, text("^[0-9]+(\\.[0-9]+)? ?(B|KiB|MiB|GiB)$|^[0-9]+$")}}};
+    case K::Duration:
+      return text("^[0-9]+(\\.[0-9]+)? ?(ms|s|m|h|d)$");
+    case K::Moment:
+      return text("^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ].+)?$");
+    case K::Sha256:
+      return text("^[0-9A-Fa-f]{64}$");
+    case K::Shape:
+      return text("^(uuid|word|mixed|dec-[1-9][0-9]*|hex-[1-9][0-9]*)(\\.(uuid|word|mixed|dec-[1-9][0-9]*|hex-[1-9][0-9]*))*$");
+    case K::Window:
+      return text("^([A-Z][a-z]{2}([-,][A-Z][a-z]{2})* )?[0-9]{2}:[0-9]{2}-[0-9]{2}:[0-9]{2}$");
+    case K::Id:
+      return text("^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$");
+    case K::Analytic:
+      return analytics();
+    case K::Scalar:
+      return {{"type", {"string", "number", "boolean"}}};
+    case K::Anything:
+      return Json::object();
+    default:
+      return {{"type", "string"}, {"minLength", 1}};
   }
 }
 

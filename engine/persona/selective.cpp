@@ -22,7 +22,8 @@ std::string_view trimmed(std::string_view text) {
 std::string_view bare(std::string_view text) {
   for (text = trimmed(text); text.size() >= 2; text = trimmed(text.substr(1, text.size() - 2))) {
     const char first = text.front(), last = text.back();
-    const bool quoted = first == last && (first == '"' || first == '\'' || first == '`') && text.substr(1, text.size() - 2).find(first) == std::string_view::npos;
+    const bool quoted = first == last && (first == '"' || first == '\'' || first == '`') &&
+                        text.substr(1, text.size() - 2).find(first) == std::string_view::npos;
     const bool enclosed = first == '(' && last == ')' && text.substr(1, text.size() - 2).find_first_of("()") == std::string_view::npos;
     if (!quoted && !enclosed) break;
   }
@@ -40,13 +41,19 @@ bool regex_matches_all(std::string_view text) {
   if (std::ranges::find(kNearlyAll, text) != kNearlyAll.end()) return true;
   RE2::Options options(RE2::Quiet);
   options.set_max_mem(1 << 20);
-  const std::string pattern = text.starts_with('/') && text.ends_with('/') && text.size() > 2 ? std::string(text.substr(1, text.size() - 2)) : std::string(text);
+  const std::string pattern =
+      text.starts_with('/') && text.ends_with('/') && text.size() > 2 ? std::string(text.substr(1, text.size() - 2)) : std::string(text);
   const RE2 regex(pattern, options);
   if (!regex.ok()) return false;
   // Unlike each other in length, script and characters: what takes each of them as a whole takes anything (one-or-more is as bad as any).
-  static constexpr std::array<std::string_view, 6> kProbes{
-      "q", "7", "Zx9 kv-41_w.B,u;", "000000000000000000000000000000000000000000", "\xC3\xA9t\xC3\xA9/#@!%&=~", "the pump, the ox; & 3 jars <of> {wax}"};
-  return std::ranges::all_of(kProbes, [&](std::string_view probe) { return RE2::FullMatch(re2::StringPiece(probe.data(), probe.size()), regex); });
+  static constexpr std::array<std::string_view, 6> kProbes{"q",
+                                                           "7",
+                                                           "Zx9 kv-41_w.B,u;",
+                                                           "000000000000000000000000000000000000000000",
+                                                           "\xC3\xA9t\xC3\xA9/#@!%&=~",
+                                                           "the pump, the ox; & 3 jars <of> {wax}"};
+  return std::ranges::all_of(kProbes,
+                             [&](std::string_view probe) { return RE2::FullMatch(re2::StringPiece(probe.data(), probe.size()), regex); });
 }
 
 std::string lower_spaced(std::string_view text) {
@@ -97,9 +104,12 @@ bool sql_selects_all(std::string_view sql) {
   if (sql.starts_with("where ")) return where_always_holds(sql.substr(6));
   if (!sql.starts_with("select ")) return where_always_holds(sql);
   if (sql.find(" from ") == std::string_view::npos) return false;
-  if (sql.find(" limit ") != std::string_view::npos || sql.find(" fetch first ") != std::string_view::npos || sql.starts_with("select top ")) return false;
+  if (sql.find(" limit ") != std::string_view::npos || sql.find(" fetch first ") != std::string_view::npos ||
+      sql.starts_with("select top "))
+    return false;
   const auto where = sql.find(" where ");
-  if (where == std::string_view::npos) return sql.find(" join ") == std::string_view::npos && sql.find(" having ") == std::string_view::npos;
+  if (where == std::string_view::npos)
+    return sql.find(" join ") == std::string_view::npos && sql.find(" having ") == std::string_view::npos;
   std::string_view condition = sql.substr(where + 7);
   for (const std::string_view tail : {" group by ", " order by ", " having "}) condition = condition.substr(0, condition.find(tail));
   return where_always_holds(condition);

@@ -3,8 +3,8 @@
 #include <utility>
 
 #include "engine/event/escape.h"
-#include "engine/persona/persona.h"
 #include "engine/event/sha256.h"
+#include "engine/persona/persona.h"
 #include "engine/persona/values.h"
 
 namespace ringfence {
@@ -38,9 +38,12 @@ std::string digest_of(const std::vector<Persona>& personas, const auto& entitlem
 
 double Persona::tolerance() const {
   switch (confidence) {
-    case Confidence::Reviewed: return 1.5;
-    case Confidence::Measured: return 1.2;
-    case Confidence::Sketch: break;
+    case Confidence::Reviewed:
+      return 1.5;
+    case Confidence::Measured:
+      return 1.2;
+    case Confidence::Sketch:
+      break;
   }
   return 2.0;
 }
@@ -73,7 +76,9 @@ const Persona* PersonaSet::match(const Event& event) const {
   return best;
 }
 
-const LocalCalendar& PersonaSet::calendar(const Persona& persona) const { return calendars_[static_cast<std::size_t>(&persona - personas_.data())]; }
+const LocalCalendar& PersonaSet::calendar(const Persona& persona) const {
+  return calendars_[static_cast<std::size_t>(&persona - personas_.data())];
+}
 
 const Entitlement* PersonaSet::entitlement(std::string_view user) const {
   const auto found = entitlements_.find(user);

@@ -82,7 +82,8 @@ bool is_shape(std::string_view text) {
     const std::size_t end = std::min(text.find('.', begin), text.size());
     const std::string_view piece = text.substr(begin, end - begin);
     const bool whole = piece == "uuid" || piece == "word" || piece == "mixed";
-    const bool counted = (piece.starts_with("dec-") && is_count(piece.substr(4), 1)) || (piece.starts_with("hex-") && is_count(piece.substr(4), kHexLeast));
+    const bool counted =
+        (piece.starts_with("dec-") && is_count(piece.substr(4), 1)) || (piece.starts_with("hex-") && is_count(piece.substr(4), kHexLeast));
     if (!whole && !counted) return false;
     begin = end + 1;
   }

@@ -34,11 +34,15 @@ class View {
     return node_->text == "true";
   }
   [[nodiscard]] std::optional<double> number() const { return node_ != nullptr && node_->plain ? parse_number(node_->text) : std::nullopt; }
-  [[nodiscard]] std::optional<std::int64_t> integer() const { return node_ != nullptr && node_->plain ? parse_integer(node_->text) : std::nullopt; }
+  [[nodiscard]] std::optional<std::int64_t> integer() const {
+    return node_ != nullptr && node_->plain ? parse_integer(node_->text) : std::nullopt;
+  }
   [[nodiscard]] std::optional<Nanos> duration() const {
     return node_ != nullptr && node_->is_scalar() ? parse_duration(node_->text) : std::nullopt;
   }
-  [[nodiscard]] std::optional<Level> level() const { return node_ != nullptr && node_->is_scalar() ? level_named(node_->text) : std::nullopt; }
+  [[nodiscard]] std::optional<Level> level() const {
+    return node_ != nullptr && node_->is_scalar() ? level_named(node_->text) : std::nullopt;
+  }
 
   /// Elements of a list.
   template <class F>

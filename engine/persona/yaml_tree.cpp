@@ -39,7 +39,9 @@ class Builder final : public YAML::EventHandler {
     }
   }
   void OnDocumentEnd() override {}
-  void OnAnchor(const YAML::Mark& mark, const std::string& name) override { error(mark, "anchor '&" + name + "' is not allowed; write the value out"); }
+  void OnAnchor(const YAML::Mark& mark, const std::string& name) override {
+    error(mark, "anchor '&" + name + "' is not allowed; write the value out");
+  }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override {
     error(mark, "aliases are not allowed; write the value out");
     add(mark, YamlNode::Kind::Refused);
@@ -72,7 +74,7 @@ class Builder final : public YAML::EventHandler {
  private:
   struct Open {
     YamlNode node;
-    std::optional<YamlNode> key;  // of a mapping, waiting for its value
+    std::optional<YamlNode> key;                 // of a mapping, waiting for its value
     std::unordered_map<std::string, int> lines;  // of the keys so far
   };
 
@@ -114,7 +116,8 @@ class Builder final : public YAML::EventHandler {
     Open& parent = open_.back();
     if (parent.node.is_sequence()) return parent.node.items.emplace_back(std::move(node));
     if (!parent.key) {
-      if (!node.is_scalar() && node.kind != YamlNode::Kind::Refused) out_.push_back({Diagnostic::Kind::Error, file_, node.line, node.column, "a key must be a word or a quoted string"});
+      if (!node.is_scalar() && node.kind != YamlNode::Kind::Refused)
+        out_.push_back({Diagnostic::Kind::Error, file_, node.line, node.column, "a key must be a word or a quoted string"});
       return parent.key.emplace(std::move(node));
     }
     // yaml-cpp would keep both of two equal keys and answer with the first.
@@ -122,7 +125,9 @@ class Builder final : public YAML::EventHandler {
     if (node.kind == YamlNode::Kind::Null) node.line = key.line, node.column = key.column;  // what is absent stands nowhere of its own
     if (key.is_scalar()) {
       const auto [first, fresh] = parent.lines.try_emplace(key.text, key.line);
-      if (!fresh) out_.push_back({Diagnostic::Kind::Error, file_, key.line, key.column, "duplicate key '" + key.text + "', first on line " + std::to_string(first->second)});
+      if (!fresh)
+        out_.push_back({Diagnostic::Kind::Error, file_, key.line, key.column,
+                        "duplicate key '" + key.text + "', first on line " + std::to_string(first->second)});
     }
     parent.node.keys.push_back(std::move(*parent.key));
     parent.key.reset();
@@ -204,7 +209,8 @@ std::string json(const YamlNode& node, bool sorted, const Scalar& scalar) {
     std::vector<std::size_t> order(node.keys.size());
     for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
     if (sorted) std::ranges::sort(order, {}, [&](std::size_t i) { return std::pair<std::string_view, std::size_t>(node.keys[i].text, i); });
-    for (const std::size_t i : order) out += (out.empty() ? "" : ",") + json_quoted(node.keys[i].text) + ":" + json(node.items[i], sorted, scalar);
+    for (const std::size_t i : order)
+      out += (out.empty() ? "" : ",") + json_quoted(node.keys[i].text) + ":" + json(node.items[i], sorted, scalar);
     return "{" + out + "}";
   }
   return node.is_scalar() ? scalar(node) : "null";

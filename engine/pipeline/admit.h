@@ -11,17 +11,17 @@ namespace ringfence {
 
 /// How an event relates to the acts already known of its agent (docs/contracts/event.md, `id`).
 enum class Sighting : std::uint8_t {
-  Request,   // first sight, asked about beforehand: scope and flow are judged
-  Whole,     // first sight, already complete, or not a tool call: everything is judged
-  Outcome,   // completes a known request: what scope and flow did not judge yet
-  Copy,      // known: changes nothing
+  Request,  // first sight, asked about beforehand: scope and flow are judged
+  Whole,    // first sight, already complete, or not a tool call: everything is judged
+  Outcome,  // completes a known request: what scope and flow did not judge yet
+  Copy,     // known: changes nothing
 };
 
 /// How an act was booked.
 struct Admission {
   Sighting sighting{};
-  EventTime first_seen;      // of the act by its own account: a completed call had started by its request
-  std::size_t act = 0;       // its place in AgentState::acts, until the next event
+  EventTime first_seen;  // of the act by its own account: a completed call had started by its request
+  std::size_t act = 0;   // its place in AgentState::acts, until the next event
 };
 
 /// Books the act under its key, or refuses it as `id_conflict`: another tool, or other arguments, under a known key. Acts are known for

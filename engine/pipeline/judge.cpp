@@ -77,10 +77,14 @@ bool own_refusal(const AgentState& agent, const SessionState& session, const Eve
 /// A channel is asked once per act: about scope and flow at first sight, about the rest when the outcome is known.
 bool asked(const Channel& channel, Sighting sighting) {
   switch (sighting) {
-    case Sighting::Request: return channel.info().judges_requests;
-    case Sighting::Outcome: return !channel.info().judges_requests;
-    case Sighting::Whole: return true;
-    case Sighting::Copy: return false;
+    case Sighting::Request:
+      return channel.info().judges_requests;
+    case Sighting::Outcome:
+      return !channel.info().judges_requests;
+    case Sighting::Whole:
+      return true;
+    case Sighting::Copy:
+      return false;
   }
   return false;
 }
@@ -151,7 +155,8 @@ void append(std::vector<FindingRecord>& to, std::vector<FindingRecord> from) {
 }
 
 /// A gate that had applied the containment in force would have denied this call: it had been published when the call started.
-bool would_be_stopped(const Event& event, const Admission& admission, const AgentState& agent, const SessionState& session, std::optional<Effect> effect) {
+bool would_be_stopped(const Event& event, const Admission& admission, const AgentState& agent, const SessionState& session,
+                      std::optional<Effect> effect) {
   if (event.kind != EventKind::ToolCall || admission.sighting == Sighting::Request || agent.containments.empty()) return false;
   const double length_ns = std::clamp(event.duration_ms.value_or(0) * 1e6, 0., 1e18);
   const EventTime started = std::min(event.time - Nanos{static_cast<std::int64_t>(length_ns)}, admission.first_seen);
@@ -160,8 +165,10 @@ bool would_be_stopped(const Event& event, const Admission& admission, const Agen
 
 void judge_unclassified(const Event& event, AgentState& agent, const Circumstances& circumstances, Judgement& out) {
   out.verdict.level = out.verdict.applied = std::max(Level::Alert, standing_level(agent));
-  const auto made = fact_finding(agent, event, {Analytic::AgentUnclassified, Level::Alert, "No persona applies to this agent: it has no declared job to be held against."},
-                                 {nullptr, circumstances.topic, circumstances.position});
+  const auto made = fact_finding(
+      agent, event,
+      {Analytic::AgentUnclassified, Level::Alert, "No persona applies to this agent: it has no declared job to be held against."},
+      {nullptr, circumstances.topic, circumstances.position});
   if (!made.empty()) out.verdict.raised.push_back(Analytic::AgentUnclassified);
   append(out.findings, made);
 }
@@ -216,8 +223,10 @@ void judge_by_persona(const Event& event, const Admission& admission, AgentState
   append(out.findings, findings_of({act, decision, tables, readings.marks, circumstances.topic, circumstances.position}, rules.channels()));
   if (out.stopped && circumstances.assume_gate && event.outcome.status == Outcome::Ok) {
     out.verdict.raised.push_back(Analytic::ContainmentViolated);
-    append(out.findings, fact_finding(agent, event, {Analytic::ContainmentViolated, Level::Halt, "A call that the containment in force denies went through."},
-                                      {&persona, circumstances.topic, circumstances.position}));
+    append(out.findings,
+           fact_finding(agent, event,
+                        {Analytic::ContainmentViolated, Level::Halt, "A call that the containment in force denies went through."},
+                        {&persona, circumstances.topic, circumstances.position}));
   }
   out.containments = contain(act, cause_of(agent, out.findings), circumstances.position);
 }
@@ -236,7 +245,8 @@ Judgement judge(const Event& event, const Admission& admission, AgentState& agen
   agent.seen_verified = agent.seen_verified || event.agent.trust == Trust::Verified;
   const std::size_t index = persona_of(agent, event, circumstances.rules);
   const Persona* const persona = index == Rulebook::kNoPersona ? nullptr : &circumstances.rules.persona(index);
-  if (!agent.findings.empty()) append(out.findings, close_idle(agent, agent.last_time, {persona, circumstances.topic, circumstances.position}));
+  if (!agent.findings.empty())
+    append(out.findings, close_idle(agent, agent.last_time, {persona, circumstances.topic, circumstances.position}));
 
   SessionState& session = session_of(agent, event);
   if (persona == nullptr) {
@@ -254,7 +264,8 @@ Judgement judge_refused(const Refusal& refusal, EventTime time, AgentState& agen
   event.time = time;
   event.tenant = agent.tenant;
   event.agent.id = agent.id;
-  const std::string id = "refused-" + std::to_string(circumstances.position.partition.value) + "-" + std::to_string(circumstances.position.offset.value);
+  const std::string id =
+      "refused-" + std::to_string(circumstances.position.partition.value) + "-" + std::to_string(circumstances.position.offset.value);
   event.id = id;
   Judgement out = begin(event, circumstances);
   out.verdict.event_id.clear();  // a refused record is no event: its finding speaks of it, no verdict does

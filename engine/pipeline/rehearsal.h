@@ -14,9 +14,9 @@
 
 namespace ringfence {
 
-/// The pipeline one record at a time over plain memory: for the tests of personas, scenarios and benchmarks. Judges what is admitted exactly as
-/// the service does, because both call `judge`; a refusal is handed back and makes no finding here. Keeps no position and writes nothing. Not
-/// thread-safe.
+/// The pipeline one record at a time over plain memory: for the tests of personas, scenarios and benchmarks. Judges what is admitted
+/// exactly as the service does, because both call `judge`; a refusal is handed back and makes no finding here. Keeps no position and writes
+/// nothing. Not thread-safe.
 class Rehearsal {
  public:
   explicit Rehearsal(const Rulebook& rules, std::string topic = "rehearsal", bool assume_gate = false)

@@ -28,8 +28,8 @@ class Rulebook {
 
   [[nodiscard]] const PersonaSet& set() const { return set_; }
   [[nodiscard]] std::span<const Channel* const> channels() const { return channels_; }
-  /// Names the personas and their order: an index into one rulebook means the same in another of this stamp. Never 0. An address would not do:
-  /// the next set but one may lie where this one lay.
+  /// Names the personas and their order: an index into one rulebook means the same in another of this stamp. Never 0. An address would not
+  /// do: the next set but one may lie where this one lay.
   [[nodiscard]] std::uint64_t stamp() const { return stamp_; }
   [[nodiscard]] const Persona& persona(std::size_t index) const { return set_.personas()[index]; }
   [[nodiscard]] const Tables& tables(std::size_t index) const { return tables_[index]; }

@@ -41,7 +41,8 @@ std::expected<std::optional<Result>, StoreError> Shard::judge_one(const Record& 
   return mine(entry.key) ? judge_event(record, *entry.event, entry.key, origin) : std::optional<Result>();
 }
 
-std::expected<std::optional<Result>, StoreError> Shard::judge_event(const Record& record, const Event& event, const AgentKey& key, const Origin& origin) {
+std::expected<std::optional<Result>, StoreError> Shard::judge_event(const Record& record, const Event& event, const AgentKey& key,
+                                                                    const Origin& origin) {
   const Partition partition = record.position.partition;
   const std::int64_t lsn = origin.base + record.position.offset.value;
   const auto opened = table_.open({partition, Offset{lsn}}, key, event.tenant, event.agent.id, event.time);
@@ -62,7 +63,8 @@ std::expected<std::optional<Result>, StoreError> Shard::judge_event(const Record
   return result;
 }
 
-std::expected<std::optional<Result>, StoreError> Shard::book_refusal(const Record& record, const Refusal& refusal, const AgentKey& key, const Origin& origin) {
+std::expected<std::optional<Result>, StoreError> Shard::book_refusal(const Record& record, const Refusal& refusal, const AgentKey& key,
+                                                                     const Origin& origin) {
   const Partition partition = record.position.partition;
   const std::int64_t lsn = origin.base + record.position.offset.value;
   const EventTime arrival = record.arrival.value_or(EventTime{});

@@ -71,9 +71,12 @@ class Shard {
   [[nodiscard]] const ShardTally& counters() const { return counters_; }
 
  private:
-  [[nodiscard]] std::expected<std::optional<Result>, StoreError> judge_one(const Record& record, const Window::Entry& entry, const Origin& origin);
-  [[nodiscard]] std::expected<std::optional<Result>, StoreError> judge_event(const Record& record, const Event& event, const AgentKey& key, const Origin& origin);
-  [[nodiscard]] std::expected<std::optional<Result>, StoreError> book_refusal(const Record& record, const Refusal& refusal, const AgentKey& key, const Origin& origin);
+  [[nodiscard]] std::expected<std::optional<Result>, StoreError> judge_one(const Record& record, const Window::Entry& entry,
+                                                                           const Origin& origin);
+  [[nodiscard]] std::expected<std::optional<Result>, StoreError> judge_event(const Record& record, const Event& event, const AgentKey& key,
+                                                                             const Origin& origin);
+  [[nodiscard]] std::expected<std::optional<Result>, StoreError> book_refusal(const Record& record, const Refusal& refusal,
+                                                                              const AgentKey& key, const Origin& origin);
   [[nodiscard]] bool mine(const AgentKey& key) const { return key.hash.low % settings_.share.count == settings_.share.index; }
   void prefetch(const Window& window, std::size_t from);
   void count(const Judgement& judgement);

@@ -17,18 +17,19 @@ std::uint64_t seed_of(const AgentKey& key, PartId id) {
 
 std::string name_of(PartId id) {
   switch (id.kind) {
-    case PartId::Kind::Core: return "core";
-    case PartId::Kind::Session: return "session";
-    case PartId::Kind::Acts: return "acts";
+    case PartId::Kind::Core:
+      return "core";
+    case PartId::Kind::Session:
+      return "session";
+    case PartId::Kind::Acts:
+      return "acts";
   }
   return "part";
 }
 
 }  // namespace
 
-std::size_t WrittenParts::heap_bytes() const {
-  return sessions.capacity() * sizeof(sessions[0]) + chunks.capacity() * sizeof(chunks[0]);
-}
+std::size_t WrittenParts::heap_bytes() const { return sessions.capacity() * sizeof(sessions[0]) + chunks.capacity() * sizeof(chunks[0]); }
 
 std::string seal_part(const AgentKey& key, PartId id, std::string_view body, std::uint8_t schema) {
   Writer out;
@@ -40,7 +41,9 @@ std::string seal_part(const AgentKey& key, PartId id, std::string_view body, std
 }
 
 std::expected<OpenedPart, CodecError> open_part(const AgentKey& key, const PartView& part) {
-  const auto fault = [&](CodecError::Kind kind, const char* what) { return std::unexpected(CodecError{kind, name_of(part.id) + ": " + what}); };
+  const auto fault = [&](CodecError::Kind kind, const char* what) {
+    return std::unexpected(CodecError{kind, name_of(part.id) + ": " + what});
+  };
   if (part.bytes.size() < kChecksumBytes + 2) return fault(CodecError::Kind::Malformed, "shorter than its frame");
   const std::string_view framed = part.bytes.substr(0, part.bytes.size() - kChecksumBytes);
   Reader tail(part.bytes.substr(framed.size()));

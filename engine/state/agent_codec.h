@@ -16,12 +16,13 @@
 ///
 ///   part = schema u8 | model version varint | body | XXH3-64 of all before, seeded with the agent's key and the part's name
 ///
-/// The seed ties a part to its place: a part that stands under another agent or name does not decode. Numbers are those of codec.h; the bodies
-/// are written out in agent_codec.cpp. Evidence is sparse (a mask of nonzero slots, then their bits), so a clean scope costs 8 bytes.
+/// The seed ties a part to its place: a part that stands under another agent or name does not decode. Numbers are those of codec.h; the
+/// bodies are written out in agent_codec.cpp. Evidence is sparse (a mask of nonzero slots, then their bits), so a clean scope costs 8
+/// bytes.
 ///
 /// Schemas, all read for ever, the newest written:
-///   0  before arrivals were counted: no `arrivals`, `acts_forgotten_early` and `seen_verified` in the core, no `arrival` in a session (all read as 0)
-///   1  the present
+///   0  before arrivals were counted: no `arrivals`, `acts_forgotten_early` and `seen_verified` in the core, no `arrival` in a session (all
+///   read as 0) 1  the present
 namespace ringfence {
 
 inline constexpr std::uint8_t kStateSchema = 1;
@@ -48,9 +49,10 @@ struct PartView {
   std::string_view bytes;
 };
 
-/// Checksums of an agent's parts as the store holds them (or will, once all that is on its way is written): what a change is measured against.
+/// Checksums of an agent's parts as the store holds them (or will, once all that is on its way is written): what a change is measured
+/// against.
 struct WrittenParts {
-  std::uint64_t core = 0;  // 0: none
+  std::uint64_t core = 0;                                         // 0: none
   std::vector<std::pair<std::uint64_t, std::uint64_t>> sessions;  // key and checksum, in order of slots
   std::uint64_t first_chunk = 0;
   std::vector<std::uint64_t> chunks;
@@ -76,7 +78,8 @@ struct DecodedAgent {
 /// The state of `key` from its parts, in any order; parts the core does not name are ignored. Bytes of any schema up to ours.
 /// MissingPart where the core names a part that is not among them: fetch all and ask again.
 /// Hostile bytes give an error and cost no more than a constant times their size.
-[[nodiscard]] std::expected<DecodedAgent, CodecError> decode_agent(const AgentKey& key, std::span<const PartView> parts, const MemoryFactory& memories);
+[[nodiscard]] std::expected<DecodedAgent, CodecError> decode_agent(const AgentKey& key, std::span<const PartView> parts,
+                                                                   const MemoryFactory& memories);
 
 /// What stands in a part whose frame and checksum are right.
 struct OpenedPart {

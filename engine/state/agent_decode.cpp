@@ -192,7 +192,8 @@ CodecError malformed(const char* what) { return {CodecError::Kind::Malformed, wh
 /// Puts one agent together from its parts.
 class Assembly {
  public:
-  Assembly(const AgentKey& key, std::span<const PartView> parts, const MemoryFactory& memories) : key_(key), memories_(memories), parts_(parts.begin(), parts.end()) {
+  Assembly(const AgentKey& key, std::span<const PartView> parts, const MemoryFactory& memories)
+      : key_(key), memories_(memories), parts_(parts.begin(), parts.end()) {
     std::ranges::sort(parts_, {}, &PartView::id);
   }
 
@@ -214,12 +215,15 @@ class Assembly {
 
   std::expected<OpenedPart, CodecError> part(PartId id) const {
     const auto found = std::ranges::lower_bound(parts_, id, {}, &PartView::id);
-    if (found == parts_.end() || found->id != id) return std::unexpected(CodecError{CodecError::Kind::MissingPart, "a part that the core names is not there"});
+    if (found == parts_.end() || found->id != id)
+      return std::unexpected(CodecError{CodecError::Kind::MissingPart, "a part that the core names is not there"});
     return open_part(key_, *found);
   }
 
   /// What a later comparison may skip: nothing where the part is of an older form, which the next write then replaces.
-  static std::uint64_t written_sum(const OpenedPart& part) { return part.schema == kStateSchema && part.model == kModelVersion ? part.checksum : 0; }
+  static std::uint64_t written_sum(const OpenedPart& part) {
+    return part.schema == kStateSchema && part.model == kModelVersion ? part.checksum : 0;
+  }
 
   Done core(std::vector<std::uint64_t>& sessions, std::uint64_t& acts) {
     const auto opened = part({PartId::Kind::Core, 0});

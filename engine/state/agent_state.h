@@ -43,13 +43,14 @@ struct Ledger {
     std::uint32_t count = 0;
     std::array<std::string, 3> samples;  // event ids: the first two and the latest
   };
-  Evidence start;           // every A of the moment it opened
-  std::vector<Row> rows;    // in order of id
+  Evidence start;                   // every A of the moment it opened
+  std::vector<Row> rows;            // in order of id
   EventTime opened, last;           // opened: or when a finding last took the count
   std::uint32_t contributions = 0;  // events with any factor above 1 that no finding has counted yet
 };
 
-/// Levels that stand by themselves (cli.md): alert and throttle by hysteresis, hold and above until a release. Written by engine/verdict/policy.
+/// Levels that stand by themselves (cli.md): alert and throttle by hysteresis, hold and above until a release. Written by
+/// engine/verdict/policy.
 struct Standing {
   bool alert = false;
   bool throttle = false;
@@ -75,10 +76,10 @@ struct TaskScope {
 };
 
 struct SessionState {
-  std::string id;               // `-` where events name none
-  std::uint64_t key = 0;        // hash64(id), or borrowed_key(id)
-  EventTime last;               // of the agent's own time when last touched
-  std::uint64_t arrival = 0;    // AgentState::arrivals when last touched: least recent goes first
+  std::string id;             // `-` where events name none
+  std::uint64_t key = 0;      // hash64(id), or borrowed_key(id)
+  EventTime last;             // of the agent's own time when last touched
+  std::uint64_t arrival = 0;  // AgentState::arrivals when last touched: least recent goes first
   Evidence evidence;
   std::unique_ptr<Ledger> ledger;  // absent: clean
   Standing standing;
@@ -93,11 +94,11 @@ struct SessionState {
 
 /// A known act, so that copies count once and `complete` finds its `request`. Written by engine/pipeline/admit.
 struct KnownAct {
-  std::uint64_t id = 0;        // hash64 of the act's id
-  std::uint64_t content = 0;   // hash64 of kind and tool
-  std::uint64_t args = 0;      // 0: absent so far
-  EventTime time;              // of the agent's own time when first seen: a late event is not forgotten early
-  std::uint8_t seen = 0;       // bit 0 request, bit 1 complete, bit 2 has raised a hold
+  std::uint64_t id = 0;       // hash64 of the act's id
+  std::uint64_t content = 0;  // hash64 of kind and tool
+  std::uint64_t args = 0;     // 0: absent so far
+  EventTime time;             // of the agent's own time when first seen: a late event is not forgotten early
+  std::uint8_t seen = 0;      // bit 0 request, bit 1 complete, bit 2 has raised a hold
 };
 
 /// What the SIEM has open for one analytic family. Written by engine/verdict/finding.
@@ -106,9 +107,9 @@ struct OpenFinding {
   Analytic analytic{};
   Level level = Level::Observe;
   EventTime created, first_seen, last_seen;
-  std::uint32_t records = 0;       // written so far: the next metadata.uid
-  std::uint64_t count = 0;         // events that contributed
-  std::uint64_t count_written = 0; // at the last record
+  std::uint32_t records = 0;        // written so far: the next metadata.uid
+  std::uint64_t count = 0;          // events that contributed
+  std::uint64_t count_written = 0;  // at the last record
 };
 
 struct AgentState {
@@ -120,15 +121,15 @@ struct AgentState {
   std::uint64_t arrivals = 0;  // events applied
   EventTime first_time, last_time;
   bool seen_verified = false;  // a credential has vouched for this name: an asserted one may not contain it
-  std::uint64_t persona = 0;  // hash64 of the persona's sha256 the ledgers were opened under; 0: none yet
+  std::uint64_t persona = 0;   // hash64 of the persona's sha256 the ledgers were opened under; 0: none yet
 
   Evidence evidence;
   std::unique_ptr<Ledger> ledger;
   Standing standing;
   std::vector<SessionState> sessions;  // slot order: order of addition of scores
   std::vector<TaskScope> tasks;
-  std::vector<KnownAct> acts;          // oldest first
-  std::uint64_t acts_gone = 0;         // left at the front so far: the number of acts[0]; see `forget_oldest_acts`
+  std::vector<KnownAct> acts;   // oldest first
+  std::uint64_t acts_gone = 0;  // left at the front so far: the number of acts[0]; see `forget_oldest_acts`
   std::uint64_t acts_forgotten_early = 0;
   std::vector<OpenFinding> findings;
   std::vector<Containment> containments;
@@ -136,9 +137,9 @@ struct AgentState {
 
   /// Derived, not encoded: which persona the agent was last matched with and where its known acts lie by hash. Written by engine/pipeline.
   struct Derived {
-    std::uint64_t rules = 0;      // stamp of the rulebook the match came from; 0: none
-    std::uint64_t bound = 0;      // hash of the persona id the gateway had bound
-    std::size_t persona = 0;      // index into the rulebook; kNoPersona where none matches
+    std::uint64_t rules = 0;  // stamp of the rulebook the match came from; 0: none
+    std::uint64_t bound = 0;  // hash of the persona id the gateway had bound
+    std::size_t persona = 0;  // index into the rulebook; kNoPersona where none matches
     std::vector<std::uint16_t> act_slots;
   } derived;
 

@@ -26,8 +26,8 @@ StoreError store_error(const CodecError& error) {
 
 struct AgentTable::Entry : AgentState {
   WrittenParts written;
-  std::uint64_t batch = 0;     // the last batch that carries it to the store
-  std::size_t counted = 0;     // its share of `bytes_`
+  std::uint64_t batch = 0;  // the last batch that carries it to the store
+  std::size_t counted = 0;  // its share of `bytes_`
   std::uint32_t index = 0;
   std::uint32_t unsubmitted = 0;  // snapshots taken and not yet on their way
   std::uint16_t partition = 0;
@@ -62,7 +62,8 @@ AgentTable::Entry* AgentTable::look_up(Partition partition, const AgentKey& key)
   return nullptr;
 }
 
-std::expected<AgentState*, StoreError> AgentTable::open(Position at, const AgentKey& key, std::string_view tenant, std::string_view id, EventTime time) {
+std::expected<AgentState*, StoreError> AgentTable::open(Position at, const AgentKey& key, std::string_view tenant, std::string_view id,
+                                                        EventTime time) {
   Entry* found = look_up(at.partition, key);
   if (found) {
     ++counters_.hits;

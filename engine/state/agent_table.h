@@ -31,8 +31,9 @@ struct TableSettings {
 ///                     table.touch(**state, offset);                              // whatever came of it: copies and mutes too
 ///   checkpoint.step(horizons);  table.trim();                                    // between windows
 ///
-/// A pointer from `open` stays good until the next `trim` or `leave`. A state of which no one holds on to anything leaves only by `trim`, and
-/// only when it is clean: written, with its outputs acknowledged (streaming.md §2). Cost of `open` and `touch`: 30 ns in the cache, 120-250 ns beyond it, about 10 us from the store.
+/// A pointer from `open` stays good until the next `trim` or `leave`. A state of which no one holds on to anything leaves only by `trim`,
+/// and only when it is clean: written, with its outputs acknowledged (streaming.md §2). Cost of `open` and `touch`: 30 ns in the cache,
+/// 120-250 ns beyond it, about 10 us from the store.
 class AgentTable {
  public:
   AgentTable(Store& store, const MemoryFactory& memories, TableSettings settings);
@@ -40,11 +41,12 @@ class AgentTable {
   AgentTable(const AgentTable&) = delete;
   AgentTable& operator=(const AgentTable&) = delete;
 
-  /// Finds the agent in memory or in the store, or makes it with `first_time` = `last_time` = `time` and lsn -1. If the record is new to the
-  /// state and the agent has been quiet for longer than the expiry, it starts afresh first (AgentState::start_afresh) unless contained; a
-  /// function of the record and the state alone, so it does not matter whether the state was in memory.
-  /// Errors: those of the store; Corrupt or Version where the stored bytes are no state of ours; Io for a partition that is not `storable`.
-  [[nodiscard]] std::expected<AgentState*, StoreError> open(Position at, const AgentKey& key, std::string_view tenant, std::string_view id, EventTime time);
+  /// Finds the agent in memory or in the store, or makes it with `first_time` = `last_time` = `time` and lsn -1. If the record is new to
+  /// the state and the agent has been quiet for longer than the expiry, it starts afresh first (AgentState::start_afresh) unless contained;
+  /// a function of the record and the state alone, so it does not matter whether the state was in memory. Errors: those of the store;
+  /// Corrupt or Version where the stored bytes are no state of ours; Io for a partition that is not `storable`.
+  [[nodiscard]] std::expected<AgentState*, StoreError> open(Position at, const AgentKey& key, std::string_view tenant, std::string_view id,
+                                                            EventTime time);
 
   /// The agent as it is, for a look from outside the stream: nothing is made, nothing expires. Null: unknown.
   [[nodiscard]] std::expected<const AgentState*, StoreError> find(Partition partition, const AgentKey& key);
@@ -60,7 +62,8 @@ class AgentTable {
   /// Fetches slots and states of a window of some 32 records towards the cache; purely a hint.
   void prefetch(std::span<const Probe> window) const;
 
-  /// Lets clean states go, least recently used first (CLOCK), until the budget is met; looks at no more than 1,024 a call. Returns how many left.
+  /// Lets clean states go, least recently used first (CLOCK), until the budget is met; looks at no more than 1,024 a call. Returns how many
+  /// left.
   std::size_t trim();
   /// Forgets all states of a partition, written or not.
   void leave(Partition partition);
@@ -84,8 +87,8 @@ class AgentTable {
   };
   /// Ends a generation: what is dirty now is older than what gets dirty from here on.
   void age() { ++generation_; }
-  /// Takes the state of the partition that has been dirty longest, if it got dirty `generations` or more ages ago; it then counts as clean, but
-  /// stays in memory until `submitted` and `settle` say that it is in the store.
+  /// Takes the state of the partition that has been dirty longest, if it got dirty `generations` or more ages ago; it then counts as clean,
+  /// but stays in memory until `submitted` and `settle` say that it is in the store.
   [[nodiscard]] std::optional<Snapshot> take_oldest(Partition partition, std::uint64_t generations);
   /// The snapshot of this entry goes to the store with batch number `batch`.
   void submitted(std::uint32_t entry, std::uint64_t batch);

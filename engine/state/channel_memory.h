@@ -10,7 +10,20 @@
 namespace ringfence {
 
 /// Stable numbers of the channels: part of the encoded state, never reused.
-enum class ChannelId : std::uint8_t { Scope, Limits, Barrier, Workflow, Volume, Breadth, Drift, Flow, Delegation, Identity, Supply, Outcome };
+enum class ChannelId : std::uint8_t {
+  Scope,
+  Limits,
+  Barrier,
+  Workflow,
+  Volume,
+  Breadth,
+  Drift,
+  Flow,
+  Delegation,
+  Identity,
+  Supply,
+  Outcome
+};
 inline constexpr std::size_t kChannels = 12;
 
 enum class MemoryScope : std::uint8_t { Agent, Session };

@@ -55,8 +55,8 @@ void Checkpoint::settle() {
     for (; !s.sent.empty() && s.sent.front().batch <= written; s.sent.pop_front()) s.written_low = s.sent.front().low;
 }
 
-/// Moves what the horizon now covers into the batch, in the order it was taken: of two snapshots of one agent the older has the smaller lsn, so
-/// it is never written after the newer.
+/// Moves what the horizon now covers into the batch, in the order it was taken: of two snapshots of one agent the older has the smaller
+/// lsn, so it is never written after the newer.
 void Checkpoint::release_held(Source& s, Batch& batch) {
   std::deque<AgentTable::Snapshot> still;
   for (auto& snapshot : s.held) {
@@ -138,7 +138,10 @@ Checkpoint::Step Checkpoint::step(std::span<const Horizon> horizons) { return ru
 
 std::expected<std::size_t, StoreError> Checkpoint::flush(std::span<const Horizon> horizons, std::chrono::milliseconds at_most) {
   const auto until = std::chrono::steady_clock::now() + at_most;
-  const auto left = [&] { return std::max(std::chrono::milliseconds(0), std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now())); };
+  const auto left = [&] {
+    return std::max(std::chrono::milliseconds(0),
+                    std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now()));
+  };
   const auto standing = [&] { return std::pair(table_.dirty(), held()); };
   for (;;) {
     const auto before = standing();

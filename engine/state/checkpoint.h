@@ -20,7 +20,8 @@ namespace ringfence {
 /// How far a partition has come, as its shard knows it.
 struct Horizon {
   Partition partition;
-  /// Every record up to here has been applied (or belongs to another lane), and every output and dead letter it caused has been acknowledged.
+  /// Every record up to here has been applied (or belongs to another lane), and every output and dead letter it caused has been
+  /// acknowledged.
   Offset acknowledged;
 };
 
@@ -30,13 +31,14 @@ struct CheckpointSettings {
   std::size_t held_bytes = std::size_t{32} << 20U;  // of encoded states that wait for acknowledgements, all partitions together
 };
 
-/// The drip: writes one shard's dirty states a few at a time, in order of the offsets that dirtied them, and with them, in the same batch, how far
-/// each partition is safe: `low` = the least offset whose effect is not in the store or whose outputs are not acknowledged. After a crash the
-/// partition is read again from `low`; records at or below a state's lsn are skipped. One thread, that of the table; encoding happens here, writing
-/// in the flusher.
+/// The drip: writes one shard's dirty states a few at a time, in order of the offsets that dirtied them, and with them, in the same batch,
+/// how far each partition is safe: `low` = the least offset whose effect is not in the store or whose outputs are not acknowledged. After a
+/// crash the partition is read again from `low`; records at or below a state's lsn are skipped. One thread, that of the table; encoding
+/// happens here, writing in the flusher.
 ///
-/// A state is encoded when it is due. If an output up to its lsn is still on its way the bytes are held until it is acknowledged, so that a busy
-/// agent cannot hold `low` back for ever. While the store fails, nothing is taken beyond the flusher's queue: states stay in memory, `low` stays.
+/// A state is encoded when it is due. If an output up to its lsn is still on its way the bytes are held until it is acknowledged, so that a
+/// busy agent cannot hold `low` back for ever. While the store fails, nothing is taken beyond the flusher's queue: states stay in memory,
+/// `low` stays.
 class Checkpoint {
  public:
   Checkpoint(AgentTable& table, Flusher& flusher, Store& store, CheckpointSettings settings = {});
@@ -49,8 +51,8 @@ class Checkpoint {
   /// Drops the partition and its states from memory. To lose no work, `flush` first.
   void leave(Partition partition);
 
-  /// Ends an interval: what was dirty before is due from now on. Call it each 0.5-2 s of the shard's own clock (by record count in a replay): an
-  /// agent is written at most once an interval.
+  /// Ends an interval: what was dirty before is due from now on. Call it each 0.5-2 s of the shard's own clock (by record count in a
+  /// replay): an agent is written at most once an interval.
   void mark();
 
   struct Step {
@@ -59,8 +61,8 @@ class Checkpoint {
   };
   /// Takes a bounded number of due states and sends what is acknowledged. Cheap where nothing is due; call it between windows.
   Step step(std::span<const Horizon> horizons);
-  /// Takes everything and waits until it is written and synced, or says why not. Gives the number of states that could not be sent because outputs
-  /// are still unacknowledged; they are in the replay from `low`.
+  /// Takes everything and waits until it is written and synced, or says why not. Gives the number of states that could not be sent because
+  /// outputs are still unacknowledged; they are in the replay from `low`.
   [[nodiscard]] std::expected<std::size_t, StoreError> flush(std::span<const Horizon> horizons, std::chrono::milliseconds at_most);
 
   /// A named record (records.h) for the next batch: it reaches the store together with the `low` of the moment.

@@ -15,9 +15,9 @@ namespace ringfence {
 class Writer {
  public:
   void u8(std::uint8_t v) { out_.push_back(static_cast<char>(v)); }
-  void u64(std::uint64_t v);                // fixed 8 bytes
+  void u64(std::uint64_t v);  // fixed 8 bytes
   void varint(std::uint64_t v);
-  void svarint(std::int64_t v);             // zigzag
+  void svarint(std::int64_t v);  // zigzag
   void f32(float v);
   void f64(double v);
   void text(std::string_view v);
@@ -31,8 +31,8 @@ class Writer {
   std::string out_;
 };
 
-/// Reads what Writer wrote, and nothing else: a number has one form only. After the first fault every read gives zero or empty and `ok()` is false; lengths are checked before anything
-/// is allocated, so hostile bytes cost no more than their own size.
+/// Reads what Writer wrote, and nothing else: a number has one form only. After the first fault every read gives zero or empty and `ok()`
+/// is false; lengths are checked before anything is allocated, so hostile bytes cost no more than their own size.
 class Reader {
  public:
   explicit Reader(std::string_view bytes) : in_(bytes) {}
@@ -50,7 +50,10 @@ class Reader {
   /// Bytes not yet read; 0 after a fault.
   [[nodiscard]] std::size_t left() const { return in_.size(); }
   [[nodiscard]] bool at_end() const { return in_.empty(); }
-  void fail() { ok_ = false; in_ = {}; }
+  void fail() {
+    ok_ = false;
+    in_ = {};
+  }
 
  private:
   std::string_view in_;

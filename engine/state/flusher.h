@@ -23,8 +23,8 @@ struct FlusherSettings {
   std::chrono::milliseconds retry_every{500};
 };
 
-/// Writes batches to the store in the order they were offered, one process-wide. After a fault it writes nothing further until the same batch
-/// went through, tried again each `retry_every`: so the store is always a prefix of what was offered. Thread-safe; shards share one.
+/// Writes batches to the store in the order they were offered, one process-wide. After a fault it writes nothing further until the same
+/// batch went through, tried again each `retry_every`: so the store is always a prefix of what was offered. Thread-safe; shards share one.
 class Flusher {
  public:
   Flusher(Store& store, FlusherSettings settings);
@@ -79,7 +79,7 @@ class Flusher {
   std::optional<StoreError> fault_;
   Clock::time_point retry_at_{}, sync_at_{};
   std::uint64_t drain_to_ = 0;  // the highest batch someone waits for
-  std::jthread thread_;  // last: stops before what it uses goes
+  std::jthread thread_;         // last: stops before what it uses goes
 };
 
 }  // namespace ringfence

@@ -49,7 +49,8 @@ std::expected<std::vector<KnownInput>, StoreError> load(Store& store) {
     input.records = in.svarint();
     input.given_up = in.u8() != 0;
   }
-  if (!in.ok() || !in.at_end()) return std::unexpected(StoreError{StoreError::Kind::Corrupt, "the state store's table of inputs cannot be read"});
+  if (!in.ok() || !in.at_end())
+    return std::unexpected(StoreError{StoreError::Kind::Corrupt, "the state store's table of inputs cannot be read"});
   return inputs;
 }
 
@@ -59,7 +60,8 @@ const KnownInput* find(const std::vector<KnownInput>& known, const Hash128& iden
 }
 
 /// The place in the list of the file that `low` stands in, if the list is one that a run could have followed up to there.
-std::optional<std::size_t> continued_at(const std::vector<KnownInput>& known, std::span<const Hash128> identities, std::optional<InputPosition> low) {
+std::optional<std::size_t> continued_at(const std::vector<KnownInput>& known, std::span<const Hash128> identities,
+                                        std::optional<InputPosition> low) {
   std::int64_t last = -1;
   for (std::size_t i = 0; low && i < identities.size(); ++i) {
     const KnownInput* input = find(known, identities[i]);
@@ -127,7 +129,8 @@ std::expected<InputPlan, StoreError> begin_inputs(Store& store, Partition partit
     plan.inputs.push_back(start);
     fresh.push_back(made);
   }
-  if (next > kOrdinalMax) return std::unexpected(StoreError{StoreError::Kind::Version, "the state store has seen more inputs than it can number"});
+  if (next > kOrdinalMax)
+    return std::unexpected(StoreError{StoreError::Kind::Version, "the state store has seen more inputs than it can number"});
 
   // Entries in order of ordinals, each identity once, those not read on as they were left.
   std::erase_if(known, [&](const KnownInput& k) { return find(fresh, k.identity) != nullptr; });
@@ -149,7 +152,8 @@ std::expected<void, StoreError> end_input(Store& store, std::int64_t ordinal, st
   auto known = load(store);
   if (!known) return std::unexpected(std::move(known.error()));
   const auto input = std::ranges::find(*known, ordinal, &KnownInput::ordinal);
-  if (input == known->end()) return std::unexpected(StoreError{StoreError::Kind::Corrupt, "an input was ended that the state store does not know"});
+  if (input == known->end())
+    return std::unexpected(StoreError{StoreError::Kind::Corrupt, "an input was ended that the state store does not know"});
   input->records = records;
   input->given_up = false;
   return put_record(store, kInputsRecord, encode(*known));

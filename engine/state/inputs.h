@@ -10,8 +10,8 @@
 #include "engine/event/ids.h"
 #include "engine/state/store.h"
 
-/// Files as inputs. Each has an identity (a hash of its name and first bytes) and gets an ordinal when it is first read; its records are numbered
-/// on in one offset space, so that "at or below the state's lsn" means "already read" over all files:
+/// Files as inputs. Each has an identity (a hash of its name and first bytes) and gets an ordinal when it is first read; its records are
+/// numbered on in one offset space, so that "at or below the state's lsn" means "already read" over all files:
 ///
 ///   lsn = ordinal << 40 | record number
 namespace ringfence {
@@ -37,8 +37,8 @@ struct InputStart {
   std::int64_t ordinal = 0;
   std::int64_t first_record = 0;  // records before it are in the store
   bool done = false;              // nothing to read: the run being continued had passed it, or it stands in the list before
-  /// The file was left before its end and another was read since: what was applied then from `first_record` on can be told only by the acts an
-  /// agent remembers. Worth a warning.
+  /// The file was left before its end and another was read since: what was applied then from `first_record` on can be told only by the acts
+  /// an agent remembers. Worth a warning.
   bool overlaps = false;
 };
 
@@ -47,10 +47,11 @@ struct InputPlan {
   Offset low;                      // hand to Checkpoint::assign
 };
 
-/// Decides where a run over these files begins, and records it: a new file gets the next ordinal; the same list again goes on where it was stopped
-/// or killed; a file read to its end and grown since is read on from there, under a new ordinal. Also sets the lanes of `partition` (records.h).
-/// Called once, before the first record of the run, with nothing else writing.
-[[nodiscard]] std::expected<InputPlan, StoreError> begin_inputs(Store& store, Partition partition, std::span<const Hash128> identities, unsigned lanes);
+/// Decides where a run over these files begins, and records it: a new file gets the next ordinal; the same list again goes on where it was
+/// stopped or killed; a file read to its end and grown since is read on from there, under a new ordinal. Also sets the lanes of `partition`
+/// (records.h). Called once, before the first record of the run, with nothing else writing.
+[[nodiscard]] std::expected<InputPlan, StoreError> begin_inputs(Store& store, Partition partition, std::span<const Hash128> identities,
+                                                                unsigned lanes);
 /// Notes that the file was read to its end, after `records` records in all. To be called there, before the next file is begun.
 [[nodiscard]] std::expected<void, StoreError> end_input(Store& store, std::int64_t ordinal, std::int64_t records);
 

@@ -54,7 +54,8 @@ std::string record_key(std::string_view name) { return "\xff\xffmeta/" + std::st
 std::optional<AgentPart> agent_part_of(std::string_view key) {
   if (key.size() < kCoreKeyBytes || key.starts_with("\xff\xff")) return std::nullopt;
   const auto kind = static_cast<std::uint8_t>(key[kCoreKeyBytes - 1]);
-  if (kind > static_cast<std::uint8_t>(PartId::Kind::Acts) || key.size() != (kind == 0 ? kCoreKeyBytes : kNumberedKeyBytes)) return std::nullopt;
+  if (kind > static_cast<std::uint8_t>(PartId::Kind::Acts) || key.size() != (kind == 0 ? kCoreKeyBytes : kNumberedKeyBytes))
+    return std::nullopt;
   AgentPart named;
   named.agent.hash = {big_endian(key.substr(2, 8)), big_endian(key.substr(10, 8))};
   named.part = {static_cast<PartId::Kind>(kind), kind == 0 ? 0 : big_endian(key.substr(kCoreKeyBytes))};

@@ -15,7 +15,8 @@ class MemoryStore final : public Store {
     return found == rows_.end() ? std::nullopt : std::optional(found->second);
   }
 
-  std::expected<void, StoreError> scan(std::string_view prefix, const std::function<bool(std::string_view, std::string_view)>& row) override {
+  std::expected<void, StoreError> scan(std::string_view prefix,
+                                       const std::function<bool(std::string_view, std::string_view)>& row) override {
     const std::scoped_lock lock(mutex_);
     for (auto it = rows_.lower_bound(prefix); it != rows_.end() && it->first.starts_with(prefix); ++it)
       if (!row(it->first, it->second)) break;

@@ -45,8 +45,8 @@ std::expected<void, StoreError> prepare_store(Store& store) {
   const std::uint64_t schema = in.varint(), model = in.varint();
   if (!in.ok() || !in.at_end()) return std::unexpected(corrupt("the state store's schema record cannot be read"));
   if (schema > kStateSchema || model > kModelVersion)
-    return std::unexpected(StoreError{StoreError::Kind::Version, "the state store was written by a newer release (schema " + std::to_string(schema) + ", model " +
-                                                                     std::to_string(model) + ")"});
+    return std::unexpected(StoreError{StoreError::Kind::Version, "the state store was written by a newer release (schema " +
+                                                                     std::to_string(schema) + ", model " + std::to_string(model) + ")"});
   if (**found != ours.bytes()) return put_record(store, kSchemaRecord, ours.bytes());
   return {};
 }

@@ -14,7 +14,8 @@
 /// What stands in the store beside the agents: its schema, low-water marks, and small records by name (facts, context positions, epochs).
 namespace ringfence {
 
-/// Checks that this build can read the store, and signs an empty one with our schema. Version where a newer release wrote it. Call it first.
+/// Checks that this build can read the store, and signs an empty one with our schema. Version where a newer release wrote it. Call it
+/// first.
 [[nodiscard]] std::expected<void, StoreError> prepare_store(Store& store);
 
 /// The named record, or nothing. Corrupt where its checksum is wrong.
@@ -27,9 +28,9 @@ namespace ringfence {
 
 /// Where to go on reading: the least low-water mark over the partition's lanes; nothing if nothing was ever written for it.
 [[nodiscard]] std::expected<std::optional<Offset>, StoreError> read_low(Store& store, Partition partition);
-/// Makes the lanes of a partition exactly 0 to `lanes - 1`, all at `low`, and syncs. A partition usually has one lane; one whose agents are spread
-/// over several shards (a file read by three) has one a shard, and each shard's Checkpoint moves its own. To be called before the first record
-/// where there is more than one lane, or was in the run before.
+/// Makes the lanes of a partition exactly 0 to `lanes - 1`, all at `low`, and syncs. A partition usually has one lane; one whose agents are
+/// spread over several shards (a file read by three) has one a shard, and each shard's Checkpoint moves its own. To be called before the
+/// first record where there is more than one lane, or was in the run before.
 [[nodiscard]] std::expected<void, StoreError> begin_lanes(Store& store, Partition partition, Offset low, unsigned lanes);
 /// The same as changes of a batch.
 [[nodiscard]] std::vector<StoreWrite> lane_writes(Partition partition, Offset low, unsigned lanes);

@@ -21,7 +21,7 @@ namespace {
 constexpr std::size_t kCacheBytes = std::size_t{256} << 20U;
 constexpr std::size_t kMemtableBytes = std::size_t{64} << 20U;
 constexpr int kMemtables = 4;
-constexpr std::size_t kWriteBufferBytes = kCacheBytes / 2;  // inside the cache: one budget for both
+constexpr std::size_t kWriteBufferBytes = kCacheBytes / 2;             // inside the cache: one budget for both
 constexpr std::uint64_t kDiskReserveBytes = std::uint64_t{64} << 20U;  // left free by compactions, so that the log can go on
 constexpr double kBloomBits = 10;
 
@@ -36,8 +36,8 @@ StoreError error_of(const rocksdb::Status& status) {
   return {Kind::Io, message};
 }
 
-/// The library's own log, thrown away: what matters comes back as a status, and its file writer asserts when it is written to after a failure,
-/// which on a full disk would end the process.
+/// The library's own log, thrown away: what matters comes back as a status, and its file writer asserts when it is written to after a
+/// failure, which on a full disk would end the process.
 class NoLog final : public rocksdb::Logger {
  public:
   using rocksdb::Logger::Logv;
@@ -100,7 +100,8 @@ class RocksdbStore final : public Store {
     return value;
   }
 
-  std::expected<void, StoreError> scan(std::string_view prefix, const std::function<bool(std::string_view, std::string_view)>& row) override {
+  std::expected<void, StoreError> scan(std::string_view prefix,
+                                       const std::function<bool(std::string_view, std::string_view)>& row) override {
     const std::shared_lock lock(mutex_);
     if (!db_) return std::unexpected(closed());
     rocksdb::ReadOptions read;
@@ -132,7 +133,8 @@ class RocksdbStore final : public Store {
   std::expected<void, StoreError> drop(std::string_view prefix) override {
     const auto end = successor(prefix);
     if (!end) return drop_by_key(prefix);
-    return changed([&](rocksdb::DB& db) { return db.DeleteRange(rocksdb::WriteOptions(), db.DefaultColumnFamily(), slice(prefix), slice(*end)); });
+    return changed(
+        [&](rocksdb::DB& db) { return db.DeleteRange(rocksdb::WriteOptions(), db.DefaultColumnFamily(), slice(prefix), slice(*end)); });
   }
 
  private:
@@ -154,14 +156,15 @@ class RocksdbStore final : public Store {
     return std::unexpected(std::move(error));
   }
 
-  /// Resume clears what the library holds to be recoverable, and says Busy or NoSpace while it is not yet time: the database then stays open
-  /// for reading. Anything else needs opening anew, which cuts the log after its last whole batch.
+  /// Resume clears what the library holds to be recoverable, and says Busy or NoSpace while it is not yet time: the database then stays
+  /// open for reading. Anything else needs opening anew, which cuts the log after its last whole batch.
   std::expected<void, StoreError> take_up() {
     const std::unique_lock lock(mutex_);
     if (!faulted_.load(std::memory_order_acquire)) return {};
     if (db_) {
       const rocksdb::Status resumed = read_only_ ? rocksdb::Status::OK() : db_->Resume();
-      if (resumed.IsBusy() || resumed.IsNoSpace()) return std::unexpected(StoreError{fault_.load(), "the state store waits for space: " + resumed.ToString()});
+      if (resumed.IsBusy() || resumed.IsNoSpace())
+        return std::unexpected(StoreError{fault_.load(), "the state store waits for space: " + resumed.ToString()});
       if (resumed.ok() && !read_only_) {
         faulted_.store(false, std::memory_order_release);
         return {};

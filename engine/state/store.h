@@ -33,8 +33,10 @@ class Store {
   virtual ~Store() = default;
   [[nodiscard]] virtual std::expected<std::optional<std::string>, StoreError> get(std::string_view key) = 0;
   /// Calls `row` for every key that starts with `prefix`, in key order, until it returns false. `row` must not call the store.
-  [[nodiscard]] virtual std::expected<void, StoreError> scan(std::string_view prefix, const std::function<bool(std::string_view key, std::string_view value)>& row) = 0;
-  /// All or nothing; after an error the batch may or may not be there and is to be written again. Durable against a process crash on return, against a machine crash after the next `sync`.
+  [[nodiscard]] virtual std::expected<void, StoreError> scan(
+      std::string_view prefix, const std::function<bool(std::string_view key, std::string_view value)>& row) = 0;
+  /// All or nothing; after an error the batch may or may not be there and is to be written again. Durable against a process crash on
+  /// return, against a machine crash after the next `sync`.
   [[nodiscard]] virtual std::expected<void, StoreError> write(const std::vector<StoreWrite>& batch) = 0;
   [[nodiscard]] virtual std::expected<void, StoreError> sync() = 0;
   /// Drops every key that starts with `prefix`.

@@ -21,7 +21,7 @@ struct Contribution {
   std::optional<Explanation> explanation;
   std::string identifier_shape;
   std::optional<bool> grounded;
-  std::uint64_t count = 1;   // events that no finding has counted yet, this one included
+  std::uint64_t count = 1;  // events that no finding has counted yet, this one included
   Mode mode = Mode::Enforce;
   EventTime first_seen;
 };
@@ -76,7 +76,8 @@ void describe_finding(FindingRecord& r, const OpenFinding& finding) {
 Mode mode_of(const Told& told) { return told.persona != nullptr ? told.persona->response.mode : Mode::Enforce; }
 
 /// Books the contribution; true where a record is due.
-bool book(AgentState& agent, const Event& event, std::string_view persona_sha256, const Contribution& part, FindingRecord::Activity& activity) {
+bool book(AgentState& agent, const Event& event, std::string_view persona_sha256, const Contribution& part,
+          FindingRecord::Activity& activity) {
   OpenFinding* finding = open_in_family(agent, family_of(part.analytic));
   if (finding == nullptr) {
     agent.findings.push_back({.uid = finding_uid(event.tenant, event.agent.id, event.id, part.analytic, persona_sha256),
@@ -180,7 +181,9 @@ std::optional<Contribution> statistical(const Judged& judged, std::span<const Ch
   const bool contributes = std::ranges::any_of(judged.marks, [&](RowId id) { return judged.tables.contributes(id); });
   if (!crossing && !contributes) return std::nullopt;
 
-  const Null null = crossing ? crossing->null : judged.decision.score >= judged.act.persona.response.scores.alert ? Null::Declared : Null::Alert;
+  const Null null = crossing                                                            ? crossing->null
+                    : judged.decision.score >= judged.act.persona.response.scores.alert ? Null::Declared
+                                                                                        : Null::Alert;
   const SessionState* const alone = judged_alone(judged.act);
   const Leader lead = leader(judged.act.agent, judged.tables, null, alone);
   const ThreatInfo& threat = kThreats[static_cast<std::size_t>(lead.threat)];
@@ -192,7 +195,8 @@ std::optional<Contribution> statistical(const Judged& judged, std::span<const Ch
   Contribution part{.analytic = open ? open->analytic : threat.analytic, .level = level, .first_seen = judged.act.event.time};
   part.mode = judged.act.persona.response.mode;
   take_counts(judged.act, leading_ledger(judged.act.agent, lead), part);
-  part.explanation = explain({judged.act.agent, judged.tables, null, alone}, judged.act.persona, threshold_of(judged.act.persona, level), channels);
+  part.explanation =
+      explain({judged.act.agent, judged.tables, null, alone}, judged.act.persona, threshold_of(judged.act.persona, level), channels);
   if (part.explanation && null == Null::Alert) part.explanation->alert_score = judged.decision.alert_score;
 
   const auto channel = std::ranges::find_if(channels, [&](const Channel* c) { return c->info().name == threat.family; });

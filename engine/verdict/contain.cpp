@@ -42,8 +42,8 @@ Level desired_level(const Act& act, bool session_only) {
   return std::max(standing.held.value_or(Level::Observe), standing.throttle ? Level::Throttle : Level::Observe);
 }
 
-/// What gates match a call by, any one entry enough (enforcement.md): so a session is contained without the credential its agent shares with
-/// other sessions, but for an act that has no session to name.
+/// What gates match a call by, any one entry enough (enforcement.md): so a session is contained without the credential its agent shares
+/// with other sessions, but for an act that has no session to name.
 std::vector<ContainmentRecord::Select> selection(const Act& act, bool session_only) {
   const auto& credential = act.event.credential.fingerprint;
   if (session_only && act.event.session.id) return {{"session.id", act.session.id}};
@@ -80,7 +80,8 @@ ContainmentRecord next_record(const Act& act, Containment& entry, bool contained
   return record;
 }
 
-/// Throttles whose evidence has fallen end by themselves, whichever of the agent's scopes they stand in and whatever mode the persona has now.
+/// Throttles whose evidence has fallen end by themselves, whichever of the agent's scopes they stand in and whatever mode the persona has
+/// now.
 void release_throttles(const Act& act, Position position, std::vector<ContainmentRecord>& records) {
   for (Containment& entry : act.agent.containments) {
     if (!entry.contained || entry.level != Level::Throttle || throttle_stands(act.agent, entry)) continue;

@@ -24,19 +24,19 @@ struct ContainmentRecord {
   bool contained = true;
   Level level = Level::Halt;
   std::vector<Select> select;
-  EventTime effective_at;       // event time
-  bool release_auto = false;    // throttle alone ends without a person
+  EventTime effective_at;     // event time
+  bool release_auto = false;  // throttle alone ends without a person
   std::string finding_uid, reason, persona;
-  std::string cause_event_id;   // the event that set this epoch: jti derives from it, the key and the epoch
+  std::string cause_event_id;                         // the event that set this epoch: jti derives from it, the key and the epoch
   std::optional<int> credits_start, credits_ceiling;  // throttle
-  bool pending_approval = false;  // beyond the blast-radius limit: published as a hold until a person approves
-  Level wanted = Level::Halt;     // where pending: the level that waits
-  std::string approver;           // where released by a person
+  bool pending_approval = false;                      // beyond the blast-radius limit: published as a hold until a person approves
+  Level wanted = Level::Halt;                         // where pending: the level that waits
+  std::string approver;                               // where released by a person
   Position position;
 };
 
-/// `type:tenant/id` with both parts percent-encoded (docs/contracts/control.md, Scopes and keys); `global:` for type `global`. A tenant's own scope
-/// has the tenant as its id. For type `session` the id is agent`/`session, each already encoded: `session_scope_key` does that.
+/// `type:tenant/id` with both parts percent-encoded (docs/contracts/control.md, Scopes and keys); `global:` for type `global`. A tenant's
+/// own scope has the tenant as its id. For type `session` the id is agent`/`session, each already encoded: `session_scope_key` does that.
 [[nodiscard]] std::string scope_key(std::string_view type, std::string_view tenant, std::string_view id);
 /// `session:tenant/agent/session`, each part percent-encoded.
 [[nodiscard]] std::string session_scope_key(std::string_view tenant, std::string_view agent_id, std::string_view session_id);

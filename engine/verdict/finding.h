@@ -16,21 +16,22 @@ namespace ringfence {
 struct EvidenceRow {
   std::string channel, cls, context;
   std::uint32_t count = 0;
-  double nats = 0;   // sum of ln g of the leading threat
-  double cap = 0;    // declared cap times tolerance
-  double seen = 0;   // share of this class among the ledger's events in this context
+  double nats = 0;  // sum of ln g of the leading threat
+  double cap = 0;   // declared cap times tolerance
+  double seen = 0;  // share of this class among the ledger's events in this context
   std::vector<std::string> samples;
 };
 
-/// ln S taken apart (detection.md §4): prior + start + sum of rows + late_starts + others == ln_score, exactly up to the last row's rounding.
+/// ln S taken apart (detection.md §4): prior + start + sum of rows + late_starts + others == ln_score, exactly up to the last row's
+/// rounding.
 struct Explanation {
   std::string threat, family;
-  std::string null;        // "declared" or "alert"
-  std::string scope;       // "agent" or "session"
+  std::string null;   // "declared" or "alert"
+  std::string scope;  // "agent" or "session"
   double score = 0, ln_score = 0, share = 0, tolerance = 1, threshold = 0;
   std::optional<double> alert_score;  // where the alert null alone crossed
   double prior = 0, start = 0, late_starts = 0, others = 0;
-  bool clamped = false;    // a score at 1e30
+  bool clamped = false;           // a score at 1e30
   std::vector<EvidenceRow> rows;  // greatest nats first
 };
 
@@ -42,8 +43,8 @@ struct FindingRecord {
   Analytic analytic{};
   Level level = Level::Observe;    // as the evidence says
   Level applied = Level::Observe;  // what response.mode allows
-  std::string title;     // what happened, in one clause
-  std::string sentence;  // why, in one or two sentences
+  std::string title;               // what happened, in one clause
+  std::string sentence;            // why, in one or two sentences
   std::uint64_t count = 0;
   EventTime time, created, first_seen, last_seen;
 
@@ -58,9 +59,9 @@ struct FindingRecord {
   bool policy_applied = false;  // response.mode is enforce
   bool enforced = false;        // every expected gate has acknowledged the containment
 
-  std::optional<Explanation> explanation;      // statistical findings
-  std::vector<std::string> breaches;           // declared breaches, one clause each
-  std::string close_reason;                    // where Close
+  std::optional<Explanation> explanation;  // statistical findings
+  std::vector<std::string> breaches;       // declared breaches, one clause each
+  std::string close_reason;                // where Close
 
   std::string topic;  // name of the input
   Position position;

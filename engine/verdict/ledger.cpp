@@ -62,8 +62,8 @@ EvidenceRow readable(const Ledger& ledger, const Ledger::Row& row, const Tables&
 
 }  // namespace
 
-void record(std::unique_ptr<Ledger>& ledger, const Evidence& before, const Evidence& after, const Tables& tables, std::span<const RowId> marks,
-            std::string_view event_id, EventTime time) {
+void record(std::unique_ptr<Ledger>& ledger, const Evidence& before, const Evidence& after, const Tables& tables,
+            std::span<const RowId> marks, std::string_view event_id, EventTime time) {
   const bool contributes = std::ranges::any_of(marks, [&](RowId id) { return tables.contributes(id); });
   if (!ledger) {
     if (!contributes) return;
@@ -92,7 +92,8 @@ const Ledger* leading_ledger(const AgentState& agent, const Leader& leader) {
   return leader.session ? agent.sessions[*leader.session].ledger.get() : agent.ledger.get();
 }
 
-std::optional<Explanation> explain(const Scored& scored, const Persona& persona, double threshold, std::span<const Channel* const> channels) {
+std::optional<Explanation> explain(const Scored& scored, const Persona& persona, double threshold,
+                                   std::span<const Channel* const> channels) {
   const auto& [agent, tables, null, alone] = scored;
   const Leader lead = leader(agent, tables, null, alone);
   const Ledger* ledger = leading_ledger(agent, lead);

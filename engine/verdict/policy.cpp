@@ -19,8 +19,10 @@ bool governed_by_undeclared(Analytic analytic) {
     case Analytic::ScopeTask:
     case Analytic::ScopeDelegation:
     case Analytic::ScopeApproval:
-    case Analytic::WorkflowOrder: return true;
-    default: return false;
+    case Analytic::WorkflowOrder:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -96,16 +98,20 @@ bool excepted(const Persona& persona, Analytic analytic, const Act& act) {
     if (e.analytic != uid_of(analytic) || act.event.time > e.expires) return false;
     const std::optional<std::string> action =
         act.match.action ? std::optional<std::string>(persona.actions[*act.match.action].id) : std::nullopt;
-    return in_force(e.agent, std::string(act.event.agent.id)) && in_force(e.action, action) && (!e.tool || matches_tool(*e.tool, act.event)) &&
-           in_force(e.resource, owned(act.event.resource.uri)) && destination_matches(e.destination, act.event);
+    return in_force(e.agent, std::string(act.event.agent.id)) && in_force(e.action, action) &&
+           (!e.tool || matches_tool(*e.tool, act.event)) && in_force(e.resource, owned(act.event.resource.uri)) &&
+           destination_matches(e.destination, act.event);
   });
 }
 
 Level applied_level(Level level, Mode mode) {
   switch (mode) {
-    case Mode::Observe: return Level::Observe;
-    case Mode::Alert: return std::min(level, Level::Alert);
-    case Mode::Enforce: return level;
+    case Mode::Observe:
+      return Level::Observe;
+    case Mode::Alert:
+      return std::min(level, Level::Alert);
+    case Mode::Enforce:
+      return level;
   }
   return level;
 }

@@ -70,7 +70,8 @@ TEST_P(StoreContract, LaterChangesOfABatchPrevail) {
 }
 
 TEST_P(StoreContract, AScanGivesThePrefixInKeyOrderAndStopsWhenTold) {
-  ASSERT_TRUE(store_->write({put("p/2", "two"), put("p/1", "one"), put("p", "root"), put("q", "no"), put("o\xff", "no"), put("p/\xff\xff", "last")}));
+  ASSERT_TRUE(store_->write(
+      {put("p/2", "two"), put("p/1", "one"), put("p", "root"), put("q", "no"), put("o\xff", "no"), put("p/\xff\xff", "last")}));
   EXPECT_THAT(rows(*store_, "p/"), ElementsAre(Pair("p/1", "one"), Pair("p/2", "two"), Pair("p/\xff\xff", "last")));
   int seen = 0;
   EXPECT_TRUE(store_->scan("p", [&](auto, auto) { return ++seen < 2; }));
@@ -79,7 +80,8 @@ TEST_P(StoreContract, AScanGivesThePrefixInKeyOrderAndStopsWhenTold) {
 }
 
 TEST_P(StoreContract, DropTakesExactlyThePrefix) {
-  ASSERT_TRUE(store_->write({put(std::string("\0\1a", 3), "1"), put(std::string("\0\1\xff\xff", 4), "2"), put(std::string("\0\2", 2), "3"), put("\xff\xffm", "4"), put("\xffm", "5")}));
+  ASSERT_TRUE(store_->write({put(std::string("\0\1a", 3), "1"), put(std::string("\0\1\xff\xff", 4), "2"), put(std::string("\0\2", 2), "3"),
+                             put("\xff\xffm", "4"), put("\xffm", "5")}));
   ASSERT_TRUE(store_->drop(std::string_view("\0\1", 2)));
   EXPECT_THAT(rows(*store_, ""), ElementsAre(Pair(std::string("\0\2", 2), "3"), Pair("\xffm", "5"), Pair("\xff\xffm", "4")));
   ASSERT_TRUE(store_->drop("\xff\xff"));
@@ -186,7 +188,9 @@ TEST(RocksdbStore, DISABLED_OutOfSpaceForAWhile) {
   setrlimit(RLIMIT_FSIZE, &limit);
 
   int written = 0;
-  const auto batch = [](int number) { return std::vector{put("a/" + std::to_string(number), std::string(10'000, 'x')), put("low", std::to_string(number))}; };
+  const auto batch = [](int number) {
+    return std::vector{put("a/" + std::to_string(number), std::string(10'000, 'x')), put("low", std::to_string(number))};
+  };
   while (written < 1000 && store.write(batch(written))) ++written;
   ASSERT_GT(written, 0);
   ASSERT_LT(written, 1000) << "the limit did not bite";

@@ -28,7 +28,9 @@ class AnyMemory final : public ChannelMemory {
 
 class AnyMemories final : public MemoryFactory {
  public:
-  [[nodiscard]] std::unique_ptr<ChannelMemory> decode(ChannelId, MemoryScope, Reader& in) const override { return std::make_unique<AnyMemory>(in.text()); }
+  [[nodiscard]] std::unique_ptr<ChannelMemory> decode(ChannelId, MemoryScope, Reader& in) const override {
+    return std::make_unique<AnyMemory>(in.text());
+  }
 };
 
 constexpr AgentKey kKey{{0x0706050403020100, 0x0F0E0D0C0B0A0908}};

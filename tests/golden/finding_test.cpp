@@ -49,13 +49,15 @@ std::vector<json> conduct() {
   for (int i = 840; i < 1040; ++i) events.push_back(listing(i, i < 1020 ? "run-11" : "run-12", next()));
   const std::string id(kRefused);
   const std::string inserted = id.substr(0, 5) + "7" + id.substr(5);
-  const std::vector<std::string> guesses{id, id.substr(0, 39), inserted, id.substr(1), id + "0", "4c1d00aa55de90b3c1d8e6f7a2b4c5d6e7f81234", id + "9"};
+  const std::vector<std::string> guesses{
+      id, id.substr(0, 39), inserted, id.substr(1), id + "0", "4c1d00aa55de90b3c1d8e6f7a2b4c5d6e7f81234", id + "9"};
   for (std::size_t i = 0; i < guesses.size(); ++i) events.push_back(call(1040 + static_cast<int>(i), "run-12", guesses[i], next(), true));
   return events;
 }
 
 std::vector<FindingRecord> findings_of_conduct() {
-  PersonaLoad load = load_personas(RINGFENCE_SOURCE_DIR "/docs/contracts/examples/personas", RINGFENCE_SOURCE_DIR "/docs/contracts/examples/lists");
+  PersonaLoad load =
+      load_personas(RINGFENCE_SOURCE_DIR "/docs/contracts/examples/personas", RINGFENCE_SOURCE_DIR "/docs/contracts/examples/lists");
   if (!load.set) throw std::runtime_error("example personas do not load");
   const Rulebook rules(std::move(*load.set), all_channels());
   Rehearsal rehearsal(rules, "ringfence.events");

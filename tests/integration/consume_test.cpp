@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/event/sha256.h"
 #include "connectors/kafka/context_log.h"
 #include "engine/event/limits.h"
+#include "engine/event/sha256.h"
 #include "tests/integration/fixture.h"
 
 namespace ringfence::testing {

@@ -75,7 +75,8 @@ Ran run_ringfence(const std::vector<std::string>& arguments) {
   const Child child = spawn(command, kSource, true);
   Ran ran;
   std::array<char, 4096> buffer{};
-  for (ssize_t count = 0; (count = ::read(child.output, buffer.data(), buffer.size())) > 0;) ran.output.append(buffer.data(), static_cast<std::size_t>(count));
+  for (ssize_t count = 0; (count = ::read(child.output, buffer.data(), buffer.size())) > 0;)
+    ran.output.append(buffer.data(), static_cast<std::size_t>(count));
   ::close(child.output);
   ran.exit = status_of(child.pid);
   return ran;
@@ -107,7 +108,8 @@ int ServiceProcess::wait() {
 bool ServiceProcess::logged(const std::string& text, std::size_t times) {
   std::unique_lock lock(mutex_);
   const auto there = [&] {
-    return static_cast<std::size_t>(std::ranges::count_if(lines_, [&](const std::string& line) { return line.find(text) != std::string::npos; })) >= times;
+    return static_cast<std::size_t>(
+               std::ranges::count_if(lines_, [&](const std::string& line) { return line.find(text) != std::string::npos; })) >= times;
   };
   changed_.wait_for(lock, kPatience, [&] { return ended_ || there(); });
   return there();
@@ -134,7 +136,8 @@ std::string ServiceProcess::get(const std::string& path) const {
   if (::connect(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
       ::send(descriptor, request.data(), request.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(request.size())) {
     std::array<char, 4096> buffer{};
-    for (ssize_t count = 0; (count = ::read(descriptor, buffer.data(), buffer.size())) > 0;) answer.append(buffer.data(), static_cast<std::size_t>(count));
+    for (ssize_t count = 0; (count = ::read(descriptor, buffer.data(), buffer.size())) > 0;)
+      answer.append(buffer.data(), static_cast<std::size_t>(count));
   }
   ::close(descriptor);
   return answer;
@@ -163,7 +166,8 @@ const std::vector<FleetEvent>& fleet() {
     const Child child = spawn({"zcat", "config/fleet/telemetry.ndjson.gz"}, kSource, false);
     std::string lines;
     std::array<char, 65536> buffer{};
-    for (ssize_t count = 0; (count = ::read(child.output, buffer.data(), buffer.size())) > 0;) lines.append(buffer.data(), static_cast<std::size_t>(count));
+    for (ssize_t count = 0; (count = ::read(child.output, buffer.data(), buffer.size())) > 0;)
+      lines.append(buffer.data(), static_cast<std::size_t>(count));
     ::close(child.output);
     status_of(child.pid);
     return events_of(lines);
@@ -173,11 +177,13 @@ const std::vector<FleetEvent>& fleet() {
 
 std::vector<FleetEvent> story(const std::string& name) { return events_of(slurp(kSource / "config/personas/tests" / (name + ".ndjson"))); }
 
-Installation::Installation(const Broker& broker, std::int32_t partitions) : broker_(broker), partitions_(partitions), stem_(unique_name("rf")) {
+Installation::Installation(const Broker& broker, std::int32_t partitions)
+    : broker_(broker), partitions_(partitions), stem_(unique_name("rf")) {
   std::string pattern = (fs::temp_directory_path() / "ringfence-service-XXXXXX").string();
   if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary directory");
   directory_ = pattern;
-  for (const auto& [name, count] : std::map<std::string, std::int32_t>{{"events", partitions}, {"findings", 2}, {"control", 1}, {"context", 1}, {"deadletter", 1}}) {
+  for (const auto& [name, count] :
+       std::map<std::string, std::int32_t>{{"events", partitions}, {"findings", 2}, {"control", 1}, {"context", 1}, {"deadletter", 1}}) {
     TopicSpec spec = plain_topic(topic(name), count);
     if (name == "control" || name == "context") spec.cleanup_policy = "compact";
     must(make_topic(broker, spec));
@@ -197,12 +203,15 @@ fs::path Installation::member(const std::string& instance, const std::string& mo
   const fs::path file = directory_ / (instance + ".yaml");
   std::ofstream out(file);
   out << "kafka: {bootstrap: \"" << broker_.address() << "\", group: " << stem_ << ", instance_id: " << instance << "}\n"
-      << "topics: {events: " << topic("events") << ", findings: " << topic("findings") << ", control: " << topic("control") << ", context: " << topic("context")
-      << ", dead_letter: " << topic("deadletter") << "}\n"
+      << "topics: {events: " << topic("events") << ", findings: " << topic("findings") << ", control: " << topic("control")
+      << ", context: " << topic("context") << ", dead_letter: " << topic("deadletter") << "}\n"
       << "personas: {directory: " << personas().string() << "}\n"
       << "state: {directory: " << (directory_ / ("state-" + instance)).string() << ", shards: 2, flush_age: 200ms}\n"
       << "http: {listen: \"127.0.0.1:0\"}\n"
-      << (more.find("control:") == std::string::npos ? "control: {key_file: " + (directory_ / "control.key").string() + ", max_halted_share: 1.0}\n" : "") << more;
+      << (more.find("control:") == std::string::npos
+              ? "control: {key_file: " + (directory_ / "control.key").string() + ", max_halted_share: 1.0}\n"
+              : "")
+      << more;
   return file;
 }
 
@@ -215,7 +224,8 @@ void Installation::feed(const std::vector<FleetEvent>& events, std::size_t from,
       continue;
     }
     const auto [place, fresh] = places_.try_emplace(event.agent, static_cast<std::int32_t>(places_.size()) % partitions_);
-    must(producer_->publish({.topic = topic("events"), .key = event.agent, .value = event.value, .cause = {}, .partition = Partition{place->second}}));
+    must(producer_->publish(
+        {.topic = topic("events"), .key = event.agent, .value = event.value, .cause = {}, .partition = Partition{place->second}}));
   }
   must(producer_->flush(kPatience));
 }
@@ -225,7 +235,8 @@ void Installation::put(const std::string& topic, std::int32_t partition, const s
   must(producer_->flush(kPatience));
 }
 
-TopicTail::TopicTail(const Broker& broker, const std::string& topic) : reader_(must(TopicReader::open({.kafka = settings_for(broker), .topic = topic}))) {}
+TopicTail::TopicTail(const Broker& broker, const std::string& topic)
+    : reader_(must(TopicReader::open({.kafka = settings_for(broker), .topic = topic}))) {}
 
 bool TopicTail::read_once(milliseconds wait) {
   auto batch = reader_->read(10'000, wait);
@@ -275,7 +286,8 @@ std::set<std::string> containments_in(const std::vector<ControlMessage>& message
     const auto* signed_record = std::get_if<SignedContainment>(&message.body);
     if (signed_record == nullptr) continue;
     const ContainmentRecord& r = signed_record->record;
-    out.insert(r.scope + " " + std::to_string(r.epoch) + (r.contained ? " contained " : " released ") + std::string(name_of(r.level)) + " " + r.finding_uid);
+    out.insert(r.scope + " " + std::to_string(r.epoch) + (r.contained ? " contained " : " released ") + std::string(name_of(r.level)) +
+               " " + r.finding_uid);
   }
   return out;
 }

@@ -29,7 +29,9 @@ class Services : public BrokerTest {
   [[nodiscard]] static bool fleet_is_out(Installation& at, TopicTail& findings, TopicTail& control) {
     const Expected& expected = expected_of_fleet();
     return findings.until([&](const auto& records) { return findings_in(records).size() >= expected.findings.size(); }) &&
-           control.until([&](const auto& records) { return containments_in(read_board(at, records).messages).size() >= expected.containments.size(); });
+           control.until([&](const auto& records) {
+             return containments_in(read_board(at, records).messages).size() >= expected.containments.size();
+           });
   }
   static void expect_the_fleet(Installation& at, TopicTail& findings, TopicTail& control) {
     const Expected& expected = expected_of_fleet();
@@ -75,7 +77,8 @@ std::size_t heartbeats_of(const ControlBoard& board, const std::string& writer) 
 }
 
 std::size_t containments_read(const ControlBoard& board) {
-  return static_cast<std::size_t>(std::ranges::count_if(board.messages, [](const ControlMessage& m) { return std::holds_alternative<SignedContainment>(m.body); }));
+  return static_cast<std::size_t>(
+      std::ranges::count_if(board.messages, [](const ControlMessage& m) { return std::holds_alternative<SignedContainment>(m.body); }));
 }
 
 /// What `state show` says of every agent of the fleet.
@@ -83,7 +86,8 @@ std::map<std::string, std::string> states_of(const Installation& at, const std::
   std::map<std::string, std::string> out;
   for (const FleetEvent& event : fleet()) {
     if (event.agent.empty() || out.contains(event.agent)) continue;
-    const Ran shown = run_ringfence({"state", "show", event.agent, "--tenant", "corp", "--json", "--state", (at.directory() / ("state-" + member)).string()});
+    const Ran shown = run_ringfence(
+        {"state", "show", event.agent, "--tenant", "corp", "--json", "--state", (at.directory() / ("state-" + member)).string()});
     EXPECT_EQ(shown.exit, 0) << shown.output;
     out[event.agent] = shown.output;
   }
@@ -92,9 +96,15 @@ std::map<std::string, std::string> states_of(const Installation& at, const std::
 
 /// A call that no code-maintainer may make: the agent is halted at once.
 FleetEvent forbidden_call(const std::string& agent, const std::string& id) {
-  const json event = {{"v", 1}, {"kind", "tool_call"}, {"id", id}, {"time", "2026-11-20T12:00:00Z"}, {"tenant", "corp"},
-                      {"agent", {{"id", agent}, {"trust", "verified"}}}, {"session", {{"id", "s"}}},
-                      {"tool", {{"server", "git"}, {"name", "force_push"}}}, {"outcome", {{"status", "ok"}}}};
+  const json event = {{"v", 1},
+                      {"kind", "tool_call"},
+                      {"id", id},
+                      {"time", "2026-11-20T12:00:00Z"},
+                      {"tenant", "corp"},
+                      {"agent", {{"id", agent}, {"trust", "verified"}}},
+                      {"session", {{"id", "s"}}},
+                      {"tool", {{"server", "git"}, {"name", "force_push"}}},
+                      {"outcome", {{"status", "ok"}}}};
   return {agent, event.dump()};
 }
 
@@ -132,7 +142,8 @@ TEST_F(Services, FindingsAndSignedHaltsOfAFleetEqualThoseOfAReplay) {
     EXPECT_THAT(service.get("/healthz"), HasSubstr("200 OK"));
     EXPECT_THAT(service.get("/readyz"), HasSubstr("200 OK"));
     EXPECT_THAT(service.get("/metrics"), AllOf(HasSubstr("200 OK"), HasSubstr("ringfence_")));
-    ASSERT_TRUE(control.until([&](const auto& records) { return heartbeats_of(read_board(at, records), at.writer(kPartitions - 1)) >= 3; })) << service.log();
+    ASSERT_TRUE(control.until([&](const auto& records) { return heartbeats_of(read_board(at, records), at.writer(kPartitions - 1)) >= 3; }))
+        << service.log();
     EXPECT_EQ(service.end(SIGTERM), 0) << service.log();
   }
   expect_the_fleet(at, findings, control);
@@ -271,8 +282,9 @@ TEST_F(Services, APublishedSetAndAFactTakeEffect) {
   at.feed(story("code-guessed-commits"));
   ASSERT_TRUE(findings.until([](const auto& records) { return records.size() >= 3; })) << service.log();
   const std::size_t without_fact = findings.all().size();
-  at.put(at.topic("context"), 0, "server:git",
-         R"({"v":1,"kind":"context_change","id":"outage","time":"2026-11-20T08:00:00Z","tenant":"corp","change":"outage_start","scope":"server:git"})");
+  at.put(
+      at.topic("context"), 0, "server:git",
+      R"({"v":1,"kind":"context_change","id":"outage","time":"2026-11-20T08:00:00Z","tenant":"corp","change":"outage_start","scope":"server:git"})");
   set_version(at, "2.1.0");
   ASSERT_TRUE(service.logged("rules and facts in force", 2)) << service.log();
   ASSERT_EQ(publish().exit, 0);
@@ -304,15 +316,18 @@ TEST_F(Services, APublishedSetAndAFactTakeEffect) {
 TEST_F(Services, AHaltBeyondTheBlastRadiusIsAPendingHoldAndAFinding) {
   Installation at(broker(), 1);
   TopicTail findings(broker(), at.topic("findings")), control(broker(), at.topic("control"));
-  const auto config = at.member("a", "control: {key_file: " + (at.directory() / "control.key").string() + ", max_halts_per_minute: 1, max_halted_share: 1.0}\n");
+  const auto config = at.member(
+      "a", "control: {key_file: " + (at.directory() / "control.key").string() + ", max_halts_per_minute: 1, max_halted_share: 1.0}\n");
   ServiceProcess service(config);
   at.feed({forbidden_call("code-1", "1"), forbidden_call("code-2", "2")});
   const auto held = [](const std::vector<TopicRecord>& records) {
-    return std::ranges::any_of(records, [](const TopicRecord& r) { return r.key == "code-2" && r.value.find("containment.blast_radius") != std::string::npos; });
+    return std::ranges::any_of(
+        records, [](const TopicRecord& r) { return r.key == "code-2" && r.value.find("containment.blast_radius") != std::string::npos; });
   };
   ASSERT_TRUE(findings.until(held)) << service.log();
   expect_schema(findings.all());
-  ASSERT_TRUE(control.until([&](const auto& records) { return containments_in(read_board(at, records).messages).size() >= 2; })) << service.log();
+  ASSERT_TRUE(control.until([&](const auto& records) { return containments_in(read_board(at, records).messages).size() >= 2; }))
+      << service.log();
   const Ran status = run_ringfence({"status", "--config", config.string(), "--json"});
   ASSERT_EQ(status.exit, 0) << status.output;
   const json rows = json::parse(status.output);
@@ -327,10 +342,14 @@ TEST(FileServices, AHaltBeyondTheBlastRadiusIsAFindingInTheFileToo) {
   ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
   const std::filesystem::path at(pattern);
   std::ofstream(at / "events.ndjson") << forbidden_call("code-1", "1").value << "\n" << forbidden_call("code-2", "2").value << "\n";
-  std::ofstream(at / "run.yaml") << "input: {kind: file, files: [" << (at / "events.ndjson").string() << "]}\npersonas: {directory: " << RINGFENCE_SOURCE_DIR
-                                 << "/config/personas}\nstate: {directory: " << (at / "state").string() << "}\noutputs: {findings: \"file:" << (at / "findings").string()
-                                 << "\", control: \"file:" << (at / "control").string() << "\", dead_letter: \"file:" << (at / "letters").string()
-                                 << "\"}\ncontrol: {key_file: " << (at / "key").string() << ", max_halts_per_minute: 1}\nhttp: {listen: \"127.0.0.1:0\"}\n";
+  std::ofstream(at / "run.yaml") << "input: {kind: file, files: [" << (at / "events.ndjson").string()
+                                 << "]}\npersonas: {directory: " << RINGFENCE_SOURCE_DIR
+                                 << "/config/personas}\nstate: {directory: " << (at / "state").string()
+                                 << "}\noutputs: {findings: \"file:" << (at / "findings").string()
+                                 << "\", control: \"file:" << (at / "control").string()
+                                 << "\", dead_letter: \"file:" << (at / "letters").string()
+                                 << "\"}\ncontrol: {key_file: " << (at / "key").string()
+                                 << ", max_halts_per_minute: 1}\nhttp: {listen: \"127.0.0.1:0\"}\n";
   const Ran ran = run_ringfence({"run", "--config", (at / "run.yaml").string()});
   EXPECT_EQ(ran.exit, 0) << ran.output;
   std::ifstream in(at / "findings");
@@ -376,8 +395,9 @@ TEST_F(Services, AMissingTopicAndASilentBrokerEndTheStartWithThree) {
     EXPECT_THAT(ran.output, HasSubstr("not-there"));
   }
   const auto config = at.directory() / "silent.yaml";
-  std::ofstream(config) << "kafka: {bootstrap: \"127.0.0.1:1\"}\npersonas: {directory: " << at.personas().string() << "}\nstate: {directory: "
-                        << (at.directory() / "state-silent").string() << "}\ncontrol: {key_file: " << (at.directory() / "control.key").string() << "}\n";
+  std::ofstream(config) << "kafka: {bootstrap: \"127.0.0.1:1\"}\npersonas: {directory: " << at.personas().string()
+                        << "}\nstate: {directory: " << (at.directory() / "state-silent").string()
+                        << "}\ncontrol: {key_file: " << (at.directory() / "control.key").string() << "}\n";
   const auto began = std::chrono::steady_clock::now();
   const Ran ran = run_ringfence({"run", "--config", config.string()});
   EXPECT_EQ(ran.exit, 3) << ran.output;

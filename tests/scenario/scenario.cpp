@@ -158,7 +158,8 @@ class Teller {
   }
 
   std::string filled(std::string value) const {
-    for (std::size_t at = value.find("{n}"); at != std::string::npos; at = value.find("{n}")) value.replace(at, 3, std::to_string(counter_));
+    for (std::size_t at = value.find("{n}"); at != std::string::npos; at = value.find("{n}"))
+      value.replace(at, 3, std::to_string(counter_));
     return value;
   }
 
@@ -197,16 +198,23 @@ class Teller {
       return at + 2;
     }
     static const std::vector<std::pair<std::string, json::json_pointer>> kTexts{
-        {"on", json::json_pointer("/resource/uri")},       {"type", json::json_pointer("/resource/type")},
-        {"to", json::json_pointer("/destination/host")},   {"account", json::json_pointer("/destination/account")},
-        {"effect", json::json_pointer("/tool/effect")},    {"credential", json::json_pointer("/credential/fingerprint")},
-        {"result", json::json_pointer("/result")},         {"approved", json::json_pointer("/approval/at")},
-        {"parent", json::json_pointer("/delegation/parent")}, {"id", json::json_pointer("/id")},
-        {"persona", json::json_pointer("/agent/persona")},  {"charter", json::json_pointer("/agent/charter_sha256")},
+        {"on", json::json_pointer("/resource/uri")},
+        {"type", json::json_pointer("/resource/type")},
+        {"to", json::json_pointer("/destination/host")},
+        {"account", json::json_pointer("/destination/account")},
+        {"effect", json::json_pointer("/tool/effect")},
+        {"credential", json::json_pointer("/credential/fingerprint")},
+        {"result", json::json_pointer("/result")},
+        {"approved", json::json_pointer("/approval/at")},
+        {"parent", json::json_pointer("/delegation/parent")},
+        {"id", json::json_pointer("/id")},
+        {"persona", json::json_pointer("/agent/persona")},
+        {"charter", json::json_pointer("/agent/charter_sha256")},
         {"definition", json::json_pointer("/tool/definition_sha256")}};
-    static const std::vector<std::pair<std::string, json::json_pointer>> kNumbers{
-        {"records", json::json_pointer("/records/returned")}, {"matched", json::json_pointer("/records/matched")},
-        {"population", json::json_pointer("/records/population")}, {"bytes", json::json_pointer("/bytes/response")}};
+    static const std::vector<std::pair<std::string, json::json_pointer>> kNumbers{{"records", json::json_pointer("/records/returned")},
+                                                                                  {"matched", json::json_pointer("/records/matched")},
+                                                                                  {"population", json::json_pointer("/records/population")},
+                                                                                  {"bytes", json::json_pointer("/bytes/response")}};
     for (const auto& [name, pointer] : kTexts) {
       if (word == name) event[pointer] = value;
     }
@@ -316,16 +324,20 @@ std::string not_met(std::span<const Outcome> all, const Expectation& e) {
   if (since.empty()) return "an expectation before the first event";
   const Outcome& last = told.back();
   const auto seen = [&](const std::string& uid) {
-    return std::ranges::any_of(told, [&](const Outcome& o) { return uid == "any" ? !o.raised.empty() : std::ranges::find(o.raised, uid) != o.raised.end(); });
+    return std::ranges::any_of(
+        told, [&](const Outcome& o) { return uid == "any" ? !o.raised.empty() : std::ranges::find(o.raised, uid) != o.raised.end(); });
   };
   switch (e.kind) {
-    case Kind::LevelIs: return last.level == e.level ? "" : "expected level " + text(e.level) + ", saw " + text(last.level);
-    case Kind::AppliedIs: return last.applied == e.level ? "" : "expected applied level " + text(e.level) + ", saw " + text(last.applied);
+    case Kind::LevelIs:
+      return last.level == e.level ? "" : "expected level " + text(e.level) + ", saw " + text(last.level);
+    case Kind::AppliedIs:
+      return last.applied == e.level ? "" : "expected applied level " + text(e.level) + ", saw " + text(last.applied);
     case Kind::LevelBy: {
       const auto first = std::ranges::find_if(since, [&](const Outcome& o) { return o.level >= e.level; });
       const auto call = static_cast<std::size_t>(first - since.begin()) + 1;
       if (first != since.end() && call <= e.calls) return "";
-      return "expected " + text(e.level) + " by call " + std::to_string(e.calls) + ", saw it " + (first == since.end() ? "never" : "at call " + std::to_string(call));
+      return "expected " + text(e.level) + " by call " + std::to_string(e.calls) + ", saw it " +
+             (first == since.end() ? "never" : "at call " + std::to_string(call));
     }
     case Kind::NeverAbove: {
       const Outcome& worst = *std::ranges::max_element(since, {}, &Outcome::level);
@@ -335,13 +347,19 @@ std::string not_met(std::span<const Outcome> all, const Expectation& e) {
       const Outcome& worst = *std::ranges::max_element(since, {}, &Outcome::score);
       return worst.score < e.score ? "" : "expected every score below " + said(e.score) + ", saw " + said(worst.score) + " at " + worst.id;
     }
-    case Kind::Finding: return seen(e.text) ? "" : "expected finding " + e.text;
-    case Kind::NoFinding: return seen(e.text) ? "expected no finding " + e.text : "";
-    case Kind::Refused: return last.refused == e.text ? "" : "expected refused " + e.text + ", saw " + (last.refused.empty() ? "it judged" : last.refused);
-    case Kind::Copy: return last.copy ? "" : "expected a copy, saw it judged";
+    case Kind::Finding:
+      return seen(e.text) ? "" : "expected finding " + e.text;
+    case Kind::NoFinding:
+      return seen(e.text) ? "expected no finding " + e.text : "";
+    case Kind::Refused:
+      return last.refused == e.text ? "" : "expected refused " + e.text + ", saw " + (last.refused.empty() ? "it judged" : last.refused);
+    case Kind::Copy:
+      return last.copy ? "" : "expected a copy, saw it judged";
     case Kind::Control:
-      return std::ranges::any_of(since, [&](const Outcome& o) { return std::ranges::find(o.controlled, text(e.level)) != o.controlled.end(); })
-                 ? "" : "expected a containment at " + text(e.level);
+      return std::ranges::any_of(since,
+                                 [&](const Outcome& o) { return std::ranges::find(o.controlled, text(e.level)) != o.controlled.end(); })
+                 ? ""
+                 : "expected a containment at " + text(e.level);
     case Kind::NoControl:
       return std::ranges::all_of(since, [](const Outcome& o) { return o.controlled.empty(); }) ? "" : "expected no containment";
   }
@@ -370,7 +388,8 @@ std::expected<Scenario, std::string> load(const std::filesystem::path& file) {
 Unmet unmet(const Scenario& scenario, std::span<const Outcome> outcomes) {
   Unmet out;
   for (const Expectation& e : scenario.expectations) {
-    if (std::string fault = not_met(outcomes, e); !fault.empty()) (e.aim ? out.aims : out.expectations).push_back(std::to_string(e.line) + ": " + fault);
+    if (std::string fault = not_met(outcomes, e); !fault.empty())
+      (e.aim ? out.aims : out.expectations).push_back(std::to_string(e.line) + ": " + fault);
   }
   return out;
 }

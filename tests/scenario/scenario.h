@@ -15,17 +15,17 @@ namespace ringfence::scenario {
 /// What a scenario says must be so, right after the event before it.
 struct Expectation {
   enum class Kind {
-    LevelIs,       // the last verdict's level
-    LevelBy,       // reached not later than the n-th call since `mark`
-    NeverAbove,    // no verdict since `mark` is above this level
-    ScoreBelow,    // no score since `mark` reaches this
-    Finding,       // this analytic has a finding
-    NoFinding,     // this analytic, or `any`, has none
-    Refused,       // the last record was refused for this reason
-    AppliedIs,     // what response.mode made of the last verdict's level
-    Copy,          // the last event was a copy of a known act
-    Control,       // a containment at this level was published since `mark`
-    NoControl,     // none was
+    LevelIs,     // the last verdict's level
+    LevelBy,     // reached not later than the n-th call since `mark`
+    NeverAbove,  // no verdict since `mark` is above this level
+    ScoreBelow,  // no score since `mark` reaches this
+    Finding,     // this analytic has a finding
+    NoFinding,   // this analytic, or `any`, has none
+    Refused,     // the last record was refused for this reason
+    AppliedIs,   // what response.mode made of the last verdict's level
+    Copy,        // the last event was a copy of a known act
+    Control,     // a containment at this level was published since `mark`
+    NoControl,   // none was
   } kind{};
   bool aim = false;  // reported where it is missed, never a failure
   int line = 0;
@@ -42,7 +42,7 @@ struct Scenario {
   std::string name;
   std::filesystem::path personas;
   std::vector<std::string> events;
-  std::vector<std::size_t> restarts;    // number of events before each restart
+  std::vector<std::size_t> restarts;  // number of events before each restart
   std::vector<Expectation> expectations;
 };
 

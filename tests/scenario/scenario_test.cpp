@@ -159,7 +159,8 @@ class Scenarios : public testing::TestWithParam<fs::path> {
   /// As the scenario tells it, restarts included.
   std::vector<Outcome> straight() {
     const auto& restarts = scenario_.restarts;
-    return run(rules_, scenario_.events, {.restart_before = [&](std::size_t i) { return std::ranges::find(restarts, i) != restarts.end(); }, .positions_move = true});
+    return run(rules_, scenario_.events,
+               {.restart_before = [&](std::size_t i) { return std::ranges::find(restarts, i) != restarts.end(); }, .positions_move = true});
   }
 
   /// Every agent of `expected` saw the same in `seen`; agents beyond those may be there.
@@ -186,11 +187,15 @@ TEST_P(Scenarios, HoldsAsTold) {
 
 TEST_P(Scenarios, IsTheSameWhenTheProcessIsStartedAgainBetweenAnyTwoRecords) {
   const bool everywhere = scenario_.events.size() <= kLong;
-  expect_same(run(rules_, scenario_.events, {.restart_before = [&](std::size_t) { return everywhere || random_() % 50 == 0; }, .positions_move = true}), straight());
+  expect_same(run(rules_, scenario_.events,
+                  {.restart_before = [&](std::size_t) { return everywhere || random_() % 50 == 0; }, .positions_move = true}),
+              straight());
 }
 
 TEST_P(Scenarios, IsTheSameOverThreeShards) {
-  expect_same(run(rules_, scenario_.events, {.shards = 3, .restart_before = [&](std::size_t) { return random_() % 100 == 0; }, .positions_move = true}), straight());
+  expect_same(run(rules_, scenario_.events,
+                  {.shards = 3, .restart_before = [&](std::size_t) { return random_() % 100 == 0; }, .positions_move = true}),
+              straight());
 }
 
 TEST_P(Scenarios, IsNotMovedByCopies) {

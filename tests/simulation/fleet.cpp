@@ -69,14 +69,17 @@ class Fleet {
            R"(","change":"outage_start","scope":"agent:code-)" + std::to_string(pick(sessions_.size())) + "\"}";
   }
 
-  std::string call(std::size_t number, std::size_t agent, const std::string& server, const std::string& tool, const std::string& ref, const std::string& uri,
-                   const std::string& status, const std::string& code) {
-    const std::string result = status == "ok" ? R"(,"result":"int main() { return )" + std::to_string(pick(1000)) + R"(; }","bytes":{"response":)" + std::to_string(100 + pick(9000)) + "}" : "";
+  std::string call(std::size_t number, std::size_t agent, const std::string& server, const std::string& tool, const std::string& ref,
+                   const std::string& uri, const std::string& status, const std::string& code) {
+    const std::string result = status == "ok" ? R"(,"result":"int main() { return )" + std::to_string(pick(1000)) +
+                                                    R"(; }","bytes":{"response":)" + std::to_string(100 + pick(9000)) + "}"
+                                              : "";
     // One in a hundred comes late.
     const EventTime time = pick(100) == 0 ? now_ + seconds(-static_cast<std::int64_t>(pick(7200))) : now_;
-    last_ = R"({"v":1,"kind":"tool_call","id":"c)" + std::to_string(number) + R"(","time":")" + format_rfc3339(time) + R"(","agent":{"id":"code-)" + std::to_string(agent) +
-            R"(","trust":"verified"},"session":{"id":"s)" + std::to_string(sessions_[agent]) + R"("},"tool":{"server":")" + server + R"(","name":")" + tool +
-            R"("},"args":{"ref":")" + ref + "\"}" + (uri.empty() ? "" : R"(,"resource":{"uri":")" + uri + "\"}") + result + R"(,"outcome":{"status":")" + status +
+    last_ = R"({"v":1,"kind":"tool_call","id":"c)" + std::to_string(number) + R"(","time":")" + format_rfc3339(time) +
+            R"(","agent":{"id":"code-)" + std::to_string(agent) + R"(","trust":"verified"},"session":{"id":"s)" +
+            std::to_string(sessions_[agent]) + R"("},"tool":{"server":")" + server + R"(","name":")" + tool + R"("},"args":{"ref":")" +
+            ref + "\"}" + (uri.empty() ? "" : R"(,"resource":{"uri":")" + uri + "\"}") + result + R"(,"outcome":{"status":")" + status +
             R"(","code":")" + code + "\"}}";
     return last_;
   }

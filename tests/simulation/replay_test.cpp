@@ -45,8 +45,8 @@ struct Left {
   std::map<std::string, std::string> states;
 };
 
-/// When to kill: the verdicts have grown to so many bytes, and the store has then been written to so many times. With writes to wait for, the
-/// kill falls into a checkpoint: some states are in the store and others are not.
+/// When to kill: the verdicts have grown to so many bytes, and the store has then been written to so many times. With writes to wait for,
+/// the kill falls into a checkpoint: some states are in the store and others are not.
 struct Moment {
   std::uintmax_t verdict_bytes = 0;
   int state_writes = 0;
@@ -58,8 +58,23 @@ class ReplayRun {
 
   std::vector<std::string> command(const fs::path& input, int shards) const {
     const auto at = [&](const char* name) { return (directory_ / name).string(); };
-    return {RINGFENCE_BINARY_DIR "/ringfence", "replay", "--personas", RINGFENCE_SOURCE_DIR "/config/personas", "--state", at("state"), "--findings", at("findings"),
-            "--verdicts", at("verdicts"), "--control", at("control"), "--dead-letter", at("dead"), "--shards", std::to_string(shards), input.string()};
+    return {RINGFENCE_BINARY_DIR "/ringfence",
+            "replay",
+            "--personas",
+            RINGFENCE_SOURCE_DIR "/config/personas",
+            "--state",
+            at("state"),
+            "--findings",
+            at("findings"),
+            "--verdicts",
+            at("verdicts"),
+            "--control",
+            at("control"),
+            "--dead-letter",
+            at("dead"),
+            "--shards",
+            std::to_string(shards),
+            input.string()};
   }
 
   /// Runs to the end, or until it is killed. True if it ended by itself.
@@ -88,7 +103,11 @@ class ReplayRun {
   }
 
   Left left() const {
-    Left out{contents(directory_ / "findings"), contents(directory_ / "verdicts"), contents(directory_ / "control"), contents(directory_ / "dead"), {}};
+    Left out{contents(directory_ / "findings"),
+             contents(directory_ / "verdicts"),
+             contents(directory_ / "control"),
+             contents(directory_ / "dead"),
+             {}};
     auto store = rocksdb_store((directory_ / "state").string());
     EXPECT_TRUE(store);
     const std::string partition(2, '\0');

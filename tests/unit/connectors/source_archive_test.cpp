@@ -35,7 +35,8 @@ class Archive : public ::testing::TestWithParam<Format> {
 
 std::string numbered(int lines) {
   std::string text;
-  for (int i = 0; i < lines; ++i) text += "{\"n\":" + std::to_string(i) + ",\"noise\":" + std::to_string(std::hash<int>{}(i) * 2654435761U) + "}\n";
+  for (int i = 0; i < lines; ++i)
+    text += "{\"n\":" + std::to_string(i) + ",\"noise\":" + std::to_string(std::hash<int>{}(i) * 2654435761U) + "}\n";
   return text;
 }
 
@@ -128,7 +129,8 @@ TEST_P(Archive, ABombIsOneTooLongRecordAndCostsNoMemory) {
   EXPECT_LT(resident_kib_at_most() - before, 24 * 1024);
 }
 
-INSTANTIATE_TEST_SUITE_P(Formats, Archive, ::testing::Values(Format{".gz", [](std::string_view text) { return gzip(text); }}, Format{".zst", zstd}));
+INSTANTIATE_TEST_SUITE_P(Formats, Archive,
+                         ::testing::Values(Format{".gz", [](std::string_view text) { return gzip(text); }}, Format{".zst", zstd}));
 
 TEST(ZstdArchive, AWindowNoMachineHasToAffordIsRefused) {
   // Frame header that asks for a window of 2 GiB: magic number, descriptor with a window byte, exponent 21 (RFC 8878, 3.1.1.1.2).

@@ -7,8 +7,8 @@
 
 #include <thread>
 
-#include "engine/event/sha256.h"
 #include "engine/event/limits.h"
+#include "engine/event/sha256.h"
 #include "tests/unit/connectors/source_files.h"
 
 namespace ringfence {
@@ -27,7 +27,8 @@ class FileOfRecords : public ::testing::Test {
 };
 
 TEST_F(FileOfRecords, LinesAreNumberedFromZeroAndEmptyOnesCountWithoutBeingRecords) {
-  EXPECT_THAT(read_all(directory_.write("a.ndjson", "one\n\ntwo\r\n\r\nthree")).lines, ElementsAre(Line{0, "one"}, Line{2, "two"}, Line{4, "three"}));
+  EXPECT_THAT(read_all(directory_.write("a.ndjson", "one\n\ntwo\r\n\r\nthree")).lines,
+              ElementsAre(Line{0, "one"}, Line{2, "two"}, Line{4, "three"}));
   EXPECT_THAT(read_all(directory_.write("b.ndjson", "one\n")).lines, ElementsAre(Line{0, "one"}));
   EXPECT_THAT(read_all(directory_.write("c.ndjson", "")).lines, IsEmpty());
   EXPECT_THAT(read_all(directory_.write("d.ndjson", "\n\n\n")).lines, IsEmpty());
@@ -59,7 +60,8 @@ TEST_F(FileOfRecords, ALineOverTheLimitComesAsItsBeginningSizeAndHash) {
   const std::string longest(limits::kEventBytes, 'x');
   const std::string over = longest + "y";
   const std::string huge(5 * limits::kEventBytes + 3, 'z');
-  const std::string path = directory_.write("long.ndjson", "before\n" + longest + "\r\n" + over + "\r\nbetween\n" + huge + "\nafter\n" + over);
+  const std::string path =
+      directory_.write("long.ndjson", "before\n" + longest + "\r\n" + over + "\r\nbetween\n" + huge + "\nafter\n" + over);
   const auto source = open_file_source(path).value();
   struct Seen {
     std::int64_t number;
@@ -69,16 +71,18 @@ TEST_F(FileOfRecords, ALineOverTheLimitComesAsItsBeginningSizeAndHash) {
     bool operator==(const Seen&) const = default;
   };
   std::vector<Seen> seen;
-  for (auto batch = source->next(100, 1s).value(); batch.state == Batch::State::More || batch.state == Batch::State::Idle; batch = source->next(100, 1s).value()) {
+  for (auto batch = source->next(100, 1s).value(); batch.state == Batch::State::More || batch.state == Batch::State::Idle;
+       batch = source->next(100, 1s).value()) {
     for (const Record& r : batch.records) {
       seen.push_back({r.position.offset.value, r.bytes.size(), r.size, std::string(r.sha256)});
       EXPECT_EQ(r.cut(), r.size > limits::kEventBytes);
     }
   }
   const std::size_t excerpt = limits::kDeadLetterExcerpt;
-  EXPECT_THAT(seen, ElementsAre(Seen{0, 6, 6, ""}, Seen{1, longest.size(), longest.size(), ""}, Seen{2, excerpt, over.size(), sha256_hex(over)},
-                                Seen{3, 7, 7, ""}, Seen{4, excerpt, huge.size(), sha256_hex(huge)}, Seen{5, 5, 5, ""},
-                                Seen{6, excerpt, over.size(), sha256_hex(over)}));
+  EXPECT_THAT(seen,
+              ElementsAre(Seen{0, 6, 6, ""}, Seen{1, longest.size(), longest.size(), ""}, Seen{2, excerpt, over.size(), sha256_hex(over)},
+                          Seen{3, 7, 7, ""}, Seen{4, excerpt, huge.size(), sha256_hex(huge)}, Seen{5, 5, 5, ""},
+                          Seen{6, excerpt, over.size(), sha256_hex(over)}));
 }
 
 TEST_F(FileOfRecords, SeekingGoesOnWithThatRecord) {
@@ -105,7 +109,9 @@ TEST_F(FileOfRecords, WhatCannotBeReadIsAnErrorThatNamesTheFile) {
 }
 
 TEST_F(FileOfRecords, AFileIsTheSameByNameAndBeginning) {
-  const auto identity = [&](const std::string& path, std::size_t bytes = kIdentityBytes) { return open_file_source(path).value()->identity(bytes).value(); };
+  const auto identity = [&](const std::string& path, std::size_t bytes = kIdentityBytes) {
+    return open_file_source(path).value()->identity(bytes).value();
+  };
   const std::string path = directory_.write("id.ndjson", "abc\n");
   const auto first = identity(path);
   ASSERT_TRUE(first);

@@ -4,8 +4,8 @@
 #include <nlohmann/json.hpp>
 
 #include "connectors/encoders/dead_letter.h"
-#include "engine/event/sha256.h"
 #include "engine/event/limits.h"
+#include "engine/event/sha256.h"
 
 namespace ringfence {
 namespace {
@@ -19,15 +19,17 @@ const Refusal kRefusal{RefusalReason::MissingField, "decode", "outcome.status: r
 
 TEST(DeadLetters, SayWhereWhyAndWhat) {
   const std::string encoded = encode_dead_letter(dead_letter(record_of("{\"a\":\"x\n\"}"), kRefusal, "in.ndjson", InputKind::File));
-  EXPECT_EQ(encoded,
-            R"({"topic":"in.ndjson","partition":3,"offset":41,"line":42,"stage":"decode","reason":"missing_field","detail":"outcome.status: required",)"
-            R"("agent_id":"spiffe://a/b","tenant":"corp","size":10,"record":"{\"a\":\"x\n\"}"})");
+  EXPECT_EQ(
+      encoded,
+      R"({"topic":"in.ndjson","partition":3,"offset":41,"line":42,"stage":"decode","reason":"missing_field","detail":"outcome.status: required",)"
+      R"("agent_id":"spiffe://a/b","tenant":"corp","size":10,"record":"{\"a\":\"x\n\"}"})");
 }
 
 TEST(DeadLetters, ReadBackAsTheRecordThatWasRefused) {
   std::string every_byte;
   for (int c = 0; c < 256; ++c) every_byte.push_back(static_cast<char>(c));
-  for (std::string bytes : {std::string("{\"v\":1}"), std::string("\xC3\xA9\n\0\"\\", 6), std::string("\xFF"), std::string("\xFF\xFE"), std::string("\xFF\xFE\xFD"), every_byte}) {
+  for (std::string bytes : {std::string("{\"v\":1}"), std::string("\xC3\xA9\n\0\"\\", 6), std::string("\xFF"), std::string("\xFF\xFE"),
+                            std::string("\xFF\xFE\xFD"), every_byte}) {
     Record record = record_of(bytes);
     record.arrival = parse_rfc3339("2026-11-20T10:20:00.001Z");
     record.key = "agent\xFF";
@@ -83,7 +85,10 @@ TEST(DeadLetters, WhatIsNoDeadLetterIsSaidToBeNone) {
   const std::string good = R"({"topic":"t","partition":0,"offset":1,"stage":"decode","reason":"empty","size":1,"record":"x","later":true})";
   EXPECT_TRUE(parse_dead_letter(good).has_value());
   const std::vector<std::pair<std::string, std::string>> broken{
-      {"", "object"}, {"[]", "object"}, {"{", "object"}, {"{}", "topic"},
+      {"", "object"},
+      {"[]", "object"},
+      {"{", "object"},
+      {"{}", "topic"},
       {R"({"topic":1,"partition":0,"offset":1,"stage":"d","reason":"r","size":1,"record":"x"})", "topic"},
       {R"({"topic":"t","partition":-1,"offset":1,"stage":"d","reason":"r","size":1,"record":"x"})", "partition"},
       {R"({"topic":"t","partition":0,"offset":1e3,"stage":"d","reason":"r","size":1,"record":"x"})", "offset"},

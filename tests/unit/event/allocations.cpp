@@ -19,8 +19,8 @@ void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
   ++allocations;
   return std::malloc(size == 0 ? 1 : size);  // NOLINT
 }
-void operator delete(void* memory) noexcept { std::free(memory); }               // NOLINT
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }  // NOLINT
+void operator delete(void* memory) noexcept { std::free(memory); }                         // NOLINT
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }            // NOLINT
 void operator delete(void* memory, const std::nothrow_t&) noexcept { std::free(memory); }  // NOLINT
 
 namespace ringfence::testing_allocations {

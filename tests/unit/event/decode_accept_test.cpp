@@ -72,7 +72,8 @@ TEST_F(AcceptedEvent, AbsentIsNeitherEmptyNorZero) {
 }
 
 TEST_F(AcceptedEvent, NullMeansAbsentWhateverTheField) {
-  for (const char* field : {"tenant", "user", "session", "args", "result", "arg_ids", "destination", "bytes", "cost_usd", "phase", "approval", "task", "scope", "change"}) {
+  for (const char* field : {"tenant", "user", "session", "args", "result", "arg_ids", "destination", "bytes", "cost_usd", "phase",
+                            "approval", "task", "scope", "change"}) {
     const std::string bytes = with('/' + std::string(field), "null");
     const Event e = accept(bytes);
     EXPECT_EQ(e.unknown_fields, 0U) << field;
@@ -83,7 +84,8 @@ TEST_F(AcceptedEvent, NullMeansAbsentWhateverTheField) {
 }
 
 TEST_F(AcceptedEvent, AnEmptyListAllowsNothingAndIsNotAnAbsentOne) {
-  const std::string bytes = with("/task", R"({"id":"t","actions":[],"resources":["a","b/**"],"expires":"2026-11-21T00:00:00+01:00"})", kTaskStart);
+  const std::string bytes =
+      with("/task", R"({"id":"t","actions":[],"resources":["a","b/**"],"expires":"2026-11-21T00:00:00+01:00"})", kTaskStart);
   const Event e = accept(bytes);
   ASSERT_TRUE(e.task.actions);
   EXPECT_THAT(*e.task.actions, IsEmpty());
@@ -93,7 +95,8 @@ TEST_F(AcceptedEvent, AnEmptyListAllowsNothingAndIsNotAnAbsentOne) {
 }
 
 TEST_F(AcceptedEvent, UnknownFieldsAreCountedInEveryObjectTheContractKnows) {
-  const std::string bytes = with("/agent", R"({"id":"a","colour":{"id":1,"deep":[{"x":1e999}]},"colour":2})", with("/extra", R"(["\u00e9",true,null,-0.5e+3])"));
+  const std::string bytes =
+      with("/agent", R"({"id":"a","colour":{"id":1,"deep":[{"x":1e999}]},"colour":2})", with("/extra", R"(["\u00e9",true,null,-0.5e+3])"));
   EXPECT_EQ(accept(bytes).unknown_fields, 3U);
 }
 
@@ -131,7 +134,8 @@ TEST_F(AcceptedEvent, ADestinationIsOneStringOrUpTo64) {
 }
 
 TEST_F(AcceptedEvent, NumbersKeepTheirWholeRange) {
-  EXPECT_THAT(accept(with("/bytes", R"({"request":9223372036854775807,"response":0})")).bytes.request, Optional(std::numeric_limits<std::int64_t>::max()));
+  EXPECT_THAT(accept(with("/bytes", R"({"request":9223372036854775807,"response":0})")).bytes.request,
+              Optional(std::numeric_limits<std::int64_t>::max()));
   EXPECT_THAT(accept(with("/records", R"({"matched":-0})")).records.matched, Optional(0));
   EXPECT_THAT(accept(with("/cost_usd", "1.25e-3")).cost_usd, Optional(0.00125));
   EXPECT_THAT(accept(with("/cost_usd", "1e-400")).cost_usd, Optional(0.0));
@@ -140,16 +144,23 @@ TEST_F(AcceptedEvent, NumbersKeepTheirWholeRange) {
 }
 
 TEST_F(AcceptedEvent, EveryEnumerationIsReadByItsName) {
-  const std::vector<std::pair<const char*, Effect>> effects{{"read", Effect::Read}, {"write", Effect::Write}, {"delete", Effect::Delete},
-      {"send", Effect::Send}, {"transfer", Effect::Transfer}, {"execute", Effect::Execute}, {"admin", Effect::Admin}, {"delegate", Effect::Delegate}};
+  const std::vector<std::pair<const char*, Effect>> effects{
+      {"read", Effect::Read},         {"write", Effect::Write},     {"delete", Effect::Delete}, {"send", Effect::Send},
+      {"transfer", Effect::Transfer}, {"execute", Effect::Execute}, {"admin", Effect::Admin},   {"delegate", Effect::Delegate}};
   for (const auto& [name, effect] : effects) EXPECT_THAT(accept(with("/tool/effect", str(name))).tool.effect, Optional(effect)) << name;
-  const std::vector<std::pair<const char*, Outcome>> outcomes{{"ok", Outcome::Ok}, {"denied", Outcome::Denied}, {"error", Outcome::Error}, {"unknown", Outcome::Unknown}};
+  const std::vector<std::pair<const char*, Outcome>> outcomes{
+      {"ok", Outcome::Ok}, {"denied", Outcome::Denied}, {"error", Outcome::Error}, {"unknown", Outcome::Unknown}};
   for (const auto& [name, outcome] : outcomes) EXPECT_EQ(accept(with("/outcome/status", str(name))).outcome.status, outcome) << name;
-  const std::vector<std::pair<const char*, ChangeKind>> changes{{"outage_start", ChangeKind::OutageStart}, {"outage_end", ChangeKind::OutageEnd},
-      {"policy", ChangeKind::Policy}, {"credential", ChangeKind::Credential}, {"deploy", ChangeKind::Deploy}};
+  const std::vector<std::pair<const char*, ChangeKind>> changes{{"outage_start", ChangeKind::OutageStart},
+                                                                {"outage_end", ChangeKind::OutageEnd},
+                                                                {"policy", ChangeKind::Policy},
+                                                                {"credential", ChangeKind::Credential},
+                                                                {"deploy", ChangeKind::Deploy}};
   for (const auto& [name, change] : changes) EXPECT_EQ(accept(with("/change", str(name), kChange)).change, change) << name;
-  const std::vector<std::pair<const char*, TaskClaim>> claims{{"done", TaskClaim::Done}, {"failed", TaskClaim::Failed}, {"refused", TaskClaim::Refused}};
-  for (const auto& [name, claim] : claims) EXPECT_THAT(accept(with("/task", R"({"claim":)" + str(name) + "}")).task.claim, Optional(claim)) << name;
+  const std::vector<std::pair<const char*, TaskClaim>> claims{
+      {"done", TaskClaim::Done}, {"failed", TaskClaim::Failed}, {"refused", TaskClaim::Refused}};
+  for (const auto& [name, claim] : claims)
+    EXPECT_THAT(accept(with("/task", R"({"claim":)" + str(name) + "}")).task.claim, Optional(claim)) << name;
   EXPECT_EQ(accept(with("/phase", R"("request")")).phase, Phase::Request);
   EXPECT_EQ(accept(with("/phase", R"("complete")")).phase, Phase::Complete);
   EXPECT_EQ(accept(with("/agent/trust", R"("asserted")")).agent.trust, Trust::Asserted);
@@ -165,7 +176,8 @@ TEST_F(AcceptedEvent, EachKindNeedsOnlyWhatItsMeaningNeeds) {
 }
 
 TEST_F(AcceptedEvent, AContextChangeHasAScopeOfAKnownForm) {
-  for (const char* scope : {"agent:spiffe://x/y", "persona:ap", "server:erp", "tool:erp/payments.create", "tool:a/b/c", "tenant:corp", "*"}) {
+  for (const char* scope :
+       {"agent:spiffe://x/y", "persona:ap", "server:erp", "tool:erp/payments.create", "tool:a/b/c", "tenant:corp", "*"}) {
     EXPECT_EQ(accept(with("/scope", str(scope), kChange)).scope, scope);
   }
 }
@@ -185,18 +197,21 @@ TEST_F(AcceptedEvent, AnHourAheadOfArrivalIsStillAccepted) {
 }
 
 TEST_F(AcceptedEvent, IdentifiersOfTheWrongFormAreIgnoredAndCounted) {
-  const std::string bytes = with("/arg_ids", R"(["id=dec-5:0123456789abcdef","word.hex-40:fedcba9876543210","dec-5:0123456789ABCDEF",7,{"a":[1]},null,""])");
+  const std::string bytes =
+      with("/arg_ids", R"(["id=dec-5:0123456789abcdef","word.hex-40:fedcba9876543210","dec-5:0123456789ABCDEF",7,{"a":[1]},null,""])");
   const Event e = accept(bytes);
   EXPECT_THAT(*e.arg_ids, ElementsAre("id=dec-5:0123456789abcdef", "word.hex-40:fedcba9876543210"));
   EXPECT_EQ(e.ignored_elements, 5U);
 }
 
 TEST_F(AcceptedEvent, TheOtherCommonFieldsHaveTheirPlaces) {
-  const std::string bytes = with("/delegation", R"({"parent":"p","root":"r","session":"s","chain":["a","b"]})",
-      with("/client", R"({"address":"10.0.0.1","name":"n","version":"v","fingerprint":"f"})",
-      with("/credential", R"({"kind":"token","fingerprint":"fp"})", with("/trace", R"({"trace_id":"0aF","span_id":"12"})",
-      with("/data", R"({"classes":["pii","secret"],"untrusted":true})", with("/resource", R"({"uri":"u","type":"t"})",
-      with("/agent/charter_sha256", R"("ABCDEFabcdef0123")")))))));
+  const std::string bytes =
+      with("/delegation", R"({"parent":"p","root":"r","session":"s","chain":["a","b"]})",
+           with("/client", R"({"address":"10.0.0.1","name":"n","version":"v","fingerprint":"f"})",
+                with("/credential", R"({"kind":"token","fingerprint":"fp"})",
+                     with("/trace", R"({"trace_id":"0aF","span_id":"12"})",
+                          with("/data", R"({"classes":["pii","secret"],"untrusted":true})",
+                               with("/resource", R"({"uri":"u","type":"t"})", with("/agent/charter_sha256", R"("ABCDEFabcdef0123")")))))));
   const Event e = accept(bytes);
   EXPECT_THAT(e.delegation.chain, ElementsAre("a", "b"));
   EXPECT_THAT(e.delegation.parent, Optional(std::string_view("p")));

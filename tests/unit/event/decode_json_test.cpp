@@ -15,7 +15,8 @@ std::vector<std::string> listed(const JsonValue& value) {
   constexpr std::array<std::string_view, 5> kKinds{"string", "number", "bool", "null", "key"};
   std::vector<std::string> rows;
   for (const JsonLeaf& leaf : value.leaves) {
-    rows.push_back(std::string(leaf.pointer) + ' ' + std::string(kKinds[static_cast<std::size_t>(leaf.kind)]) + ' ' + std::string(leaf.text));
+    rows.push_back(std::string(leaf.pointer) + ' ' + std::string(kKinds[static_cast<std::size_t>(leaf.kind)]) + ' ' +
+                   std::string(leaf.text));
   }
   return rows;
 }
@@ -29,7 +30,8 @@ class FlatJson : public ::testing::Test {
 
 TEST_F(FlatJson, KeysAndScalarsStandInDocumentOrderWithTheirPointers) {
   EXPECT_THAT(listed(args(R"({"to":"GB29","n":[1,{"x":true}],"e":{},"l":[],"z":null})")),
-              ElementsAre(" key to", "/to string GB29", " key n", "/n/0 number 1", "/n/1 key x", "/n/1/x bool true", " key e", " key l", " key z", "/z null null"));
+              ElementsAre(" key to", "/to string GB29", " key n", "/n/0 number 1", "/n/1 key x", "/n/1/x bool true", " key e", " key l",
+                          " key z", "/z null null"));
 }
 
 TEST_F(FlatJson, PointersAreEscapedAndTextsAreNot) {
@@ -38,8 +40,9 @@ TEST_F(FlatJson, PointersAreEscapedAndTextsAreNot) {
 }
 
 TEST_F(FlatJson, NumbersAreKeptAsTheyAreWritten) {
-  EXPECT_THAT(listed(result("[1e400,-0,1.50,123456789012345678901234567890,2E+3]")),
-              ElementsAre("/0 number 1e400", "/1 number -0", "/2 number 1.50", "/3 number 123456789012345678901234567890", "/4 number 2E+3"));
+  EXPECT_THAT(
+      listed(result("[1e400,-0,1.50,123456789012345678901234567890,2E+3]")),
+      ElementsAre("/0 number 1e400", "/1 number -0", "/2 number 1.50", "/3 number 123456789012345678901234567890", "/4 number 2E+3"));
 }
 
 TEST_F(FlatJson, AResultMayBeAnyJson) {
@@ -53,8 +56,9 @@ TEST_F(FlatJson, AResultMayBeAnyJson) {
 TEST_F(FlatJson, OfTwoEqualKeysTheLastCounts) {
   EXPECT_THAT(listed(args(R"({"a":{"deep":[1,2]},"b":1,"a":2})")), ElementsAre(" key b", "/b number 1", " key a", "/a number 2"));
   EXPECT_THAT(listed(args(R"({"a":1,"\u0061":2,"a":3})")), ElementsAre(" key a", "/a number 3"));
-  EXPECT_THAT(listed(args(R"({"x":{"a":1,"a":2},"y":[{"a":1,"b":0,"a":3}]})")),
-              ElementsAre(" key x", "/x key a", "/x/a number 2", " key y", "/y/0 key b", "/y/0/b number 0", "/y/0 key a", "/y/0/a number 3"));
+  EXPECT_THAT(
+      listed(args(R"({"x":{"a":1,"a":2},"y":[{"a":1,"b":0,"a":3}]})")),
+      ElementsAre(" key x", "/x key a", "/x/a number 2", " key y", "/y/0 key b", "/y/0/b number 0", "/y/0 key a", "/y/0/a number 3"));
 }
 
 TEST_F(FlatJson, EqualKeysAreFoundInLargeObjectsToo) {
@@ -74,9 +78,7 @@ TEST_F(FlatJson, LoneSurrogatesBecomeTheReplacementCharacter) {
               ElementsAre(" key a", "/a string x\xEF\xBF\xBDy", " key b", "/b string \xEF\xBF\xBD\xF0\x9F\x98\x80"));
 }
 
-TEST_F(FlatJson, KeysThatOnlyLookEqualAfterReplacementHideNothing) {
-  EXPECT_EQ(args(R"({"\ud800":1,"\ud801":2})").leaves.size(), 4U);
-}
+TEST_F(FlatJson, KeysThatOnlyLookEqualAfterReplacementHideNothing) { EXPECT_EQ(args(R"({"\ud800":1,"\ud801":2})").leaves.size(), 4U); }
 
 TEST_F(FlatJson, TheRawTextIsWhatWasWrittenWithoutWhatIsAround) {
   EXPECT_EQ(args("  { \"a\" : [ 1 ] }  ").raw, "{ \"a\" : [ 1 ] }");

@@ -23,7 +23,9 @@ std::string rich_event() {
 
 /// All that a decoding says, as text.
 std::string summary(const std::expected<Event, Refusal>& event) {
-  if (!event) return std::string(name_of(event.error().reason)) + '|' + event.error().detail + '|' + event.error().agent_id + '|' + event.error().tenant;
+  if (!event)
+    return std::string(name_of(event.error().reason)) + '|' + event.error().detail + '|' + event.error().agent_id + '|' +
+           event.error().tenant;
   std::string out(event->id);
   out += format_rfc3339(event->time);
   out += event->tenant;
@@ -47,7 +49,8 @@ TEST(AnyBytes, AnEventCutAnywhereIsRefusedAndNeverCrashes) {
     const std::string cut(whole.data(), length);
     const auto event = decode(cut);
     ASSERT_FALSE(event.has_value()) << length;
-    EXPECT_EQ(event.error().reason, length == 0 ? RefusalReason::Empty : RefusalReason::InvalidJson) << length << ' ' << event.error().detail;
+    EXPECT_EQ(event.error().reason, length == 0 ? RefusalReason::Empty : RefusalReason::InvalidJson)
+        << length << ' ' << event.error().detail;
   }
 }
 
@@ -74,7 +77,8 @@ TEST(AnyBytes, EveryByteReplacedGivesOneAnswerAndAgreesWithAnotherParser) {
 TEST(AnyBytes, RandomSplicesAgreeWithAnotherParser) {
   std::mt19937_64 random(20261120);  // NOLINT: seeded, so that a failure repeats
   const std::string whole = rich_event();
-  const std::vector<std::string> pieces{"\"", "{", "}", "[", "]", ",", ":", "1", "-1", "null", "true", "tru", "\"a\"", "\"\\u0041\"", "\\", " ", "\n", "{}", "[]", "\"x\":1,", "\xC3\xA9"};
+  const std::vector<std::string> pieces{"\"",  "{",     "}",           "[",  "]", ",",  ":",  "1",  "-1",       "null",    "true",
+                                        "tru", "\"a\"", "\"\\u0041\"", "\\", " ", "\n", "{}", "[]", "\"x\":1,", "\xC3\xA9"};
   Decoding decode;
   for (int round = 0; round < 20'000; ++round) {
     std::string changed = whole;

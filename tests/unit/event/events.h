@@ -14,7 +14,8 @@ namespace ringfence::testing_events {
 
 inline constexpr std::string_view kAct =
     R"({"v":1,"kind":"tool_call","id":"call-1","time":"2026-11-20T10:20:00Z","agent":{"id":"agent-1"},"tool":{"name":"get"},"outcome":{"status":"ok"}})";
-inline constexpr std::string_view kTaskStart = R"({"v":1,"kind":"task_start","id":"t","time":"2026-11-20T10:20:00Z","agent":{"id":"agent-1"}})";
+inline constexpr std::string_view kTaskStart =
+    R"({"v":1,"kind":"task_start","id":"t","time":"2026-11-20T10:20:00Z","agent":{"id":"agent-1"}})";
 inline constexpr std::string_view kChange =
     R"({"v":1,"kind":"context_change","id":"c","time":"2026-11-20T10:20:00Z","change":"deploy","scope":"server:erp"})";
 

@@ -18,7 +18,9 @@ TEST(Printable, LeavesPlainTextAloneAndEscapesWhatActsOnATerminal) {
   EXPECT_EQ(printable("payments.create \xC3\xA9 \xF0\x9F\x98\x80"), "payments.create \xC3\xA9 \xF0\x9F\x98\x80");
   EXPECT_EQ(printable("a\x1b[31m\n\0\x7f\\"sv), R"(a\x1B[31m\x0A\x00\x7F\x5C)");
   EXPECT_EQ(printable("\xC2\x85\xC2\x9B"), R"(\u{85}\u{9B})");
-  EXPECT_EQ(printable("a\xE2\x80\xAE" "b\xE2\x81\xA6\xE2\x80\xA8"), R"(a\u{202E}b\u{2066}\u{2028})");
+  EXPECT_EQ(printable("a\xE2\x80\xAE"
+                      "b\xE2\x81\xA6\xE2\x80\xA8"),
+            R"(a\u{202E}b\u{2066}\u{2028})");
   EXPECT_EQ(printable("\xFF\xC3(\xE2\x82"), R"(\xFF\xC3(\xE2\x82)");
 }
 
@@ -35,12 +37,18 @@ TEST(JsonQuoted, ReadsBackAsTheSameText) {
   for (int c = 0; c < 128; ++c) all.push_back(static_cast<char>(c));
   all += "\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80";
   EXPECT_EQ(nlohmann::json::parse(json_quoted(all)).get<std::string>(), all);
-  EXPECT_EQ(json_quoted("a\x7F" "b\xC2\x9B" "c\xE2\x80\xAE"), R"("a\u007Fb\u009Bc\u202E")");
+  EXPECT_EQ(json_quoted("a\x7F"
+                        "b\xC2\x9B"
+                        "c\xE2\x80\xAE"),
+            R"("a\u007Fb\u009Bc\u202E")");
   EXPECT_EQ(json_quoted("a\"b\\c\n\x01"), R"("a\"b\\c\n\u0001")");
 }
 
 TEST(JsonQuoted, InvalidUtf8BecomesTheReplacementCharacter) {
-  EXPECT_EQ(json_quoted("a\xFF" "b\xE2\x82"), "\"a\xEF\xBF\xBD" "b\xEF\xBF\xBD\"");
+  EXPECT_EQ(json_quoted("a\xFF"
+                        "b\xE2\x82"),
+            "\"a\xEF\xBF\xBD"
+            "b\xEF\xBF\xBD\"");
   EXPECT_EQ(json_quoted("\xED\xA0\x80"), "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\"");
 }
 
@@ -50,10 +58,12 @@ TEST(PercentEncoded, KeepsOnlyUnreservedCharacters) {
 }
 
 TEST(Utf8, KnowsWellFormedSequencesOnly) {
-  for (const char* text : {"", "a", "\xC2\x80", "\xDF\xBF", "\xE0\xA0\x80", "\xED\x9F\xBF", "\xEE\x80\x80", "\xEF\xBF\xBF", "\xF0\x90\x80\x80", "\xF4\x8F\xBF\xBF"}) {
+  for (const char* text : {"", "a", "\xC2\x80", "\xDF\xBF", "\xE0\xA0\x80", "\xED\x9F\xBF", "\xEE\x80\x80", "\xEF\xBF\xBF",
+                           "\xF0\x90\x80\x80", "\xF4\x8F\xBF\xBF"}) {
     EXPECT_TRUE(utf8::valid(text)) << text;
   }
-  for (const char* text : {"\x80", "\xC0\x80", "\xC1\xBF", "\xC2", "\xE0\x9F\xBF", "\xED\xA0\x80", "\xED\xBF\xBF", "\xE2\x82", "\xF0\x8F\xBF\xBF", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xFF"}) {
+  for (const char* text : {"\x80", "\xC0\x80", "\xC1\xBF", "\xC2", "\xE0\x9F\xBF", "\xED\xA0\x80", "\xED\xBF\xBF", "\xE2\x82",
+                           "\xF0\x8F\xBF\xBF", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xFF"}) {
     EXPECT_FALSE(utf8::valid(text)) << text;
   }
 }
@@ -69,21 +79,28 @@ TEST(Utf8, EveryScalarValueReadsBackAsItself) {
 }
 
 TEST(Utf8, APrefixCutsNoCharacter) {
-  EXPECT_EQ(utf8::prefix("a\xE2\x82\xAC" "b", 3), "a");
-  EXPECT_EQ(utf8::prefix("a\xE2\x82\xAC" "b", 4), "a\xE2\x82\xAC");
+  EXPECT_EQ(utf8::prefix("a\xE2\x82\xAC"
+                         "b",
+                         3),
+            "a");
+  EXPECT_EQ(utf8::prefix("a\xE2\x82\xAC"
+                         "b",
+                         4),
+            "a\xE2\x82\xAC");
   EXPECT_EQ(utf8::prefix("abc", 10), "abc");
   EXPECT_EQ(utf8::prefix("\x80\x80\x80\x80\x80\x80", 5).size(), 5U);
 }
 
 TEST(ArgId, HasAShapeAndAHashAndMaybeAName) {
-  for (const char* element : {"uuid:0123456789abcdef", "dec-1:0123456789abcdef", "hex-8:0123456789abcdef", "word.dec-12.mixed.hex-40:0123456789abcdef",
-                              "id=word:0123456789abcdef", "/a=b:c=word:0123456789abcdef"}) {
+  for (const char* element : {"uuid:0123456789abcdef", "dec-1:0123456789abcdef", "hex-8:0123456789abcdef",
+                              "word.dec-12.mixed.hex-40:0123456789abcdef", "id=word:0123456789abcdef", "/a=b:c=word:0123456789abcdef"}) {
     EXPECT_TRUE(is_arg_id(element)) << element;
   }
-  for (const char* element : {"", "word", "word:0123456789abcde", "word:0123456789abcdef0", "word:0123456789ABCDEF", ":0123456789abcdef", "=word:0123456789abcdef",
-                              "id=:0123456789abcdef", "hex-7:0123456789abcdef", "dec-0:0123456789abcdef", "dec-05:0123456789abcdef", "dec-:0123456789abcdef",
-                              "hex-99999999999:0123456789abcdef", "word..word:0123456789abcdef", "word.:0123456789abcdef", "Word:0123456789abcdef",
-                              "dec--5:0123456789abcdef", "word:0123456789abcdeg"}) {
+  for (const char* element :
+       {"", "word", "word:0123456789abcde", "word:0123456789abcdef0", "word:0123456789ABCDEF", ":0123456789abcdef",
+        "=word:0123456789abcdef", "id=:0123456789abcdef", "hex-7:0123456789abcdef", "dec-0:0123456789abcdef", "dec-05:0123456789abcdef",
+        "dec-:0123456789abcdef", "hex-99999999999:0123456789abcdef", "word..word:0123456789abcdef", "word.:0123456789abcdef",
+        "Word:0123456789abcdef", "dec--5:0123456789abcdef", "word:0123456789abcdeg"}) {
     EXPECT_FALSE(is_arg_id(element)) << element;
   }
 }

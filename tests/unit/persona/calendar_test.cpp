@@ -7,7 +7,9 @@ namespace {
 
 EventTime at(const char* text) { return *parse_rfc3339(text); }
 
-LocalCalendar calendar(const std::string& schedule) { return LocalCalendar(Loaded(persona_text("schedule: " + schedule + "\n")).persona().schedule); }
+LocalCalendar calendar(const std::string& schedule) {
+  return LocalCalendar(Loaded(persona_text("schedule: " + schedule + "\n")).persona().schedule);
+}
 
 TEST(Calendar, ADayBeginsAtLocalMidnightInSummerAndInWinter) {
   const LocalCalendar berlin = calendar("{timezone: Europe/Berlin}");
@@ -54,7 +56,8 @@ TEST(Windows, DaysMayRangeWrapAndList) {
   EXPECT_EQ(count("Sat-Mon 00:00-24:00"), 3 * 24 * 60);
   EXPECT_EQ(count("09:00-10:00"), 7 * 60);
   EXPECT_EQ(count("Mon,Wed-Thu 23:00-01:00"), 3 * 120);
-  for (const char* bad : {"", "Mon", "mon 07:00-08:00", "Mon 7:00-8:00", "Mon 07:00-25:00", "Mon 24:00-01:00", "Mon 07:60-08:00", "Mon- 07:00-08:00", "Mon  07:00-08:00"})
+  for (const char* bad : {"", "Mon", "mon 07:00-08:00", "Mon 7:00-8:00", "Mon 07:00-25:00", "Mon 24:00-01:00", "Mon 07:60-08:00",
+                          "Mon- 07:00-08:00", "Mon  07:00-08:00"})
     EXPECT_EQ(count(bad), -1) << bad;
 }
 

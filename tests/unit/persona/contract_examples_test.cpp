@@ -69,7 +69,8 @@ TEST_F(ContractExamples, ApInvoiceMeansWhatThePageSays) {
   const ArgumentRule& account = p.actions[3].arguments[0];
   EXPECT_EQ(account.pointer, "/destination_account");
   EXPECT_TRUE(account.destination);
-  EXPECT_THAT(account.in_list->values, UnorderedElementsAre("GB29NWBK60161331926819", "DE89370400440532013000", "FR1420041010050500013M02606"));
+  EXPECT_THAT(account.in_list->values,
+              UnorderedElementsAre("GB29NWBK60161331926819", "DE89370400440532013000", "FR1420041010050500013M02606"));
   EXPECT_EQ(p.destinations.accounts->list, "approved_suppliers");
   EXPECT_EQ(p.destinations.external, External::None);
   EXPECT_FALSE(p.destinations.internal.has_value());
@@ -137,7 +138,9 @@ TEST_F(ContractExamples, AgentsFindTheirPersona) {
 }
 
 TEST(Defaults, FollowMaturityTierAndConfidence) {
-  const Loaded intern(persona_text("maturity: intern\nconfidence: measured\ntier: 1\nactions: [{id: r, tools: [a], effect: read}, {id: w, tools: [b], effect: write}]\n"));
+  const Loaded intern(
+      persona_text("maturity: intern\nconfidence: measured\ntier: 1\nactions: [{id: r, tools: [a], effect: read}, {id: w, tools: [b], "
+                   "effect: write}]\n"));
   EXPECT_EQ(undeclared(intern.persona(), Effect::Read), Level::Halt);
   EXPECT_FALSE(intern.persona().actions[0].approval);
   EXPECT_TRUE(intern.persona().actions[1].approval) << "every effect but read";
@@ -232,7 +235,8 @@ tests:
   EXPECT_EQ(p.exceptions[0].expires, *parse_rfc3339("2026-12-01T23:59:59.999999999Z")) << "a date holds until its end in UTC";
   EXPECT_TRUE(p.exceptions[0].action->matches("look"));
   EXPECT_EQ(p.tests[0].events,
-            "{\"v\":1,\"kind\":\"tool_call\",\"id\":\"7\",\"ok\":true,\"n\":1.50,\"t\":\"2026-11-20T10:00:00Z\",\"none\":null,\"args\":{\"a\":[1,\"2\"]}}\n");
+            "{\"v\":1,\"kind\":\"tool_call\",\"id\":\"7\",\"ok\":true,\"n\":1.50,\"t\":\"2026-11-20T10:00:00Z\",\"none\":null,\"args\":{"
+            "\"a\":[1,\"2\"]}}\n");
   EXPECT_EQ(p.tests[0].level, Level::Hold);
   EXPECT_DOUBLE_EQ(*p.tests[0].max_score, 10);
 }

@@ -38,7 +38,8 @@ class Folder : public ::testing::Test {
 
 TEST_F(Folder, PersonasAreFoundAnywhereBelowButForListsEntitlementsAndTests) {
   write("set/a.yaml", persona_text("", "a"));
-  write("set/team/b.yml", persona_text("destinations: {accounts: {list: ok}}\ntests: [{name: t, events: tests/x.ndjson, expect: {findings: []}}]\n", "b"));
+  write("set/team/b.yml",
+        persona_text("destinations: {accounts: {list: ok}}\ntests: [{name: t, events: tests/x.ndjson, expect: {findings: []}}]\n", "b"));
   write("set/team/tests/x.ndjson", "{}\n");
   write("set/team/tests/not-a-persona.yaml", "x: y\n");
   write("set/lists/ok.txt", "ONE\n");
@@ -114,7 +115,8 @@ TEST_F(Folder, AMissingFolderAnEmptyOneAndAMissingListAreErrors) {
   EXPECT_THAT(messages(load_personas(dir_)), ElementsAre(HasSubstr("a.yaml:7:33: unknown list 'suppliers'")));
   write("lists/supplier.txt", "ONE\n");
   EXPECT_THAT(messages(load_personas(dir_, root_ / "lists")), ElementsAre(HasSubstr("did you mean 'supplier'?")));
-  EXPECT_THAT(messages(load_personas(dir_, root_ / "no-lists")), ::testing::Contains(HasSubstr((root_ / "no-lists").string() + ": cannot be read")));
+  EXPECT_THAT(messages(load_personas(dir_, root_ / "no-lists")),
+              ::testing::Contains(HasSubstr((root_ / "no-lists").string() + ": cannot be read")));
 }
 
 TEST_F(Folder, ListsAreOneValueALineWithCommentsAndBounds) {
@@ -124,7 +126,9 @@ TEST_F(Folder, ListsAreOneValueALineWithCommentsAndBounds) {
   PersonaLoad load = load_personas(dir_);
   ASSERT_TRUE(load.set.has_value());
   EXPECT_THAT(load.set->personas()[0].destinations.accounts->values, ::testing::UnorderedElementsAre("ONE", "TWO # no comment"));
-  EXPECT_THAT(messages(load, Diagnostic::Kind::Warning), ElementsAre(HasSubstr("no actions"), HasSubstr("idle.txt: warning: no persona uses this list"), HasSubstr("ok.txt:4:1: warning: ' #'")));
+  EXPECT_THAT(messages(load, Diagnostic::Kind::Warning),
+              ElementsAre(HasSubstr("no actions"), HasSubstr("idle.txt: warning: no persona uses this list"),
+                          HasSubstr("ok.txt:4:1: warning: ' #'")));
   write("set/lists/ok.txt", "\xFF\n");
   EXPECT_THAT(messages(load_personas(dir_)), ElementsAre(HasSubstr("ok.txt: not valid UTF-8")));
   write("set/lists/ok.txt", std::string((16U << 20U) + 1, 'x'));

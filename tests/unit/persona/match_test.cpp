@@ -15,7 +15,9 @@ std::string action_of(const Persona& p, const Event& event) {
 }
 
 TEST(MatchAction, ToolsAreServerAndNameOrTheBareName) {
-  const Loaded loaded(persona_text("actions: [{id: a, tools: [\"mail/read\"], effect: read}, {id: b, tools: [\"po.*\"], effect: read}, {id: c, tools: [\"*/x\"], effect: read}]\n"));
+  const Loaded loaded(
+      persona_text("actions: [{id: a, tools: [\"mail/read\"], effect: read}, {id: b, tools: [\"po.*\"], effect: read}, {id: c, tools: "
+                   "[\"*/x\"], effect: read}]\n"));
   const Persona& p = loaded.persona();
   EXPECT_EQ(action_of(p, Call("mail/read").event), "a");
   EXPECT_EQ(action_of(p, Call("read").event), "-") << "a glob with a server needs one";
@@ -27,8 +29,10 @@ TEST(MatchAction, ToolsAreServerAndNameOrTheBareName) {
 }
 
 TEST(MatchAction, TheNarrowerResourcesDecideAndAnActWithoutOneIsDecidedByItsTool) {
-  const Loaded loaded(persona_text("actions:\n  - {id: any, tools: [\"git/get\"], effect: read}\n  - {id: billing, tools: [\"git/get\"], effect: write, resources: [\"repos/billing-*/**\"]}\n"
-                                   "  - {id: only, tools: [\"git/put\"], effect: write, resources: [\"repos/**\"]}\n"));
+  const Loaded loaded(
+      persona_text("actions:\n  - {id: any, tools: [\"git/get\"], effect: read}\n  - {id: billing, tools: [\"git/get\"], effect: write, "
+                   "resources: [\"repos/billing-*/**\"]}\n"
+                   "  - {id: only, tools: [\"git/put\"], effect: write, resources: [\"repos/**\"]}\n"));
   const Persona& p = loaded.persona();
   EXPECT_EQ(action_of(p, Call("git/get").on("repos/billing-a/x").event), "billing");
   EXPECT_EQ(action_of(p, Call("git/get").on("repos/other/x").event), "any");
@@ -41,20 +45,24 @@ TEST(MatchAction, TheNarrowerResourcesDecideAndAnActWithoutOneIsDecidedByItsTool
 }
 
 TEST(MatchAction, ArgumentsTellTwoActionsOfOneToolApart) {
-  const Loaded loaded(persona_text("actions:\n  - {id: query, tools: [db], effect: write}\n  - {id: look, tools: [db], effect: read, arguments: {verb: {one_of: [select]}}}\n"
-                                   "  - {id: small, tools: [pay], effect: transfer, arguments: {amount: {max: 100}, to: {destination: true}}}\n"
-                                   "  - {id: big, tools: [pay], effect: transfer, arguments: {amount: {max: 5000, min: 100.01}, to: {destination: true}}}\n"));
+  const Loaded loaded(persona_text(
+      "actions:\n  - {id: query, tools: [db], effect: write}\n  - {id: look, tools: [db], effect: read, arguments: {verb: {one_of: "
+      "[select]}}}\n"
+      "  - {id: small, tools: [pay], effect: transfer, arguments: {amount: {max: 100}, to: {destination: true}}}\n"
+      "  - {id: big, tools: [pay], effect: transfer, arguments: {amount: {max: 5000, min: 100.01}, to: {destination: true}}}\n"));
   const Persona& p = loaded.persona();
   EXPECT_EQ(action_of(p, Call("db").with("/verb", "select").event), "look");
   EXPECT_EQ(action_of(p, Call("db").with("/verb", "drop").event), "query");
   EXPECT_EQ(action_of(p, Call("db").event), "look") << "what cannot be evaluated leaves the narrower one";
   EXPECT_EQ(action_of(p, Call("pay").with("/amount", "99", JsonLeaf::Kind::Number).event), "small");
   EXPECT_EQ(action_of(p, Call("pay").with("/amount", "2000", JsonLeaf::Kind::Number).event), "big");
-  EXPECT_EQ(action_of(p, Call("pay").with("/amount", "9000", JsonLeaf::Kind::Number).event), "small") << "no limit holds: one of them judges the breach";
+  EXPECT_EQ(action_of(p, Call("pay").with("/amount", "9000", JsonLeaf::Kind::Number).event), "small")
+      << "no limit holds: one of them judges the breach";
 }
 
 TEST(MatchAction, OfTwoEquallyNarrowOnesTheFirstInTheFileDecides) {
-  const PersonaLoad load = load_text(persona_text("actions: [{id: one, tools: [\"g*\"], effect: read}, {id: two, tools: [\"*t\"], effect: write}]\n"));
+  const PersonaLoad load =
+      load_text(persona_text("actions: [{id: one, tools: [\"g*\"], effect: read}, {id: two, tools: [\"*t\"], effect: write}]\n"));
   EXPECT_EQ(action_of(load.set->personas()[0], Call("get").event), "one");
   EXPECT_THAT(messages(load, Diagnostic::Kind::Warning), ElementsAre(::testing::HasSubstr("equally narrow")));
 }
@@ -71,7 +79,13 @@ TEST(EffectOf, ThePersonaWinsThenTheEventThenNothing) {
 
 TEST(ArgumentLeaves, AreTheNamedOneAndAllBelowWithArraysFlattened) {
   Call call("x");
-  call.with("", "to", JsonLeaf::Kind::Key).with("/to/0", "a").with("/to/1/mail", "b").with("/tone", "c").with("/items/0/to", "d").with("/items/1/to/x", "e").with("/a~1b", "f");
+  call.with("", "to", JsonLeaf::Kind::Key)
+      .with("/to/0", "a")
+      .with("/to/1/mail", "b")
+      .with("/tone", "c")
+      .with("/items/0/to", "d")
+      .with("/items/1/to/x", "e")
+      .with("/a~1b", "f");
   call.with("/to", "key below", JsonLeaf::Kind::Key);
   const auto leaves = [&](const std::string& pointer) {
     ArgumentRule rule;
@@ -89,9 +103,12 @@ TEST(ArgumentLeaves, AreTheNamedOneAndAllBelowWithArraysFlattened) {
 }
 
 TEST(ArgumentFaults, NameTheLimitThatBroke) {
-  const Loaded loaded(FileTree{{{"clerk.yaml", persona_text("actions:\n  - id: a\n    tools: [x]\n    effect: read\n    arguments:\n      acc: {in_list: l}\n      n: {max: 10, min: 1}\n"
-                                                            "      len: {max_length: 3}\n      q: {selective: true}\n      ref: {shape: [hex-40]}\n      g: {glob: \"a/*\"}\n")},
-                                {"lists/l.txt", "ONE\n"}}});
+  const Loaded loaded(FileTree{
+      {{"clerk.yaml",
+        persona_text(
+            "actions:\n  - id: a\n    tools: [x]\n    effect: read\n    arguments:\n      acc: {in_list: l}\n      n: {max: 10, min: 1}\n"
+            "      len: {max_length: 3}\n      q: {selective: true}\n      ref: {shape: [hex-40]}\n      g: {glob: \"a/*\"}\n")},
+       {"lists/l.txt", "ONE\n"}}});
   const auto fault = [&](std::size_t rule, std::string_view text, JsonLeaf::Kind kind = JsonLeaf::Kind::String) {
     return fault_of(loaded.persona().actions[0].arguments[rule], JsonLeaf{"/x", text, kind});
   };
@@ -113,7 +130,8 @@ TEST(ArgumentFaults, NameTheLimitThatBroke) {
 
 TEST(PersonaSet, TheMostSpecificAppliesToWinsAndTenantsNeverMeet) {
   const auto text = [](const std::string& id, const std::string& applies) {
-    return "schema: ringfence/persona/v1\nid: " + id + "\nversion: \"1\"\njob: j\nowner: {team: t, contact: c}\napplies_to: " + applies + "\n";
+    return "schema: ringfence/persona/v1\nid: " + id + "\nversion: \"1\"\njob: j\nowner: {team: t, contact: c}\napplies_to: " + applies +
+           "\n";
   };
   const PersonaLoad load = load_personas(FileTree{{{"a.yaml", text("any", "{agents: [\"**\"]}")},
                                                    {"b.yaml", text("code", "{agents: [\"code-*\"]}")},
@@ -140,7 +158,8 @@ TEST(Entitlements, AbsentPartsDoNotNarrowAndEmptyOnesAllowNothing) {
   const auto tree = [](const std::string& entitlements, const std::string& more = "users: {}\n") {
     return FileTree{{{"clerk.yaml", persona_text()}, {"entitlements/a.yaml", entitlements}, {"entitlements/b.yaml", more}}};
   };
-  const PersonaLoad load = load_personas(tree("require_entitlements: true\nusers:\n  u-1: {tools: [\"crm/*\"]}\n  u-2: {tools: [], resources: [\"a/**\"]}\n"));
+  const PersonaLoad load =
+      load_personas(tree("require_entitlements: true\nusers:\n  u-1: {tools: [\"crm/*\"]}\n  u-2: {tools: [], resources: [\"a/**\"]}\n"));
   ASSERT_TRUE(load.set.has_value()) << ::testing::PrintToString(messages(load));
   const Entitlement* one = load.set->entitlement("u-1");
   ASSERT_NE(one, nullptr);
@@ -150,9 +169,12 @@ TEST(Entitlements, AbsentPartsDoNotNarrowAndEmptyOnesAllowNothing) {
   EXPECT_TRUE(load.set->entitlement("u-2")->tools.empty());
   EXPECT_EQ(load.set->entitlement("u-3"), nullptr);
   EXPECT_TRUE(load.set->require_entitlements());
-  EXPECT_THAT(messages(load_personas(tree("users: {u: {tols: []}}\n"))), ElementsAre(::testing::HasSubstr("entitlements/a.yaml:1:13: unknown key 'tols'")));
-  EXPECT_THAT(messages(load_personas(tree("users: {u: {}}\n", "users: {u: {}}\n"))), ElementsAre(::testing::HasSubstr("entitlements/b.yaml:1:9: user 'u'")));
-  EXPECT_NE(load_personas(tree("users: {u: {}}\n")).set->sha256(), load_personas(tree("users: {u: {tools: []}}\n")).set->sha256()) << "entitlements are part of the set";
+  EXPECT_THAT(messages(load_personas(tree("users: {u: {tols: []}}\n"))),
+              ElementsAre(::testing::HasSubstr("entitlements/a.yaml:1:13: unknown key 'tols'")));
+  EXPECT_THAT(messages(load_personas(tree("users: {u: {}}\n", "users: {u: {}}\n"))),
+              ElementsAre(::testing::HasSubstr("entitlements/b.yaml:1:9: user 'u'")));
+  EXPECT_NE(load_personas(tree("users: {u: {}}\n")).set->sha256(), load_personas(tree("users: {u: {tools: []}}\n")).set->sha256())
+      << "entitlements are part of the set";
 }
 
 }  // namespace

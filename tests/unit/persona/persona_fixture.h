@@ -20,7 +20,8 @@ inline const std::filesystem::path kSource = RINGFENCE_SOURCE_DIR;
 /// A persona that loads; `more` is appended, so it must not repeat these keys.
 inline std::string persona_text(const std::string& more = "", const std::string& id = "clerk") {
   return "schema: ringfence/persona/v1\nid: " + id +
-         "\nversion: \"1\"\njob: files letters\nowner: {team: office, contact: office@corp.example}\napplies_to: {agents: [\"" + id + "-*\"]}\n" + more;
+         "\nversion: \"1\"\njob: files letters\nowner: {team: office, contact: office@corp.example}\napplies_to: {agents: [\"" + id +
+         "-*\"]}\n" + more;
 }
 /// Line of the first line of `more` in persona_text.
 inline constexpr int kMoreLine = 7;

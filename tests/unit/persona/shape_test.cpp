@@ -26,8 +26,10 @@ TEST(Shape, TakesAnIdentifierApartAsTheEventContractSays) {
 }
 
 TEST(Shape, EveryShapeItGivesIsOneAPersonaMayDeclare) {
-  for (const char* id : {"550e8400-e29b-41d4-a716-446655440000", "INV-20441", "deadbeef", "a b/7"}) EXPECT_TRUE(is_shape(shape_of(id))) << id;
-  for (const char* bad : {"", "hex", "hex-7", "hex-", "dec-0", "dec-01", "words", "word.", ".word", "hex-40.x", "dec-9999999"}) EXPECT_FALSE(is_shape(bad)) << bad;
+  for (const char* id : {"550e8400-e29b-41d4-a716-446655440000", "INV-20441", "deadbeef", "a b/7"})
+    EXPECT_TRUE(is_shape(shape_of(id))) << id;
+  for (const char* bad : {"", "hex", "hex-7", "hex-", "dec-0", "dec-01", "words", "word.", ".word", "hex-40.x", "dec-9999999"})
+    EXPECT_FALSE(is_shape(bad)) << bad;
 }
 
 }  // namespace

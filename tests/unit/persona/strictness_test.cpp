@@ -77,9 +77,11 @@ TEST(Strictness, EachRuleSaysWhereAndWhat) {
       {"response: {analytics: {barrier.guesing: halt}}\n", "7:24", "did you mean 'barrier.guessing'?"},
       {"response: {scores: {alert: 1e9, throttle: 1e6}}\n", "7:43", "less than alert"},
       {"response: {scores: {alert: 1e9}}\n", "7:20", "do not rise"},
-      {"exceptions: [{id: e, analytic: limit.hard, match: {}, reason: r, approved_by: b, expires: 2026-12-01}]\n", "7:51", "empty; expected at least one of agent"},
+      {"exceptions: [{id: e, analytic: limit.hard, match: {}, reason: r, approved_by: b, expires: 2026-12-01}]\n", "7:51",
+       "empty; expected at least one of agent"},
       {"exceptions: [{id: e, analytic: limit.hard, match: {tool: x}, reason: r, approved_by: b}]\n", "7:14", "missing key 'expires'"},
-      {"exceptions: [{id: e, analytic: limit.hard, match: {tool: x}, reason: r, approved_by: b, expires: 2026-02-30}]\n", "7:98", "a date such as"},
+      {"exceptions: [{id: e, analytic: limit.hard, match: {tool: x}, reason: r, approved_by: b, expires: 2026-02-30}]\n", "7:98",
+       "a date such as"},
       {"tests: [{name: t, events: tests/none.ndjson, expect: {findings: []}}]\n", "7:27", "no file 'tests/none.ndjson'"},
       {"tests: [{name: t, events: ../../x.ndjson, expect: {findings: []}}]\n", "7:27", "leaves the persona set"},
       {"tests: [{name: t, events: [{v: 1}], expect: {findings: [scope.nevr]}}]\n", "7:57", "did you mean 'scope.never'?"},
@@ -96,8 +98,8 @@ TEST(Strictness, EachRuleSaysWhereAndWhat) {
 
 TEST(Strictness, OwnerJobAndIdentityAreRequiredAndVersionIsQuoted) {
   EXPECT_THAT(messages(load_text("tier: 2\n")),
-              ElementsAre(HasSubstr("missing key 'schema'"), HasSubstr("missing key 'id'"), HasSubstr("missing key 'version'"), HasSubstr("missing key 'job'"),
-                          HasSubstr("missing key 'owner'")));
+              ElementsAre(HasSubstr("missing key 'schema'"), HasSubstr("missing key 'id'"), HasSubstr("missing key 'version'"),
+                          HasSubstr("missing key 'job'"), HasSubstr("missing key 'owner'")));
   std::string unquoted = persona_text();
   unquoted.replace(unquoted.find("\"1\""), 3, "1.0");
   EXPECT_THAT(messages(load_text(unquoted)), ElementsAre("clerk.yaml:3:10: version: expected a quoted text, found '1.0'"));
@@ -107,7 +109,8 @@ TEST(Strictness, AllErrorsOfAllFilesComeInOnePassInOrder) {
   const PersonaLoad load = load_personas(FileTree{{{"a.yaml", persona_text("tier: 9\nbarriers: {denails: 2}\nmaturity: old\n", "a")},
                                                    {"b.yaml", persona_text("title: x\n", "b")},
                                                    {"c/d.yml", persona_text("tear: 1\n", "d")}}});
-  EXPECT_THAT(messages(load), ElementsAre(StartsWith("a.yaml:7:7:"), StartsWith("a.yaml:8:12:"), StartsWith("a.yaml:9:11:"), StartsWith("c/d.yml:7:1:")));
+  EXPECT_THAT(messages(load),
+              ElementsAre(StartsWith("a.yaml:7:7:"), StartsWith("a.yaml:8:12:"), StartsWith("a.yaml:9:11:"), StartsWith("c/d.yml:7:1:")));
   EXPECT_FALSE(load.set.has_value()) << "one bad file, no set";
 }
 
@@ -118,10 +121,14 @@ TEST(Strictness, TwoPersonasOfOneIdNameBothFiles) {
 
 TEST(Strictness, PersonasThatTieOverAnAgentAreRefusedNamingBoth) {
   const auto text = [](const std::string& id, const std::string& applies) {
-    return "schema: ringfence/persona/v1\nid: " + id + "\nversion: \"1\"\njob: j\nowner: {team: t, contact: c}\napplies_to: " + applies + "\n";
+    return "schema: ringfence/persona/v1\nid: " + id + "\nversion: \"1\"\njob: j\nowner: {team: t, contact: c}\napplies_to: " + applies +
+           "\n";
   };
-  const auto load = [&](const std::string& a, const std::string& b) { return messages(load_personas(FileTree{{{"a.yaml", text("a", a)}, {"b.yaml", text("b", b)}}})); };
-  EXPECT_THAT(load("{agents: [\"x-*\"]}", "{agents: [\"*-y\"]}"), ElementsAre(AllOf(StartsWith("b.yaml:6:13: "), HasSubstr("'b' and of 'a' (a.yaml) tie"))));
+  const auto load = [&](const std::string& a, const std::string& b) {
+    return messages(load_personas(FileTree{{{"a.yaml", text("a", a)}, {"b.yaml", text("b", b)}}}));
+  };
+  EXPECT_THAT(load("{agents: [\"x-*\"]}", "{agents: [\"*-y\"]}"),
+              ElementsAre(AllOf(StartsWith("b.yaml:6:13: "), HasSubstr("'b' and of 'a' (a.yaml) tie"))));
   EXPECT_THAT(load("{agents: [\"x-*\"]}", "{agents: [\"y-*\"]}"), IsEmpty()) << "no agent is both";
   EXPECT_THAT(load("{agents: [\"x-*\"]}", "{agents: [\"x-y*\"]}"), IsEmpty()) << "the second is more specific";
   EXPECT_THAT(load("{agents: [\"x-*\"], tenants: [corp]}", "{agents: [\"x-*\"], tenants: [labs]}"), IsEmpty()) << "no tenant is both";
@@ -149,7 +156,8 @@ TEST(Strictness, TextThatIsNoCleanUtf8IsRefusedWithItsPlace) {
 }
 
 TEST(Strictness, NothingFromAFileReachesTheTerminalRaw) {
-  for (const std::string& message : messages(load_text(persona_text("\"\\e[2J\": 1\n")))) EXPECT_THAT(message, ::testing::Not(HasSubstr("\x1b")));
+  for (const std::string& message : messages(load_text(persona_text("\"\\e[2J\": 1\n"))))
+    EXPECT_THAT(message, ::testing::Not(HasSubstr("\x1b")));
 }
 
 TEST(Strictness, MoreThanSixtyFourActionsAreRefused) {
@@ -168,11 +176,15 @@ TEST(Lint, WarnsOfWhatIsProbablyNotMeant) {
               ElementsAre(HasSubstr("declared shares sum to less than 1")));
   EXPECT_THAT(warnings("actions:\n  - {id: a, tools: [\"g/*\"], effect: read}\n  - {id: b, tools: [\"g/get\"], effect: read}\n"),
               ElementsAre(AllOf(HasSubstr(":9:5: warning: "), HasSubstr("equally narrow: the first in the file decides"))));
-  EXPECT_THAT(warnings("actions:\n  - {id: a, tools: [g], effect: read}\n  - {id: b, tools: [g], effect: write}\n"), ElementsAre(HasSubstr("'b' is never chosen")));
-  EXPECT_THAT(warnings("actions:\n  - {id: a, tools: [g], effect: read, resources: [\"a/**\"]}\n  - {id: b, tools: [g], effect: write, resources: [\"b/**\"]}\n"), IsEmpty());
+  EXPECT_THAT(warnings("actions:\n  - {id: a, tools: [g], effect: read}\n  - {id: b, tools: [g], effect: write}\n"),
+              ElementsAre(HasSubstr("'b' is never chosen")));
+  EXPECT_THAT(warnings("actions:\n  - {id: a, tools: [g], effect: read, resources: [\"a/**\"]}\n  - {id: b, tools: [g], effect: write, "
+                       "resources: [\"b/**\"]}\n"),
+              IsEmpty());
   EXPECT_THAT(warnings("tier: 4\nactions: [{id: a, tools: [x]}]\n"),
               ElementsAre(HasSubstr("tier 4 without response.mode enforce"), HasSubstr("declares no effect")));
-  EXPECT_THAT(warnings("actions: [{id: a, tools: [x], effect: delete}]\nnever: [{effects: [delete]}]\n"), ElementsAre(HasSubstr("forbids what action 'a' declares")));
+  EXPECT_THAT(warnings("actions: [{id: a, tools: [x], effect: delete}]\nnever: [{effects: [delete]}]\n"),
+              ElementsAre(HasSubstr("forbids what action 'a' declares")));
   EXPECT_THAT(warnings("actions: [{id: a, tools: [x], effect: read}, {id: b, tools: [y], effect: read}]\nworkflow: {start: [a]}\n"),
               ElementsAre(HasSubstr("'b' has no place in the workflow")));
 }

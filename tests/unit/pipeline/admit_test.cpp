@@ -15,8 +15,8 @@ constexpr EventTime kStart{1'700'000'000'000'000'000};
 struct Agent {
   AgentState state;
 
-  std::expected<Admission, Refusal> sees(std::string_view id, EventTime time = kStart, Phase phase = Phase::Complete, std::string_view tool = "read",
-                                         std::uint64_t args = 0) {
+  std::expected<Admission, Refusal> sees(std::string_view id, EventTime time = kStart, Phase phase = Phase::Complete,
+                                         std::string_view tool = "read", std::uint64_t args = 0) {
     Event event;
     event.kind = EventKind::ToolCall;
     event.id = id;

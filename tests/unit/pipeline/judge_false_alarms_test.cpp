@@ -19,7 +19,8 @@ std::string word(std::uint64_t n) {
   return text;
 }
 
-/// Refused as often as the job allows in either context: .02 the refused target again and .05 another after a success, .60 and .15 after a refusal.
+/// Refused as often as the job allows in either context: .02 the refused target again and .05 another after a success, .60 and .15 after a
+/// refusal.
 TEST(FalseAlarms, AnAgentOnItsCapsIsNeverThrottledOrHaltedIn200000Calls) {
   Watch watch("mode: enforce");
   std::mt19937_64 dice(20261121);

@@ -23,7 +23,8 @@ TEST(Findings, OneIsOpenPerFamilyAndSpeaksAtTenfoldCounts) {
   for (int i = 0; i < 250; ++i) {
     for (const FindingRecord& record : watch.see(undeclared("read")).findings) records.emplace_back(record.activity, record.count);
   }
-  EXPECT_THAT(records, ::testing::ElementsAre(std::pair{Activity::Create, 1U}, std::pair{Activity::Update, 10U}, std::pair{Activity::Update, 100U}));
+  EXPECT_THAT(records,
+              ::testing::ElementsAre(std::pair{Activity::Create, 1U}, std::pair{Activity::Update, 10U}, std::pair{Activity::Update, 100U}));
   EXPECT_EQ(watch.agent().findings.at(0).count, 250U);
 }
 
@@ -125,7 +126,11 @@ TEST(Findings, ARefusedRecordOfAnAgentIsOneTooAndKeepsToTheMode) {
   agent.id = "clerk-1";
   agent.persona = watch.agent().persona;
   const Facts facts;
-  const Refusal refusal{.reason = RefusalReason::IdConflict, .stage = "admit", .detail = "id: other args under a known id", .agent_id = "clerk-1", .tenant = "default"};
+  const Refusal refusal{.reason = RefusalReason::IdConflict,
+                        .stage = "admit",
+                        .detail = "id: other args under a known id",
+                        .agent_id = "clerk-1",
+                        .tenant = "default"};
   std::vector<std::uint64_t> counts;
   for (std::int64_t i = 0; i < 12; ++i) {
     const Judgement seen = judge_refused(refusal, EventTime{1}, agent, {watch.rules(), facts, "events", {Partition{0}, Offset{i}}});
@@ -150,7 +155,8 @@ TEST(Stopped, OnlyWhatStartedAfterTheContainment) {
 }
 
 TEST(Rulebooks, AnotherSetInTheSamePlaceIsReadAfresh) {
-  std::optional<Rulebook> rules(testing::rulebook({testing::clerk("mode: enforce", "clerk-*", "a"), testing::clerk("mode: enforce", "nobody", "b")}));
+  std::optional<Rulebook> rules(
+      testing::rulebook({testing::clerk("mode: enforce", "clerk-*", "a"), testing::clerk("mode: enforce", "nobody", "b")}));
   AgentState agent;
   agent.tenant = "default";
   agent.id = "clerk-1";

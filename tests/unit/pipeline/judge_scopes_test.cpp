@@ -55,7 +55,8 @@ TEST(SessionScope, AHaltStopsTheSessionThatEarnedItAndNoOther) {
   (void)watch.see({.session = "quiet"});
   ASSERT_EQ(watch.guess(7, {.session = "loud"}).verdict.level, Level::Halt);
   EXPECT_TRUE(watch.see({.session = "quiet"}).containments.empty());
-  for (const SessionState& session : watch.agent().sessions) EXPECT_EQ(session.standing.held.has_value(), session.id == "loud") << session.id;
+  for (const SessionState& session : watch.agent().sessions)
+    EXPECT_EQ(session.standing.held.has_value(), session.id == "loud") << session.id;
 }
 
 TEST(SessionScope, AThrottleOfASessionEndsByItself) {
@@ -66,7 +67,8 @@ TEST(SessionScope, AThrottleOfASessionEndsByItself) {
   std::vector<std::pair<std::string, bool>> said;
   for (int i = 0; i < 2000 && watch.agent().contained(); ++i) {
     for (const char* session : {"quiet", "loud"}) {
-      for (const ContainmentRecord& record : watch.see({.session = session}).containments) said.emplace_back(record.scope, record.contained);
+      for (const ContainmentRecord& record : watch.see({.session = session}).containments)
+        said.emplace_back(record.scope, record.contained);
     }
   }
   EXPECT_THAT(said, ::testing::ElementsAre(std::pair{std::string("session:default/clerk-1/loud"), false}));

@@ -18,10 +18,13 @@ namespace ringfence::testing {
 inline std::string clerk(const std::string& response, const std::string& agents = "clerk-*", const std::string& id = "clerk") {
   return "schema: ringfence/persona/v1\nid: " + id +
          "\nversion: \"1\"\njob: Reads what it is asked for and writes reports.\nowner: {team: desk, contact: desk@corp.example}\n"
-         "confidence: reviewed\napplies_to: {agents: [\"" + agents + "\"]}\n"
+         "confidence: reviewed\napplies_to: {agents: [\"" +
+         agents +
+         "\"]}\n"
          "actions:\n  - {id: read, tools: [\"files/read\"], effect: read, arguments: {ref: {identifier: true}}}\n"
          "  - {id: write, tools: [\"files/write\"], effect: write}\n"
-         "destinations: {external: any}\nresponse: {" + response + "}\n";
+         "destinations: {external: any}\nresponse: {" +
+         response + "}\n";
 }
 
 inline Rulebook rulebook(const std::vector<std::string>& personas) {
@@ -44,8 +47,8 @@ struct Call {
   std::string effect{};
   std::string phase{};
   std::string kind = "tool_call";
-  std::string more{};                 // further members, each after a comma
-  std::optional<std::int64_t> at{};   // seconds after the start; by default one more than the call before
+  std::string more{};                // further members, each after a comma
+  std::optional<std::int64_t> at{};  // seconds after the start; by default one more than the call before
 };
 
 inline Call undeclared(const std::string& effect) { return {.tool = "mail/post", .effect = effect}; }

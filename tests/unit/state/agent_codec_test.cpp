@@ -102,7 +102,8 @@ TEST(AgentCodec, ChangesAppliedInTurnGiveTheStateWhateverHappenedToIt) {
   std::map<PartId, std::string> stored;
   for (int round = 0; round < 300; ++round) {
     if (dice.one_in(3)) state.sessions.push_back(sample::session(dice, dice.bits()));
-    if (!state.sessions.empty() && dice.one_in(4)) state.sessions.erase(state.sessions.begin() + static_cast<std::ptrdiff_t>(dice.below(state.sessions.size())));
+    if (!state.sessions.empty() && dice.one_in(4))
+      state.sessions.erase(state.sessions.begin() + static_cast<std::ptrdiff_t>(dice.below(state.sessions.size())));
     if (!state.sessions.empty() && dice.one_in(2)) state.sessions[dice.below(state.sessions.size())].arrival = dice.bits();
     for (std::size_t i = dice.below(60); i > 0; --i) state.acts.push_back(sample::act(dice));
     if (dice.one_in(3)) state.forget_oldest_acts(dice.below(100));

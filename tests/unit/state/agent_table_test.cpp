@@ -111,7 +111,8 @@ TEST(AgentTable, AQuietAgentStartsAfreshAndKeepsItsFirstTime) {
     table.trim(), table.trim();
     EXPECT_EQ(opened(table, {kP0, Offset{1}}, sample::key_of(1), EventTime{5} + days(30)).arrivals, 9U) << "not yet";
     table.trim(), table.trim();
-    EXPECT_EQ(opened(table, {kP0, Offset{0}}, sample::key_of(1), EventTime{6} + days(30)).arrivals, 9U) << "a record already applied expires nothing";
+    EXPECT_EQ(opened(table, {kP0, Offset{0}}, sample::key_of(1), EventTime{6} + days(30)).arrivals, 9U)
+        << "a record already applied expires nothing";
     table.trim(), table.trim();
     const AgentState& fresh = opened(table, {kP0, Offset{1}}, sample::key_of(1), EventTime{6} + days(30));
     EXPECT_EQ(fresh.arrivals, 0U);
@@ -154,7 +155,8 @@ TEST(AgentTable, APartitionThatLeavesTakesItsStatesAlong) {
   const auto store = memory_store();
   AgentTable table(*store, kMemories, {});
   for (std::int32_t p = 0; p < 3; ++p)
-    for (std::uint64_t i = 0; i < 100; ++i) table.touch(opened(table, {Partition{p}, Offset{0}}, sample::key_of(i), EventTime{0}), Offset{0});
+    for (std::uint64_t i = 0; i < 100; ++i)
+      table.touch(opened(table, {Partition{p}, Offset{0}}, sample::key_of(i), EventTime{0}), Offset{0});
   table.leave(Partition{1});
   EXPECT_EQ(table.size(), 200U);
   EXPECT_EQ(table.dirty(), 200U);

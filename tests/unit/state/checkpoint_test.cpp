@@ -59,7 +59,9 @@ TEST(Checkpoint, ManyKillsFullDisksAndChangesOfShardsEndInTheSameStates) {
     const auto store = memory_store();
     toy::World world;
     for (bool done = false; !done;) {
-      toy::Life life(log, *store, world, {.lanes = static_cast<unsigned>(1 + dice.below(3)), .budget_bytes = dice.one_in(3) ? 1U : 30'000U, .threaded = dice.one_in(4)});
+      toy::Life life(
+          log, *store, world,
+          {.lanes = static_cast<unsigned>(1 + dice.below(3)), .budget_bytes = dice.one_in(3) ? 1U : 30'000U, .threaded = dice.one_in(4)});
       std::array<Offset, kPartitions> low{};
       for (std::size_t p = 0; p < kPartitions; ++p) low[p] = life.low(p);
       while (!dice.one_in(150)) {

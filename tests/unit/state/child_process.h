@@ -16,8 +16,8 @@
 
 namespace ringfence::testing_support {
 
-/// This test binary again, running one disabled test: a process of its own that may be killed. A fresh start, not a fork, because a fork would
-/// inherit the store's threads without their bodies. Its arguments are environment variables; descriptor 3 is a pipe to the parent.
+/// This test binary again, running one disabled test: a process of its own that may be killed. A fresh start, not a fork, because a fork
+/// would inherit the store's threads without their bodies. Its arguments are environment variables; descriptor 3 is a pipe to the parent.
 class ChildProcess {
  public:
   ChildProcess(const std::string& test, const std::vector<std::string>& environment) {
@@ -29,7 +29,8 @@ class ChildProcess {
     posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
     std::vector<std::string> arguments{"/proc/self/exe", "--gtest_also_run_disabled_tests", "--gtest_filter=" + test};
     std::vector<std::string> variables = environment;
-    // A child is about what survives it; its stacks are mostly the library's, cut where that is not instrumented, and cannot be told from ours.
+    // A child is about what survives it; its stacks are mostly the library's, cut where that is not instrumented, and cannot be told from
+    // ours.
     variables.emplace_back("TSAN_OPTIONS=report_bugs=0");
     for (char** inherited = environ; *inherited; ++inherited) variables.emplace_back(*inherited);
     auto argv = pointers(arguments), envp = pointers(variables);

@@ -41,7 +41,10 @@ TEST(Codec, NumbersAreLittleEndianOnEveryMachine) {
 }
 
 TEST(Codec, AfterTheFirstFaultEverythingReadsAsNothing) {
-  Reader in(std::string_view("\x05" "abc", 4));
+  Reader in(
+      std::string_view("\x05"
+                       "abc",
+                       4));
   EXPECT_EQ(in.text(), "");
   EXPECT_FALSE(in.ok());
   EXPECT_EQ(in.u8(), 0);

@@ -17,7 +17,8 @@ using std::chrono::seconds;
 class GatedStore final : public Store {
  public:
   std::expected<std::optional<std::string>, StoreError> get(std::string_view key) override { return under_->get(key); }
-  std::expected<void, StoreError> scan(std::string_view prefix, const std::function<bool(std::string_view, std::string_view)>& row) override {
+  std::expected<void, StoreError> scan(std::string_view prefix,
+                                       const std::function<bool(std::string_view, std::string_view)>& row) override {
     return under_->scan(prefix, row);
   }
   std::expected<void, StoreError> write(const std::vector<StoreWrite>& batch) override {
@@ -66,7 +67,9 @@ std::vector<StoreWrite> put(const std::string& key, const std::string& value) { 
 
 class FlusherInBothModes : public ::testing::TestWithParam<bool> {
  protected:
-  FlusherSettings settings() const { return {.threaded = GetParam(), .queue_bytes = 4096, .sync_every = seconds(3600), .retry_every = milliseconds(1)}; }
+  FlusherSettings settings() const {
+    return {.threaded = GetParam(), .queue_bytes = 4096, .sync_every = seconds(3600), .retry_every = milliseconds(1)};
+  }
   GatedStore store_;
 };
 
@@ -112,7 +115,8 @@ TEST_P(FlusherInBothModes, StoppingWritesWhatIsLeft) {
   EXPECT_GE(store_.syncs(), 1);
 }
 
-INSTANTIATE_TEST_SUITE_P(Threads, FlusherInBothModes, ::testing::Bool(), [](const auto& mode) { return mode.param ? "Threaded" : "Inline"; });
+INSTANTIATE_TEST_SUITE_P(Threads, FlusherInBothModes, ::testing::Bool(),
+                         [](const auto& mode) { return mode.param ? "Threaded" : "Inline"; });
 
 TEST(Flusher, OfferingDoesNotWaitForTheDisk) {
   GatedStore store;

@@ -64,12 +64,14 @@ inline AgentState state() {
   s.sessions[0].memory[static_cast<std::size_t>(ChannelId::Barrier)] = std::make_unique<sample::TextMemory>("of a session");
   s.tasks = {{"task-1", 7, std::vector<std::string>{"read", "write"}, std::nullopt, std::vector<std::string>{}, EventTime{99}}};
   for (std::uint64_t i = 0; i < 70; ++i)
-    s.acts.push_back({i * 0x9E3779B97F4A7C15ULL, i, i % 3, EventTime{1'795'000'000'000'000'000 + static_cast<std::int64_t>(i)}, static_cast<std::uint8_t>(1 + i % 3)});
+    s.acts.push_back({i * 0x9E3779B97F4A7C15ULL, i, i % 3, EventTime{1'795'000'000'000'000'000 + static_cast<std::int64_t>(i)},
+                      static_cast<std::uint8_t>(1 + i % 3)});
   s.acts_gone = 60;
   s.acts_forgotten_early = 12;
   s.seen_verified = true;
   s.findings = {{"rf-5b1c9a0e77d24f18", Analytic::BarrierGuessing, Level::Halt, EventTime{1}, EventTime{2}, EventTime{3}, 2, 41, 40}};
-  s.containments = {{"agent:corp/spiffe%3A%2F%2Fcorp.example%2Fagent%2Fap-invoice", 7, true, Level::Halt, "rf-5b1c9a0e77d24f18", EventTime{4}}};
+  s.containments = {
+      {"agent:corp/spiffe%3A%2F%2Fcorp.example%2Fagent%2Fap-invoice", 7, true, Level::Halt, "rf-5b1c9a0e77d24f18", EventTime{4}}};
   s.memory[static_cast<std::size_t>(ChannelId::Volume)] = std::make_unique<sample::TextMemory>("of the agent");
   return s;
 }
@@ -97,7 +99,8 @@ inline void write_ledger(Writer& out, const Ledger* ledger) {
 }
 
 inline void write_standing(Writer& out, const Standing& standing) {
-  out.u8(static_cast<std::uint8_t>(int{standing.alert} | int{standing.throttle} << 1 | (standing.held ? static_cast<int>(*standing.held) + 1 : 0) << 2));
+  out.u8(static_cast<std::uint8_t>(int{standing.alert} | int{standing.throttle} << 1 |
+                                   (standing.held ? static_cast<int>(*standing.held) + 1 : 0) << 2));
 }
 
 inline void write_memories(Writer& out, const std::array<std::unique_ptr<ChannelMemory>, kChannels>& memories) {
@@ -139,7 +142,8 @@ inline std::string core_v0(const AgentState& s) {
   out.varint(s.findings.size());
   for (const auto& f : s.findings) {
     out.text(f.uid), out.u8(static_cast<std::uint8_t>(f.analytic)), out.u8(static_cast<std::uint8_t>(f.level));
-    out.time(f.created), out.time(f.first_seen), out.time(f.last_seen), out.varint(f.records), out.varint(f.count), out.varint(f.count_written);
+    out.time(f.created), out.time(f.first_seen), out.time(f.last_seen), out.varint(f.records), out.varint(f.count),
+        out.varint(f.count_written);
   }
   out.varint(s.containments.size());
   for (const auto& c : s.containments) {
@@ -170,7 +174,8 @@ inline std::vector<PartChange> encode_v0(const AgentState& s) {
   for (std::size_t i = 0; i < s.acts.size(); ++i) {
     const KnownAct& act = s.acts[i];
     Writer& chunk = chunks[(s.acts_gone + i) / 64];
-    chunk.u64(act.id), chunk.u64(act.content), chunk.u64(act.args), chunk.u64(static_cast<std::uint64_t>(act.time.value)), chunk.u8(act.seen);
+    chunk.u64(act.id), chunk.u64(act.content), chunk.u64(act.args), chunk.u64(static_cast<std::uint64_t>(act.time.value)),
+        chunk.u8(act.seen);
   }
   for (const auto& [number, body] : chunks) add({PartId::Kind::Acts, number}, body.bytes());
   add({PartId::Kind::Core, 0}, core_v0(s));

@@ -50,7 +50,8 @@ TEST(StateSchema, AnAgentOfAnOlderVersionIsWrittenWholeInTheNewOneAtItsNextChang
   const Partition partition{0};
   const AgentState old = golden::state();
   std::vector<StoreWrite> rows;
-  for (const auto& part : golden::encode_v0(old)) rows.push_back({StoreWrite::Kind::Put, part_key(partition, old.key, part.id), *part.bytes});
+  for (const auto& part : golden::encode_v0(old))
+    rows.push_back({StoreWrite::Kind::Put, part_key(partition, old.key, part.id), *part.bytes});
   ASSERT_TRUE(store->write(rows));
 
   AgentTable table(*store, kMemories, {});

@@ -24,7 +24,8 @@ std::string variable(const char* name) {
   return value ? value : "";
 }
 
-/// One life over the database on disk, in a process that the test below kills. Every act is told to the parent; every delivery is a line of a file.
+/// One life over the database on disk, in a process that the test below kills. Every act is told to the parent; every delivery is a line of
+/// a file.
 TEST(KilledEngine, DISABLED_OneLife) {
   const std::string directory = variable("RINGFENCE_TEST_STATE");
   ASSERT_FALSE(directory.empty()) << "run by KilledEngine.ContinuesAsIfNothingHadHappened";
@@ -35,7 +36,8 @@ TEST(KilledEngine, DISABLED_OneLife) {
   ASSERT_GE(outputs, 0);
   toy::World world;
   world.witness = [&](const toy::Output& output) {
-    const std::string line = std::to_string(std::get<0>(output)) + " " + std::to_string(std::get<1>(output)) + " " + std::to_string(std::get<2>(output)) + "\n";
+    const std::string line =
+        std::to_string(std::get<0>(output)) + " " + std::to_string(std::get<1>(output)) + " " + std::to_string(std::get<2>(output)) + "\n";
     if (write(outputs, line.data(), line.size()) != static_cast<ssize_t>(line.size())) std::abort();
   };
   sample::Dice dice(std::stoull(variable("RINGFENCE_TEST_SEED")));
@@ -59,9 +61,9 @@ TEST(KilledEngine, ContinuesAsIfNothingHadHappened) {
   const TemporaryDirectory directory;
   const std::string state = directory / "state", outputs = directory / "outputs";
   const auto child = [&](int life) {
-    return std::make_unique<ChildProcess>(
-        "KilledEngine.DISABLED_OneLife",
-        std::vector<std::string>{"RINGFENCE_TEST_STATE=" + state, "RINGFENCE_TEST_OUTPUTS=" + outputs, "RINGFENCE_TEST_SEED=" + std::to_string(life)});
+    return std::make_unique<ChildProcess>("KilledEngine.DISABLED_OneLife",
+                                          std::vector<std::string>{"RINGFENCE_TEST_STATE=" + state, "RINGFENCE_TEST_OUTPUTS=" + outputs,
+                                                                   "RINGFENCE_TEST_SEED=" + std::to_string(life)});
   };
   sample::Dice moments(99);
   int kills = 0;

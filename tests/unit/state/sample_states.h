@@ -72,7 +72,8 @@ inline std::unique_ptr<Ledger> ledger(Dice& dice) {
   auto out = std::make_unique<Ledger>();
   out->start = evidence(dice);
   for (std::size_t i = dice.below(6); i > 0; --i) {
-    const RowId row{static_cast<ChannelId>(dice.below(kChannels)), static_cast<std::uint8_t>(dice.below(256)), static_cast<std::uint8_t>(dice.below(8))};
+    const RowId row{static_cast<ChannelId>(dice.below(kChannels)), static_cast<std::uint8_t>(dice.below(256)),
+                    static_cast<std::uint8_t>(dice.below(8))};
     out->rows.push_back({row, static_cast<std::uint32_t>(dice.bits()), {dice.text(), dice.text(), dice.text()}});
   }
   out->opened = dice.time();
@@ -113,7 +114,9 @@ inline SessionState session(Dice& dice, std::uint64_t key) {
   return out;
 }
 
-inline KnownAct act(Dice& dice) { return {dice.bits(), dice.bits(), dice.one_in(3) ? 0 : dice.bits(), dice.time(), static_cast<std::uint8_t>(dice.below(4))}; }
+inline KnownAct act(Dice& dice) {
+  return {dice.bits(), dice.bits(), dice.one_in(3) ? 0 : dice.bits(), dice.time(), static_cast<std::uint8_t>(dice.below(4))};
+}
 
 inline AgentState state(Dice& dice) {
   AgentState out;
@@ -138,10 +141,11 @@ inline AgentState state(Dice& dice) {
   out.acts_forgotten_early = dice.bits();
   out.seen_verified = dice.one_in(2);
   for (std::size_t i = dice.below(3); i > 0; --i)
-    out.findings.push_back({dice.text(), static_cast<Analytic>(dice.below(kAnalytics)), static_cast<Level>(dice.below(kLevels)), dice.time(), dice.time(),
-                            dice.time(), static_cast<std::uint32_t>(dice.bits()), dice.bits(), dice.bits()});
+    out.findings.push_back({dice.text(), static_cast<Analytic>(dice.below(kAnalytics)), static_cast<Level>(dice.below(kLevels)),
+                            dice.time(), dice.time(), dice.time(), static_cast<std::uint32_t>(dice.bits()), dice.bits(), dice.bits()});
   for (std::size_t i = dice.below(3); i > 0; --i)
-    out.containments.push_back({dice.text(), dice.bits(), dice.one_in(2), static_cast<Level>(dice.below(kLevels)), dice.text(), dice.time()});
+    out.containments.push_back(
+        {dice.text(), dice.bits(), dice.one_in(2), static_cast<Level>(dice.below(kLevels)), dice.text(), dice.time()});
   memories(dice, out.memory);
   return out;
 }
@@ -172,7 +176,8 @@ class FaultyStore final : public Store {
   std::atomic<std::size_t> writes{0}, largest_batch{0};
 
   std::expected<std::optional<std::string>, StoreError> get(std::string_view key) override { return under_.get(key); }
-  std::expected<void, StoreError> scan(std::string_view prefix, const std::function<bool(std::string_view, std::string_view)>& row) override {
+  std::expected<void, StoreError> scan(std::string_view prefix,
+                                       const std::function<bool(std::string_view, std::string_view)>& row) override {
     return under_.scan(prefix, row);
   }
   std::expected<void, StoreError> write(const std::vector<StoreWrite>& batch) override {

@@ -12,8 +12,8 @@
 #include "engine/state/checkpoint.h"
 #include "tests/unit/state/sample_states.h"
 
-/// A pipeline of a few lines over the real table, checkpoint and flusher: a state is a chain of hashes over what was applied to it, so one record
-/// lost, repeated or out of order shows. Shards are lanes of every partition.
+/// A pipeline of a few lines over the real table, checkpoint and flusher: a state is a chain of hashes over what was applied to it, so one
+/// record lost, repeated or out of order shows. Shards are lanes of every partition.
 namespace ringfence::toy {
 
 struct Record {
@@ -78,14 +78,16 @@ class Life {
       : log_(log), store_(store), world_(world), options_(options), flusher_(std::make_unique<Flusher>(store_, flusher_settings())) {
     for (unsigned lane = 0; lane < options_.lanes; ++lane) {
       auto& shard = shards_.emplace_back(std::make_unique<Shard>());
-      shard->table = std::make_unique<AgentTable>(store_, memories_, TableSettings{.budget_bytes = options_.budget_bytes, .expiry = days(1), .expected_agents = 1});
+      shard->table = std::make_unique<AgentTable>(
+          store_, memories_, TableSettings{.budget_bytes = options_.budget_bytes, .expiry = days(1), .expected_agents = 1});
       shard->checkpoint = std::make_unique<Checkpoint>(*shard->table, *flusher_, store_, options_.checkpoint);
       shard->unacknowledged.resize(log.size());
     }
     for (std::size_t p = 0; p < log.size(); ++p) {
       const auto low = good(shards_[0]->checkpoint->restore(partition(p), std::chrono::seconds(60))).value_or(Offset{0});
       good(begin_lanes(store_, partition(p), low, options_.lanes));
-      for (unsigned lane = 0; lane < options_.lanes; ++lane) shards_[lane]->checkpoint->assign(partition(p), low, static_cast<std::uint8_t>(lane));
+      for (unsigned lane = 0; lane < options_.lanes; ++lane)
+        shards_[lane]->checkpoint->assign(partition(p), low, static_cast<std::uint8_t>(lane));
       next_.push_back(static_cast<std::size_t>(low.value));
     }
   }
@@ -109,13 +111,19 @@ class Life {
   /// One of the things that may happen next.
   void act(sample::Dice& dice) {
     switch (dice.below(8)) {
-      case 0: case 1: case 2: case 3: return read(dice.below(log_.size()));
-      case 4: return acknowledge(dice);
+      case 0:
+      case 1:
+      case 2:
+      case 3:
+        return read(dice.below(log_.size()));
+      case 4:
+        return acknowledge(dice);
       case 5: {
         for (auto& shard : shards_) shard->checkpoint->mark();
         return;
       }
-      case 6: return step();
+      case 6:
+        return step();
       default: {
         for (auto& shard : shards_) shard->table->trim();
         return;
@@ -136,7 +144,8 @@ class Life {
         waiting.clear();
       }
     for (auto& shard : shards_)
-      if (good(shard->checkpoint->flush(horizons(*shard), std::chrono::seconds(60))) != 0) throw std::runtime_error("states were left behind");
+      if (good(shard->checkpoint->flush(horizons(*shard), std::chrono::seconds(60))) != 0)
+        throw std::runtime_error("states were left behind");
   }
 
   [[nodiscard]] Offset low(std::size_t p) { return good(read_low(store_, partition(p))).value_or(Offset{0}); }
@@ -181,7 +190,10 @@ class Life {
     if constexpr (!std::is_void_v<T>) return std::move(*result);
   }
   [[nodiscard]] FlusherSettings flusher_settings() const {
-    return {.threaded = options_.threaded, .queue_bytes = 100'000, .sync_every = std::chrono::seconds(3600), .retry_every = std::chrono::milliseconds(1)};
+    return {.threaded = options_.threaded,
+            .queue_bytes = 100'000,
+            .sync_every = std::chrono::seconds(3600),
+            .retry_every = std::chrono::milliseconds(1)};
   }
 
   void acknowledge(sample::Dice& dice) {

@@ -91,7 +91,8 @@ void expect_adds_up(const Explanation& e, int event) {
 TEST(Ledger, TermsAddUpOnEveryPathAndThroughRestartsAndChangesOfTheJob) {
   std::mt19937_64 dice(4711);
   for (int story = 0; story < 60; ++story) {
-    const std::array<Job, 2> jobs{Job(job(Confidence::Sketch, .10, 2)), Job(job(story % 2 == 0 ? Confidence::Measured : Confidence::Reviewed, .30, 5))};
+    const std::array<Job, 2> jobs{Job(job(Confidence::Sketch, .10, 2)),
+                                  Job(job(story % 2 == 0 ? Confidence::Measured : Confidence::Reviewed, .30, 5))};
     Conduct conduct;
     std::size_t now = 0;
     int explained = 0;
@@ -167,7 +168,8 @@ TEST(Ledger, ABorrowedSessionIsExplainedByItselfAlone) {
   Conduct conduct;
   conduct.agent.sessions[1].borrowed = true;
   for (int i = 0; i < 4; ++i) conduct.mark(clerk.tables, 1, 1, 7);
-  const double all = score(conduct.agent, clerk.tables, Null::Declared), alone = score(conduct.agent, clerk.tables, Null::Declared, &conduct.agent.sessions[1]);
+  const double all = score(conduct.agent, clerk.tables, Null::Declared),
+               alone = score(conduct.agent, clerk.tables, Null::Declared, &conduct.agent.sessions[1]);
   EXPECT_DOUBLE_EQ(all, .5 * scope_score(conduct.agent.evidence, clerk.tables, Null::Declared));
   EXPECT_DOUBLE_EQ(alone, .5 * scope_score(conduct.agent.sessions[1].evidence, clerk.tables, Null::Declared));
   const auto e = explain({conduct.agent, clerk.tables, Null::Declared, &conduct.agent.sessions[1]}, clerk.persona, 1e5, kChannelsAsked);
