@@ -214,7 +214,7 @@ TEST_F(Services, ABrokerThatGoesAwayUnderWayCostsNothing) {
   ServiceProcess service(at.member("a"));
   ASSERT_TRUE(service.logged("partition assigned", kPartitions)) << service.log();
   at.feed(fleet(), 0, half);
-  broker().kill();
+  broker().stop();
   ASSERT_TRUE(service.logged("kafka client")) << "an operator hears of it: " << service.log();
   ASSERT_TRUE(broker().start());
   at.feed(fleet(), half, fleet().size());
