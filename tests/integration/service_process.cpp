@@ -92,7 +92,9 @@ ServiceProcess::~ServiceProcess() {
   if (pid_ > 0) end(SIGKILL);
 }
 
-void ServiceProcess::signal(int number) const { ::kill(pid_, number); }
+void ServiceProcess::signal(int number) const {
+  if (pid_ > 0) ::kill(pid_, number);  // waited for already: -1 would mean every process there is
+}
 
 int ServiceProcess::end(int number) {
   signal(number);
