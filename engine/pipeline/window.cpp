@@ -13,8 +13,19 @@ std::expected<Event, Refusal> decode_one(EventDecoder& decoder, const Record& re
 
 void Window::begin(std::span<const Record> records) {
   records_ = records;
+  facts_.clear();
   entries_.resize(records.size());
   if (arenas_.size() < records.size()) arenas_.resize(records.size());
+}
+
+void Window::add_fact(EventDecoder& decoder, std::size_t index, std::string record) {
+  auto fact = std::make_unique<Fact>();
+  fact->index = index;
+  fact->record = std::move(record);
+  auto event = decoder.decode(fact->record, std::nullopt, fact->arena);
+  if (!event || event->kind != EventKind::ContextChange) return;
+  fact->event = *event;
+  facts_.push_back(std::move(fact));
 }
 
 void Window::decode(EventDecoder& decoder, std::size_t from, std::size_t to) {
