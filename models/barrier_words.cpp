@@ -54,7 +54,7 @@ std::string title_of(Threat threat, const std::string& noun) {
       return "Agent seeks more rights after a refusal";
     case Threat::DeadEnd:
       return with("Agent comes back to a refused ", noun, "target", " in later sessions");
-    case Threat::Slow:
+    default:  // slow, the persistence that is none of these
       break;
   }
   return "Agent keeps running into refusals";

@@ -18,6 +18,13 @@
 
 namespace ringfence {
 
+/// What a channel compiles once from a persona so that judging looks nothing up by string. Immutable, shared by threads, kept beside the
+/// persona's tables.
+class ChannelPlan {
+ public:
+  virtual ~ChannelPlan() = default;
+};
+
 /// One event as a channel sees it: the event, the job it is held against, and what is remembered.
 struct Act {
   const Event& event;
@@ -33,7 +40,14 @@ struct Act {
   bool own_refusal = false;
   /// The same act has raised a hold before, at its request: it counts once.
   bool held_before = false;
+  /// What each channel prepared for this persona, by ChannelId; empty where nothing was prepared (tests of one channel).
+  std::span<const std::unique_ptr<const ChannelPlan>> plans;
   /// Only facts of the agent's past and this event may be used: no clock, no other agent.
+
+  [[nodiscard]] const ChannelPlan* plan(ChannelId channel) const {
+    const auto slot = static_cast<std::size_t>(channel);
+    return slot < plans.size() ? plans[slot].get() : nullptr;
+  }
 };
 
 /// A declared limit that this one act broke; what level it gets is policy's business (persona.md, response).
@@ -54,6 +68,17 @@ inline constexpr std::array<std::string_view, 10> kLackingNames{"resource", "arg
                                                                 "session",  "grounding", "quantity", "population",  "identifier"};
 [[nodiscard]] constexpr std::uint32_t bit_of(Lacking what) { return std::uint32_t{1} << static_cast<unsigned>(what); }
 
+/// A factor that the channel computed itself, for a bet that no table row can hold: a learned alternative, the total of a period. The
+/// channel vouches that its mean given the past is at most 1 under the null concerned; it is capped at 20 like any other. In the ledger it
+/// is a row of its own, and a row belongs to one threat.
+struct Wager {
+  Threat threat{};
+  std::uint8_t context = 0, cls = 0;
+  float alert = 1, declared = 1;
+  /// False: moves the evidence without counting as a chance of a false alarm, as a period's total that grows within its period.
+  bool ticks = true;
+};
+
 /// What one channel says of one event.
 struct Reading {
   enum class Kind : std::uint8_t {
@@ -65,17 +90,26 @@ struct Reading {
   Kind kind = Kind::Silent;
   std::uint8_t context = 0, cls = 0;  // where Marked
   std::vector<Breach> breaches;
+  /// At most one a threat; stands beside a mark or without one.
+  std::vector<Wager> wagers;
   /// Set of `Lacking` bits: constraints that could not be judged while others could.
   std::uint32_t lacking = 0;
 
-  [[nodiscard]] static Reading marked(std::uint8_t context, std::uint8_t cls) { return {Kind::Marked, context, cls, {}, 0}; }
-  [[nodiscard]] static Reading of(Kind kind) { return {kind, 0, 0, {}, 0}; }
+  [[nodiscard]] static Reading marked(std::uint8_t context, std::uint8_t cls) { return {Kind::Marked, context, cls, {}, {}, 0}; }
+  [[nodiscard]] static Reading of(Kind kind) { return {kind, 0, 0, {}, {}, 0}; }
 };
 
-/// What a threat would do in one channel: q per context and class, rows sum to 1.
+/// What a threat would do in one channel.
 struct Bet {
   Threat threat{};
-  std::vector<std::vector<double>> q;  // [context][class]
+  std::vector<std::vector<double>> q;  // [context][class], rows sum to 1; empty: the channel wagers itself
+  /// Evidence for an alert only: the declared null has no such bet.
+  bool alert_only = false;
+  /// The caps are held to be this much wider: a later link of a threat's chain of conditional caps where the condition is unsure
+  /// (detection.md §4); above 1 the threat is another channel's own.
+  double loosen = 1;
+  /// Where the channel wagers itself: A of an endlessly clean agent, for closing ledgers.
+  double resting = 0;
 };
 
 /// What a channel can say in words of the conduct it remembers, for the finding's sentence and its evidence.
@@ -107,10 +141,16 @@ class Channel {
   /// Declared caps v[context][class] of a well-behaved agent, before tolerance; empty for a channel that only finds breaches.
   [[nodiscard]] virtual std::vector<std::vector<double>> caps(const Persona& persona) const = 0;
   [[nodiscard]] virtual std::span<const Bet> bets() const = 0;
+  /// Compiles what judging under this persona needs; null where that is nothing.
+  [[nodiscard]] virtual std::unique_ptr<const ChannelPlan> prepare(const Persona& /*persona*/, const PersonaSet& /*set*/) const {
+    return nullptr;
+  }
   /// Null where the channel remembers nothing in this scope or the bytes are not its own.
   [[nodiscard]] virtual std::unique_ptr<ChannelMemory> decode_memory(MemoryScope scope, Reader& in) const = 0;
   /// Judges one event and remembers it. Called for tool calls and for the other kinds alike.
   [[nodiscard]] virtual Reading read(const Act& act) const = 0;
+  /// Of a channel that judged the act at its request: learns from the completion (results, outcome) and judges nothing.
+  virtual void learn_outcome(const Act& /*act*/) const {}
   /// Words for a finding about `threat`, right after `read` of the same act. Only called when a finding is written.
   [[nodiscard]] virtual Description describe(const Act& act, Threat threat) const = 0;
 };

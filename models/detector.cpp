@@ -70,47 +70,64 @@ Tables::Tables(const Persona& persona, std::span<const Channel* const> channels)
     contributes_.push_back(std::ranges::any_of(row.factors, [&](const auto& factors) { return std::ranges::any_of(factors, above_one); }));
 }
 
-void Tables::compile(const Channel& channel, std::vector<std::vector<double>> caps, Null null, double tolerance) {
-  Block& block = blocks_[static_cast<std::size_t>(channel.info().id)];
-  const std::size_t n = index(null);
+void Tables::compile(const Channel& channel, const std::vector<std::vector<double>>& caps, Null null, double tolerance) {
+  const ChannelInfo& info = channel.info();
+  const Block& block = blocks_[static_cast<std::size_t>(info.id)];
+  const auto boxes = [&](double loosened) {
+    std::vector<std::vector<double>> v;
+    for (const auto& context : caps) v.push_back(widened(context, tolerance * loosened));
+    return v;
+  };
+  const auto declared = boxes(1);
   for (std::size_t context = 0; context < block.contexts; ++context) {
-    caps[context] = widened(std::move(caps[context]), tolerance);
-    std::ranges::copy(caps[context], caps_[n].begin() + static_cast<std::ptrdiff_t>(block.first + context * block.classes));
+    const auto to = caps_[index(null)].begin() + static_cast<std::ptrdiff_t>(block.first + context * block.classes);
+    std::ranges::copy(declared[context], to);
   }
-  const std::vector<double>& step_caps = channel.info().step_caps;
   for (const Bet& bet : channel.bets()) {
-    std::vector<std::vector<double>> g;
-    double best = 0;
-    for (std::size_t context = 0; context < block.contexts; ++context) {
-      g.push_back(box_numeraire(caps[context], bet.q[context]));
-      for (std::size_t cls = 0; cls < block.classes; ++cls) g.back()[cls] = std::min(g.back()[cls], step_caps[cls]);
-      best = std::max(best, growth(bet.q[context], g.back()));
-    }
-    if (best < kLeastGrowth) continue;
-    const std::size_t slot = slot_of(bet.threat);
-    block.applies[n] |= bit_of(slot);
-    block.ticks[n][slot] = 1;
-    for (std::size_t context = 0; context < block.contexts; ++context)
-      for (std::size_t cls = 0; cls < block.classes; ++cls)
-        rows_[block.first + context * block.classes + cls].factors[n][slot] = static_cast<float>(g[context][cls]);
+    if (bet.alert_only && null != Null::Alert) continue;
+    compile(info, bet, bet.loosen > 1 ? boxes(bet.loosen) : declared, null);
   }
+}
+
+void Tables::compile(const ChannelInfo& info, const Bet& bet, const std::vector<std::vector<double>>& widened, Null null) {
+  Block& block = blocks_[static_cast<std::size_t>(info.id)];
+  const std::size_t n = index(null), slot = slot_of(bet.threat);
+  if (bet.q.empty()) {  // its factors come with each event
+    block.applies[n] |= bit_of(slot);
+    block.resting[slot] = bet.resting;
+    return;
+  }
+  std::vector<std::vector<double>> g;
+  double best = 0;
+  for (std::size_t context = 0; context < block.contexts; ++context) {
+    g.push_back(box_numeraire(widened[context], bet.q[context]));
+    for (std::size_t cls = 0; cls < block.classes; ++cls) g.back()[cls] = std::min(g.back()[cls], info.step_caps[cls]);
+    best = std::max(best, growth(bet.q[context], g.back()));
+  }
+  if (best < kLeastGrowth) return;
+  block.applies[n] |= bit_of(slot);
+  block.ticks[n][slot] = 1;
+  for (std::size_t context = 0; context < block.contexts; ++context)
+    for (std::size_t cls = 0; cls < block.classes; ++cls)
+      rows_[block.first + context * block.classes + cls].factors[n][slot] = static_cast<float>(g[context][cls]);
 }
 
 /// Priors and clean values, once every channel is compiled.
 void Tables::settle(std::span<const Channel* const> channels) {
   for (std::size_t n = 0; n < kNulls; ++n) {
     for (std::size_t slot = 0; slot < kThreats.size(); ++slot) {
-      double clean = 1;
+      double clean = 1, resting = 0;
       bool kept = false;
       for (const Channel* channel : channels) {
         const Block& block = blocks_[static_cast<std::size_t>(channel->info().id)];
         if ((block.applies[n] & bit_of(slot)) == 0) continue;
         kept = true;
         clean *= static_cast<double>(rows_[block.first].factors[n][slot]);
+        resting += block.resting[slot];
       }
       if (!kept) continue;
       prior_[n][slot] = static_cast<float>(kThreats[slot].prior);
-      if (clean < 1) clean_[n] += kThreats[slot].prior * clean / (1 - clean);
+      clean_[n] += kThreats[slot].prior * (clean < 1 ? clean / (1 - clean) : resting);
     }
   }
 }
@@ -134,21 +151,34 @@ double Tables::cap(Null null, RowId id) const { return caps_[index(null)][positi
 
 bool Tables::contributes(RowId id) const { return contributes_[position(id)]; }
 
-void update(Evidence& evidence, const Tables& tables, std::span<const RowId> marks) {
-  if (marks.empty()) return;
+void update(Evidence& evidence, const Tables& tables, std::span<const RowId> marks, std::span<const Wagered> wagers) {
+  if (marks.empty() && wagers.empty()) return;
   const auto advance = [&](Null null, float* values) {
     // A threat that does not apply has tick 0 and factor 1, so it stays to the bit: no branch, no mask.
-    Threats g = ConstSlots(tables.row(null, marks.front()));
-    Threats tick = ConstSlots(tables.ticks(null, marks.front().channel));
-    for (const RowId& mark : marks.subspan(1)) {
+    Threats g = Threats::Ones(), tick = Threats::Zero();
+    for (const RowId& mark : marks) {
       g *= ConstSlots(tables.row(null, mark));
       tick = tick.max(ConstSlots(tables.ticks(null, mark.channel)));
+    }
+    for (const Wagered& made : wagers) {
+      const std::size_t slot = slot_of(made.wager.threat);
+      if ((tables.applies(null, made.channel) & bit_of(slot)) == 0) continue;
+      const auto at = static_cast<Eigen::Index>(slot);
+      g[at] *= std::min(made.factor(null), kGreatestWager);
+      if (made.wager.ticks) tick[at] = 1;
     }
     Slots a(values);
     a = ((a + tick) * g).min(kGreatestEvidence);
   };
   advance(Null::Alert, evidence.alert.data());
   advance(Null::Declared, evidence.declared.data());
+}
+
+bool raises(const Wagered& made, const Tables& tables) {
+  const auto above_one = [&](Null null) {
+    return made.factor(null) > 1 && (tables.applies(null, made.channel) & bit_of(slot_of(made.wager.threat))) != 0;
+  };
+  return above_one(Null::Alert) || above_one(Null::Declared);
 }
 
 double scope_score(const Evidence& evidence, const Tables& tables, Null null) {

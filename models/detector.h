@@ -23,6 +23,8 @@ inline constexpr std::size_t kNulls = 2;
 inline constexpr double kLeastGrowth = .02;
 /// No score grows beyond this; a clamped one is marked as such in its explanation.
 inline constexpr float kGreatestEvidence = 1e30F;
+/// The step of a channel's own wager (detection.md §3).
+inline constexpr float kGreatestWager = 20.F;
 
 /// The factors of one persona, compiled: a row of kThreatSlots floats per null, channel, context and class. Immutable, shared by threads.
 /// A threat whose growth is below .02 in every context of a channel is dropped there: its factor is 1 and it never ticks; dropped in every
@@ -58,12 +60,14 @@ class Tables {
     std::size_t first = 0;  // of its rows in rows_
     std::array<std::uint32_t, kNulls> applies{};
     alignas(32) std::array<std::array<float, kThreatSlots>, kNulls> ticks{};
+    std::array<double, kThreatSlots> resting{};
   };
 
   static constexpr std::size_t index(Null null) { return static_cast<std::size_t>(null); }
   /// Index into rows_ and caps_; row 0 is the row of ones.
   [[nodiscard]] std::size_t position(RowId id) const;
-  void compile(const Channel& channel, std::vector<std::vector<double>> caps, Null null, double tolerance);
+  void compile(const Channel& channel, const std::vector<std::vector<double>>& caps, Null null, double tolerance);
+  void compile(const ChannelInfo& info, const Bet& bet, const std::vector<std::vector<double>>& widened, Null null);
   void settle(std::span<const Channel* const> channels);
 
   std::array<Block, kChannels> blocks_{};
@@ -74,9 +78,21 @@ class Tables {
   std::array<double, kNulls> clean_{};
 };
 
+/// A channel's wager with the channel it came from.
+struct Wagered {
+  ChannelId channel{};
+  Wager wager;
+  [[nodiscard]] RowId row() const { return {channel, wager.context, wager.cls}; }
+  [[nodiscard]] float factor(Null null) const { return null == Null::Alert ? wager.alert : wager.declared; }
+};
+
 /// A <- (A + 1) g for every threat that applies, g multiplied over the marks; both nulls; values clamped at 1e30.
 /// About 30 ns, no exp or log. The caller gives the marks of one event, at most one a channel; an event without marks does not tick.
-void update(Evidence& evidence, const Tables& tables, std::span<const RowId> marks);
+/// `wagers` come on top, each for its own threat, at most 20; one for a threat that the tables do not have changes nothing.
+void update(Evidence& evidence, const Tables& tables, std::span<const RowId> marks, std::span<const Wagered> wagers = {});
+
+/// A wager that speaks for its threat under either null the tables keep it in: like a row that contributes.
+[[nodiscard]] bool raises(const Wagered& made, const Tables& tables);
 
 /// sum of pi A of one scope under one null, in slot order.
 [[nodiscard]] double scope_score(const Evidence& evidence, const Tables& tables, Null null);

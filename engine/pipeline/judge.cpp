@@ -91,40 +91,53 @@ bool asked(const Channel& channel, Sighting sighting) {
 
 struct Readings {
   std::vector<RowId> marks;
+  std::vector<Wagered> wagers;
   std::vector<Breach> breaches;
   std::vector<ChannelId> not_evaluable;
 };
 
-/// An exception for a threat's analytic takes the act out of that channel's evidence: a mark less is always safe (detection.md §2.1).
-bool evidence_excepted(const Act& act, std::string_view channel) {
-  return !act.persona.exceptions.empty() && std::ranges::any_of(kThreats, [&](const ThreatInfo& threat) {
-    return threat.family == channel && excepted(act.persona, threat.analytic, act);
+/// An exception for a threat's analytic takes the act out of its channel's evidence: a mark less is always safe (detection.md §2.1).
+bool evidence_excepted(const Act& act, const Channel& channel) {
+  return !act.persona.exceptions.empty() && std::ranges::any_of(channel.bets(), [&](const Bet& bet) {
+    return bet.loosen <= 1 && excepted(act.persona, kThreats[static_cast<std::size_t>(bet.threat)].analytic, act);
   });
+}
+
+void take_evidence(Reading& reading, ChannelId channel, Readings& out) {
+  if (reading.kind == Reading::Kind::Marked) out.marks.push_back({channel, reading.context, reading.cls});
+  for (const Wager& wager : reading.wagers) out.wagers.push_back({channel, wager});
 }
 
 Readings ask_channels(const Act& act, Sighting sighting, std::span<const Channel* const> channels) {
   Readings out;
   for (const Channel* channel : channels) {
-    if (!asked(*channel, sighting)) continue;
-    Reading reading = channel->read(act);
-    if (reading.kind == Reading::Kind::Marked && !evidence_excepted(act, channel->info().name)) {
-      out.marks.push_back({channel->info().id, reading.context, reading.cls});
+    if (!asked(*channel, sighting)) {
+      if (sighting == Sighting::Outcome) channel->learn_outcome(act);
+      continue;
     }
+    Reading reading = channel->read(act);
+    const bool evidence = reading.kind == Reading::Kind::Marked || !reading.wagers.empty();
+    if (evidence && !evidence_excepted(act, *channel)) take_evidence(reading, channel->info().id, out);
     if (reading.kind == Reading::Kind::NotEvaluable) out.not_evaluable.push_back(channel->info().id);
     for (Breach& breach : reading.breaches) out.breaches.push_back(std::move(breach));
   }
   return out;
 }
 
-void move_evidence(const Act& act, const Tables& tables, std::span<const RowId> marks) {
-  if (marks.empty() || frozen(act.agent, act.session, act.persona)) return;
+/// True where the act spoke for any threat.
+bool move_evidence(const Act& act, const Tables& tables, const Readings& readings) {
+  if (readings.marks.empty() && readings.wagers.empty()) return false;
+  const bool adds = std::ranges::any_of(readings.marks, [&](RowId id) { return tables.contributes(id); }) ||
+                    std::ranges::any_of(readings.wagers, [&](const Wagered& made) { return raises(made, tables); });
+  if (frozen(act.agent, act.session, act.persona)) return adds;
   const auto move = [&](Evidence& evidence, std::unique_ptr<Ledger>& ledger) {
     const Evidence before = evidence;
-    update(evidence, tables, marks);
-    record(ledger, before, evidence, tables, marks, act.event.id, act.event.time);
+    update(evidence, tables, readings.marks, readings.wagers);
+    record(ledger, before, evidence, tables, readings.marks, act.event.id, act.event.time, readings.wagers);
   };
   if (!act.session.borrowed) move(act.agent.evidence, act.agent.ledger);
   move(act.session.evidence, act.session.ledger);
+  return adds;
 }
 
 std::string tool_label(const Event& event) {
@@ -199,7 +212,8 @@ void judge_by_persona(const Event& event, const Admission& admission, AgentState
           .match = match,
           .effect = effect_of(persona, match.action, event),
           .agent = agent,
-          .session = session};
+          .session = session,
+          .plans = rules.plans(index)};
   act.explained = circumstances.facts.explains(event, persona.id);
   act.own_refusal = own_refusal(agent, session, event, act.effect);
 
@@ -209,8 +223,8 @@ void judge_by_persona(const Event& event, const Admission& admission, AgentState
 
   Readings readings = ask_channels(act, admission.sighting, rules.channels());
   out.not_evaluable = std::move(readings.not_evaluable);
-  move_evidence(act, tables, readings.marks);
-  const Decision decision = decide(act, readings.breaches, tables, readings.marks);
+  const bool adds = move_evidence(act, tables, readings);
+  const Decision decision = decide(act, readings.breaches, tables, adds);
   if (decision.raised_hold) note_hold(known);
 
   out.verdict.level = decision.level;
@@ -220,7 +234,7 @@ void judge_by_persona(const Event& event, const Admission& admission, AgentState
   if (leading_ledger(agent, lead) != nullptr) out.verdict.threat = kThreats[static_cast<std::size_t>(lead.threat)].id;
   out.verdict.raised = newly_raised(decision, act, tables);
 
-  append(out.findings, findings_of({act, decision, tables, readings.marks, circumstances.topic, circumstances.position}, rules.channels()));
+  append(out.findings, findings_of({act, decision, tables, adds, circumstances.topic, circumstances.position}, rules.channels()));
   if (out.stopped && circumstances.assume_gate && event.outcome.status == Outcome::Ok) {
     out.verdict.raised.push_back(Analytic::ContainmentViolated);
     append(out.findings,

@@ -20,6 +20,8 @@ class Rulebook {
     tables_.reserve(set_.personas().size());
     for (const Persona& persona : set_.personas()) {
       tables_.emplace_back(persona, channels);
+      plans_.emplace_back(kChannels);
+      for (const Channel* channel : channels) plans_.back()[static_cast<std::size_t>(channel->info().id)] = channel->prepare(persona, set_);
       stamp_ = hash64(persona.sha256, stamp_);
     }
   }
@@ -33,6 +35,8 @@ class Rulebook {
   [[nodiscard]] std::uint64_t stamp() const { return stamp_; }
   [[nodiscard]] const Persona& persona(std::size_t index) const { return set_.personas()[index]; }
   [[nodiscard]] const Tables& tables(std::size_t index) const { return tables_[index]; }
+  /// What each channel prepared for the persona, by ChannelId.
+  [[nodiscard]] std::span<const std::unique_ptr<const ChannelPlan>> plans(std::size_t index) const { return plans_[index]; }
   /// Index of the persona this event is held against, or kNoPersona.
   [[nodiscard]] std::size_t match(const Event& event) const {
     const Persona* found = set_.match(event);
@@ -43,6 +47,7 @@ class Rulebook {
   PersonaSet set_;
   std::span<const Channel* const> channels_;
   std::vector<Tables> tables_;
+  std::vector<std::vector<std::unique_ptr<const ChannelPlan>>> plans_;  // [persona][channel]
   std::uint64_t stamp_ = 1;
 };
 

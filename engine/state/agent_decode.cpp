@@ -97,18 +97,30 @@ class Body {
     return in_.ok() ? static_cast<Level>(v) : Level::Observe;
   }
 
+  Ledger::Row::Stake stake() {
+    Ledger::Row::Stake out;
+    out.threat = in_.u8();
+    if (out.threat >= kThreatSlots) in_.fail();
+    out.ticked = flag();
+    out.alert_nats = in_.f64();
+    out.declared_nats = in_.f64();
+    return out;
+  }
+
   void ledger(std::unique_ptr<Ledger>& out) {
     if (!flag()) return;
     out = std::make_unique<Ledger>();
     evidence(out->start);
     out->rows.resize(in_.count(7, kElementsMax));
     for (auto& row : out->rows) {
-      const std::uint8_t channel = in_.u8();
+      const std::uint8_t first = in_.u8();
+      const std::uint8_t channel = first & 0x7FU;
       if (channel >= kChannels) in_.fail();
       row.id.channel = static_cast<ChannelId>(channel);
       row.id.context = in_.u8();
       row.id.cls = in_.u8();
       row.count = narrow();
+      if (first != channel) row.stake = stake();
       for (auto& sample : row.samples) sample = in_.text();
     }
     out->opened = in_.time();

@@ -22,16 +22,25 @@ void write_evidence(Writer& out, const Evidence& evidence) {
 
 void write_bool(Writer& out, bool v) { out.u8(v ? 1 : 0); }
 
+/// On the channel's number: the row carries its own factors.
+constexpr unsigned kStaked = 0x80;
+
 void write_ledger(Writer& out, const std::unique_ptr<Ledger>& ledger) {
   write_bool(out, ledger != nullptr);
   if (!ledger) return;
   write_evidence(out, ledger->start);
   out.varint(ledger->rows.size());
   for (const auto& row : ledger->rows) {
-    out.u8(static_cast<std::uint8_t>(row.id.channel));
+    out.u8(static_cast<std::uint8_t>(static_cast<unsigned>(row.id.channel) | (row.stake ? kStaked : 0U)));
     out.u8(row.id.context);
     out.u8(row.id.cls);
     out.varint(row.count);
+    if (row.stake) {
+      out.u8(row.stake->threat);
+      write_bool(out, row.stake->ticked);
+      out.f64(row.stake->alert_nats);
+      out.f64(row.stake->declared_nats);
+    }
     for (const auto& sample : row.samples) out.text(sample);
   }
   out.time(ledger->opened);

@@ -42,6 +42,14 @@ struct Ledger {
     RowId id;
     std::uint32_t count = 0;
     std::array<std::string, 3> samples;  // event ids: the first two and the latest
+    /// Where factors came with the events (models/channel.h, Wager): the threat they were staked on, whether any of them ticked, and ln of
+    /// their product under each null.
+    struct Stake {
+      std::uint8_t threat = 0;
+      bool ticked = false;
+      double alert_nats = 0, declared_nats = 0;
+    };
+    std::optional<Stake> stake;
   };
   Evidence start;                   // every A of the moment it opened
   std::vector<Row> rows;            // in order of id

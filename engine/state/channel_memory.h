@@ -22,9 +22,14 @@ enum class ChannelId : std::uint8_t {
   Delegation,
   Identity,
   Supply,
-  Outcome
+  Outcome,
+  Sequence,
+  Totals,
+  Recurrence,
+  Opinion,
+  Policy
 };
-inline constexpr std::size_t kChannels = 12;
+inline constexpr std::size_t kChannels = 17;
 
 enum class MemoryScope : std::uint8_t { Agent, Session };
 

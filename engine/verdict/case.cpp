@@ -175,11 +175,15 @@ void take_counts(const Act& act, const Ledger* leading, Contribution& part) {
     if (!session.borrowed) settle(session.ledger);
 }
 
+/// The threat is the channel's own, not merely borne out by it.
+bool bets_on(const Channel& channel, Threat threat) {
+  return std::ranges::any_of(channel.bets(), [&](const Bet& bet) { return bet.threat == threat && bet.loosen <= 1; });
+}
+
 /// What the evidence adds: a level newly reached, or one more contributing event under a finding that is open.
 std::optional<Contribution> statistical(const Judged& judged, std::span<const Channel* const> channels) {
   const auto& crossing = judged.decision.crossing;
-  const bool contributes = std::ranges::any_of(judged.marks, [&](RowId id) { return judged.tables.contributes(id); });
-  if (!crossing && !contributes) return std::nullopt;
+  if (!crossing && !judged.adds) return std::nullopt;
 
   const Null null = crossing                                                            ? crossing->null
                     : judged.decision.score >= judged.act.persona.response.scores.alert ? Null::Declared
@@ -199,7 +203,7 @@ std::optional<Contribution> statistical(const Judged& judged, std::span<const Ch
       explain({judged.act.agent, judged.tables, null, alone}, judged.act.persona, threshold_of(judged.act.persona, level), channels);
   if (part.explanation && null == Null::Alert) part.explanation->alert_score = judged.decision.alert_score;
 
-  const auto channel = std::ranges::find_if(channels, [&](const Channel* c) { return c->info().name == threat.family; });
+  const auto channel = std::ranges::find_if(channels, [&](const Channel* c) { return bets_on(*c, lead.threat); });
   if (channel != channels.end()) {
     Description words = (*channel)->describe(judged.act, lead.threat);
     part.title = std::move(words.title);

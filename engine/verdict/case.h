@@ -20,7 +20,7 @@ struct Judged {
   const Act& act;
   const Decision& decision;
   const Tables& tables;
-  std::span<const RowId> marks;
+  bool adds = false;  // the act contributed to the evidence
   std::string_view topic;
   Position position;
 };

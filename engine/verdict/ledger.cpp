@@ -15,13 +15,23 @@ constexpr double kClampedBelow = -1e-3;  // nats; more than the rounding of the 
 Ledger::Row& row_of(Ledger& ledger, RowId id) {
   const auto at = std::ranges::lower_bound(ledger.rows, id, {}, &Ledger::Row::id);
   if (at != ledger.rows.end() && at->id == id) return *at;
-  return *ledger.rows.insert(at, Ledger::Row{.id = id, .count = 0, .samples = {}});
+  return *ledger.rows.insert(at, Ledger::Row{.id = id});
 }
 
 void sample(Ledger::Row& row, std::string_view event_id) {
   const std::size_t slot = std::min<std::size_t>(row.count, 2);
   row.samples[slot] = event_id;
   ++row.count;
+}
+
+double ln_factor(const Wagered& made, Null null) { return std::log(static_cast<double>(std::min(made.factor(null), kGreatestWager))); }
+
+void stake(Ledger::Row& row, const Wagered& made, std::string_view event_id) {
+  sample(row, event_id);
+  if (!row.stake) row.stake.emplace(static_cast<std::uint8_t>(made.wager.threat));
+  row.stake->ticked = row.stake->ticked || made.wager.ticks;
+  row.stake->alert_nats += ln_factor(made, Null::Alert);
+  row.stake->declared_nats += ln_factor(made, Null::Declared);
 }
 
 const ChannelInfo* info_of(std::span<const Channel* const> channels, ChannelId id) {
@@ -35,7 +45,16 @@ const std::array<float, kThreatSlots>& values(const Evidence& evidence, Null nul
 
 /// The threat has ticked since the ledger opened: the one that its first tick added belongs to the start.
 bool ticked(const Ledger& ledger, const Tables& tables, Null null, std::size_t slot) {
-  return std::ranges::any_of(ledger.rows, [&](const Ledger::Row& row) { return (tables.applies(null, row.id.channel) >> slot & 1U) != 0; });
+  return std::ranges::any_of(ledger.rows, [&](const Ledger::Row& row) {
+    if (row.stake) return row.stake->threat == slot && row.stake->ticked;
+    return tables.ticks(null, row.id.channel)[slot] > 0;
+  });
+}
+
+double nats_of(const Ledger::Row& row, const Tables& tables, Null null, std::size_t slot) {
+  if (!row.stake) return row.count * std::log(static_cast<double>(tables.row(null, row.id)[slot]));
+  if (row.stake->threat != slot) return 0;
+  return null == Null::Alert ? row.stake->alert_nats : row.stake->declared_nats;
 }
 
 EvidenceRow readable(const Ledger& ledger, const Ledger::Row& row, const Tables& tables, Null null, std::size_t slot,
@@ -43,15 +62,15 @@ EvidenceRow readable(const Ledger& ledger, const Ledger::Row& row, const Tables&
   EvidenceRow out;
   if (const ChannelInfo* info = info_of(channels, row.id.channel)) {
     out.channel = info->name;
-    out.cls = info->classes[row.id.cls];
-    out.context = info->contexts[row.id.context];
+    if (row.id.cls < info->classes.size()) out.cls = info->classes[row.id.cls];
+    if (row.id.context < info->contexts.size()) out.context = info->contexts[row.id.context];
   }
   std::uint32_t in_context = 0;
   for (const Ledger::Row& other : ledger.rows) {
     if (other.id.channel == row.id.channel && other.id.context == row.id.context) in_context += other.count;
   }
   out.count = row.count;
-  out.nats = row.count * std::log(static_cast<double>(tables.row(null, row.id)[slot]));
+  out.nats = nats_of(row, tables, null, slot);
   out.cap = tables.cap(null, row.id);
   out.seen = in_context == 0 ? 0 : static_cast<double>(row.count) / in_context;
   for (const std::string& id : row.samples) {
@@ -63,8 +82,9 @@ EvidenceRow readable(const Ledger& ledger, const Ledger::Row& row, const Tables&
 }  // namespace
 
 void record(std::unique_ptr<Ledger>& ledger, const Evidence& before, const Evidence& after, const Tables& tables,
-            std::span<const RowId> marks, std::string_view event_id, EventTime time) {
-  const bool contributes = std::ranges::any_of(marks, [&](RowId id) { return tables.contributes(id); });
+            std::span<const RowId> marks, std::string_view event_id, EventTime time, std::span<const Wagered> wagers) {
+  const bool contributes = std::ranges::any_of(marks, [&](RowId id) { return tables.contributes(id); }) ||
+                           std::ranges::any_of(wagers, [&](const Wagered& made) { return raises(made, tables); });
   if (!ledger) {
     if (!contributes) return;
     ledger = std::make_unique<Ledger>();
@@ -72,6 +92,7 @@ void record(std::unique_ptr<Ledger>& ledger, const Evidence& before, const Evide
     ledger->opened = time;
   }
   for (const RowId id : marks) sample(row_of(*ledger, id), event_id);
+  for (const Wagered& made : wagers) stake(row_of(*ledger, made.row()), made, event_id);
   if (contributes) {
     ++ledger->contributions;
     ledger->last = time;

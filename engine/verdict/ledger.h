@@ -17,7 +17,7 @@ namespace ringfence {
 /// counts every mark while open, and closes at an event without such a factor once sum pi A is under 1.1 times its clean value under both
 /// nulls. `before` is the scope's evidence ahead of this event's update, `after` behind it.
 void record(std::unique_ptr<Ledger>& ledger, const Evidence& before, const Evidence& after, const Tables& tables,
-            std::span<const RowId> marks, std::string_view event_id, EventTime time);
+            std::span<const RowId> marks, std::string_view event_id, EventTime time, std::span<const Wagered> wagers = {});
 
 /// Starts the open ledger anew from the evidence as it stands: after a persona change its rows would be priced by other tables.
 void rebase(std::unique_ptr<Ledger>& ledger, const Evidence& now);

@@ -136,7 +136,7 @@ Level standing_level(const AgentState& agent) {
   return level;
 }
 
-Decision decide(const Act& act, std::span<const Breach> breaches, const Tables& tables, std::span<const RowId> marks) {
+Decision decide(const Act& act, std::span<const Breach> breaches, const Tables& tables, bool adds) {
   Decision out;
   AgentState& agent = act.agent;
   const SessionState* const alone = judged_alone(act);
@@ -165,7 +165,7 @@ Decision decide(const Act& act, std::span<const Breach> breaches, const Tables& 
     }
   }
 
-  const bool may_rise = !session_only || std::ranges::any_of(marks, [&](RowId id) { return tables.contributes(id); });
+  const bool may_rise = !session_only || adds;
   out.crossing = cross({target, may_rise}, act.persona, out, leader(agent, tables, Null::Declared, alone));
   const Thresholds& limit = act.persona.response.scores;
   end_by_hysteresis(target, limit, out);

@@ -65,10 +65,10 @@ struct Decision {
 /// The scope a containment of this act stands in: the session where the persona says so or the name is borrowed; else the agent.
 [[nodiscard]] bool contains_session_only(const AgentState& agent, const Act& act);
 
-/// Decides one act: levels of its breaches, thresholds with hysteresis over the evidence as updated, standing levels. `marks` are those of
-/// this act: where levels are a session's own, S may raise them only at an act of that session that adds to it.
+/// Decides one act: levels of its breaches, thresholds with hysteresis over the evidence as updated, standing levels. `adds`: this
+/// act contributed to the evidence; where levels are a session's own, S may raise them only at an act of that session that adds to it.
 /// Changes `Standing` of the agent and of the session and the session's count of held acts; nothing else.
-[[nodiscard]] Decision decide(const Act& act, std::span<const Breach> breaches, const Tables& tables, std::span<const RowId> marks);
+[[nodiscard]] Decision decide(const Act& act, std::span<const Breach> breaches, const Tables& tables, bool adds);
 
 /// The highest level standing in any scope of the agent.
 [[nodiscard]] Level standing_level(const AgentState& agent);

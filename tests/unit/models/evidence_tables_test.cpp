@@ -60,7 +60,7 @@ constexpr Confidence confidence_of(double tolerance) { return tolerance == 2 ? C
 void expect_factors(const Tables& tables, Null null, const Golden& golden) {
   for (std::size_t context = 0; context < 2; ++context)
     for (std::size_t cls = 0; cls < 8; ++cls)
-      for (std::size_t threat = 0; threat < kThreats.size(); ++threat)
+      for (std::size_t threat = 0; threat < std::size(golden.factors); ++threat)
         EXPECT_NEAR(tables.row(null, mark(context, cls))[threat], golden.factors[threat][context][cls],
                     1e-4 * golden.factors[threat][context][cls])
             << kThreats[threat].id << " tolerance " << golden.tolerance << " context " << context << " class " << cls;
