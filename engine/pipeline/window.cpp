@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/pipeline/window.h"
 
+#include <memory>
+#include <new>
+
 namespace ringfence {
 namespace {
 
@@ -32,7 +35,9 @@ void Window::decode(EventDecoder& decoder, std::size_t from, std::size_t to) {
   for (std::size_t i = from; i < to; ++i) {
     Entry& entry = entries_[i];
     entry.has_agent = false;
-    entry.event = decode_one(decoder, records_[i], arenas_[i]);
+    // In its place: an assignment would copy the event.
+    std::destroy_at(&entry.event);
+    ::new (static_cast<void*>(&entry.event)) std::expected<Event, Refusal>(decode_one(decoder, records_[i], arenas_[i]));
     if (entry.event) {
       entry.has_agent = entry.event->kind != EventKind::ContextChange;
       if (entry.has_agent) entry.key = agent_key(entry.event->tenant, entry.event->agent.id);
