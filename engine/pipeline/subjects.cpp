@@ -105,6 +105,10 @@ bool move_evidence(const Act& act, const Tables& tables, std::span<const RowId> 
 
 /// Says whose evidence it is: nothing of it is held against the one agent whose act came last.
 void tell(const Link& link, const SubjectMemory& memory, FindingRecord& record) {
+  if (link.kind == SubjectKind::User || link.kind == SubjectKind::Credential) {  // nothing is stopped for it: people look
+    record.level = std::min(record.level, Level::Alert);
+    record.applied = std::min(record.applied, Level::Alert);
+  }
   const std::string whose = printable(subject_name(link), kNameChars);
   const std::size_t members = memory.members().size();
   record.sentence = "Over " + std::to_string(members) + (members == 1 ? " agent" : " agents") + " of " + whose + ": " + record.sentence;
