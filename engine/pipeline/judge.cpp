@@ -244,6 +244,8 @@ void judge_by_persona(const Event& event, const Admission& admission, AgentState
                         {Analytic::ContainmentViolated, Level::Halt, "A call that the containment in force denies went through."},
                         {&persona, circumstances.topic, circumstances.position}));
   }
+  out.marks = readings.marks;
+  for (const Wagered& made : readings.wagers) out.marks.push_back(made.row());
   // What an agent stands accused of by itself is not held against its user and its root session too (a mark less is always safe).
   if (standing_level(agent) >= Level::Alert) readings.marks.clear();
   out.links = links_of(act, readings.marks, std::move(readings.links), circumstances.position.partition, circumstances.lsn);

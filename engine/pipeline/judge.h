@@ -24,6 +24,7 @@ struct Judgement {
   Verdict verdict;
   std::vector<FindingRecord> findings;
   std::vector<ContainmentRecord> containments;
+  std::vector<RowId> marks;  // that moved the evidence, those of wagers too
   std::vector<ChannelId> not_evaluable;
   std::vector<Link> links;  // what the act means for subjects wider than its agent, judged apart from it
   bool copy = false;        // a known act: nothing else is set
