@@ -11,7 +11,7 @@
 
 /// Keys of the store, all in one ordered space so that a batch can hold any of them:
 ///
-///   partition (2) | agent hash (16) | 0                  core
+///   partition (2) | agent hash (16) | 0                  core; of a small agent all of it
 ///   partition (2) | agent hash (16) | 1 | key (8)        session
 ///   partition (2) | agent hash (16) | 2 | number (8)     acts
 ///   partition (2) | "low" | lane (1)                     low-water mark
