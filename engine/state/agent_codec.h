@@ -72,6 +72,8 @@ struct WrittenParts {
   std::uint64_t first_chunk = 0;
   std::vector<std::uint64_t> chunks;
   [[nodiscard]] std::size_t heap_bytes() const;
+  /// The parts may have gone from the store meanwhile: those that are still wanted are to be written again, the others deleted.
+  void doubt();
 };
 
 /// Why bytes are no state. The message names the part and never repeats its content.
@@ -95,6 +97,10 @@ struct DecodedAgent {
 /// Hostile bytes give an error and cost no more than a constant times their size.
 [[nodiscard]] std::expected<DecodedAgent, CodecError> decode_agent(const AgentKey& key, std::span<const PartView> parts,
                                                                    const MemoryFactory& memories);
+
+/// What a core comes to when its agent was last heard of before `before`: that of AgentState::start_afresh, with the time it was last heard
+/// of, so that it is read as expired again. Nothing for an agent heard of since, a contained one, or bytes that are no core of `key`.
+[[nodiscard]] std::optional<std::string> remainder_of(const AgentKey& key, std::string_view core, EventTime before);
 
 /// What stands in a part whose frame and checksum are right.
 struct OpenedPart {

@@ -18,8 +18,8 @@ class Body {
   Body(Reader& in, std::uint8_t schema, const MemoryFactory& memories, std::uint32_t& dropped)
       : in_(in), schema_(schema), memories_(memories), dropped_(dropped) {}
 
-  /// The fields of the core; what follows them, the form says.
-  CoreForm core(AgentState& s, std::vector<std::uint64_t>& sessions, std::uint64_t& acts) {
+  /// Who it is and when it was last heard of: the beginning of the core.
+  void identity(AgentState& s) {
     s.key.hash.high = in_.u64();
     s.key.hash.low = in_.u64();
     s.tenant = in_.text();
@@ -28,6 +28,10 @@ class Body {
     if (schema_ >= 1) s.arrivals = in_.varint();
     s.first_time = in_.time();
     s.last_time = in_.time();
+  }
+
+  /// The other fields of the core; what follows them, the form says.
+  CoreForm core(AgentState& s, std::vector<std::uint64_t>& sessions, std::uint64_t& acts) {
     s.persona = in_.u64();
     evidence(s.evidence);
     ledger(s.ledger);
@@ -203,6 +207,11 @@ class Body {
   std::uint32_t& dropped_;
 };
 
+class NoMemories final : public MemoryFactory {
+ public:
+  [[nodiscard]] std::unique_ptr<ChannelMemory> decode(ChannelId, MemoryScope, Reader&) const override { return nullptr; }
+};
+
 CodecError malformed(const char* what) { return {CodecError::Kind::Malformed, what}; }
 
 /// Puts one agent together from its parts.
@@ -220,6 +229,7 @@ class Assembly {
     Body body(in, opened->schema, memories_, out_.memories_dropped);
     std::vector<std::uint64_t> sessions;
     std::uint64_t acts = 0;
+    body.identity(out_.state);
     const CoreForm form = body.core(out_.state, sessions, acts);
     out_.written.core = written_sum(*opened);
     if (in.ok() && repeated(sessions)) return std::unexpected(malformed("core: a session named twice"));
@@ -306,6 +316,27 @@ class Assembly {
 
 std::expected<DecodedAgent, CodecError> decode_agent(const AgentKey& key, std::span<const PartView> parts, const MemoryFactory& memories) {
   return Assembly(key, parts, memories).run();
+}
+
+std::optional<std::string> remainder_of(const AgentKey& key, std::string_view core, EventTime before) {
+  const auto opened = open_part(key, {{}, core});
+  if (!opened) return std::nullopt;
+  AgentState state;
+  std::vector<std::uint64_t> sessions;
+  std::uint64_t acts = 0;
+  std::uint32_t dropped = 0;
+  const NoMemories memories;
+  Reader in(opened->body);
+  Body body(in, opened->schema, memories, dropped);
+  body.identity(state);
+  if (!in.ok() || state.key != key || state.last_time >= before) return std::nullopt;
+  body.core(state, sessions, acts);
+  if (!in.ok() || state.contained()) return std::nullopt;
+  const EventTime last = state.last_time;
+  state.start_afresh();
+  state.last_time = last;
+  WrittenParts nothing;
+  return std::move(encode_changes(state, nothing).back().bytes);
 }
 
 }  // namespace ringfence

@@ -31,6 +31,7 @@ Checkpoint::Source* Checkpoint::source(Partition partition) {
 
 void Checkpoint::assign(Partition partition, Offset low, std::uint8_t lane) {
   leave(partition);
+  table_.start_from(partition, read_reached(store_, partition));
   Source& made = sources_.emplace_back();
   made.partition = partition;
   made.lane = lane;
@@ -127,7 +128,7 @@ void Checkpoint::send(Batch batch) {
     if (low != s.submitted_low) moved.emplace_back(&s, low);
   }
   if (batch.entries.empty() && records_.empty() && moved.empty()) return;
-  for (const auto& [s, low] : moved) batch.writes.push_back(low_write(s->partition, s->lane, low));
+  for (const auto& [s, low] : moved) batch.writes.push_back(low_write(s->partition, s->lane, low, table_.reached(s->partition, low)));
   std::ranges::move(records_, std::back_inserter(batch.writes));
   records_.clear();
   low_due_ = false;

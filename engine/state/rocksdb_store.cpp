@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <rocksdb/cache.h>
+#include <rocksdb/compaction_filter.h>
+#include <rocksdb/convenience.h>
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
@@ -15,6 +17,7 @@
 #include <filesystem>
 #include <shared_mutex>
 
+#include "engine/state/reclaim.h"
 #include "engine/state/store.h"
 
 namespace ringfence {
@@ -26,8 +29,9 @@ constexpr int kMemtables = 4;
 constexpr std::size_t kWriteBufferBytes = kCacheBytes / 2;             // inside the cache: one budget for both
 constexpr std::uint64_t kDiskReserveBytes = std::uint64_t{64} << 20U;  // left free by compactions, so that the log can go on
 constexpr double kBloomBits = 10;
-constexpr std::size_t kRowFrame = 16;         // kind and lengths of a row in a batch, at most
-constexpr double kMemtableBloomShare = 0.02;  // of a memtable: an agent never seen is told without a search
+constexpr std::uint64_t kRewriteAllSeconds = 14 * 24 * 3600;  // even a file that nothing is added to gives back what expired
+constexpr std::size_t kRowFrame = 16;                         // kind and lengths of a row in a batch, at most
+constexpr double kMemtableBloomShare = 0.02;                  // of a memtable: an agent never seen is told without a search
 
 /// Messages of the library name files, never keys or values.
 StoreError error_of(const rocksdb::Status& status) {
@@ -51,7 +55,58 @@ class NoLog final : public rocksdb::Logger {
 /// The library counts each comparison in a variable of the thread; nobody reads them.
 void count_nothing() { rocksdb::SetPerfLevel(rocksdb::PerfLevel::kDisable); }
 
-rocksdb::Options options_for_state() {
+/// Reclaim as the library asks for it, in its compaction threads. It reads the database itself, not through the store: the store waits for
+/// compactions while it holds its lock.
+class ReclaimFilter final : public rocksdb::CompactionFilter {
+ public:
+  ReclaimFilter(rocksdb::DB& db, Nanos expiry)
+      : reclaim_(
+            [&db](std::string_view key) -> std::optional<std::string> {
+              count_nothing();
+              std::string value;
+              if (!db.Get(rocksdb::ReadOptions(), {key.data(), key.size()}, &value).ok()) return std::nullopt;
+              return value;
+            },
+            expiry) {}
+  [[nodiscard]] const char* Name() const override { return "ringfence.reclaim"; }
+  Decision FilterV2(int, const rocksdb::Slice& key, ValueType type, const rocksdb::Slice& value, std::string* replacement,
+                    std::string*) const override {
+    if (type != ValueType::kValue) return Decision::kKeep;
+    auto outcome = reclaim_.judge(key.ToStringView(), value.ToStringView());
+    switch (outcome.kind) {
+      case Reclaim::Outcome::Kind::Keep:
+        return Decision::kKeep;
+      case Reclaim::Outcome::Kind::Remove:
+        return Decision::kRemove;
+      case Reclaim::Outcome::Kind::Replace:
+        *replacement = std::move(outcome.value);
+        return Decision::kChangeValue;
+    }
+    return Decision::kKeep;
+  }
+
+ private:
+  mutable Reclaim reclaim_;  // the interface is const, one thread uses a filter
+};
+
+class ReclaimFilters final : public rocksdb::CompactionFilterFactory {
+ public:
+  explicit ReclaimFilters(Nanos expiry) : expiry_(expiry) {}
+  /// Null: compactions keep everything. The database stays open as long as one runs.
+  void use(rocksdb::DB* db) { db_.store(db, std::memory_order_release); }
+  [[nodiscard]] bool used() const { return db_.load(std::memory_order_acquire) != nullptr; }
+  [[nodiscard]] const char* Name() const override { return "ringfence.reclaim"; }
+  std::unique_ptr<rocksdb::CompactionFilter> CreateCompactionFilter(const rocksdb::CompactionFilter::Context&) override {
+    rocksdb::DB* db = db_.load(std::memory_order_acquire);
+    return db ? std::make_unique<ReclaimFilter>(*db, expiry_) : nullptr;
+  }
+
+ private:
+  const Nanos expiry_;
+  std::atomic<rocksdb::DB*> db_{nullptr};
+};
+
+rocksdb::Options options_for_state(std::shared_ptr<ReclaimFilters> filters) {
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = rocksdb::NewLRUCache(kCacheBytes);
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(kBloomBits));
@@ -74,6 +129,8 @@ rocksdb::Options options_for_state() {
   options.max_background_jobs = 2;
   options.max_total_wal_size = kMemtableBytes * kMemtables;
   options.info_log = std::make_shared<NoLog>();
+  if (filters) options.periodic_compaction_seconds = kRewriteAllSeconds;
+  options.compaction_filter_factory = std::move(filters);
   return options;
 }
 
@@ -98,7 +155,11 @@ std::optional<std::string> successor(std::string_view prefix) {
 
 class RocksdbStore final : public Store {
  public:
-  explicit RocksdbStore(std::string directory) : directory_(std::move(directory)), options_(options_for_state()) {}
+  RocksdbStore(std::string directory, std::optional<Nanos> expiry)
+      : directory_(std::move(directory)),
+        filters_(expiry ? std::make_shared<ReclaimFilters>(*expiry) : nullptr),
+        options_(options_for_state(filters_)) {}
+  ~RocksdbStore() override { close(); }
 
   std::expected<void, StoreError> open() {
     rocksdb::DB* opened = nullptr;
@@ -145,7 +206,20 @@ class RocksdbStore final : public Store {
       else
         changes.Delete(change->key);
     }
-    return changed([&](rocksdb::DB& db) { return db.Write(rocksdb::WriteOptions(), &changes); });
+    return changed([&](rocksdb::DB& db) {
+      const rocksdb::Status status = db.Write(rocksdb::WriteOptions(), &changes);
+      if (status.ok() && filters_ && !filters_->used()) filters_->use(&db);
+      return status;
+    });
+  }
+
+  std::expected<void, StoreError> compact() {
+    return changed([&](rocksdb::DB& db) {
+      if (filters_) filters_->use(&db);
+      rocksdb::CompactRangeOptions all;
+      all.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForce;
+      return db.CompactRange(all, nullptr, nullptr);
+    });
   }
 
   std::expected<void, StoreError> sync() override {
@@ -192,7 +266,7 @@ class RocksdbStore final : public Store {
         faulted_.store(false, std::memory_order_release);
         return {};
       }
-      db_.reset();
+      close();
     }
     auto done = open();
     if (done)
@@ -200,6 +274,14 @@ class RocksdbStore final : public Store {
     else
       open_for_reading();
     return done;
+  }
+
+  /// Waits for compactions, which may be reading the database for the filter.
+  void close() {
+    if (!db_) return;
+    if (filters_) filters_->use(nullptr);
+    rocksdb::CancelAllBackgroundWork(db_.get(), true);
+    db_.reset();
   }
 
   /// Opening writes; where that fails too, states can still be read, so that detection goes on.
@@ -220,6 +302,7 @@ class RocksdbStore final : public Store {
   }
 
   const std::string directory_;
+  const std::shared_ptr<ReclaimFilters> filters_;  // the library keeps it too
   const rocksdb::Options options_;
   std::shared_mutex mutex_;  // exclusive only while the database is taken up again
   std::unique_ptr<rocksdb::DB> db_;
@@ -228,9 +311,7 @@ class RocksdbStore final : public Store {
   std::atomic<StoreError::Kind> fault_{StoreError::Kind::Io};  // of the latest failed change
 };
 
-}  // namespace
-
-std::expected<std::unique_ptr<Store>, StoreError> rocksdb_store(const std::string& directory) {
+std::expected<std::unique_ptr<RocksdbStore>, StoreError> opened(const std::string& directory, std::optional<Nanos> expiry) {
   std::error_code error;
   std::filesystem::create_directories(directory, error);
   if (!error) std::filesystem::permissions(directory, std::filesystem::perms::owner_all, error);
@@ -238,9 +319,21 @@ std::expected<std::unique_ptr<Store>, StoreError> rocksdb_store(const std::strin
     const bool full = error == std::errc::no_space_on_device;
     return std::unexpected(StoreError{full ? StoreError::Kind::NoSpace : StoreError::Kind::Io, directory + ": " + error.message()});
   }
-  auto store = std::make_unique<RocksdbStore>(directory);
-  if (auto opened = store->open(); !opened) return std::unexpected(std::move(opened.error()));
+  auto store = std::make_unique<RocksdbStore>(directory, expiry);
+  if (auto done = store->open(); !done) return std::unexpected(std::move(done.error()));
   return store;
+}
+
+}  // namespace
+
+std::expected<std::unique_ptr<Store>, StoreError> rocksdb_store(const std::string& directory, std::optional<Nanos> expiry) {
+  return opened(directory, expiry);
+}
+
+std::expected<void, StoreError> compact_rocksdb(const std::string& directory, Nanos expiry) {
+  const auto store = opened(directory, expiry);
+  if (!store) return std::unexpected(store.error());
+  return (*store)->compact();
 }
 
 }  // namespace ringfence
