@@ -230,8 +230,8 @@ std::vector<std::string> what_would_differ(const Explanation& e, const Threshold
   const double score = std::exp(e.ln_score);
   const std::string now = level_at(score, t);
   if (now.starts_with("below")) return out;
-  // S without some of the leading threat's factors: the rest of S stays as it is.
-  const double leading = std::exp(e.ln_score - e.others), rest = score - leading;
+  // S without some of the leading threat's factors: what other threats hold stays; the act was a mark in both scopes alike.
+  const double leading = score * e.share, rest = score - leading;
   std::vector<const EvidenceRow*> rows;
   for (const EvidenceRow& row : e.rows)
     if (row.nats > 0 && row.count > 0) rows.push_back(&row);
