@@ -4,7 +4,6 @@
 #include <arpa/inet.h>
 #include <signal.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -37,13 +36,6 @@ T must(std::expected<T, E> value) {
   if constexpr (!std::is_void_v<T>) return std::move(*value);
 }
 
-int status_of(pid_t pid) {
-  int status = 0;
-  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-  }
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-}
-
 std::string slurp(const fs::path& file) {
   std::ifstream in(file, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};
@@ -72,29 +64,20 @@ std::string without_position(json finding) {
 Ran run_ringfence(const std::vector<std::string>& arguments) {
   std::vector<std::string> command{RINGFENCE_BINARY};
   command.insert(command.end(), arguments.begin(), arguments.end());
-  const Child child = spawn(command, kSource, true);
-  Ran ran;
-  std::array<char, 4096> buffer{};
-  for (ssize_t count = 0; (count = ::read(child.output, buffer.data(), buffer.size())) > 0;)
-    ran.output.append(buffer.data(), static_cast<std::size_t>(count));
-  ::close(child.output);
-  ran.exit = status_of(child.pid);
+  const auto process = Process::start(command, kSource, true);
+  if (!process) throw std::runtime_error("cannot start " + command.front());
+  Ran ran{.output = process->read_all()};
+  ran.exit = process->wait();
   return ran;
 }
 
-ServiceProcess::ServiceProcess(const fs::path& config) {
-  const Child child = spawn({RINGFENCE_BINARY, "run", "--config", config.string()}, config.parent_path(), true);
-  pid_ = child.pid;
-  reader_ = std::jthread([this, output = child.output] { read_output(output); });
+ServiceProcess::ServiceProcess(const fs::path& config)
+    : process_(Process::start({RINGFENCE_BINARY, "run", "--config", config.string()}, config.parent_path(), true)) {
+  if (!process_) throw std::runtime_error("cannot start ringfence");
+  reader_ = std::jthread([this, output = process_->output()] { read_output(output); });
 }
 
-ServiceProcess::~ServiceProcess() {
-  if (pid_ > 0) end(SIGKILL);
-}
-
-void ServiceProcess::signal(int number) const {
-  if (pid_ > 0) ::kill(pid_, number);  // waited for already: -1 would mean every process there is
-}
+ServiceProcess::~ServiceProcess() { end(SIGKILL); }
 
 int ServiceProcess::end(int number) {
   signal(number);
@@ -102,8 +85,10 @@ int ServiceProcess::end(int number) {
 }
 
 int ServiceProcess::wait() {
-  const int status = status_of(std::exchange(pid_, -1));
-  reader_.join();
+  const int status = process_->wait();
+  // Its last words are in the log when this returns.
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return ended_; });
   return status;
 }
 
@@ -157,7 +142,6 @@ void ServiceProcess::read_output(int descriptor) {
     }
     changed_.notify_all();
   }
-  ::close(descriptor);
   const std::lock_guard lock(mutex_);
   ended_ = true;
   changed_.notify_all();
@@ -165,13 +149,9 @@ void ServiceProcess::read_output(int descriptor) {
 
 const std::vector<FleetEvent>& fleet() {
   static const std::vector<FleetEvent> events = [] {
-    const Child child = spawn({"zcat", "config/fleet/telemetry.ndjson.gz"}, kSource, false);
-    std::string lines;
-    std::array<char, 65536> buffer{};
-    for (ssize_t count = 0; (count = ::read(child.output, buffer.data(), buffer.size())) > 0;)
-      lines.append(buffer.data(), static_cast<std::size_t>(count));
-    ::close(child.output);
-    status_of(child.pid);
+    const auto unpacked = Process::start({"zcat", "config/fleet/telemetry.ndjson.gz"}, kSource, false);
+    if (!unpacked) throw std::runtime_error("cannot start zcat");
+    const std::string lines = unpacked->read_all();
     return events_of(lines);
   }();
   return events;

@@ -35,10 +35,11 @@ class ServiceProcess {
   ServiceProcess(const ServiceProcess&) = delete;
   ServiceProcess& operator=(const ServiceProcess&) = delete;
 
-  void signal(int number) const;
+  /// Does nothing once it has ended. Thread-safe, also while another thread waits.
+  void signal(int number) const { process_->signal(number); }
   /// Sends it and waits for the end: exit code, or minus the signal that ended it.
   int end(int number);
-  /// Waits until it ends by itself.
+  /// Waits until it ends by itself. Thread-safe.
   int wait();
   /// Waits until `text` stands in `times` lines of the log; false at the end of patience or of the process.
   [[nodiscard]] bool logged(const std::string& text, std::size_t times = 1);
@@ -49,7 +50,7 @@ class ServiceProcess {
  private:
   void read_output(int descriptor);
 
-  pid_t pid_ = -1;
+  std::unique_ptr<Process> process_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<std::string> lines_;
