@@ -147,13 +147,14 @@ void ServiceProcess::read_output(int descriptor) {
   changed_.notify_all();
 }
 
+std::vector<FleetEvent> recorded(const fs::path& file) {
+  const auto unpacked = Process::start({"zcat", file.string()}, kSource, false);
+  if (!unpacked) throw std::runtime_error("cannot start zcat");
+  return events_of(unpacked->read_all());
+}
+
 const std::vector<FleetEvent>& fleet() {
-  static const std::vector<FleetEvent> events = [] {
-    const auto unpacked = Process::start({"zcat", "config/fleet/telemetry.ndjson.gz"}, kSource, false);
-    if (!unpacked) throw std::runtime_error("cannot start zcat");
-    const std::string lines = unpacked->read_all();
-    return events_of(lines);
-  }();
+  static const std::vector<FleetEvent> events = recorded("config/fleet/telemetry.ndjson.gz");
   return events;
 }
 
@@ -291,23 +292,43 @@ ControlBoard read_board(const Installation& installation, const std::vector<Topi
   return board;
 }
 
+Expected expected_of(const fs::path& personas, const std::vector<fs::path>& files, const std::vector<std::string>& options) {
+  std::string pattern = (fs::temp_directory_path() / "ringfence-replay-XXXXXX").string();
+  if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary directory");
+  const fs::path directory(pattern);
+  const auto output = [&](const char* name) { return (directory / name).string(); };
+  std::vector<std::string> command{"replay",    "--personas",      personas.string(), "--findings",      output("findings"),
+                                   "--control", output("control"), "--verdicts",      output("verdicts")};
+  command.insert(command.end(), options.begin(), options.end());
+  for (const fs::path& file : files) command.push_back(file.string());
+  const Ran ran = run_ringfence(command);
+  if (ran.exit != 0) throw std::runtime_error(ran.output);
+  Expected out{.findings = findings_in(slurp(directory / "findings"))};
+  std::vector<ControlMessage> messages;
+  std::istringstream lines(slurp(directory / "control")), verdicts(slurp(directory / "verdicts"));
+  for (std::string line; std::getline(lines, line);) messages.push_back(must(decode_control(line)));
+  out.containments = containments_in(messages);
+  for (std::string line; std::getline(verdicts, line);) ++out.verdicts[json::parse(line).at("level")];
+  fs::remove_all(directory);
+  return out;
+}
+
 const Expected& expected_of_fleet() {
-  static const Expected expected = [] {
-    std::string pattern = (fs::temp_directory_path() / "ringfence-replay-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary directory");
-    const fs::path directory(pattern);
-    const Ran ran = run_ringfence({"replay", "--personas", "config/personas", "--findings", (directory / "findings").string(), "--control",
-                                   (directory / "control").string(), "config/fleet/telemetry.ndjson.gz"});
-    if (ran.exit != 0) throw std::runtime_error(ran.output);
-    Expected out{.findings = findings_in(slurp(directory / "findings")), .containments = {}};
-    std::istringstream lines(slurp(directory / "control"));
-    std::vector<ControlMessage> messages;
-    for (std::string line; std::getline(lines, line);) messages.push_back(must(decode_control(line)));
-    out.containments = containments_in(messages);
-    fs::remove_all(directory);
-    return out;
-  }();
+  static const Expected expected = expected_of("config/personas", {"config/fleet/telemetry.ndjson.gz"});
   return expected;
+}
+
+Expected expected_of_log(const Broker& broker, const Installation& at, const fs::path& context) {
+  TopicTail events(broker, at.topic("events"));
+  std::vector<std::string> texts(static_cast<std::size_t>(at.partitions()));
+  for (const TopicRecord& record : events.all()) texts[static_cast<std::size_t>(record.position.partition.value)] += record.value + "\n";
+  std::vector<fs::path> files;
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    files.push_back(at.directory() / ("partition-" + std::to_string(i) + ".ndjson"));
+    std::ofstream(files.back()) << texts[i];
+  }
+  const auto options = context.empty() ? std::vector<std::string>{} : std::vector<std::string>{"--context", context.string()};
+  return expected_of(at.personas(), files, options);
 }
 
 }  // namespace ringfence::testing
