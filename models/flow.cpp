@@ -24,6 +24,7 @@ using flow::Value;
 constexpr std::size_t kContexts = 2, kClasses = FlowSession::kClasses;
 constexpr std::uint8_t kRead = 0, kSink = 1;
 constexpr std::size_t kNameChars = 64;
+constexpr std::int64_t kNothingBytes = 4;  // `null`, `true`, `{}`: a result that gives no value
 using Table = std::array<std::array<double, kClasses>, kContexts>;
 
 // Reads: what a page mentions is what is looked at next, so only commands are held against their caps there.
@@ -198,7 +199,7 @@ void learn_outcome_of(const Act& act, FlowSession& session, bool pointed) {
   if (event.result) {
     ++session.results;
     flow::learn_result(act, session, pointed || flow::user_pointed(act, session));
-  } else if (event.outcome.status == Outcome::Ok && event.bytes.response != Count{0}) {
+  } else if (event.outcome.status == Outcome::Ok && event.bytes.response.value_or(kNothingBytes + 1) > kNothingBytes) {
     ++session.unheard;
   }
 }

@@ -280,7 +280,7 @@ Grounded grounded(const Act& act, std::string_view destination) {
   const Settled* const known = session->settled(run_hash(words.data(), words.size()));
   const Origin origin = known != nullptr ? known->origin : trace(act, *session, value, words).origin;
   if (origin == Origin::User || origin == Origin::Listed || origin == Origin::Record) return Grounded::Yes;
-  return origin == Origin::Command || session->complete() ? Grounded::No : Grounded::Unknown;
+  return origin == Origin::Command || session->current() ? Grounded::No : Grounded::Unknown;
 }
 
 }  // namespace ringfence::flow

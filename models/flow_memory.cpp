@@ -212,7 +212,9 @@ bool FlowSession::gone_order_held(const WordList& value, bool addressed, bool po
 
 bool FlowSession::holds(const Order& order, const WordList& value) {
   const auto equal = [](const Order::Word& word, std::uint64_t wanted) { return word.word == static_cast<std::uint32_t>(wanted); };
-  return !value.empty() && std::search(order.words.begin(), order.words.end(), value.begin(), value.end(), equal) != order.words.end();
+  // A value that is the whole sentence is the name of something that gives an order, not what the order is about.
+  return !value.empty() && value.size() < order.words.size() &&
+         std::search(order.words.begin(), order.words.end(), value.begin(), value.end(), equal) != order.words.end();
 }
 
 bool FlowSession::is_record(const WordList& value) const {
