@@ -125,7 +125,7 @@ void SeenIds::encode(Writer& out, const Generation& generation) {
   const bool sparse = set < kBits / 16;
   out.varint(std::uint64_t{generation.ids} << 1 | (sparse ? 1 : 0));
   if (!sparse) {
-    for (const std::uint64_t word : generation.words) out.u64(word);
+    out.u64s(generation.words);
     return;
   }
   out.varint(set);
@@ -164,7 +164,7 @@ void SeenIds::encode(Writer& out) const {
   if (!young_) {
     out.u8(0);
     out.varint(plain_.size());
-    for (const std::uint64_t hash : plain_) out.u64(hash);
+    out.u64s(plain_);
     return;
   }
   out.u8(old_ ? 2 : 1);

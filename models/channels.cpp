@@ -6,6 +6,7 @@
 #include "models/flow.h"
 #include "models/limits_channel.h"
 #include "models/scope.h"
+#include "models/subject_memory.h"
 #include "models/supply.h"
 
 namespace ringfence {
@@ -14,6 +15,7 @@ namespace {
 class ChannelMemories final : public MemoryFactory {
  public:
   [[nodiscard]] std::unique_ptr<ChannelMemory> decode(ChannelId channel, MemoryScope scope, Reader& in) const override {
+    if (channel == ChannelId::Subject) return scope == MemoryScope::Agent ? SubjectMemory::decode(in) : nullptr;
     for (const Channel* const one : all_channels())
       if (one->info().id == channel) return one->decode_memory(scope, in);
     return nullptr;

@@ -37,6 +37,7 @@ int run(int argc, char** argv) {
   ringfence::add_validate(app, action);
   ringfence::add_test(app, action);
   ringfence::add_explain(app, action);
+  ringfence::add_report(app, action);
   ringfence::add_status(app, action);
   ringfence::add_publish(app, action);
   ringfence::add_topics(app, action);

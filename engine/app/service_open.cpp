@@ -50,7 +50,7 @@ KafkaLog Service::client_log() const {
 }
 
 std::expected<void, RunError> Service::open_store() {
-  auto store = rocksdb_store(settings_.state.directory.string());
+  auto store = rocksdb_store(settings_.state.directory.string(), settings_.state.expiry);
   if (!store) return std::unexpected(of_store(store.error()));
   store_ = std::move(*store);
   if (const auto ready = prepare_store(*store_); !ready) return std::unexpected(of_store(ready.error()));

@@ -31,13 +31,32 @@ std::string name_of(PartId id) {
 
 std::size_t WrittenParts::heap_bytes() const { return sessions.capacity() * sizeof(sessions[0]) + chunks.capacity() * sizeof(chunks[0]); }
 
+void WrittenParts::doubt() {
+  core = 0;
+  for (auto& [key, sum] : sessions) sum = 0;
+  for (auto& sum : chunks) sum = 0;
+}
+
+Writer begin_part(std::size_t expected_bytes) {
+  Writer part(expected_bytes);
+  part.u8(kStateSchema);
+  part.varint(kModelVersion);
+  return part;
+}
+
+std::uint64_t end_part(const AgentKey& key, PartId id, Writer& part) {
+  const std::uint64_t checksum = XXH3_64bits_withSeed(part.bytes().data(), part.size(), seed_of(key, id));
+  part.u64(checksum);
+  return checksum;
+}
+
 std::string seal_part(const AgentKey& key, PartId id, std::string_view body, std::uint8_t schema) {
-  Writer out;
-  out.u8(schema);
-  out.varint(kModelVersion);
-  out.raw(body);
-  out.u64(XXH3_64bits_withSeed(out.bytes().data(), out.bytes().size(), seed_of(key, id)));
-  return out.take();
+  Writer part;
+  part.u8(schema);
+  part.varint(kModelVersion);
+  part.raw(body);
+  end_part(key, id, part);
+  return part.take();
 }
 
 std::expected<OpenedPart, CodecError> open_part(const AgentKey& key, const PartView& part) {

@@ -12,7 +12,9 @@
 
 #include "engine/state/agent_state.h"
 
-/// An AgentState as bytes, in parts, so that a small change writes little: the core, one part per session, chunks of known acts.
+/// An AgentState as bytes. A small one is whole in one part, the core, because what a row costs the store is the row; a larger one is in
+/// parts, so that a small change writes little: the core, one part per session, chunks of known acts. Which of the two is a function of the
+/// state alone.
 ///
 ///   part = schema u8 | model version varint | body | XXH3-64 of all before, seeded with the agent's key and the part's name
 ///
@@ -22,13 +24,26 @@
 ///
 /// Schemas, all read for ever, the newest written:
 ///   0  before arrivals were counted: no `arrivals`, `acts_forgotten_early` and `seen_verified` in the core, no `arrival` in a session (all
-///   read as 0) 1  the present
+///   read as 0)
+///   1  always in parts
+///   2  the present
 namespace ringfence {
 
-inline constexpr std::uint8_t kStateSchema = 1;
+inline constexpr std::uint8_t kStateSchema = 2;
 /// Raised when evidence or channel memories change their meaning without changing their form.
 inline constexpr std::uint32_t kModelVersion = 1;
 inline constexpr std::size_t kActsPerChunk = 64;
+/// A state of up to so many bytes is kept whole: what an event changes of one in parts (core, a session, half a chunk) is no less.
+inline constexpr std::size_t kWholeBytes = 2048;
+
+/// An act as it is stored.
+inline constexpr std::size_t kActBytes = 33;
+
+/// The byte behind the core's own fields (from schema 2 on): what follows it, or where else to look.
+enum class CoreForm : std::uint8_t {
+  InParts,  // nothing follows: sessions and acts are parts of their own
+  Whole     // the sessions' bodies in order and the acts follow
+};
 
 /// Name of a part within its agent.
 struct PartId {
@@ -57,6 +72,8 @@ struct WrittenParts {
   std::uint64_t first_chunk = 0;
   std::vector<std::uint64_t> chunks;
   [[nodiscard]] std::size_t heap_bytes() const;
+  /// The parts may have gone from the store meanwhile: those that are still wanted are to be written again, the others deleted.
+  void doubt();
 };
 
 /// Why bytes are no state. The message names the part and never repeats its content.
@@ -81,6 +98,10 @@ struct DecodedAgent {
 [[nodiscard]] std::expected<DecodedAgent, CodecError> decode_agent(const AgentKey& key, std::span<const PartView> parts,
                                                                    const MemoryFactory& memories);
 
+/// What a core comes to when its agent was last heard of before `before`: that of AgentState::start_afresh, with the time it was last heard
+/// of, so that it is read as expired again. Nothing for an agent heard of since, a contained one, or bytes that are no core of `key`.
+[[nodiscard]] std::optional<std::string> remainder_of(const AgentKey& key, std::string_view core, EventTime before);
+
 /// What stands in a part whose frame and checksum are right.
 struct OpenedPart {
   std::uint8_t schema = 0;
@@ -92,5 +113,9 @@ struct OpenedPart {
 
 /// Puts the frame and checksum around a body; `schema` is for tests that write older layouts.
 [[nodiscard]] std::string seal_part(const AgentKey& key, PartId id, std::string_view body, std::uint8_t schema = kStateSchema);
+
+/// The same without a copy: the body goes into what `begin_part` gives, `end_part` signs it. Gives the checksum, 8 bytes at the end.
+[[nodiscard]] Writer begin_part(std::size_t expected_bytes);
+std::uint64_t end_part(const AgentKey& key, PartId id, Writer& part);
 
 }  // namespace ringfence

@@ -11,7 +11,6 @@ namespace {
 constexpr std::size_t kElementsMax = 1U << 16U;
 constexpr std::uint64_t kActsMax = std::uint64_t{1} << 32U;
 constexpr std::uint64_t kActsGoneMax = std::uint64_t{1} << 60U;
-constexpr std::size_t kActBytes = 33;
 
 /// Reads one part's body; the schema says which fields are there.
 class Body {
@@ -19,7 +18,8 @@ class Body {
   Body(Reader& in, std::uint8_t schema, const MemoryFactory& memories, std::uint32_t& dropped)
       : in_(in), schema_(schema), memories_(memories), dropped_(dropped) {}
 
-  void core(AgentState& s, std::vector<std::uint64_t>& sessions, std::uint64_t& acts) {
+  /// Who it is and when it was last heard of: the beginning of the core.
+  void identity(AgentState& s) {
     s.key.hash.high = in_.u64();
     s.key.hash.low = in_.u64();
     s.tenant = in_.text();
@@ -28,6 +28,10 @@ class Body {
     if (schema_ >= 1) s.arrivals = in_.varint();
     s.first_time = in_.time();
     s.last_time = in_.time();
+  }
+
+  /// The other fields of the core; what follows them, the form says.
+  CoreForm core(AgentState& s, std::vector<std::uint64_t>& sessions, std::uint64_t& acts) {
     s.persona = in_.u64();
     evidence(s.evidence);
     ledger(s.ledger);
@@ -50,6 +54,9 @@ class Body {
     s.containments.resize(in_.count(6, kElementsMax));
     for (auto& each : s.containments) containment(each);
     memory(s.memory, MemoryScope::Agent);
+    const std::uint8_t form = schema_ >= 2 ? in_.u8() : std::uint8_t{0};
+    if (form > static_cast<std::uint8_t>(CoreForm::Whole)) in_.fail();
+    return static_cast<CoreForm>(form);
   }
 
   void session(SessionState& s) {
@@ -61,6 +68,19 @@ class Body {
     standing(s.standing);
     s.held_acts = narrow();
     memory(s.memory, MemoryScope::Session);
+  }
+
+  void acts(std::vector<KnownAct>& out, std::uint64_t count) {
+    if (count > in_.left() / kActBytes) return in_.fail();
+    if (out.empty()) out.reserve(count);
+    for (; count > 0; --count) {
+      KnownAct& act = out.emplace_back();
+      act.id = in_.u64();
+      act.content = in_.u64();
+      act.args = in_.u64();
+      act.time = EventTime{static_cast<std::int64_t>(in_.u64())};
+      act.seen = in_.u8();
+    }
   }
 
  private:
@@ -199,6 +219,11 @@ class Body {
   std::uint32_t& dropped_;
 };
 
+class NoMemories final : public MemoryFactory {
+ public:
+  [[nodiscard]] std::unique_ptr<ChannelMemory> decode(ChannelId, MemoryScope, Reader&) const override { return nullptr; }
+};
+
 CodecError malformed(const char* what) { return {CodecError::Kind::Malformed, what}; }
 
 /// Puts one agent together from its parts.
@@ -210,15 +235,28 @@ class Assembly {
   }
 
   std::expected<DecodedAgent, CodecError> run() && {
+    const auto opened = part({PartId::Kind::Core, 0});
+    if (!opened) return std::unexpected(opened.error());
+    Reader in(opened->body);
+    Body body(in, opened->schema, memories_, out_.memories_dropped);
     std::vector<std::uint64_t> sessions;
     std::uint64_t acts = 0;
-    if (auto done = core(sessions, acts); !done) return std::unexpected(std::move(done.error()));
-    auto distinct = sessions;
-    std::ranges::sort(distinct);
-    if (std::ranges::adjacent_find(distinct) != distinct.end()) return std::unexpected(malformed("core: a session named twice"));
-    for (const std::uint64_t session_key : sessions)
-      if (auto done = session(session_key); !done) return std::unexpected(std::move(done.error()));
-    if (auto done = known_acts(acts); !done) return std::unexpected(std::move(done.error()));
+    body.identity(out_.state);
+    const CoreForm form = body.core(out_.state, sessions, acts);
+    out_.written.core = written_sum(*opened);
+    if (in.ok() && repeated(sessions)) return std::unexpected(malformed("core: a session named twice"));
+    if (form == CoreForm::Whole) {
+      for (const std::uint64_t session_key : sessions) {
+        if (!in.ok()) break;
+        session(session_key, body);
+      }
+      body.acts(out_.state.acts, acts);
+    }
+    if (!in.ok() || !in.at_end()) return std::unexpected(malformed("core: not the form of its schema"));
+    if (out_.state.key != key_) return std::unexpected(malformed("core: of another agent"));
+    if (form == CoreForm::InParts) {
+      if (auto done = other_parts(sessions, acts); !done) return std::unexpected(std::move(done.error()));
+    }
     return std::move(out_);
   }
 
@@ -237,28 +275,30 @@ class Assembly {
     return part.schema == kStateSchema && part.model == kModelVersion ? part.checksum : 0;
   }
 
-  Done core(std::vector<std::uint64_t>& sessions, std::uint64_t& acts) {
-    const auto opened = part({PartId::Kind::Core, 0});
-    if (!opened) return std::unexpected(opened.error());
-    Reader in(opened->body);
-    Body(in, opened->schema, memories_, out_.memories_dropped).core(out_.state, sessions, acts);
-    if (!in.ok() || !in.at_end()) return std::unexpected(malformed("core: not the form of its schema"));
-    if (out_.state.key != key_) return std::unexpected(malformed("core: of another agent"));
-    out_.written.core = written_sum(*opened);
-    return {};
+  static bool repeated(const std::vector<std::uint64_t>& keys) {
+    auto ordered = keys;
+    std::ranges::sort(ordered);
+    return std::ranges::adjacent_find(ordered) != ordered.end();
   }
 
-  Done session(std::uint64_t session_key) {
-    const auto opened = part({PartId::Kind::Session, session_key});
-    if (!opened) return std::unexpected(opened.error());
-    Reader in(opened->body);
+  void session(std::uint64_t session_key, Body& body) {
     SessionState& s = out_.state.sessions.emplace_back();
     s.key = session_key;
-    Body(in, opened->schema, memories_, out_.memories_dropped).session(s);
+    body.session(s);
     s.borrowed = s.key == borrowed_key(s.id);
-    if (!in.ok() || !in.at_end()) return std::unexpected(malformed("session: not the form of its schema"));
-    out_.written.sessions.emplace_back(session_key, written_sum(*opened));
-    return {};
+  }
+
+  Done other_parts(const std::vector<std::uint64_t>& sessions, std::uint64_t acts) {
+    for (const std::uint64_t session_key : sessions) {
+      const auto opened = part({PartId::Kind::Session, session_key});
+      if (!opened) return std::unexpected(opened.error());
+      Reader in(opened->body);
+      Body body(in, opened->schema, memories_, out_.memories_dropped);
+      session(session_key, body);
+      if (!in.ok() || !in.at_end()) return std::unexpected(malformed("session: not the form of its schema"));
+      out_.written.sessions.emplace_back(session_key, written_sum(*opened));
+    }
+    return known_acts(acts);
   }
 
   Done known_acts(std::uint64_t count) {
@@ -271,14 +311,8 @@ class Assembly {
       if (!opened) return std::unexpected(opened.error());
       if (opened->body.size() != (next - at) * kActBytes) return std::unexpected(malformed("acts: not as many as the core says"));
       Reader in(opened->body);
-      for (; at < next; ++at) {
-        KnownAct& act = out_.state.acts.emplace_back();
-        act.id = in.u64();
-        act.content = in.u64();
-        act.args = in.u64();
-        act.time = EventTime{static_cast<std::int64_t>(in.u64())};
-        act.seen = in.u8();
-      }
+      Body(in, opened->schema, memories_, out_.memories_dropped).acts(out_.state.acts, next - at);
+      at = next;
       out_.written.chunks.push_back(written_sum(*opened));
     }
     return {};
@@ -294,6 +328,27 @@ class Assembly {
 
 std::expected<DecodedAgent, CodecError> decode_agent(const AgentKey& key, std::span<const PartView> parts, const MemoryFactory& memories) {
   return Assembly(key, parts, memories).run();
+}
+
+std::optional<std::string> remainder_of(const AgentKey& key, std::string_view core, EventTime before) {
+  const auto opened = open_part(key, {{}, core});
+  if (!opened) return std::nullopt;
+  AgentState state;
+  std::vector<std::uint64_t> sessions;
+  std::uint64_t acts = 0;
+  std::uint32_t dropped = 0;
+  const NoMemories memories;
+  Reader in(opened->body);
+  Body body(in, opened->schema, memories, dropped);
+  body.identity(state);
+  if (!in.ok() || state.key != key || state.last_time >= before) return std::nullopt;
+  body.core(state, sessions, acts);
+  if (!in.ok() || state.contained()) return std::nullopt;
+  const EventTime last = state.last_time;
+  state.start_afresh();
+  state.last_time = last;
+  WrittenParts nothing;
+  return std::move(encode_changes(state, nothing).back().bytes);
 }
 
 }  // namespace ringfence

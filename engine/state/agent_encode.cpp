@@ -6,13 +6,14 @@
 namespace ringfence {
 namespace {
 
+constexpr std::size_t kFrameBytes = 16;
+constexpr std::size_t kPartExpected = 1024;
+
 void write_slots(Writer& out, const std::array<float, kThreatSlots>& slots) {
   std::uint64_t mask = 0;
-  for (std::size_t i = 0; i < kThreatSlots; ++i)
-    if (std::bit_cast<std::uint32_t>(slots[i]) != 0) mask |= std::uint64_t{1} << i;
+  for (std::size_t i = 0; i < kThreatSlots; ++i) mask |= std::uint64_t{std::bit_cast<std::uint32_t>(slots[i]) != 0} << i;
   out.varint(mask);
-  for (std::size_t i = 0; i < kThreatSlots; ++i)
-    if ((mask >> i & 1) != 0) out.f32(slots[i]);
+  for (; mask != 0; mask &= mask - 1) out.f32(slots[static_cast<std::size_t>(std::countr_zero(mask))]);
 }
 
 void write_evidence(Writer& out, const Evidence& evidence) {
@@ -97,15 +98,12 @@ void write_memories(Writer& out, const std::array<std::unique_ptr<ChannelMemory>
   out.varint(static_cast<std::uint64_t>(std::ranges::count_if(memories, [](const auto& m) { return m != nullptr; })));
   for (std::size_t channel = 0; channel < kChannels; ++channel) {
     if (!memories[channel]) continue;
-    Writer memory;
-    memories[channel]->encode(memory);
     out.u8(static_cast<std::uint8_t>(channel));
-    out.text(memory.bytes());
+    out.nested([&](Writer& memory) { memories[channel]->encode(memory); });
   }
 }
 
-std::string core_body(const AgentState& s) {
-  Writer out;
+void write_core(Writer& out, const AgentState& s) {
   out.u64(s.key.hash.high);
   out.u64(s.key.hash.low);
   out.text(s.tenant);
@@ -131,11 +129,9 @@ std::string core_body(const AgentState& s) {
   out.varint(s.containments.size());
   for (const auto& containment : s.containments) write_containment(out, containment);
   write_memories(out, s.memory);
-  return out.take();
 }
 
-std::string session_body(const SessionState& s) {
-  Writer out;
+void write_session(Writer& out, const SessionState& s) {
   out.text(s.id);
   out.time(s.last);
   out.varint(s.arrival);
@@ -144,19 +140,26 @@ std::string session_body(const SessionState& s) {
   write_standing(out, s.standing);
   out.varint(s.held_acts);
   write_memories(out, s.memory);
-  return out.take();
 }
 
-std::string acts_body(std::span<const KnownAct> acts) {
-  Writer out;
+void write_acts(Writer& out, std::span<const KnownAct> acts) {
   for (const auto& act : acts) {
-    out.u64(act.id);
-    out.u64(act.content);
-    out.u64(act.args);
-    out.u64(static_cast<std::uint64_t>(act.time.value));
+    const std::array<std::uint64_t, 4> words{act.id, act.content, act.args, static_cast<std::uint64_t>(act.time.value)};
+    out.u64s(words);
     out.u8(act.seen);
   }
-  return out.take();
+}
+
+/// Sessions and acts behind the core, as long as the whole stays small. False where it does not: then what was appended says nothing.
+bool write_rest(Writer& out, const AgentState& s) {
+  const std::size_t acts = s.acts.size() * kActBytes;
+  if (out.size() + acts > kWholeBytes) return false;
+  for (const auto& session : s.sessions) {
+    write_session(out, session);
+    if (out.size() + acts > kWholeBytes) return false;
+  }
+  write_acts(out, s.acts);
+  return true;
 }
 
 /// Collects what differs from what is written.
@@ -165,13 +168,12 @@ class Changes {
   explicit Changes(const AgentKey& key) : key_(key) {}
 
   /// Checksum of the part; the part itself is kept where the checksum is not `written`.
-  std::uint64_t part(PartId id, std::string_view body, std::uint64_t written) {
-    std::string bytes = seal_part(key_, id, body);
-    Reader tail(std::string_view(bytes).substr(bytes.size() - 8));
-    const std::uint64_t checksum = tail.u64();
-    if (written == 0 || checksum != written) list.push_back({id, std::move(bytes)});
+  std::uint64_t part(PartId id, Writer bytes, std::uint64_t written) {
+    const std::uint64_t checksum = end_part(key_, id, bytes);
+    if (written == 0 || checksum != written) list.push_back({id, bytes.take()});
     return checksum;
   }
+  void gone(PartId id) { list.push_back({id, std::nullopt}); }
 
   std::vector<PartChange> list;
 
@@ -185,11 +187,13 @@ void session_changes(const AgentState& state, WrittenParts& written, Changes& ch
   for (const auto& session : state.sessions) {
     const auto before = std::ranges::find(written.sessions, session.key, &std::pair<std::uint64_t, std::uint64_t>::first);
     const std::uint64_t sum = before == written.sessions.end() ? 0 : before->second;
-    now.emplace_back(session.key, changes.part({PartId::Kind::Session, session.key}, session_body(session), sum));
+    Writer part = begin_part(kPartExpected);
+    write_session(part, session);
+    now.emplace_back(session.key, changes.part({PartId::Kind::Session, session.key}, std::move(part), sum));
   }
   for (const auto& [key, sum] : written.sessions)
     if (std::ranges::find(now, key, &std::pair<std::uint64_t, std::uint64_t>::first) == now.end())
-      changes.list.push_back({{PartId::Kind::Session, key}, std::nullopt});
+      changes.gone({PartId::Kind::Session, key});
   written.sessions = std::move(now);
 }
 
@@ -202,24 +206,44 @@ void act_changes(const AgentState& state, WrittenParts& written, Changes& change
     const std::size_t size = std::min(room, state.acts.size() - at);
     const bool known = chunk >= written.first_chunk && chunk - written.first_chunk < written.chunks.size();
     const std::uint64_t sum = known ? written.chunks[chunk - written.first_chunk] : 0;
-    now.push_back(changes.part({PartId::Kind::Acts, chunk}, acts_body(std::span(state.acts).subspan(at, size)), sum));
+    Writer part = begin_part(size * kActBytes + kFrameBytes);
+    write_acts(part, std::span(state.acts).subspan(at, size));
+    now.push_back(changes.part({PartId::Kind::Acts, chunk}, std::move(part), sum));
     at += size;
   }
   for (std::uint64_t i = 0; i < written.chunks.size(); ++i) {
     const std::uint64_t chunk = written.first_chunk + i;
-    if (chunk < first || chunk - first >= now.size()) changes.list.push_back({{PartId::Kind::Acts, chunk}, std::nullopt});
+    if (chunk < first || chunk - first >= now.size()) changes.gone({PartId::Kind::Acts, chunk});
   }
   written.first_chunk = first;
   written.chunks = std::move(now);
+}
+
+/// The state lies in the core: no other part is left.
+void whole_changes(WrittenParts& written, Changes& changes) {
+  for (const auto& [key, sum] : written.sessions) changes.gone({PartId::Kind::Session, key});
+  for (std::uint64_t i = 0; i < written.chunks.size(); ++i) changes.gone({PartId::Kind::Acts, written.first_chunk + i});
+  written.sessions.clear();
+  written.chunks.clear();
 }
 
 }  // namespace
 
 std::vector<PartChange> encode_changes(const AgentState& state, WrittenParts& written) {
   Changes changes(state.key);
-  session_changes(state, written, changes);
-  act_changes(state, written, changes);
-  written.core = changes.part({PartId::Kind::Core, 0}, core_body(state), written.core);
+  Writer core = begin_part(kPartExpected);
+  write_core(core, state);
+  const std::size_t fields = core.size();
+  core.u8(static_cast<std::uint8_t>(CoreForm::Whole));
+  if (write_rest(core, state)) {
+    whole_changes(written, changes);
+  } else {
+    core.cut(fields);
+    core.u8(static_cast<std::uint8_t>(CoreForm::InParts));
+    session_changes(state, written, changes);
+    act_changes(state, written, changes);
+  }
+  written.core = changes.part({PartId::Kind::Core, 0}, std::move(core), written.core);
   return std::move(changes.list);
 }
 

@@ -6,6 +6,7 @@
 #include <cassert>
 
 #include "engine/state/keyspace.h"
+#include "engine/state/reclaim.h"
 
 namespace ringfence {
 namespace {
@@ -82,6 +83,10 @@ std::expected<AgentState*, StoreError> AgentTable::open(Position at, const Agent
     found = &insert(at.partition, key, std::move(**loaded));
   }
   found->referenced = true;
+  ReachedTime& reached = reached_time(at.partition);
+  reached.note(at.offset, time);
+  // A compaction may have cut down what the store has of it (reclaim.h).
+  if (reached.newest() && found->last_time + settings_.expiry + kLateMost < *reached.newest()) found->written.doubt();
   // A record at or below lsn was judged before this state got as old as it is now: it must not expire anything.
   const bool fresh_record = at.offset.value > found->lsn;
   if (fresh_record && time > found->last_time && time - found->last_time > settings_.expiry && !found->contained()) {
@@ -89,6 +94,18 @@ std::expected<AgentState*, StoreError> AgentTable::open(Position at, const Agent
     ++counters_.expired;
   }
   return found;
+}
+
+ReachedTime& AgentTable::reached_time(Partition partition) {
+  const auto number = static_cast<std::size_t>(partition.value);
+  if (reached_.size() <= number) reached_.resize(number + 1);
+  return reached_[number];
+}
+
+std::optional<EventTime> AgentTable::reached(Partition partition, Offset low) { return reached_time(partition).below(low); }
+
+void AgentTable::start_from(Partition partition, std::optional<EventTime> reached) {
+  if (reached) reached_time(partition).start_from(*reached);
 }
 
 std::expected<const AgentState*, StoreError> AgentTable::find(Partition partition, const AgentKey& key) {
@@ -238,6 +255,8 @@ std::size_t AgentTable::trim() {
 void AgentTable::leave(Partition partition) {
   if (partition.value >= 0 && static_cast<std::size_t>(partition.value) < waiting_.size())
     waiting_[static_cast<std::size_t>(partition.value)].clear();
+  if (partition.value >= 0 && static_cast<std::size_t>(partition.value) < reached_.size())
+    reached_[static_cast<std::size_t>(partition.value)] = {};
   for (std::uint32_t index = 0; index < slabs_.size() * kSlabEntries; ++index) {
     Entry& e = entry(index);
     if (!e.live || e.partition != partition.value) continue;

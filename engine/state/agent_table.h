@@ -12,6 +12,7 @@
 
 #include "engine/state/agent_codec.h"
 #include "engine/state/agent_state.h"
+#include "engine/state/reached_time.h"
 #include "engine/state/store.h"
 
 namespace ringfence {
@@ -94,6 +95,9 @@ class AgentTable {
   void submitted(std::uint32_t entry, std::uint64_t batch);
   /// Batches up to this number are in the store.
   void settle(std::uint64_t batch) { settled_ = batch; }
+  /// How far event time has come by the records below `low` (calls with growing `low`), and what the store says of it at the start.
+  [[nodiscard]] std::optional<EventTime> reached(Partition partition, Offset low);
+  void start_from(Partition partition, std::optional<EventTime> reached);
   /// The smallest offset that dirtied a state not yet taken.
   [[nodiscard]] std::optional<Offset> first_dirty(Partition partition) const;
 
@@ -106,6 +110,7 @@ class AgentTable {
     std::uint64_t generation = 0;
   };
 
+  [[nodiscard]] ReachedTime& reached_time(Partition partition);
   [[nodiscard]] Entry& entry(std::uint32_t index) const;
   [[nodiscard]] Entry* look_up(Partition partition, const AgentKey& key) const;
   [[nodiscard]] std::expected<std::optional<DecodedAgent>, StoreError> load(Partition partition, const AgentKey& key);
@@ -123,6 +128,7 @@ class AgentTable {
   std::vector<std::unique_ptr<Entry[]>> slabs_;
   std::vector<std::uint32_t> free_;
   std::vector<std::deque<Waiting>> waiting_;  // by partition, in order of first-dirty offset
+  std::vector<ReachedTime> reached_;          // by partition
   std::size_t size_ = 0, bytes_ = 0, dirty_ = 0;
   std::uint32_t hand_ = 0;
   std::uint64_t generation_ = 0, settled_ = 0;

@@ -8,6 +8,12 @@
 #include "engine/state/keyspace.h"
 
 namespace ringfence {
+namespace {
+
+/// Nothing waits for the shard while it flushes: batches are large, because the store takes ordered rows the cheaper the more there are.
+constexpr std::size_t kStatesPerFlush = 1024;
+
+}  // namespace
 
 Checkpoint::Checkpoint(AgentTable& table, Flusher& flusher, Store& store, CheckpointSettings settings)
     : table_(table), flusher_(flusher), store_(store), settings_(settings) {}
@@ -25,6 +31,7 @@ Checkpoint::Source* Checkpoint::source(Partition partition) {
 
 void Checkpoint::assign(Partition partition, Offset low, std::uint8_t lane) {
   leave(partition);
+  table_.start_from(partition, read_reached(store_, partition));
   Source& made = sources_.emplace_back();
   made.partition = partition;
   made.lane = lane;
@@ -93,7 +100,7 @@ Offset Checkpoint::low_of(const Source& s) const {
   return std::max(low, s.submitted_low);
 }
 
-Checkpoint::Step Checkpoint::run(std::span<const Horizon> horizons, std::uint64_t generations) {
+Checkpoint::Step Checkpoint::run(std::span<const Horizon> horizons, std::uint64_t generations, std::size_t quota) {
   flusher_.poll();
   settle();
   if (!flusher_.has_room()) return {0, true};
@@ -104,7 +111,6 @@ Checkpoint::Step Checkpoint::run(std::span<const Horizon> horizons, std::uint64_
     s->acknowledged = horizon.acknowledged;
     if (!s->held.empty()) release_held(*s, batch);
   }
-  std::size_t quota = settings_.states_per_step;
   for (std::size_t i = 0; i < sources_.size() && quota > 0; ++i) take(sources_[(turn_ + i) % sources_.size()], generations, batch, quota);
   ++turn_;
   const Step done{batch.entries.size(), false};
@@ -122,7 +128,7 @@ void Checkpoint::send(Batch batch) {
     if (low != s.submitted_low) moved.emplace_back(&s, low);
   }
   if (batch.entries.empty() && records_.empty() && moved.empty()) return;
-  for (const auto& [s, low] : moved) batch.writes.push_back(low_write(s->partition, s->lane, low));
+  for (const auto& [s, low] : moved) batch.writes.push_back(low_write(s->partition, s->lane, low, table_.reached(s->partition, low)));
   std::ranges::move(records_, std::back_inserter(batch.writes));
   records_.clear();
   low_due_ = false;
@@ -134,7 +140,7 @@ void Checkpoint::send(Batch batch) {
   }
 }
 
-Checkpoint::Step Checkpoint::step(std::span<const Horizon> horizons) { return run(horizons, 1); }
+Checkpoint::Step Checkpoint::step(std::span<const Horizon> horizons) { return run(horizons, 1, settings_.states_per_step); }
 
 std::expected<std::size_t, StoreError> Checkpoint::flush(std::span<const Horizon> horizons, std::chrono::milliseconds at_most) {
   const auto until = std::chrono::steady_clock::now() + at_most;
@@ -146,7 +152,7 @@ std::expected<std::size_t, StoreError> Checkpoint::flush(std::span<const Horizon
   for (;;) {
     const auto before = standing();
     low_due_ = true;
-    const Step done = run(horizons, 0);
+    const Step done = run(horizons, 0, std::max(settings_.states_per_step, kStatesPerFlush));
     if (done.store_behind) {
       if (auto drained = flusher_.drain(left()); !drained) return std::unexpected(std::move(drained.error()));
     } else if (standing() == before) {

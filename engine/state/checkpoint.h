@@ -98,7 +98,7 @@ class Checkpoint {
   void release_held(Source& source, Batch& batch);
   void take(Source& source, std::uint64_t generations, Batch& batch, std::size_t& quota);
   [[nodiscard]] Offset low_of(const Source& source) const;
-  Step run(std::span<const Horizon> horizons, std::uint64_t generations);
+  Step run(std::span<const Horizon> horizons, std::uint64_t generations, std::size_t quota);
   void send(Batch batch);
 
   AgentTable& table_;

@@ -6,33 +6,18 @@
 
 namespace ringfence {
 
-void Writer::u64(std::uint64_t v) {
-  std::array<char, 8> bytes{};
-  for (std::size_t i = 0; i < 8; ++i) bytes[i] = static_cast<char>(static_cast<unsigned char>(v >> (8 * i)));
-  out_.append(bytes.data(), bytes.size());
-}
-
-void Writer::varint(std::uint64_t v) {
-  while (v >= 0x80) {
-    u8(static_cast<std::uint8_t>(v | 0x80));
-    v >>= 7;
-  }
-  u8(static_cast<std::uint8_t>(v));
-}
-
-void Writer::svarint(std::int64_t v) {
-  const auto bits = static_cast<std::uint64_t>(v);
-  varint((bits << 1) ^ (v < 0 ? ~std::uint64_t{0} : 0));
+void Writer::u64s(std::span<const std::uint64_t> words) {
+  if constexpr (std::endian::native == std::endian::little)
+    out_.append(reinterpret_cast<const char*>(words.data()), words.size_bytes());
+  else
+    for (const std::uint64_t word : words) u64(word);
 }
 
 void Writer::f32(float v) {
-  const auto bits = std::bit_cast<std::uint32_t>(v);
-  std::array<char, 4> bytes{};
-  for (std::size_t i = 0; i < 4; ++i) bytes[i] = static_cast<char>(static_cast<unsigned char>(bits >> (8 * i)));
+  std::array<char, 4> bytes;
+  put_little<4>(bytes.data(), std::bit_cast<std::uint32_t>(v));
   out_.append(bytes.data(), bytes.size());
 }
-
-void Writer::f64(double v) { u64(std::bit_cast<std::uint64_t>(v)); }
 
 void Writer::text(std::string_view v) {
   varint(v.size());

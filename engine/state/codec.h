@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <bit>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -14,22 +16,67 @@ namespace ringfence {
 /// Appends little-endian fixed numbers, LEB128 varints and length-prefixed strings. The same values give the same bytes on every machine.
 class Writer {
  public:
+  Writer() = default;
+  /// With room for so many bytes made at once.
+  explicit Writer(std::size_t expected) { out_.reserve(expected); }
   void u8(std::uint8_t v) { out_.push_back(static_cast<char>(v)); }
   void u64(std::uint64_t v);  // fixed 8 bytes
+  void u64s(std::span<const std::uint64_t> words);
   void varint(std::uint64_t v);
-  void svarint(std::int64_t v);  // zigzag
+  void svarint(std::int64_t v) { varint((static_cast<std::uint64_t>(v) << 1) ^ (v < 0 ? ~std::uint64_t{0} : 0)); }  // zigzag
   void f32(float v);
-  void f64(double v);
+  void f64(double v) { u64(std::bit_cast<std::uint64_t>(v)); }
   void text(std::string_view v);
   /// Bytes as they are, without a length.
   void raw(std::string_view v) { out_.append(v); }
   void time(EventTime t) { svarint(t.value); }
+  /// What `write` appends, as `text` would have it: without a buffer in between.
+  template <class Write>
+  void nested(const Write& write);
   [[nodiscard]] const std::string& bytes() const { return out_; }
+  [[nodiscard]] std::size_t size() const { return out_.size(); }
+  /// Takes back all but the first `size` bytes.
+  void cut(std::size_t size) { out_.resize(size); }
   [[nodiscard]] std::string take() { return std::move(out_); }
 
  private:
+  static constexpr std::size_t kVarintMost = 10;
+
+  template <std::size_t N>
+  static void put_little(char* at, std::uint64_t v) {
+    for (std::size_t i = 0; i < N; ++i) at[i] = static_cast<char>(static_cast<unsigned char>(v >> (8 * i)));
+  }
+  static std::size_t put_varint(char* at, std::uint64_t v) {
+    std::size_t size = 0;
+    for (; v >= 0x80; v >>= 7) at[size++] = static_cast<char>(static_cast<unsigned char>(v | 0x80));
+    at[size++] = static_cast<char>(static_cast<unsigned char>(v));
+    return size;
+  }
+
   std::string out_;
 };
+
+inline void Writer::u64(std::uint64_t v) {
+  std::array<char, 8> bytes;
+  put_little<8>(bytes.data(), v);
+  out_.append(bytes.data(), bytes.size());
+}
+
+inline void Writer::varint(std::uint64_t v) {
+  if (v < 0x80) return u8(static_cast<std::uint8_t>(v));
+  std::array<char, kVarintMost> bytes;
+  out_.append(bytes.data(), put_varint(bytes.data(), v));
+}
+
+template <class Write>
+void Writer::nested(const Write& write) {
+  const std::size_t start = out_.size();
+  u8(0);  // most are shorter than 128 bytes
+  write(*this);
+  std::array<char, kVarintMost> length;
+  const std::size_t size = put_varint(length.data(), out_.size() - start - 1);
+  out_.replace(start, 1, length.data(), size);
+}
 
 /// Reads what Writer wrote, and nothing else: a number has one form only. After the first fault every read gives zero or empty and `ok()`
 /// is false; lengths are checked before anything is allocated, so hostile bytes cost no more than their own size.

@@ -25,6 +25,8 @@ std::string partition_prefix(Partition partition) {
   return key;
 }
 
+Partition partition_of(std::string_view key) { return Partition{static_cast<std::int32_t>(big_endian(key.substr(0, 2)))}; }
+
 std::string agent_prefix(Partition partition, const AgentKey& agent) {
   std::string key;
   key.reserve(kNumberedKeyBytes);

@@ -11,7 +11,7 @@
 
 /// Keys of the store, all in one ordered space so that a batch can hold any of them:
 ///
-///   partition (2) | agent hash (16) | 0                  core
+///   partition (2) | agent hash (16) | 0                  core; of a small agent all of it
 ///   partition (2) | agent hash (16) | 1 | key (8)        session
 ///   partition (2) | agent hash (16) | 2 | number (8)     acts
 ///   partition (2) | "low" | lane (1)                     low-water mark
@@ -25,6 +25,8 @@ inline constexpr std::int32_t kPartitionMax = 0xFFFE;
 [[nodiscard]] constexpr bool storable(Partition partition) { return partition.value >= 0 && partition.value <= kPartitionMax; }
 
 [[nodiscard]] std::string partition_prefix(Partition partition);
+/// Of a key of at least 2 bytes.
+[[nodiscard]] Partition partition_of(std::string_view key);
 [[nodiscard]] std::string agent_prefix(Partition partition, const AgentKey& key);
 [[nodiscard]] std::string part_key(Partition partition, const AgentKey& key, PartId part);
 [[nodiscard]] std::string low_prefix(Partition partition);

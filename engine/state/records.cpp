@@ -71,29 +71,57 @@ std::expected<void, StoreError> put_record(Store& store, std::string_view name, 
   return store.sync();
 }
 
-StoreWrite low_write(Partition partition, std::uint8_t lane, Offset low) {
+StoreWrite low_write(Partition partition, std::uint8_t lane, Offset low, std::optional<EventTime> reached) {
   Writer value;
   value.svarint(low.value);
+  if (reached) value.time(*reached);
   std::string key = low_key(partition, lane);
   std::string bytes = sealed(key, value.bytes());
   return {StoreWrite::Kind::Put, std::move(key), std::move(bytes)};
 }
 
-std::expected<std::optional<Offset>, StoreError> read_low(Store& store, Partition partition) {
-  std::optional<Offset> least;
+std::optional<LowMark> low_mark_of(std::string_view key, std::string_view bytes) {
+  const auto value = unsealed(key, bytes);
+  if (!value) return std::nullopt;
+  Reader in(*value);
+  LowMark mark{Offset{in.svarint()}, std::nullopt};
+  if (in.ok() && !in.at_end()) mark.reached = in.time();
+  if (!in.ok() || !in.at_end()) return std::nullopt;
+  return mark;
+}
+
+namespace {
+
+/// The marks of a partition's lanes. Corrupt where one is damaged.
+std::expected<std::vector<LowMark>, StoreError> low_marks(Store& store, Partition partition) {
+  std::vector<LowMark> marks;
   bool good = true;
   auto scanned = store.scan(low_prefix(partition), [&](std::string_view key, std::string_view bytes) {
     if (key.size() != low_key(partition, 0).size()) return true;
-    const auto value = unsealed(key, bytes);
-    Reader in(value.value_or(std::string_view()));
-    const Offset low{in.svarint()};
-    good = good && value && in.ok() && in.at_end();
-    if (!least || low < *least) least = low;
+    const auto mark = low_mark_of(key, bytes);
+    good = mark.has_value();
+    if (mark) marks.push_back(*mark);
     return good;
   });
   if (!scanned) return std::unexpected(std::move(scanned.error()));
   if (!good) return std::unexpected(corrupt("a low-water mark of the state store has a wrong checksum"));
-  return least;
+  return marks;
+}
+
+}  // namespace
+
+std::expected<std::optional<Offset>, StoreError> read_low(Store& store, Partition partition) {
+  const auto marks = low_marks(store, partition);
+  if (!marks) return std::unexpected(marks.error());
+  if (marks->empty()) return std::nullopt;
+  return std::ranges::min_element(*marks, {}, &LowMark::low)->low;
+}
+
+std::optional<EventTime> read_reached(Store& store, Partition partition) {
+  const auto marks = low_marks(store, partition);
+  if (!marks || marks->empty()) return std::nullopt;
+  // An absent time is less than any other.
+  return std::ranges::min_element(*marks, {}, &LowMark::reached)->reached;
 }
 
 std::vector<StoreWrite> lane_writes(Partition partition, Offset low, unsigned lanes) {

@@ -63,7 +63,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const PartId id{static_cast<PartId::Kind>((data[0] & 0x7FU) % 3), (data[0] & 0x7FU) % 3 == 0 ? 0U : data[1]};
     const std::size_t length = std::min<std::size_t>(data[2] | static_cast<std::size_t>(data[3]) << 8U, size - 4);
     const std::string_view body(reinterpret_cast<const char*>(data + 4), length);
-    parts.push_back({id, raw ? std::string(body) : seal_part(kKey, id, body, data[1] % 2 == 0 ? kStateSchema : 0)});
+    parts.push_back({id, raw ? std::string(body) : seal_part(kKey, id, body, static_cast<std::uint8_t>(data[1] % (kStateSchema + 1U)))});
     data += 4 + length;
     size -= 4 + length;
   }

@@ -94,12 +94,63 @@ TEST(AgentCodec, OnlyPartsThatChangedAreWrittenAgain) {
   EXPECT_FALSE(changes[0].bytes || changes[1].bytes);
 }
 
+TEST(AgentCodec, ASmallStateIsOnePartUntilItOutgrowsItAndAgainWhenItShrinks) {
+  sample::Dice dice(21);
+  AgentState state;
+  state.key = sample::key_of(2);
+  state.sessions.push_back(sample::session(dice, 7));
+  state.sessions[0].memory = {};
+  state.sessions[0].ledger.reset();
+  for (int i = 0; i < 10; ++i) state.acts.push_back(sample::act(dice));
+  WrittenParts written;
+  EXPECT_THAT(ids(encode_changes(state, written)), ElementsAre(PartId{}));
+  EXPECT_THAT(encode_changes(state, written), IsEmpty());
+
+  for (std::size_t i = 0; i < kWholeBytes / kActBytes; ++i) state.acts.push_back(sample::act(dice));
+  const PartId session{PartId::Kind::Session, 7}, chunk{PartId::Kind::Acts, 0}, next{PartId::Kind::Acts, 1};
+  EXPECT_THAT(ids(encode_changes(state, written)), ElementsAre(session, chunk, next, PartId{}));
+  state.lsn = 5;
+  EXPECT_THAT(ids(encode_changes(state, written)), ElementsAre(PartId{})) << "what did not change is not written again";
+
+  state.forget_oldest_acts(kActsPerChunk);
+  const auto folded = encode_changes(state, written);
+  EXPECT_THAT(ids(folded), ElementsAre(session, chunk, next, PartId{}));
+  EXPECT_FALSE(folded[0].bytes || folded[1].bytes || folded[2].bytes) << "parts that the whole replaces go in the same batch";
+  EXPECT_LE(folded[3].bytes->size(), kWholeBytes + 8);
+}
+
+TEST(AgentCodec, TheFormOfAStateDoesNotDependOnItsHistory) {
+  sample::Dice dice(22);
+  AgentState state;
+  state.key = sample::key_of(2);
+  WrittenParts written;
+  std::map<PartId, std::string> stored;
+  for (int round = 0; round < 200; ++round) {
+    if (dice.one_in(2))
+      state.acts.push_back(sample::act(dice));
+    else
+      state.forget_oldest_acts(dice.below(3));
+    if (round == 50 || round == 120)
+      for (int i = 0; i < 50; ++i) state.acts.push_back(sample::act(dice));
+    for (auto& change : encode_changes(state, written)) {
+      if (change.bytes)
+        stored[change.id] = std::move(*change.bytes);
+      else
+        stored.erase(change.id);
+    }
+    std::map<PartId, std::string> at_once;
+    for (auto& part : sample::parts_of(state)) at_once[part.id] = std::move(*part.bytes);
+    ASSERT_EQ(stored, at_once) << round;
+  }
+}
+
 TEST(AgentCodec, ChangesAppliedInTurnGiveTheStateWhateverHappenedToIt) {
   sample::Dice dice(12);
   AgentState state;
   state.key = sample::key_of(3);
   WrittenParts written;
   std::map<PartId, std::string> stored;
+  int wholes = 0;
   for (int round = 0; round < 300; ++round) {
     if (dice.one_in(3)) state.sessions.push_back(sample::session(dice, dice.bits()));
     if (!state.sessions.empty() && dice.one_in(4))
@@ -120,12 +171,15 @@ TEST(AgentCodec, ChangesAppliedInTurnGiveTheStateWhateverHappenedToIt) {
     std::vector<PartView> parts;
     for (const auto& [id, bytes] : stored) parts.push_back({id, bytes});
     EXPECT_THAT(stored, SizeIs(sample::parts_of(state).size())) << "left over parts, round " << round;
+    wholes += stored.size() == 1 ? 1 : 0;
     const auto decoded = decode_agent(state.key, parts, kMemories);
     ASSERT_TRUE(decoded) << round << ": " << decoded.error().message;
     ASSERT_EQ(sample::bytes_of(decoded->state), sample::bytes_of(state)) << round;
     WrittenParts reread = decoded->written;
     EXPECT_THAT(encode_changes(decoded->state, reread), IsEmpty());
   }
+  EXPECT_GT(wholes, 10);
+  EXPECT_LT(wholes, 200);
 }
 
 TEST(AgentCodec, AnyFlippedByteIsFound) {
@@ -193,6 +247,7 @@ TEST(AgentCodec, AMissingPartIsToldFromADamagedOne) {
   sample::Dice dice(17);
   AgentState state = sample::state(dice);
   state.sessions.push_back(sample::session(dice, 1));
+  while (sample::parts_of(state).size() < 4) state.acts.push_back(sample::act(dice));
   const auto parts = sample::parts_of(state);
   for (std::size_t gone = 0; gone < parts.size(); ++gone) {
     auto some = sample::views(parts);

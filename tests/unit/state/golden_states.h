@@ -29,7 +29,7 @@ inline std::vector<PartView> parts_in(std::string_view file) {
   return out;
 }
 
-/// Something in every field, in plain numbers.
+/// Something in every field, in plain numbers; large enough to be in parts.
 inline AgentState state() {
   AgentState s;
   s.key = {{0x1111222233334444, 0x5555666677778888}};
@@ -73,6 +73,13 @@ inline AgentState state() {
   s.containments = {
       {"agent:corp/spiffe%3A%2F%2Fcorp.example%2Fagent%2Fap-invoice", 7, true, Level::Halt, "rf-5b1c9a0e77d24f18", EventTime{4}}};
   s.memory[static_cast<std::size_t>(ChannelId::Volume)] = std::make_unique<sample::TextMemory>("of the agent");
+  return s;
+}
+
+/// The same with so few acts that it is kept whole.
+inline AgentState small_state() {
+  AgentState s = state();
+  s.acts.resize(5);
   return s;
 }
 
@@ -122,9 +129,11 @@ inline void write_list(Writer& out, const std::optional<std::vector<std::string>
   for (const auto& text : *list) out.text(text);
 }
 
-inline std::string core_v0(const AgentState& s) {
+/// The core as schemas 0 and 1 had it.
+inline std::string old_core(const AgentState& s, std::uint8_t schema) {
   Writer out;
   out.u64(s.key.hash.high), out.u64(s.key.hash.low), out.text(s.tenant), out.text(s.id), out.svarint(s.lsn);
+  if (schema >= 1) out.varint(s.arrivals);
   out.time(s.first_time), out.time(s.last_time), out.u64(s.persona);
   write_evidence(out, s.evidence);
   write_ledger(out, s.ledger.get());
@@ -139,6 +148,7 @@ inline std::string core_v0(const AgentState& s) {
     if (task.expires) out.time(*task.expires);
   }
   out.varint(s.acts_gone), out.varint(s.acts.size());
+  if (schema >= 1) out.varint(s.acts_forgotten_early), out.u8(s.seen_verified ? 1 : 0);
   out.varint(s.findings.size());
   for (const auto& f : s.findings) {
     out.text(f.uid), out.u8(static_cast<std::uint8_t>(f.analytic)), out.u8(static_cast<std::uint8_t>(f.level));
@@ -154,9 +164,10 @@ inline std::string core_v0(const AgentState& s) {
   return out.take();
 }
 
-inline std::string session_v0(const SessionState& s) {
+inline std::string old_session(const SessionState& s, std::uint8_t schema) {
   Writer out;
   out.text(s.id), out.time(s.last);
+  if (schema >= 1) out.varint(s.arrival);
   write_evidence(out, s.evidence);
   write_ledger(out, s.ledger.get());
   write_standing(out, s.standing);
@@ -165,11 +176,11 @@ inline std::string session_v0(const SessionState& s) {
   return out.take();
 }
 
-/// Schema 0, as it was: no `arrivals` and `acts_forgotten_early` in the core, no `arrival` in a session.
-inline std::vector<PartChange> encode_v0(const AgentState& s) {
+/// Schemas 0 and 1, as they were: always in parts; in 0 no `arrivals` and `acts_forgotten_early` in the core, no `arrival` in a session.
+inline std::vector<PartChange> encode_old(const AgentState& s, std::uint8_t schema) {
   std::vector<PartChange> out;
-  const auto add = [&](PartId id, std::string_view body) { out.push_back({id, seal_part(s.key, id, body, 0)}); };
-  for (const auto& session : s.sessions) add({PartId::Kind::Session, session.key}, session_v0(session));
+  const auto add = [&](PartId id, std::string_view body) { out.push_back({id, seal_part(s.key, id, body, schema)}); };
+  for (const auto& session : s.sessions) add({PartId::Kind::Session, session.key}, old_session(session, schema));
   std::map<std::uint64_t, Writer> chunks;
   for (std::size_t i = 0; i < s.acts.size(); ++i) {
     const KnownAct& act = s.acts[i];
@@ -178,7 +189,7 @@ inline std::vector<PartChange> encode_v0(const AgentState& s) {
         chunk.u8(act.seen);
   }
   for (const auto& [number, body] : chunks) add({PartId::Kind::Acts, number}, body.bytes());
-  add({PartId::Kind::Core, 0}, core_v0(s));
+  add({PartId::Kind::Core, 0}, old_core(s, schema));
   return out;
 }
 

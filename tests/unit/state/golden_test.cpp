@@ -3,6 +3,7 @@
 
 #include <fstream>
 #include <iterator>
+#include <span>
 
 #include "engine/state/agent_table.h"
 #include "tests/unit/state/golden_states.h"
@@ -10,6 +11,7 @@
 namespace ringfence {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::SizeIs;
 
 const sample::TextMemories kMemories;
@@ -19,51 +21,93 @@ std::string file(const std::string& name) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
+/// What the parts decode to, as today's bytes.
+std::string read_back(const AgentKey& key, std::span<const PartView> parts) {
+  const auto decoded = decode_agent(key, parts, kMemories);
+  return decoded ? sample::bytes_of(decoded->state) : decoded.error().message;
+}
+
+TEST(StateSchema, WhatIsWrittenTodayIsVersionTwoToTheByte) {
+  ASSERT_EQ(kStateSchema, 2) << "a new schema needs golden files of its own; this test then stays with the old encoder";
+  EXPECT_EQ(golden::file_of(sample::parts_of(golden::state())), file("state_v2.bin"));
+  EXPECT_EQ(golden::file_of(sample::parts_of(golden::small_state())), file("state_v2_whole.bin"));
+  EXPECT_THAT(sample::parts_of(golden::small_state()), SizeIs(1));
+}
+
+TEST(StateSchema, TheFilesOfVersionTwoDecodeForEver) {
+  const AgentState expected = golden::state(), small = golden::small_state();
+  const std::string in_parts = file("state_v2.bin"), whole = file("state_v2_whole.bin");
+  EXPECT_EQ(read_back(expected.key, golden::parts_in(in_parts)), sample::bytes_of(expected));
+  EXPECT_EQ(read_back(small.key, golden::parts_in(whole)), sample::bytes_of(small));
+}
+
 TEST(StateSchema, TheFileOfVersionOneDecodesForEver) {
   const std::string stored = file("state_v1.bin");
   const AgentState expected = golden::state();
-  const auto decoded = decode_agent(expected.key, golden::parts_in(stored), kMemories);
-  ASSERT_TRUE(decoded) << decoded.error().message;
-  EXPECT_EQ(sample::bytes_of(decoded->state), sample::bytes_of(expected));
-}
-
-TEST(StateSchema, WhatIsWrittenTodayIsVersionOneToTheByte) {
-  ASSERT_EQ(kStateSchema, 1) << "a new schema needs a golden file of its own; this test then stays with the old encoder";
-  EXPECT_EQ(golden::file_of(sample::parts_of(golden::state())), file("state_v1.bin"));
+  ASSERT_EQ(golden::file_of(golden::encode_old(expected, 1)), stored) << "the file is no longer what this schema wrote";
+  EXPECT_EQ(read_back(expected.key, golden::parts_in(stored)), sample::bytes_of(expected));
 }
 
 TEST(StateSchema, TheFileOfVersionZeroReadsWithArrivalsAtNought) {
   const std::string stored = file("state_v0.bin");
   AgentState expected = golden::state();
-  ASSERT_EQ(golden::file_of(golden::encode_v0(expected)), stored) << "the file is no longer what this schema wrote";
-  const auto decoded = decode_agent(expected.key, golden::parts_in(stored), kMemories);
-  ASSERT_TRUE(decoded) << decoded.error().message;
+  ASSERT_EQ(golden::file_of(golden::encode_old(expected, 0)), stored) << "the file is no longer what this schema wrote";
   expected.arrivals = 0;
   expected.acts_forgotten_early = 0;
   expected.seen_verified = false;
   for (auto& session : expected.sessions) session.arrival = 0;
-  EXPECT_EQ(sample::bytes_of(decoded->state), sample::bytes_of(expected));
+  EXPECT_EQ(read_back(expected.key, golden::parts_in(stored)), sample::bytes_of(expected));
 }
 
-TEST(StateSchema, AnAgentOfAnOlderVersionIsWrittenWholeInTheNewOneAtItsNextChange) {
-  const auto store = memory_store();
-  const Partition partition{0};
+/// A store that an older release left, and an agent of it that goes on.
+class StoreOfAnOlderRelease : public ::testing::TestWithParam<std::uint8_t> {
+ protected:
+  std::vector<StoreWrite> left_behind(const AgentState& state) {
+    std::vector<StoreWrite> rows;
+    for (const auto& part : golden::encode_old(state, GetParam()))
+      rows.push_back({StoreWrite::Kind::Put, part_key(kPartition, state.key, part.id), *part.bytes});
+    EXPECT_TRUE(store_->write(rows));
+    return rows;
+  }
+  /// What the agent's next event changes in the store.
+  std::vector<StoreWrite> next_change(const AgentState& old) {
+    AgentTable table(*store_, kMemories, {});
+    auto state = table.open({kPartition, Offset{old.lsn + 1}}, old.key, old.tenant, old.id, old.last_time);
+    EXPECT_TRUE(state) << state.error().message;
+    EXPECT_THAT((*state)->acts, SizeIs(old.acts.size()));
+    table.touch(**state, Offset{old.lsn + 1});
+    return table.take_oldest(kPartition, 0).value().writes;
+  }
+  static constexpr Partition kPartition{0};
+  const std::unique_ptr<Store> store_ = memory_store();
+};
+
+TEST_P(StoreOfAnOlderRelease, ALargeAgentIsWrittenInEveryPartAtItsNextChange) {
   const AgentState old = golden::state();
-  std::vector<StoreWrite> rows;
-  for (const auto& part : golden::encode_v0(old))
-    rows.push_back({StoreWrite::Kind::Put, part_key(partition, old.key, part.id), *part.bytes});
-  ASSERT_TRUE(store->write(rows));
-
-  AgentTable table(*store, kMemories, {});
-  auto state = table.open({partition, Offset{old.lsn + 1}}, old.key, old.tenant, old.id, old.last_time);
-  ASSERT_TRUE(state) << state.error().message;
-  EXPECT_THAT((*state)->acts, SizeIs(70));
-  table.touch(**state, Offset{old.lsn + 1});
-  const auto snapshot = table.take_oldest(partition, 0);
-  ASSERT_TRUE(snapshot);
-  EXPECT_THAT(snapshot->writes, SizeIs(rows.size())) << "every part, and no other";
-  for (const auto& write : snapshot->writes) EXPECT_EQ(static_cast<std::uint8_t>(write.value.at(0)), kStateSchema);
+  const auto rows = left_behind(old);
+  const auto writes = next_change(old);
+  EXPECT_THAT(writes, SizeIs(rows.size())) << "every part, and no other";
+  for (const auto& write : writes) EXPECT_EQ(static_cast<std::uint8_t>(write.value.at(0)), kStateSchema);
 }
+
+TEST_P(StoreOfAnOlderRelease, ASmallAgentIsOneRowFromItsNextChangeOn) {
+  const AgentState old = golden::small_state();
+  EXPECT_THAT(left_behind(old), SizeIs(5)) << "core, two sessions, two chunks of acts";
+  ASSERT_TRUE(store_->write(next_change(old)));
+  std::vector<std::string> keys;
+  ASSERT_TRUE(store_->scan(agent_prefix(kPartition, old.key), [&](std::string_view key, std::string_view) {
+    keys.emplace_back(key);
+    return true;
+  }));
+  EXPECT_THAT(keys, ElementsAre(part_key(kPartition, old.key, {})));
+  AgentTable table(*store_, kMemories, {});
+  const auto state = table.find(kPartition, old.key);
+  ASSERT_TRUE(state);
+  EXPECT_THAT((*state)->sessions, SizeIs(2));
+  EXPECT_THAT((*state)->acts, SizeIs(5));
+}
+
+INSTANTIATE_TEST_SUITE_P(Schemas, StoreOfAnOlderRelease, ::testing::Values(std::uint8_t{0}, std::uint8_t{1}));
 
 }  // namespace
 }  // namespace ringfence
