@@ -256,6 +256,7 @@ class Flow final : public Channel {
     if (event.kind != EventKind::ToolCall) return reading;
     if (concerned(act)) reading = judge_call(act);
     for (Breach& breach : flow::forbidden_flows(act)) reading.breaches.push_back(std::move(breach));
+    reading.links = flow::label_links(act);
     if (event.phase == Phase::Complete) flow::carry_labels(act);
     return reading;
   }

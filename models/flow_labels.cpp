@@ -81,6 +81,26 @@ bool carries_itself(const Act& act, std::string_view label) {
   return is_sink(act.effect) && std::ranges::find(act.event.data.classes, label) != act.event.data.classes.end();
 }
 
+/// Calls `use` with the rule and the first destination that it keeps a label from, once a label.
+template <class Use>
+void each_forbidden(const Act& act, const Use& use) {
+  std::vector<std::string_view> told;
+  for (const scope::Target& target : scope::targets_of(act).first) {
+    const std::optional<std::string> host = target.kind == scope::Target::Kind::Account ? std::nullopt : scope::host_of(target.value);
+    for (const FlowRule& each : act.persona.flows) {
+      if (std::ranges::find(told, each.from) != told.end()) continue;
+      const FlowRule* const rule = deciding(act, each.from, target, host);
+      if (rule == nullptr || rule->allow) continue;
+      told.push_back(each.from);
+      use(*rule, target);
+    }
+  }
+}
+
+const FlowAgent* labels_of(const Act& act) {
+  return static_cast<const FlowAgent*>(act.agent.memory[static_cast<std::size_t>(ChannelId::Flow)].get());
+}
+
 }  // namespace
 
 std::vector<std::string_view> labels_read(const Act& act) {
@@ -93,38 +113,58 @@ std::vector<std::string_view> labels_read(const Act& act) {
 }
 
 void carry_labels(const Act& act) {
-  if (act.persona.flows.empty() || !happened(act.event)) return;
-  for (const std::string_view label : labels_read(act)) {
-    if (std::ranges::find(act.persona.flows, label, &FlowRule::from) == act.persona.flows.end()) continue;
-    scope::memory_in<FlowAgent>(act.agent.memory[static_cast<std::size_t>(ChannelId::Flow)]).carry(label, act.event.id);
-  }
+  if (!happened(act.event)) return;
+  const auto memory = [&]() -> FlowAgent& {
+    return scope::memory_in<FlowAgent>(act.agent.memory[static_cast<std::size_t>(ChannelId::Flow)]);
+  };
+  for (const std::string_view label : labels_read(act)) memory().carry(label, act.event.id);
+  const std::optional<std::string_view> artefact = artefacts_of(act).read;
+  if (artefact && std::ranges::find(act.persona.flows, false, &FlowRule::allow) != act.persona.flows.end()) memory().read(*artefact);
 }
 
 std::vector<Breach> forbidden_flows(const Act& act) {
   std::vector<Breach> breaches;
   if (act.persona.flows.empty()) return breaches;
-  const auto* const agent = static_cast<const FlowAgent*>(act.agent.memory[static_cast<std::size_t>(ChannelId::Flow)].get());
-  std::vector<std::string_view> told;
-  for (const scope::Target& target : scope::targets_of(act).first) {
-    const std::optional<std::string> host = target.kind == scope::Target::Kind::Account ? std::nullopt : scope::host_of(target.value);
-    for (const FlowRule& each : act.persona.flows) {
-      const FlowAgent::Label* const label = agent != nullptr ? agent->carried(each.from) : nullptr;
-      if ((label == nullptr && !carries_itself(act, each.from)) || std::ranges::find(told, each.from) != told.end()) continue;
-      const FlowRule* const rule = deciding(act, each.from, target, host);
-      if (rule == nullptr || rule->allow) continue;
-      told.push_back(each.from);
-      breaches.push_back(forbidden(act, *rule, target, label));
-    }
-  }
+  const FlowAgent* const agent = labels_of(act);
+  each_forbidden(act, [&](const FlowRule& rule, const scope::Target& target) {
+    const FlowAgent::Label* const label = agent != nullptr ? agent->carried(rule.from) : nullptr;
+    if (label != nullptr || carries_itself(act, rule.from)) breaches.push_back(forbidden(act, rule, target, label));
+  });
   return breaches;
 }
 
 Artefacts artefacts_of(const Act& act) {
   Artefacts artefacts;
   if (!happened(act.event) || !act.event.resource.uri) return artefacts;
-  const std::uint64_t key = hash64(*act.event.resource.uri, hash64(act.event.tenant));
-  (is_sink(act.effect) ? artefacts.written : artefacts.read).push_back(key);
+  (is_sink(act.effect) ? artefacts.written : artefacts.read) = *act.event.resource.uri;
   return artefacts;
+}
+
+std::vector<LinkNote> label_links(const Act& act) {
+  std::vector<LinkNote> links;
+  const FlowAgent* const agent = labels_of(act);
+  if (agent == nullptr) return links;
+  const std::optional<std::string_view> written = artefacts_of(act).written;
+  if (written && written->size() <= FlowAgent::kArtefactBytes && !agent->labels().empty()) {
+    LinkNote note{.kind = SubjectKind::Artefact, .subject = std::string(*written), .deed = Deed::Store};
+    for (const FlowAgent::Label& label : agent->labels()) note.labels.push_back(label.name);
+    links.push_back(std::move(note));
+  }
+  if (agent->artefacts().empty() || act.persona.flows.empty()) return links;
+  std::vector<std::string> labels;
+  std::string what;
+  each_forbidden(act, [&](const FlowRule& rule, const scope::Target& target) {
+    if (agent->carried(rule.from) != nullptr) return;  // the agent itself is held for it
+    labels.push_back(rule.from);
+    if (what.empty()) what = "to " + destination_words(rule) + " (" + printable(target.name, kLabelChars) + ")";
+  });
+  if (labels.empty()) return links;
+  std::ranges::sort(labels);
+  for (const std::string& artefact : agent->artefacts()) {
+    if (written == artefact) continue;  // one note a subject and event: what is written there stays there
+    links.push_back({.kind = SubjectKind::Artefact, .subject = artefact, .deed = Deed::Send, .labels = labels, .what = what});
+  }
+  return links;
 }
 
 }  // namespace ringfence::flow

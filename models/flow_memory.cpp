@@ -369,41 +369,58 @@ std::size_t FlowSession::bytes() const {
 // Labels
 
 void FlowAgent::carry(std::string_view label, std::string_view source) {
-  const std::uint64_t name = hash64(label);
-  const auto place = std::ranges::lower_bound(labels_, name, {}, &Label::name);
-  if ((place != labels_.end() && place->name == name) || labels_.size() == kLabels) return;
-  labels_.insert(place, {name, short_id(source)});
+  const auto place = std::ranges::lower_bound(labels_, label, {}, &Label::name);
+  if ((place != labels_.end() && place->name == label) || labels_.size() == kLabels || label.size() > kLabelBytes) return;
+  labels_.insert(place, {std::string(label), short_id(source)});
 }
 
 const FlowAgent::Label* FlowAgent::carried(std::string_view label) const {
-  const std::uint64_t name = hash64(label);
-  const auto place = std::ranges::lower_bound(labels_, name, {}, &Label::name);
-  return place != labels_.end() && place->name == name ? &*place : nullptr;
+  const auto place = std::ranges::lower_bound(labels_, label, {}, &Label::name);
+  return place != labels_.end() && place->name == label ? &*place : nullptr;
+}
+
+void FlowAgent::read(std::string_view artefact) {
+  if (artefact.size() > kArtefactBytes) return;
+  const auto known = std::ranges::find(artefacts_, artefact);
+  if (known != artefacts_.end()) {
+    std::rotate(known, known + 1, artefacts_.end());
+    return;
+  }
+  if (artefacts_.size() == kArtefacts) artefacts_.erase(artefacts_.begin());
+  artefacts_.emplace_back(artefact);
 }
 
 void FlowAgent::encode(Writer& out) const {
   out.u8(kVersion);
   out.varint(labels_.size());
   for (const Label& label : labels_) {
-    out.u64(label.name);
+    out.text(label.name);
     out.text(label.source);
   }
+  out.varint(artefacts_.size());
+  for (const std::string& artefact : artefacts_) out.text(artefact);
 }
 
 std::size_t FlowAgent::bytes() const {
-  std::size_t bytes = sizeof(*this) + labels_.capacity() * sizeof(Label);
-  for (const Label& label : labels_) bytes += label.source.capacity();
+  std::size_t bytes = sizeof(*this) + labels_.capacity() * sizeof(Label) + artefacts_.capacity() * sizeof(std::string);
+  for (const Label& label : labels_) bytes += label.name.capacity() + label.source.capacity();
+  for (const std::string& artefact : artefacts_) bytes += artefact.capacity();
   return bytes;
 }
 
 std::unique_ptr<ChannelMemory> FlowAgent::decode(Reader& in) {
   if (in.u8() != kVersion) return nullptr;
   auto memory = std::make_unique<FlowAgent>();
-  memory->labels_.resize(in.count(sizeof(std::uint64_t) + 1, kLabels));
+  memory->labels_.resize(in.count(2, kLabels));
   for (Label& label : memory->labels_) {
-    label.name = in.u64();
+    label.name = in.text();
     label.source = in.text();
-    if (label.source.size() > Order::kSourceBytes) return nullptr;
+    if (label.name.size() > kLabelBytes || label.source.size() > Order::kSourceBytes) return nullptr;
+  }
+  memory->artefacts_.resize(in.count(1, kArtefacts));
+  for (std::string& artefact : memory->artefacts_) {
+    artefact = in.text();
+    if (artefact.size() > kArtefactBytes) return nullptr;
   }
   if (!in.ok() || !std::ranges::is_sorted(memory->labels_, {}, &Label::name)) return nullptr;
   return memory;

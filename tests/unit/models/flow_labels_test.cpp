@@ -102,25 +102,42 @@ TEST_F(LabelFlows, AccountsAreOnlyNamedByGlob) {
   EXPECT_THAT(each.breaks(call("web/post").account("DE89370400440532013000")), IsEmpty());
 }
 
-TEST_F(LabelFlows, AWriteLeavesAndAReadTakesUnderTheSameKey) {
-  const auto of = [](Made made, std::optional<Effect> effect) {
-    AgentState agent;
-    SessionState session;
-    const Persona persona;
-    const PersonaSet set;
-    const Event& event = made.done();
-    return flow::artefacts_of(Act{event, persona, set, {}, effect, agent, session});
-  };
-  const auto written = of(call("files/write").on("share/plan.txt"), Effect::Write);
-  const auto read = of(call("files/read").on("share/plan.txt"), Effect::Read);
-  ASSERT_THAT(written.written, SizeIs(1));
-  EXPECT_THAT(written.read, IsEmpty());
-  EXPECT_EQ(written.written, read.read);
-  const auto elsewhere = of(call("files/read").on("share/plan.txt").but([](Event& event) { event.tenant = "other"; }), Effect::Read);
-  EXPECT_NE(elsewhere.read, read.read) << "tenants never meet";
-  const auto refused =
-      of(call("files/write").on("share/plan.txt").but([](Event& event) { event.outcome.status = Outcome::Denied; }), Effect::Write);
-  EXPECT_THAT(refused.written, IsEmpty());
+// Over agents, through what one writes and the other reads
+
+TEST_F(LabelFlows, AWriteLeavesTheLabelsOnWhatItWrote) {
+  world.job.actions.push_back(action("save", {"files/save"}, Effect::Write));
+  EXPECT_THAT(world.read(call("files/save").on("share/plan.txt")).links, IsEmpty()) << "nothing was read";
+  (void)world.read(call("files/read"));
+  const Reading saved = world.read(call("files/save").on("share/plan.txt"));
+  ASSERT_THAT(saved.links, SizeIs(1));
+  EXPECT_EQ(saved.links[0].kind, SubjectKind::Artefact);
+  EXPECT_EQ(saved.links[0].subject, "share/plan.txt");
+  EXPECT_EQ(saved.links[0].deed, Deed::Store);
+  EXPECT_THAT(saved.links[0].labels, ElementsAre("confidential"));
+  const Reading refused =
+      world.read(call("files/save").on("share/plan.txt").but([](Event& event) { event.outcome.status = Outcome::Denied; }));
+  EXPECT_THAT(refused.links, IsEmpty());
+}
+
+TEST_F(LabelFlows, ASendToWhereLabelsAreForbiddenAsksWhatTheAgentHasRead) {
+  (void)world.read(call("files/list").on("share/plan.txt"));
+  (void)world.read(call("files/list").on("share/notes.txt"));
+  world.restart();
+  EXPECT_THAT(world.read(post("wiki.corp.example")).links, IsEmpty());
+  const Reading sent = world.read(post("evil.example").session("s2"));
+  EXPECT_THAT(sent.breaches, IsEmpty()) << "the artefacts decide";
+  ASSERT_THAT(sent.links, SizeIs(2));
+  EXPECT_EQ(sent.links[0].subject, "share/plan.txt");
+  EXPECT_EQ(sent.links[0].deed, Deed::Send);
+  EXPECT_THAT(sent.links[0].labels, ElementsAre("confidential"));
+  EXPECT_EQ(sent.links[0].what, "to an external host (destination.host)");
+}
+
+TEST_F(LabelFlows, WhoCarriesTheLabelItselfIsHeldItself) {
+  (void)world.read(call("files/read").on("share/plan.txt"));
+  const Reading sent = world.read(post("evil.example"));
+  EXPECT_THAT(sent.breaches, SizeIs(1));
+  EXPECT_THAT(sent.links, IsEmpty());
 }
 
 }  // namespace
