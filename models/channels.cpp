@@ -3,6 +3,7 @@
 
 #include "models/barrier.h"
 #include "models/channel.h"
+#include "models/flow.h"
 #include "models/limits_channel.h"
 #include "models/scope.h"
 #include "models/subject_memory.h"
@@ -28,6 +29,7 @@ std::span<const Channel* const> all_channels() {
       &scope_channel(),
       &limits_channel(),
       &barrier_channel(),
+      &flow_channel(),
       &supply_channel(),
   });
   return kAll;
