@@ -77,6 +77,9 @@ struct Wager {
   float alert = 1, declared = 1;
   /// False: moves the evidence without counting as a chance of a false alarm, as a period's total that grows within its period.
   bool ticks = true;
+  /// What is known over all sessions (a day, a minute) belongs to the agent: a session that saw the rise but not the tick would be given
+  /// the gain without its price.
+  bool agent_only = false;
 };
 
 /// Something wider than one agent that its acts bear on: judged as a subject of its own, apart from every agent (streaming.md §2).

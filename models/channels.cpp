@@ -2,12 +2,15 @@
 #include <array>
 
 #include "models/barrier.h"
+#include "models/breadth.h"
 #include "models/channel.h"
 #include "models/flow.h"
 #include "models/limits_channel.h"
 #include "models/scope.h"
 #include "models/subject_memory.h"
 #include "models/supply.h"
+#include "models/totals_channel.h"
+#include "models/volume.h"
 
 namespace ringfence {
 namespace {
@@ -29,8 +32,11 @@ std::span<const Channel* const> all_channels() {
       &scope_channel(),
       &limits_channel(),
       &barrier_channel(),
+      &volume_channel(),
+      &breadth_channel(),
       &flow_channel(),
       &supply_channel(),
+      &totals_channel(),
   });
   return kAll;
 }

@@ -45,6 +45,17 @@ std::vector<double> box_numeraire(std::span<const double> v, std::span<const dou
   return g;
 }
 
+std::vector<double> widened(std::vector<double> v, double tolerance) {
+  double sum = 0;
+  for (std::size_t i = 0; i < v.size(); ++i) {
+    v[i] = std::min(1., i == 0 ? v[i] : v[i] * tolerance);
+    sum += v[i];
+  }
+  if (sum < 1)
+    for (double& cap : v) cap /= sum;
+  return v;
+}
+
 double worst_case_mean(std::span<const double> v, std::span<const double> g) {
   assert(v.size() == g.size());
   std::vector<double> loss(g.size());

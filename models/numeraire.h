@@ -11,6 +11,10 @@ namespace ringfence {
 /// `v` has K entries in (0, 1] with sum >= 1, `q` K entries > 0 with sum 1, K <= 16. Exact by water filling: O(K log K), no iteration.
 [[nodiscard]] std::vector<double> box_numeraire(std::span<const double> v, std::span<const double> q);
 
+/// The box of one context: class 0 keeps its cap, the others are widened by the tolerance and end at 1; a box that holds no distribution is
+/// scaled up until it holds one.
+[[nodiscard]] std::vector<double> widened(std::vector<double> v, double tolerance);
+
 /// sup { E_p[g] : p <= v, sum p = 1 }: what the property tests bound by 1.
 [[nodiscard]] double worst_case_mean(std::span<const double> v, std::span<const double> g);
 

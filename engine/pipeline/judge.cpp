@@ -109,6 +109,15 @@ void take_evidence(Reading& reading, ChannelId channel, Readings& out) {
   for (const Wager& wager : reading.wagers) out.wagers.push_back({channel, wager});
 }
 
+/// Of an excepted act only what speaks for the agent stays: a period's gains were paid for by the price of its first act.
+void take_price(const Reading& reading, ChannelId channel, Readings& out) {
+  for (Wager wager : reading.wagers) {
+    wager.alert = std::min(wager.alert, 1.F);
+    wager.declared = std::min(wager.declared, 1.F);
+    if (wager.alert < 1 || wager.declared < 1) out.wagers.push_back({channel, wager});
+  }
+}
+
 Readings ask_channels(const Act& act, Sighting sighting, std::span<const Channel* const> channels) {
   Readings out;
   for (const Channel* channel : channels) {
@@ -118,7 +127,11 @@ Readings ask_channels(const Act& act, Sighting sighting, std::span<const Channel
     }
     Reading reading = channel->read(act);
     const bool evidence = reading.kind == Reading::Kind::Marked || !reading.wagers.empty();
-    if (evidence && !evidence_excepted(act, *channel)) take_evidence(reading, channel->info().id, out);
+    if (evidence && evidence_excepted(act, *channel)) {
+      take_price(reading, channel->info().id, out);
+    } else if (evidence) {
+      take_evidence(reading, channel->info().id, out);
+    }
     if (reading.kind == Reading::Kind::NotEvaluable) out.not_evaluable.push_back(channel->info().id);
     for (Breach& breach : reading.breaches) out.breaches.push_back(std::move(breach));
     for (LinkNote& note : reading.links) out.links.push_back(std::move(note));
@@ -127,7 +140,7 @@ Readings ask_channels(const Act& act, Sighting sighting, std::span<const Channel
 }
 
 /// True where the act spoke for any threat.
-bool move_evidence(const Act& act, const Tables& tables, const Readings& readings) {
+bool move_evidence(const Act& act, const Tables& tables, Readings& readings) {
   if (readings.marks.empty() && readings.wagers.empty()) return false;
   const bool adds = std::ranges::any_of(readings.marks, [&](RowId id) { return tables.contributes(id); }) ||
                     std::ranges::any_of(readings.wagers, [&](const Wagered& made) { return raises(made, tables); });
@@ -138,7 +151,8 @@ bool move_evidence(const Act& act, const Tables& tables, const Readings& reading
     record(ledger, before, evidence, tables, readings.marks, act.event.id, act.event.time, readings.wagers);
   };
   if (!act.session.borrowed) move(act.agent.evidence, act.agent.ledger);
-  move(act.session.evidence, act.session.ledger);
+  std::erase_if(readings.wagers, [](const Wagered& made) { return made.wager.agent_only; });
+  if (!readings.marks.empty() || !readings.wagers.empty()) move(act.session.evidence, act.session.ledger);
   return adds;
 }
 

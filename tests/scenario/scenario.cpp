@@ -70,7 +70,7 @@ class Teller {
       who_["agent"]["id"] = argument(words, 1);
       who_["agent"]["trust"] = words.size() > 2 ? words[2] : "asserted";
     } else if (verb == "session" || verb == "user") {
-      who_[verb]["id"] = argument(words, 1);
+      who_[verb]["id"] = filled(argument(words, 1));
     } else if (verb == "tenant") {
       who_["tenant"] = argument(words, 1);
     } else if (verb == "instance") {
