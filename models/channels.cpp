@@ -6,6 +6,7 @@
 #include "models/limits_channel.h"
 #include "models/scope.h"
 #include "models/supply.h"
+#include "models/workflow.h"
 
 namespace ringfence {
 namespace {
@@ -26,6 +27,7 @@ std::span<const Channel* const> all_channels() {
       &scope_channel(),
       &limits_channel(),
       &barrier_channel(),
+      &workflow_channel(),
       &supply_channel(),
   });
   return kAll;
