@@ -204,7 +204,10 @@ std::optional<Contribution> statistical(const Judged& judged, std::span<const Ch
   take_counts(judged.act, leading_ledger(judged.act.agent, lead), part);
   part.explanation =
       explain({judged.act.agent, judged.tables, null, alone}, judged.act.persona, threshold_of(judged.act.persona, level), channels);
-  if (part.explanation && null == Null::Alert) part.explanation->alert_score = judged.decision.alert_score;
+  if (part.explanation && null == Null::Alert) {  // both are said, `score` always being the declared null's
+    part.explanation->score = judged.decision.score;
+    part.explanation->alert_score = judged.decision.alert_score;
+  }
 
   const auto channel = std::ranges::find_if(channels, [&](const Channel* c) { return bets_on(*c, lead.threat); });
   if (channel != channels.end()) {
