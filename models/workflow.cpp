@@ -52,9 +52,9 @@ ActionMask missing(const Act& act, const WorkflowPlan& plan, ActionIndex action)
 }
 
 /// Constraints this act breaks, one clause each.
-std::vector<std::string> broken_constraints(const Act& act, const WorkflowPlan& plan, ActionIndex action) {
+std::vector<std::string> broken_constraints(const Act& act, const WorkflowPlan& plan, ActionIndex action, bool accepted) {
   std::vector<std::string> clauses;
-  if (const ActionMask absent = plan.before[action] == 0 ? 0 : missing(act, plan, action); absent != 0)
+  if (const ActionMask absent = plan.before[action] == 0 || accepted ? 0 : missing(act, plan, action); absent != 0)
     clauses.push_back(action_words(act, action) + " came without " + names_of(act, absent) +
                       ", which workflow.before declares to precede it");
   if (const std::int64_t most = plan.at_most[action]; most != WorkflowPlan::kNoLimit) {
@@ -98,18 +98,31 @@ Reading judge_foreign(const Act& act) {
   return marked(act, outside_catalogue(act.agent, act.event) ? WorkflowClass::OutsideCatalogue : WorkflowClass::OutsidePersona);
 }
 
+/// The persona's accepted next step after a refusal is in its place wherever the work stands.
+bool accepted_step(const Act& act, const WorkflowPlan& plan, ActionIndex action) {
+  const WorkflowSession* const session = session_memory(act);
+  return session != nullptr && session->refused && ((plan.then >> action) & 1U) != 0;
+}
+
+/// Remembers whether this call met a refusal, where an accepted next step is declared for that.
+void note_refusal(const Act& act, const WorkflowPlan& plan) {
+  const bool refused = act.event.outcome.status == Outcome::Denied;
+  if (plan.then == 0 || !plan.judges_order() || (!refused && session_memory(act) == nullptr)) return;
+  scope::memory_in<WorkflowSession>(act.session.memory[kSlot]).refused = refused;
+}
+
 Reading judge_action(const Act& act, const WorkflowPlan& plan, ActionIndex action) {
   if (!act.event.session.id) {
     Reading reading = Reading::of(Reading::Kind::NotEvaluable);
     reading.lacking = bit_of(Lacking::Session);
     return reading;
   }
-  const bool anytime = ((plan.anytime >> action) & 1U) != 0;
-  const std::vector<std::string> broken = broken_constraints(act, plan, action);
+  const bool anytime = ((plan.anytime >> action) & 1U) != 0, accepted = accepted_step(act, plan, action);
+  const std::vector<std::string> broken = broken_constraints(act, plan, action, accepted);
   const std::uint8_t left_out = plan.ordered ? steps_left_out(act, plan, action) : 0;
-  Reading reading = !broken.empty() ? marked(act, WorkflowClass::ConstraintBroken)
-                    : anytime       ? Reading::of(Reading::Kind::Silent)
-                                    : marked(act, place_of(plan, action, left_out));
+  Reading reading = !broken.empty()       ? marked(act, WorkflowClass::ConstraintBroken)
+                    : anytime || accepted ? Reading::of(Reading::Kind::Silent)
+                                          : marked(act, place_of(plan, action, left_out));
   if (act.event.outcome.status != Outcome::Denied)
     for (const std::string& clause : broken) reading.breaches.push_back({.analytic = Analytic::WorkflowOrder, .what = clause});
   if (!happened(act.event)) return reading;
@@ -218,9 +231,10 @@ class WorkflowChannel final : public Channel {
     const Event& event = act.event;
     const bool refused_by_us = event.outcome.status == Outcome::Denied && act.own_refusal;
     if (event.kind != EventKind::ToolCall || event.phase == Phase::Request || refused_by_us) return Reading::of(Reading::Kind::Silent);
-    if (!act.match.action) return plan.judges_order() ? judge_foreign(act) : Reading::of(Reading::Kind::Silent);
-    Reading reading = plan.judges_order() ? judge_action(act, plan, *act.match.action) : Reading::of(Reading::Kind::Silent);
-    if (plan.followed && happened(event) && !act.session.borrowed) book_followups(act, plan, *act.match.action);
+    Reading reading = Reading::of(Reading::Kind::Silent);
+    if (plan.judges_order()) reading = act.match.action ? judge_action(act, plan, *act.match.action) : judge_foreign(act);
+    note_refusal(act, plan);
+    if (plan.followed && act.match.action && happened(event) && !act.session.borrowed) book_followups(act, plan, *act.match.action);
     return reading;
   }
 

@@ -19,6 +19,7 @@ enum class WorkflowClass : std::uint8_t { InOrder, OutOfOrder, ConstraintBroken,
 ///   they satisfy, count and move nothing;
 /// - an attempt that the world refused is still the agent's choice: it gives a mark, for order is conduct, but no breach, for nothing was
 ///   done; one that failed otherwise may have taken effect and is a breach. A refusal of our own containment gives neither;
+/// - right after such a refusal a step of `barriers.then` is accepted wherever the work stands: it says nothing and needs no precedence;
 /// - an `anytime` act moves nothing and, unless it breaks a constraint, says nothing;
 /// - an action without a `next` of its own leaves open what follows it, a workflow without `start` how a session begins;
 /// - an act out of order moves the state where the DFA gets there by steps left out (their number is precomputed) or begins anew; else it

@@ -36,6 +36,7 @@ void WorkflowSession::book(std::uint64_t action, EventTime time) {
 void WorkflowSession::encode(Writer& out) const {
   out.u8(kVersion);
   out.u64(last);
+  out.u8(refused ? 1 : 0);
   for (const std::uint32_t count : judged) out.varint(count);
   out.varint(done_.size());
   for (const Done& one : done_) {
@@ -51,6 +52,7 @@ std::unique_ptr<ChannelMemory> WorkflowSession::decode(Reader& in) {
   if (in.u8() != kVersion) return nullptr;
   auto memory = std::make_unique<WorkflowSession>();
   memory->last = in.u64();
+  memory->refused = in.u8() == 1;
   for (std::uint32_t& count : memory->judged) count = read_u32(in);
   const std::size_t count = in.count(sizeof(std::uint64_t) + 2, kActionsKept);
   for (std::size_t i = 0; i < count; ++i) {

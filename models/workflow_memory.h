@@ -18,6 +18,7 @@ class WorkflowSession final : public ChannelMemory {
   static constexpr std::size_t kClasses = 6;
 
   std::uint64_t last = 0;                        // the last act that moved the workflow; 0: none yet
+  bool refused = false;                          // the call before met a refusal that was not ours
   std::array<std::uint32_t, kClasses> judged{};  // acts by class, for the finding's words
 
   /// How often an action happened in this session, and when it first did by its own time.

@@ -16,6 +16,7 @@ WorkflowPlan::WorkflowPlan(const Persona& persona) {
   const Workflow& declared = persona.workflow;
   ordered = declared.declared;
   constrained = !declared.before.empty() || !declared.at_most.empty();
+  then = persona.barriers.then;
   followed = !declared.after.empty();
   for (std::size_t i = 0; i < persona.actions.size(); ++i) {
     ids_.push_back(hash64(persona.actions[i].id));

@@ -26,6 +26,7 @@ class WorkflowPlan final : public ChannelPlan {
   bool followed = false;     // after declared
   ActionMask inside = 0;     // actions that have a place in the workflow
   ActionMask anytime = 0;
+  ActionMask then = 0;  // accepted right after a refusal
   std::array<ActionMask, kActionsMax> before{};
   std::array<std::int64_t, kActionsMax> at_most{};  // kNoLimit where none is declared
   std::array<std::optional<Workflow::Followup>, kActionsMax> after{};

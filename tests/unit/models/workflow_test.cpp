@@ -144,6 +144,16 @@ TEST_F(WorkflowChannelTest, RefusedAttemptIsAMarkAndNoBreachAFailedOneIsBoth) {
   EXPECT_EQ(last.breaches.size(), 1U);
 }
 
+TEST_F(WorkflowChannelTest, AcceptedStepAfterARefusalNeedsNoPrecedence) {
+  world.job.workflow.before[kAsk] = only({kLook});
+  world.job.barriers.then = only({kAsk});
+  EXPECT_EQ(cls(done("w/look", Outcome::Denied)), 0);
+  world.restart();
+  EXPECT_EQ(cls(done("w/ask")), 99);  // it tells of the refusal
+  EXPECT_THAT(last.breaches, IsEmpty());
+  EXPECT_EQ(cls(done("w/ask")), 2);  // only right after it
+}
+
 TEST_F(WorkflowChannelTest, WhatPrecedesMayBearATimeUpToFiveSecondsLater) {
   world.job.workflow = {};
   world.job.workflow.before[kPay] = only({kAsk});
