@@ -3,6 +3,7 @@
 
 #include "models/barrier.h"
 #include "models/channel.h"
+#include "models/drift.h"
 #include "models/limits_channel.h"
 #include "models/scope.h"
 #include "models/supply.h"
@@ -28,6 +29,7 @@ std::span<const Channel* const> all_channels() {
       &limits_channel(),
       &barrier_channel(),
       &workflow_channel(),
+      &drift_channel(),
       &supply_channel(),
   });
   return kAll;

@@ -141,6 +141,7 @@ TEST(Channels, AreListedOnceInOrderOfTheirIds) {
     last = static_cast<int>(channel->info().id);
     const std::size_t classes = channel->info().classes.size();
     for (const Bet& bet : channel->bets()) {
+      if (bet.q.empty()) continue;  // the channel wagers itself
       ASSERT_EQ(bet.q.size(), channel->info().contexts.size());
       for (const auto& row : bet.q) {
         double sum = 0;
