@@ -6,6 +6,7 @@
 #include "models/drift.h"
 #include "models/limits_channel.h"
 #include "models/scope.h"
+#include "models/sequence.h"
 #include "models/supply.h"
 #include "models/workflow.h"
 
@@ -31,6 +32,7 @@ std::span<const Channel* const> all_channels() {
       &workflow_channel(),
       &drift_channel(),
       &supply_channel(),
+      &sequence_channel(),
   });
   return kAll;
 }
