@@ -59,6 +59,8 @@ struct Breach {
   /// Set where the channel's own rule fixes the level (a label flow that holds); otherwise policy decides.
   std::optional<Level> level;
   Severity severity = Severity::High;
+  /// What names the finding where that is not this event but an earlier one (a deadline it let pass); empty: this event's id.
+  std::string origin;
 };
 
 /// What a declared constraint looks at and an event may not have. Where it is absent the tool alone decides, and the lack is counted per

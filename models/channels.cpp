@@ -4,13 +4,16 @@
 #include "models/barrier.h"
 #include "models/breadth.h"
 #include "models/channel.h"
+#include "models/drift.h"
 #include "models/flow.h"
 #include "models/limits_channel.h"
 #include "models/scope.h"
+#include "models/sequence.h"
 #include "models/subject_memory.h"
 #include "models/supply.h"
 #include "models/totals_channel.h"
 #include "models/volume.h"
+#include "models/workflow.h"
 
 namespace ringfence {
 namespace {
@@ -32,10 +35,13 @@ std::span<const Channel* const> all_channels() {
       &scope_channel(),
       &limits_channel(),
       &barrier_channel(),
+      &workflow_channel(),
       &volume_channel(),
       &breadth_channel(),
+      &drift_channel(),
       &flow_channel(),
       &supply_channel(),
+      &sequence_channel(),
       &totals_channel(),
   });
   return kAll;

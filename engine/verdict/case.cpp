@@ -24,6 +24,7 @@ struct Contribution {
   std::uint64_t count = 1;  // events that no finding has counted yet, this one included
   Mode mode = Mode::Enforce;
   EventTime first_seen;
+  std::string origin;  // names a new finding; empty: the event's id
 };
 
 OpenFinding* open_in_family(AgentState& agent, std::string_view family) {
@@ -80,7 +81,8 @@ bool book(AgentState& agent, const Event& event, std::string_view persona_sha256
           FindingRecord::Activity& activity) {
   OpenFinding* finding = open_in_family(agent, family_of(part.analytic));
   if (finding == nullptr) {
-    agent.findings.push_back({.uid = finding_uid(event.tenant, agent.id, event.id, part.analytic, persona_sha256),
+    const std::string_view named_by = part.origin.empty() ? event.id : std::string_view(part.origin);
+    agent.findings.push_back({.uid = finding_uid(event.tenant, agent.id, named_by, part.analytic, persona_sha256),
                               .analytic = part.analytic,
                               .level = part.level,
                               .created = event.time,
@@ -133,11 +135,12 @@ std::vector<Contribution> declared(const Judged& judged) {
     const auto same = [&](const Contribution& p) { return family_of(p.analytic) == family_of(breach.analytic); };
     auto part = std::ranges::find_if(parts, same);
     if (part == parts.end()) {
-      parts.push_back({.analytic = breach.analytic, .level = breach.level, .first_seen = judged.act.event.time});
+      parts.push_back({.analytic = breach.analytic, .level = breach.level, .first_seen = judged.act.event.time, .origin = breach.origin});
       part = std::prev(parts.end());
     } else if (breach.level > part->level) {
       part->analytic = breach.analytic;
       part->level = breach.level;
+      part->origin = breach.origin;
     }
     part->breaches.push_back(breach.what);
   }
@@ -201,7 +204,10 @@ std::optional<Contribution> statistical(const Judged& judged, std::span<const Ch
   take_counts(judged.act, leading_ledger(judged.act.agent, lead), part);
   part.explanation =
       explain({judged.act.agent, judged.tables, null, alone}, judged.act.persona, threshold_of(judged.act.persona, level), channels);
-  if (part.explanation && null == Null::Alert) part.explanation->alert_score = judged.decision.alert_score;
+  if (part.explanation && null == Null::Alert) {  // both are said, `score` always being the declared null's
+    part.explanation->score = judged.decision.score;
+    part.explanation->alert_score = judged.decision.alert_score;
+  }
 
   const auto channel = std::ranges::find_if(channels, [&](const Channel* c) { return bets_on(*c, lead.threat); });
   if (channel != channels.end()) {

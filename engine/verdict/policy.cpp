@@ -149,7 +149,7 @@ Decision decide(const Act& act, std::span<const Breach> breaches, const Tables& 
   for (const Breach& breach : breaches) {
     if (excepted(act.persona, breach.analytic, act)) continue;
     const Level level = level_of(breach, act.persona, act.effect);
-    out.breaches.push_back({breach.analytic, level, breach.severity, breach.what});
+    out.breaches.push_back({breach.analytic, level, breach.severity, breach.what, breach.origin});
     of_this_act = std::max(of_this_act, level);
   }
   if (of_this_act >= Level::Hold) {

@@ -198,19 +198,24 @@ class World {
   std::map<std::string, Entitlement> entitlements;
   bool require_entitlements = false;
   AgentState agent;
+  bool refused_by_us = false;  // a standing containment explains refusals from here on
 
   Reading read(Made made) {
     if (!set_) {
       std::vector<Persona> jobs{job};
       for (Persona& other : other_jobs) jobs.push_back(std::move(other));
       set_.emplace(std::move(jobs), entitlements, require_entitlements);
+      plans_.resize(kChannels);
+      plans_[static_cast<std::size_t>(channel_.info().id)] = channel_.prepare(set_->personas().front(), *set_);
     }
     const Event& event = made.done();
     const Persona& persona = set_->personas().front();
     SessionState& session = sessions_[std::string(event.session.id.value_or("-"))];
     session.key = hash64(event.session.id.value_or("-"));
     ActionMatch match = event.kind == EventKind::ToolCall ? match_action(persona, event) : ActionMatch{};
-    const Act act{event, persona, *set_, match, effect_of(persona, match.action, event), agent, session};
+    Act act{event, persona, *set_, match, effect_of(persona, match.action, event), agent, session};
+    act.own_refusal = refused_by_us;
+    act.plans = plans_;
     if (agent.arrivals++ == 0) agent.first_time = event.time;
     Reading reading = channel_.read(act);
     if (beside_ != nullptr) (void)beside_->read(act);
@@ -265,6 +270,7 @@ class World {
   const Channel& channel_;
   const Channel* beside_;
   std::optional<PersonaSet> set_;
+  std::vector<std::unique_ptr<const ChannelPlan>> plans_;
   std::map<std::string, SessionState> sessions_;
 };
 
