@@ -3,6 +3,7 @@
 
 #include "models/barrier.h"
 #include "models/channel.h"
+#include "models/identity.h"
 #include "models/limits_channel.h"
 #include "models/scope.h"
 #include "models/supply.h"
@@ -26,6 +27,7 @@ std::span<const Channel* const> all_channels() {
       &scope_channel(),
       &limits_channel(),
       &barrier_channel(),
+      &identity_channel(),
       &supply_channel(),
   });
   return kAll;

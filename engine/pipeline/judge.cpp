@@ -215,6 +215,7 @@ void judge_by_persona(const Event& event, const Admission& admission, AgentState
           .session = session,
           .plans = rules.plans(index)};
   act.explained = circumstances.facts.explains(event, persona.id);
+  if (event.credential.fingerprint) act.credential_changed = circumstances.facts.credential_changed(event, persona.id);
   act.own_refusal = own_refusal(agent, session, event, act.effect);
 
   KnownAct& known = agent.acts[admission.act];
