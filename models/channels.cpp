@@ -3,8 +3,12 @@
 
 #include "models/barrier.h"
 #include "models/channel.h"
+#include "models/delegation.h"
 #include "models/identity.h"
 #include "models/limits_channel.h"
+#include "models/opinion.h"
+#include "models/outcome.h"
+#include "models/recurrence.h"
 #include "models/scope.h"
 #include "models/supply.h"
 
@@ -27,8 +31,12 @@ std::span<const Channel* const> all_channels() {
       &scope_channel(),
       &limits_channel(),
       &barrier_channel(),
+      &delegation_channel(),
       &identity_channel(),
       &supply_channel(),
+      &outcome_channel(),
+      &recurrence_channel(),
+      &opinion_channel(),
   });
   return kAll;
 }

@@ -114,12 +114,21 @@ Ruling judge_ambient(const Act& act) {
   return ruling;
 }
 
+/// An address without its port, which every connection has anew.
+std::string_view without_port(std::string_view address) {
+  const std::size_t colon = address.rfind(':');
+  if (colon == std::string_view::npos) return address;
+  const bool bracketed = address.starts_with('[') && address[colon - 1] == ']';
+  return bracketed || address.find(':') == colon ? address.substr(0, colon) : address;
+}
+
 /// What speaks to the gateway, as one hash; 0 where nothing is said.
 std::uint64_t client_of(const Event& event) {
   const auto& client = event.client;
   if (!client.fingerprint && !client.address && !client.name) return 0;
   std::uint64_t hash = 1;
-  for (const Text& part : {client.fingerprint, client.address, client.name}) hash = hash64(part.value_or(""), hash + (part ? 1 : 0));
+  const Text address = client.address ? Text(without_port(*client.address)) : std::nullopt;
+  for (const Text& part : {client.fingerprint, address, client.name}) hash = hash64(part.value_or(""), hash + (part ? 1 : 0));
   return std::max<std::uint64_t>(hash, 1);
 }
 

@@ -57,6 +57,12 @@ double nats_of(const Ledger::Row& row, const Tables& tables, Null null, std::siz
   return null == Null::Alert ? row.stake->alert_nats : row.stake->declared_nats;
 }
 
+/// The row's channel has staked something on the threat; what others counted is no part of its sum.
+bool bears(const Ledger::Row& row, const Tables& tables, Null null, std::size_t slot) {
+  if (row.stake) return row.stake->threat == slot;
+  return (tables.applies(null, row.id.channel) >> slot & 1U) != 0;
+}
+
 EvidenceRow readable(const Ledger& ledger, const Ledger::Row& row, const Tables& tables, Null null, std::size_t slot,
                      std::span<const Channel* const> channels) {
   EvidenceRow out;
@@ -136,7 +142,8 @@ std::optional<Explanation> explain(const Scored& scored, const Persona& persona,
   out.threshold = threshold;
   out.prior = std::log(prior / 2);
   out.start = std::log(static_cast<double>(values(ledger->start, null)[slot]) + (ticked(*ledger, tables, null, slot) ? 1 : 0));
-  for (const Ledger::Row& row : ledger->rows) out.rows.push_back(readable(*ledger, row, tables, null, slot, channels));
+  for (const Ledger::Row& row : ledger->rows)
+    if (bears(row, tables, null, slot)) out.rows.push_back(readable(*ledger, row, tables, null, slot, channels));
   std::ranges::stable_sort(out.rows, std::greater{}, &EvidenceRow::nats);
   const double contributions =
       std::accumulate(out.rows.begin(), out.rows.end(), 0.0, [](double sum, const EvidenceRow& row) { return sum + row.nats; });

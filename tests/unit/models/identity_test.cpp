@@ -115,6 +115,21 @@ TEST_F(Identity, CommandLinesAreReadByTheirWordsAndMessagesAreNot) {
   EXPECT_THAT(world.breaks(call("shell/run").with("command", "cat README.md")), IsEmpty());
 }
 
+TEST_F(Identity, EveryConnectionHasAnotherPortAndIsTheSameClient) {
+  const auto from = [](std::string address) {
+    Made made = call("files/read");
+    made.event().client.address = made.own(std::move(address));
+    return made;
+  };
+  EXPECT_THAT(world.breaks(from("10.0.0.7:51000")), IsEmpty());
+  EXPECT_THAT(world.breaks(from("10.0.0.7:51001")), IsEmpty());
+  EXPECT_THAT(world.breaks(from("10.0.0.7")), IsEmpty());
+  EXPECT_THAT(world.breaks(from("10.0.0.8:51000")), ElementsAre("session.binding"));
+  EXPECT_THAT(world.breaks(from("[2001:db8::1]:443")), ElementsAre("session.binding"));
+  EXPECT_THAT(world.breaks(from("[2001:db8::1]:444")), IsEmpty());
+  EXPECT_THAT(world.breaks(from("2001:db8::2")), ElementsAre("session.binding"));
+}
+
 TEST_F(Identity, HostileSessionIdsAreEscaped) {
   const auto from = [](std::string client) {
     Made made = call("files/read").session("s\x1b[2J");
