@@ -81,6 +81,28 @@ struct Wager {
   bool ticks = true;
 };
 
+/// Something wider than one agent that its acts bear on: judged as a subject of its own, apart from every agent (streaming.md §2).
+enum class SubjectKind : std::uint8_t { RootSession, User, Artefact, Credential };
+
+/// What an act means for a subject.
+enum class Deed : std::uint8_t {
+  Act,    // its marks add up with those of the other agents
+  Store,  // it put content with these labels there
+  Send,   // content read from there left for a place where these labels are forbidden
+};
+
+/// A channel's note that an act concerns a subject; the judgement makes a link of it. At most one a subject and event.
+struct LinkNote {
+  SubjectKind kind{};
+  std::string subject;  // id within the tenant; bounded by the channel
+  Deed deed = Deed::Act;
+  std::vector<std::string> labels;  // sorted; Store: put there, Send: forbidden where it goes
+  std::string what;                 // Send: one clause on where it goes, values only as the persona allows them
+  /// Act: classes that count only because several agents concern the subject (a credential shared), beside the act's own marks.
+  std::vector<RowId> marks;
+  std::optional<std::uint32_t> most_members;  // declared children of a root session
+};
+
 /// What one channel says of one event.
 struct Reading {
   enum class Kind : std::uint8_t {
@@ -94,11 +116,12 @@ struct Reading {
   std::vector<Breach> breaches;
   /// At most one a threat; stands beside a mark or without one.
   std::vector<Wager> wagers;
+  std::vector<LinkNote> links;
   /// Set of `Lacking` bits: constraints that could not be judged while others could.
   std::uint32_t lacking = 0;
 
-  [[nodiscard]] static Reading marked(std::uint8_t context, std::uint8_t cls) { return {Kind::Marked, context, cls, {}, {}, 0}; }
-  [[nodiscard]] static Reading of(Kind kind) { return {kind, 0, 0, {}, {}, 0}; }
+  [[nodiscard]] static Reading marked(std::uint8_t context, std::uint8_t cls) { return {Kind::Marked, context, cls, {}, {}, {}, 0}; }
+  [[nodiscard]] static Reading of(Kind kind) { return {kind, 0, 0, {}, {}, {}, 0}; }
 };
 
 /// What a threat would do in one channel.

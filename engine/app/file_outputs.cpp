@@ -40,11 +40,11 @@ std::expected<void, OutputError> FileOutputs::write(Kind kind, const std::string
 
 std::expected<void, OutputError> FileOutputs::publish(const Judgement& judgement) {
   if (outputs_[kControl].sink) {
-    const Issuer issuer{.iss = "https://ringfence.invalid/",
-                        .aud = {"ringfence-gates"},
-                        .writer = engine_writer(input_, judgement.position.partition),
-                        .generation = 1};
     for (const ContainmentRecord& record : judgement.containments) {
+      const Issuer issuer{.iss = "https://ringfence.invalid/",
+                          .aud = {"ringfence-gates"},
+                          .writer = engine_writer(input_, record.position.partition),
+                          .generation = 1};
       if (auto done = write(kControl, encode_containment(record, issuer), judgement.position); !done) return done;
     }
   }

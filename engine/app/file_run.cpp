@@ -12,6 +12,7 @@
 #include "connectors/encoders/strict_json.h"
 #include "connectors/sources/file_source.h"
 #include "engine/event/escape.h"
+#include "engine/pipeline/subjects.h"
 #include "engine/state/codec.h"
 #include "engine/state/inputs.h"
 #include "engine/state/records.h"
@@ -31,6 +32,7 @@ constexpr std::chrono::milliseconds kReadWait{500};
 constexpr std::chrono::milliseconds kFlushWait{60'000};
 constexpr std::string_view kOutputsRecord = "file_run.outputs";
 constexpr std::string_view kFactsRecord = "file_run.facts";
+constexpr std::string_view kObserverRecord = "file_run.observer";
 
 RunError of_store(const StoreError& error) {
   const bool full = error.kind == StoreError::Kind::NoSpace;
@@ -73,26 +75,20 @@ struct FileRun::Lane {
   std::optional<StoreError> fault;
 };
 
+/// The subjects of links, in a partition of their own: their states are written ahead of the agents' whose acts the links came from, so a
+/// link is repeated after a crash rather than lost.
+struct FileRun::Wide {
+  Wide(Store& store, Flusher& flusher, const FileRunOptions& options)
+      : table(store, channel_memories(), {.budget_bytes = options.memory_limit / 4, .expiry = options.expiry}),
+        checkpoint(table, flusher, store),
+        subjects(table) {}
+  AgentTable table;
+  Checkpoint checkpoint;
+  Subjects subjects;
+};
+
 FileRun::FileRun(FileRunOptions options, std::shared_ptr<const Rulebook> rules) : options_(std::move(options)), rules_(std::move(rules)) {}
 FileRun::~FileRun() = default;
-
-std::expected<std::vector<RecordedFact>, std::string> load_recorded_facts(const std::string& file) {
-  std::ifstream in(file);
-  if (!in) return std::unexpected(printable(file) + ": cannot be read");
-  std::vector<RecordedFact> facts;
-  std::string line;
-  for (int number = 1; std::getline(in, line); ++number) {
-    if (line.empty()) continue;
-    const auto json = parse_strict_json(line);
-    const bool whole = json && json->is_object() && json->contains("after") && json->at("after").is_number_integer() &&
-                       json->contains("record") && json->at("record").is_string();
-    if (!whole)
-      return std::unexpected(printable(file) + ":" + std::to_string(number) + ": expected {\"partition\":0,\"after\":N,\"record\":\"…\"}");
-    facts.push_back({json->at("after").get<std::int64_t>(), json->at("record").get<std::string>()});
-  }
-  std::ranges::stable_sort(facts, {}, &RecordedFact::after);
-  return facts;
-}
 
 std::expected<std::unique_ptr<FileRun>, RunError> FileRun::open(FileRunOptions options, std::shared_ptr<const Rulebook> rules) {
   std::unique_ptr<FileRun> run(new FileRun(std::move(options), std::move(rules)));
@@ -150,6 +146,8 @@ std::expected<void, RunError> FileRun::prepare() {
 
   flusher_ = std::make_unique<Flusher>(*store_, FlusherSettings{.threaded = false});
   fork_ = std::make_unique<ForkJoin>(options_.shards);
+  wide_ = std::make_unique<Wide>(*store_, *flusher_, options_);
+  wide_->checkpoint.assign(kLinksPartition, plan->low);
   for (std::size_t i = 0; i < options_.shards; ++i) {
     lanes_.push_back(std::make_unique<Lane>(*store_, *flusher_, options_, rules_, i));
     lanes_.back()->checkpoint.assign(kPartition, plan->low, static_cast<std::uint8_t>(i));
@@ -159,6 +157,9 @@ std::expected<void, RunError> FileRun::prepare() {
     for (const auto& lane : lanes_) facts.push_back(&lane->shard.facts(kPartition));
     facts_.restore(**facts_record, plan->low.value, facts);
   }
+  const auto observer_record = get_record(*store_, kObserverRecord);
+  if (!observer_record) return std::unexpected(of_store(observer_record.error()));
+  if (*observer_record) restore_observer(**observer_record, plan->low.value - 1);
   last_lsn_ = plan->low.value - 1;
   return {};
 }
@@ -263,6 +264,7 @@ std::expected<void, RunError> FileRun::step(const Origin& origin, std::span<cons
   const std::size_t lanes = fork_->lanes();
   fork_->run(
       [&](std::size_t lane) { window_.decode(lanes_[lane]->decoder, records.size() * lane / lanes, records.size() * (lane + 1) / lanes); });
+  observe(origin);
   fork_->run([&](std::size_t lane) {
     auto results = lanes_[lane]->shard.judge(window_, origin);
     if (results) {
@@ -292,9 +294,10 @@ std::expected<void, RunError> FileRun::publish(const Origin& origin, std::span<c
   std::vector<std::size_t> next(lanes_.size(), 0);
   for (std::size_t i = 0; i < records.size(); ++i) {
     for (std::size_t lane = 0; lane < lanes_.size(); ++lane) {
-      const auto& results = lanes_[lane]->results;
+      auto& results = lanes_[lane]->results;
       if (next[lane] >= results.size() || results[next[lane]].index != i) continue;
-      const Result& result = results[next[lane]++];
+      Result& result = results[next[lane]++];
+      if (auto judged = judge_links(result.judgement, origin.base + records[i].position.offset.value); !judged) return judged;
       if (origin.base + records[i].position.offset.value <= said_) continue;
       if (result.refusal) {
         ++report_.refused_by_reason[static_cast<std::size_t>(result.refusal->reason)];
@@ -316,6 +319,15 @@ std::expected<void, RunError> FileRun::publish(const Origin& origin, std::span<c
   return {};
 }
 
+std::expected<void, RunError> FileRun::judge_links(Judgement& judgement, std::int64_t lsn) {
+  for (const Link& link : judgement.links) {
+    auto found = wide_->subjects.judge(link, *rules_, {kLinksPartition, Offset{lsn}}, kLinksTopic);
+    if (!found) return std::unexpected(of_store(found.error()));
+    if (*found) join(judgement, std::move(**found));
+  }
+  return {};
+}
+
 std::expected<void, RunError> FileRun::cut(std::int64_t lsn) {
   if (since_cut_ == 0) return {};
   if (before_checkpoint) {
@@ -328,7 +340,12 @@ std::expected<void, RunError> FileRun::cut(std::int64_t lsn) {
   outputs.text(outputs_->lengths());
   // Lengths and facts first: no state may be ahead of what is known to have been said.
   if (const auto kept = put_record(*store_, kFactsRecord, facts_.encode()); !kept) return std::unexpected(of_store(kept.error()));
+  if (const auto kept = put_record(*store_, kObserverRecord, observed(lsn)); !kept) return std::unexpected(of_store(kept.error()));
   if (const auto kept = put_record(*store_, kOutputsRecord, outputs.bytes()); !kept) return std::unexpected(of_store(kept.error()));
+  const Horizon wide{kLinksPartition, Offset{lsn}};
+  if (const auto flushed = wide_->checkpoint.flush({&wide, 1}, kFlushWait); !flushed) return std::unexpected(of_store(flushed.error()));
+  while (wide_->table.bytes() > options_.memory_limit / 4 && wide_->table.trim() > 0) {
+  }
   const Horizon horizon{kPartition, Offset{lsn}};
   for (const auto& lane : lanes_) {
     const auto flushed = lane->checkpoint.flush({&horizon, 1}, kFlushWait);

@@ -18,6 +18,7 @@
 #include "engine/app/file_outputs.h"
 #include "engine/app/fork_join.h"
 #include "engine/pipeline/fact_journal.h"
+#include "engine/pipeline/observer.h"
 #include "engine/pipeline/rulebook.h"
 #include "engine/pipeline/shard.h"
 #include "engine/state/checkpoint.h"
@@ -95,12 +96,18 @@ class FileRun {
 
  private:
   struct Lane;
+  struct Wide;
   FileRun(FileRunOptions options, std::shared_ptr<const Rulebook> rules);
   [[nodiscard]] std::expected<void, RunError> prepare();
   [[nodiscard]] std::expected<void, RunError> read_input(std::size_t index);
   [[nodiscard]] std::expected<void, RunError> step_between_facts(const Origin& origin, std::span<const Record> records);
   [[nodiscard]] std::expected<void, RunError> step(const Origin& origin, std::span<const Record> records);
   [[nodiscard]] std::expected<void, RunError> publish(const Origin& origin, std::span<const Record> records);
+  void observe(const Origin& origin);
+  [[nodiscard]] std::string observed(std::int64_t lsn);
+  void restore_observer(std::string_view bytes, std::int64_t last);
+  /// Judges the links of the act at `lsn`; what they lead to joins its judgement.
+  [[nodiscard]] std::expected<void, RunError> judge_links(Judgement& judgement, std::int64_t lsn);
   [[nodiscard]] std::expected<void, RunError> cut(std::int64_t lsn);
   void pace(EventTime time);
   [[nodiscard]] std::expected<void, RunError> take_new_rules();
@@ -111,6 +118,7 @@ class FileRun {
   std::unique_ptr<FileOutputs> outputs_;
   std::unique_ptr<Flusher> flusher_;
   std::vector<std::unique_ptr<Lane>> lanes_;
+  std::unique_ptr<Wide> wide_;
   std::unique_ptr<ForkJoin> fork_;
   std::vector<std::unique_ptr<Source>> sources_;
   std::vector<std::int64_t> ordinals_, first_records_;
@@ -121,7 +129,11 @@ class FileRun {
   RunReport report_;
   std::int64_t last_lsn_ = -1, said_ = -1, since_cut_ = 0;
   FactJournal facts_;
-  std::size_t next_fact_ = 0;  // of options_.context
+  FleetObserver observer_;
+  EventDecoder fact_decoder_;
+  std::int64_t observed_at_ = -1;
+  std::string observed_before_;  // what the observer knew there
+  std::size_t next_fact_ = 0;    // of options_.context
   std::chrono::steady_clock::time_point paced_from_;
   EventTime first_event_;
   bool pacing_ = false;

@@ -70,32 +70,35 @@ Refusal with_agent(Refusal refusal, std::string_view record) {
   return refusal;
 }
 
-std::unexpected<Refusal> refused(RefusalReason reason, std::string detail, std::string_view record) {
-  return std::unexpected(with_agent({reason, "decode", std::move(detail), {}, {}}, record));
+/// Why these bytes cannot be a record whatever stands in them.
+std::optional<Refusal> unfit(std::string_view bytes) {
+  if (bytes.find_first_not_of(" \t\r\n") == std::string_view::npos)
+    return Refusal{RefusalReason::Empty, "decode", "record: expected a JSON object", {}, {}};
+  if (bytes.size() > limits::kEventBytes) return too_large(bytes);
+  if (bytes.starts_with("\xEF\xBB\xBF"))
+    return with_agent({RefusalReason::InvalidJson, "decode", "record: expected no byte order mark", {}, {}}, bytes);
+  return std::nullopt;
 }
 
 }  // namespace
 
 struct EventDecoder::Parser {
-  decoding::ondemand::parser json;
+  decoding::Tokens tokens;
 };
 
 EventDecoder::EventDecoder() : parser_(std::make_unique<Parser>()) {}
 EventDecoder::~EventDecoder() = default;
 
 std::expected<Event, Refusal> EventDecoder::decode(std::string_view bytes, std::optional<EventTime> arrival, EventArena& arena) {
-  if (bytes.find_first_not_of(" \t\r\n") == std::string_view::npos)
-    return refused(RefusalReason::Empty, "record: expected a JSON object", {});
-  if (bytes.size() > limits::kEventBytes) return std::unexpected(too_large(bytes));
-  if (bytes.starts_with("\xEF\xBB\xBF")) return refused(RefusalReason::InvalidJson, "record: expected no byte order mark", bytes);
-
+  std::expected<Event, Refusal> result;  // the one value returned: an event is too large to be copied out
+  if (auto refusal = unfit(bytes)) {
+    result = std::unexpected(std::move(*refusal));
+    return result;
+  }
   EventArena::Body& body = arena.body();
-  const std::string_view loaded = body.load(bytes, simdjson::SIMDJSON_PADDING);
-  std::expected<Event, Refusal> result;
   result->tenant = kDefaultTenant;
-  decoding::ondemand::document document;
-  const auto error = parser_->json.iterate(loaded, body.input_capacity).get(document);
-  decoding::Walk walk(body, document, *result);
+  const auto error = parser_->tokens.load(body.load(bytes, decoding::Tokens::kPadding));
+  decoding::Walk walk(body, parser_->tokens, *result);
   const bool read = error == simdjson::SUCCESS ? read_event(walk, arrival) : walk.refuse(error);
   if (!read) result = std::unexpected(with_agent(std::move(walk).refusal(), bytes));
   return result;

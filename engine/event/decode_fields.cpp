@@ -17,20 +17,20 @@ template <std::size_t N>
 struct Table {
   std::array<Field, N> fields;
   std::array<std::uint8_t, Fields::kSlots> slots{};
-  std::uint32_t seed = 0;
-  [[nodiscard]] Fields view() const { return {fields.data(), slots.data(), seed}; }
+  std::uint64_t seed = 0;
+  [[nodiscard]] constexpr Fields view() const { return {fields.data(), slots.data(), seed}; }
 };
 
 template <std::size_t N>
 consteval auto table(const Field (&fields)[N]) {  // NOLINT(cppcoreguidelines-avoid-c-arrays): deduces N from a braced list
   static_assert(N <= 64, "members() keeps the fields it has seen in one word");
   Table<N> result{std::to_array(fields), {}, 0};
-  for (std::uint32_t seed = 0x9E3779B1;; seed += 0x9E3779B2) {
+  for (std::uint64_t seed = 0x9E3779B97F4A7C15;; seed += 0x9E3779B97F4A7C16) {
     result.slots = {};
     result.seed = seed;
     bool clash = false;
     for (std::size_t i = 0; i < N && !clash; ++i) {
-      auto& slot = result.slots[Fields::slot_of(fields[i].name, seed)];
+      auto& slot = result.slots[Fields::slot_of(fields[i].word, fields[i].name.size(), seed)];
       clash = slot != 0;
       slot = static_cast<std::uint8_t>(i + 1);
     }
@@ -41,73 +41,75 @@ consteval auto table(const Field (&fields)[N]) {  // NOLINT(cppcoreguidelines-av
 // Readers. `Slot` gives the place in the event.
 
 template <auto Slot>
-bool text(Walk& walk, ondemand::value& value, std::string_view path) {
-  const auto read = walk.text(value, path);
-  if (read) Slot(walk.event) = *read;
-  return read.has_value();
+bool text(Walk& walk, std::string_view path) {
+  const std::string_view read = walk.text(path);
+  if (read.data() == nullptr) return false;
+  Slot(walk.event) = read;
+  return true;
 }
 
 template <auto Slot, std::size_t MostCharacters>
-bool name(Walk& walk, ondemand::value& value, std::string_view path) {
-  const auto read = walk.text(value, path, MostCharacters);
-  if (read) Slot(walk.event) = *read;
-  return read.has_value();
-}
-
-template <auto Slot>
-bool hex(Walk& walk, ondemand::value& value, std::string_view path) {
-  const auto read = walk.text(value, path);
-  if (!read) return false;
-  const bool digits =
-      std::ranges::all_of(*read, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); });
-  if (read->empty() || !digits) return walk.refuse(RefusalReason::WrongType, path, "expected hex digits");
-  Slot(walk.event) = *read;
+bool name(Walk& walk, std::string_view path) {
+  const std::string_view read = walk.text(path, MostCharacters);
+  if (read.data() == nullptr) return false;
+  Slot(walk.event) = read;
   return true;
 }
 
 template <auto Slot>
-bool time(Walk& walk, ondemand::value& value, std::string_view path) {
-  const auto read = walk.text(value, path);
-  if (!read) return false;
-  const auto parsed = parse_rfc3339(*read);
+bool hex(Walk& walk, std::string_view path) {
+  const std::string_view read = walk.text(path);
+  if (read.data() == nullptr) return false;
+  const bool digits =
+      std::ranges::all_of(read, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); });
+  if (read.empty() || !digits) return walk.refuse(RefusalReason::WrongType, path, "expected hex digits");
+  Slot(walk.event) = read;
+  return true;
+}
+
+template <auto Slot>
+bool time(Walk& walk, std::string_view path) {
+  const std::string_view read = walk.text(path);
+  if (read.data() == nullptr) return false;
+  const auto parsed = parse_rfc3339(read);
   if (!parsed) return walk.refuse(RefusalReason::WrongType, path, "expected an RFC 3339 time with offset, to nanoseconds at most");
   Slot(walk.event) = *parsed;
   return true;
 }
 
 template <auto Slot>
-bool count(Walk& walk, ondemand::value& value, std::string_view path) {
-  const auto read = walk.integer(value, path);
+bool count(Walk& walk, std::string_view path) {
+  const auto read = walk.integer(path);
   if (read) Slot(walk.event) = *read;
   return read.has_value();
 }
 
 template <auto Slot>
-bool measure(Walk& walk, ondemand::value& value, std::string_view path) {
-  const auto read = walk.number(value, path);
+bool measure(Walk& walk, std::string_view path) {
+  const auto read = walk.number(path);
   if (read) Slot(walk.event) = *read;
   return read.has_value();
 }
 
 template <auto Slot, std::size_t Most, bool OrOne>
-bool list(Walk& walk, ondemand::value& value, std::string_view path) {
-  const auto read = walk.texts(value, path, Most, OrOne);
+bool list(Walk& walk, std::string_view path) {
+  const auto read = walk.texts(path, Most, OrOne);
   if (read) Slot(walk.event) = *read;
   return read.has_value();
 }
 
 template <auto Slot>
-bool identifiers(Walk& walk, ondemand::value& value, std::string_view path) {
-  const auto read = walk.arg_ids(value, path);
+bool identifiers(Walk& walk, std::string_view path) {
+  const auto read = walk.arg_ids(path);
   if (read) Slot(walk.event) = *read;
   return read.has_value();
 }
 
 template <const auto& Names, auto Slot>
-bool one_of(Walk& walk, ondemand::value& value, std::string_view path) {
-  const auto read = walk.text(value, path);
-  if (!read) return false;
-  const auto found = std::ranges::find(Names, *read);
+bool one_of(Walk& walk, std::string_view path) {
+  const std::string_view read = walk.text(path);
+  if (read.data() == nullptr) return false;
+  const auto found = std::ranges::find(Names, read);
   if (found == std::end(Names)) {
     std::string expected = "expected one of";
     for (const std::string_view known : Names) (expected += ' ') += known;
@@ -118,65 +120,66 @@ bool one_of(Walk& walk, ondemand::value& value, std::string_view path) {
 }
 
 template <const auto& Nested>
-bool object(Walk& walk, ondemand::value& value, std::string_view path) {
-  return walk.object(value, path, Nested.view());
+bool object(Walk& walk, std::string_view path) {
+  static constexpr Fields kFields = Nested.view();
+  return walk.object(path, kFields);
 }
 
 // One-off readers.
 
-bool version(Walk& walk, ondemand::value& value, std::string_view path) {
-  const auto read = walk.integer(value, path);
+bool version(Walk& walk, std::string_view path) {
+  const auto read = walk.integer(path);
   if (!read) return false;
   if (*read != 1) return walk.refuse(RefusalReason::UnsupportedVersion, path, "expected 1");
   walk.present.version = true;
   return true;
 }
 
-bool event_time(Walk& walk, ondemand::value& value, std::string_view path) {
-  walk.present.time = time<[](Event& e) -> EventTime& { return e.time; }>(walk, value, path);
+bool event_time(Walk& walk, std::string_view path) {
+  walk.present.time = time<[](Event& e) -> EventTime& { return e.time; }>(walk, path);
   return walk.present.time;
 }
 
-bool arguments(Walk& walk, ondemand::value& value, std::string_view path) {
-  if (!token_of(value).starts_with('{')) {
+bool arguments(Walk& walk, std::string_view path) {
+  if (!walk.object_ahead()) {
     // Only to tell a wrong type from broken JSON.
-    if (!walk.json(value, path, 0)) return false;
+    if (!walk.json(path, 0)) return false;
     return walk.refuse(RefusalReason::WrongType, path, "expected an object");
   }
-  walk.event.args = walk.json(value, path, 0);
+  walk.event.args = walk.json(path, 0);
   return walk.event.args.has_value();
 }
 
-bool result(Walk& walk, ondemand::value& value, std::string_view path) {
-  walk.event.result = walk.json(value, path, 1);
+bool result(Walk& walk, std::string_view path) {
+  walk.event.result = walk.json(path, 1);
   return walk.event.result.has_value();
 }
 
-bool untrusted(Walk& walk, ondemand::value& value, std::string_view path) {
-  walk.event.data.untrusted = walk.boolean(value, path);
+bool untrusted(Walk& walk, std::string_view path) {
+  walk.event.data.untrusted = walk.boolean(path);
   return walk.event.data.untrusted.has_value();
 }
 
-bool score(Walk& walk, ondemand::value& value, std::string_view path) {
-  const auto read = walk.number(value, path);
+bool score(Walk& walk, std::string_view path) {
+  const auto read = walk.number(path);
   if (!read) return false;
   if (*read > 1) return walk.refuse(RefusalReason::OutOfRange, path, "expected a number from 0 to 1");
   walk.event.signal.score = *read;
   return true;
 }
 
-bool context_scope(Walk& walk, ondemand::value& value, std::string_view path) {
-  const auto read = walk.text(value, path);
-  if (!read) return false;
-  const auto named = [&](std::string_view prefix) { return read->starts_with(prefix) && read->size() > prefix.size(); };
-  bool formed = *read == "*" || named("agent:") || named("persona:") || named("server:") || named("tenant:");
+bool context_scope(Walk& walk, std::string_view path) {
+  const std::string_view read = walk.text(path);
+  if (read.data() == nullptr) return false;
+  const auto named = [&](std::string_view prefix) { return read.starts_with(prefix) && read.size() > prefix.size(); };
+  bool formed = read == "*" || named("agent:") || named("persona:") || named("server:") || named("tenant:");
   if (named("tool:")) {
-    const std::size_t slash = read->find('/', 5);
-    formed = slash != std::string_view::npos && slash > 5 && slash + 1 < read->size();
+    const std::size_t slash = read.find('/', 5);
+    formed = slash != std::string_view::npos && slash > 5 && slash + 1 < read.size();
   }
   if (!formed)
     return walk.refuse(RefusalReason::UnknownValue, path, "expected agent:ID, persona:ID, server:NAME, tool:SERVER/NAME, tenant:ID or *");
-  walk.event.scope = *read;
+  walk.event.scope = read;
   return true;
 }
 

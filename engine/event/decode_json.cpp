@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What lies inside args, result and unknown fields: simdjson does not look into what it skips, so every token is checked here.
 #include <algorithm>
+#include <array>
 #include <charconv>
+#include <cstring>
 #include <numeric>
 
 #include "engine/event/decode_walk.h"
@@ -13,6 +15,33 @@ namespace {
 
 /// Objects up to this size are searched pair by pair.
 constexpr std::size_t kPairwiseMembers = 16;
+
+/// Bytes of a reference token of a JSON Pointer (RFC 6901), in which `~` and `/` take two.
+std::size_t escaped_size(std::string_view step) {
+  std::size_t size = step.size();
+  for (const char c : step) size += c == '~' || c == '/' ? 1U : 0U;
+  return size;
+}
+
+/// A slash and the reference token, which takes `size` bytes.
+void put_step(char* out, std::string_view step, std::size_t size) {
+  *out++ = '/';
+  if (size == step.size()) {
+    std::memcpy(out, step.data(), size);
+    return;
+  }
+  for (const char c : step) {
+    const bool escaped = c == '~' || c == '/';
+    if (escaped) *out++ = '~';
+    *out++ = !escaped ? c : c == '~' ? '0' : '1';
+  }
+}
+
+void append_step(std::string& pointer, std::string_view step) {
+  const std::size_t size = escaped_size(step), prefix = pointer.size();
+  pointer.resize(prefix + 1 + size);
+  put_step(pointer.data() + prefix, step, size);
+}
 
 /// Marks all but the last of equal keys; true where there was one.
 bool mark_superseded(std::span<JsonMember> members) {
@@ -44,101 +73,80 @@ bool mark_superseded(std::span<JsonMember> members) {
 
 }  // namespace
 
-std::optional<JsonValue> Walk::json(ondemand::value& value, std::string_view path, std::size_t index) {
-  const std::string_view first = token_of(value);
+std::optional<JsonValue> Walk::json(std::string_view path, std::size_t index) {
+  const std::string_view first = in_.token();
   std::vector<JsonLeaf>& flat = body_.leaves[index];
   flat.clear();
   body_.pointer.clear();
   Leaves leaves{&flat, path, json_text::LoneSurrogate::Replace, 0};
-  if (!check(value, leaves)) return std::nullopt;
-
-  std::string_view raw = first;
-  if (first.starts_with('{') || first.starts_with('[')) {
-    const char* next = nullptr;
-    if (const auto error = document_.current_location().get(next)) return refuse(error), std::nullopt;
-    raw = {first.data(), next};
-    raw = raw.substr(0, raw.find_last_of("}]") + 1);  // up to the next token there is only white space
-  }
+  if (!check(leaves, {})) return std::nullopt;
+  const bool brackets = first.starts_with('{') || first.starts_with('[');
+  const std::string_view raw = brackets ? in_.since(first.data()) : first;
   return JsonValue{raw, flat, hash128(raw)};
 }
 
-bool Walk::check(ondemand::value& value, Leaves& leaves) {
-  const std::string_view token = token_of(value);
-  if (token.starts_with('{')) return check_object(value, leaves);
-  if (token.starts_with('[')) return check_array(value, leaves);
-  return check_scalar(value, token, leaves);
+/// `step` leads from the pointer under way to the value ahead; its data is null at the root.
+bool Walk::check(Leaves& leaves, std::string_view step) {
+  const char first = in_.ahead();
+  if (first != '{' && first != '[') return check_scalar(leaves, step);
+  const std::size_t prefix = body_.pointer.size();
+  if (leaves.out != nullptr && step.data() != nullptr) append_step(body_.pointer, step);
+  if (first == '{' ? !check_object(leaves) : !check_array(leaves)) return false;
+  body_.pointer.resize(prefix);
+  return true;
 }
 
-bool Walk::check_object(ondemand::value& value, Leaves& leaves) {
-  if (!descend(leaves.path)) return false;
-  ondemand::object object;
-  if (const auto error = value.get_object().get(object)) return refuse(error);
+bool Walk::check_object(Leaves& leaves) {
   const std::size_t first_member = body_.members.size();
-  const std::size_t prefix = body_.pointer.size();
-  std::optional<std::string_view> holder;
-  for (auto item : object) {
-    ondemand::field field;
-    if (const auto error = std::move(item).get(field)) return refuse(error);
-    const auto name = quoted(field.key().raw(), leaves.path, leaves.policy);
-    if (!name) return false;
-    if (leaves.out != nullptr) {
-      if (!holder && !(holder = pointer(leaves))) return false;
-      body_.members.push_back({name->text, leaves.out->size(), name->replaced, false});
-      if (!leaf(leaves, *holder, name->text, JsonLeaf::Kind::Key)) return false;
-      append_step(name->text);
-    }
-    ondemand::value member = field.value();
-    if (!check(member, leaves)) return false;
-    body_.pointer.resize(prefix);
-  }
+  std::string_view holder;
+  if (!each(leaves.path, '}', [&] { return check_member(leaves, holder); })) return false;
   if (leaves.out != nullptr) drop_superseded(*leaves.out, first_member);
   body_.members.resize(first_member);
-  --depth_;
   return true;
 }
 
-bool Walk::check_array(ondemand::value& value, Leaves& leaves) {
-  if (!descend(leaves.path)) return false;
-  ondemand::array array;
-  if (const auto error = value.get_array().get(array)) return refuse(error);
-  const std::size_t prefix = body_.pointer.size();
+/// `holder` is the pointer of the object, from its first member on.
+bool Walk::check_member(Leaves& leaves, std::string_view& holder) {
+  const std::string_view name = key(leaves.path, leaves.policy);
+  if (name.data() == nullptr) return false;
+  if (leaves.out == nullptr) return check(leaves, name);
+  if (holder.data() == nullptr && (holder = pointer(leaves, {})).data() == nullptr) return false;
+  body_.members.push_back({name, leaves.out->size(), replaced_, false});
+  return leaf(leaves, holder, name, JsonLeaf::Kind::Key) && check(leaves, name);
+}
+
+bool Walk::check_array(Leaves& leaves) {
   std::size_t index = 0;
-  for (auto item : array) {
-    ondemand::value element;
-    if (const auto error = std::move(item).get(element)) return refuse(error);
-    if (leaves.out != nullptr) {
-      std::array<char, 20> digits{};
-      const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), index).ptr;
-      append_step({digits.data(), end});
-    }
-    if (!check(element, leaves)) return false;
-    body_.pointer.resize(prefix);
-    ++index;
-  }
-  --depth_;
-  return true;
+  return each(leaves.path, ']', [&] {
+    std::array<char, 20> digits;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled before it is read
+    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), index++).ptr;
+    return check(leaves, {digits.data(), end});
+  });
 }
 
-bool Walk::check_scalar(ondemand::value& value, std::string_view token, Leaves& leaves) {
+bool Walk::check_scalar(Leaves& leaves, std::string_view step) {
   JsonLeaf::Kind kind{};
-  std::string_view text = token;
-  if (token.starts_with('"')) {
-    const auto unquoted = string(value, leaves.path, leaves.policy);
-    if (!unquoted) return false;
+  std::string_view text;
+  if (in_.ahead() == '"') {
     kind = JsonLeaf::Kind::String;
-    text = *unquoted;
-  } else if (token == "true" || token == "false") {
-    kind = JsonLeaf::Kind::Bool;
-  } else if (token == "null") {
-    kind = JsonLeaf::Kind::Null;
-  } else if (json_text::is_number(token)) {
-    kind = JsonLeaf::Kind::Number;
+    text = string(leaves.path, leaves.policy);
+    if (text.data() == nullptr) return false;
   } else {
-    return refuse(RefusalReason::InvalidJson, leaves.path, "expected a JSON value (RFC 8259)");
+    text = in_.token();
+    if (text == "true" || text == "false") {
+      kind = JsonLeaf::Kind::Bool;
+    } else if (text == "null") {
+      kind = JsonLeaf::Kind::Null;
+    } else if (json_text::is_number(text)) {
+      kind = JsonLeaf::Kind::Number;
+    } else {
+      return refuse(RefusalReason::InvalidJson, leaves.path, "expected a JSON value (RFC 8259)");
+    }
+    in_.step();
   }
   if (leaves.out == nullptr) return true;
-  const auto where = pointer(leaves);
-  return where && leaf(leaves, *where, text, kind);
+  const std::string_view where = pointer(leaves, step);
+  return where.data() != nullptr && leaf(leaves, where, text, kind);
 }
 
 bool Walk::leaf(Leaves& leaves, std::string_view pointer, std::string_view text, JsonLeaf::Kind kind) {
@@ -149,29 +157,21 @@ bool Walk::leaf(Leaves& leaves, std::string_view pointer, std::string_view text,
   return true;
 }
 
-std::optional<std::string_view> Walk::pointer(Leaves& leaves) {
-  leaves.pointer_bytes += body_.pointer.size();
+/// The pointer that `step` leads to from the one under way, or that itself; its data is null where it is refused.
+std::string_view Walk::pointer(Leaves& leaves, std::string_view step) {
+  const std::string_view prefix = body_.pointer;
+  const bool rooted = step.data() == nullptr;
+  const std::size_t size = rooted ? prefix.size() : prefix.size() + 1 + escaped_size(step);
+  leaves.pointer_bytes += size;
   if (leaves.pointer_bytes > limits::kPointerBytesPerValue) {
     refuse(RefusalReason::TooLarge, leaves.path, "expected at most 8 MiB of JSON Pointers to its keys and scalars");
-    return std::nullopt;
+    return {};
   }
-  return body_.bump.copy(body_.pointer);
-}
-
-void Walk::append_step(std::string_view step) {
-  body_.pointer.push_back('/');
-  if (std::ranges::none_of(step, [](char c) { return c == '~' || c == '/'; })) {
-    body_.pointer += step;
-    return;
-  }
-  for (const char c : step) {
-    if (c == '~')
-      body_.pointer += "~0";
-    else if (c == '/')
-      body_.pointer += "~1";
-    else
-      body_.pointer.push_back(c);
-  }
+  if (size == 0) return "";
+  char* const out = body_.bump.allocate(size);
+  std::memcpy(out, prefix.data(), prefix.size());
+  if (!rooted) put_step(out + prefix.size(), step, size - prefix.size() - 1);
+  return {out, size};
 }
 
 void Walk::drop_superseded(std::vector<JsonLeaf>& leaves, std::size_t first_member) {

@@ -11,6 +11,20 @@ namespace ringfence::decoding {
 namespace {
 
 constexpr std::string_view kUnknownField = "unknown field";
+/// Bytes that can be read behind every string (`word_of`).
+constexpr std::size_t kReadBehind = sizeof(std::uint64_t);
+
+/// What most integers are: up to 18 digits.
+std::optional<std::int64_t> plain_integer(std::string_view token) {
+  constexpr std::size_t kSurelyFit = 18;
+  if (token.empty() || token.size() > kSurelyFit || (token[0] == '0' && token.size() > 1)) return std::nullopt;
+  std::int64_t value = 0;
+  for (const char c : token) {
+    if (c < '0' || c > '9') return std::nullopt;
+    value = value * 10 + (c - '0');
+  }
+  return value;
+}
 
 }  // namespace
 
@@ -41,12 +55,6 @@ bool Walk::refuse(simdjson::error_code error) {
 
 Refusal Walk::refusal() && { return Refusal{reason_, "decode", std::move(detail_), {}, {}}; }
 
-bool Walk::descend(std::string_view path) {
-  if (depth_ == limits::kNesting) return refuse(RefusalReason::TooDeep, path, "expected at most 32 objects and arrays within each other");
-  ++depth_;
-  return true;
-}
-
 bool Walk::wrong_type(std::string_view token, std::string_view path, std::string_view expected) {
   const char first = token.empty() ? '\0' : token[0];
   const bool json =
@@ -55,97 +63,73 @@ bool Walk::wrong_type(std::string_view token, std::string_view path, std::string
   return refuse(RefusalReason::WrongType, path, expected);
 }
 
-std::optional<Walk::Key> Walk::escaped_or_long(const char* start, std::string_view path, json_text::LoneSurrogate policy) {
-  const char* end = start + plain_run(start);
-  const bool escapes = *end != '"';
-  while (*end != '"') {
-    end += 2;  // a backslash and what it escapes
-    end += plain_run(end);
-  }
-  Key result{{start, end}, false};
-  if (escapes) {
-    char* const out = body_.bump.allocate(result.text.size());
-    const json_text::Unescaped done = json_text::unescape(result.text, policy, out);
+std::string_view Walk::escaped_or_long(std::string_view inside, std::string_view path, json_text::LoneSurrogate policy) {
+  if (in_.has_backslash(inside)) {
+    char* const out = body_.bump.allocate(inside.size() + kReadBehind);
+    const json_text::Unescaped done = json_text::unescape(inside, policy, out);
     if (done.fault == json_text::Unescaped::Fault::BadEscape) {
       refuse(RefusalReason::InvalidJson, path, "escapes in strings must be those of RFC 8259");
-      return std::nullopt;
+      return {};
     }
     if (done.fault == json_text::Unescaped::Fault::LoneSurrogate) {
       refuse(RefusalReason::InvalidUtf8, path, "a surrogate must be half of a pair");
-      return std::nullopt;
+      return {};
     }
-    body_.bump.shrink(result.text.size() - done.length);
-    result = {{out, done.length}, done.replaced};
+    body_.bump.shrink(inside.size() - done.length);
+    inside = {out, done.length};
+    replaced_ = done.replaced;
   }
-  if (result.text.size() > limits::kStringBytes) {
+  if (inside.size() > limits::kStringBytes) {
     refuse(RefusalReason::StringTooLong, path, "expected at most 64 KiB in a string");
-    return std::nullopt;
+    return {};
   }
-  return result;
+  return inside;
 }
 
 bool Walk::record() {
-  std::string_view token;
-  if (const auto error = document_.raw_json_token().get(token)) return refuse(error);
-  token = without_space_behind(token);
-  if (!token.starts_with('{')) return wrong_type(token, "record", "expected a JSON object");
-  if (!descend("record")) return false;
-  ondemand::object object;
-  if (const auto error = document_.get_object().get(object)) return refuse(error);
-  if (!members(object, event_fields())) return false;
-  const char* behind = nullptr;
-  const auto end = document_.current_location().get(behind);
-  if (end != simdjson::OUT_OF_BOUNDS) return refuse(RefusalReason::InvalidJson, "record", "expected nothing behind the object");
+  if (!object_ahead()) return wrong_type(in_.token(), "record", "expected a JSON object");
+  if (in_.last() != '}') return refuse(simdjson::INCOMPLETE_ARRAY_OR_OBJECT);
+  if (!object("record", event_fields())) return false;
+  if (!in_.at_end()) return refuse(RefusalReason::InvalidJson, "record", "expected nothing behind the object");
   return true;
 }
 
-bool Walk::members(ondemand::object object, const Fields& fields) {
+bool Walk::object(std::string_view path, const Fields& fields) {
+  if (!object_ahead()) return wrong_type(in_.token(), path, "expected an object");
   std::uint64_t seen = 0;
-  for (auto member : object) {
-    ondemand::field field;
-    if (const auto error = std::move(member).get(field)) return refuse(error);
-    const auto name = quoted(field.key().raw(), kUnknownField, json_text::LoneSurrogate::Refuse);
-    if (!name) return false;
-    ondemand::value value = field.value();
-    const Field* const known = fields.find(name->text);
-    if (known == nullptr) {
-      ++event.unknown_fields;
-      Leaves nowhere{nullptr, kUnknownField, json_text::LoneSurrogate::Refuse, 0};
-      if (!check(value, nowhere)) return false;
-      continue;
-    }
-    const std::uint64_t bit = std::uint64_t{1} << static_cast<std::size_t>(known - fields.fields);
-    if ((seen & bit) != 0) return refuse(RefusalReason::DuplicateField, known->path, "expected once");
-    seen |= bit;
-    if (value.raw_json_token().data()[0] == 'n' && token_of(value) == "null") continue;  // null means absent
-    if (!known->read(*this, value, known->path)) return false;
+  return each(path, '}', [&] { return member(fields, seen); });
+}
+
+bool Walk::member(const Fields& fields, std::uint64_t& seen) {
+  const std::string_view name = key(kUnknownField, json_text::LoneSurrogate::Refuse);
+  if (name.data() == nullptr) return false;
+  const Field* const known = fields.find(name);
+  if (known == nullptr) {
+    ++event.unknown_fields;
+    Leaves nowhere{nullptr, kUnknownField, json_text::LoneSurrogate::Refuse, 0};
+    return check(nowhere, {});
   }
-  return true;
+  const std::uint64_t bit = std::uint64_t{1} << static_cast<std::size_t>(known - fields.fields);
+  if ((seen & bit) != 0) return refuse(RefusalReason::DuplicateField, known->path, "expected once");
+  seen |= bit;
+  if (in_.ahead() == 'n' && in_.token() == "null") return in_.step(), true;  // null means absent
+  return known->read(*this, known->path);
 }
 
-bool Walk::object(ondemand::value& value, std::string_view path, const Fields& fields) {
-  const std::string_view token = token_of(value);
-  if (!token.starts_with('{')) return wrong_type(token, path, "expected an object");
-  if (!descend(path)) return false;
-  ondemand::object object;
-  if (const auto error = value.get_object().get(object)) return refuse(error);
-  if (!members(object, fields)) return false;
-  --depth_;
-  return true;
-}
-
-std::optional<std::string_view> Walk::text(ondemand::value& value, std::string_view path, std::size_t most_characters) {
-  const auto result = text(value, path);
-  if (!result) return std::nullopt;
-  if (result->empty() || (result->size() > most_characters && utf8::characters(*result) > most_characters)) {
+std::string_view Walk::text(std::string_view path, std::size_t most_characters) {
+  const std::string_view result = text(path);
+  if (result.data() == nullptr) return {};
+  if (result.empty() || (result.size() > most_characters && utf8::characters(result) > most_characters)) {
     refuse(RefusalReason::OutOfRange, path, "expected 1 to " + std::to_string(most_characters) + " characters");
-    return std::nullopt;
+    return {};
   }
   return result;
 }
 
-std::optional<std::int64_t> Walk::integer(ondemand::value& value, std::string_view path) {
-  const std::string_view token = token_of(value);
+std::optional<std::int64_t> Walk::integer(std::string_view path) {
+  const std::string_view token = in_.token();
+  in_.step();
+  if (const auto plain = plain_integer(token)) return plain;
   if (!json_text::is_integer(token)) {
     wrong_type(token, path, "expected an integer, without point and exponent");
     return std::nullopt;
@@ -159,90 +143,80 @@ std::optional<std::int64_t> Walk::integer(ondemand::value& value, std::string_vi
   return result;
 }
 
-std::optional<double> Walk::number(ondemand::value& value, std::string_view path) {
-  const std::string_view token = token_of(value);
+std::optional<double> Walk::number(std::string_view path) {
+  const std::string_view token = in_.token();
+  if (const auto plain = plain_integer(token)) return in_.step(), static_cast<double>(*plain);
   if (!json_text::is_number(token)) {
     wrong_type(token, path, "expected a number");
     return std::nullopt;
   }
   if (json_text::is_integer(token)) {
-    const auto whole = integer(value, path);
+    const auto whole = integer(path);
     if (!whole) return std::nullopt;
     return static_cast<double>(*whole);
   }
+  in_.step();
   double result = 0;
-  if (value.get_double().get(result) != simdjson::SUCCESS || !(result >= 0)) {
+  const auto* const digits = reinterpret_cast<const std::uint8_t*>(token.data());
+  if (simdjson::builtin::numberparsing::parse_double(digits).get(result) != simdjson::SUCCESS || !(result >= 0)) {
     refuse(RefusalReason::OutOfRange, path, "expected a finite number of at least 0");
     return std::nullopt;
   }
   return result + 0.0;  // -0.0 is 0
 }
 
-std::optional<bool> Walk::boolean(ondemand::value& value, std::string_view path) {
-  const std::string_view token = token_of(value);
-  if (token == "true") return true;
-  if (token == "false") return false;
-  wrong_type(token, path, "expected true or false");
-  return std::nullopt;
-}
-
-std::optional<std::span<const std::string_view>> Walk::texts(ondemand::value& value, std::string_view path, std::size_t most, bool or_one) {
-  body_.list.clear();
-  const std::string_view token = token_of(value);
-  if (or_one && token.starts_with('"')) {
-    const auto one = text(value, path);
-    if (!one) return std::nullopt;
-    body_.list.push_back(*one);
-    return body_.bump.copy(body_.list);
-  }
-  if (!token.starts_with('[')) {
-    wrong_type(token, path, or_one ? "expected a string or an array of strings" : "expected an array of strings");
+std::optional<bool> Walk::boolean(std::string_view path) {
+  const std::string_view token = in_.token();
+  if (token != "true" && token != "false") {
+    wrong_type(token, path, "expected true or false");
     return std::nullopt;
   }
-  if (!descend(path)) return std::nullopt;
-  ondemand::array array;
-  if (const auto error = value.get_array().get(array)) return refuse(error), std::nullopt;
-  for (auto item : array) {
-    ondemand::value element;
-    if (const auto error = std::move(item).get(element)) return refuse(error), std::nullopt;
-    if (body_.list.size() == most)
-      return refuse(RefusalReason::OutOfRange, path, "expected at most " + std::to_string(most) + " elements"), std::nullopt;
-    const std::string_view written = token_of(element);
-    if (!written.starts_with('"')) return wrong_type(written, path, "expected an array of strings"), std::nullopt;
-    const auto one = string(element, path, json_text::LoneSurrogate::Refuse);
-    if (!one) return std::nullopt;
-    body_.list.push_back(*one);
+  in_.step();
+  return token == "true";
+}
+
+std::optional<std::span<const std::string_view>> Walk::texts(std::string_view path, std::size_t most, bool or_one) {
+  body_.list.clear();
+  if (or_one && in_.ahead() == '"') {
+    const std::string_view one = text(path);
+    if (one.data() == nullptr) return std::nullopt;
+    body_.list.push_back(one);
+    return body_.bump.copy(body_.list);
   }
-  --depth_;
+  if (in_.ahead() != '[') {
+    wrong_type(in_.token(), path, or_one ? "expected a string or an array of strings" : "expected an array of strings");
+    return std::nullopt;
+  }
+  const bool read = each(path, ']', [&] {
+    if (body_.list.size() == most) return refuse(RefusalReason::OutOfRange, path, "expected at most " + std::to_string(most) + " elements");
+    if (in_.ahead() != '"') return wrong_type(in_.token(), path, "expected an array of strings");
+    const std::string_view one = string(path, json_text::LoneSurrogate::Refuse);
+    if (one.data() != nullptr) body_.list.push_back(one);
+    return one.data() != nullptr;
+  });
+  if (!read) return std::nullopt;
   return body_.bump.copy(body_.list);
 }
 
-std::optional<std::span<const std::string_view>> Walk::arg_ids(ondemand::value& value, std::string_view path) {
-  const std::string_view token = token_of(value);
-  if (!token.starts_with('[')) return wrong_type(token, path, "expected an array of strings"), std::nullopt;
-  if (!descend(path)) return std::nullopt;
+std::optional<std::span<const std::string_view>> Walk::arg_ids(std::string_view path) {
+  if (in_.ahead() != '[') return wrong_type(in_.token(), path, "expected an array of strings"), std::nullopt;
   body_.list.clear();
-  ondemand::array array;
-  if (const auto error = value.get_array().get(array)) return refuse(error), std::nullopt;
-  for (auto item : array) {
-    ondemand::value element;
-    if (const auto error = std::move(item).get(element)) return refuse(error), std::nullopt;
-    const std::string_view written = token_of(element);
-    if (!written.starts_with('"')) {
-      Leaves nowhere{nullptr, path, json_text::LoneSurrogate::Refuse, 0};
-      if (!check(element, nowhere)) return std::nullopt;
+  const bool read = each(path, ']', [&] {
+    if (in_.ahead() != '"') {
       ++event.ignored_elements;
-      continue;
+      Leaves nowhere{nullptr, path, json_text::LoneSurrogate::Refuse, 0};
+      return check(nowhere, {});
     }
-    const auto one = string(element, path, json_text::LoneSurrogate::Refuse);
-    if (!one) return std::nullopt;
-    if (is_arg_id(*one)) {
-      body_.list.push_back(*one);
+    const std::string_view one = string(path, json_text::LoneSurrogate::Refuse);
+    if (one.data() == nullptr) return false;
+    if (is_arg_id(one)) {
+      body_.list.push_back(one);
     } else {
       ++event.ignored_elements;
     }
-  }
-  --depth_;
+    return true;
+  });
+  if (!read) return std::nullopt;
   return body_.bump.copy(body_.list);
 }
 

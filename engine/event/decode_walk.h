@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The walk over one record: what the field tables (decode_fields.cpp) call to read values. Private to the decoder, whose files alone
-// see simdjson.
+// The walk over one record: what the field tables (decode_fields.cpp) call to read values. Private to the decoder.
 #pragma once
 
 #include <bit>
@@ -11,24 +10,38 @@
 #include <string>
 #include <string_view>
 
-#include <simdjson.h>
-
 #include "engine/event/arena.h"
 #include "engine/event/decode.h"
+#include "engine/event/decode_tokens.h"
 #include "engine/event/json_text.h"
 #include "engine/event/limits.h"
 
 namespace ringfence::decoding {
 
-namespace ondemand = simdjson::ondemand;
-
 class Walk;
+
+/// The first eight bytes of a name, zeros behind a shorter one. The text must be readable for eight bytes, whatever its length.
+[[nodiscard]] inline std::uint64_t word_of(std::string_view name) {
+  std::uint64_t word = 0;
+  std::memcpy(&word, name.data(), sizeof word);
+  return name.size() < sizeof word ? word & ((std::uint64_t{1} << (8 * name.size())) - 1) : word;
+}
+static_assert(std::endian::native == std::endian::little);
 
 /// One named field: where it is in the contract, and how it is read. `read` returns false where the record is refused.
 struct Field {
   std::string_view path;  // "agent.id"
-  bool (*read)(Walk&, ondemand::value&, std::string_view path);
+  bool (*read)(Walk&, std::string_view path);
   std::string_view name = path.substr(path.rfind('.') + 1);
+  std::uint64_t word = word_at_compile_time(name);
+
+ private:
+  static constexpr std::uint64_t word_at_compile_time(std::string_view text) {
+    std::uint64_t word = 0;
+    for (std::size_t i = 0; i < std::min<std::size_t>(text.size(), sizeof word); ++i)
+      word |= static_cast<std::uint64_t>(static_cast<unsigned char>(text[i])) << (8 * i);
+    return word;
+  }
 };
 
 /// The fields of one object with a lookup by name that compares at most one of them.
@@ -37,87 +50,60 @@ struct Fields {
 
   const Field* fields = nullptr;
   const std::uint8_t* slots = nullptr;  // kSlots of them: index into fields plus one
-  std::uint32_t seed = 0;
+  std::uint64_t seed = 0;
 
-  [[nodiscard]] static constexpr std::uint32_t slot_of(std::string_view name, std::uint32_t seed) {
-    if (name.empty()) return 0;
-    const char* const letters = name.data();
-    const auto byte = [letters](std::size_t i) { return static_cast<std::uint32_t>(static_cast<unsigned char>(letters[i])); };
-    const std::uint32_t mixed =
-        byte(0) | (byte(name.size() / 2) << 8U) | (byte(name.size() - 1) << 16U) | (static_cast<std::uint32_t>(name.size()) << 24U);
-    return (mixed * seed) >> 25U;
+  [[nodiscard]] static constexpr std::size_t slot_of(std::uint64_t word, std::size_t size, std::uint64_t seed) {
+    return static_cast<std::size_t>(((word + size) * seed) >> 57U);
   }
-  /// The field, or null.
+  /// The field, or null. The name must be readable for eight bytes.
   [[nodiscard]] const Field* find(std::string_view name) const {
-    const std::size_t slot = slots[slot_of(name, seed)];
+    const std::uint64_t word = word_of(name);
+    const std::size_t slot = slots[slot_of(word, name.size(), seed)];
     if (slot == 0) return nullptr;
     const Field* const field = fields + (slot - 1);
-    return field->name == name ? field : nullptr;
+    if (field->word != word || field->name.size() != name.size()) return nullptr;
+    return name.size() <= sizeof word || field->name == name ? field : nullptr;
   }
 };
-static_assert(Fields::kSlots == 1U << (32U - 25U));
+static_assert(Fields::kSlots == 1U << (64U - 57U));
 
 /// Fields of the whole event.
 [[nodiscard]] const Fields& event_fields();
-
-/// The value as it is written, without the white space behind it; of an object or array the bracket.
-[[nodiscard]] inline std::string_view without_space_behind(std::string_view token) {
-  while (!token.empty() && (token.back() == ' ' || token.back() == '\n' || token.back() == '\r' || token.back() == '\t'))
-    token.remove_suffix(1);
-  return token;
-}
-[[nodiscard]] inline std::string_view token_of(ondemand::value& value) { return without_space_behind(value.raw_json_token()); }
 
 /// Required fields without a place of their own in `Event`, and what is checked only at the end.
 struct Presence {
   bool version = false, kind = false, time = false, status = false, change = false;
 };
 
-/// Bytes up to the first quote or backslash, eight at a time: most strings are short, and a call costs more than they do. There must be
-/// one, and 7 bytes behind it; every string of a record is closed (checked before the walk) and the record is padded.
-[[nodiscard]] inline std::size_t plain_run(const char* text) {
-  constexpr std::uint64_t kOnes = 0x0101010101010101;
-  constexpr std::uint64_t kHighs = 0x8080808080808080;
-  for (std::size_t at = 0;; at += 8) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, text + at, sizeof word);
-    const std::uint64_t quotes = word ^ (kOnes * '"');
-    const std::uint64_t backslashes = word ^ (kOnes * '\\');
-    // The lowest hit is exact on a little-endian machine; borrows can only forge higher ones.
-    const std::uint64_t hits = (((quotes - kOnes) & ~quotes) | ((backslashes - kOnes) & ~backslashes)) & kHighs;
-    if (hits != 0) return at + static_cast<std::size_t>(std::countr_zero(hits)) / 8;
-  }
-}
-static_assert(std::endian::native == std::endian::little);
-
 class Walk {
  public:
-  Walk(EventArena::Body& body, ondemand::document& document, Event& out) : event(out), body_(body), document_(document) {}
+  Walk(EventArena::Body& body, Tokens& tokens, Event& out) : event(out), body_(body), in_(tokens) {}
 
   Event& event;  // NOLINT(misc-non-private-member-variables-in-classes): the tables write it
   Presence present;
 
   /// Reads the whole record: one object and nothing behind it.
   bool record();
-  /// Reads every member of `object`: each known field once at most, unknown ones checked and counted.
-  bool members(ondemand::object object, const Fields& fields);
-  /// The same for a field that must be an object.
-  bool object(ondemand::value& value, std::string_view path, const Fields& fields);
+  /// Reads the object ahead: each known field once at most, unknown ones checked and counted.
+  bool object(std::string_view path, const Fields& fields);
+  [[nodiscard]] bool object_ahead() const { return in_.ahead() == '{'; }
 
-  std::optional<std::string_view> text(ondemand::value& value, std::string_view path) {
-    if (value.raw_json_token().data()[0] == '"') return string(value, path, json_text::LoneSurrogate::Refuse);
-    wrong_type(token_of(value), path, "expected a string");
-    return std::nullopt;
+  // Texts whose `data()` is null were refused: an optional text is copied through memory, and that costs more than reading it.
+
+  std::string_view text(std::string_view path) {
+    if (in_.ahead() == '"') return string(path, json_text::LoneSurrogate::Refuse);
+    wrong_type(in_.token(), path, "expected a string");
+    return {};
   }
-  std::optional<std::string_view> text(ondemand::value& value, std::string_view path, std::size_t most_characters);
-  std::optional<std::int64_t> integer(ondemand::value& value, std::string_view path);
-  std::optional<double> number(ondemand::value& value, std::string_view path);
-  std::optional<bool> boolean(ondemand::value& value, std::string_view path);
+  std::string_view text(std::string_view path, std::size_t most_characters);
+  std::optional<std::int64_t> integer(std::string_view path);
+  std::optional<double> number(std::string_view path);
+  std::optional<bool> boolean(std::string_view path);
   /// An array of strings; with `or_one` a single string is one too.
-  std::optional<std::span<const std::string_view>> texts(ondemand::value& value, std::string_view path, std::size_t most, bool or_one);
-  std::optional<std::span<const std::string_view>> arg_ids(ondemand::value& value, std::string_view path);
+  std::optional<std::span<const std::string_view>> texts(std::string_view path, std::size_t most, bool or_one);
+  std::optional<std::span<const std::string_view>> arg_ids(std::string_view path);
   /// `args` (index 0) or `result` (index 1), laid flat.
-  std::optional<JsonValue> json(ondemand::value& value, std::string_view path, std::size_t index);
+  std::optional<JsonValue> json(std::string_view path, std::size_t index);
 
   bool refuse(RefusalReason reason, std::string_view path, std::string_view expected);
   bool refuse(simdjson::error_code error);
@@ -125,10 +111,6 @@ class Walk {
   [[nodiscard]] Refusal refusal() &&;
 
  private:
-  struct Key {
-    std::string_view text;
-    bool replaced = false;
-  };
   /// Where the leaves of `args` or `result` go, or nowhere while an unknown field is only checked.
   struct Leaves {
     std::vector<JsonLeaf>* out = nullptr;
@@ -137,35 +119,58 @@ class Walk {
     std::size_t pointer_bytes = 0;
   };
 
-  /// The string that starts behind the quote at `start - 1`. Views point into the record where nothing had to be unescaped.
-  std::optional<Key> quoted(const char* start, std::string_view path, json_text::LoneSurrogate policy) {
-    const std::size_t length = plain_run(start);
-    if (start[length] == '"' && length <= limits::kStringBytes) return Key{{start, length}, false};
-    return escaped_or_long(start, path, policy);
+  /// The string ahead. Views point into the record where nothing had to be unescaped, and can be read for eight bytes.
+  std::string_view string(std::string_view path, json_text::LoneSurrogate policy) {
+    const std::string_view inside = in_.take_string();
+    if (inside.size() <= limits::kStringBytes && !in_.has_backslash(inside)) return inside;
+    return escaped_or_long(inside, path, policy);
   }
-  std::optional<Key> escaped_or_long(const char* start, std::string_view path, json_text::LoneSurrogate policy);
-  /// The string that `value` is. Consumes it: what is left to simdjson to skip may be a key with its value, in an array too.
-  std::optional<std::string_view> string(ondemand::value& value, std::string_view path, json_text::LoneSurrogate policy) {
-    const char* const start = value.raw_json_token().data() + 1;
-    if (const auto error = value.get_raw_json_string().error()) return refuse(error), std::nullopt;
-    const auto read = quoted(start, path, policy);
-    if (!read) return std::nullopt;
-    return read->text;
+  std::string_view escaped_or_long(std::string_view inside, std::string_view path, json_text::LoneSurrogate policy);
+  /// The name ahead and the colon behind it.
+  std::string_view key(std::string_view path, json_text::LoneSurrogate policy) {
+    if (in_.ahead() != '"' || in_.second() != ':') return refuse(simdjson::TAPE_ERROR), std::string_view{};
+    replaced_ = false;
+    const std::string_view name = string(path, policy);
+    in_.step();
+    return name;
+  }
+  /// Reads the object or array ahead up to its closing bracket; `one` reads a member or an element, false where it is refused.
+  template <class One>
+  bool each(std::string_view path, char bracket, One one) {
+    if (!descend(path)) return false;
+    in_.step();
+    bool more = in_.ahead() != bracket;
+    if (!more) in_.step();
+    while (more) {
+      if (!one()) return false;
+      const char behind = in_.ahead();
+      more = behind == ',';
+      if (!more && behind != bracket) return refuse(simdjson::TAPE_ERROR);
+      in_.step();
+    }
+    --depth_;
+    return true;
   }
   bool wrong_type(std::string_view token, std::string_view path, std::string_view expected);
-  bool descend(std::string_view path);
-  bool check(ondemand::value& value, Leaves& leaves);
-  bool check_object(ondemand::value& value, Leaves& leaves);
-  bool check_array(ondemand::value& value, Leaves& leaves);
-  bool check_scalar(ondemand::value& value, std::string_view token, Leaves& leaves);
+  bool member(const Fields& fields, std::uint64_t& seen);
+  bool descend(std::string_view path) {
+    if (depth_ == limits::kNesting) return refuse(RefusalReason::TooDeep, path, "expected at most 32 objects and arrays within each other");
+    ++depth_;
+    return true;
+  }
+  bool check(Leaves& leaves, std::string_view step);
+  bool check_object(Leaves& leaves);
+  bool check_member(Leaves& leaves, std::string_view& holder);
+  bool check_array(Leaves& leaves);
+  bool check_scalar(Leaves& leaves, std::string_view step);
   bool leaf(Leaves& leaves, std::string_view pointer, std::string_view text, JsonLeaf::Kind kind);
-  std::optional<std::string_view> pointer(Leaves& leaves);
-  void append_step(std::string_view step);
+  std::string_view pointer(Leaves& leaves, std::string_view step);
   void drop_superseded(std::vector<JsonLeaf>& leaves, std::size_t first_member);
 
   EventArena::Body& body_;
-  ondemand::document& document_;
+  Tokens& in_;
   std::size_t depth_ = 0;
+  bool replaced_ = false;  // of the string read last, a lone surrogate
   RefusalReason reason_{};
   std::string detail_;
 };

@@ -4,6 +4,7 @@
 #include <compare>
 #include <cstdint>
 #include <functional>
+#include <string_view>
 
 namespace ringfence {
 
@@ -18,6 +19,9 @@ struct Strong {
 
 /// Number of an input partition; a file is partition 0 of its own input.
 using Partition = Strong<struct PartitionTag, std::int32_t>;
+/// Links (streaming.md §2) are an input of their own: their partitions are numbered from here, behind those of the events.
+inline constexpr Partition kLinksPartition{0x8000};
+inline constexpr std::string_view kLinksTopic = "ringfence.links";
 /// Position of a record in its partition, from 0; in a file the record's number from 0.
 using Offset = Strong<struct OffsetTag, std::int64_t>;
 /// Length of time in nanoseconds; may be negative.

@@ -94,6 +94,26 @@ class Cursor {
   bool ok_ = true;
 };
 
+/// `YYYY-MM-DDTHH:MM:SS`, each part in the range its digits have; `ok` is false on any other form.
+struct Stamp {
+  static constexpr std::size_t kSize = 19;
+  std::int64_t year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0;
+  bool ok = true;
+
+  /// `text` has `kSize` bytes.
+  explicit Stamp(std::string_view text) {
+    const auto digit = [&](std::size_t at) {
+      const auto value = static_cast<unsigned>(static_cast<unsigned char>(text[at])) - '0';
+      ok &= value <= 9;
+      return static_cast<std::int64_t>(value);
+    };
+    const auto two = [&](std::size_t at) { return digit(at) * 10 + digit(at + 1); };
+    year = two(0) * 100 + two(2);
+    month = two(5), day = two(8), hour = two(11), minute = two(14), second = two(17);
+    ok &= text[4] == '-' && text[7] == '-' && (text[10] == 'T' || text[10] == 't') && text[13] == ':' && text[16] == ':';
+  }
+};
+
 /// Offset from UTC in seconds.
 std::int64_t read_offset(Cursor& in) {
   if (in.take('Z') || in.take('z')) return 0;
@@ -116,18 +136,12 @@ void append_padded(std::string& out, std::int64_t value, int width) {
 }  // namespace
 
 std::optional<EventTime> parse_rfc3339(std::string_view text) {
-  Cursor in(text);
-  const std::int64_t year = in.digits(4);
-  in.literal('-');
-  const std::int64_t month = in.digits(2);
-  in.literal('-');
-  const std::int64_t day = in.digits(2);
-  if (!in.take('T')) in.literal('t');
-  const std::int64_t hour = in.digits(2);
-  in.literal(':');
-  const std::int64_t minute = in.digits(2);
-  in.literal(':');
-  std::int64_t second = in.digits(2);
+  if (text.size() < Stamp::kSize) return std::nullopt;
+  const Stamp stamp(text.substr(0, Stamp::kSize));
+  if (!stamp.ok) return std::nullopt;
+  const auto [year, month, day, hour, minute, written_second, ok] = stamp;
+  std::int64_t second = written_second;
+  Cursor in(text.substr(Stamp::kSize));
   std::int64_t nanos = in.take('.') ? in.fraction() : 0;
   const std::int64_t offset = read_offset(in);
   if (!in.ok() || !in.at_end()) return std::nullopt;

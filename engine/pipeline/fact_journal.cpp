@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/pipeline/fact_journal.h"
 
+#include <algorithm>
+
 #include "engine/state/codec.h"
 
 namespace ringfence {
@@ -23,7 +25,8 @@ bool FactJournal::note(const Window& window, Partition partition, std::int64_t b
 }
 
 void FactJournal::add(std::int64_t lsn, std::string record) {
-  facts_.emplace_back(lsn, std::move(record));
+  const auto behind = std::ranges::upper_bound(facts_, lsn, {}, &std::pair<std::int64_t, std::string>::first);
+  facts_.emplace(behind, lsn, std::move(record));
   if (facts_.size() > kKept) facts_.erase(facts_.begin());
 }
 

@@ -93,6 +93,7 @@ struct Readings {
   std::vector<RowId> marks;
   std::vector<Wagered> wagers;
   std::vector<Breach> breaches;
+  std::vector<LinkNote> links;
   std::vector<ChannelId> not_evaluable;
 };
 
@@ -120,6 +121,7 @@ Readings ask_channels(const Act& act, Sighting sighting, std::span<const Channel
     if (evidence && !evidence_excepted(act, *channel)) take_evidence(reading, channel->info().id, out);
     if (reading.kind == Reading::Kind::NotEvaluable) out.not_evaluable.push_back(channel->info().id);
     for (Breach& breach : reading.breaches) out.breaches.push_back(std::move(breach));
+    for (LinkNote& note : reading.links) out.links.push_back(std::move(note));
   }
   return out;
 }
@@ -243,6 +245,7 @@ void judge_by_persona(const Event& event, const Admission& admission, AgentState
                         {Analytic::ContainmentViolated, Level::Halt, "A call that the containment in force denies went through."},
                         {&persona, circumstances.topic, circumstances.position}));
   }
+  out.links = links_of(act, readings.marks, std::move(readings.links), circumstances.position.partition, circumstances.lsn);
   out.containments = contain(act, cause_of(agent, out.findings), circumstances.position);
 }
 

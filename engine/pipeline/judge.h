@@ -8,6 +8,7 @@
 
 #include "engine/event/event.h"
 #include "engine/pipeline/admit.h"
+#include "engine/pipeline/link.h"
 #include "engine/pipeline/rulebook.h"
 #include "engine/state/agent_state.h"
 #include "engine/state/facts.h"
@@ -24,9 +25,10 @@ struct Judgement {
   std::vector<FindingRecord> findings;
   std::vector<ContainmentRecord> containments;
   std::vector<ChannelId> not_evaluable;
-  bool copy = false;     // a known act: nothing else is set
-  bool fact = false;     // a fact about the fleet: no agent, no verdict
-  bool stopped = false;  // a gate that had applied the standing containment would have denied this call
+  std::vector<Link> links;  // what the act means for subjects wider than its agent, judged apart from it
+  bool copy = false;        // a known act: nothing else is set
+  bool fact = false;        // a fact about the fleet: no agent, no verdict
+  bool stopped = false;     // a gate that had applied the standing containment would have denied this call
 };
 
 /// What a judgement depends on beside the event and the agent's state.
@@ -35,6 +37,7 @@ struct Circumstances {
   const Facts& facts;
   std::string_view topic;
   Position position;
+  std::int64_t lsn = -1;  // of the record in its partition's states; names the links that come of it
   /// Every containment counts as applied at once, so a call that went through is containment.violated (replay --assume-gate).
   bool assume_gate = false;
 };

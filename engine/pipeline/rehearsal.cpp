@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/pipeline/rehearsal.h"
 
+#include <utility>
+
+#include "engine/pipeline/subjects.h"
+
 namespace ringfence {
 
 std::expected<Judgement, Refusal> Rehearsal::feed(std::string_view record) { return feed(record, {Partition{0}, Offset{records_++}}); }
@@ -21,7 +25,17 @@ std::expected<Judgement, Refusal> Rehearsal::feed(std::string_view record, Posit
   }
   const auto sighting = admit(agent, *event);
   if (!sighting) return std::unexpected(sighting.error());
-  return judge(*event, *sighting, agent, {rules_, facts_, topic_, position, assume_gate_});
+  Judgement judgement = judge(*event, *sighting, agent, {rules_, facts_, topic_, position, position.offset.value, assume_gate_});
+  for (const Link& link : judgement.links) {
+    AgentState& subject = subjects_[subject_key(link)];
+    if (subject.id.empty()) {
+      subject.key = subject_key(link);
+      subject.tenant = link.tenant;
+      subject.id = subject_name(link);
+    }
+    if (auto found = judge_link(link, subject, rules_, {kLinksPartition, position.offset}, kLinksTopic)) join(judgement, std::move(*found));
+  }
+  return judgement;
 }
 
 const AgentState* Rehearsal::agent(std::string_view tenant, std::string_view id) const {

@@ -39,6 +39,7 @@ class Rehearsal {
   EventArena arena_;
   Facts facts_;
   std::map<AgentKey, AgentState> agents_;
+  std::map<AgentKey, AgentState> subjects_;
   std::int64_t records_ = 0;
 };
 

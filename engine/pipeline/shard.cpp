@@ -13,12 +13,17 @@ constexpr std::size_t kPrefetch = 32;
 
 std::expected<std::vector<Result>, StoreError> Shard::judge(const Window& window, const Origin& origin) {
   std::vector<Result> results;
+  std::size_t next_fact = 0;
   results.reserve(window.size() / settings_.share.count + 1);
   for (std::size_t i = 0; i < window.size(); ++i) {
     if (i % kPrefetch == 0) prefetch(window, i);
     const Record& record = window.records()[i];
     auto result = judge_one(record, window.entry(i), origin);
     if (!result) return std::unexpected(std::move(result.error()));
+    for (; next_fact < window.facts().size() && window.facts()[next_fact]->index == i; ++next_fact) {
+      facts_[record.position.partition].apply(window.facts()[next_fact]->event);
+      counters_.facts += settings_.share.index == 0 ? 1 : 0;
+    }
     if (!*result) continue;
     (*result)->index = i;
     results.push_back(std::move(**result));
@@ -57,7 +62,7 @@ std::expected<std::optional<Result>, StoreError> Shard::judge_event(const Record
 
   Result result{.refusal = std::nullopt,
                 .judgement = ringfence::judge(event, *sighting, agent,
-                                              {*rules_, facts_[partition], origin.topic, record.position, settings_.assume_gate})};
+                                              {*rules_, facts_[partition], origin.topic, record.position, lsn, settings_.assume_gate})};
   table_.touch(agent, Offset{lsn});
   count(result.judgement);
   return result;
@@ -77,7 +82,7 @@ std::expected<std::optional<Result>, StoreError> Shard::book_refusal(const Recor
   }
   const EventTime time = agent.arrivals > 0 ? agent.last_time : arrival;
   Result result{.refusal = refusal,
-                .judgement = judge_refused(refusal, time, agent, {*rules_, facts_[partition], origin.topic, record.position, false})};
+                .judgement = judge_refused(refusal, time, agent, {*rules_, facts_[partition], origin.topic, record.position, lsn, false})};
   table_.touch(agent, Offset{lsn});
   ++counters_.refused;
   counters_.findings += result.judgement.findings.size();

@@ -3,7 +3,9 @@
 
 #include <cstddef>
 #include <expected>
+#include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "engine/event/decode.h"
@@ -26,6 +28,17 @@ class Window {
   /// Decodes the records [from, to).
   void decode(EventDecoder& decoder, std::size_t from, std::size_t to);
 
+  /// A fact found while looking at the records takes effect behind entry `index`: every shard that judges this window applies it there. In
+  /// order of index; a record that does not decode is no fact and adds nothing.
+  void add_fact(EventDecoder& decoder, std::size_t index, std::string record);
+  struct Fact {
+    std::size_t index = 0;
+    std::string record;
+    EventArena arena;
+    Event event;
+  };
+  [[nodiscard]] std::span<const std::unique_ptr<Fact>> facts() const { return facts_; }
+
   [[nodiscard]] std::span<const Record> records() const { return records_; }
   [[nodiscard]] const Entry& entry(std::size_t index) const { return entries_[index]; }
   [[nodiscard]] std::size_t size() const { return records_.size(); }
@@ -34,6 +47,7 @@ class Window {
   std::span<const Record> records_;
   std::vector<EventArena> arenas_;
   std::vector<Entry> entries_;
+  std::vector<std::unique_ptr<Fact>> facts_;  // an event points into its own record and arena
 };
 
 }  // namespace ringfence

@@ -27,7 +27,7 @@ enum class ChannelId : std::uint8_t {
   Totals,
   Recurrence,
   Opinion,
-  Policy
+  Subject
 };
 inline constexpr std::size_t kChannels = 17;
 

@@ -80,7 +80,7 @@ bool book(AgentState& agent, const Event& event, std::string_view persona_sha256
           FindingRecord::Activity& activity) {
   OpenFinding* finding = open_in_family(agent, family_of(part.analytic));
   if (finding == nullptr) {
-    agent.findings.push_back({.uid = finding_uid(event.tenant, event.agent.id, event.id, part.analytic, persona_sha256),
+    agent.findings.push_back({.uid = finding_uid(event.tenant, agent.id, event.id, part.analytic, persona_sha256),
                               .analytic = part.analytic,
                               .level = part.level,
                               .created = event.time,

@@ -8,6 +8,7 @@
 #include "connectors/encoders/ocsf.h"
 #include "connectors/encoders/verdict_line.h"
 #include "engine/pipeline/shard.h"
+#include "engine/pipeline/subjects.h"
 #include "engine/state/checkpoint.h"
 #include "engine/state/store.h"
 
@@ -27,7 +28,12 @@ T must(std::expected<T, E> value) {
 class Process {
  public:
   Process(Store& store, const std::shared_ptr<const Rulebook>& rules, std::size_t shards, std::int64_t next)
-      : flusher_(store, FlusherSettings{.threaded = false}) {
+      : rules_(*rules),
+        flusher_(store, FlusherSettings{.threaded = false}),
+        wide_(store, channel_memories(), {}),
+        wide_checkpoint_(wide_, flusher_, store),
+        subjects_(wide_) {
+    wide_checkpoint_.assign(kLinksPartition, Offset{next});
     for (std::size_t i = 0; i < shards; ++i) {
       lanes_.push_back(std::make_unique<Lane>(store, flusher_, rules, Share{i, shards}));
       lanes_.back()->checkpoint.assign(kPartition, Offset{next}, static_cast<std::uint8_t>(i));
@@ -51,11 +57,18 @@ class Process {
     for (const auto& lane : lanes_) {
       for (Result& result : must(lane->shard.judge(window_, {"scenario", 0}))) out = std::move(result);
     }
+    if (out) {
+      for (const Link& link : out->judgement.links) {
+        auto found = must(subjects_.judge(link, rules_, {kLinksPartition, Offset{number}}, kLinksTopic));
+        if (found) join(out->judgement, std::move(*found));
+      }
+    }
     return {std::move(out), fact};
   }
 
   void write_all(std::int64_t last) {
-    const Horizon horizon{kPartition, Offset{last}};
+    const Horizon horizon{kPartition, Offset{last}}, wide{kLinksPartition, Offset{last}};
+    if (must(wide_checkpoint_.flush({&wide, 1}, kAtMost)) != 0) throw std::runtime_error("a subject was not written");
     for (const auto& lane : lanes_) {
       if (must(lane->checkpoint.flush({&horizon, 1}, kAtMost)) != 0) throw std::runtime_error("a state was not written");
     }
@@ -69,7 +82,11 @@ class Process {
     Checkpoint checkpoint;
     Shard shard;
   };
+  const Rulebook& rules_;
   Flusher flusher_;
+  AgentTable wide_;
+  Checkpoint wide_checkpoint_;
+  Subjects subjects_;
   std::vector<std::unique_ptr<Lane>> lanes_;
   EventDecoder decoder_;
   Window window_;

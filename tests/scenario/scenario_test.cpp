@@ -91,7 +91,11 @@ std::string renamed(const Told& event) {
   for (std::size_t at = record.find(name); at != std::string::npos; at = record.find(name, at + name.size() + 5)) {
     record.replace(at, name.size(), "\"id\":\"" + id + "-twin\"");
   }
-  return record;
+  // In another tenant: what agents of one user, one root session or one artefact do together adds up, and is meant to.
+  const std::string tenant = "\"tenant\":\"";
+  const std::size_t named = record.find(tenant);
+  if (named != std::string::npos) return record.insert(named + tenant.size(), "twins-of-");
+  return record.insert(1, tenant + "twins\",");
 }
 
 /// The story with the twins' telling of it mixed in, each agent's order kept; facts stay where they are among the first agents' records.
@@ -103,7 +107,7 @@ std::vector<Told> among_others(const std::vector<Told>& events, std::mt19937_64&
     if (twin == events.size()) return;
     Told other = events[twin++];
     other.record = renamed(other);
-    other.agent += "-twin";
+    other.agent = "twins:" + other.agent;
     out.push_back(std::move(other));
   };
   for (const Told& event : events) {

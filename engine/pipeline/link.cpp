@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/pipeline/link.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "engine/event/hash.h"
+
+namespace ringfence {
+namespace {
+
+constexpr std::array<std::string_view, 4> kNames{"root_session", "user", "artefact", "credential"};
+constexpr std::array<std::string_view, 4> kWords{"root session", "user", "artefact", "credential"};
+
+std::string owned(const Text& text) { return std::string(text.value_or("")); }
+
+Link link_of(const Act& act, SubjectKind kind, std::string subject) {
+  const Event& event = act.event;
+  Link link{.kind = kind, .tenant = std::string(event.tenant), .subject = std::move(subject)};
+  link.persona = hash64(act.persona.sha256);
+  link.agent = event.agent.id;
+  link.agent_name = owned(event.agent.name);
+  link.session = owned(event.session.id);
+  link.user = owned(event.user.id);
+  link.event_id = event.id;
+  link.tool_server = owned(event.tool.server);
+  link.tool_name = owned(event.tool.name);
+  link.outcome = event.outcome.status;
+  link.time = event.time;
+  return link;
+}
+
+/// The root session an act belongs to: that of its delegation, or its own where it may have delegates.
+std::optional<Link> root_session(const Act& act) {
+  const Event& event = act.event;
+  const Text session = event.delegation.session ? event.delegation.session : event.session.id;
+  const bool delegated = event.delegation.root && *event.delegation.root != event.agent.id;
+  if (!session || (!delegated && !act.persona.delegation.declared)) return std::nullopt;
+  const std::string root(delegated ? *event.delegation.root : event.agent.id);
+  Link link = link_of(act, SubjectKind::RootSession, root + "/" + std::string(*session));
+  link.root = root;
+  return link;
+}
+
+Link& in(std::vector<Link>& links, const Act& act, LinkNote& note) {
+  const auto same = [&](const Link& link) { return link.kind == note.kind && link.subject == note.subject; };
+  const auto found = std::ranges::find_if(links, same);
+  if (found != links.end()) return *found;
+  return links.emplace_back(link_of(act, note.kind, std::move(note.subject)));
+}
+
+}  // namespace
+
+std::string_view name_of(SubjectKind kind) { return kNames.at(static_cast<std::size_t>(kind)); }
+
+AgentKey subject_key(const Link& link) {
+  // The kind goes in front of the tenant with a byte that no tenant begins with, since its length is part of what is hashed.
+  std::string scope = std::string(1, '\x1f').append(name_of(link.kind)).append(1, '\x1f').append(link.tenant);
+  AgentKey key = agent_key(scope, link.subject);
+  key.hash.high = ~key.hash.high;
+  return key;
+}
+
+std::string subject_name(const Link& link) {
+  return std::string(kWords.at(static_cast<std::size_t>(link.kind))) + " " + link.tenant + "/" + link.subject;
+}
+
+std::vector<Link> links_of(const Act& act, const std::vector<RowId>& marks, std::vector<LinkNote> notes, Partition partition,
+                           std::int64_t lsn) {
+  std::vector<Link> links;
+  if (act.event.kind != EventKind::ToolCall) return links;
+  const bool borrowed = act.session.borrowed;  // what was done in a borrowed name is not held against others either
+  if (!marks.empty() && !borrowed) {
+    if (auto link = root_session(act)) links.push_back(std::move(*link));
+    if (act.event.user.id) links.push_back(link_of(act, SubjectKind::User, std::string(*act.event.user.id)));
+    for (Link& link : links) link.marks = marks;
+  }
+  for (LinkNote& note : notes) {
+    if (note.kind == SubjectKind::RootSession) {
+      const auto root = std::ranges::find(links, SubjectKind::RootSession, &Link::kind);
+      if (root != links.end()) root->most_members = note.most_members;
+      continue;
+    }
+    Link& link = in(links, act, note);
+    link.deed = note.deed;
+    link.what = std::move(note.what);
+    link.labels.insert(link.labels.end(), note.labels.begin(), note.labels.end());
+    link.shared_marks.insert(link.shared_marks.end(), note.marks.begin(), note.marks.end());
+  }
+  for (std::size_t i = 0; i < links.size(); ++i) {
+    links[i].partition = partition;
+    links[i].lsn = lsn;
+    links[i].index = static_cast<std::uint16_t>(i);
+  }
+  return links;
+}
+
+}  // namespace ringfence

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/event/event.h"
+#include "engine/state/agent_state.h"
+#include "models/channel.h"
+
+namespace ringfence {
+
+/// One act's bearing on a subject wider than its agent: what leaves an agent's stream on `ringfence.links` and is judged there as an input
+/// like any other (streaming.md §2). Owned strings only. The source names it: a subject takes no link that is not above the last one of the
+/// same source partition, so repeats and replays are harmless. The links of one event concern distinct subjects.
+struct Link {
+  SubjectKind kind{};
+  std::string tenant, subject;
+  Partition partition;      // of the input the act was read from
+  std::int64_t lsn = -1;    // there
+  std::uint16_t index = 0;  // among the links of that event
+
+  Deed deed = Deed::Act;
+  std::vector<RowId> marks;         // of the act, under the persona's tables
+  std::vector<RowId> shared_marks;  // count once several agents concern the subject
+  std::vector<std::string> labels;
+  std::string what;
+  std::optional<std::uint32_t> most_members;
+  std::string root;  // RootSession: the root agent
+
+  // the act
+  std::uint64_t persona = 0;  // hash64 of the persona's sha256
+  std::string agent, agent_name, session, user, event_id, tool_server, tool_name;
+  Outcome outcome = Outcome::Unknown;
+  EventTime time;
+};
+
+/// `root_session`, `user`, `artefact`, `credential`.
+[[nodiscard]] std::string_view name_of(SubjectKind kind);
+/// Identity of a subject's state; no agent's key is among them.
+[[nodiscard]] AgentKey subject_key(const Link& link);
+/// `user corp/u-17`, as findings and states call it.
+[[nodiscard]] std::string subject_name(const Link& link);
+
+/// The links of one judged act: one for the root session of a delegation, one for the user, one for each note of a channel; notes on a
+/// subject that is there already are joined to it. Empty for all that is no act.
+[[nodiscard]] std::vector<Link> links_of(const Act& act, const std::vector<RowId>& marks, std::vector<LinkNote> notes, Partition partition,
+                                         std::int64_t lsn);
+
+}  // namespace ringfence

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/pipeline/observer.h"
+
+#include <algorithm>
+
+#include "engine/event/decode.h"
+#include "engine/event/escape.h"
+#include "engine/event/hash.h"
+#include "engine/state/codec.h"
+
+namespace ringfence {
+namespace {
+
+constexpr std::size_t kServers = 1024, kAgents = 128;
+constexpr Nanos kActive = minutes(2);
+constexpr std::size_t kLeastAgents = 5;
+constexpr std::size_t kOutTimes = 5, kOutOf = 4;  // 5 * failing >= 4 * active
+
+std::string fact(const Event& event, bool out) {
+  return R"({"v":1,"kind":"context_change","id":"fleet-)" + std::string(out ? "outage-" : "recovery-") +
+         std::to_string(hash64(*event.tool.server, hash64(event.tenant))) + "-" + std::to_string(event.time.value) + R"(","time":")" +
+         format_rfc3339(event.time) + R"(","tenant":)" + json_quoted(event.tenant) + R"(,"change":")" +
+         (out ? "outage_start" : "outage_end") + R"(","scope":)" + json_quoted("server:" + std::string(*event.tool.server)) + "}";
+}
+
+}  // namespace
+
+FleetObserver::Server& FleetObserver::server_of(std::uint64_t key) {
+  const auto known = servers_.find(key);
+  if (known != servers_.end()) return known->second;
+  if (servers_.size() >= kServers) {
+    servers_.erase(std::ranges::min_element(servers_, {}, [](const auto& entry) { return entry.second.used; }));
+  }
+  return servers_[key];
+}
+
+void FleetObserver::note(Server& server, const Event& event, bool failing) {
+  const std::uint64_t agent = hash64(event.agent.id);
+  auto found = std::ranges::find(server.agents, agent, &Seen::agent);
+  Seen seen{.agent = agent};
+  if (found != server.agents.end()) {
+    seen = *found;
+    server.agents.erase(found);
+  } else if (server.agents.size() >= kAgents) {
+    server.agents.erase(server.agents.begin());
+  }
+  seen.last = std::max(seen.last, event.time);
+  seen.failing = failing;
+  seen.served = seen.served || !failing;
+  server.agents.push_back(seen);
+}
+
+std::optional<std::string> FleetObserver::see(const Event& event) {
+  if (event.kind != EventKind::ToolCall || event.phase == Phase::Request || !event.tool.server) return std::nullopt;
+  if (event.outcome.status == Outcome::Unknown) return std::nullopt;
+  Server& server = server_of(hash64(*event.tool.server, hash64(event.tenant)));
+  server.used = ++acts_;
+  server.latest = std::max(server.latest, event.time);
+  note(server, event, event.outcome.status != Outcome::Ok);
+
+  std::size_t active = 0, failing = 0, once_served = 0;
+  for (const Seen& seen : server.agents) {
+    if (server.latest - seen.last > kActive) continue;
+    ++active;
+    failing += seen.failing ? 1 : 0;
+    once_served += seen.failing && seen.served ? 1 : 0;
+  }
+  if (!server.out && once_served >= kLeastAgents && kOutTimes * failing >= kOutOf * active) {
+    server.out = true;
+    return fact(event, true);
+  }
+  if (server.out && 2 * failing < active) {
+    server.out = false;
+    return fact(event, false);
+  }
+  return std::nullopt;
+}
+
+std::string FleetObserver::encode() const {
+  Writer out;
+  out.varint(acts_);
+  out.varint(servers_.size());
+  for (const auto& [key, server] : servers_) {
+    out.u64(key);
+    out.u8(server.out ? 1 : 0);
+    out.time(server.latest);
+    out.varint(server.used);
+    out.varint(server.agents.size());
+    for (const Seen& seen : server.agents) {
+      out.u64(seen.agent);
+      out.time(seen.last);
+      out.u8(static_cast<std::uint8_t>((seen.failing ? 1U : 0U) | (seen.served ? 2U : 0U)));
+    }
+  }
+  return out.take();
+}
+
+bool FleetObserver::restore(std::string_view bytes) {
+  Reader in(bytes);
+  servers_.clear();
+  acts_ = in.varint();
+  const std::size_t servers = in.count(12, kServers);
+  for (std::size_t i = 0; i < servers && in.ok(); ++i) {
+    Server& server = servers_[in.u64()];
+    server.out = in.u8() == 1;
+    server.latest = in.time();
+    server.used = in.varint();
+    server.agents.resize(in.count(10, kAgents));
+    for (Seen& seen : server.agents) {
+      seen.agent = in.u64();
+      seen.last = in.time();
+      const std::uint8_t flags = in.u8();
+      seen.failing = (flags & 1U) != 0;
+      seen.served = (flags & 2U) != 0;
+    }
+  }
+  if (in.ok() && in.at_end()) return true;
+  servers_.clear();
+  acts_ = 0;
+  return false;
+}
+
+}  // namespace ringfence

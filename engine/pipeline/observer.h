@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/event/event.h"
+
+namespace ringfence {
+
+/// Finds an outage that nobody announced from the failures of many agents, and says so as a fact that everyone else can replay: a decision
+/// never reads across agents, it reads facts (detection.md §3.1, context mutes). A server is out when, of the agents that called it within
+/// two minutes of event time, at least four in five now fail there, and at least five of these had been served before; it is back when
+/// fewer than half fail.
+///
+/// An outage mutes the barrier's evidence on that server, so this is also what an attacker would like to fake: it takes five agents that
+/// were served before, failing together. Nothing else is muted. At most 1,024 servers, 128 agents each, least recently used out; about
+/// 100 ns an act. Looks at acts in input order; no clock.
+class FleetObserver {
+ public:
+  /// The fact that takes effect behind this event, as a canonical `context_change` record; mostly nothing.
+  [[nodiscard]] std::optional<std::string> see(const Event& event);
+
+  /// What it knows, to go on from after a restart; the same knowledge gives the same bytes.
+  [[nodiscard]] std::string encode() const;
+  /// False where the bytes are not of an observer: it then knows nothing.
+  [[nodiscard]] bool restore(std::string_view bytes);
+
+ private:
+  struct Seen {
+    std::uint64_t agent = 0;
+    EventTime last;
+    bool failing = false, served = false;
+  };
+  struct Server {
+    bool out = false;
+    EventTime latest;
+    std::uint64_t used = 0;
+    std::vector<Seen> agents;  // in order of their last act
+  };
+  Server& server_of(std::uint64_t key);
+  static void note(Server& server, const Event& event, bool failing);
+
+  std::map<std::uint64_t, Server> servers_;  // by hash of tenant and server
+  std::uint64_t acts_ = 0;
+};
+
+}  // namespace ringfence

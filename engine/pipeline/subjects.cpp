@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/pipeline/subjects.h"
+
+#include <algorithm>
+#include <iterator>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/event/escape.h"
+#include "engine/event/hash.h"
+#include "engine/verdict/case.h"
+#include "engine/verdict/contain.h"
+#include "engine/verdict/ledger.h"
+#include "engine/verdict/policy.h"
+#include "models/subject_memory.h"
+
+namespace ringfence {
+namespace {
+
+constexpr std::size_t kNameChars = 96;
+
+SubjectMemory& memory_of(AgentState& subject) {
+  auto& slot = subject.memory[static_cast<std::size_t>(ChannelId::Subject)];
+  if (!slot) slot = std::make_unique<SubjectMemory>();
+  return static_cast<SubjectMemory&>(*slot);
+}
+
+const Persona* persona_of(const Link& link, const Rulebook& rules, std::size_t& index) {
+  for (index = 0; index < rules.set().personas().size(); ++index)
+    if (hash64(rules.persona(index).sha256) == link.persona) return &rules.persona(index);
+  return nullptr;
+}
+
+/// The act as its subject sees it. Views into the link.
+Event event_of(const Link& link) {
+  const auto text = [](const std::string& s) { return s.empty() ? Text() : Text(s); };
+  Event event;
+  event.kind = EventKind::ToolCall;
+  event.id = link.event_id;
+  event.time = link.time;
+  event.tenant = link.tenant;
+  event.agent.id = link.agent;
+  event.agent.name = text(link.agent_name);
+  event.session.id = text(link.session);
+  event.user.id = text(link.user);
+  event.tool.server = text(link.tool_server);
+  event.tool.name = text(link.tool_name);
+  event.outcome.status = link.outcome;
+  return event;
+}
+
+/// The evidence and levels of a subject are its own; the one session it has only gives decisions a place to stand in.
+SessionState& place_of(AgentState& subject) {
+  if (subject.sessions.empty()) {
+    subject.sessions.emplace_back();
+    subject.sessions.front().id = "-";
+    subject.sessions.front().key = hash64("-");
+  }
+  subject.sessions.front().last = subject.last_time;
+  return subject.sessions.front();
+}
+
+std::vector<Breach> breaches_of(const Link& link, SubjectMemory& memory) {
+  std::vector<Breach> breaches;
+  const bool joined = memory.join(link.agent);
+  if (link.kind == SubjectKind::RootSession && joined && link.most_members) {
+    const auto children = static_cast<std::size_t>(std::ranges::count_if(memory.members(), [&](const auto& m) { return m != link.root; }));
+    if (children > *link.most_members && link.agent != link.root) {
+      breaches.push_back(
+          {Analytic::DelegationExcess,
+           std::to_string(children) + " agents work for one root session, declared are at most " + std::to_string(*link.most_members)});
+    }
+  }
+  if (link.deed == Deed::Store) memory.store(link.labels);
+  if (link.deed == Deed::Send) {
+    const std::string_view label = memory.first_of(link.labels);
+    if (!label.empty()) {
+      breaches.push_back({Analytic::FlowToxic,
+                          "content labelled " + printable(label, kNameChars) + " by another agent was read here and sent " + link.what,
+                          Level::Hold});
+    }
+  }
+  return breaches;
+}
+
+std::vector<RowId> marks_of(const Link& link, const SubjectMemory& memory) {
+  const bool several = memory.members().size() > 1;
+  if (link.kind == SubjectKind::RootSession) return link.marks;
+  if (!several) return {};
+  std::vector<RowId> marks = link.marks;
+  marks.insert(marks.end(), link.shared_marks.begin(), link.shared_marks.end());
+  return marks;
+}
+
+bool move_evidence(const Act& act, const Tables& tables, std::span<const RowId> marks) {
+  if (marks.empty()) return false;
+  const bool adds = std::ranges::any_of(marks, [&](RowId id) { return tables.contributes(id); });
+  if (frozen(act.agent, act.session, act.persona)) return adds;
+  const Evidence before = act.agent.evidence;
+  update(act.agent.evidence, tables, marks);
+  record(act.agent.ledger, before, act.agent.evidence, tables, marks, act.event.id, act.event.time);
+  return adds;
+}
+
+/// Says whose evidence it is: nothing of it is held against the one agent whose act came last.
+void tell(const Link& link, const SubjectMemory& memory, FindingRecord& record) {
+  const std::string whose = printable(subject_name(link), kNameChars);
+  const std::size_t members = memory.members().size();
+  record.sentence = "Over " + std::to_string(members) + (members == 1 ? " agent" : " agents") + " of " + whose + ": " + record.sentence;
+  if (record.explanation) record.explanation->scope = name_of(link.kind);
+}
+
+ContainmentRecord next_record(const Link& link, const Act& act, AgentState& subject, const std::string& scope, Level level, Position at) {
+  auto entry = std::ranges::find(subject.containments, scope, &Containment::scope);
+  if (entry == subject.containments.end()) {
+    subject.containments.push_back({.scope = scope});
+    entry = std::prev(subject.containments.end());
+  }
+  ++entry->epoch;
+  entry->contained = true;
+  entry->level = level;
+  entry->since = link.time;
+  const auto parts = parse_scope(scope);
+  return {.scope = scope,
+          .agent_id = parts ? parts->id : link.agent,
+          .tenant = link.tenant,
+          .epoch = entry->epoch,
+          .level = level,
+          .effective_at = link.time,
+          .persona = act.persona.reference(),
+          .cause_event_id = link.event_id,
+          .position = at};
+}
+
+Level standing_over(const AgentState& subject, const std::string& scope) {
+  const auto entry = std::ranges::find(subject.containments, scope, &Containment::scope);
+  return entry == subject.containments.end() || !entry->contained ? Level::Observe : entry->level;
+}
+
+/// Whom a level over the subject stops: the root with all it leads and each member by name, or the agent that sent.
+std::vector<ContainmentRecord> contain_members(const Link& link, const Act& act, const ContainmentCause& cause, Level level, Position at) {
+  std::vector<ContainmentRecord> records;
+  if (act.persona.response.mode != Mode::Enforce || level < Level::Hold) return records;
+  const auto stop = [&](const std::string& scope, std::vector<ContainmentRecord::Select> select) {
+    if (standing_over(act.agent, scope) >= level) return;
+    ContainmentRecord& record = records.emplace_back(next_record(link, act, act.agent, scope, level, at));
+    record.select = std::move(select);
+    record.finding_uid = cause.finding_uid;
+    record.reason = cause.reason;
+    std::ranges::find(act.agent.containments, scope, &Containment::scope)->finding_uid = cause.finding_uid;
+  };
+  const auto stop_agent = [&](const std::string& id) { stop(scope_key("agent", link.tenant, id), {{"agent.id", id}}); };
+  if (link.kind == SubjectKind::Artefact) stop_agent(link.agent);
+  if (link.kind == SubjectKind::RootSession) {
+    stop(scope_key("subtree", link.tenant, link.root), {{"agent.id", link.root}, {"delegation.root", link.root}});
+    for (const std::string& member : memory_of(act.agent).members())
+      if (member != link.root) stop_agent(member);
+  }
+  return records;
+}
+
+}  // namespace
+
+std::optional<Judgement> judge_link(const Link& link, AgentState& subject, const Rulebook& rules, Position at, std::string_view topic) {
+  SubjectMemory& memory = memory_of(subject);
+  std::size_t index = 0;
+  const Persona* const persona = persona_of(link, rules, index);
+  if (!memory.news({link.partition.value, link.lsn, link.index}) || persona == nullptr) return std::nullopt;
+  subject.last_time = subject.arrivals == 0 ? link.time : std::max(subject.last_time, link.time);
+  ++subject.arrivals;
+
+  Judgement out;
+  out.position = at;
+  if (!subject.findings.empty()) out.findings = close_idle(subject, subject.last_time, {persona, topic, at});
+  const std::size_t closed = out.findings.size();
+  const Tables& tables = rules.tables(index);
+  const Event event = event_of(link);
+  SessionState& place = place_of(subject);
+  const Act act{.event = event, .persona = *persona, .set = rules.set(), .match = {}, .effect = {}, .agent = subject, .session = place};
+
+  const std::vector<Breach> breaches = breaches_of(link, memory);
+  const bool adds = move_evidence(act, tables, marks_of(link, memory));
+  Decision decision = decide(act, breaches, tables, adds);
+  for (FindingRecord& record : findings_of({act, decision, tables, adds, topic, at}, rules.channels())) {
+    tell(link, memory, record);
+    out.findings.push_back(std::move(record));
+  }
+  for (std::size_t i = closed; i < out.findings.size(); ++i) {
+    if (out.findings[i].activity == FindingRecord::Activity::Create) out.verdict.raised.push_back(out.findings[i].analytic);
+  }
+  out.containments = contain_members(link, act, cause_of(subject, out.findings), decision.level, at);
+  if (link.kind == SubjectKind::Artefact) {  // the next sender is judged by what it sends
+    subject.standing.held.reset();
+    place.standing.held.reset();
+    place.held_acts = 0;
+  }
+  return out;
+}
+
+void join(Judgement& act, Judgement link) {
+  std::ranges::move(link.findings, std::back_inserter(act.findings));
+  std::ranges::move(link.containments, std::back_inserter(act.containments));
+  for (const Analytic raised : link.verdict.raised)
+    if (std::ranges::find(act.verdict.raised, raised) == act.verdict.raised.end()) act.verdict.raised.push_back(raised);
+}
+
+std::expected<std::optional<Judgement>, StoreError> Subjects::judge(const Link& link, const Rulebook& rules, Position at,
+                                                                    std::string_view topic) {
+  const auto opened = table_.open(at, subject_key(link), link.tenant, subject_name(link), link.time);
+  if (!opened) return std::unexpected(opened.error());
+  AgentState& subject = **opened;
+  if (at.offset.value <= subject.lsn) return std::optional<Judgement>();
+  auto judgement = judge_link(link, subject, rules, at, topic);
+  table_.touch(subject, at.offset);
+  return judgement;
+}
+
+}  // namespace ringfence

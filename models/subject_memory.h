@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/state/channel_memory.h"
+
+namespace ringfence {
+
+/// What is remembered of a subject (a root session, a user, an artefact, a credential) beside its evidence. At most 256 members of 512
+/// bytes, 64 labels, 1,024 source partitions; beyond that members are counted and no longer told apart, labels are left out.
+class SubjectMemory final : public ChannelMemory {
+ public:
+  static constexpr std::size_t kMembers = 256, kLabels = 64, kPartitions = 1024;
+
+  /// The last link taken of one source partition: what is not above it has been here before.
+  struct Seen {
+    std::int32_t partition = 0;
+    std::int64_t offset = -1;
+    std::uint16_t index = 0;
+  };
+
+  /// Takes note of a link's source; false where it is not above the last one of its partition.
+  [[nodiscard]] bool news(const Seen& link);
+  /// Takes the agent in; true where it is new.
+  bool join(std::string_view agent);
+  /// Labels put there; sorted and bounded.
+  void store(std::span<const std::string> labels);
+  /// The first of `forbidden` that was stored; empty where none was.
+  [[nodiscard]] std::string_view first_of(std::span<const std::string> forbidden) const;
+  [[nodiscard]] const std::vector<std::string>& members() const { return members_; }
+
+  void encode(Writer& out) const override;
+  [[nodiscard]] std::size_t bytes() const override;
+  /// Null where the bytes are not a subject's.
+  [[nodiscard]] static std::unique_ptr<ChannelMemory> decode(Reader& in);
+
+ private:
+  std::vector<Seen> seen_;            // by partition
+  std::vector<std::string> members_;  // in order of appearance
+  std::vector<std::string> labels_;   // sorted
+};
+
+}  // namespace ringfence

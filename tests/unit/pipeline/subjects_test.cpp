@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/pipeline/subjects.h"
+
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "engine/pipeline/link_json.h"
+#include "models/subject_memory.h"
+#include "tests/unit/pipeline/watch.h"
+
+namespace ringfence {
+namespace {
+
+using testing::Call;
+using testing::near_miss;
+using testing::Watch;
+
+constexpr auto kEnforced = "mode: enforce";
+
+std::string delegated(const std::string& session = "root-run") {
+  return R"(,"delegation":{"root":"chief","parent":"chief","session":")" + session + "\"}";
+}
+
+/// Findings that speak of a subject: their explanation is of its evidence.
+std::vector<FindingRecord> of_scope(const Judgement& judgement, const std::string& scope) {
+  std::vector<FindingRecord> found;
+  for (const FindingRecord& record : judgement.findings)
+    if (record.explanation && record.explanation->scope == scope) found.push_back(record);
+  return found;
+}
+
+/// Each of `agents` is refused one near-miss of the commit that was refused first, all in one root session or for one user.
+std::vector<Judgement> probe(Watch& watch, int agents, const std::string& more) {
+  std::vector<Judgement> all;
+  for (int i = 0; i < agents; ++i) {
+    Call call{.session = "own-" + std::to_string(i), .agent = "clerk-" + std::to_string(i)};
+    for (int attempt = 0; attempt < 2; ++attempt) {
+      call.outcome = "denied";
+      call.ref = near_miss(2 * i + attempt);
+      call.more = more;
+      all.push_back(watch.see(call));
+    }
+  }
+  return all;
+}
+
+TEST(Subjects, ProbingSpreadOverTenSubAgentsAddsUpInTheRootSession) {
+  Watch watch(kEnforced);
+  const std::vector<Judgement> seen = probe(watch, 10, delegated());
+  const auto alone = std::ranges::max_element(seen, {}, [](const Judgement& j) { return j.verdict.score; });
+  EXPECT_LT(alone->verdict.score, 1e5) << "no agent alone is worth an alert";
+  std::vector<FindingRecord> found;
+  std::vector<std::string> stopped;
+  for (const Judgement& judgement : seen) {
+    for (FindingRecord& record : of_scope(judgement, "root_session")) found.push_back(std::move(record));
+    for (const ContainmentRecord& record : judgement.containments) stopped.push_back(record.scope);
+  }
+  ASSERT_FALSE(found.empty());
+  EXPECT_EQ(found.front().level, Level::Alert);
+  EXPECT_EQ(found.back().level, Level::Halt);
+  EXPECT_THAT(found.back().sentence, ::testing::HasSubstr("root session default/chief/root-run"));
+  EXPECT_THAT(stopped, ::testing::Contains("subtree:default/chief"));
+  EXPECT_THAT(stopped, ::testing::Contains("agent:default/clerk-0"));
+  EXPECT_EQ(watch.agent("clerk-0").standing.held, std::nullopt) << "a link never changes an agent's own evidence";
+}
+
+TEST(Subjects, TheSameAgentsInRootSessionsOfTheirOwnStayBelow) {
+  Watch watch(kEnforced);
+  for (int i = 0; i < 10; ++i) {
+    Call call{.session = "own", .agent = "clerk-" + std::to_string(i), .outcome = "denied", .ref = near_miss(i)};
+    call.more = delegated("run-" + std::to_string(i));
+    EXPECT_TRUE(of_scope(watch.see(call), "root_session").empty());
+  }
+}
+
+TEST(Subjects, EvidenceForOneUserAddsUpOverAgentsAndIsAFindingForPeople) {
+  Watch watch(kEnforced);
+  std::vector<FindingRecord> found;
+  std::size_t contained = 0;
+  for (const Judgement& judgement : probe(watch, 10, R"(,"user":{"id":"u-7"})")) {
+    for (FindingRecord& record : of_scope(judgement, "user")) found.push_back(std::move(record));
+    contained += judgement.containments.size();
+  }
+  ASSERT_FALSE(found.empty());
+  EXPECT_THAT(found.front().sentence, ::testing::HasSubstr("of user default/u-7"));
+  EXPECT_EQ(contained, 0U);
+}
+
+TEST(Subjects, AnExplanationOfASubjectAddsUpToItsScore) {
+  Watch watch(kEnforced);
+  for (const Judgement& judgement : probe(watch, 10, delegated())) {
+    for (const FindingRecord& record : of_scope(judgement, "root_session")) {
+      const Explanation& e = *record.explanation;
+      const double rows = std::accumulate(e.rows.begin(), e.rows.end(), 0.0, [](double sum, const EvidenceRow& r) { return sum + r.nats; });
+      EXPECT_NEAR(e.prior + e.start + rows + e.late_starts + e.others, e.ln_score, 1e-9);
+    }
+  }
+}
+
+TEST(Subjects, ALinkThatWasHereBeforeChangesNothing) {
+  Watch watch(kEnforced);
+  Call call{.agent = "clerk-1", .outcome = "denied", .ref = near_miss(0)};
+  call.more = delegated();
+  const Judgement first = watch.see(call);
+  ASSERT_EQ(first.links.size(), 1U);
+  AgentState subject;
+  const Position at{kLinksPartition, Offset{0}};
+  EXPECT_TRUE(judge_link(first.links.front(), subject, watch.rules(), at, kLinksTopic));
+  const Evidence once = subject.evidence;
+  EXPECT_FALSE(judge_link(first.links.front(), subject, watch.rules(), at, kLinksTopic));
+  EXPECT_EQ(subject.evidence.declared, once.declared);
+}
+
+TEST(Subjects, MoreChildrenThanDeclaredIsAFindingOnTheOneTooMany) {
+  Watch watch(kEnforced);
+  AgentState subject;
+  std::vector<Analytic> raised;
+  for (int i = 0; i < 4; ++i) {
+    Call call{.agent = "clerk-" + std::to_string(i)};
+    call.more = delegated();
+    Judgement judgement = watch.see(call);
+    Link link = judgement.links.at(0);
+    link.lsn = i;
+    link.most_members = 2;
+    const auto found = judge_link(link, subject, watch.rules(), {kLinksPartition, Offset{i}}, kLinksTopic);
+    ASSERT_TRUE(found);
+    raised.insert(raised.end(), found->verdict.raised.begin(), found->verdict.raised.end());
+    EXPECT_EQ(raised.size(), i < 2 ? 0U : 1U) << "agent " << i;
+  }
+  EXPECT_EQ(raised.front(), Analytic::DelegationExcess);
+}
+
+Link artefact_link(const Watch& /*watch*/, const Judgement& judgement, Deed deed, std::int64_t lsn) {
+  Link link = judgement.links.at(0);
+  link.kind = SubjectKind::Artefact;
+  link.subject = "file://share/plan.txt";
+  link.marks.clear();
+  link.deed = deed;
+  link.labels = {"confidential"};
+  link.what = "to an external host";
+  link.lsn = lsn;
+  return link;
+}
+
+TEST(Subjects, ConfidentialContentLeftInAFileIsHeldWhenAnotherAgentSendsItOut) {
+  Watch watch(kEnforced);
+  Call call{.agent = "clerk-1"};
+  call.more = delegated();
+  const Judgement wrote = watch.see(call);
+  call.agent = "clerk-2";
+  const Judgement sent = watch.see(call);
+  AgentState artefact;
+  const Position at{kLinksPartition, Offset{0}};
+  EXPECT_TRUE(judge_link(artefact_link(watch, sent, Deed::Send, 1), artefact, watch.rules(), at, kLinksTopic)->findings.empty())
+      << "nothing confidential lies there yet";
+  EXPECT_TRUE(judge_link(artefact_link(watch, wrote, Deed::Store, 2), artefact, watch.rules(), at, kLinksTopic)->findings.empty());
+  const auto held = judge_link(artefact_link(watch, sent, Deed::Send, 3), artefact, watch.rules(), at, kLinksTopic);
+  ASSERT_EQ(held->findings.size(), 1U);
+  EXPECT_EQ(held->findings.front().analytic, Analytic::FlowToxic);
+  EXPECT_EQ(held->findings.front().level, Level::Hold);
+  ASSERT_EQ(held->containments.size(), 1U);
+  EXPECT_EQ(held->containments.front().scope, "agent:default/clerk-2");
+}
+
+TEST(Links, ComeBackFromTheTopicAsTheyWentThere) {
+  Watch watch(kEnforced);
+  Call call{.agent = "clerk-1", .outcome = "denied", .ref = near_miss(0)};
+  call.more = delegated() + R"(,"user":{"id":"u\u0007\"7"})";
+  const Judgement judgement = watch.see(call);
+  ASSERT_EQ(judgement.links.size(), 2U);
+  for (const Link& link : judgement.links) {
+    const std::string text = encode_link(link);
+    EXPECT_EQ(text.find('\n'), std::string::npos);
+    const auto back = decode_link(text);
+    ASSERT_TRUE(back) << back.error();
+    EXPECT_EQ(encode_link(*back), text);
+    EXPECT_EQ(subject_key(*back), subject_key(link));
+    EXPECT_EQ(back->marks, link.marks);
+  }
+}
+
+TEST(Links, OfAnotherFormAreRefusedByName) {
+  EXPECT_EQ(decode_link("").error(), "no JSON object");
+  EXPECT_EQ(decode_link(R"({"v":2})").error(), "v: absent or not of its form");
+  EXPECT_EQ(decode_link(R"({"v":1,"kind":"planet","deed":"act"})").error(), "kind: absent or not of its form");
+  EXPECT_FALSE(decode_link(std::string(70'000, ' ')));
+  Watch watch(kEnforced);
+  Call call{.agent = "clerk-1"};
+  call.more = delegated();
+  std::string text = encode_link(watch.see(call).links.at(0));
+  const auto marks = text.find("\"marks\":[[") + 10;
+  text.replace(marks, 1, "99");
+  EXPECT_EQ(decode_link(text).error(), "marks: absent or not of its form");
+}
+
+TEST(SubjectMemory, ComesBackAsItWasWritten) {
+  SubjectMemory memory;
+  ASSERT_TRUE(memory.news({3, 10, 1}));
+  ASSERT_TRUE(memory.news({-1, 4, 0}));
+  (void)memory.join("a");
+  memory.store(std::vector<std::string>{"secret", "pii"});
+  Writer out;
+  memory.encode(out);
+  Reader in(out.bytes());
+  const auto back = SubjectMemory::decode(in);
+  ASSERT_NE(back, nullptr);
+  EXPECT_TRUE(in.at_end());
+  Writer again;
+  back->encode(again);
+  EXPECT_EQ(again.bytes(), out.bytes());
+  auto& read = static_cast<SubjectMemory&>(*back);
+  EXPECT_FALSE(read.news({3, 10, 1}));
+  EXPECT_FALSE(read.news({3, 9, 5}));
+  EXPECT_TRUE(read.news({3, 10, 2}));
+  EXPECT_EQ(read.first_of(std::vector<std::string>{"internal", "pii"}), "pii");
+}
+
+TEST(SubjectMemory, IsBounded) {
+  SubjectMemory memory;
+  for (int i = 0; i < 1000; ++i) (void)memory.join("agent-" + std::to_string(i));
+  EXPECT_EQ(memory.members().size(), SubjectMemory::kMembers);
+}
+
+}  // namespace
+}  // namespace ringfence
