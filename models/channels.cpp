@@ -10,6 +10,7 @@
 #include "models/outcome.h"
 #include "models/recurrence.h"
 #include "models/scope.h"
+#include "models/shadow.h"
 #include "models/subject_memory.h"
 #include "models/supply.h"
 
@@ -20,6 +21,7 @@ class ChannelMemories final : public MemoryFactory {
  public:
   [[nodiscard]] std::unique_ptr<ChannelMemory> decode(ChannelId channel, MemoryScope scope, Reader& in) const override {
     if (channel == ChannelId::Subject) return scope == MemoryScope::Agent ? SubjectMemory::decode(in) : nullptr;
+    if (channel == ChannelId::Shadow) return scope == MemoryScope::Agent ? ShadowProfile::decode(in) : nullptr;
     for (const Channel* const one : all_channels())
       if (one->info().id == channel) return one->decode_memory(scope, in);
     return nullptr;

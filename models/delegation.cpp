@@ -171,6 +171,12 @@ class DelegationChannel final : public Channel {
     } else if (!ancestors.empty()) {
       reading = Reading::of(Reading::Kind::NotEvaluable);
     }
+    if (reading.kind == Reading::Kind::Marked && event.delegation.root) {
+      const Persona* root = scope::job_of(act, *event.delegation.root);
+      if (root != nullptr && root->delegation.max_children)
+        reading.links.push_back(
+            {.kind = SubjectKind::RootSession, .most_members = static_cast<std::uint32_t>(std::max(*root->delegation.max_children, 0))});
+    }
     above.ruling += std::move(below.ruling);
     reading.breaches = std::move(above.ruling.breaches);
     reading.lacking = above.ruling.lacking;

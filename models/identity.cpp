@@ -19,7 +19,7 @@ using identity::SessionIdentity;
 using scope::Ruling;
 
 constexpr auto kSlot = static_cast<std::size_t>(ChannelId::Identity);
-/// `Shared` is told by other agents' streams; nothing in an agent's own stream shows it.
+/// `Shared`: another job's, by its list.
 enum class Fingerprint : std::uint8_t { Declared, Rotated, Shared, NeverSeen };
 
 /// Why the mean of the factors is at most 1: the class follows from the past and the fingerprint alone, and the persona caps how often a
@@ -27,6 +27,31 @@ enum class Fingerprint : std::uint8_t { Declared, Rotated, Shared, NeverSeen };
 /// adds.
 const std::vector<std::vector<double>> kCaps{{1, .05, .005, .01}};
 const std::vector<Bet> kBets{{.threat = Threat::CredentialAbuse, .q = {{.56, .04, .15, .25}}}};
+
+/// Keys that other jobs list and this one does not, by hash.
+struct OthersKeys final : ChannelPlan {
+  std::vector<std::uint64_t> hashes;  // sorted
+};
+
+std::unique_ptr<const ChannelPlan> others_keys(const Persona& persona, const PersonaSet& set) {
+  auto plan = std::make_unique<OthersKeys>();
+  const auto mine = [&](const std::string& key) {
+    return persona.credentials && std::ranges::find(*persona.credentials, key) != persona.credentials->end();
+  };
+  for (const Persona& other : set.personas()) {
+    if (&other == &persona || !other.credentials) continue;
+    for (const std::string& key : *other.credentials)
+      if (!mine(key)) plan->hashes.push_back(hash64(key));
+  }
+  if (plan->hashes.empty()) return nullptr;
+  std::ranges::sort(plan->hashes);
+  return plan;
+}
+
+bool anothers(const Act& act, std::uint64_t hash) {
+  const auto* plan = static_cast<const OthersKeys*>(act.plan(ChannelId::Identity));
+  return plan != nullptr && std::ranges::binary_search(plan->hashes, hash);
+}
 
 SessionIdentity& session_memory(const Act& act) { return scope::memory_in<SessionIdentity>(act.session.memory[kSlot]); }
 AgentIdentity& agent_memory(const Act& act) { return scope::memory_in<AgentIdentity>(act.agent.memory[kSlot]); }
@@ -92,6 +117,8 @@ Ruling judge_fingerprint(const Act& act, Fingerprint cls) {
                                                      scope::value_words(act.persona, target->name, target->value) +
                                                      ", which is not the job's");
   }
+  if (cls == Fingerprint::Shared)
+    ruling.breach(Analytic::CredentialForeign, key_words(act) + " is declared by another job and not by its own");
   if (cls != Fingerprint::NeverSeen) return ruling;
   if (permitted_host && act.persona.credentials)
     ruling.breach(Analytic::CredentialForeign, "the permitted host is used with a key that is not the job's: " + key_words(act) +
@@ -188,6 +215,9 @@ class IdentityChannel final : public Channel {
   }
   [[nodiscard]] std::vector<std::vector<double>> caps(const Persona& /*persona*/) const override { return kCaps; }
   [[nodiscard]] std::span<const Bet> bets() const override { return kBets; }
+  [[nodiscard]] std::unique_ptr<const ChannelPlan> prepare(const Persona& persona, const PersonaSet& set) const override {
+    return others_keys(persona, set);
+  }
   [[nodiscard]] std::unique_ptr<ChannelMemory> decode_memory(MemoryScope scope, Reader& in) const override {
     return scope == MemoryScope::Agent ? AgentIdentity::decode(in) : SessionIdentity::decode(in);
   }
@@ -201,11 +231,11 @@ class IdentityChannel final : public Channel {
       const std::uint64_t hash = hash64(*event.credential.fingerprint);
       if (act.persona.credentials) {
         cls = against_list(act, hash);
-        reading = Reading::marked(0, static_cast<std::uint8_t>(cls));
       } else if (event.session.id) {
         cls = against_session(act, hash);
-        reading = Reading::marked(0, static_cast<std::uint8_t>(cls));
       }
+      if (anothers(act, hash)) cls = Fingerprint::Shared;
+      if (act.persona.credentials || event.session.id) reading = Reading::marked(0, static_cast<std::uint8_t>(cls));
     } else if (act.persona.credentials) {
       reading = Reading::of(Reading::Kind::NotEvaluable);
     }

@@ -95,6 +95,36 @@ TEST(IdentityRotation, KeyThatLeftTheListStaysValidForItsWindow) {
   EXPECT_EQ(cls(after, "old", hours(3), kFriday), 3) << "after the window";
 }
 
+TEST(IdentityShared, KeyThatAnotherJobListsIsForeignOnTheFirstCall) {
+  Persona mine, other;
+  mine.id = "a";
+  other.id = "b";
+  other.credentials = {"theirs", "both"};
+  const auto read = [&](const std::optional<std::vector<std::string>>& own, std::string key) {
+    mine.credentials = own;
+    const PersonaSet set({mine, other}, {}, false);
+    std::vector<std::unique_ptr<const ChannelPlan>> plans(kChannels);
+    plans[kSlot] = identity_channel().prepare(set.personas().front(), set);
+    AgentState agent;
+    SessionState session;
+    Made made = shown(std::move(key));
+    return identity_channel().read({.event = made.done(),
+                                    .persona = set.personas().front(),
+                                    .set = set,
+                                    .match = {},
+                                    .effect = {},
+                                    .agent = agent,
+                                    .session = session,
+                                    .plans = plans});
+  };
+  const Reading unlisted = read(std::nullopt, "theirs");
+  EXPECT_EQ(unlisted.cls, 2);
+  EXPECT_THAT(World::uids(unlisted), ElementsAre("credential.foreign"));
+  EXPECT_EQ(read({{"mine", "both"}}, "theirs").cls, 2);
+  EXPECT_EQ(read({{"mine", "both"}}, "both").cls, 0) << "declared by both";
+  EXPECT_EQ(read(std::nullopt, "mine").cls, 0);
+}
+
 TEST_F(Identity, PlacesOfKeysAreKnownByShapeAndTheirHarmlessNeighboursAreNot) {
   using identity::credential_store;
   for (const char* path :

@@ -136,8 +136,14 @@ TEST(OutcomeFalseAlarms, StayUnderTheBoundExactlyOnTheCaps) {
       destroyed = uniform(rng) < caps[0][destroyed ? 1 : 0] * times;
       Made made = destroyed ? call("db/drop").effect(Effect::Delete) : call("db/get").effect(Effect::Read);
       made = std::move(made).with("n", std::to_string(next++));
-      const Act act{.event = made.done(), .persona = persona, .set = set, .match = {}, .effect = made.event().tool.effect, .agent = agent,
-                    .session = session, .plans = plans};
+      const Act act{.event = made.done(),
+                    .persona = persona,
+                    .set = set,
+                    .match = {},
+                    .effect = made.event().tool.effect,
+                    .agent = agent,
+                    .session = session,
+                    .plans = plans};
       const Reading reading = outcome_channel().read(act);
       const std::uint8_t context = repeated ? 1 : 0;
       repeated = uniform(rng) < caps[1][context] * times;
