@@ -16,7 +16,6 @@ using outcome::SessionOutcome;
 using scope::Ruling;
 
 constexpr auto kSlot = static_cast<std::size_t>(ChannelId::Outcome);
-constexpr Nanos kPollApart = seconds(30);
 /// Contexts and classes of the loop's table; the sweep's wagers stand behind them in the ledger.
 constexpr std::uint8_t kAfterProgress = 0, kAfterRepeat = 1, kAfterOther = 2, kAfterDestruction = 3;
 constexpr std::uint8_t kProgress = 0, kRepeat = 1, kHarmless = 2, kDestructive = 3;
@@ -128,7 +127,7 @@ std::uint64_t result_hash(const Event& event) {
 /// A read that the job's own median pace allows, waiting for something.
 bool polls(const Act& act, Nanos since) {
   const auto& rate = act.persona.calls_per_minute;
-  if (act.effect != Effect::Read || !rate || !rate->p50 || *rate->p50 <= 0 || since < kPollApart) return false;
+  if (act.effect != Effect::Read || !rate || !rate->p50 || *rate->p50 <= 0) return false;
   return static_cast<double>(since.value) * *rate->p50 >= static_cast<double>(minutes(1).value);
 }
 

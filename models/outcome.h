@@ -13,7 +13,7 @@ namespace ringfence {
 /// - `loop.no_progress`: class 1 is an act that one of the session's last four acts already was, tool, arguments and result alike;
 /// contexts:
 ///   after progress (cap .2), after such a repetition (cap .5). Not repetitions: up to `barriers.retries` of a failed act, and a poll, that
-///   is a read in a job that declares `data.rate.per_minute.p50`, no sooner after its like than half a minute or that median allows. About
+///   is a read in a job that declares `data.rate.per_minute.p50`, no sooner after its like than that median allows. About
 ///   25 in a row alert at tier 2. Alert only: the caps are ours, not the persona's.
 /// - `destructive.burst`: acts that delete, administer or by their name cancel, where every such action declares a `share` w: caps
 ///   min(1, 3 w + .02) after another act, .5 after one like it; a wager of its own with factors compiled from these.

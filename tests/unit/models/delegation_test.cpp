@@ -83,6 +83,15 @@ TEST_F(Delegated, ChildrenAreCountedOnceASessionAndOverARestart) {
   EXPECT_EQ(world.read(call("agents/ask").account("c").session("s2")).cls, 0);
 }
 
+TEST_F(Delegated, RootSessionIsToldHowManyChildrenItsRootDeclares) {
+  world.other_jobs.front().delegation.max_children = 2;
+  const Reading reading = world.read(call("files/read").parent("desk-1").but([](Event& e) { e.delegation.root = "desk-1"; }));
+  ASSERT_EQ(reading.links.size(), 1U);
+  EXPECT_EQ(reading.links.front().kind, SubjectKind::RootSession);
+  EXPECT_EQ(reading.links.front().most_members, 2U);
+  EXPECT_THAT(world.read(call("files/read").parent("desk-1")).links, IsEmpty());
+}
+
 TEST_F(Delegated, TokenServesTheDelegationItWasIssuedFor) {
   const auto with_token = [](Made made) { return std::move(made).but([](Event& e) { e.session.kind = "token"; }); };
   EXPECT_THAT(world.breaks(with_token(call("files/read").parent("desk-1"))), IsEmpty());
@@ -99,7 +108,7 @@ TEST(DelegationFalseAlarms, StayUnderTheBoundExactlyOnTheCaps) {
   const Tables tables(persona, alone);
   std::mt19937_64 rng(3);
   for (const Null null : {Null::Alert, Null::Declared}) {
-    for (const std::uint8_t context : {0, 1}) {
+    for (const std::uint8_t context : {std::uint8_t{0}, std::uint8_t{1}}) {
       std::array<double, 5> p{1};
       for (std::uint8_t cls = 1; cls < 5; ++cls) p[0] -= p.at(cls) = tables.cap(null, {ChannelId::Delegation, context, cls});
       std::discrete_distribution<int> draw(p.begin(), p.end());

@@ -88,7 +88,7 @@ TEST_F(Outcomes, RetriesThatTheJobToleratesAreNone) {
 TEST_F(Outcomes, PollAtTheDeclaredMedianPaceIsNone) {
   world.job.calls_per_minute = Ladder{1, 10, 20};
   for (int i = 0; i < 50; ++i) EXPECT_EQ(read("a", minutes(i)).cls, 0);
-  EXPECT_EQ(read("a", minutes(49) + seconds(20)).cls, 1) << "faster than a poll";
+  EXPECT_EQ(read("a", Nanos{minutes(49).value + seconds(20).value}).cls, 1) << "faster than a poll";
 }
 
 TEST_F(Outcomes, ActWithoutArgumentsAndResourceIsNotEvaluable) {
