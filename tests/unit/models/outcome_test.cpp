@@ -134,8 +134,8 @@ TEST(OutcomeFalseAlarms, StayUnderTheBoundExactlyOnTheCaps) {
                         static_cast<double>(tables.prior(null)[static_cast<std::size_t>(Threat::NoProgress)]);
     for (int n = 0; n < kCalls; ++n) {
       destroyed = uniform(rng) < caps[0][destroyed ? 1 : 0] * times;
-      Made made = destroyed ? call("db/drop").effect(Effect::Delete) : call("db/get").effect(Effect::Read);
-      made = std::move(made).with("n", std::to_string(next++));
+      Made made =
+          call(destroyed ? "db/drop" : "db/get").effect(destroyed ? Effect::Delete : Effect::Read).with("n", std::to_string(next++));
       const Act act{.event = made.done(),
                     .persona = persona,
                     .set = set,
