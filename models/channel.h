@@ -40,8 +40,10 @@ struct Act {
   bool own_refusal = false;
   /// The same act has raised a hold before, at its request: it counts once.
   bool held_before = false;
+  /// When the latest `credential` fact about it began; looked up only where the act shows a credential.
+  std::optional<EventTime> credential_changed = std::nullopt;
   /// What each channel prepared for this persona, by ChannelId; empty where nothing was prepared (tests of one channel).
-  std::span<const std::unique_ptr<const ChannelPlan>> plans;
+  std::span<const std::unique_ptr<const ChannelPlan>> plans = {};
   /// Only facts of the agent's past and this event may be used: no clock, no other agent.
 
   [[nodiscard]] const ChannelPlan* plan(ChannelId channel) const {

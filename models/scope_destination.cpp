@@ -209,6 +209,8 @@ std::optional<std::string> host_of(std::string_view text) {
   return lower(host);
 }
 
+bool barred(const Act& act, const Target& target) { return answer_for(act, target) == Answer::Barred; }
+
 Ruling judge_destinations(const Act& act) {
   Ruling ruling;
   std::vector<std::uint64_t> permitted;

@@ -39,4 +39,7 @@ struct Targets {
 /// What was lawfully contacted is remembered where `new_per_day` is declared; a refused act or one beyond the limit contacts nobody.
 [[nodiscard]] Ruling judge_destinations(const Act& act);
 
+/// True if the job and what the session was given do not admit this target; what cannot be decided is admitted.
+[[nodiscard]] bool barred(const Act& act, const Target& target);
+
 }  // namespace ringfence::scope

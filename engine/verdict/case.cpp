@@ -76,6 +76,10 @@ void describe_finding(FindingRecord& r, const OpenFinding& finding) {
 /// An agent without a job has no mode either: nothing is held back.
 Mode mode_of(const Told& told) { return told.persona != nullptr ? told.persona->response.mode : Mode::Enforce; }
 
+bool due(const OpenFinding& finding, Level level) {
+  return level > finding.level || finding.count >= kUpdateFactor * finding.count_written;
+}
+
 /// Books the contribution; true where a record is due.
 bool book(AgentState& agent, const Event& event, std::string_view persona_sha256, const Contribution& part,
           FindingRecord::Activity& activity) {
@@ -97,8 +101,7 @@ bool book(AgentState& agent, const Event& event, std::string_view persona_sha256
   activity = FindingRecord::Activity::Update;
   finding->count += part.count;
   finding->last_seen = std::max({finding->last_seen, agent.last_time, event.time});
-  const bool rises = part.level > finding->level;
-  if (!rises && finding->count < kUpdateFactor * finding->count_written) return false;
+  if (!due(*finding, part.level)) return false;
   finding->level = std::max(finding->level, part.level);
   finding->count_written = finding->count;
   ++finding->records;
@@ -282,6 +285,15 @@ std::vector<FindingRecord> close_idle(AgentState& agent, EventTime now, const To
   }
   std::erase_if(agent.findings, idle);
   return records;
+}
+
+bool record_due(const AgentState& agent, Analytic analytic, Level level) {
+  const auto same = [&](const OpenFinding& f) { return family_of(f.analytic) == family_of(analytic); };
+  const auto open = std::ranges::find_if(agent.findings, same);
+  if (open == agent.findings.end()) return true;
+  OpenFinding next = *open;
+  ++next.count;
+  return due(next, level);
 }
 
 std::vector<FindingRecord> fact_finding(AgentState& agent, const Event& event, Fact fact, const Told& told) {
