@@ -118,8 +118,8 @@ Answer beyond_lists(const Act& act, const Target& target) {
 Answer on_host(const Act& act, const Target& target, std::string_view host) {
   const Destinations& declared = act.persona.destinations;
   if (spells_host(host)) {
-    const std::string lowered = lower(host);
-    const auto holds = [&](const GlobSet& globs) { return globs.matches(lowered) || globs.matches(host); };
+    const bool capitals = std::ranges::any_of(host, [](char c) { return c >= 'A' && c <= 'Z'; });
+    const auto holds = [&](const GlobSet& globs) { return globs.matches(host) || (capitals && globs.matches(lower(host))); };
     if (holds(declared.hosts) || (declared.internal && holds(*declared.internal))) return Answer::Permitted;
   }
   return beyond_lists(act, target);
