@@ -118,8 +118,8 @@ Answer beyond_lists(const Act& act, const Target& target) {
 bool listed_host(const Act& act, std::string_view host) {
   if (!spells_host(host)) return false;
   const Destinations& declared = act.persona.destinations;
-  const std::string lowered = lower(host);
-  const auto holds = [&](const GlobSet& globs) { return globs.matches(lowered) || globs.matches(host); };
+  const bool capitals = std::ranges::any_of(host, [](char c) { return c >= 'A' && c <= 'Z'; });
+  const auto holds = [&](const GlobSet& globs) { return globs.matches(host) || (capitals && globs.matches(lower(host))); };
   return holds(declared.hosts) || (declared.internal && holds(*declared.internal));
 }
 

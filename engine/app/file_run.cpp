@@ -287,7 +287,7 @@ std::expected<void, RunError> FileRun::step(const Origin& origin, std::span<cons
       [&](std::size_t lane) { window_.decode(lanes_[lane]->decoder, records.size() * lane / lanes, records.size() * (lane + 1) / lanes); });
   observe(origin);
   fork_->run([&](std::size_t lane) {
-    auto results = lanes_[lane]->shard.judge(window_, origin);
+    auto results = lanes_[lane]->shard.judge(window_, origin, std::move(lanes_[lane]->results));
     if (results) {
       lanes_[lane]->results = std::move(*results);
     } else {

@@ -286,8 +286,10 @@ void judge_by_persona(const Event& event, const Admission& admission, AgentState
   out.verdict.level = decision.level;
   out.verdict.applied = decision.applied;
   out.verdict.score = decision.score;
-  const Leader lead = leader(agent, tables, Null::Declared, judged_alone(act));
-  if (leading_ledger(agent, lead) != nullptr) out.verdict.threat = kThreats[static_cast<std::size_t>(lead.threat)].id;
+  if (agent.ledger || std::ranges::any_of(agent.sessions, [](const SessionState& s) { return s.ledger != nullptr; })) {
+    const Leader lead = leader(agent, tables, Null::Declared, judged_alone(act));
+    if (leading_ledger(agent, lead) != nullptr) out.verdict.threat = kThreats[static_cast<std::size_t>(lead.threat)].id;
+  }
   out.verdict.raised = newly_raised(decision, act, tables);
 
   append(out.findings, findings_of({act, decision, tables, adds, circumstances.topic, circumstances.position}, rules.channels()));
