@@ -158,7 +158,10 @@ std::unique_ptr<ChannelMemory> DriftSession::decode(Reader& in) {
   memory->plan = in.u64();
   memory->before = in.u8();
   if (memory->before > DriftMemory::kNone) in.fail();
-  if (in.u8() == 1 && !(memory->own = DriftMemory::decode(in))) in.fail();
+  if (in.u8() == 1) {
+    memory->own = DriftMemory::decode(in);
+    if (!memory->own) in.fail();
+  }
   if (!in.ok()) return nullptr;
   return memory;
 }

@@ -25,10 +25,10 @@ DriftPlan::DriftPlan(const Persona& persona) : actions_(persona.actions.size()) 
       any_free = true;
     }
   }
-  std::ranges::stable_sort(rare, {}, [&](ActionIndex i) { return *persona.actions[i].share; });
+  std::ranges::stable_sort(rare, {}, [&](ActionIndex i) { return persona.actions[i].share.value_or(0); });
   double together = 0;
   for (std::size_t place = 0; place < rare.size(); ++place) {
-    const double share = *persona.actions[rare[place]].share;
+    const double share = persona.actions[rare[place]].share.value_or(0);
     class_of_[rare[place]] = static_cast<std::uint8_t>(std::min(place, kAlone));
     if (place < kAlone) {
       caps_.push_back(cap_of(share));

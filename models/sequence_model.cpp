@@ -168,7 +168,10 @@ std::unique_ptr<ChannelMemory> SequenceSession::decode(Reader& in) {
   memory->context.one = in.u8();
   memory->context.two = in.u8();
   if (memory->context.one > kSequenceStart || memory->context.two > kSequenceStart) in.fail();
-  if (in.u8() == 1 && !(memory->own = SequenceMemory::decode(in))) in.fail();
+  if (in.u8() == 1) {
+    memory->own = SequenceMemory::decode(in);
+    if (!memory->own) in.fail();
+  }
   if (!in.ok()) return nullptr;
   return memory;
 }

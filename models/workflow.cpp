@@ -147,7 +147,8 @@ std::vector<Breach> missed_deadlines(const Act& act, const WorkflowPlan& plan, W
   const auto over = [&](const WorkflowAgent::Due& due) { return due.deadline < act.event.time; };
   for (const WorkflowAgent::Due& due : agent.due) {
     const std::optional<ActionIndex> action = over(due) ? plan.index_of(due.action) : std::nullopt;
-    if (action && plan.after[*action]) breaches.push_back(missed(act, due, *action, *plan.after[*action]));
+    if (!action) continue;
+    if (const auto& followup = plan.after[*action]) breaches.push_back(missed(act, due, *action, *followup));
   }
   std::erase_if(agent.due, over);
   return breaches;
