@@ -142,7 +142,7 @@ TEST(Channels, AreListedOnceInOrderOfTheirIds) {
     const std::size_t classes = channel->info().classes.size();
     for (const Bet& bet : channel->bets()) {
       if (bet.q.empty()) continue;  // the channel wagers itself
-      ASSERT_EQ(bet.q.size(), channel->info().contexts.size());
+      ASSERT_LE(bet.q.size(), channel->info().contexts.size());  // wagers have contexts of their own behind
       for (const auto& row : bet.q) {
         double sum = 0;
         for (const double q : row) sum += q;
