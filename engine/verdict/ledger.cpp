@@ -70,6 +70,11 @@ double nats_of(const Ledger::Row& row, const Tables& tables, Null null, std::siz
   return null == Null::Alert ? row.stake->alert_nats : row.stake->declared_nats;
 }
 
+/// What says nothing of a threat, one way or the other, is no row of its explanation.
+bool bears_on(const Ledger::Row& row, const Tables& tables, Null null, std::size_t slot) {
+  return row.stake ? row.stake->threat == slot : tables.ticks(null, row.id.channel)[slot] > 0;
+}
+
 EvidenceRow readable(const Ledger& ledger, const Ledger::Row& row, const Tables& tables, Null null, std::size_t slot,
                      std::span<const Channel* const> channels) {
   EvidenceRow out;
@@ -151,7 +156,8 @@ std::optional<Explanation> explain(const Scored& scored, const Persona& persona,
   const double opened_with = static_cast<double>(values(ledger->start, null)[slot]);
   const bool joined_late = opened_with > 0 && early(*ledger, slot);
   out.start = std::log(opened_with + (ticked(*ledger, tables, null, slot) && !joined_late ? 1 : 0));
-  for (const Ledger::Row& row : ledger->rows) out.rows.push_back(readable(*ledger, row, tables, null, slot, channels));
+  for (const Ledger::Row& row : ledger->rows)
+    if (bears_on(row, tables, null, slot)) out.rows.push_back(readable(*ledger, row, tables, null, slot, channels));
   std::ranges::stable_sort(out.rows, std::greater{}, &EvidenceRow::nats);
   const double contributions =
       std::accumulate(out.rows.begin(), out.rows.end(), 0.0, [](double sum, const EvidenceRow& row) { return sum + row.nats; });
