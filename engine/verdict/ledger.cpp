@@ -70,10 +70,9 @@ double nats_of(const Ledger::Row& row, const Tables& tables, Null null, std::siz
   return null == Null::Alert ? row.stake->alert_nats : row.stake->declared_nats;
 }
 
-/// The row's channel has staked something on the threat; what others counted is no part of its sum.
-bool bears(const Ledger::Row& row, const Tables& tables, Null null, std::size_t slot) {
-  if (row.stake) return row.stake->threat == slot;
-  return (tables.applies(null, row.id.channel) >> slot & 1U) != 0;
+/// What says nothing of a threat, one way or the other, is no row of its explanation.
+bool bears_on(const Ledger::Row& row, const Tables& tables, Null null, std::size_t slot) {
+  return row.stake ? row.stake->threat == slot : tables.ticks(null, row.id.channel)[slot] > 0;
 }
 
 EvidenceRow readable(const Ledger& ledger, const Ledger::Row& row, const Tables& tables, Null null, std::size_t slot,
@@ -158,7 +157,7 @@ std::optional<Explanation> explain(const Scored& scored, const Persona& persona,
   const bool joined_late = opened_with > 0 && early(*ledger, slot);
   out.start = std::log(opened_with + (ticked(*ledger, tables, null, slot) && !joined_late ? 1 : 0));
   for (const Ledger::Row& row : ledger->rows)
-    if (bears(row, tables, null, slot)) out.rows.push_back(readable(*ledger, row, tables, null, slot, channels));
+    if (bears_on(row, tables, null, slot)) out.rows.push_back(readable(*ledger, row, tables, null, slot, channels));
   std::ranges::stable_sort(out.rows, std::greater{}, &EvidenceRow::nats);
   const double contributions =
       std::accumulate(out.rows.begin(), out.rows.end(), 0.0, [](double sum, const EvidenceRow& row) { return sum + row.nats; });
