@@ -29,13 +29,14 @@ std::vector<std::uint32_t> decode_all(Reader& in, std::size_t most) {
 }  // namespace
 
 bool AgentRecurrence::gave(std::uint32_t value, std::uint64_t to_session) const {
-  return std::ranges::any_of(values, [&](const Value& one) { return one.hash == value && one.session != to_session; });
+  return std::ranges::any_of(values,
+                             [&](const Value& one) { return one.hash == value && one.session != static_cast<std::uint32_t>(to_session); });
 }
 
 void AgentRecurrence::give(std::uint32_t value, std::uint64_t session) {
   if (std::ranges::find(values, value, &Value::hash) != values.end()) return;  // the first to give it counts
   if (values.size() == kValues) values.erase(values.begin());
-  values.push_back({value, session});
+  values.push_back({value, static_cast<std::uint32_t>(session)});
 }
 
 AgentRecurrence::Recurring& AgentRecurrence::recurring(std::uint64_t act) {
@@ -56,7 +57,7 @@ void AgentRecurrence::encode(Writer& out) const {
   out.varint(values.size());
   for (const Value& one : values) {
     out.varint(one.hash);
-    out.u64(one.session);
+    out.varint(one.session);
   }
   out.varint(acts.size());
   for (const Recurring& one : acts) {
@@ -84,10 +85,10 @@ std::unique_ptr<ChannelMemory> AgentRecurrence::decode(Reader& in) {
   auto memory = std::make_unique<AgentRecurrence>();
   memory->first_reader = in.u64();
   memory->blind = in.u8() == 1;
-  memory->values.resize(in.count(1 + sizeof(std::uint64_t), kValues));
+  memory->values.resize(in.count(2, kValues));
   for (Value& one : memory->values) {
     one.hash = small(in);
-    one.session = in.u64();
+    one.session = small(in);
   }
   memory->acts.resize(in.count(sizeof(std::uint64_t) + 2, kActs));
   for (Recurring& one : memory->acts) {

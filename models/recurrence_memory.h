@@ -13,7 +13,7 @@ namespace ringfence::recurrence {
 /// What untrusted content gave an agent, and which acts came back with it.
 class AgentRecurrence final : public ChannelMemory {
  public:
-  static constexpr std::size_t kValues = 192;
+  static constexpr std::size_t kValues = 64;
   static constexpr std::size_t kActs = 16;
   static constexpr std::size_t kSessions = 5;
   static constexpr std::size_t kSessionBytes = 48;
@@ -26,7 +26,7 @@ class AgentRecurrence final : public ChannelMemory {
   };
   struct Value {
     std::uint32_t hash = 0;
-    std::uint64_t session = 0;  // where it was read
+    std::uint32_t session = 0;  // where it was read: low half of its key
   };
 
   std::vector<Value> values;       // oldest first

@@ -24,7 +24,7 @@ struct Outcomes : ::testing::Test {
     world.job.actions.push_back(action("note", {"bank/note"}, Effect::Write));
   }
   Reading read(const std::string& of, Nanos after = {}, Outcome status = Outcome::Ok) {
-    return world.read(call("files/read").with("path", of).result("text").after(after).but([&](Event& e) { e.outcome.status = status; }));
+    return world.read(call("files/read").on(of).result("text").after(after).but([&](Event& e) { e.outcome.status = status; }));
   }
   std::vector<std::string> act(std::string_view tool, Outcome status, std::string task = "t1") {
     return world.breaks(call(tool).with("n", "1").task(std::move(task)).but([&](Event& e) { e.outcome.status = status; }));
