@@ -151,7 +151,7 @@ class ProseReader {
       now_.nouns |= entry->nouns;
     }
     const bool open = std::exchange(open_, (classes & WordEntry::Opener) != 0);
-    if (open && (classes & WordEntry::Verb) != 0) verb_ = true;
+    if (open && (classes & WordEntry::Verb) != 0) verb_ = (hits & lexicon_.of(Words::Meaning::Courtesy)) == 0;
     if (open && (classes & WordEntry::Filler) != 0) open_ = true;
   }
 
