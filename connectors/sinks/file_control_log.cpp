@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -57,6 +58,18 @@ std::expected<std::unique_ptr<FileControlLog>, SinkError> FileControlLog::open(c
   if (const auto whole = posix_file::whole_lines(fd, path); !whole) return std::unexpected(whole.error());
   posix_file::sync_directory_of(path);
   return log;
+}
+
+std::expected<std::unique_ptr<FileControlLog>, SinkError> FileControlLog::follow(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return std::unexpected(posix_file::fault(path, "open"));
+  return std::unique_ptr<FileControlLog>(new FileControlLog(path, fd));
+}
+
+bool FileControlLog::replaced() const {
+  struct stat held{}, named{};
+  if (::fstat(fd_, &held) != 0 || ::stat(path_.c_str(), &named) != 0) return true;
+  return held.st_ino != named.st_ino || held.st_dev != named.st_dev || static_cast<std::uint64_t>(named.st_size) < read_to_;
 }
 
 FileControlLog::~FileControlLog() { ::close(fd_); }
