@@ -32,7 +32,7 @@ FENCES = {
     "Eigen": (["Eigen/"], ["models/*"]),
     "RE2": (["re2/"], ["engine/persona/*"]),
     "prometheus-cpp": (["prometheus/"], ["engine/app/service_metrics.cpp", "engine/app/gate_metrics.cpp"]),
-    "libmicrohttpd": (["microhttpd"], ["connectors/gate/http_server.cpp"]),
+    "libmicrohttpd": (["microhttpd", "gnutls/"], ["connectors/gate/http_server.cpp"]),
     "libcpp-jwt": (["jwt/"], ["connectors/gate/jwt_verifier.cpp"]),
     "spdlog": (["spdlog/"], ["engine/app/service_log.cpp"]),
     "CLI11": (["CLI/"], ["engine/app/*"]),

@@ -108,19 +108,12 @@ void GateTable::for_each_match(const Subject& subject, Visit visit) const {
 
 GateDecision GateTable::decide(const Call& call) const {
   GateDecision out;
-  bool throttled = false;
-  for_each_match(call.subject, [&](const Slot& slot) {
-    if (slot.containment->expires_at && *slot.containment->expires_at <= call.now) return;
-    throttled = throttled || slot.containment->level == Level::Throttle;
-    if (out.by == nullptr || slot.containment->level > out.level) {
-      out.level = slot.containment->level;
-      out.by = slot.containment;
-    }
-  });
+  out.by = strictest(call.subject, call.now);
   if (out.by == nullptr) return out;
+  out.level = out.by->level;
   const bool asked = out.level == Level::Hold && call.effect;
   out.allowed = !denies(out.level, asked ? call.effect() : std::nullopt);
-  if (!out.allowed || !throttled) return out;
+  if (!out.allowed) return out;
 
   // Each throttle that matches takes its own credit; of one containment only the first field pays.
   std::vector<const GateContainment*> paid;
@@ -131,6 +124,15 @@ GateDecision GateTable::decide(const Call& call) const {
     out = {.allowed = false, .level = Level::Throttle, .by = slot.containment};
   });
   return out;
+}
+
+const GateContainment* GateTable::strictest(const Subject& subject, EventTime now) const {
+  const GateContainment* found = nullptr;
+  for_each_match(subject, [&](const Slot& slot) {
+    const bool live = !slot.containment->expires_at || *slot.containment->expires_at > now;
+    if (live && (found == nullptr || slot.containment->level > found->level)) found = slot.containment;
+  });
+  return found;
 }
 
 void GateTable::settle(const Subject& subject, bool denied, std::uint32_t minute) const {

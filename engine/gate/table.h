@@ -83,6 +83,8 @@ class GateTable {
   explicit GateTable(std::vector<std::shared_ptr<const GateContainment>> containments);
 
   [[nodiscard]] GateDecision decide(const Call& call) const;
+  /// The strongest containment that matches, whatever it lets pass; null where none does. Takes no credit.
+  [[nodiscard]] const GateContainment* strictest(const Subject& subject, EventTime now) const;
   /// What became of a call that a throttle let pass: success gives its credit back, a denial costs two more.
   void settle(const Subject& subject, bool denied, std::uint32_t minute) const;
   [[nodiscard]] std::size_t size() const { return containments_.size(); }

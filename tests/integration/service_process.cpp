@@ -82,8 +82,8 @@ Ran run_ringfence(const std::vector<std::string>& arguments) {
   return ran;
 }
 
-ServiceProcess::ServiceProcess(const fs::path& config) {
-  const Child child = spawn({RINGFENCE_BINARY, "run", "--config", config.string()}, config.parent_path(), true);
+ServiceProcess::ServiceProcess(const fs::path& config, const std::string& subcommand) {
+  const Child child = spawn({RINGFENCE_BINARY, subcommand, "--config", config.string()}, config.parent_path(), true);
   pid_ = child.pid;
   reader_ = std::jthread([this, output = child.output] { read_output(output); });
 }
