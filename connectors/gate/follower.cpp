@@ -11,6 +11,7 @@ namespace {
 constexpr std::size_t kBatch = 1024;
 constexpr std::chrono::milliseconds kWait{100};
 constexpr std::chrono::milliseconds kPauseAfterFault{100};
+constexpr std::size_t kUnstoredMax = 32 * kBatch;
 constexpr std::size_t kUnsentMax = 200'000;  // acknowledgements that wait for their way out; every record is said again after a restart
 
 }  // namespace
@@ -70,9 +71,12 @@ void Follower::run(const std::stop_token& stop) {
       }
       std::this_thread::sleep_for(kPauseAfterFault);
     }
-    store();
-    acknowledge();
+    // While the log comes in whole batches it is in force batch by batch, but synced and acknowledged once.
+    const bool more = batch && batch->entries.size() == kBatch && unstored_.size() < kUnstoredMax;
+    if (!more) store();
+    // What is acknowledged is also answered: the look that lets the gate answer comes first.
     look();
+    if (!more) acknowledge();
   }
 }
 

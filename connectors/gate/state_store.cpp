@@ -59,8 +59,7 @@ std::expected<std::vector<ControlEntry>, SinkError> StateStore::load() {
 }
 
 std::expected<void, SinkError> StateStore::append(std::span<const ControlEntry> entries) {
-  for (const ControlEntry& entry : entries)
-    if (auto done = log_->append(entry.key, entry.value); !done) return std::unexpected(done.error());
+  if (auto done = log_->append(entries); !done) return std::unexpected(done.error());
   lines_ += entries.size();
   if (auto stored = log_->acknowledged(); !stored) return std::unexpected(stored.error());
   return {};
@@ -71,8 +70,7 @@ std::expected<void, SinkError> StateStore::replace(std::span<const ControlEntry>
   std::remove(next.c_str());  // of an attempt that did not end
   auto log = FileControlLog::open(next);
   if (!log) return std::unexpected(log.error());
-  for (const ControlEntry& entry : entries)
-    if (auto done = (*log)->append(entry.key, entry.value); !done) return std::unexpected(done.error());
+  if (auto done = (*log)->append(entries); !done) return std::unexpected(done.error());
   if (auto stored = (*log)->acknowledged(); !stored) return std::unexpected(stored.error());
   if (std::rename(next.c_str(), path_.c_str()) != 0) return std::unexpected(posix_file::fault(path_, "replace"));
   posix_file::sync_directory_of(path_);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 
 #include "connectors/sinks/control_log.h"
@@ -21,6 +22,8 @@ class FileControlLog final : public ControlLog {
   FileControlLog& operator=(const FileControlLog&) = delete;
 
   [[nodiscard]] std::expected<std::uint64_t, SinkError> append(std::string_view key, std::string_view value) override;
+  /// Several records in one write, all of them or none; the ticket is that of the last.
+  [[nodiscard]] std::expected<std::uint64_t, SinkError> append(std::span<const ControlEntry> entries);
   [[nodiscard]] std::expected<std::uint64_t, SinkError> acknowledged() override;
   [[nodiscard]] std::expected<Batch, SinkError> read(std::size_t max) override;
   /// True where the path names another file by now, or the file is shorter than what was read of it: it was replaced, and must be opened
@@ -32,6 +35,7 @@ class FileControlLog final : public ControlLog {
  private:
   FileControlLog(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
   [[nodiscard]] std::expected<bool, SinkError> fill();
+  [[nodiscard]] std::expected<void, SinkError> write(std::string_view lines);
 
   std::string path_;
   int fd_;

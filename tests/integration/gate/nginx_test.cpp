@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Calls through a real nginx, refused and let pass by a real `ringfence gate`, with its records in a file and in a real broker.
 #include <gmock/gmock.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <array>
+#include <cerrno>
 #include <nlohmann/json.hpp>
 
 #include "connectors/encoders/base64url.h"
@@ -240,6 +244,57 @@ TEST_P(GateBehindNginx, NothingForgedReplayedRekeyedOrCutOpensAGate) {
   EXPECT_EQ(world_->call(kInvoiceKey).status, 403);
   EXPECT_EQ(world_->call(kCoderKey).status, 403);
   EXPECT_THAT(world_->gate().get("/metrics"), HasSubstr("ringfence_gate_enforced 2"));
+}
+
+/// Exit code and output of a program.
+std::pair<int, std::string> run(const std::vector<std::string>& command, const std::filesystem::path& directory) {
+  const Child child = spawn(command, directory, true);
+  std::string output;
+  std::array<char, 4096> buffer{};
+  for (ssize_t count = 0; (count = ::read(child.output, buffer.data(), buffer.size())) > 0;)
+    output.append(buffer.data(), static_cast<std::size_t>(count));
+  ::close(child.output);
+  int status = 0;
+  while (::waitpid(child.pid, &status, 0) < 0 && errno == EINTR) {
+  }
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, output};
+}
+
+TEST(GateOverTls, OnlyAGatewayWithACertificateOfTheAuthorityIsAnswered) {
+  GateWorld world(nullptr);
+  const auto& at = world.directory();
+  const auto make = [&](const std::string& name, const std::vector<std::string>& more) {
+    std::vector<std::string> command{"openssl", "req",        "-x509", "-newkey", "ec",          "-pkeyopt", "ec_paramgen_curve:P-256",
+                                     "-nodes",  "-days",      "1",     "-keyout", name + ".key", "-out",     name + ".pem",
+                                     "-subj",   "/CN=" + name};
+    command.insert(command.end(), more.begin(), more.end());
+    const auto [code, output] = run(command, at);
+    ASSERT_EQ(code, 0) << output;
+    std::filesystem::permissions(at / (name + ".key"), std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  };
+  make("authority", {});
+  make("gate", {"-addext", "subjectAltName=IP:127.0.0.1"});
+  make("gateway", {"-CA", "authority.pem", "-CAkey", "authority.key"});
+  make("stranger", {});
+  const std::string path = at.string();
+  world.start_gate("  tls_certificate: " + path + "/gate.pem\n  tls_key: " + path + "/gate.key\n  tls_client_ca: " + path +
+                   "/authority.pem\n");
+  Speaker engine;
+  world.say(engine.say(Speaker::halt("bot")));
+  ASSERT_TRUE(world.acknowledged(engine.key_of("bot"), 200, 1).has_value());
+
+  const std::string url = "https://127.0.0.1:" + std::to_string(world.gate_port()) + "/envoy/x";
+  const auto ask = [&](const std::string& agent, const std::vector<std::string>& more) {
+    std::vector<std::string> command{"curl",         "-s",       "-o",       "/dev/null", "-w",
+                                     "%{http_code}", "--cacert", "gate.pem", "-H",        "X-Agent-Id: " + agent};
+    command.insert(command.end(), more.begin(), more.end());
+    command.push_back(url);
+    return run(command, at).second;
+  };
+  EXPECT_EQ(ask("other", {"--cert", "gateway.pem", "--key", "gateway.key"}), "200");
+  EXPECT_EQ(ask("bot", {"--cert", "gateway.pem", "--key", "gateway.key"}), "403");
+  EXPECT_NE(ask("other", {}), "200");
+  EXPECT_NE(ask("other", {"--cert", "stranger.pem", "--key", "stranger.key"}), "200");
 }
 
 INSTANTIATE_TEST_SUITE_P(Logs, GateBehindNginx, ::testing::Values(Medium::File, Medium::Kafka),
