@@ -60,7 +60,7 @@ bool wait_until(Holds holds) {
   const auto until = Clock::now() + kPatience;
   while (!holds()) {
     if (Clock::now() > until) return false;
-    std::this_thread::sleep_for(milliseconds(5));  // between two looks
+    std::this_thread::yield();  // a look is a question over a socket
   }
   return true;
 }
@@ -144,6 +144,7 @@ GateWorld::GateWorld(Broker* broker) : broker_(broker), stem_(unique_name("gate"
     make_topics();
   else
     file_ = std::move(*FileControlLog::open((directory_ / "control.ndjson").string()));
+  file_acks_ = std::make_unique<FileControlFeed>((directory_ / "acks.ndjson").string());
 }
 
 GateWorld::~GateWorld() {
@@ -257,19 +258,13 @@ std::optional<nlohmann::json> GateWorld::acknowledged(const std::string& key, in
     static_cast<void>(acks_->until(all));
     return latest();
   }
-  const std::string path = (directory_ / "acks.ndjson").string();
-  if (!file_acks_ && !wait_until([&] {
-        auto opened = FileControlLog::follow(path);
-        if (opened) file_acks_ = std::move(*opened);
-        return opened.has_value();
-      }))
-    return std::nullopt;
-  static_cast<void>(wait_until([&] {
-    const auto batch = file_acks_->read(100'000);
+  const auto until = Clock::now() + kPatience;
+  for (bool there = false; !there && Clock::now() < until;) {
+    const auto batch = file_acks_->read(100'000, milliseconds(100));  // an error while the gate has not made the file
     if (batch)
       for (const ControlEntry& entry : batch->entries) take(entry.key, entry.value);
-    return latest().has_value();
-  }));
+    there = latest().has_value();
+  }
   return latest();
 }
 

@@ -82,7 +82,8 @@ class GateWorld {
   Child nginx_;
   std::unique_ptr<Producer> producer_;
   std::unique_ptr<TopicTail> acks_;
-  std::unique_ptr<FileControlLog> file_, file_acks_;
+  std::unique_ptr<FileControlLog> file_;
+  std::unique_ptr<FileControlFeed> file_acks_;
   std::unique_ptr<HttpClient> client_;
   std::vector<nlohmann::json> heard_;
 };
