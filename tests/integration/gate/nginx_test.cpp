@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Calls through a real nginx, refused and let pass by a real `ringfence gate`, with its records in a file and in a real broker.
 #include <gmock/gmock.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <array>
-#include <cerrno>
 #include <nlohmann/json.hpp>
 
 #include "connectors/encoders/base64url.h"
@@ -248,16 +245,10 @@ TEST_P(GateBehindNginx, NothingForgedReplayedRekeyedOrCutOpensAGate) {
 
 /// Exit code and output of a program.
 std::pair<int, std::string> run(const std::vector<std::string>& command, const std::filesystem::path& directory) {
-  const Child child = spawn(command, directory, true);
-  std::string output;
-  std::array<char, 4096> buffer{};
-  for (ssize_t count = 0; (count = ::read(child.output, buffer.data(), buffer.size())) > 0;)
-    output.append(buffer.data(), static_cast<std::size_t>(count));
-  ::close(child.output);
-  int status = 0;
-  while (::waitpid(child.pid, &status, 0) < 0 && errno == EINTR) {
-  }
-  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, output};
+  const auto process = Process::start(command, directory, true);
+  if (!process) return {-1, "cannot be started"};
+  std::string output = process->read_all();
+  return {process->wait(), std::move(output)};
 }
 
 TEST(GateOverTls, OnlyAGatewayWithACertificateOfTheAuthorityIsAnswered) {

@@ -149,10 +149,7 @@ GateWorld::GateWorld(Broker* broker) : broker_(broker), stem_(unique_name("gate"
 
 GateWorld::~GateWorld() {
   gate_.reset();
-  if (nginx_.pid > 0) {
-    end_child(nginx_.pid, SIGKILL);
-    ::close(nginx_.output);
-  }
+  nginx_.reset();
   std::error_code ignored;
   fs::remove_all(directory_, ignored);
 }
@@ -214,7 +211,7 @@ void GateWorld::start_nginx() {
       << "/scgi;\n  include " << path << "/site.conf;\n"
       << "  server { listen 127.0.0.1:" << tool_port_
       << "; location / { return 200 \"done\"; } location /refuses { return 403 \"tool says no\"; } }\n}\n";
-  nginx_ = spawn({"nginx", "-p", path, "-e", "stderr", "-c", path + "/nginx.conf"}, directory_, true);
+  nginx_ = Process::start({"nginx", "-p", path, "-e", "stderr", "-c", path + "/nginx.conf"}, directory_, true);
   client_ = std::make_unique<HttpClient>(nginx_port_);
   if (!wait_until([this] { return client_->ask("GET", "/").status != 0; })) throw std::runtime_error("nginx does not answer");
 }

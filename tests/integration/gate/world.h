@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "connectors/gate/follower.h"
+#include "tests/integration/process.h"
 #include "tests/integration/service_process.h"
 #include "tests/unit/gate/control_topic.h"
 
@@ -79,7 +80,7 @@ class GateWorld {
   std::string stem_;
   std::uint16_t gate_port_ = 0, nginx_port_ = 0, tool_port_ = 0;
   std::unique_ptr<ServiceProcess> gate_;
-  Child nginx_;
+  std::unique_ptr<Process> nginx_;
   std::unique_ptr<Producer> producer_;
   std::unique_ptr<TopicTail> acks_;
   std::unique_ptr<FileControlLog> file_;
