@@ -32,7 +32,7 @@ namespace {
 using namespace ringfence;
 namespace fs = std::filesystem;
 
-constexpr std::uint64_t kTinyHash = 0x7574a6c70b21f1ed;
+constexpr std::uint64_t kTinyHash = 0xde94ef06c28a9a53;
 constexpr std::size_t kFiles = 12;  // what a listing shows
 
 struct Size {
@@ -46,14 +46,17 @@ constexpr Size kTiny{10'000, 300}, kInstructions{20'000, 1'000};
 /// guesses.
 class Traffic {
  public:
-  explicit Traffic(std::size_t agents) : calls_(agents, 0), step_(Nanos{seconds(15).value / static_cast<std::int64_t>(agents)}) {}
+  explicit Traffic(std::size_t agents)
+      : calls_(agents, 0), read_in_(agents, 0), step_(Nanos{seconds(15).value / static_cast<std::int64_t>(agents)}) {}
 
   std::string next(std::size_t number) {
     now_ = now_ + step_;
     const std::size_t agent = pick(calls_.size());
     const unsigned call = calls_[agent]++;
-    const unsigned roll = pick(100);
+    unsigned roll = pick(100);
     const bool refused = pick(20) == 0;
+    const unsigned run = calls_[agent] / 60 + 1;
+    if (roll >= 92 && read_in_[agent] != run) roll = 50;  // its job proposes nothing before it has read
     const std::string file = path(agent, call / 40, pick(kFiles));
     if (agent % 100 == 7 && roll < 5)
       return event(number, agent, "git", "force_push", R"({"branch":"main"})", "repos/billing-core/branches/main", R"({"forced":true})",
@@ -63,9 +66,11 @@ class Traffic {
     if (call % 40 == 0 || roll < 15)
       return event(number, agent, "git", "list_files", R"({"directory":"src"})", "repos/billing-core/tree", listing(agent, call / 40),
                    false);
-    if (roll < 80)
+    if (roll < 80) {
+      if (!refused) read_in_[agent] = run;
       return event(number, agent, "git", "get_file", R"({"path":")" + file + R"(","branch":"main"})", "repos/billing-core/files/" + file,
                    source(), refused);
+    }
     if (roll < 92)
       return event(number, agent, "ci", "run", R"({"job":"unit","timeout_s":600})", "",
                    R"({"status":"passed","tests":)" + std::to_string(pick(900)) + "}", refused);
@@ -111,8 +116,8 @@ class Traffic {
            R"(},"duration_ms":41,"source":{"product":"agentgateway"}})" + "\n";
   }
 
-  std::mt19937_64 random_{1};  // NOLINT: seeded, the corpus is part of the answer
-  std::vector<unsigned> calls_;
+  std::mt19937_64 random_{1};              // NOLINT: seeded, the corpus is part of the answer
+  std::vector<unsigned> calls_, read_in_;  // read_in_: the run in which it last read something, from 1
   Nanos step_;
   EventTime now_ = *parse_rfc3339("2026-11-20T00:00:00Z");
 };

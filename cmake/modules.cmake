@@ -27,3 +27,29 @@ function(ringfence_test name dir)
     add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_BINARY_DIR})
   endif()
 endfunction()
+
+# ringfence_embed(TARGET NAME FILE...): the bytes of data files, built into a module as `std::span<const std::string_view> NAME()` of
+# namespace ringfence (declared where it is used). A changed file is built in again.
+function(ringfence_embed target name)
+  set(list "")
+  foreach(file ${ARGN})
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})
+    file(READ ${file} text)
+    string(APPEND list "    std::string_view(R\"embedded(${text})embedded\"),\n")
+  endforeach()
+  list(LENGTH ARGN count)
+  set(source ${CMAKE_BINARY_DIR}/embedded/${name}.cpp)
+  file(CONFIGURE OUTPUT ${source} @ONLY CONTENT "#include <array>
+#include <span>
+#include <string_view>
+
+namespace ringfence {
+std::span<const std::string_view> @name@() {
+  static constexpr std::array<std::string_view, @count@> kFiles{
+@list@  };
+  return kFiles;
+}
+}  // namespace ringfence
+")
+  target_sources(${target} PRIVATE ${source})
+endfunction()

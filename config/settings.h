@@ -56,6 +56,7 @@ struct Settings {
   } personas;
   struct {
     ContextSource source{};
+    std::filesystem::path log;  // empty: `context.ndjson` in `state.directory`
   } context;
   std::vector<std::string> internal_hosts;
   struct {

@@ -146,6 +146,13 @@ const Setting kTable[] = {
      .slot = [](Settings& s, std::size_t i) { s.context.source = static_cast<ContextSource>(i); },
      .doc = "Files and SIGHUP, or the topic `topics.context`; the topic, where chosen, alone counts.",
      .choices = kContextSources},
+    {.path = "context.log",
+     .type = SettingType::Path,
+     .fallback = "\"\"",
+     .slot = [](Settings& s) -> auto& { return s.context.log; },
+     .doc = "Where `run` over Kafka writes which persona sets and facts took effect behind which offset of each partition, for "
+            "`replay --context`. Empty: `context.ndjson` in `state.directory`.",
+     .may_be_empty = true},
 
     {.path = "internal_hosts",
      .type = SettingType::TextList,

@@ -82,13 +82,16 @@ void SeenIds::Generation::set(std::uint64_t hash) {
   }
 }
 
+/// All probes at once: what a branch on each would save is less than a wrong guess costs.
 bool SeenIds::Generation::has(std::uint64_t hash) const {
+  const std::uint64_t* const all = words.data();
   const std::uint64_t step = (hash >> 32) | 1;
+  std::uint64_t set = 1;
   for (std::size_t i = 0; i < kProbes; ++i) {
     const std::uint64_t bit = (hash + i * step) % kBits;
-    if ((words[bit / 64] >> (bit % 64) & 1) == 0) return false;
+    set &= all[bit / 64] >> (bit % 64);
   }
-  return true;
+  return set != 0;
 }
 
 void SeenIds::add(std::uint64_t hash) {

@@ -40,8 +40,10 @@ struct Act {
   bool own_refusal = false;
   /// The same act has raised a hold before, at its request: it counts once.
   bool held_before = false;
+  /// When the latest `credential` fact about it began; looked up only where the act shows a credential.
+  std::optional<EventTime> credential_changed = std::nullopt;
   /// What each channel prepared for this persona, by ChannelId; empty where nothing was prepared (tests of one channel).
-  std::span<const std::unique_ptr<const ChannelPlan>> plans;
+  std::span<const std::unique_ptr<const ChannelPlan>> plans = {};
   /// Only facts of the agent's past and this event may be used: no clock, no other agent.
 
   [[nodiscard]] const ChannelPlan* plan(ChannelId channel) const {
@@ -59,6 +61,8 @@ struct Breach {
   /// Set where the channel's own rule fixes the level (a label flow that holds); otherwise policy decides.
   std::optional<Level> level;
   Severity severity = Severity::High;
+  /// What names the finding where that is not this event but an earlier one (a deadline it let pass); empty: this event's id.
+  std::string origin;
 };
 
 /// What a declared constraint looks at and an event may not have. Where it is absent the tool alone decides, and the lack is counted per
@@ -77,6 +81,9 @@ struct Wager {
   float alert = 1, declared = 1;
   /// False: moves the evidence without counting as a chance of a false alarm, as a period's total that grows within its period.
   bool ticks = true;
+  /// What is known over all sessions (a day, a minute) belongs to the agent: a session that saw the rise but not the tick would be given
+  /// the gain without its price.
+  bool agent_only = false;
 };
 
 /// Something wider than one agent that its acts bear on: judged as a subject of its own, apart from every agent (streaming.md §2).

@@ -24,19 +24,6 @@ constexpr std::array<std::size_t, kThreats.size()> kFirstOfFamily = [] {
 }();
 constexpr std::uint32_t bit_of(std::size_t slot) { return std::uint32_t{1} << slot; }
 
-/// The box of one context: class 0 keeps its cap, the others are widened by the tolerance and end at 1; a box that holds no distribution is
-/// scaled up until it holds one.
-std::vector<double> widened(std::vector<double> v, double tolerance) {
-  double sum = 0;
-  for (std::size_t i = 0; i < v.size(); ++i) {
-    v[i] = std::min(1., i == 0 ? v[i] : v[i] * tolerance);
-    sum += v[i];
-  }
-  if (sum < 1)
-    for (double& cap : v) cap /= sum;
-  return v;
-}
-
 /// Sessions that S is made of.
 bool counts(const SessionState& session, const SessionState* alone) { return alone == nullptr ? !session.borrowed : &session == alone; }
 

@@ -203,7 +203,7 @@ std::string template_text(std::string_view uri, std::size_t value_at) {
 }
 
 std::string_view last_segment(std::string_view uri) {
-  uri = uri.substr(0, uri.find_first_of("?#"));
+  uri = {uri.begin(), std::ranges::find_if(uri, [](char c) { return c == '?' || c == '#'; })};
   while (uri.ends_with('/')) uri.remove_suffix(1);
   if (const std::size_t slash = uri.rfind('/'); slash != std::string_view::npos) return uri.substr(slash + 1);
   const std::size_t colon = uri.rfind(':');

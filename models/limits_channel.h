@@ -11,8 +11,11 @@ namespace ringfence {
 /// calls per minute of event time. A unit that the act's action declares counts in that action's ladder instead of the persona's. A total
 /// is a breach of every act that adds to it beyond its `max`; an entity beyond `max` is one at each touch.
 ///
+/// An act that was refused or failed carries no records, bytes and entities; its tokens and cost were spent.
+///
 /// Day and minute totals live with the agent, so sessions and instances add up; session totals with the session. Allocated only where the
-/// persona declares such a `max`: 32 bytes per ladder and day (three days), 8 bytes per entity (at most `max`).
+/// persona declares such rungs, `max` or not (the totals channel and breadth read them here): 40 bytes per ladder and day (three days),
+/// 8 bytes per entity (at most the greatest declared value).
 /// An event older than the days or minutes kept counts in the oldest of them. Cost: some additions; per entity a search among at most
 /// 4,096. Blind to: quantities the gateway does not report (`Reading::lacking`); per-session limits of events without `session.id`.
 [[nodiscard]] const Channel& limits_channel();

@@ -11,7 +11,8 @@ namespace ringfence::totals {
 
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+/// 1 did not say whether there were more distinct values than it kept.
+constexpr std::uint8_t kVersion = 2;
 /// One ladder per action and the persona's; twice that, for a persona replaced under way. The least recent made goes first.
 constexpr std::size_t kLaddersMost = 2 * (kActionsMax + 1);
 constexpr std::size_t kKindsMost = 256;
@@ -34,9 +35,27 @@ bool Totals::fits(std::uint64_t kind, std::uint64_t value, std::size_t most) {
   }
   const auto at = std::ranges::lower_bound(place->values, value);
   if (at != place->values.end() && *at == value) return true;
-  if (place->values.size() >= std::min(most, limits::kEntitiesDeclared)) return false;
+  if (place->values.size() >= std::min(most, limits::kEntitiesDeclared)) {
+    place->more = true;
+    return false;
+  }
   place->values.insert(at, value);
   return true;
+}
+
+double Totals::sum(std::uint64_t ladder, envelope::Unit unit) const {
+  const auto known = std::ranges::find(rows_, ladder, &Row::ladder);
+  return known == rows_.end() ? 0 : known->sums.at(static_cast<std::size_t>(unit));
+}
+
+std::size_t Totals::distinct(std::uint64_t kind) const {
+  const auto place = std::ranges::find(entities_, kind, &Entities::kind);
+  return place == entities_.end() ? 0 : place->values.size() + (place->more ? 1 : 0);
+}
+
+bool Totals::knows(std::uint64_t kind, std::uint64_t value) const {
+  const auto place = std::ranges::find(entities_, kind, &Entities::kind);
+  return place != entities_.end() && std::ranges::binary_search(place->values, value);
 }
 
 void Totals::encode(Writer& out) const {
@@ -48,6 +67,7 @@ void Totals::encode(Writer& out) const {
   out.varint(entities_.size());
   for (const Entities& kind : entities_) {
     out.u64(kind.kind);
+    out.u8(kind.more ? 1 : 0);
     out.varint(kind.values.size());
     for (const std::uint64_t value : kind.values) out.u64(value);
   }
@@ -59,7 +79,7 @@ std::size_t Totals::bytes() const {
   return bytes;
 }
 
-Totals Totals::decode(Reader& in) {
+Totals Totals::decode(Reader& in, std::uint8_t version) {
   Totals totals;
   const std::size_t rows = in.count(kRowBytes, kLaddersMost);
   for (std::size_t i = 0; i < rows; ++i) {
@@ -74,11 +94,17 @@ Totals Totals::decode(Reader& in) {
   for (std::size_t i = 0; i < kinds; ++i) {
     Entities& kind = totals.entities_.emplace_back();
     kind.kind = in.u64();
+    if (version >= 2) kind.more = in.u8() == 1;
     kind.values.resize(in.count(sizeof(std::uint64_t), limits::kEntitiesDeclared));
     for (std::uint64_t& value : kind.values) value = in.u64();
     if (!std::ranges::is_sorted(kind.values)) in.fail();
   }
   return totals;
+}
+
+std::int64_t minute_of(EventTime time) {
+  constexpr std::int64_t kMinute = minutes(1).value;
+  return time.value / kMinute - (time.value % kMinute < 0 ? 1 : 0);
 }
 
 void AgentTotals::encode(Writer& out) const {
@@ -102,12 +128,13 @@ std::size_t AgentTotals::bytes() const {
 }
 
 std::unique_ptr<ChannelMemory> AgentTotals::decode(Reader& in) {
-  if (in.u8() != kVersion) return nullptr;
+  const std::uint8_t version = in.u8();
+  if (version < 1 || version > kVersion) return nullptr;
   auto memory = std::make_unique<AgentTotals>();
   std::vector<decltype(days)::Entry> read_days(in.count(3, decltype(days)::kMost));
   for (auto& day : read_days) {
     day.number = in.svarint();
-    day.value = Totals::decode(in);
+    day.value = Totals::decode(in, version);
   }
   std::vector<decltype(minutes)::Entry> read_minutes(in.count(2, decltype(minutes)::kMost));
   for (auto& minute : read_minutes) {
@@ -126,9 +153,10 @@ void SessionTotals::encode(Writer& out) const {
 std::size_t SessionTotals::bytes() const { return sizeof(*this) + totals.bytes(); }
 
 std::unique_ptr<ChannelMemory> SessionTotals::decode(Reader& in) {
-  if (in.u8() != kVersion) return nullptr;
+  const std::uint8_t version = in.u8();
+  if (version < 1 || version > kVersion) return nullptr;
   auto memory = std::make_unique<SessionTotals>();
-  memory->totals = Totals::decode(in);
+  memory->totals = Totals::decode(in, version);
   return in.ok() ? std::move(memory) : nullptr;
 }
 

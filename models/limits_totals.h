@@ -8,25 +8,32 @@
 #include <vector>
 
 #include "engine/state/channel_memory.h"
+#include "models/envelope.h"
 #include "models/scope_periods.h"
 
 namespace ringfence::totals {
 
-enum class Unit : std::uint8_t { Records, Bytes, Tokens, Cost };
-inline constexpr std::size_t kUnits = 4;
+using envelope::kUnits;
 
 /// What one session or one day adds up to: sums per ladder (the persona's is 0, an action's the hash of its id), distinct values per KIND.
 class Totals {
  public:
   /// Sums of a ladder, made where it is new.
   [[nodiscard]] std::array<double, kUnits>& sums(std::uint64_t ladder);
-  /// True if the value is one of the at most `most` that are known, now or before; the next one is not kept.
+  /// True if the value is one of the at most `most` that are known, now or before; of the next ones it is kept that there were any.
   [[nodiscard]] bool fits(std::uint64_t kind, std::uint64_t value, std::size_t most);
+
+  /// What a ladder has added up to in one unit; 0 where it has not begun.
+  [[nodiscard]] double sum(std::uint64_t ladder, envelope::Unit unit) const;
+  /// Distinct values of a KIND, exact up to the greatest declared value plus one.
+  [[nodiscard]] std::size_t distinct(std::uint64_t kind) const;
+  /// The value is one of those kept.
+  [[nodiscard]] bool knows(std::uint64_t kind, std::uint64_t value) const;
 
   void encode(Writer& out) const;
   [[nodiscard]] std::size_t bytes() const;
   /// Fails the reader where the bytes are not a Totals.
-  [[nodiscard]] static Totals decode(Reader& in);
+  [[nodiscard]] static Totals decode(Reader& in, std::uint8_t version);
 
  private:
   struct Row {
@@ -36,10 +43,14 @@ class Totals {
   struct Entities {
     std::uint64_t kind = 0;
     std::vector<std::uint64_t> values;  // sorted
+    bool more = false;                  // there were others
   };
   std::vector<Row> rows_;  // in order of first use
   std::vector<Entities> entities_;
 };
+
+/// Minutes since 1970 in UTC.
+[[nodiscard]] std::int64_t minute_of(EventTime time);
 
 /// Day and minute totals of an agent over all its sessions and instances.
 class AgentTotals final : public ChannelMemory {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cstddef>
+#include <cstdint>
 #include <numeric>
 
 namespace ringfence {
@@ -20,29 +21,50 @@ std::vector<std::size_t> ascending(const std::vector<double>& key) {
 /// The least tau with sum min(v, tau q) = 1. Going up through the ratios v/q, the classes passed are full (they hold v) and the others hold
 /// tau q: on each stretch the sum is linear in tau, so the stretch that reaches 1 gives tau in closed form.
 double water_level(std::span<const double> v, std::span<const double> q) {
-  std::vector<double> ratio(v.size());
-  for (std::size_t i = 0; i < v.size(); ++i) ratio[i] = v[i] / q[i];
-  const std::vector<std::size_t> order = ascending(ratio);
+  BoxFactors ratio{};
+  std::array<std::uint8_t, kBoxClasses> order{};
+  for (std::size_t i = 0; i < v.size(); ++i) {
+    ratio[i] = v[i] / q[i];
+    std::size_t place = i;  // equal ratios keep their order, so that sums repeat
+    for (; place > 0 && ratio[order[place - 1]] > ratio[i]; --place) order[place] = order[place - 1];
+    order[place] = static_cast<std::uint8_t>(i);
+  }
   double full = 0;
-  for (std::size_t k = 0; k < order.size(); ++k) {
+  for (std::size_t k = 0; k < v.size(); ++k) {
     // Summed afresh: subtracting the passed q from a total would leave a rounding error as large as the smallest q.
     double open = 0;
-    for (std::size_t j = k; j < order.size(); ++j) open += q[order[j]];
+    for (std::size_t j = k; j < v.size(); ++j) open += q[order[j]];
     const double tau = (1 - full) / open;
     if (tau <= ratio[order[k]]) return tau;
     full += v[order[k]];
   }
-  return ratio[order.back()];  // the caps sum to 1: the box is one point
+  return ratio[order[v.size() - 1]];  // the caps sum to 1: the box is one point
 }
 
 }  // namespace
 
-std::vector<double> box_numeraire(std::span<const double> v, std::span<const double> q) {
-  assert(v.size() == q.size() && !v.empty());
+BoxFactors box_factors(std::span<const double> v, std::span<const double> q) {
+  assert(v.size() == q.size() && !v.empty() && v.size() <= kBoxClasses);
   const double floor = 1 / water_level(v, q);
-  std::vector<double> g(v.size());
+  BoxFactors g{};
   for (std::size_t i = 0; i < v.size(); ++i) g[i] = std::max(q[i] / v[i], floor);
   return g;
+}
+
+std::vector<double> widened(std::vector<double> v, double tolerance) {
+  double sum = 0;
+  for (std::size_t i = 0; i < v.size(); ++i) {
+    v[i] = std::min(1., i == 0 ? v[i] : v[i] * tolerance);
+    sum += v[i];
+  }
+  if (sum < 1)
+    for (double& cap : v) cap /= sum;
+  return v;
+}
+
+std::vector<double> box_numeraire(std::span<const double> v, std::span<const double> q) {
+  const BoxFactors g = box_factors(v, q);
+  return {g.begin(), g.begin() + static_cast<std::ptrdiff_t>(v.size())};
 }
 
 double worst_case_mean(std::span<const double> v, std::span<const double> g) {

@@ -22,7 +22,7 @@ class ScopeChannel final : public Channel {
   [[nodiscard]] std::span<const Bet> bets() const override { return {}; }
 
   [[nodiscard]] std::unique_ptr<ChannelMemory> decode_memory(MemoryScope scope, Reader& in) const override {
-    return scope == MemoryScope::Agent ? scope::AgentMemory::decode(in) : scope::SessionMemory::decode(in);
+    return scope == MemoryScope::Agent ? scope::AgentMemory::decode(in) : nullptr;
   }
 
   [[nodiscard]] Reading read(const Act& act) const override {
@@ -42,7 +42,6 @@ class ScopeChannel final : public Channel {
     } else if (act.event.kind == EventKind::TaskEnd) {
       scope::end_task(act);
     }
-    scope::learn_given(act);
     scope::note_activity(act);
     Reading reading = Reading::of(Reading::Kind::Silent);
     reading.breaches = std::move(ruling.breaches);

@@ -65,7 +65,8 @@ Ruling judge_without_values(const Act& act, const ArgumentRule& rule, bool null)
   Ruling ruling;
   const auto breach = [&](std::string what) { ruling.breach(Analytic::ScopeArgument, argument_words(rule) + std::move(what)); };
   if (!null && key_present(act.event, rule)) {
-    if (rule.selective) breach(" is empty and so selects everything, declared is selective");
+    if (rule.selective)
+      ruling.breach(Analytic::BreadthPredicate, argument_words(rule) + " is empty and so selects everything, declared is selective");
     if (rule.required) breach(" is required and holds no value");
     return ruling;
   }
@@ -110,19 +111,23 @@ Ruling judge_arguments(const Act& act) {
     std::size_t broken = 0;
     bool null = false;
     std::string first;
+    Analytic analytic = Analytic::ScopeArgument;
     for (const JsonLeaf* leaf : argument_leaves(act.event, rule)) {
       const std::optional<ArgumentFault> fault = fault_of(rule, *leaf);
       const bool absent = leaf->kind == JsonLeaf::Kind::Null && !fault;
       null = null || absent;
       if (absent) continue;
       ++values;
-      if (fault && ++broken == 1) first = fault_words(act.persona, rule, *leaf, *fault);
+      if (!fault || ++broken > 1) continue;
+      first = fault_words(act.persona, rule, *leaf, *fault);
+      // Everything asked for at once is an analytic of its own (topics.md), found here because requests are judged here.
+      if (*fault == ArgumentFault::NotSelective) analytic = Analytic::BreadthPredicate;
     }
     if (values == 0) {
       ruling += judge_without_values(act, rule, null);
     } else if (broken > 0) {
       const std::string more = broken > 1 ? " (" + std::to_string(broken) + " of " + std::to_string(values) + " values)" : "";
-      ruling.breach(Analytic::ScopeArgument, argument_words(rule) + first + more);
+      ruling.breach(analytic, argument_words(rule) + first + more);
     }
   }
   return ruling;

@@ -5,7 +5,8 @@
 
 namespace ringfence::scope {
 
-/// `scope.argument`: every predicate that the act's action declares for its arguments, on every scalar the rule's pointer names.
+/// `scope.argument`: every predicate that the act's action declares for its arguments, on every scalar the rule's pointer names. What had
+/// to be selective and matches everything is `breadth.predicate`.
 /// A value that is not the number a `max` or `min` speaks of breaks it, also a number written as text is read. An absent or null argument
 /// is not evaluable, or the breach itself where it is `required`. Where a gateway sends identifiers' shapes instead of values (`arg_ids`),
 /// `shape` and `required` are judged by them.

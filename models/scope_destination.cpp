@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "engine/event/limits.h"
+#include "models/flow_act.h"
 #include "models/scope_memory.h"
 #include "models/scope_task.h"
 
@@ -13,8 +14,6 @@ namespace {
 
 constexpr std::string_view kAddressBreaks = " \t\r\n\v\f,;<>\"'()[]{}";
 constexpr std::size_t kHostBytes = 255;
-constexpr std::size_t kPieceBytes = 256;
-constexpr std::size_t kBareBytes = 80;  // a whole result value of this length can be a name by itself
 
 std::string lower(std::string_view text) {
   std::string out(text);
@@ -107,30 +106,27 @@ Answer beyond_lists(const Act& act, const Target& target) {
       break;
   }
   if (task_gives(act, target.value)) return Answer::Permitted;
-  const auto& slot = act.session.memory[static_cast<std::size_t>(ChannelId::Scope)];
-  if (!slot) return Answer::Unknown;
-  const auto& memory = static_cast<const SessionMemory&>(*slot);
-  const std::optional<std::string> host = host_of(target.value);
-  if (memory.gave(lower(target.value)) || (host && memory.gave(*host))) return Answer::Permitted;
-  return memory.complete() ? Answer::Barred : Answer::Unknown;
+  // Who names one mailbox of a provider has not named the others.
+  const bool mailbox = target.value.find('@') != std::string_view::npos && target.value.find("://") == std::string_view::npos;
+  const std::optional<std::string> host = mailbox ? std::nullopt : host_of(target.value);
+  const flow::Grounded whole = flow::grounded(act, target.value);
+  const flow::Grounded by_host = host && whole != flow::Grounded::Yes ? flow::grounded(act, *host) : whole;
+  if (whole == flow::Grounded::Yes || by_host == flow::Grounded::Yes) return Answer::Permitted;
+  return whole == flow::Grounded::Unknown && by_host == flow::Grounded::Unknown ? Answer::Unknown : Answer::Barred;
 }
 
-Answer on_host(const Act& act, const Target& target, std::string_view host) {
+bool listed_host(const Act& act, std::string_view host) {
+  if (!spells_host(host)) return false;
   const Destinations& declared = act.persona.destinations;
-  if (spells_host(host)) {
-    const std::string lowered = lower(host);
-    const auto holds = [&](const GlobSet& globs) { return globs.matches(lowered) || globs.matches(host); };
-    if (holds(declared.hosts) || (declared.internal && holds(*declared.internal))) return Answer::Permitted;
-  }
-  return beyond_lists(act, target);
+  const bool capitals = std::ranges::any_of(host, [](char c) { return c >= 'A' && c <= 'Z'; });
+  const auto holds = [&](const GlobSet& globs) { return globs.matches(host) || (capitals && globs.matches(lower(host))); };
+  return holds(declared.hosts) || (declared.internal && holds(*declared.internal));
 }
 
-Answer on_account(const Act& act, const Target& target) {
+bool listed_account(const Act& act, const Target& target) {
   const Destinations& declared = act.persona.destinations;
-  if (declared.accounts && (declared.accounts->contains(target.value) || declared.accounts->contains(target.whole)))
-    return Answer::Permitted;
-  if (declared.agents.matches(target.value) || act.persona.delegation.to.matches(target.value)) return Answer::Permitted;
-  return beyond_lists(act, target);
+  return (declared.accounts && (declared.accounts->contains(target.value) || declared.accounts->contains(target.whole))) ||
+         declared.agents.matches(target.value) || act.persona.delegation.to.matches(target.value);
 }
 
 /// An argument whose own rule says which values it may have is listed by the persona; a glob must hold for each address of several.
@@ -139,24 +135,7 @@ bool listed_by_rule(const Target& target) {
   return in(target.rule->in_list) || in(target.rule->one_of) || (target.rule->glob && target.rule->glob->matches(target.value));
 }
 
-Answer on_argument(const Act& act, const Target& target) {
-  if (listed_by_rule(target)) return Answer::Permitted;
-  const std::optional<std::string> host = host_of(target.value);
-  if (host && on_host(act, target, authority_of(target.value)) == Answer::Permitted) return Answer::Permitted;
-  return on_account(act, target);
-}
-
-Answer answer_for(const Act& act, const Target& target) {
-  switch (target.kind) {
-    case Target::Kind::Host:
-      return on_host(act, target, authority_of(target.value));
-    case Target::Kind::Account:
-      return on_account(act, target);
-    case Target::Kind::Argument:
-      break;
-  }
-  return on_argument(act, target);
-}
+Answer answer_for(const Act& act, const Target& target) { return listed(act, target) ? Answer::Permitted : beyond_lists(act, target); }
 
 std::string external_words(External external) {
   switch (external) {
@@ -197,38 +176,6 @@ Ruling judge_new(const Act& act, const std::vector<std::uint64_t>& permitted) {
   return ruling;
 }
 
-enum class Words { All, OnlyNames };
-
-/// Calls `use` with every name in a text, in lower case, and with the host it leads to.
-void each_name(std::string_view text, Words words, const auto& use) {
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t end = std::min(text.find_first_of(kAddressBreaks, at), text.size());
-    std::string_view piece = text.substr(at, end - at);
-    while (!piece.empty() && std::string_view(".,;:!?").find(piece.back()) != std::string_view::npos) piece.remove_suffix(1);
-    at = end + 1;
-    // In a long result what names a place has a dot, an address sign or a digit; plain words would only fill the memory.
-    const bool name = piece.find_first_of(".@0123456789") != std::string_view::npos;
-    if (piece.empty() || piece.size() > kPieceBytes || (words == Words::OnlyNames && !name)) continue;
-    use(lower(piece));
-    if (const std::optional<std::string> host = host_of(piece)) use(*host);
-  }
-}
-
-/// What the act itself said, sorted: a result that repeats it gives nothing.
-std::vector<std::string> own_names(const Act& act) {
-  std::vector<std::string> names;
-  const auto keep = [&](std::string name) { names.push_back(std::move(name)); };
-  for (const Target& target : targets_of(act).first) each_name(target.whole, Words::All, keep);
-  if (act.event.args) {
-    for (const JsonLeaf& leaf : act.event.args->leaves) {
-      each_name(leaf.text, Words::All, keep);
-      if (leaf.text.size() <= kBareBytes) keep(lower(leaf.text));
-    }
-  }
-  std::ranges::sort(names);
-  return names;
-}
-
 }  // namespace
 
 Targets targets_of(const Act& act) {
@@ -241,6 +188,18 @@ Targets targets_of(const Act& act) {
   return targets;
 }
 
+bool listed(const Act& act, const Target& target) {
+  switch (target.kind) {
+    case Target::Kind::Host:
+      return listed_host(act, authority_of(target.value));
+    case Target::Kind::Account:
+      return listed_account(act, target);
+    case Target::Kind::Argument:
+      break;
+  }
+  return listed_by_rule(target) || (host_of(target.value) && listed_host(act, authority_of(target.value))) || listed_account(act, target);
+}
+
 std::optional<std::string> host_of(std::string_view text) {
   if (std::ranges::any_of(text, [](char c) { return c == ' ' || (c >= '\t' && c <= '\r'); })) return std::nullopt;
   const std::string_view host = authority_of(text);
@@ -249,6 +208,8 @@ std::optional<std::string> host_of(std::string_view text) {
   if (!written_as_address && !has_dotted_name(host)) return std::nullopt;
   return lower(host);
 }
+
+bool barred(const Act& act, const Target& target) { return answer_for(act, target) == Answer::Barred; }
 
 Ruling judge_destinations(const Act& act) {
   Ruling ruling;
@@ -275,32 +236,6 @@ Ruling judge_destinations(const Act& act) {
   }
   ruling += judge_new(act, permitted);
   return ruling;
-}
-
-void learn_given(const Act& act) {
-  if (act.persona.destinations.external != External::Grounded) return;
-  const Event& event = act.event;
-  const bool task = event.kind == EventKind::TaskStart && event.task.text && event.source.product.value_or("") != "agent";
-  const bool call = event.kind == EventKind::ToolCall;
-  if (!task && !call) return;
-  auto& memory = memory_in<SessionMemory>(act.session.memory[static_cast<std::size_t>(ChannelId::Scope)]);
-  if (task) {
-    memory.heard = true;
-    each_name(*event.task.text, Words::All, [&](const std::string& name) { memory.give(name); });
-  }
-  if (call && event.phase == Phase::Request) memory.unheard = true;
-  if (call && event.result) {
-    memory.heard = true;
-    const std::vector<std::string> own = own_names(act);
-    const auto give = [&](const std::string& name) {
-      if (!std::ranges::binary_search(own, name)) memory.give(name);
-    };
-    for (const JsonLeaf& leaf : event.result->leaves) {
-      if (leaf.kind == JsonLeaf::Kind::Null || leaf.kind == JsonLeaf::Kind::Bool) continue;
-      each_name(leaf.text, Words::OnlyNames, give);
-      if (leaf.text.size() <= kBareBytes) give(lower(leaf.text));
-    }
-  }
 }
 
 }  // namespace ringfence::scope

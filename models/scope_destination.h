@@ -28,6 +28,9 @@ struct Targets {
 };
 [[nodiscard]] Targets targets_of(const Act& act);
 
+/// The persona lists it: among its hosts, accounts, agents, or in the argument's own rule.
+[[nodiscard]] bool listed(const Act& act, const Target& target);
+
 /// The host that a URL, an e-mail address or a host name leads to: lower case, without user, port and final dot. Nothing where the text is
 /// none of these, so that an account is not taken for a host.
 [[nodiscard]] std::optional<std::string> host_of(std::string_view text);
@@ -36,7 +39,7 @@ struct Targets {
 /// What was lawfully contacted is remembered where `new_per_day` is declared; a refused act or one beyond the limit contacts nobody.
 [[nodiscard]] Ruling judge_destinations(const Act& act);
 
-/// Remembers what the user's task and results gave, for `external: grounded`.
-void learn_given(const Act& act);
+/// True if the job and what the session was given do not admit this target; what cannot be decided is admitted.
+[[nodiscard]] bool barred(const Act& act, const Target& target);
 
 }  // namespace ringfence::scope

@@ -78,26 +78,11 @@ Ruling judge_rules(const Act& act, const Persona& job, std::string_view whose) {
   return ruling;
 }
 
-/// Agents above this one, nearest first, each once; the event may name them in three places.
-std::vector<std::string_view> ancestors_of(const Event& event) {
-  std::vector<std::string_view> ancestors;
-  const auto add = [&](std::string_view id) {
-    if (!id.empty() && id != event.agent.id && std::ranges::find(ancestors, id) == ancestors.end()) ancestors.push_back(id);
-  };
-  if (event.delegation.parent) add(*event.delegation.parent);
-  for (const std::string_view id : event.delegation.chain) add(id);
-  if (event.delegation.root) add(*event.delegation.root);
-  return ancestors;
-}
-
 /// Jobs of the agents above this one, each once; unknown agents have none.
 std::vector<const Persona*> jobs_above(const Act& act) {
   std::vector<const Persona*> jobs;
   for (const std::string_view id : ancestors_of(act.event)) {
-    Event probe;
-    probe.tenant = act.event.tenant;
-    probe.agent.id = id;
-    const Persona* job = act.set.match(probe);
+    const Persona* job = job_of(act, id);
     if (job != nullptr && job != &act.persona && std::ranges::find(jobs, job) == jobs.end()) jobs.push_back(job);
   }
   return jobs;
@@ -138,26 +123,46 @@ Ruling judge_delegating(const Act& act, std::size_t depth) {
   if (declared.max_depth && child_depth > *declared.max_depth) {
     breach("to depth " + std::to_string(child_depth) + ", declared is at most " + std::to_string(*declared.max_depth));
   }
-  bool seen = false;
-  const auto judge = [&](std::string_view name, std::string_view delegate) {
-    seen = true;
+  const auto delegates = delegates_of(act);
+  for (const auto& [name, delegate] : delegates) {
     if (!declared.to.matches(delegate))
       breach(std::string(name) + ", " + value_words(act.persona, name, delegate) + ", is not among the declared delegation.to");
-  };
-  for (const std::string_view account : act.event.destination.accounts) judge("destination.account", account);
-  if (act.match.action) {
-    for (const ArgumentRule& rule : act.persona.actions[*act.match.action].arguments) {
-      if (!rule.destination) continue;
-      for (const JsonLeaf* leaf : argument_leaves(act.event, rule)) {
-        if (leaf->kind == JsonLeaf::Kind::String && !leaf->text.empty()) judge(rule.name, leaf->text);
-      }
-    }
   }
-  if (!seen) ruling.lacks(Lacking::Destination);
+  if (delegates.empty()) ruling.lacks(Lacking::Destination);
   return ruling;
 }
 
 }  // namespace
+
+std::vector<std::string_view> ancestors_of(const Event& event) {
+  std::vector<std::string_view> ancestors;
+  const auto add = [&](std::string_view id) {
+    if (!id.empty() && id != event.agent.id && std::ranges::find(ancestors, id) == ancestors.end()) ancestors.push_back(id);
+  };
+  if (event.delegation.parent) add(*event.delegation.parent);
+  for (const std::string_view id : event.delegation.chain) add(id);
+  if (event.delegation.root) add(*event.delegation.root);
+  return ancestors;
+}
+
+const Persona* job_of(const Act& act, std::string_view agent) {
+  Event probe;
+  probe.tenant = act.event.tenant;
+  probe.agent.id = agent;
+  return act.set.match(probe);
+}
+
+std::vector<std::pair<std::string_view, std::string_view>> delegates_of(const Act& act) {
+  std::vector<std::pair<std::string_view, std::string_view>> delegates;
+  for (const std::string_view account : act.event.destination.accounts) delegates.emplace_back("destination.account", account);
+  if (!act.match.action) return delegates;
+  for (const ArgumentRule& rule : act.persona.actions[*act.match.action].arguments) {
+    if (!rule.destination) continue;
+    for (const JsonLeaf* leaf : argument_leaves(act.event, rule))
+      if (leaf->kind == JsonLeaf::Kind::String && !leaf->text.empty()) delegates.emplace_back(rule.name, leaf->text);
+  }
+  return delegates;
+}
 
 Ruling judge_declared(const Act& act) {
   Ruling ruling;

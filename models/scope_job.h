@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <string_view>
+#include <utility>
+#include <vector>
+
 #include "models/scope_ruling.h"
 
 namespace ringfence::scope {
@@ -17,6 +21,13 @@ namespace ringfence::scope {
 [[nodiscard]] Ruling judge_delegation(const Act& act);
 /// `scope.schedule`, `scope.expired` and `agent.charter_changed`: when the agent acts, how old it is and with which text it runs.
 [[nodiscard]] Ruling judge_circumstances(const Act& act);
+
+/// Agents above this one, nearest first, each once; the event may name them in three places.
+[[nodiscard]] std::vector<std::string_view> ancestors_of(const Event& event);
+/// The job of an agent that is known by its name alone, in the tenant of this act; null where none applies.
+[[nodiscard]] const Persona* job_of(const Act& act, std::string_view agent);
+/// Whom the act delegates to: accounts, and arguments marked `destination`.
+[[nodiscard]] std::vector<std::pair<std::string_view, std::string_view>> delegates_of(const Act& act);
 
 /// Remembers that the agent was heard of, for `max_idle`.
 void note_activity(const Act& act);

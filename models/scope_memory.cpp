@@ -4,15 +4,10 @@
 #include <algorithm>
 #include <limits>
 
-#include "engine/event/event.h"
-
 namespace ringfence::scope {
 
 namespace {
 constexpr std::uint8_t kVersion = 1;
-constexpr std::uint8_t kHeard = 1;
-constexpr std::uint8_t kUnheard = 2;
-constexpr std::uint8_t kOverflowed = 4;
 }  // namespace
 
 bool AgentMemory::contacted_before(std::uint64_t destination) {
@@ -59,41 +54,6 @@ std::unique_ptr<ChannelMemory> AgentMemory::decode(Reader& in) {
     day.value = static_cast<std::uint32_t>(count);
   }
   if (!in.ok() || !memory->new_destinations.restore(std::move(days))) return nullptr;
-  return memory;
-}
-
-void SessionMemory::give(std::string_view value) {
-  const std::uint64_t hash = hash64(value);
-  const auto place = std::ranges::lower_bound(given_, hash);
-  if (place != given_.end() && *place == hash) return;
-  if (given_.size() == kGivenMost) {
-    overflowed_ = true;
-    return;
-  }
-  given_.insert(place, hash);
-}
-
-bool SessionMemory::gave(std::string_view value) const { return std::ranges::binary_search(given_, hash64(value)); }
-
-void SessionMemory::encode(Writer& out) const {
-  out.u8(kVersion);
-  out.u8(static_cast<std::uint8_t>((heard ? kHeard : 0) | (unheard ? kUnheard : 0) | (overflowed_ ? kOverflowed : 0)));
-  out.varint(given_.size());
-  for (const std::uint64_t value : given_) out.u64(value);
-}
-
-std::size_t SessionMemory::bytes() const { return sizeof(*this) + given_.capacity() * sizeof(std::uint64_t); }
-
-std::unique_ptr<ChannelMemory> SessionMemory::decode(Reader& in) {
-  if (in.u8() != kVersion) return nullptr;
-  auto memory = std::make_unique<SessionMemory>();
-  const std::uint8_t flags = in.u8();
-  memory->heard = (flags & kHeard) != 0;
-  memory->unheard = (flags & kUnheard) != 0;
-  memory->overflowed_ = (flags & kOverflowed) != 0;
-  const std::size_t count = in.count(sizeof(std::uint64_t), kGivenMost);
-  for (std::size_t i = 0; i < count; ++i) memory->given_.push_back(in.u64());
-  if (!in.ok() || !std::ranges::is_sorted(memory->given_)) return nullptr;
   return memory;
 }
 

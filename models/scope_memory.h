@@ -29,28 +29,6 @@ class AgentMemory final : public ChannelMemory {
   [[nodiscard]] static std::unique_ptr<ChannelMemory> decode(Reader& in);
 };
 
-/// Hashes of what the user's task and the results of a session gave, so that a destination can be told from an invented one.
-class SessionMemory final : public ChannelMemory {
- public:
-  static constexpr std::size_t kGivenMost = 2048;
-
-  void give(std::string_view value);
-  [[nodiscard]] bool gave(std::string_view value) const;
-  /// Everything that could have given a value was seen: only then may an unknown value be called ungrounded.
-  [[nodiscard]] bool complete() const { return heard && !overflowed_ && !unheard; }
-
-  bool heard = false;    // a task's text or a result was seen
-  bool unheard = false;  // an act was judged before its result, which this channel is not shown
-
-  void encode(Writer& out) const override;
-  [[nodiscard]] std::size_t bytes() const override;
-  [[nodiscard]] static std::unique_ptr<ChannelMemory> decode(Reader& in);
-
- private:
-  std::vector<std::uint64_t> given_;  // sorted
-  bool overflowed_ = false;
-};
-
 /// The memory of a slot that only the channel of type T's owner fills; made where it is not there.
 template <class T>
 [[nodiscard]] T& memory_in(std::unique_ptr<ChannelMemory>& slot) {

@@ -30,6 +30,13 @@ class RecentPeriods {
     return entries_.insert(place, {number, T{}})->value;
   }
 
+  /// What `at` would give, or null where it would have to make it.
+  [[nodiscard]] const T* find(std::int64_t number) const {
+    const auto place = std::ranges::lower_bound(entries_, number, {}, &Entry::number);
+    if (place != entries_.end() && place->number == number) return &place->value;
+    return entries_.size() == N && place == entries_.begin() ? &entries_.front().value : nullptr;
+  }
+
   [[nodiscard]] const std::vector<Entry>& entries() const { return entries_; }
   /// False, and unchanged, if the numbers are not rising or there are too many.
   bool restore(std::vector<Entry> entries) {

@@ -49,15 +49,13 @@ std::string qualified_name(const Event& event) {
 
 }  // namespace
 
-Ruling& Ruling::operator+=(Ruling&& other) {
-  if (!other.breaches.empty()) std::ranges::move(other.breaches, std::back_inserter(breaches));
-  lacking |= other.lacking;
-  return *this;
-}
-
 std::optional<std::string> resolved(std::string_view resource) {
-  if (resource.find("/.") == std::string_view::npos && resource.find('%') == std::string_view::npos && !resource.starts_with('.'))
-    return std::nullopt;
+  bool begins = true, plain_path = true;  // of a segment
+  for (const char c : resource) {
+    plain_path = plain_path && c != '%' && !(begins && c == '.');
+    begins = c == '/';
+  }
+  if (plain_path) return std::nullopt;
   const std::string plain = with_plain_dots(resource);
   std::vector<std::string_view> segments;
   std::string_view rest = plain;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,7 +24,11 @@ struct Ruling {
     breaches.push_back({analytic, std::move(what), std::nullopt, severity});
   }
   void lacks(Lacking what) { lacking |= bit_of(what); }
-  Ruling& operator+=(Ruling&& other);
+  Ruling& operator+=(Ruling&& other) {
+    if (!other.breaches.empty()) std::ranges::move(other.breaches, std::back_inserter(breaches));
+    lacking |= other.lacking;
+    return *this;
+  }
 };
 
 /// The path with `.` and `..` segments (also written `%2e`) resolved; nothing where there are none. A glob must hold for both spellings.

@@ -115,13 +115,18 @@ scope::Ruling define(Definitions& known, const Event& event) {
   return ruling;
 }
 
+/// A name proves foreign only where everything its server defined is known.
+bool unregistered(const Definitions::Server& server, const Event& event) {
+  return server.whole && std::ranges::find(server.tools, hash64(*event.tool.name), &Definitions::Tool::name) == server.tools.end();
+}
+
 scope::Ruling judge_call(Definitions& known, const Event& event) {
   scope::Ruling ruling;
   const Definitions::Server* server = known.server(hash64(*event.tool.server));
   if (server == nullptr) return ruling;
   const auto tool = std::ranges::find(server->tools, hash64(*event.tool.name), &Definitions::Tool::name);
   if (tool == server->tools.end()) {
-    if (server->whole)
+    if (unregistered(*server, event))
       ruling.breach(Analytic::ToolUnregistered, "tool " + scope::tool_words(event) + " is not among those its server has defined");
     return ruling;
   }
@@ -157,6 +162,13 @@ class SupplyChannel final : public Channel {
 };
 
 }  // namespace
+
+bool outside_catalogue(const AgentState& agent, const Event& event) {
+  const auto& slot = agent.memory[static_cast<std::size_t>(ChannelId::Supply)];
+  if (!slot || !event.tool.server || !event.tool.name) return false;
+  const Definitions::Server* const server = static_cast<Definitions&>(*slot).server(hash64(*event.tool.server));
+  return server != nullptr && unregistered(*server, event);
+}
 
 const Channel& supply_channel() {
   static const SupplyChannel kChannel;

@@ -12,4 +12,7 @@ namespace ringfence {
 /// Blind to: servers and calls without `tool.server`, definitions without a hash.
 [[nodiscard]] const Channel& supply_channel();
 
+/// True where the tool's server has shown its definitions to this agent, all of them were kept, and this tool is not among them.
+[[nodiscard]] bool outside_catalogue(const AgentState& agent, const Event& event);
+
 }  // namespace ringfence

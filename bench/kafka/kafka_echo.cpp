@@ -76,6 +76,7 @@ void echo(const KafkaSettings& kafka, const std::string& in, const std::string& 
         must(feeder->flush(kPatience));
         due = Clock::now() + std::chrono::seconds(5);
       }
+      // An open load: events are due by the clock, whether or not the ones before have come back.
       std::this_thread::sleep_until(due);
       publish(*feeder, {.topic = in, .key = std::to_string(number % 1000), .value = event(number, now_ns()), .cause = {}, .partition = {}});
     }

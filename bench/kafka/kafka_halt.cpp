@@ -91,6 +91,7 @@ int run(const Options& options) {
   auto due = Clock::now();
   const auto send = [&](const std::string& topic, const std::string& agent, std::int64_t& sent) {
     due += step;
+    // An open load: events are due by the clock, whether or not the ones before have come back.
     std::this_thread::sleep_until(due);
     sent = now_ns();
     publish(*feeder, {.topic = topic, .key = agent, .value = forbidden(agent), .cause = {}, .partition = {}});

@@ -28,6 +28,16 @@ bool damaged(rd_kafka_resp_err_t error) {
   return error == RD_KAFKA_RESP_ERR__BAD_MSG || error == RD_KAFKA_RESP_ERR__BAD_COMPRESSION || error == RD_KAFKA_RESP_ERR_INVALID_MSG;
 }
 
+constexpr std::int16_t kHeartbeatRequest = 12;  // of the Kafka protocol
+
+/// Runs on the client's broker threads: only the clock and an atomic.
+rd_kafka_resp_err_t note_answer(rd_kafka_t*, int, const char*, std::int32_t, std::int16_t request, std::int16_t, std::int32_t, std::size_t,
+                                std::int64_t, rd_kafka_resp_err_t error, void* heard_ns) {
+  if (request == kHeartbeatRequest && error == RD_KAFKA_RESP_ERR_NO_ERROR)
+    static_cast<std::atomic<std::int64_t>*>(heard_ns)->store(kafka::steady_ns());
+  return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
 std::array<kafka::Property, 18> properties(const ConsumerSettings& settings) {
   return {{
       {"group.id", settings.group, true},
@@ -77,6 +87,7 @@ std::expected<void, KafkaError> Consumer::Client::start() {
     auto* self = static_cast<Client*>(opaque);
     const auto code = static_cast<rd_kafka_resp_err_t>(error);
     if (code == RD_KAFKA_RESP_ERR__FATAL) return self->fail(kafka::fatal_error(rk));
+    self->trouble_ns = kafka::steady_ns();
     self->owner.alarm({.kind = ConsumerAlarm::Kind::Unavailable,
                        .partition = {},
                        .expected = {},
@@ -85,6 +96,12 @@ std::expected<void, KafkaError> Consumer::Client::start() {
   });
   rd_kafka_conf_set_rebalance_cb(conf->get(), [](rd_kafka_t*, rd_kafka_resp_err_t event, rd_kafka_topic_partition_list_t* list,
                                                  void* opaque) { static_cast<Client*>(opaque)->rebalance(event, list); });
+  rd_kafka_conf_interceptor_add_on_new(
+      conf->get(), "ringfence",
+      [](rd_kafka_t* rk, const rd_kafka_conf_t*, void* heard, char*, std::size_t) {
+        return rd_kafka_interceptor_add_on_response_received(rk, "ringfence", note_answer, heard);
+      },
+      &heard_ns);
   auto made = kafka::make(RD_KAFKA_CONSUMER, std::move(*conf));
   if (!made) return std::unexpected(made.error());
   handle = std::move(*made);

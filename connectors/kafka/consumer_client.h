@@ -62,6 +62,8 @@ struct Consumer::Client {
   std::vector<Move> moves;
   std::optional<KafkaError> failure;
   std::atomic<bool> failed{false};
+  /// When the coordinator last answered a heartbeat, and when the client last had an error of any broker; ns of the steady clock.
+  std::atomic<std::int64_t> heard_ns{0}, trouble_ns{0};
   std::atomic<std::uint64_t> gaps{0}, holes{0}, dropped{0}, strays{0}, rebalances{0};
 
   std::expected<void, KafkaError> start();
@@ -81,6 +83,7 @@ struct Consumer::Client {
   void forward(Partition partition);
   void forward_moved();
   void commit(std::span<const Partition> which);
+  [[nodiscard]] bool coordinator_answers() const;
 
   // shard threads
   void take(Shard& shard, const rd_kafka_message_t& message);

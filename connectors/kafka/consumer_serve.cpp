@@ -13,6 +13,8 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kCommitEach{1};
 constexpr std::chrono::seconds kSeekWithin{2};
+/// Heartbeats go out each second; a coordinator silent for three of them may be gone.
+constexpr std::chrono::seconds kHeardWithin{3};
 
 rd_kafka_topic_partition_list_t* new_list(std::size_t size) { return rd_kafka_topic_partition_list_new(static_cast<int>(size)); }
 
@@ -178,7 +180,15 @@ void Consumer::Client::forward_moved() {
   for (const auto& [partition, offset] : moved) forward(partition);
 }
 
+/// A commit handed to the client while the coordinator is away waits inside it, and after the session's end goes out with the instance's
+/// name and no member's id: a coordinator that kept the group calls that member fenced, which is fatal. So none is handed over then.
+bool Consumer::Client::coordinator_answers() const {
+  const std::int64_t heard = heard_ns.load();
+  return heard > trouble_ns.load() && kafka::steady_ns() - heard < std::chrono::nanoseconds(kHeardWithin).count();
+}
+
 void Consumer::Client::commit(std::span<const Partition> which) {
+  if (!coordinator_answers()) return;
   const PartitionList list(new_list(which.size()));
   for (const Partition partition : which) {
     const auto low = owner.low(partition);

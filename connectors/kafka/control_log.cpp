@@ -12,14 +12,16 @@ constexpr Partition kTickets{0};
 }  // namespace
 
 std::expected<std::unique_ptr<KafkaControlLog>, KafkaError> KafkaControlLog::open(const KafkaSettings& kafka, std::string topic,
-                                                                                  KafkaLog log, std::chrono::milliseconds within) {
+                                                                                  KafkaLog log, std::chrono::milliseconds within,
+                                                                                  std::function<void()> progress) {
   auto reader = TopicReader::open({.kafka = kafka, .topic = topic, .from = Offset{0}, .open_within = within}, log);
   if (!reader) return std::unexpected(reader.error());
   if ((*reader)->partitions() != 1)
     return std::unexpected(KafkaError{
         .code = KafkaError::Code::Config,
         .message = "topic " + topic + " has " + std::to_string((*reader)->partitions()) + " partitions; a control log has exactly one"});
-  auto producer = Producer::open({.kafka = kafka, .linger = std::chrono::milliseconds(0), .compression = "zstd"}, std::move(log));
+  auto producer = Producer::open(
+      {.kafka = kafka, .linger = std::chrono::milliseconds(0), .compression = "zstd", .progress = std::move(progress)}, std::move(log));
   if (!producer) return std::unexpected(producer.error());
   if (const auto warm = (*producer)->warm(topic, within); !warm) return std::unexpected(warm.error());
   return std::unique_ptr<KafkaControlLog>(new KafkaControlLog(std::move(topic), std::move(*producer), std::move(*reader)));

@@ -13,11 +13,12 @@ namespace ringfence {
 
 /// The control topic as the log that all writers share: appended with `acks=all` by a producer of its own without linger, read back from
 /// the topic's beginning. The topic must have exactly one partition, or its order would not be one. One thread at a time, as every
-/// ControlLog.
+/// ControlLog. `progress` as in ProducerSettings.
 class KafkaControlLog final : public ControlLog {
  public:
   [[nodiscard]] static std::expected<std::unique_ptr<KafkaControlLog>, KafkaError> open(
-      const KafkaSettings& kafka, std::string topic, KafkaLog log = {}, std::chrono::milliseconds within = std::chrono::seconds(10));
+      const KafkaSettings& kafka, std::string topic, KafkaLog log = {}, std::chrono::milliseconds within = std::chrono::seconds(10),
+      std::function<void()> progress = {});
 
   [[nodiscard]] std::expected<std::uint64_t, SinkError> append(std::string_view key, std::string_view value) override;
   [[nodiscard]] std::expected<std::uint64_t, SinkError> acknowledged() override;

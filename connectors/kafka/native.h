@@ -57,5 +57,8 @@ struct Property {
 
 [[nodiscard]] KafkaLogLevel level_of(int syslog_level);
 [[nodiscard]] int to_ms(std::chrono::milliseconds time);
+[[nodiscard]] inline std::int64_t steady_ns() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
 
 }  // namespace ringfence::kafka

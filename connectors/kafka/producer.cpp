@@ -45,6 +45,7 @@ void* mutable_bytes(std::string_view text) { return const_cast<char*>(text.data(
 struct Producer::Client {
   KafkaLog log;
   std::size_t max_open = 0;
+  std::function<void()> progress;
   kafka::Handle handle;
   kafka::Queue main;
 
@@ -64,6 +65,7 @@ std::expected<std::unique_ptr<Producer>, KafkaError> Producer::open(const Produc
   auto client = std::make_unique<Client>();
   client->log = std::move(log);
   client->max_open = settings.max_open;
+  client->progress = settings.progress;
   auto conf = kafka::configure(settings.kafka, properties(settings), client.get());
   if (!conf) return std::unexpected(conf.error());
   rd_kafka_conf_set_log_cb(conf->get(), [](const rd_kafka_t* rk, int level, const char*, const char* line) {
@@ -145,16 +147,22 @@ void Producer::Client::on_delivery(const rd_kafka_message_t& message) {
     // The ticket stays open: the horizon must not pass a record that is not stored.
     return fail(kafka::to_error(message.err, std::string("topic ") + rd_kafka_topic_name(message.rkt)));
   }
-  const std::lock_guard lock(mutex);
-  ++counters.acknowledged;
-  horizon.acknowledged(ticket_of(message._private));
-  if (horizon.open() == 0) all_acknowledged.notify_all();
+  {
+    const std::lock_guard lock(mutex);
+    ++counters.acknowledged;
+    horizon.acknowledged(ticket_of(message._private));
+    if (horizon.open() == 0) all_acknowledged.notify_all();
+  }
+  if (progress) progress();
 }
 
 void Producer::Client::fail(KafkaError error) {
-  const std::lock_guard lock(mutex);
-  if (!failure || (error.fatal && !failure->fatal)) failure = std::move(error);
-  all_acknowledged.notify_all();
+  {
+    const std::lock_guard lock(mutex);
+    if (!failure || (error.fatal && !failure->fatal)) failure = std::move(error);
+    all_acknowledged.notify_all();
+  }
+  if (progress) progress();
 }
 
 Offset Producer::acknowledged(Partition partition) const {

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <expected>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -24,6 +25,8 @@ struct ProducerSettings {
   std::string compression = "zstd";
   /// Records handed over and not yet acknowledged; at the limit `publish` answers QueueFull.
   std::size_t max_open = 100'000;
+  /// Called after acknowledgements and failures have come in, from the acknowledging thread, or one that flushes. Must not wait.
+  std::function<void()> progress = {};
 };
 
 struct OutputRecord {

@@ -3,12 +3,8 @@
 
 #include <algorithm>
 #include <chrono>
-#include <nlohmann/json.hpp>
 
-#include "connectors/encoders/strict_json.h"
 #include "engine/app/kafka_settings.h"
-#include "engine/event/decode.h"
-#include "engine/persona/load.h"
 
 namespace ringfence {
 namespace {
@@ -17,49 +13,7 @@ constexpr std::chrono::milliseconds kReadWithin{20'000};
 constexpr std::chrono::milliseconds kWait{500};
 constexpr std::size_t kBatch = 100;
 
-std::shared_ptr<const Rulebook> rules_of(const std::string& record, const std::vector<std::string>& internal_hosts, const ServiceLog& log) {
-  auto files = decode_persona_set(record);
-  if (!files) {
-    log.error("persona set on the context topic refused", {{"error", files.error()}});
-    return nullptr;
-  }
-  PersonaLoad load = load_personas(FileTree{std::move(*files)});
-  for (const Diagnostic& d : load.diagnostics) {
-    if (d.kind == Diagnostic::Kind::Error) log.error("persona", {{"at", to_string(d)}});
-  }
-  if (!load.set) return nullptr;
-  load.set->assume_internal(internal_hosts);
-  log.info("personas taken from the context topic", {{"count", load.set->personas().size()}, {"sha256", load.set->sha256()}});
-  return std::make_shared<const Rulebook>(std::move(*load.set), all_channels());
-}
-
-bool is_fact(const std::string& record) {
-  EventDecoder decoder;
-  EventArena arena;
-  const auto event = decoder.decode(record, std::nullopt, arena);
-  return event && event->kind == EventKind::ContextChange;
-}
-
 }  // namespace
-
-std::string encode_persona_set(const std::map<std::string, std::string>& files) {
-  return nlohmann::ordered_json{{"v", 1}, {"kind", "persona_set"}, {"files", files}}.dump(-1, ' ', true,
-                                                                                          nlohmann::json::error_handler_t::replace);
-}
-
-std::expected<std::map<std::string, std::string>, std::string> decode_persona_set(const std::string& record) {
-  const auto json = parse_strict_json(record);
-  if (!json) return std::unexpected(json.error());
-  if (!json->is_object() || json->value("kind", "") != "persona_set" || !json->contains("files") || !json->at("files").is_object()) {
-    return std::unexpected("not a persona set");
-  }
-  std::map<std::string, std::string> files;
-  for (const auto& [path, text] : json->at("files").items()) {
-    if (!text.is_string()) return std::unexpected("a file of the set is not text");
-    files[path] = text.get<std::string>();
-  }
-  return files;
-}
 
 std::expected<std::unique_ptr<ContextFeed>, std::string> ContextFeed::open(const Settings& settings, const ServiceLog& log) {
   auto topic = ContextLog::open(kafka_of(settings), settings.topics.context);
@@ -68,7 +22,7 @@ std::expected<std::unique_ptr<ContextFeed>, std::string> ContextFeed::open(const
   const auto stored = feed->topic_->read_to_end(kReadWithin);
   if (!stored) return std::unexpected(stored.error().message);
   for (const TopicRecord& record : *stored) feed->take(record);
-  const auto is_rules = [](const ContextChange& change) { return std::holds_alternative<std::shared_ptr<const Rulebook>>(change.what); };
+  const auto is_rules = [](const ContextChange& change) { return std::holds_alternative<RuleSet>(change.what); };
   if (std::ranges::none_of(feed->changes_, is_rules)) {
     return std::unexpected("the context topic " + settings.topics.context +
                            " holds no valid persona set: ringfence publish puts one there");
@@ -91,17 +45,21 @@ std::vector<ContextChange> ContextFeed::since(std::size_t from) const {
 
 void ContextFeed::take(const TopicRecord& record) {
   if (record.tombstone) return;
-  ContextChange change{.offset = record.position.offset, .what = record.value};
-  if (record.key == kPersonaSetKey) {
-    auto rules = rules_of(record.value, internal_hosts_, log_);
-    if (!rules) return;
-    change.what = std::move(rules);
-  } else if (!is_fact(record.value)) {
-    log_.warning("context record passed over: neither a persona set nor a fact", {{"offset", record.position.offset.value}});
-    return;
+  const bool is_set = record.key == kPersonaSetKey;
+  ContextRead read = is_set ? read_persona_set(record.value, internal_hosts_) : read_fact(record.value);
+  for (const std::string& error : read.errors) {
+    if (is_set)
+      log_.error("persona set on the context topic refused", {{"error", error}});
+    else
+      log_.warning("context record passed over: neither a persona set nor a fact",
+                   {{"offset", record.position.offset.value}, {"error", error}});
   }
+  if (!read.content) return;
+  if (const auto* set = std::get_if<RuleSet>(&*read.content))
+    log_.info("personas taken from the context topic",
+              {{"count", set->rules->set().personas().size()}, {"sha256", set->rules->set().sha256()}});
   const std::lock_guard lock(mutex_);
-  changes_.push_back(std::move(change));
+  changes_.push_back({record.position.offset, std::move(*read.content)});
   size_.store(changes_.size(), std::memory_order_release);
 }
 

@@ -3,34 +3,28 @@
 
 #include <atomic>
 #include <expected>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
 #include <thread>
-#include <variant>
 #include <vector>
 
 #include "config/settings.h"
 #include "connectors/kafka/context_log.h"
+#include "engine/app/context_record.h"
 #include "engine/app/service_log.h"
-#include "engine/pipeline/rulebook.h"
 
 namespace ringfence {
 
 /// One thing every shard must take into account, in the context topic's order.
 struct ContextChange {
   Offset offset;  // on the context topic
-  /// A persona set, or a fact as its canonical event.
-  std::variant<std::shared_ptr<const Rulebook>, std::string> what;
+  ContextContent what;
 };
 
 /// Key of the persona set on the context topic.
 inline constexpr std::string_view kPersonaSetKey = "personas";
-/// The files of a persona set as one record, and back; the error says what is missing.
-[[nodiscard]] std::string encode_persona_set(const std::map<std::string, std::string>& files);
-[[nodiscard]] std::expected<std::map<std::string, std::string>, std::string> decode_persona_set(const std::string& record);
 
 /// Follows the context topic on a thread of its own. A record that is no fact and no valid persona set changes nothing: it is logged, and
 /// the old set stays in force.

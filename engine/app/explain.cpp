@@ -19,12 +19,13 @@
 #include "engine/pipeline/rulebook.h"
 #include "engine/verdict/ledger.h"
 #include "engine/verdict/policy.h"
+#include "models/shadow.h"
 
 namespace ringfence {
 namespace {
 
 struct Options {
-  std::string finding, uid, agent, tenant = "default", state, personas;
+  std::string finding, uid, agent, tenant = "default", state, personas, draft;
   bool json = false;
 };
 
@@ -146,6 +147,30 @@ Account account_of_state(const AgentState& agent, const Persona& persona, const 
   return account;
 }
 
+/// An agent without a persona: what job its calls tell of, and a persona file for it where one is asked for.
+ExitCode from_calls(const AgentState& agent, const PersonaSet& set, const Options& options) {
+  const auto* profile = static_cast<const ShadowProfile*>(agent.memory[static_cast<std::size_t>(ChannelId::Shadow)].get());
+  if (profile == nullptr) return fail("no persona applies to this agent, and no call of it is known");
+  if (options.draft.empty()) {
+    const ShadowFit fit = fit_shadow(*profile, set);
+    const std::string like = profile->calls < kShadowCalls ? "too few calls to compare with known jobs"
+                             : fit.fits()                  ? "that is the job " + printable(fit.persona->reference())
+                                                           : "no known job explains it";
+    std::printf("No persona applies to agent %s.\nSeen: %s.\nCompared: %s.\n", printable(options.agent).c_str(),
+                job_in_words(*profile).c_str(), like.c_str());
+    return ExitCode::Done;
+  }
+  const std::string draft = draft_persona(*profile, options.tenant, options.agent);
+  if (options.draft == "-") {
+    std::fputs(draft.c_str(), stdout);
+    return ExitCode::Done;
+  }
+  std::ofstream file(options.draft, std::ios::binary | std::ios::trunc);
+  file << draft;
+  file.close();
+  return file ? ExitCode::Done : fail(printable(options.draft) + ": cannot be written");
+}
+
 ExitCode from_state(const Options& options) {
   if (options.state.empty() || options.personas.empty()) return fail("--agent needs --state DIR and --personas DIR");
   PersonaLoad load = load_personas(options.personas);
@@ -161,7 +186,8 @@ ExitCode from_state(const Options& options) {
   probe.tenant = options.tenant;
   probe.agent.id = options.agent;
   const std::size_t index = rules.match(probe);
-  if (index == Rulebook::kNoPersona) return fail("no persona applies to this agent");
+  if (index == Rulebook::kNoPersona) return from_calls(**agent, rules.set(), options);
+  if (!options.draft.empty()) return fail("a persona applies to this agent: a draft is for agents without one");
   print(account_of_state(**agent, rules.persona(index), rules.tables(index), options), options.json);
   return ExitCode::Done;
 }
@@ -179,10 +205,15 @@ void add_explain(CLI::App& app, Subcommand& action) {
   command
       ->add_option("--personas", options->personas, "Persona directory; with --finding it adds all thresholds to what would have to differ")
       ->type_name("DIR");
+  command
+      ->add_option("--draft", options->draft,
+                   "Write a persona file for an agent without one, from what it was seen to do; - is standard output")
+      ->type_name("FILE");
   command->add_flag("--json", options->json, "One line of JSON instead of a table");
   command->footer("Exit codes: 0 done; 2 no such finding or agent, unreadable input.");
   command->callback([options, &action] {
     action = [options] {
+      if (!options->draft.empty() && options->agent.empty()) return fail("--draft needs --agent ID");
       if (options->finding.empty() == options->agent.empty()) return fail("give --finding FILE or --agent ID");
       return options->finding.empty() ? from_state(*options) : from_finding(*options);
     };

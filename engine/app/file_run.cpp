@@ -3,13 +3,9 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
-#include <limits>
-#include <nlohmann/json.hpp>
 #include <random>
 #include <utility>
 
-#include "connectors/encoders/strict_json.h"
 #include "connectors/sources/file_source.h"
 #include "engine/event/escape.h"
 #include "engine/pipeline/subjects.h"
@@ -97,6 +93,10 @@ std::expected<std::unique_ptr<FileRun>, RunError> FileRun::open(FileRunOptions o
 }
 
 std::expected<void, RunError> FileRun::prepare() {
+  if (!options_.context.empty() && static_cast<std::size_t>(options_.context.back().partition.value) >= options_.files.size())
+    return std::unexpected(RunError{ExitCode::Unusable, "context: it speaks of partition " +
+                                                            std::to_string(options_.context.back().partition.value) +
+                                                            ": give one FILE for each partition, in their order"});
   std::vector<Hash128> identities;
   for (const std::string& file : options_.files) {
     auto source = open_file_source(file, {.follow = options_.follow});
@@ -199,6 +199,7 @@ std::expected<void, RunError> FileRun::read_input(std::size_t index) {
   if (first_records_[index] > 0) {
     if (const auto sought = source.seek(Offset{first_records_[index]}); !sought) return std::unexpected(of_source(sought.error()));
   }
+  begin_partition(index);
   reading_ = &source;
   std::int64_t records = first_records_[index];
   while (!stop_) {
@@ -214,7 +215,7 @@ std::expected<void, RunError> FileRun::read_input(std::size_t index) {
       if (auto written = cut(last_lsn_); !written) return written;
       continue;
     }
-    if (auto stepped = step_between_facts(origin, batch->records); !stepped) return stepped;
+    if (auto stepped = step_between_changes(origin, batch->records); !stepped) return stepped;
     records = batch->records.back().position.offset.value + 1;
   }
   return {};
@@ -238,19 +239,39 @@ std::expected<void, RunError> FileRun::take_new_rules() {
   return {};
 }
 
-std::expected<void, RunError> FileRun::step_between_facts(const Origin& origin, std::span<const Record> records) {
+/// A live partition knows nothing of another's facts, and its rules are those that took effect there.
+void FileRun::begin_partition(std::size_t index) {
+  if (options_.context.empty()) return;
+  const Partition partition{static_cast<std::int32_t>(index)};
+  const auto mine = std::ranges::equal_range(options_.context, partition, {}, &PlacedChange::partition);
+  next_change_ = static_cast<std::size_t>(mine.begin() - options_.context.begin());
+  end_change_ = static_cast<std::size_t>(mine.end() - options_.context.begin());
+  for (const auto& lane : lanes_) lane->shard.adopt(rules_);
+  if (first_records_[index] > 0) return;  // it goes on: the facts of its beginning were restored
+  for (const auto& lane : lanes_) lane->shard.forget(kPartition);
+  facts_ = {};
+}
+
+std::expected<void, RunError> FileRun::take(const PlacedChange& change) {
+  if (const auto* set = std::get_if<RuleSet>(&change.what)) {
+    for (const auto& lane : lanes_) lane->shard.adopt(set->rules);
+    return {};
+  }
+  EventArena arena;
+  const auto event = lanes_.front()->decoder.decode(std::get<std::string>(change.what), std::nullopt, arena);
+  if (!event) return std::unexpected(RunError{ExitCode::Unusable, "context: " + event.error().detail});
+  for (const auto& lane : lanes_) lane->shard.facts(kPartition).apply(*event);
+  return {};
+}
+
+std::expected<void, RunError> FileRun::step_between_changes(const Origin& origin, std::span<const Record> records) {
   while (!records.empty()) {
-    const std::int64_t first = records.front().position.offset.value;
-    for (; next_fact_ < options_.context.size() && options_.context[next_fact_].after < first; ++next_fact_) {
-      EventArena arena;
-      const RecordedFact& fact = options_.context[next_fact_];
-      const auto event = lanes_.front()->decoder.decode(fact.record, std::nullopt, arena);
-      if (!event) return std::unexpected(RunError{ExitCode::Unusable, "context: " + event.error().detail});
-      for (const auto& lane : lanes_) lane->shard.facts(kPartition).apply(*event);
+    const Offset first = records.front().position.offset;
+    for (; next_change_ < end_change_ && options_.context[next_change_].after < first; ++next_change_) {
+      if (auto taken = take(options_.context[next_change_]); !taken) return taken;
     }
-    const std::int64_t until =
-        next_fact_ < options_.context.size() ? options_.context[next_fact_].after : std::numeric_limits<std::int64_t>::max();
-    const auto end = std::ranges::find_if(records, [until](const Record& r) { return r.position.offset.value > until; });
+    const Offset until = next_change_ < end_change_ ? options_.context[next_change_].after : kAllAcknowledged;
+    const auto end = std::ranges::find_if(records, [until](const Record& r) { return r.position.offset > until; });
     const auto count = static_cast<std::size_t>(end - records.begin());
     if (auto stepped = step(origin, records.first(count)); !stepped) return stepped;
     records = records.subspan(count);
@@ -266,7 +287,7 @@ std::expected<void, RunError> FileRun::step(const Origin& origin, std::span<cons
       [&](std::size_t lane) { window_.decode(lanes_[lane]->decoder, records.size() * lane / lanes, records.size() * (lane + 1) / lanes); });
   observe(origin);
   fork_->run([&](std::size_t lane) {
-    auto results = lanes_[lane]->shard.judge(window_, origin);
+    auto results = lanes_[lane]->shard.judge(window_, origin, std::move(lanes_[lane]->results));
     if (results) {
       lanes_[lane]->results = std::move(*results);
     } else {

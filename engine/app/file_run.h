@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "connectors/sources/source.h"
+#include "engine/app/context_positions.h"
 #include "engine/app/exit_code.h"
 #include "engine/app/file_outputs.h"
 #include "engine/app/fork_join.h"
@@ -32,14 +33,6 @@ struct RunError {
   std::string message;
 };
 
-/// A fact of a recorded run: it takes effect behind this record of the first file.
-struct RecordedFact {
-  std::int64_t after = -1;
-  std::string record;  // the canonical event
-};
-/// Reads `{"partition":0,"after":N,"record":"…"}` lines in order of `after`; the error names the line.
-[[nodiscard]] std::expected<std::vector<RecordedFact>, std::string> load_recorded_facts(const std::string& file);
-
 struct FileRunOptions {
   std::vector<std::string> files;
   bool follow = false;
@@ -52,7 +45,10 @@ struct FileRunOptions {
   Level least_verdict = Level::Observe;
   /// Event time runs at this multiple of the clock; 0: as fast as it goes.
   double speed = 0;
-  std::vector<RecordedFact> context;
+  /// What took effect in a live run, by partition and place: partition P is the P-th of `files`, from 0, and its offsets are the file's
+  /// record numbers. Each file then begins with the rules given and no facts, as a partition does.
+  std::vector<PlacedChange> context;
+  bool recorded = false;  // `context` is all there is to know: nothing is found here
 };
 
 /// What a run did, for its summary.
@@ -100,7 +96,9 @@ class FileRun {
   FileRun(FileRunOptions options, std::shared_ptr<const Rulebook> rules);
   [[nodiscard]] std::expected<void, RunError> prepare();
   [[nodiscard]] std::expected<void, RunError> read_input(std::size_t index);
-  [[nodiscard]] std::expected<void, RunError> step_between_facts(const Origin& origin, std::span<const Record> records);
+  [[nodiscard]] std::expected<void, RunError> step_between_changes(const Origin& origin, std::span<const Record> records);
+  [[nodiscard]] std::expected<void, RunError> take(const PlacedChange& change);
+  void begin_partition(std::size_t index);
   [[nodiscard]] std::expected<void, RunError> step(const Origin& origin, std::span<const Record> records);
   [[nodiscard]] std::expected<void, RunError> publish(const Origin& origin, std::span<const Record> records);
   void observe(const Origin& origin);
@@ -132,8 +130,8 @@ class FileRun {
   FleetObserver observer_;
   EventDecoder fact_decoder_;
   std::int64_t observed_at_ = -1;
-  std::string observed_before_;  // what the observer knew there
-  std::size_t next_fact_ = 0;    // of options_.context
+  std::string observed_before_;                   // what the observer knew there
+  std::size_t next_change_ = 0, end_change_ = 0;  // of options_.context, those of the file being read
   std::chrono::steady_clock::time_point paced_from_;
   EventTime first_event_;
   bool pacing_ = false;

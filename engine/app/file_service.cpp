@@ -31,8 +31,7 @@ std::string path_of(const OutputTarget& target) { return target.topic ? std::str
 FileService::FileService(const Settings& settings, const ServiceLog& log) : settings_(settings), log_(log) {}
 FileService::~FileService() = default;
 
-std::expected<std::unique_ptr<FileService>, RunError> FileService::open(const Settings& settings, std::shared_ptr<const Rulebook> rules,
-                                                                        const ServiceLog& log) {
+std::expected<std::unique_ptr<FileService>, RunError> FileService::open(const Settings& settings, RuleSet rules, const ServiceLog& log) {
   if (settings.outputs.findings.topic || settings.outputs.control.topic || settings.outputs.dead_letter.topic) {
     return std::unexpected(
         RunError{ExitCode::Unusable, "outputs: an input of files or standard input writes to files; set outputs.* to file:PATH"});
@@ -48,7 +47,7 @@ std::expected<std::unique_ptr<FileService>, RunError> FileService::open(const Se
                          .outputs = {.findings = path_of(settings.outputs.findings), .dead_letter = path_of(settings.outputs.dead_letter)}};
   for (const auto& file : settings.input.files) options.files.push_back(file.string());
   if (settings.input.kind == SourceKind::Stdin) options.files = {"-"};
-  auto run = FileRun::open(std::move(options), std::move(rules));
+  auto run = FileRun::open(std::move(options), std::move(rules.rules));
   if (!run) return std::unexpected(std::move(run.error()));
   service->run_ = std::move(*run);
 
@@ -134,8 +133,8 @@ std::expected<void, RunError> FileService::run() {
 }
 
 void FileService::stop() { run_->stop(); }
-void FileService::adopt(std::shared_ptr<const Rulebook> rules) {
-  run_->adopt(std::move(rules));
+void FileService::adopt(RuleSet rules) {
+  run_->adopt(std::move(rules.rules));
   metrics_.process().reloads.add();
 }
 void FileService::refused_reload() { metrics_.process().reloads_refused.add(); }

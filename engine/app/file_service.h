@@ -17,14 +17,13 @@ namespace ringfence {
 /// adds the signature, metrics and health. A control record that a cut run sent already is not sent again: its epoch is known to the log.
 class FileService {
  public:
-  [[nodiscard]] static std::expected<std::unique_ptr<FileService>, RunError> open(const Settings& settings,
-                                                                                  std::shared_ptr<const Rulebook> rules,
+  [[nodiscard]] static std::expected<std::unique_ptr<FileService>, RunError> open(const Settings& settings, RuleSet rules,
                                                                                   const ServiceLog& log);
   ~FileService();
 
   [[nodiscard]] std::expected<void, RunError> run();
   void stop();
-  void adopt(std::shared_ptr<const Rulebook> rules);
+  void adopt(RuleSet rules);
   /// A set had errors and the old one stays: counted.
   void refused_reload();
 

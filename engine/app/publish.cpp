@@ -2,9 +2,7 @@
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
 #include <memory>
-#include <sstream>
 #include <string>
 
 #include "connectors/kafka/context_log.h"
@@ -32,16 +30,6 @@ ExitCode fail(ExitCode exit, const std::string& message) {
   return exit;
 }
 
-void add_files(const fs::path& from, const std::string& below, std::map<std::string, std::string>& files) {
-  for (const auto& entry : fs::recursive_directory_iterator(from)) {
-    if (!entry.is_regular_file() || entry.path().filename().string().starts_with('.')) continue;
-    std::ifstream in(entry.path(), std::ios::binary);
-    std::ostringstream text;
-    text << in.rdbuf();
-    files[below + fs::relative(entry.path(), from).generic_string()] = text.str();
-  }
-}
-
 ExitCode publish(const Options& options) {
   const SettingsLoad load = load_settings(options.config);
   for (const SettingsError& e : load.errors) std::fprintf(stderr, "%s\n", to_string(e).c_str());
@@ -51,18 +39,13 @@ ExitCode publish(const Options& options) {
   for (const Diagnostic& d : checked.diagnostics) std::fprintf(stderr, "%s\n", to_string(d).c_str());
   if (!checked.set) return fail(ExitCode::Unusable, "the set has errors: nothing was published");
 
-  FileTree tree;
-  add_files(options.path, "", tree.files);
-  if (lists) add_files(*lists, "lists/", tree.files);
-  const PersonaLoad again = load_personas(tree);
-  if (!again.set) return fail(ExitCode::Unusable, "the set does not load from its files alone");
-  const std::string record = encode_persona_set(tree.files);
+  const std::string record = encode_persona_set(checked.read.files);
   if (record.size() > kSetBytes) return fail(ExitCode::Unusable, "the set is larger than one record of the context topic can be");
 
   auto topic = ContextLog::open(kafka_of(*load.settings), load.settings->topics.context);
   if (!topic) return fail(ExitCode::Unreachable, topic.error().message);
   if (const auto sent = (*topic)->append(kPersonaSetKey, record, kWithin); !sent) return fail(ExitCode::Unreachable, sent.error().message);
-  std::printf("published %zu personas, set %s\n", again.set->personas().size(), again.set->sha256().c_str());
+  std::printf("published %zu personas, set %s\n", checked.set->personas().size(), checked.set->sha256().c_str());
   return ExitCode::Done;
 }
 

@@ -131,9 +131,9 @@ ExitCode replay(const Options& options) {
   const std::shared_ptr<const Rulebook> rules = load_rules(options, settings);
   if (!rules) return fail(ExitCode::Unusable, "the persona set has errors: nothing was read");
 
-  std::vector<RecordedFact> context;
+  std::vector<PlacedChange> context;
   if (!options.context.empty()) {
-    auto loaded = load_recorded_facts(options.context);
+    auto loaded = load_context_log(options.context, settings.internal_hosts);
     if (!loaded) return fail(ExitCode::Unusable, loaded.error());
     context = std::move(*loaded);
   }
@@ -148,7 +148,8 @@ ExitCode replay(const Options& options) {
                              .outputs = options.outputs,
                              .least_verdict = *least,
                              .speed = speed,
-                             .context = std::move(context)};
+                             .context = std::move(context),
+                             .recorded = !options.context.empty()};
   // Before any thread of the store: one that does not block these signals would end the process by them.
   std::mutex waiting;
   FileRun* running = nullptr;
@@ -206,7 +207,11 @@ void add_replay(CLI::App& app, Subcommand& action) {
   command->add_option("--from", options->from, "Least level written to --verdicts")->type_name("LEVEL")->capture_default_str();
   command->add_option("--dead-letter", options->outputs.dead_letter, "Refused records with position, stage, reason and the record")
       ->type_name("FILE");
-  command->add_option("--context", options->context, "Facts recorded by a live run, with the positions at which they took effect")
+  command
+      ->add_option(
+          "--context", options->context,
+          "Context log of a live run: persona sets and facts with the positions at which they took effect; FILE number P, from 0, is its "
+          "partition P from offset 0 on")
       ->type_name("FILE");
   command->add_option("--config", options->config, "Settings file (limits, internal hosts)")->type_name("FILE");
   command->add_option("--shards", options->shards, "Threads that judge; the output is the same for any number")

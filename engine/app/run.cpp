@@ -2,11 +2,13 @@
 #include <cstdio>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "config/settings.h"
 #include "connectors/sinks/file_control_log.h"
 #include "engine/app/commands.h"
+#include "engine/app/context_record.h"
 #include "engine/app/file_run.h"
 #include "engine/app/file_service.h"
 #include "engine/app/service.h"
@@ -17,18 +19,17 @@
 namespace ringfence {
 namespace {
 
-std::shared_ptr<const Rulebook> load_rules(const Settings& settings, const ServiceLog& log) {
+std::optional<RuleSet> load_rules(const Settings& settings, const ServiceLog& log) {
   // Where the context topic is configured it alone counts; until its set is taken nobody has a job.
-  if (settings.context.source == ContextSource::Topic) return std::make_shared<const Rulebook>(PersonaSet{}, all_channels());
+  if (settings.context.source == ContextSource::Topic) return rule_set(PersonaSet{}, {}, encode_persona_set({}));
   const auto lists = settings.personas.lists.empty() ? std::nullopt : std::optional(settings.personas.lists);
   PersonaLoad load = load_personas(settings.personas.directory, lists);
   for (const Diagnostic& d : load.diagnostics) {
     if (d.kind == Diagnostic::Kind::Error) log.error("persona", {{"at", to_string(d)}});
   }
-  if (!load.set) return nullptr;
-  load.set->assume_internal(settings.internal_hosts);
+  if (!load.set) return std::nullopt;
   log.info("personas loaded", {{"count", load.set->personas().size()}, {"sha256", load.set->sha256()}});
-  return std::make_shared<const Rulebook>(std::move(*load.set), all_channels());
+  return rule_set(std::move(*load.set), settings.internal_hosts, encode_persona_set(load.read.files));
 }
 
 ExitCode ended(const std::expected<void, RunError>& run, const ServiceLog& log) {
@@ -63,13 +64,13 @@ ExitCode serve(const Settings& settings, const ServiceLog& log) {
                                                     if (!anew) log.error("persona set refused, the old one stays in force");
                                                     if (!server) return;
                                                     if (!anew) return server->refused_reload();
-                                                    server->adopt(std::move(anew));
+                                                    server->adopt(std::move(*anew));
                                                   }});
   if (!signals) {
     log.error("signals", {{"error", signals.error()}});
     return ExitCode::Internal;
   }
-  auto opened = Server::open(settings, std::move(rules), log);
+  auto opened = Server::open(settings, std::move(*rules), log);
   if (!opened) return ended(std::unexpected(opened.error()), log);
   {
     const std::lock_guard lock(waiting);

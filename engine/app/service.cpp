@@ -44,7 +44,6 @@ RunError of_store(const StoreError& error) {
 RunError of_sink(const SinkError& error) {
   return {error.kind == SinkError::Kind::InUse ? ExitCode::Unusable : ExitCode::Unreachable, error.message};
 }
-std::string facts_record(Partition partition) { return "facts/" + std::to_string(partition.value); }
 
 Service::Service(const Settings& settings, const ServiceLog& log) : settings_(settings), log_(log) {}
 Service::~Service() { close(); }
@@ -123,7 +122,7 @@ bool Service::wait_a_little(Millis time) {
   return !stopped_.wait_for(lock, time, [this] { return stop_.load(); });
 }
 
-void Service::adopt(std::shared_ptr<const Rulebook> rules) {
+void Service::adopt(RuleSet rules) {
   const std::lock_guard lock(mutex_);
   rules_ = std::move(rules);
   ++rules_version_;
@@ -146,16 +145,7 @@ std::expected<std::optional<Offset>, std::string> Service::assigned(Partition pa
   const auto facts = get_record(*store_, facts_record(partition));
   if (!facts) return std::unexpected(facts.error().message);
   if (*facts) owned.facts.restore(**facts, from.value, {&shard.shard.facts(partition)});
-  if (context_) {
-    // Facts that came while another member owned the partition.
-    EventArena arena;
-    const auto changes = context_->since(0);
-    for (std::size_t i = 0; i < std::min(changes.size(), shard.changes_taken); ++i) {
-      const auto* fact = std::get_if<std::string>(&changes[i].what);
-      const auto event = fact == nullptr ? std::unexpected(Refusal{}) : shard.decoder.decode(*fact, std::nullopt, arena);
-      if (event) shard.shard.facts(partition).apply(*event);
-    }
-  }
+  if (auto caught_up = catch_up(shard, partition); !caught_up) return std::unexpected(std::move(caught_up.error()));
   control_->own(partition);
   ++partitions_;
   left_at_.erase(partition);
@@ -222,6 +212,8 @@ void Service::serve_control(const std::stop_token& stop) {
     std::ranges::move(held_findings(*control_, settings_.topics.events), std::back_inserter(held));
     while (!held.empty() && findings_->publish(encode_finding(held.front()), held.front().agent_id, held.front().position))
       held.pop_front();
+    progress_.tell();
+    log_.tell_repeats();
     std::unique_lock lock(beat_mutex);
     beat.wait_for(lock, stop, kControlBeat, [] { return false; });
   }

@@ -19,8 +19,10 @@
 #include "connectors/kafka/producer.h"
 #include "connectors/sinks/control_writers.h"
 #include "engine/app/context_feed.h"
+#include "engine/app/context_positions.h"
 #include "engine/app/exit_code.h"
 #include "engine/app/file_run.h"
+#include "engine/app/output_progress.h"
 #include "engine/app/service_http.h"
 #include "engine/app/service_log.h"
 #include "engine/app/service_metrics.h"
@@ -32,14 +34,15 @@
 namespace ringfence {
 
 /// `ringfence run` over Kafka: a member of the consumer group with its shards, the store behind them, control writers and producers. This
-/// file and its sources (service_open: opening, service_judge: shard threads, service: the rest) are the wiring; what the parts promise
+/// file and its sources (service_open: opening, service_judge: shard threads, service_changes: changes of rules and facts, service: the
+/// rest) are the wiring; what the parts promise
 /// stands in their own headers.
 ///
 /// Threads: one serves the consumer, one polls the control writers, one per shard judges, the flusher writes, one answers HTTP.
 class Service final : private PartitionOwner {
  public:
-  [[nodiscard]] static std::expected<std::unique_ptr<Service>, RunError> open(const Settings& settings,
-                                                                              std::shared_ptr<const Rulebook> rules, const ServiceLog& log);
+  [[nodiscard]] static std::expected<std::unique_ptr<Service>, RunError> open(const Settings& settings, RuleSet rules,
+                                                                              const ServiceLog& log);
   ~Service() override;
 
   /// Serves until `stop`; then lets the shards finish, flushes everything and leaves. A fatal fault ends it with an error after the same.
@@ -47,7 +50,7 @@ class Service final : private PartitionOwner {
   /// Thread-safe.
   void stop();
   /// Every shard judges by these once what it has judged before is stored. Thread-safe.
-  void adopt(std::shared_ptr<const Rulebook> rules);
+  void adopt(RuleSet rules);
   /// A set had errors and the old one stays: counted. Thread-safe.
   void refused_reload();
 
@@ -78,10 +81,19 @@ class Service final : private PartitionOwner {
   /// Agents with an event in the last hour, those before a restart among them. Thread-safe.
   [[nodiscard]] std::size_t active_agents() const;
   [[nodiscard]] std::expected<void, RunError> take_changes(ShardRun& shard);
-  void take_context(ShardRun& shard);
+  /// What is to take effect next, oldest first.
+  [[nodiscard]] std::vector<ContextChange> changes_due(const ShardRun& shard);
+  void take(ShardRun& shard, const ContextChange& change);
+  void take_fact(ShardRun& shard, Partition partition, const std::string& fact);
+  /// Writes to the context log what of these is to take effect behind each of the shard's partitions.
+  [[nodiscard]] bool write_positions(const ShardRun& shard, std::span<const ContextChange> changes);
+  /// A partition that has come: what is in force in its shard and was not yet in force there takes effect behind its low-water mark.
+  [[nodiscard]] std::expected<void, std::string> catch_up(ShardRun& shard, Partition partition);
+  [[nodiscard]] std::expected<void, StoreError> keep_in_force(const ShardRun& shard, Partition partition);
   [[nodiscard]] bool settle(ShardRun& shard);
 
-  /// True once every output of the partitions of these shards is stored for good; false where that took longer than `within`.
+  /// True once every output of the partitions of these shards is stored for good; false where that took longer than `within`. Looks again
+  /// whenever an acknowledgement comes in and after each round of the control thread.
   [[nodiscard]] bool outputs_stored(std::span<const ShardRun* const> shards, std::chrono::milliseconds within);
   [[nodiscard]] std::expected<void, RunError> serve_once();
   void show_lag();
@@ -98,6 +110,7 @@ class Service final : private PartitionOwner {
   std::unique_ptr<ServiceMetrics> metrics_;
   std::unique_ptr<Store> store_;
   std::unique_ptr<Flusher> flusher_;
+  OutputProgress progress_;  // outlives the producers that tell it
   std::unique_ptr<ControlLog> control_log_;
   std::unique_ptr<ControlWriters> control_;
   std::unique_ptr<Producer> producer_;
@@ -107,17 +120,19 @@ class Service final : private PartitionOwner {
   std::unique_ptr<Consumer> consumer_;
   std::unique_ptr<ServiceHttp> http_;
   std::unique_ptr<ContextFeed> context_;  // null: personas come from files
+  std::unique_ptr<ContextPositions> positions_;
 
   std::atomic<bool> stop_{false};
   std::atomic<std::size_t> partitions_{0};  // owned
   /// Active agents before the start, counted for an hour from when that was written.
   std::size_t active_before_ = 0;
   WallTime active_before_until_;
+  std::set<Partition> caught_up_;        // in the context log since the start; serving thread
   std::map<Partition, Offset> left_at_;  // the low-water marks of partitions that left; serving thread
   std::mutex mutex_;
   std::condition_variable stopped_;
   std::optional<RunError> fault_;
-  std::shared_ptr<const Rulebook> rules_;
+  RuleSet rules_;
   std::atomic<std::uint64_t> rules_version_{0};
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The shard threads' part of the service: judging, changes of rules and facts, checkpoints.
+// The shard threads' part of the service: judging and checkpoints.
 #include <algorithm>
 
 #include "engine/app/service_shard.h"
@@ -9,9 +9,6 @@ namespace ringfence {
 namespace {
 
 constexpr Millis kPollWait{100};
-constexpr Millis kSettleWithin{2'000};  // far below the time a rebalance waits for a shard
-constexpr std::chrono::seconds kSettleAgain{5};
-constexpr Millis kSettleStep{2};
 constexpr std::chrono::minutes kActiveAgain{1};
 
 }  // namespace
@@ -52,78 +49,6 @@ void Service::judge_forever(ShardRun& shard) {
     checkpoint(shard);
   }
   consumer_->leave(shard.index);
-}
-
-/// A change of personas or facts is a checkpoint: what was judged before is stored first, so that no restart judges it under the new ones.
-/// Where that cannot be done now (a broker or the disk is away) the old ones stay in force and it is tried again.
-std::expected<void, RunError> Service::take_changes(ShardRun& shard) {
-  const std::uint64_t version = rules_version_.load();
-  const bool from_topic = context_ && context_->size() > shard.changes_taken;
-  if ((version == shard.rules_version && !from_topic) || Steady::now() < shard.next_change) return {};
-  if (!settle(shard)) {
-    shard.next_change = Steady::now() + kSettleAgain;
-    return {};
-  }
-  if (version != shard.rules_version) {
-    const std::lock_guard lock(mutex_);
-    shard.shard.adopt(rules_);
-    shard.rules_version = rules_version_.load();
-  }
-  if (from_topic) take_context(shard);
-  // On disk before the first event they govern is judged.
-  std::string places;
-  for (auto& [partition, owned] : shard.owned) {
-    if (const auto kept = put_record(*store_, facts_record(partition), owned.facts.encode()); !kept)
-      return std::unexpected(of_store(kept.error()));
-    places += (places.empty() ? "" : " ") + std::to_string(partition.value) + ":" + std::to_string(owned.applied.value);
-  }
-  log_.info("rules and facts in force", {{"shard", shard.index}, {"personas", shard.shard.rules().set().sha256()}, {"after", places}});
-  return {};
-}
-
-void Service::take_context(ShardRun& shard) {
-  EventArena arena;
-  for (const ContextChange& change : context_->since(shard.changes_taken)) {
-    ++shard.changes_taken;
-    if (const auto* rules = std::get_if<std::shared_ptr<const Rulebook>>(&change.what)) {
-      shard.shard.adopt(*rules);
-      continue;
-    }
-    const std::string& fact = std::get<std::string>(change.what);
-    const auto event = shard.decoder.decode(fact, std::nullopt, arena);
-    if (!event) continue;
-    for (auto& [partition, owned] : shard.owned) {
-      shard.shard.facts(partition).apply(*event);
-      owned.facts.add(owned.applied.value, fact);
-    }
-  }
-}
-
-/// True where everything the shard has judged is stored: outputs acknowledged, states and low-water marks written.
-bool Service::settle(ShardRun& shard) {
-  if (shard.owned.empty()) return true;
-  const ShardRun* const one = &shard;
-  if (!outputs_stored({&one, 1}, kSettleWithin)) {
-    log_.warning("a change of rules or facts waits: not every output is acknowledged", {{"shard", shard.index}});
-    return false;
-  }
-  const auto flushed = shard.checkpoint.flush(shard.horizons(), kSettleWithin);
-  if (!flushed)
-    log_.warning("a change of rules or facts waits: the state is not written",
-                 {{"shard", shard.index}, {"error", flushed.error().message}});
-  return flushed && *flushed == 0;
-}
-
-bool Service::outputs_stored(std::span<const ShardRun* const> shards, Millis within) {
-  const auto deadline = Steady::now() + within;
-  while (true) {
-    bool flushed = true;
-    for (Sink* file : files_) flushed = file->flush(seconds(1)).has_value() && flushed;
-    const bool polled = control_->poll(wall_now()).has_value();
-    if (flushed && polled && std::ranges::all_of(shards, &ShardRun::all_acknowledged)) return true;
-    if (Steady::now() >= deadline || (producer_ && producer_->failed())) return false;
-    std::this_thread::sleep_for(kSettleStep);
-  }
 }
 
 std::expected<void, RunError> Service::step(ShardRun& shard, std::span<const Record> records) {

@@ -17,7 +17,7 @@ namespace ringfence {
 namespace {
 
 constexpr Millis kFindingsLinger{5};
-constexpr Millis kWarmWithin{10'000};
+constexpr Millis kOpenWithin{10'000};
 
 std::string host_name() {
   std::string name(256, '\0');
@@ -28,8 +28,7 @@ std::string host_name() {
 
 }  // namespace
 
-std::expected<std::unique_ptr<Service>, RunError> Service::open(const Settings& settings, std::shared_ptr<const Rulebook> rules,
-                                                                const ServiceLog& log) {
+std::expected<std::unique_ptr<Service>, RunError> Service::open(const Settings& settings, RuleSet rules, const ServiceLog& log) {
   std::unique_ptr<Service> service(new Service(settings, log));
   service->rules_ = std::move(rules);
   const auto processors = std::max(1U, std::thread::hardware_concurrency());
@@ -74,7 +73,8 @@ std::expected<void, RunError> Service::open_control() {
   }
   if (!key) return std::unexpected(RunError{ExitCode::Unusable, key.error().message});
   if (settings_.outputs.control.topic) {
-    auto opened = KafkaControlLog::open(kafka_of(settings_), settings_.topics.control, client_log());
+    const auto progress = [this] { progress_.tell(); };
+    auto opened = KafkaControlLog::open(kafka_of(settings_), settings_.topics.control, client_log(), kOpenWithin, progress);
     if (!opened) return std::unexpected(of_kafka(opened.error()));
     control_log_ = std::move(*opened);
   } else {
@@ -105,11 +105,12 @@ std::expected<void, RunError> Service::open_outputs() {
       return shared;
     }
     if (!producer_) {
-      auto producer = Producer::open({.kafka = kafka_of(settings_), .linger = kFindingsLinger}, client_log());
+      auto producer =
+          Producer::open({.kafka = kafka_of(settings_), .linger = kFindingsLinger, .progress = [this] { progress_.tell(); }}, client_log());
       if (!producer) return std::unexpected(of_kafka(producer.error()));
       producer_ = std::move(*producer);
     }
-    if (const auto warm = producer_->warm(topic, kWarmWithin); !warm) return std::unexpected(of_kafka(warm.error()));
+    if (const auto warm = producer_->warm(topic, kOpenWithin); !warm) return std::unexpected(of_kafka(warm.error()));
     return std::make_unique<TopicSink>(*producer_, topic);
   };
   auto findings = open_one(settings_.outputs.findings, settings_.topics.findings);
@@ -122,6 +123,10 @@ std::expected<void, RunError> Service::open_outputs() {
 }
 
 std::expected<void, RunError> Service::open_context() {
+  const auto& log = settings_.context.log;
+  auto positions = ContextPositions::open(log.empty() ? settings_.state.directory / "context.ndjson" : log);
+  if (!positions) return std::unexpected(of_sink(positions.error()));
+  positions_ = std::move(*positions);
   if (settings_.context.source != ContextSource::Topic) return {};
   auto context = ContextFeed::open(settings_, log_);
   if (!context) return std::unexpected(RunError{ExitCode::Unreachable, context.error()});
@@ -142,7 +147,7 @@ std::expected<void, RunError> Service::open_consumer() {
                                 .give_time = [this](Millis time) { return wait_a_little(time); }};
     shards_.back()->outputs = std::make_unique<ServiceOutputs>(std::move(parts));
     // What the topic holds already is in force before the first partition is ours.
-    if (context_) take_context(*shards_.back());
+    for (const ContextChange& change : changes_due(*shards_.back())) take(*shards_.back(), change);
   }
   const std::string instance = settings_.kafka.instance_id.empty() ? host_name() : settings_.kafka.instance_id;
   auto consumer = Consumer::open({.kafka = kafka_of(settings_),

@@ -22,12 +22,12 @@ inline constexpr Millis kDrainWithin{10'000};
 
 /// One shard: its thread, its agents, and how far each of its partitions has come.
 struct Service::ShardRun {
-  ShardRun(std::size_t number, Store& store, Flusher& flusher, const Settings& settings, std::size_t shards,
-           std::shared_ptr<const Rulebook> rules)
+  ShardRun(std::size_t number, Store& store, Flusher& flusher, const Settings& settings, std::size_t shards, RuleSet rules)
       : index(number),
         table(store, channel_memories(), {.budget_bytes = settings.state.memory_limit / shards, .expiry = settings.state.expiry}),
         checkpoint(table, flusher, store),
-        shard(table, std::move(rules), {}) {}
+        shard(table, rules.rules, {}),
+        in_force(std::move(rules)) {}
 
   struct Owned {
     Offset applied;
@@ -47,6 +47,8 @@ struct Service::ShardRun {
   std::atomic<std::size_t> active_count{0};
   std::uint64_t rules_version = 0;
   std::size_t changes_taken = 0;
+  std::int64_t context_next = 0;  // offset of the context topic behind the last change taken
+  RuleSet in_force;
   Steady::time_point next_mark, next_change;
   std::size_t active_written = 0;  // the number last given to the store, and when it is due again
   Steady::time_point active_due;
@@ -67,5 +69,8 @@ struct Service::ShardRun {
 inline constexpr std::string_view kActiveRecord = "active_agents";
 /// Name of a partition's facts in the store.
 [[nodiscard]] std::string facts_record(Partition partition);
+/// Name of what of the context has taken effect in a partition: `next digest`, the offset of the context topic from which on nothing has,
+/// and the digest of the persona set's record.
+[[nodiscard]] std::string in_force_record(Partition partition);
 
 }  // namespace ringfence

@@ -192,6 +192,7 @@ PersonaLoad load_personas(const fs::path& given, const std::optional<fs::path>& 
     PersonaLoad loaded = load_personas(tree);
     std::ranges::move(loaded.diagnostics, std::back_inserter(result.diagnostics));
     if (!unread) result.set = std::move(loaded.set);
+    result.read = std::move(tree);
   }
   name_as_given(result.diagnostics, directory, lists);
   return result;

@@ -21,16 +21,17 @@ struct Diagnostic {
 /// `file:line:column: message`, escaped for a terminal.
 [[nodiscard]] std::string to_string(const Diagnostic& diagnostic);
 
-/// A set, or everything wrong with it: all or nothing, all errors in one pass.
-struct PersonaLoad {
-  std::optional<PersonaSet> set;  // absent where any error stands in `diagnostics`
-  std::vector<Diagnostic> diagnostics;
-};
-
 /// Files of a persona set as text, by path below its folder with `/` between the parts: personas, `lists/NAME.txt`, `entitlements/*.yaml`,
 /// and the event files that tests name. What else is in it is ignored.
 struct FileTree {
   std::map<std::string, std::string> files;
+};
+
+/// A set, or everything wrong with it: all or nothing, all errors in one pass.
+struct PersonaLoad {
+  std::optional<PersonaSet> set;  // absent where any error stands in `diagnostics`
+  std::vector<Diagnostic> diagnostics;
+  FileTree read;  // what was read from a directory, so that the very set can be passed on
 };
 
 /// Loads a set without touching a file system: one that came from a topic, or was read before. Pure and deterministic.

@@ -3,10 +3,13 @@
 
 #include <algorithm>
 
+#include "engine/event/escape.h"
 #include "engine/verdict/case.h"
 #include "engine/verdict/contain.h"
 #include "engine/verdict/ledger.h"
 #include "engine/verdict/policy.h"
+#include "models/scope_job.h"
+#include "models/shadow.h"
 
 namespace ringfence {
 namespace {
@@ -109,6 +112,15 @@ void take_evidence(Reading& reading, ChannelId channel, Readings& out) {
   for (const Wager& wager : reading.wagers) out.wagers.push_back({channel, wager});
 }
 
+/// Of an excepted act only what speaks for the agent stays: a period's gains were paid for by the price of its first act.
+void take_price(const Reading& reading, ChannelId channel, Readings& out) {
+  for (Wager wager : reading.wagers) {
+    wager.alert = std::min(wager.alert, 1.F);
+    wager.declared = std::min(wager.declared, 1.F);
+    if (wager.alert < 1 || wager.declared < 1) out.wagers.push_back({channel, wager});
+  }
+}
+
 Readings ask_channels(const Act& act, Sighting sighting, std::span<const Channel* const> channels) {
   Readings out;
   for (const Channel* channel : channels) {
@@ -118,7 +130,11 @@ Readings ask_channels(const Act& act, Sighting sighting, std::span<const Channel
     }
     Reading reading = channel->read(act);
     const bool evidence = reading.kind == Reading::Kind::Marked || !reading.wagers.empty();
-    if (evidence && !evidence_excepted(act, *channel)) take_evidence(reading, channel->info().id, out);
+    if (evidence && evidence_excepted(act, *channel)) {
+      take_price(reading, channel->info().id, out);
+    } else if (evidence) {
+      take_evidence(reading, channel->info().id, out);
+    }
     if (reading.kind == Reading::Kind::NotEvaluable) out.not_evaluable.push_back(channel->info().id);
     for (Breach& breach : reading.breaches) out.breaches.push_back(std::move(breach));
     for (LinkNote& note : reading.links) out.links.push_back(std::move(note));
@@ -127,7 +143,7 @@ Readings ask_channels(const Act& act, Sighting sighting, std::span<const Channel
 }
 
 /// True where the act spoke for any threat.
-bool move_evidence(const Act& act, const Tables& tables, const Readings& readings) {
+bool move_evidence(const Act& act, const Tables& tables, Readings& readings) {
   if (readings.marks.empty() && readings.wagers.empty()) return false;
   const bool adds = std::ranges::any_of(readings.marks, [&](RowId id) { return tables.contributes(id); }) ||
                     std::ranges::any_of(readings.wagers, [&](const Wagered& made) { return raises(made, tables); });
@@ -138,7 +154,8 @@ bool move_evidence(const Act& act, const Tables& tables, const Readings& reading
     record(ledger, before, evidence, tables, readings.marks, act.event.id, act.event.time, readings.wagers);
   };
   if (!act.session.borrowed) move(act.agent.evidence, act.agent.ledger);
-  move(act.session.evidence, act.session.ledger);
+  std::erase_if(readings.wagers, [](const Wagered& made) { return made.wager.agent_only; });
+  if (!readings.marks.empty() || !readings.wagers.empty()) move(act.session.evidence, act.session.ledger);
   return adds;
 }
 
@@ -178,14 +195,50 @@ bool would_be_stopped(const Event& event, const Admission& admission, const Agen
   return denies(contained_level(agent, session, started), effect);
 }
 
-void judge_unclassified(const Event& event, AgentState& agent, const Circumstances& circumstances, Judgement& out) {
+constexpr auto kShadowSlot = static_cast<std::size_t>(ChannelId::Shadow);
+
+/// Counts the call once, and says what the agent's calls have come to.
+std::string unclassified_words(const Event& event, Sighting sighting, AgentState& agent, const PersonaSet& set) {
+  std::string words = "No persona applies to this agent: it has no declared job to be held against.";
+  auto& slot = agent.memory[kShadowSlot];
+  if (event.kind == EventKind::ToolCall && sighting != Sighting::Request) {
+    if (!slot) slot = std::make_unique<ShadowProfile>();
+    static_cast<ShadowProfile&>(*slot).note(event);
+  }
+  if (!slot) return words;
+  const auto& profile = static_cast<const ShadowProfile&>(*slot);
+  if (profile.calls < kShadowCalls || !record_due(agent, Analytic::AgentUnclassified, Level::Alert)) return words;
+  const ShadowFit fit = fit_shadow(profile, set);
+  words += " Seen in " + job_in_words(profile) + ".";
+  words += fit.fits() ? " That is the job " + printable(fit.persona->reference(), 80) + "." : " No known job explains it.";
+  return words;
+}
+
+/// No act of anybody's touches a decoy, whoever declared it: the one tripwire that needs no job.
+bool touches_decoy(const Event& event, AgentState& agent, SessionState& session, const PersonaSet& set) {
+  if (event.kind != EventKind::ToolCall) return false;
+  return std::ranges::any_of(set.personas(), [&](const Persona& persona) {
+    if (persona.decoys.empty() || (!persona.tenants.empty() && !persona.tenants.matches(event.tenant))) return false;
+    return !scope::judge_decoys(
+                {.event = event, .persona = persona, .set = set, .match = {}, .effect = {}, .agent = agent, .session = session})
+                .breaches.empty();
+  });
+}
+
+/// Never by statistics: an agent without a job has no limits to be held against.
+void judge_unclassified(const Event& event, Sighting sighting, AgentState& agent, SessionState& session, const Circumstances& circumstances,
+                        Judgement& out) {
   out.verdict.level = out.verdict.applied = std::max(Level::Alert, standing_level(agent));
-  const auto made = fact_finding(
-      agent, event,
-      {Analytic::AgentUnclassified, Level::Alert, "No persona applies to this agent: it has no declared job to be held against."},
-      {nullptr, circumstances.topic, circumstances.position});
-  if (!made.empty()) out.verdict.raised.push_back(Analytic::AgentUnclassified);
-  append(out.findings, made);
+  const PersonaSet& set = circumstances.rules.set();
+  const auto tell = [&](Analytic analytic, std::string words) {
+    const auto made =
+        fact_finding(agent, event, {analytic, Level::Alert, std::move(words)}, {nullptr, circumstances.topic, circumstances.position});
+    if (!made.empty()) out.verdict.raised.push_back(analytic);
+    append(out.findings, made);
+  };
+  tell(Analytic::AgentUnclassified, unclassified_words(event, sighting, agent, set));
+  if (touches_decoy(event, agent, session, set))
+    tell(Analytic::DecoyTouched, "An agent without a declared job touched a decoy that no honest act touches.");
 }
 
 /// What is new on this event: the breaches it made, and the threat whose evidence crossed a level.
@@ -217,6 +270,7 @@ void judge_by_persona(const Event& event, const Admission& admission, AgentState
           .session = session,
           .plans = rules.plans(index)};
   act.explained = circumstances.facts.explains(event, persona.id);
+  if (event.credential.fingerprint) act.credential_changed = circumstances.facts.credential_changed(event, persona.id);
   act.own_refusal = own_refusal(agent, session, event, act.effect);
 
   KnownAct& known = agent.acts[admission.act];
@@ -232,8 +286,10 @@ void judge_by_persona(const Event& event, const Admission& admission, AgentState
   out.verdict.level = decision.level;
   out.verdict.applied = decision.applied;
   out.verdict.score = decision.score;
-  const Leader lead = leader(agent, tables, Null::Declared, judged_alone(act));
-  if (leading_ledger(agent, lead) != nullptr) out.verdict.threat = kThreats[static_cast<std::size_t>(lead.threat)].id;
+  if (agent.ledger || std::ranges::any_of(agent.sessions, [](const SessionState& s) { return s.ledger != nullptr; })) {
+    const Leader lead = leader(agent, tables, Null::Declared, judged_alone(act));
+    if (leading_ledger(agent, lead) != nullptr) out.verdict.threat = kThreats[static_cast<std::size_t>(lead.threat)].id;
+  }
   out.verdict.raised = newly_raised(decision, act, tables);
 
   append(out.findings, findings_of({act, decision, tables, adds, circumstances.topic, circumstances.position}, rules.channels()));
@@ -272,8 +328,9 @@ Judgement judge(const Event& event, const Admission& admission, AgentState& agen
   SessionState& session = session_of(agent, event);
   if (persona == nullptr) {
     out.stopped = would_be_stopped(event, admission, agent, session, event.tool.effect);
-    judge_unclassified(event, agent, circumstances, out);
+    judge_unclassified(event, admission.sighting, agent, session, circumstances, out);
   } else {
+    agent.memory[kShadowSlot].reset();  // it has a job now
     judge_by_persona(event, admission, agent, session, index, circumstances, out);
   }
   return out;

@@ -9,45 +9,46 @@ namespace {
 /// Records looked up ahead of being judged, so that their states are in the cache by then (docs/design/streaming.md §4).
 constexpr std::size_t kPrefetch = 32;
 
+using Done = std::expected<void, StoreError>;
+
 }  // namespace
 
-std::expected<std::vector<Result>, StoreError> Shard::judge(const Window& window, const Origin& origin) {
-  std::vector<Result> results;
+std::expected<std::vector<Result>, StoreError> Shard::judge(const Window& window, const Origin& origin, std::vector<Result> room) {
+  results_ = std::move(room);
+  results_.clear();
+  results_.reserve(window.size() / settings_.share.count + 1);
   std::size_t next_fact = 0;
-  results.reserve(window.size() / settings_.share.count + 1);
   for (std::size_t i = 0; i < window.size(); ++i) {
     if (i % kPrefetch == 0) prefetch(window, i);
     const Record& record = window.records()[i];
-    auto result = judge_one(record, window.entry(i), origin);
-    if (!result) return std::unexpected(std::move(result.error()));
+    const std::size_t before = results_.size();
+    if (auto judged = judge_one(record, window.entry(i), origin); !judged) return std::unexpected(std::move(judged.error()));
+    if (results_.size() > before) results_.back().index = i;
     for (; next_fact < window.facts().size() && window.facts()[next_fact]->index == i; ++next_fact) {
       facts_[record.position.partition].apply(window.facts()[next_fact]->event);
       counters_.facts += settings_.share.index == 0 ? 1 : 0;
     }
-    if (!*result) continue;
-    (*result)->index = i;
-    results.push_back(std::move(**result));
   }
-  return results;
+  return std::move(results_);
 }
 
-std::expected<std::optional<Result>, StoreError> Shard::judge_one(const Record& record, const Window::Entry& entry, const Origin& origin) {
+std::expected<void, StoreError> Shard::judge_one(const Record& record, const Window::Entry& entry, const Origin& origin) {
   if (!entry.event) {
-    if (entry.has_agent) return mine(entry.key) ? book_refusal(record, entry.event.error(), entry.key, origin) : std::optional<Result>();
-    if (settings_.share.index != 0) return std::optional<Result>();
+    if (entry.has_agent) return mine(entry.key) ? book_refusal(record, entry.event.error(), entry.key, origin) : Done{};
+    if (settings_.share.index != 0) return {};
     ++counters_.refused;
-    return Result{.refusal = entry.event.error(), .judgement = {}};
+    results_.push_back({.refusal = entry.event.error(), .judgement = {}});
+    return {};
   }
   if (entry.event->kind == EventKind::ContextChange) {
     facts_[record.position.partition].apply(*entry.event);
     counters_.facts += settings_.share.index == 0 ? 1 : 0;
-    return std::optional<Result>();
+    return {};
   }
-  return mine(entry.key) ? judge_event(record, *entry.event, entry.key, origin) : std::optional<Result>();
+  return mine(entry.key) ? judge_event(record, *entry.event, entry.key, origin) : Done{};
 }
 
-std::expected<std::optional<Result>, StoreError> Shard::judge_event(const Record& record, const Event& event, const AgentKey& key,
-                                                                    const Origin& origin) {
+std::expected<void, StoreError> Shard::judge_event(const Record& record, const Event& event, const AgentKey& key, const Origin& origin) {
   const Partition partition = record.position.partition;
   const std::int64_t lsn = origin.base + record.position.offset.value;
   const auto opened = table_.open({partition, Offset{lsn}}, key, event.tenant, event.agent.id, event.time);
@@ -55,21 +56,21 @@ std::expected<std::optional<Result>, StoreError> Shard::judge_event(const Record
   AgentState& agent = **opened;
   if (lsn <= agent.lsn) {
     ++counters_.skipped;
-    return std::optional<Result>();
+    return {};
   }
   const auto sighting = admit(agent, event);
   if (!sighting) return book_refusal(record, sighting.error(), key, origin);
 
-  Result result{.refusal = std::nullopt,
-                .judgement = ringfence::judge(event, *sighting, agent,
-                                              {*rules_, facts_[partition], origin.topic, record.position, lsn, settings_.assume_gate})};
+  Result& result = results_.emplace_back();
+  result.judgement =
+      ringfence::judge(event, *sighting, agent, {*rules_, facts_[partition], origin.topic, record.position, lsn, settings_.assume_gate});
   table_.touch(agent, Offset{lsn});
   count(result.judgement);
-  return result;
+  return {};
 }
 
-std::expected<std::optional<Result>, StoreError> Shard::book_refusal(const Record& record, const Refusal& refusal, const AgentKey& key,
-                                                                     const Origin& origin) {
+std::expected<void, StoreError> Shard::book_refusal(const Record& record, const Refusal& refusal, const AgentKey& key,
+                                                    const Origin& origin) {
   const Partition partition = record.position.partition;
   const std::int64_t lsn = origin.base + record.position.offset.value;
   const EventTime arrival = record.arrival.value_or(EventTime{});
@@ -78,15 +79,16 @@ std::expected<std::optional<Result>, StoreError> Shard::book_refusal(const Recor
   AgentState& agent = **opened;
   if (lsn <= agent.lsn) {
     ++counters_.skipped;
-    return std::optional<Result>();
+    return {};
   }
   const EventTime time = agent.arrivals > 0 ? agent.last_time : arrival;
-  Result result{.refusal = refusal,
-                .judgement = judge_refused(refusal, time, agent, {*rules_, facts_[partition], origin.topic, record.position, lsn, false})};
+  Result& result = results_.emplace_back();
+  result.refusal = refusal;
+  result.judgement = judge_refused(refusal, time, agent, {*rules_, facts_[partition], origin.topic, record.position, lsn, false});
   table_.touch(agent, Offset{lsn});
   ++counters_.refused;
   counters_.findings += result.judgement.findings.size();
-  return result;
+  return {};
 }
 
 void Shard::prefetch(const Window& window, std::size_t from) {

@@ -56,8 +56,10 @@ class Shard {
       : table_(table), rules_(std::move(rules)), settings_(std::move(settings)) {}
 
   /// Judges the entries of a decoded window that belong to this shard; results come in the window's order. An error means that the store is
-  /// broken: the shard must stop, and what it had not judged will be read again from the low-water mark.
-  [[nodiscard]] std::expected<std::vector<Result>, StoreError> judge(const Window& window, const Origin& origin);
+  /// broken: the shard must stop, and what it had not judged will be read again from the low-water mark. `room` are results that nobody
+  /// needs any more: theirs is the memory of the new ones.
+  [[nodiscard]] std::expected<std::vector<Result>, StoreError> judge(const Window& window, const Origin& origin,
+                                                                     std::vector<Result> room = {});
 
   /// The next record is judged by this set; evidence stays.
   void adopt(std::shared_ptr<const Rulebook> rules) { rules_ = std::move(rules); }
@@ -71,12 +73,12 @@ class Shard {
   [[nodiscard]] const ShardTally& counters() const { return counters_; }
 
  private:
-  [[nodiscard]] std::expected<std::optional<Result>, StoreError> judge_one(const Record& record, const Window::Entry& entry,
-                                                                           const Origin& origin);
-  [[nodiscard]] std::expected<std::optional<Result>, StoreError> judge_event(const Record& record, const Event& event, const AgentKey& key,
-                                                                             const Origin& origin);
-  [[nodiscard]] std::expected<std::optional<Result>, StoreError> book_refusal(const Record& record, const Refusal& refusal,
-                                                                              const AgentKey& key, const Origin& origin);
+  // Each adds at most one result.
+  [[nodiscard]] std::expected<void, StoreError> judge_one(const Record& record, const Window::Entry& entry, const Origin& origin);
+  [[nodiscard]] std::expected<void, StoreError> judge_event(const Record& record, const Event& event, const AgentKey& key,
+                                                            const Origin& origin);
+  [[nodiscard]] std::expected<void, StoreError> book_refusal(const Record& record, const Refusal& refusal, const AgentKey& key,
+                                                             const Origin& origin);
   [[nodiscard]] bool mine(const AgentKey& key) const { return key.hash.low % settings_.share.count == settings_.share.index; }
   void prefetch(const Window& window, std::size_t from);
   void count(const Judgement& judgement);
@@ -87,6 +89,7 @@ class Shard {
   std::map<Partition, Facts> facts_;
   ShardTally counters_;
   std::vector<AgentTable::Probe> probes_;
+  std::vector<Result> results_;  // of the window under way
 };
 
 }  // namespace ringfence

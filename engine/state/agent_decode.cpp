@@ -121,7 +121,10 @@ class Body {
     Ledger::Row::Stake out;
     out.threat = in_.u8();
     if (out.threat >= kThreatSlots) in_.fail();
-    out.ticked = flag();
+    const std::uint8_t flags = in_.u8();
+    if (flags > 3) in_.fail();
+    out.ticked = (flags & 1U) != 0;
+    out.early = (flags & 2U) != 0;
     out.alert_nats = in_.f64();
     out.declared_nats = in_.f64();
     return out;

@@ -38,7 +38,7 @@ void write_ledger(Writer& out, const std::unique_ptr<Ledger>& ledger) {
     out.varint(row.count);
     if (row.stake) {
       out.u8(row.stake->threat);
-      write_bool(out, row.stake->ticked);
+      out.u8(static_cast<std::uint8_t>((row.stake->ticked ? 1U : 0U) | (row.stake->early ? 2U : 0U)));
       out.f64(row.stake->alert_nats);
       out.f64(row.stake->declared_nats);
     }

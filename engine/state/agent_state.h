@@ -43,10 +43,11 @@ struct Ledger {
     std::uint32_t count = 0;
     std::array<std::string, 3> samples;  // event ids: the first two and the latest
     /// Where factors came with the events (models/channel.h, Wager): the threat they were staked on, whether any of them ticked, and ln of
-    /// their product under each null.
+    /// the product of those that moved anything, under each null.
     struct Stake {
       std::uint8_t threat = 0;
       bool ticked = false;
+      bool early = false;  // moved the evidence before the first tick of its threat
       double alert_nats = 0, declared_nats = 0;
     };
     std::optional<Stake> stake;

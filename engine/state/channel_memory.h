@@ -27,9 +27,10 @@ enum class ChannelId : std::uint8_t {
   Totals,
   Recurrence,
   Opinion,
-  Subject
+  Subject,
+  Shadow
 };
-inline constexpr std::size_t kChannels = 17;
+inline constexpr std::size_t kChannels = 18;
 
 enum class MemoryScope : std::uint8_t { Agent, Session };
 

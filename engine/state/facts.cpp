@@ -87,4 +87,13 @@ bool Facts::explains(const Event& event, std::string_view persona_id) const {
   });
 }
 
+std::optional<EventTime> Facts::credential_changed(const Event& event, std::string_view persona_id) const {
+  std::optional<EventTime> latest;
+  for (const Fact& fact : facts_) {
+    if (fact.change != ChangeKind::Credential || fact.from > event.time || (latest && fact.from <= *latest)) continue;
+    if (reaches(fact, event.tenant) && covers(fact, event, persona_id)) latest = fact.from;
+  }
+  return latest;
+}
+
 }  // namespace ringfence

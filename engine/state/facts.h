@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +19,9 @@ class Facts {
   bool apply(const Event& change);
   /// A fact in force at `event.time` covers this act: its agent, persona, server or tool.
   [[nodiscard]] bool explains(const Event& event, std::string_view persona_id) const;
+  /// When the latest `credential` fact that covers this act began, at or before it; such a fact is remembered beyond its muting, for
+  /// rotations that declare a longer window.
+  [[nodiscard]] std::optional<EventTime> credential_changed(const Event& event, std::string_view persona_id) const;
   [[nodiscard]] bool empty() const { return facts_.empty(); }
 
   struct Fact {

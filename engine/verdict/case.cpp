@@ -24,6 +24,7 @@ struct Contribution {
   std::uint64_t count = 1;  // events that no finding has counted yet, this one included
   Mode mode = Mode::Enforce;
   EventTime first_seen;
+  std::string origin;  // names a new finding; empty: the event's id
 };
 
 OpenFinding* open_in_family(AgentState& agent, std::string_view family) {
@@ -75,12 +76,17 @@ void describe_finding(FindingRecord& r, const OpenFinding& finding) {
 /// An agent without a job has no mode either: nothing is held back.
 Mode mode_of(const Told& told) { return told.persona != nullptr ? told.persona->response.mode : Mode::Enforce; }
 
+bool due(const OpenFinding& finding, Level level) {
+  return level > finding.level || finding.count >= kUpdateFactor * finding.count_written;
+}
+
 /// Books the contribution; true where a record is due.
 bool book(AgentState& agent, const Event& event, std::string_view persona_sha256, const Contribution& part,
           FindingRecord::Activity& activity) {
   OpenFinding* finding = open_in_family(agent, family_of(part.analytic));
   if (finding == nullptr) {
-    agent.findings.push_back({.uid = finding_uid(event.tenant, agent.id, event.id, part.analytic, persona_sha256),
+    const std::string_view named_by = part.origin.empty() ? event.id : std::string_view(part.origin);
+    agent.findings.push_back({.uid = finding_uid(event.tenant, agent.id, named_by, part.analytic, persona_sha256),
                               .analytic = part.analytic,
                               .level = part.level,
                               .created = event.time,
@@ -95,8 +101,7 @@ bool book(AgentState& agent, const Event& event, std::string_view persona_sha256
   activity = FindingRecord::Activity::Update;
   finding->count += part.count;
   finding->last_seen = std::max({finding->last_seen, agent.last_time, event.time});
-  const bool rises = part.level > finding->level;
-  if (!rises && finding->count < kUpdateFactor * finding->count_written) return false;
+  if (!due(*finding, part.level)) return false;
   finding->level = std::max(finding->level, part.level);
   finding->count_written = finding->count;
   ++finding->records;
@@ -133,11 +138,12 @@ std::vector<Contribution> declared(const Judged& judged) {
     const auto same = [&](const Contribution& p) { return family_of(p.analytic) == family_of(breach.analytic); };
     auto part = std::ranges::find_if(parts, same);
     if (part == parts.end()) {
-      parts.push_back({.analytic = breach.analytic, .level = breach.level, .first_seen = judged.act.event.time});
+      parts.push_back({.analytic = breach.analytic, .level = breach.level, .first_seen = judged.act.event.time, .origin = breach.origin});
       part = std::prev(parts.end());
     } else if (breach.level > part->level) {
       part->analytic = breach.analytic;
       part->level = breach.level;
+      part->origin = breach.origin;
     }
     part->breaches.push_back(breach.what);
   }
@@ -201,7 +207,10 @@ std::optional<Contribution> statistical(const Judged& judged, std::span<const Ch
   take_counts(judged.act, leading_ledger(judged.act.agent, lead), part);
   part.explanation =
       explain({judged.act.agent, judged.tables, null, alone}, judged.act.persona, threshold_of(judged.act.persona, level), channels);
-  if (part.explanation && null == Null::Alert) part.explanation->alert_score = judged.decision.alert_score;
+  if (part.explanation && null == Null::Alert) {  // both are said, `score` always being the declared null's
+    part.explanation->score = judged.decision.score;
+    part.explanation->alert_score = judged.decision.alert_score;
+  }
 
   const auto channel = std::ranges::find_if(channels, [&](const Channel* c) { return bets_on(*c, lead.threat); });
   if (channel != channels.end()) {
@@ -276,6 +285,15 @@ std::vector<FindingRecord> close_idle(AgentState& agent, EventTime now, const To
   }
   std::erase_if(agent.findings, idle);
   return records;
+}
+
+bool record_due(const AgentState& agent, Analytic analytic, Level level) {
+  const auto same = [&](const OpenFinding& f) { return family_of(f.analytic) == family_of(analytic); };
+  const auto open = std::ranges::find_if(agent.findings, same);
+  if (open == agent.findings.end()) return true;
+  OpenFinding next = *open;
+  ++next.count;
+  return due(next, level);
 }
 
 std::vector<FindingRecord> fact_finding(AgentState& agent, const Event& event, Fact fact, const Told& told) {

@@ -46,6 +46,8 @@ struct Fact {
   Level level = Level::Alert;
   std::string sentence;
 };
+/// True where one more such fact will be written and not only counted: what is costly to say is said only then.
+[[nodiscard]] bool record_due(const AgentState& agent, Analytic analytic, Level level);
 [[nodiscard]] std::vector<FindingRecord> fact_finding(AgentState& agent, const Event& event, Fact fact, const Told& told);
 
 /// The finding that a containment after this event goes back to: the strongest of the records just made, else the strongest open one.

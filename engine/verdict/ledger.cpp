@@ -26,14 +26,6 @@ void sample(Ledger::Row& row, std::string_view event_id) {
 
 double ln_factor(const Wagered& made, Null null) { return std::log(static_cast<double>(std::min(made.factor(null), kGreatestWager))); }
 
-void stake(Ledger::Row& row, const Wagered& made, std::string_view event_id) {
-  sample(row, event_id);
-  if (!row.stake) row.stake.emplace(static_cast<std::uint8_t>(made.wager.threat));
-  row.stake->ticked = row.stake->ticked || made.wager.ticks;
-  row.stake->alert_nats += ln_factor(made, Null::Alert);
-  row.stake->declared_nats += ln_factor(made, Null::Declared);
-}
-
 const ChannelInfo* info_of(std::span<const Channel* const> channels, ChannelId id) {
   const auto found = std::ranges::find_if(channels, [id](const Channel* c) { return c->info().id == id; });
   return found == channels.end() ? nullptr : &(*found)->info();
@@ -51,10 +43,36 @@ bool ticked(const Ledger& ledger, const Tables& tables, Null null, std::size_t s
   });
 }
 
+/// Factors moved what the ledger opened with before the threat's first tick: the one of that tick joined later.
+bool early(const Ledger& ledger, std::size_t slot) {
+  return std::ranges::any_of(ledger.rows,
+                             [&](const Ledger::Row& row) { return row.stake && row.stake->threat == slot && row.stake->early; });
+}
+
+/// One event's wager, once its marks are in the ledger. Without a tick it moves nothing where there was nothing.
+void stake(Ledger& ledger, const Wagered& made, const Evidence& before, const Tables& tables, std::string_view event_id) {
+  const auto slot = static_cast<std::size_t>(made.wager.threat);
+  const auto had_ticked = [&](Null null) { return made.wager.ticks || ticked(ledger, tables, null, slot); };
+  const auto moves = [&](Null null) { return had_ticked(null) || values(before, null)[slot] > 0; };
+  const bool first = !had_ticked(Null::Alert) && !had_ticked(Null::Declared);
+  Ledger::Row& row = row_of(ledger, made.row());
+  sample(row, event_id);
+  if (!row.stake) row.stake.emplace(static_cast<std::uint8_t>(made.wager.threat));
+  row.stake->early = row.stake->early || (first && (moves(Null::Alert) || moves(Null::Declared)));
+  row.stake->ticked = row.stake->ticked || made.wager.ticks;
+  if (moves(Null::Alert)) row.stake->alert_nats += ln_factor(made, Null::Alert);
+  if (moves(Null::Declared)) row.stake->declared_nats += ln_factor(made, Null::Declared);
+}
+
 double nats_of(const Ledger::Row& row, const Tables& tables, Null null, std::size_t slot) {
   if (!row.stake) return row.count * std::log(static_cast<double>(tables.row(null, row.id)[slot]));
   if (row.stake->threat != slot) return 0;
   return null == Null::Alert ? row.stake->alert_nats : row.stake->declared_nats;
+}
+
+/// What says nothing of a threat, one way or the other, is no row of its explanation.
+bool bears_on(const Ledger::Row& row, const Tables& tables, Null null, std::size_t slot) {
+  return row.stake ? row.stake->threat == slot : tables.ticks(null, row.id.channel)[slot] > 0;
 }
 
 EvidenceRow readable(const Ledger& ledger, const Ledger::Row& row, const Tables& tables, Null null, std::size_t slot,
@@ -92,7 +110,7 @@ void record(std::unique_ptr<Ledger>& ledger, const Evidence& before, const Evide
     ledger->opened = time;
   }
   for (const RowId id : marks) sample(row_of(*ledger, id), event_id);
-  for (const Wagered& made : wagers) stake(row_of(*ledger, made.row()), made, event_id);
+  for (const Wagered& made : wagers) stake(*ledger, made, before, tables, event_id);
   if (contributes) {
     ++ledger->contributions;
     ledger->last = time;
@@ -135,8 +153,11 @@ std::optional<Explanation> explain(const Scored& scored, const Persona& persona,
   out.tolerance = null == Null::Alert ? 1.0 : persona.tolerance();
   out.threshold = threshold;
   out.prior = std::log(prior / 2);
-  out.start = std::log(static_cast<double>(values(ledger->start, null)[slot]) + (ticked(*ledger, tables, null, slot) ? 1 : 0));
-  for (const Ledger::Row& row : ledger->rows) out.rows.push_back(readable(*ledger, row, tables, null, slot, channels));
+  const double opened_with = static_cast<double>(values(ledger->start, null)[slot]);
+  const bool joined_late = opened_with > 0 && early(*ledger, slot);
+  out.start = std::log(opened_with + (ticked(*ledger, tables, null, slot) && !joined_late ? 1 : 0));
+  for (const Ledger::Row& row : ledger->rows)
+    if (bears_on(row, tables, null, slot)) out.rows.push_back(readable(*ledger, row, tables, null, slot, channels));
   std::ranges::stable_sort(out.rows, std::greater{}, &EvidenceRow::nats);
   const double contributions =
       std::accumulate(out.rows.begin(), out.rows.end(), 0.0, [](double sum, const EvidenceRow& row) { return sum + row.nats; });

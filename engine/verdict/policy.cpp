@@ -74,6 +74,16 @@ std::optional<Crossing> cross(Scopes scopes, const Persona& persona, const Decis
   return crossing;
 }
 
+/// What the persona itself says of the leading threat's analytic, where that is a hold or more: it takes effect as soon as the evidence has
+/// reached any level. Role drift alone never exceeds alert.
+void override_crossing(Standing& standing, const Response& response, Analytic analytic, Crossing& crossing) {
+  const auto own = response.analytics.find(std::string(uid_of(analytic)));
+  if (own == response.analytics.end() || analytic == Analytic::DriftRole) return;
+  if (own->second < Level::Hold || own->second <= crossing.level) return;
+  crossing.level = own->second;
+  hold_at(standing, own->second);
+}
+
 void end_by_hysteresis(Standing& standing, const Thresholds& limit, const Decision& scores) {
   if (scores.alert_score < kHysteresis * limit.alert && scores.score < kHysteresis * limit.alert) standing.alert = false;
   if (scores.score < kHysteresis * limit.throttle) standing.throttle = false;
@@ -149,7 +159,7 @@ Decision decide(const Act& act, std::span<const Breach> breaches, const Tables& 
   for (const Breach& breach : breaches) {
     if (excepted(act.persona, breach.analytic, act)) continue;
     const Level level = level_of(breach, act.persona, act.effect);
-    out.breaches.push_back({breach.analytic, level, breach.severity, breach.what});
+    out.breaches.push_back({breach.analytic, level, breach.severity, breach.what, breach.origin});
     of_this_act = std::max(of_this_act, level);
   }
   if (of_this_act >= Level::Hold) {
@@ -167,6 +177,10 @@ Decision decide(const Act& act, std::span<const Breach> breaches, const Tables& 
 
   const bool may_rise = !session_only || adds;
   out.crossing = cross({target, may_rise}, act.persona, out, leader(agent, tables, Null::Declared, alone));
+  if (out.crossing && !act.persona.response.analytics.empty()) {
+    const Leader lead = leader(agent, tables, out.crossing->null, alone);
+    override_crossing(target, act.persona.response, kThreats[static_cast<std::size_t>(lead.threat)].analytic, *out.crossing);
+  }
   const Thresholds& limit = act.persona.response.scores;
   end_by_hysteresis(target, limit, out);
   if (alone == nullptr) {  // S is the agent's: what it no longer bears ends wherever it stands

@@ -21,6 +21,7 @@ struct RaisedBreach {
   Level level = Level::Observe;
   Severity severity = Severity::High;
   std::string what;
+  std::string origin;  // as in Breach
 };
 
 /// What the evidence newly did on this event: a level reached that did not stand before.

@@ -2,12 +2,9 @@
 #include "tests/integration/broker.h"
 
 #include <arpa/inet.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -75,36 +72,6 @@ log.cleaner.backoff.ms=1000
 
 }  // namespace
 
-Child spawn(const std::vector<std::string>& command, const std::filesystem::path& directory, bool errors_too) {
-  std::vector<char*> arguments;
-  for (const std::string& argument : command) arguments.push_back(const_cast<char*>(argument.c_str()));
-  arguments.push_back(nullptr);
-  std::array<int, 2> pipe{};
-  if (::pipe2(pipe.data(), O_CLOEXEC) != 0) return {};
-  const pid_t parent = ::getpid();
-  const std::string where = directory.string();
-  const pid_t pid = ::fork();
-  if (pid == 0) {
-    // Only what is safe between fork and exec of a process with threads.
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (::getppid() != parent || ::chdir(where.c_str()) != 0) ::_exit(127);
-    ::dup2(pipe[1], STDOUT_FILENO);
-    if (errors_too) ::dup2(pipe[1], STDERR_FILENO);
-    ::execvp(arguments.front(), arguments.data());
-    ::_exit(127);
-  }
-  ::close(pipe[1]);
-  if (pid > 0) return {pid, pipe[0]};
-  ::close(pipe[0]);
-  return {};
-}
-
-void end_child(pid_t pid, int signal) {
-  ::kill(pid, signal);
-  while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
-  }
-}
-
 Broker::Broker(std::filesystem::path libs) : libs_(std::move(libs)) {
   std::string pattern = (std::filesystem::temp_directory_path() / "ringfence-broker-XXXXXX").string();
   if (::mkdtemp(pattern.data()) != nullptr) directory_ = pattern;
@@ -158,36 +125,29 @@ std::expected<void, std::string> Broker::start(std::chrono::seconds within) {
 }
 
 std::expected<void, std::string> Broker::format() {
-  const Child child =
-      spawn({"java", "-Xmx128m", "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=error", "-cp", (libs_ / "*").string(),
-             "kafka.tools.StorageTool", "format", "-t", "cmluZ2ZlbmNlLXRlc3RzMA", "-c", (directory_ / "server.properties").string()},
-            directory_, true);
-  if (child.pid < 0) return std::unexpected("cannot start java");
-  std::string output;
-  std::array<char, 4096> buffer{};
-  ssize_t count = 0;
-  while ((count = ::read(child.output, buffer.data(), buffer.size())) > 0) output.append(buffer.data(), static_cast<std::size_t>(count));
-  ::close(child.output);
-  int status = 0;
-  ::waitpid(child.pid, &status, 0);
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
+  const auto format = Process::start(
+      {"java", "-Xmx128m", "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=error", "-cp", (libs_ / "*").string(),
+       "kafka.tools.StorageTool", "format", "-t", "cmluZ2ZlbmNlLXRlc3RzMA", "-c", (directory_ / "server.properties").string()},
+      directory_, true);
+  if (!format) return std::unexpected("cannot start java");
+  const std::string output = format->read_all();
+  if (format->wait() == 0) return {};
   return std::unexpected("formatting the broker's directory failed: " + output);
 }
 
 std::expected<void, std::string> Broker::launch(std::chrono::seconds within) {
-  const Child child =
-      spawn({"java", "-Xms256m", "-Xmx512m", "-XX:+UseG1GC", "-XX:MaxDirectMemorySize=128m",
-             "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info", "-cp",
-             (libs_ / "*").string(), "kafka.Kafka", (directory_ / "server.properties").string()},
-            directory_, true);
-  if (child.pid < 0) return std::unexpected("cannot start java");
-  child_ = child.pid;
+  process_ =
+      Process::start({"java", "-Xms256m", "-Xmx512m", "-XX:+UseG1GC", "-XX:MaxDirectMemorySize=128m",
+                      "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info",
+                      "-cp", (libs_ / "*").string(), "kafka.Kafka", (directory_ / "server.properties").string()},
+                     directory_, true);
+  if (!process_) return std::unexpected("cannot start java");
   {
     const std::lock_guard lock(mutex_);
     ready_ = ended_ = false;
     lines_.clear();
   }
-  reader_ = std::jthread([this, output = child.output] { read_output(output); });
+  reader_ = std::jthread([this, output = process_->output()] { read_output(output); });
   bool ready = false;
   {
     std::unique_lock lock(mutex_);
@@ -215,7 +175,6 @@ void Broker::read_output(int descriptor) {
     }
     changed_.notify_all();
   }
-  ::close(descriptor);
   const std::lock_guard lock(mutex_);
   ended_ = true;
   changed_.notify_all();
@@ -233,9 +192,11 @@ void Broker::stop() { end(SIGTERM); }
 void Broker::kill() { end(SIGKILL); }
 
 void Broker::end(int signal) {
-  if (child_ <= 0) return;
-  end_child(std::exchange(child_, -1), signal);
+  if (!process_) return;
+  process_->signal(signal);
+  process_->wait();
   if (reader_.joinable()) reader_.join();
+  process_.reset();
 }
 
 }  // namespace ringfence::testing

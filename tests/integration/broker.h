@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <sys/types.h>
-
 #include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <expected>
 #include <filesystem>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
+
+#include "tests/integration/process.h"
 
 namespace ringfence::testing {
 
@@ -36,7 +37,7 @@ class Broker {
   /// Ends it as a power cut does for the process.
   void kill();
 
-  [[nodiscard]] bool running() const { return child_ > 0; }
+  [[nodiscard]] bool running() const { return process_ != nullptr; }
   /// `127.0.0.1:PORT`.
   [[nodiscard]] std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
   [[nodiscard]] const std::filesystem::path& directory() const { return directory_; }
@@ -53,7 +54,7 @@ class Broker {
   int port_ = 0;
   int controller_port_ = 0;
   bool formatted_ = false;
-  pid_t child_ = -1;
+  std::unique_ptr<Process> process_;  // null while it does not run
 
   std::jthread reader_;
   std::mutex mutex_;
@@ -62,14 +63,5 @@ class Broker {
   bool ended_ = false;
   std::deque<std::string> lines_;
 };
-
-/// Starts a program with its standard output on a pipe; it gets SIGKILL when the starting thread ends. -1 on failure.
-struct Child {
-  pid_t pid = -1;
-  int output = -1;
-};
-[[nodiscard]] Child spawn(const std::vector<std::string>& command, const std::filesystem::path& directory, bool errors_too);
-/// Sends a signal and waits for the end.
-void end_child(pid_t pid, int signal);
 
 }  // namespace ringfence::testing

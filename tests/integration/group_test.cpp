@@ -140,20 +140,20 @@ TEST_F(Groups, AKilledProcessGoesOnFromItsOwnOffsetsWithNothingLostOrDoubled) {
   const auto file = broker().directory() / name;
   const std::vector<std::string> command = {RINGFENCE_MEMBER, broker().address(), name, name + "-group", "host-a", file.string()};
   for (const std::size_t before_kill : {std::size_t{1}, std::size_t{2000}, std::size_t{5000}}) {
-    const Child child = spawn(command, broker().directory(), false);
-    ASSERT_GT(child.pid, 0);
-    EXPECT_TRUE(wait_for_progress(child.output, before_kill));
-    end_child(child.pid, SIGKILL);
-    ::close(child.output);
+    const auto member = Process::start(command, broker().directory(), false);
+    ASSERT_TRUE(member);
+    EXPECT_TRUE(wait_for_progress(member->output(), before_kill));
+    member->signal(SIGKILL);
+    EXPECT_EQ(member->wait(), -SIGKILL);
   }
   std::size_t left = static_cast<std::size_t>(kPartitions * kEach);
   for (const auto& [partition, records] : stored(file)) left -= records.size();
   ASSERT_GT(left, 0U) << "the kills came too late to show anything";
-  const Child last = spawn(command, broker().directory(), false);
-  ASSERT_GT(last.pid, 0);
-  EXPECT_TRUE(wait_for_progress(last.output, left));
-  end_child(last.pid, SIGKILL);
-  ::close(last.output);
+  const auto last = Process::start(command, broker().directory(), false);
+  ASSERT_TRUE(last);
+  EXPECT_TRUE(wait_for_progress(last->output(), left));
+  last->signal(SIGKILL);
+  EXPECT_EQ(last->wait(), -SIGKILL);
   EXPECT_EQ(stored(file), every_record(kPartitions, 0, kEach));
 }
 

@@ -43,6 +43,42 @@ TEST_F(Outages, ABrokerKilledUnderWayCostsNoRecordAndRepeatsNone) {
   EXPECT_FALSE(member.alarms(ConsumerAlarm::Kind::Unavailable).empty()) << "an operator hears of it";
 }
 
+/// A store that writes all the time, also while the broker is away.
+class BusyStore : public Member {
+ public:
+  using Member::Member;
+  std::optional<Offset> low(Partition) override { return Offset{++low_}; }
+
+ private:
+  std::int64_t low_ = 0;
+};
+
+TEST_F(Outages, ANamedMemberThatOutlivesItsSessionIsNotFencedByItsOwnCommits) {
+  const std::string name = topic("away", 2);
+  SharedPositions positions;
+  Seen seen;
+  BusyStore member(consumer(name, "host-a"), positions, seen);
+  ASSERT_TRUE(member.start());
+  const auto writer = producer();
+  ASSERT_TRUE(fill(*writer, name, 2, 0, 100));
+  ASSERT_TRUE(seen.wait_for(200));
+  const auto commits_beyond = [&](std::optional<Offset> before) {
+    const auto deadline = std::chrono::steady_clock::now() + kPatience;
+    while (std::chrono::steady_clock::now() < deadline)
+      if (committed(broker(), name + "-group", name, 0) > before) return true;
+    return false;
+  };
+  ASSERT_TRUE(commits_beyond(std::nullopt));
+  broker().kill();
+  ASSERT_TRUE(seen.wait_until([&] { return member.owned().empty(); })) << "the session ends without the broker";
+  ASSERT_TRUE(broker().start());
+  ASSERT_TRUE(fill(*writer, name, 2, 100, 100));
+  ASSERT_TRUE(seen.wait_for(400)) << (member.failure() ? member.failure()->message : "");
+  EXPECT_FALSE(member.failure());
+  EXPECT_EQ(seen.by_partition(), every_record(2, 0, 200));
+  EXPECT_TRUE(commits_beyond(committed(broker(), name + "-group", name, 0))) << "commits go on";
+}
+
 TEST_F(Outages, NothingIsCalledStoredBeforeTheBrokerSaysSo) {
   const std::string name = topic("horizon", 1);
   ProducerSettings settings;

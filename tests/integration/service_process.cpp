@@ -4,7 +4,6 @@
 #include <arpa/inet.h>
 #include <signal.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -37,13 +36,6 @@ T must(std::expected<T, E> value) {
   if constexpr (!std::is_void_v<T>) return std::move(*value);
 }
 
-int status_of(pid_t pid) {
-  int status = 0;
-  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-  }
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-}
-
 std::string slurp(const fs::path& file) {
   std::ifstream in(file, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};
@@ -72,29 +64,20 @@ std::string without_position(json finding) {
 Ran run_ringfence(const std::vector<std::string>& arguments) {
   std::vector<std::string> command{RINGFENCE_BINARY};
   command.insert(command.end(), arguments.begin(), arguments.end());
-  const Child child = spawn(command, kSource, true);
-  Ran ran;
-  std::array<char, 4096> buffer{};
-  for (ssize_t count = 0; (count = ::read(child.output, buffer.data(), buffer.size())) > 0;)
-    ran.output.append(buffer.data(), static_cast<std::size_t>(count));
-  ::close(child.output);
-  ran.exit = status_of(child.pid);
+  const auto process = Process::start(command, kSource, true);
+  if (!process) throw std::runtime_error("cannot start " + command.front());
+  Ran ran{.output = process->read_all()};
+  ran.exit = process->wait();
   return ran;
 }
 
-ServiceProcess::ServiceProcess(const fs::path& config) {
-  const Child child = spawn({RINGFENCE_BINARY, "run", "--config", config.string()}, config.parent_path(), true);
-  pid_ = child.pid;
-  reader_ = std::jthread([this, output = child.output] { read_output(output); });
+ServiceProcess::ServiceProcess(const fs::path& config)
+    : process_(Process::start({RINGFENCE_BINARY, "run", "--config", config.string()}, config.parent_path(), true)) {
+  if (!process_) throw std::runtime_error("cannot start ringfence");
+  reader_ = std::jthread([this, output = process_->output()] { read_output(output); });
 }
 
-ServiceProcess::~ServiceProcess() {
-  if (pid_ > 0) end(SIGKILL);
-}
-
-void ServiceProcess::signal(int number) const {
-  if (pid_ > 0) ::kill(pid_, number);  // waited for already: -1 would mean every process there is
-}
+ServiceProcess::~ServiceProcess() { end(SIGKILL); }
 
 int ServiceProcess::end(int number) {
   signal(number);
@@ -102,8 +85,10 @@ int ServiceProcess::end(int number) {
 }
 
 int ServiceProcess::wait() {
-  const int status = status_of(std::exchange(pid_, -1));
-  reader_.join();
+  const int status = process_->wait();
+  // Its last words are in the log when this returns.
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return ended_; });
   return status;
 }
 
@@ -157,23 +142,19 @@ void ServiceProcess::read_output(int descriptor) {
     }
     changed_.notify_all();
   }
-  ::close(descriptor);
   const std::lock_guard lock(mutex_);
   ended_ = true;
   changed_.notify_all();
 }
 
+std::vector<FleetEvent> recorded(const fs::path& file) {
+  const auto unpacked = Process::start({"zcat", file.string()}, kSource, false);
+  if (!unpacked) throw std::runtime_error("cannot start zcat");
+  return events_of(unpacked->read_all());
+}
+
 const std::vector<FleetEvent>& fleet() {
-  static const std::vector<FleetEvent> events = [] {
-    const Child child = spawn({"zcat", "config/fleet/telemetry.ndjson.gz"}, kSource, false);
-    std::string lines;
-    std::array<char, 65536> buffer{};
-    for (ssize_t count = 0; (count = ::read(child.output, buffer.data(), buffer.size())) > 0;)
-      lines.append(buffer.data(), static_cast<std::size_t>(count));
-    ::close(child.output);
-    status_of(child.pid);
-    return events_of(lines);
-  }();
+  static const std::vector<FleetEvent> events = recorded("config/fleet/telemetry.ndjson.gz");
   return events;
 }
 
@@ -311,23 +292,43 @@ ControlBoard read_board(const Installation& installation, const std::vector<Topi
   return board;
 }
 
+Expected expected_of(const fs::path& personas, const std::vector<fs::path>& files, const std::vector<std::string>& options) {
+  std::string pattern = (fs::temp_directory_path() / "ringfence-replay-XXXXXX").string();
+  if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary directory");
+  const fs::path directory(pattern);
+  const auto output = [&](const char* name) { return (directory / name).string(); };
+  std::vector<std::string> command{"replay",    "--personas",      personas.string(), "--findings",      output("findings"),
+                                   "--control", output("control"), "--verdicts",      output("verdicts")};
+  command.insert(command.end(), options.begin(), options.end());
+  for (const fs::path& file : files) command.push_back(file.string());
+  const Ran ran = run_ringfence(command);
+  if (ran.exit != 0) throw std::runtime_error(ran.output);
+  Expected out{.findings = findings_in(slurp(directory / "findings"))};
+  std::vector<ControlMessage> messages;
+  std::istringstream lines(slurp(directory / "control")), verdicts(slurp(directory / "verdicts"));
+  for (std::string line; std::getline(lines, line);) messages.push_back(must(decode_control(line)));
+  out.containments = containments_in(messages);
+  for (std::string line; std::getline(verdicts, line);) ++out.verdicts[json::parse(line).at("level")];
+  fs::remove_all(directory);
+  return out;
+}
+
 const Expected& expected_of_fleet() {
-  static const Expected expected = [] {
-    std::string pattern = (fs::temp_directory_path() / "ringfence-replay-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary directory");
-    const fs::path directory(pattern);
-    const Ran ran = run_ringfence({"replay", "--personas", "config/personas", "--findings", (directory / "findings").string(), "--control",
-                                   (directory / "control").string(), "config/fleet/telemetry.ndjson.gz"});
-    if (ran.exit != 0) throw std::runtime_error(ran.output);
-    Expected out{.findings = findings_in(slurp(directory / "findings")), .containments = {}};
-    std::istringstream lines(slurp(directory / "control"));
-    std::vector<ControlMessage> messages;
-    for (std::string line; std::getline(lines, line);) messages.push_back(must(decode_control(line)));
-    out.containments = containments_in(messages);
-    fs::remove_all(directory);
-    return out;
-  }();
+  static const Expected expected = expected_of("config/personas", {"config/fleet/telemetry.ndjson.gz"});
   return expected;
+}
+
+Expected expected_of_log(const Broker& broker, const Installation& at, const fs::path& context) {
+  TopicTail events(broker, at.topic("events"));
+  std::vector<std::string> texts(static_cast<std::size_t>(at.partitions()));
+  for (const TopicRecord& record : events.all()) texts[static_cast<std::size_t>(record.position.partition.value)] += record.value + "\n";
+  std::vector<fs::path> files;
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    files.push_back(at.directory() / ("partition-" + std::to_string(i) + ".ndjson"));
+    std::ofstream(files.back()) << texts[i];
+  }
+  const auto options = context.empty() ? std::vector<std::string>{} : std::vector<std::string>{"--context", context.string()};
+  return expected_of(at.personas(), files, options);
 }
 
 }  // namespace ringfence::testing

@@ -35,10 +35,11 @@ class ServiceProcess {
   ServiceProcess(const ServiceProcess&) = delete;
   ServiceProcess& operator=(const ServiceProcess&) = delete;
 
-  void signal(int number) const;
+  /// Does nothing once it has ended. Thread-safe, also while another thread waits.
+  void signal(int number) const { process_->signal(number); }
   /// Sends it and waits for the end: exit code, or minus the signal that ended it.
   int end(int number);
-  /// Waits until it ends by itself.
+  /// Waits until it ends by itself. Thread-safe.
   int wait();
   /// Waits until `text` stands in `times` lines of the log; false at the end of patience or of the process.
   [[nodiscard]] bool logged(const std::string& text, std::size_t times = 1);
@@ -49,7 +50,7 @@ class ServiceProcess {
  private:
   void read_output(int descriptor);
 
-  pid_t pid_ = -1;
+  std::unique_ptr<Process> process_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<std::string> lines_;
@@ -63,6 +64,8 @@ struct FleetEvent {
 };
 /// The example fleet's telemetry.
 [[nodiscard]] const std::vector<FleetEvent>& fleet();
+/// What a compressed file of events holds.
+[[nodiscard]] std::vector<FleetEvent> recorded(const std::filesystem::path& file);
 /// One file of the example personas' tests.
 [[nodiscard]] std::vector<FleetEvent> story(const std::string& name);
 
@@ -79,6 +82,10 @@ class Installation {
   [[nodiscard]] std::string topic(const std::string& name) const { return stem_ + "." + name; }
   [[nodiscard]] const std::filesystem::path& directory() const { return directory_; }
   [[nodiscard]] std::filesystem::path personas() const { return directory_ / "personas"; }
+  [[nodiscard]] std::filesystem::path context_log(const std::string& instance) const {
+    return directory_ / ("state-" + instance) / "context.ndjson";
+  }
+  [[nodiscard]] std::int32_t partitions() const { return partitions_; }
   [[nodiscard]] std::string writer(std::int32_t partition) const { return engine_writer(topic("events"), Partition{partition}); }
 
   /// Publishes events `from` to before `to`, each agent's to one partition and facts to all, and waits until they are stored.
@@ -126,11 +133,16 @@ struct ControlBoard {
 };
 [[nodiscard]] ControlBoard read_board(const Installation& installation, const std::vector<TopicRecord>& records);
 
-/// What `replay` says about the fleet: the measure of every run over Kafka.
+/// What `replay` says: the measure of every run over Kafka.
 struct Expected {
   std::map<std::string, std::string> findings;
   std::set<std::string> containments;
+  std::map<std::string, std::size_t> verdicts;  // events by the level at which they left their agent
 };
+[[nodiscard]] Expected expected_of(const std::filesystem::path& personas, const std::vector<std::filesystem::path>& files,
+                                   const std::vector<std::string>& options = {});
 [[nodiscard]] const Expected& expected_of_fleet();
+/// What it says of the events that the topic holds, a file for each partition, with the context log a member wrote.
+[[nodiscard]] Expected expected_of_log(const Broker& broker, const Installation& at, const std::filesystem::path& context);
 
 }  // namespace ringfence::testing

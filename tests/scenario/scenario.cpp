@@ -70,7 +70,7 @@ class Teller {
       who_["agent"]["id"] = argument(words, 1);
       who_["agent"]["trust"] = words.size() > 2 ? words[2] : "asserted";
     } else if (verb == "session" || verb == "user") {
-      who_[verb]["id"] = argument(words, 1);
+      who_[verb]["id"] = filled(argument(words, 1));
     } else if (verb == "tenant") {
       who_["tenant"] = argument(words, 1);
     } else if (verb == "instance") {
@@ -133,6 +133,14 @@ class Teller {
       event.erase("agent");
       event["change"] = argument(words, at + 1);
       event["scope"] = argument(words, at + 2);
+    } else if (verb == "signal") {
+      event["kind"] = "signal";
+      event["signal"] = {{"name", argument(words, at + 1)}, {"score", std::stod(argument(words, at + 2))}};
+    } else if (verb == "define") {
+      const std::string& tool = argument(words, at + 1);
+      const std::size_t slash = tool.find('/');
+      event["kind"] = "tool_definition";
+      event["tool"] = {{"server", tool.substr(0, slash)}, {"name", tool.substr(slash + 1)}, {"definition_sha256", argument(words, at + 2)}};
     } else if (verb == "raw") {
       out_.events.push_back(argument(words, at + 1));
       return;
@@ -204,6 +212,10 @@ class Teller {
         {"account", json::json_pointer("/destination/account")},
         {"effect", json::json_pointer("/tool/effect")},
         {"credential", json::json_pointer("/credential/fingerprint")},
+        {"kind", json::json_pointer("/credential/kind")},
+        {"client", json::json_pointer("/client/fingerprint")},
+        {"under", json::json_pointer("/task/id")},
+        {"root", json::json_pointer("/delegation/root")},
         {"result", json::json_pointer("/result")},
         {"approved", json::json_pointer("/approval/at")},
         {"parent", json::json_pointer("/delegation/parent")},

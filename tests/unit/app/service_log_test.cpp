@@ -122,5 +122,70 @@ TEST(ServiceLog, LinesOfSeveralThreadsDoNotMix) {
   for (const auto& line : lines_of(out)) EXPECT_TRUE(nlohmann::json::accept(line)) << line;
 }
 
+class RepeatedMessages : public testing::Test {
+ protected:
+  std::vector<std::string> lines() const { return lines_of(out_); }
+  void pass(std::chrono::seconds time) { now_ += time; }
+  void refused(int port, int tries) const {
+    const std::string line = "127.0.0.1:" + std::to_string(port) + ": Connection refused, " + std::to_string(tries) + " times";
+    log_.warning("kafka client", {{"line", line}});
+  }
+
+  std::chrono::steady_clock::time_point now_{};
+  std::ostringstream out_;
+  const ServiceLog log_{LogLevel::Info, LogFormat::Plain, out_, [this] { return now_; }};
+};
+
+TEST_F(RepeatedMessages, AreWrittenOnceAndThenWithTheirNumber) {
+  for (int i = 0; i < 1000; ++i) refused(9092 + i % 3, i);
+  ASSERT_THAT(lines(), SizeIs(1));
+  EXPECT_THAT(lines()[0], AllOf(HasSubstr("9092: Connection refused, 0 times"), Not(HasSubstr("repeated"))));
+  pass(std::chrono::seconds(9));
+  log_.tell_repeats();
+  ASSERT_THAT(lines(), SizeIs(1));
+  pass(std::chrono::seconds(1));
+  log_.tell_repeats();
+  ASSERT_THAT(lines(), SizeIs(2));
+  EXPECT_THAT(lines()[1], AllOf(HasSubstr("Connection refused, 999 times"), testing::EndsWith("repeated=999")));
+  refused(9092, 1000);
+  EXPECT_THAT(lines(), SizeIs(3)) << "and begin anew";
+  pass(std::chrono::seconds(10));
+  log_.tell_repeats();
+  EXPECT_THAT(lines(), SizeIs(3)) << "what came once was not repeated";
+}
+
+TEST_F(RepeatedMessages, AreToldByTheNextMessageOfAnyKind) {
+  for (int i = 0; i < 3; ++i) refused(9092, i);
+  pass(std::chrono::seconds(10));
+  log_.info("partition assigned", {{"partition", 1}});
+  ASSERT_THAT(lines(), SizeIs(3));
+  EXPECT_THAT(lines()[1], testing::EndsWith("repeated=2"));
+}
+
+TEST_F(RepeatedMessages, OfOtherWordsPartitionsAndLevelsAreNoRepeats) {
+  log_.warning("feed", {{"partition", 1}, {"message", "away"}});
+  log_.warning("feed", {{"partition", 2}, {"message", "away"}});
+  log_.error("feed", {{"partition", 1}, {"message", "away"}});
+  log_.warning("feed", {{"partition", 1}, {"message", "gone"}});
+  EXPECT_THAT(lines(), SizeIs(4));
+  for (int i = 0; i < 5; ++i) log_.info("partition assigned", {{"partition", 1}});
+  EXPECT_THAT(lines(), SizeIs(9)) << "what is no fault is always written";
+}
+
+TEST_F(RepeatedMessages, OfVeryManyKindsAreAllWrittenAndNoneIsKeptForEver) {
+  for (int i = 0; i < 1000; ++i) log_.error("feed", {{"partition", i}});
+  EXPECT_THAT(lines(), SizeIs(1000));
+}
+
+TEST(ServiceLog, TellsAtItsEndWhatItLeftOut) {
+  std::ostringstream out;
+  {
+    const ServiceLog log(LogLevel::Info, LogFormat::Json, out);
+    for (int i = 0; i < 4; ++i) log.error("state not flushed");
+  }
+  ASSERT_THAT(lines_of(out), SizeIs(2));
+  EXPECT_EQ(nlohmann::json::parse(lines_of(out)[1])["repeated"], 3);
+}
+
 }  // namespace
 }  // namespace ringfence

@@ -20,6 +20,7 @@ namespace ringfence {
 namespace {
 
 using Json = nlohmann::ordered_json;
+using ::testing::AllOf;
 using testing::breach_record;
 using testing::golden_record;
 using ::testing::HasSubstr;
@@ -239,6 +240,18 @@ TEST(OcsfFinding, says_where_only_the_alert_null_crossed_and_prints_both_scores)
   EXPECT_EQ(ours["alert_score"].get<double>(), 123000);
   EXPECT_THAT(finding["finding_info"]["desc"].get<std::string>(),
               HasSubstr("without tolerance) reaches this at most once per 1.2e5 calls"));
+}
+
+TEST(OcsfFinding, claims_no_bound_where_the_null_was_learned) {
+  for (const char* threat : {"role_drift", "off_role"}) {
+    FindingRecord record = golden_record();
+    record.explanation->threat = threat;
+    record.explanation->null = "alert";
+    record.explanation->alert_score = 123456;
+    const Json finding = Json::parse(encode_finding(record));
+    EXPECT_THAT(finding["finding_info"]["desc"].get<std::string>(),
+                AllOf(HasSubstr("an estimate against its declaration and its own past"), Not(HasSubstr("at most once per"))));
+  }
 }
 
 TEST(OcsfFinding, hostile_identifiers_cannot_break_the_line_the_json_or_the_terminal) {

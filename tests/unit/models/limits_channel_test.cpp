@@ -194,9 +194,43 @@ TEST_F(Limits, CallsOfAMinuteAddUpOverSessions) {
   broken(call("files/read").after(seconds(1)));
 }
 
-TEST_F(Limits, NothingIsRememberedWhereNoMaximumAsksForIt) {
+TEST_F(Limits, RefusedAndFailedActsCarryNothingButTheirCost) {
+  world.job.per_day.records = at_most(10);
+  world.job.per_day.cost_usd = at_most(1);
+  for (const Outcome outcome : {Outcome::Denied, Outcome::Error})
+    holds(call("files/read").records(100).but([&](Event& event) {
+      event.outcome.status = outcome;
+      event.cost_usd = 0.5;
+    }));
+  holds(call("files/read").records(10).but([](Event& event) { event.cost_usd = 0; }));
+  broken(call("files/read").records(0).but([](Event& event) {
+    event.outcome.status = Outcome::Denied;
+    event.cost_usd = 0.25;
+  }));
+}
+
+TEST_F(Limits, OneUserRefusedAtASecondCustomerHasTouchedOne) {
+  mark_identifier("customer", "customer");
+  world.job.per_session.entities = at_most(1);
+  holds(call("files/read").with("customer", "ann"));
+  holds(call("files/read").with("customer", "bob").but([](Event& event) { event.outcome.status = Outcome::Denied; }));
+  broken(call("files/read").with("customer", "bob"));
+}
+
+TEST_F(Limits, TotalsAreKeptForRungsWithoutAMaximumAndBreakNothing) {
+  mark_identifier("id", "id");
   world.job.per_day.records = Ladder{1.0, 2.0, std::nullopt};
-  world.job.per_session.records = Ladder{1.0, 2.0, std::nullopt};
+  world.job.per_session.entities = Ladder{1.0, 2.0, std::nullopt};
+  for (const char* id : {"a", "b", "c", "d"}) holds(call("files/read").records(100).with("id", id));
+  world.restart();
+  const auto& session =
+      static_cast<const totals::SessionTotals&>(*world.session("s1").memory.at(static_cast<std::size_t>(ChannelId::Limits)));
+  EXPECT_EQ(session.totals.distinct(envelope::kind_key("id", 0)), 3U) << "exact up to the greatest declared value plus one";
+  EXPECT_TRUE(session.totals.knows(envelope::kind_key("id", 0), hash64("b")));
+  EXPECT_FALSE(session.totals.knows(envelope::kind_key("id", 0), hash64("d")));
+}
+
+TEST_F(Limits, NothingIsRememberedWhereNoRungAsksForIt) {
   world.job.per_call.records = at_most(10);
   holds(call("files/read").records(5));
   const auto slot = static_cast<std::size_t>(ChannelId::Limits);
@@ -236,12 +270,30 @@ TEST_F(LimitsMemory, EveryCutOfItsBytesIsRefused) {
     EXPECT_EQ(decoded(out.bytes().substr(0, length), MemoryScope::Agent), nullptr) << length;
 }
 
+TEST_F(LimitsMemory, WhatVersionOneWroteIsRead) {
+  Writer out;  // a row, and a KIND with two values
+  out.u8(1);
+  out.varint(1);
+  out.u64(0);
+  for (const double sum : {1., 2., 3., 4.}) out.f64(sum);
+  out.varint(1);
+  out.u64(9);
+  out.varint(2);
+  out.u64(5);
+  out.u64(6);
+  const auto memory = decoded(out.bytes(), MemoryScope::Session);
+  ASSERT_NE(memory, nullptr);
+  const auto& totals = static_cast<const totals::SessionTotals&>(*memory).totals;
+  EXPECT_EQ(totals.sum(0, envelope::Unit::Bytes), 2);
+  EXPECT_EQ(totals.distinct(9), 2U);
+}
+
 TEST_F(LimitsMemory, BytesOfAnotherVersionAndNonsenseAreRefused) {
   EXPECT_EQ(decoded("\x7f", MemoryScope::Agent), nullptr);
   EXPECT_EQ(decoded(std::string("\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 11), MemoryScope::Agent), nullptr);
   EXPECT_EQ(decoded(std::string("\x01\xff\xff\xff\xff\x0f", 6), MemoryScope::Session), nullptr);
   Writer out;  // one row whose sum is not a number
-  out.u8(1);
+  out.u8(2);
   out.varint(1);
   out.u64(0);
   out.f64(std::numeric_limits<double>::quiet_NaN());

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include "models/flow.h"
 #include "models/scope.h"
 #include "tests/unit/models/scope_world.h"
 
@@ -17,7 +18,7 @@ using ::testing::Not;
 using ::testing::Optional;
 
 struct Destination : ::testing::Test {
-  World world{scope_channel()};
+  World world{scope_channel(), &flow_channel()};
   Destinations& declared() { return world.job.destinations; }
   void SetUp() override { declared() = {}; }
 
@@ -181,10 +182,24 @@ TEST_F(Destination, GroundedIsWhatTheTaskDeclares) {
 
 TEST_F(Destination, GroundedIsWhatAnEarlierResultShowed) {
   declared().external = External::Grounded;
-  permits(call("files/read").result("the invoice says: pay to DE89 at pay.partner.example."));
+  permits(call("files/read").result("pay.partner.example").result("DE89"));
   world.restart();
   permits(call("files/read").host("pay.partner.example").account("DE89"));
   bars(call("files/read").host("evil.example"));
+}
+
+TEST_F(Destination, WhatAPageOnlyMentionsIsNotGrounded) {
+  declared().external = External::Grounded;
+  permits(call("files/read").result("Everybody here swears by pay.partner.example these days."));
+  bars(call("files/read").host("pay.partner.example"));
+}
+
+TEST_F(Destination, OneMailboxOfAProviderDoesNotGroundTheOthers) {
+  declared().external = External::Grounded;
+  mark_argument();
+  world.breaks(task_start("t1").but([](Event& event) { event.task.text = "Send the summary to bob@mail.example."; }));
+  permits(to("bob@mail.example"));
+  bars(to("eve@mail.example"));
 }
 
 TEST_F(Destination, ResultThatRepeatsWhatTheActSaidGroundsNothing) {

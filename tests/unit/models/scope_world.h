@@ -184,7 +184,8 @@ inline ArgumentRule rule(std::string name) {
 /// One agent under one job, and one channel that reads its events in order.
 class World {
  public:
-  explicit World(const Channel& channel) : channel_(channel) {
+  /// `beside` reads every event after the channel, whose answers count.
+  explicit World(const Channel& channel, const Channel* beside = nullptr) : channel_(channel), beside_(beside) {
     job.id = "clerk";
     job.version = "1.0.0";
     job.agents = GlobSet({"agent-*"});
@@ -197,22 +198,47 @@ class World {
   std::map<std::string, Entitlement> entitlements;
   bool require_entitlements = false;
   AgentState agent;
+  bool refused_by_us = false;  // a standing containment explains refusals from here on
 
   Reading read(Made made) {
     if (!set_) {
       std::vector<Persona> jobs{job};
       for (Persona& other : other_jobs) jobs.push_back(std::move(other));
       set_.emplace(std::move(jobs), entitlements, require_entitlements);
+      plans_.resize(kChannels);
+      plans_[static_cast<std::size_t>(channel_.info().id)] = channel_.prepare(set_->personas().front(), *set_);
     }
     const Event& event = made.done();
     const Persona& persona = set_->personas().front();
     SessionState& session = sessions_[std::string(event.session.id.value_or("-"))];
     session.key = hash64(event.session.id.value_or("-"));
     ActionMatch match = event.kind == EventKind::ToolCall ? match_action(persona, event) : ActionMatch{};
-    const Act act{event, persona, *set_, match, effect_of(persona, match.action, event), agent, session};
+    Act act{event, persona, *set_, match, effect_of(persona, match.action, event), agent, session};
+    act.own_refusal = refused_by_us;
+    act.plans = plans_;
     if (agent.arrivals++ == 0) agent.first_time = event.time;
-    return channel_.read(act);
+    Reading reading = channel_.read(act);
+    if (beside_ != nullptr) (void)beside_->read(act);
+    if (words_for) told = channel_.describe(act, *words_for);
+    return reading;
   }
+  /// The act's completion, after `read` saw its request.
+  void outcome(Made made) {
+    const Event& event = made.done();
+    const Persona& persona = set_->personas().front();
+    const ActionMatch match = match_action(persona, event);
+    const Act act{event,
+                  persona,
+                  *set_,
+                  match,
+                  effect_of(persona, match.action, event),
+                  agent,
+                  sessions_[std::string(event.session.id.value_or("-"))]};
+    channel_.learn_outcome(act);
+    if (beside_ != nullptr) beside_->learn_outcome(act);
+  }
+  std::optional<Threat> words_for;  // `told` is what the channel says of it after each event
+  Description told;
   /// Analytic ids of what one act broke, in order.
   std::vector<std::string> breaks(Made made) { return uids(read(std::move(made))); }
 
@@ -224,22 +250,27 @@ class World {
 
   /// Writes what the channel remembers and reads it back, as a restart does.
   void restart() {
-    const std::size_t slot = static_cast<std::size_t>(channel_.info().id);
-    const auto again = [&](std::unique_ptr<ChannelMemory>& memory, MemoryScope scope) {
-      if (!memory) return;
-      Writer out;
-      memory->encode(out);
-      Reader in(out.bytes());
-      memory = channel_.decode_memory(scope, in);
-    };
-    again(agent.memory.at(slot), MemoryScope::Agent);
-    for (auto& [id, session] : sessions_) again(session.memory.at(slot), MemoryScope::Session);
+    for (const Channel* const channel : {&channel_, beside_}) {
+      if (channel == nullptr) continue;
+      const std::size_t slot = static_cast<std::size_t>(channel->info().id);
+      const auto again = [&](std::unique_ptr<ChannelMemory>& memory, MemoryScope scope) {
+        if (!memory) return;
+        Writer out;
+        memory->encode(out);
+        Reader in(out.bytes());
+        memory = channel->decode_memory(scope, in);
+      };
+      again(agent.memory.at(slot), MemoryScope::Agent);
+      for (auto& [id, session] : sessions_) again(session.memory.at(slot), MemoryScope::Session);
+    }
   }
   SessionState& session(const std::string& id) { return sessions_[id]; }
 
  private:
   const Channel& channel_;
+  const Channel* beside_;
   std::optional<PersonaSet> set_;
+  std::vector<std::unique_ptr<const ChannelPlan>> plans_;
   std::map<std::string, SessionState> sessions_;
 };
 

@@ -61,6 +61,23 @@ TEST(Findings, AClosedOneIsNotTheCauseOfTheNextContainment) {
   EXPECT_EQ(seen.containments[0].finding_uid, seen.findings[1].uid);
 }
 
+TEST(Findings, AMissedDeadlineIsNamedByTheActThatOwedItWhicheverEventShowsIt) {
+  const std::string job = "mode: enforce}\nworkflow: {after: {write: {do: read, within: 10m}}";
+  const auto shown_by = [&](Call owing, Call late) {
+    Watch watch(job);
+    (void)watch.see(std::move(owing));
+    const auto found = watch.see(std::move(late)).findings;
+    EXPECT_EQ(found.size(), 1U);
+    EXPECT_EQ(found.at(0).analytic, Analytic::WorkflowOrder);
+    EXPECT_EQ(found.at(0).level, Level::Alert);
+    return found.at(0).uid;
+  };
+  const Call owing{.id = "w-1", .tool = "files/write"};
+  const std::string uid = shown_by(owing, {.id = "x", .at = 700});
+  EXPECT_EQ(shown_by(owing, {.id = "y", .session = "s2", .kind = "task_end", .more = R"(,"task":{"id":"t"})", .at = 5000}), uid);
+  EXPECT_NE(shown_by({.id = "w-2", .tool = "files/write"}, {.id = "x", .at = 700}), uid);
+}
+
 TEST(Findings, EvidenceThatStandsIsToldAgainAfterAQuietDay) {
   Watch watch("mode: alert");
   ASSERT_EQ(watch.guess(4).verdict.level, Level::Throttle);

@@ -7,9 +7,16 @@
 #include <algorithm>
 #include <cmath>
 #include <random>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
 
 #include "engine/state/agent_codec.h"
 #include "models/barrier.h"
+#include "models/breadth.h"
+#include "models/totals_channel.h"
+#include "models/volume.h"
 
 namespace ringfence {
 namespace {
@@ -49,14 +56,18 @@ struct Conduct {
 
   void mark(const Tables& tables, std::size_t session, std::uint8_t context, std::uint8_t cls) {
     const std::array<RowId, 1> marks{RowId{ChannelId::Barrier, context, cls}};
+    move(tables, session, marks);
+  }
+
+  void move(const Tables& tables, std::size_t session, std::span<const RowId> marks, std::span<const Wagered> wagers = {}) {
     const std::string id = "e" + std::to_string(++events);
-    const auto move = [&](Evidence& evidence, std::unique_ptr<Ledger>& ledger) {
+    const auto one = [&](Evidence& evidence, std::unique_ptr<Ledger>& ledger) {
       const Evidence before = evidence;
-      update(evidence, tables, marks);
-      record(ledger, before, evidence, tables, marks, id, EventTime{events});
+      update(evidence, tables, marks, wagers);
+      record(ledger, before, evidence, tables, marks, id, EventTime{events}, wagers);
     };
-    move(agent.evidence, agent.ledger);
-    move(agent.sessions[session].evidence, agent.sessions[session].ledger);
+    one(agent.evidence, agent.ledger);
+    one(agent.sessions[session].evidence, agent.sessions[session].ledger);
   }
 
   [[nodiscard]] bool clamped() const {
@@ -121,6 +132,123 @@ TEST(Ledger, TermsAddUpOnEveryPathAndThroughRestartsAndChangesOfTheJob) {
     }
     EXPECT_GT(explained, 100);
   }
+}
+
+/// A job that declares amounts, so that marks and the channels' own wagers move the same threats.
+const std::array<const Channel*, 4> kAmountsAsked{&barrier_channel(), &volume_channel(), &breadth_channel(), &totals_channel()};
+
+Persona amounts() {
+  Persona persona = job(Confidence::Reviewed, .10, 2);
+  persona.per_call.records = persona.per_call.cost_usd = persona.per_day.records = persona.per_session.records = persona.calls_per_minute =
+      Ladder{10., 100., std::nullopt};
+  persona.coverage = Ladder{std::nullopt, .01, std::nullopt};
+  persona.actions.emplace_back();
+  persona.actions.front().arguments.emplace_back();
+  persona.actions.front().arguments.front().identifier = true;
+  return persona;
+}
+
+/// One event as channels may read it: some of four marks, some wagers, which tick or not, raise or lower.
+struct Drawn {
+  std::vector<RowId> marks;
+  std::vector<Wagered> wagers;
+
+  explicit Drawn(std::mt19937_64& dice) {
+    const auto one_of = [&](std::uint64_t n) { return static_cast<std::uint8_t>(dice() % n); };
+    const bool loud = dice() % 4 == 0;
+    if (dice() % 2 == 0) marks.push_back({ChannelId::Barrier, one_of(2), loud ? one_of(8) : std::uint8_t{0}});
+    if (dice() % 2 == 0) marks.push_back({ChannelId::Volume, one_of(3), loud ? one_of(5) : std::uint8_t{0}});
+    if (dice() % 3 == 0) marks.push_back({ChannelId::Breadth, one_of(3), loud ? one_of(5) : std::uint8_t{0}});
+    const auto factor = [&] { return static_cast<float>(std::exp(std::uniform_real_distribution<double>(-1, loud ? 3.5 : .1)(dice))); };
+    const auto stake = [&](ChannelId channel, Threat threat, std::uint8_t context, bool ticks) {
+      if (dice() % 3 == 0)
+        wagers.push_back(
+            {channel,
+             {threat, context, one_of(3), ticks ? factor() : std::max(1.F, factor()), ticks ? factor() : std::max(1.F, factor()), ticks}});
+    };
+    stake(ChannelId::Volume, Threat::Overuse, 5, true);
+    stake(ChannelId::Breadth, Threat::Coverage, 3, true);
+    stake(ChannelId::Totals, Threat::DripSession, 0, dice() % 4 == 0);
+    stake(ChannelId::Totals, Threat::DripDay, 1, dice() % 8 == 0);
+    stake(ChannelId::Totals, Threat::Overuse, 2, dice() % 2 == 0);
+  }
+};
+
+TEST(Ledger, TermsAddUpWithMarksAndWagersTickingAndNot) {
+  const Persona persona = amounts();
+  const Tables tables(persona, kAmountsAsked);
+  std::mt19937_64 dice(4712);
+  for (int story = 0; story < 60; ++story) {
+    Conduct conduct;
+    int explained = 0;
+    bool was_clamped = false;
+    std::set<std::string> leading;
+    for (int i = 0; i < 300; ++i) {
+      const Drawn drawn(dice);
+      if (drawn.marks.empty() && drawn.wagers.empty()) continue;
+      conduct.move(tables, dice() % 2, drawn.marks, drawn.wagers);
+      if (dice() % 60 == 0) conduct.restart();
+      if (dice() % 50 == 0) {  // a release: evidence begins at nothing, what channels remember of their periods does not
+        conduct.agent.evidence = {};
+        conduct.agent.ledger.reset();
+        for (SessionState& session : conduct.agent.sessions) {
+          session.evidence = {};
+          session.ledger.reset();
+        }
+        was_clamped = false;
+      }
+      was_clamped = was_clamped || conduct.clamped();
+      for (const Null null : {Null::Alert, Null::Declared}) {
+        const auto e = explain({conduct.agent, tables, null}, persona, 1e5, kAmountsAsked);
+        if (!e) continue;
+        ++explained;
+        leading.insert(e->threat);
+        if (e->clamped) {
+          ASSERT_TRUE(was_clamped) << "story " << story << " event " << i << " " << e->threat << " " << e->late_starts;
+          continue;
+        }
+        ASSERT_NO_FATAL_FAILURE(expect_adds_up(*e, i));
+      }
+    }
+    EXPECT_GT(explained, 100);
+    EXPECT_GT(leading.size(), 1U);
+  }
+}
+
+TEST(Ledger, AGainThatComesBeforeTheFirstTickIsNotGivenToThatTick) {
+  const Persona persona = amounts();
+  const Tables tables(persona, kAmountsAsked);
+  Conduct conduct;
+  const auto day = [&](float factor, bool ticks) {
+    const std::array<Wagered, 1> wagers{Wagered{ChannelId::Totals, {Threat::DripDay, 1, 2, factor, factor, ticks}}};
+    conduct.move(tables, 0, {}, wagers);
+  };
+  day(.5F, true);
+  EXPECT_FALSE(conduct.agent.ledger) << "nothing speaks for a threat yet";
+  day(20, false);
+  day(1.5F, true);
+  day(20, false);
+  const auto e = explain({conduct.agent, tables, Null::Declared}, persona, 1e5, kAmountsAsked);
+  ASSERT_TRUE(e);
+  EXPECT_EQ(e->threat, "drip");
+  EXPECT_FALSE(e->clamped);
+  EXPECT_NEAR(e->start, std::log(.5), 1e-6) << "what the ledger opened with";
+  expect_adds_up(*e, 0);
+}
+
+TEST(Ledger, AGainOfNothingIsNothing) {
+  const Persona persona = amounts();
+  const Tables tables(persona, kAmountsAsked);
+  Conduct conduct;
+  const std::array<Wagered, 1> rise{Wagered{ChannelId::Totals, {Threat::DripDay, 1, 2, 20, 20, false}}};
+  const std::array<Wagered, 1> first{Wagered{ChannelId::Totals, {Threat::DripDay, 1, 0, 2, 2, true}}};
+  conduct.move(tables, 0, {}, rise);
+  conduct.move(tables, 0, {}, first);
+  const auto e = explain({conduct.agent, tables, Null::Alert}, persona, 1e5, kAmountsAsked);
+  ASSERT_TRUE(e);
+  EXPECT_FALSE(e->clamped);
+  EXPECT_NEAR(e->late_starts, 0, 1e-6);
+  expect_adds_up(*e, 0);
 }
 
 TEST(Ledger, OpensWithTheFirstMarkAboveOneAndClosesWhenClean) {

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/app/context_record.h"
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "connectors/encoders/strict_json.h"
+#include "engine/event/decode.h"
+#include "engine/persona/load.h"
+
+namespace ringfence {
+namespace {
+
+constexpr std::string_view kPersonaSetKind = "persona_set";
+
+}  // namespace
+
+RuleSet rule_set(PersonaSet set, const std::vector<std::string>& internal_hosts, std::string record) {
+  set.assume_internal(internal_hosts);
+  return {std::make_shared<const Rulebook>(std::move(set), all_channels()), std::make_shared<const std::string>(std::move(record))};
+}
+
+std::string_view record_of(const ContextContent& content) {
+  const auto* set = std::get_if<RuleSet>(&content);
+  return set == nullptr ? std::get<std::string>(content) : *set->record;
+}
+
+ContextRead read_persona_set(std::string record, const std::vector<std::string>& internal_hosts) {
+  auto files = decode_persona_set(record);
+  if (!files) return {.content = {}, .errors = {files.error()}};
+  PersonaLoad load = load_personas(FileTree{std::move(*files)});
+  ContextRead read;
+  for (const Diagnostic& d : load.diagnostics) {
+    if (d.kind == Diagnostic::Kind::Error) read.errors.push_back(to_string(d));
+  }
+  if (load.set) read.content = rule_set(std::move(*load.set), internal_hosts, std::move(record));
+  return read;
+}
+
+ContextRead read_fact(std::string record) {
+  EventDecoder decoder;
+  EventArena arena;
+  const auto event = decoder.decode(record, std::nullopt, arena);
+  if (!event) return {.content = {}, .errors = {event.error().detail}};
+  if (event->kind != EventKind::ContextChange) return {.content = {}, .errors = {"neither a persona set nor a fact"}};
+  return {.content = ContextContent(std::move(record)), .errors = {}};
+}
+
+ContextRead read_context_record(std::string record, const std::vector<std::string>& internal_hosts) {
+  const auto json = parse_strict_json(record);
+  const bool set = json && json->is_object() && json->contains("kind") && json->at("kind") == kPersonaSetKind;
+  return set ? read_persona_set(std::move(record), internal_hosts) : read_fact(std::move(record));
+}
+
+std::string encode_persona_set(const std::map<std::string, std::string>& files) {
+  return nlohmann::ordered_json{{"v", 1}, {"kind", kPersonaSetKind}, {"files", files}}.dump(-1, ' ', true,
+                                                                                            nlohmann::json::error_handler_t::replace);
+}
+
+std::expected<std::map<std::string, std::string>, std::string> decode_persona_set(const std::string& record) {
+  const auto json = parse_strict_json(record);
+  if (!json) return std::unexpected(json.error());
+  const bool set = json->is_object() && json->contains("kind") && json->at("kind") == kPersonaSetKind && json->contains("files") &&
+                   json->at("files").is_object();
+  if (!set) return std::unexpected("not a persona set");
+  std::map<std::string, std::string> files;
+  for (const auto& [path, text] : json->at("files").items()) {
+    if (!text.is_string()) return std::unexpected("a file of the set is not text");
+    files[path] = text.get<std::string>();
+  }
+  return files;
+}
+
+}  // namespace ringfence

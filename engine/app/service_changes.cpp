@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+// Changes of rules and facts: each takes effect behind one offset of each partition, which is on disk before the first event it governs is
+// judged (docs/design/streaming.md §2, rule 6).
+#include <algorithm>
+#include <sstream>
+
+#include "engine/app/service_shard.h"
+#include "engine/event/sha256.h"
+#include "engine/state/records.h"
+
+namespace ringfence {
+namespace {
+
+constexpr Millis kSettleWithin{2'000};  // far below the time a rebalance waits for a shard
+constexpr std::chrono::seconds kSettleAgain{5};
+/// Of a change that comes from files: no offset of the context topic.
+constexpr Offset kFromFiles{-1};
+
+struct InForce {
+  std::int64_t next = 0;
+  std::string set;
+};
+
+InForce decode_in_force(const std::string& text) {
+  InForce in_force;
+  std::istringstream in(text);
+  if (!(in >> in_force.next)) return {};
+  in >> in_force.set;
+  return in_force;
+}
+
+}  // namespace
+
+std::string facts_record(Partition partition) { return "facts/" + std::to_string(partition.value); }
+std::string in_force_record(Partition partition) { return "in_force/" + std::to_string(partition.value); }
+
+std::vector<ContextChange> Service::changes_due(const ShardRun& shard) {
+  std::vector<ContextChange> due;
+  if (rules_version_.load() != shard.rules_version) {
+    const std::lock_guard lock(mutex_);
+    due.push_back({kFromFiles, rules_});
+  }
+  if (!context_ || context_->size() == shard.changes_taken) return due;
+  for (ContextChange& change : context_->since(shard.changes_taken)) due.push_back(std::move(change));
+  return due;
+}
+
+/// A change of personas or facts is a checkpoint: what was judged before is stored first, so that no restart judges it under the new ones.
+/// Where that cannot be done now (a broker or the disk is away) the old ones stay in force and it is tried again.
+std::expected<void, RunError> Service::take_changes(ShardRun& shard) {
+  const std::uint64_t version = rules_version_.load();
+  const bool any = version != shard.rules_version || (context_ && context_->size() > shard.changes_taken);
+  if (!any || Steady::now() < shard.next_change) return {};
+  shard.next_change = Steady::now() + kSettleAgain;
+  if (!settle(shard)) return {};
+  const std::vector<ContextChange> due = changes_due(shard);
+  if (!write_positions(shard, due)) return {};
+  for (const ContextChange& change : due) take(shard, change);
+  shard.rules_version = version;
+  shard.next_change = {};
+  std::string places;
+  for (const auto& [partition, owned] : shard.owned) {
+    if (const auto kept = keep_in_force(shard, partition); !kept) return std::unexpected(of_store(kept.error()));
+    places += (places.empty() ? "" : " ") + std::to_string(partition.value) + ":" + std::to_string(owned.applied.value);
+  }
+  log_.info("rules and facts in force", {{"shard", shard.index}, {"personas", shard.shard.rules().set().sha256()}, {"after", places}});
+  return {};
+}
+
+bool Service::write_positions(const ShardRun& shard, std::span<const ContextChange> changes) {
+  std::vector<ContextPositions::Line> lines;
+  for (const ContextChange& change : changes)
+    for (const auto& [partition, owned] : shard.owned) lines.push_back({partition, owned.applied, record_of(change.what)});
+  const auto written = positions_->write(lines);
+  if (!written)
+    log_.warning("a change of rules or facts waits: the context log is not written",
+                 {{"shard", shard.index}, {"error", written.error().message}});
+  return written.has_value();
+}
+
+void Service::take(ShardRun& shard, const ContextChange& change) {
+  if (change.offset != kFromFiles) {
+    ++shard.changes_taken;
+    shard.context_next = change.offset.value + 1;
+  }
+  if (const auto* set = std::get_if<RuleSet>(&change.what)) {
+    shard.in_force = *set;
+    shard.shard.adopt(set->rules);
+    return;
+  }
+  for (const auto& [partition, owned] : shard.owned) take_fact(shard, partition, std::get<std::string>(change.what));
+}
+
+void Service::take_fact(ShardRun& shard, Partition partition, const std::string& fact) {
+  EventArena arena;
+  const auto event = shard.decoder.decode(fact, std::nullopt, arena);
+  if (!event) return;
+  ShardRun::Owned& owned = shard.owned.at(partition);
+  shard.shard.facts(partition).apply(*event);
+  owned.facts.add(owned.applied.value, fact);
+}
+
+/// On disk when it returns.
+std::expected<void, StoreError> Service::keep_in_force(const ShardRun& shard, Partition partition) {
+  const auto facts = put_record(*store_, facts_record(partition), shard.owned.at(partition).facts.encode());
+  if (!facts) return facts;
+  return put_record(*store_, in_force_record(partition), std::to_string(shard.context_next) + " " + sha256_hex(*shard.in_force.record));
+}
+
+std::expected<void, std::string> Service::catch_up(ShardRun& shard, Partition partition) {
+  const auto kept = get_record(*store_, in_force_record(partition));
+  if (!kept) return std::unexpected(kept.error().message);
+  const InForce before = decode_in_force(kept->value_or(""));
+  // Where somebody took the log away, what it says of a partition begins anew with the set.
+  const bool said = caught_up_.contains(partition) || !positions_->began_empty();
+  std::vector<ContextChange> due;
+  if (!said || sha256_hex(*shard.in_force.record) != before.set) due.push_back({kFromFiles, shard.in_force});
+  if (context_) {
+    // Facts that came while another member owned the partition, or none did.
+    const auto changes = context_->since(0);
+    for (std::size_t i = 0; i < std::min(changes.size(), shard.changes_taken); ++i)
+      if (std::holds_alternative<std::string>(changes[i].what) && changes[i].offset.value >= before.next) due.push_back(changes[i]);
+  }
+  if (!due.empty()) {
+    std::vector<ContextPositions::Line> lines;
+    for (const ContextChange& change : due) lines.push_back({partition, shard.owned.at(partition).applied, record_of(change.what)});
+    if (const auto written = positions_->write(lines); !written) return std::unexpected(written.error().message);
+    for (const ContextChange& change : due)
+      if (const auto* fact = std::get_if<std::string>(&change.what)) take_fact(shard, partition, *fact);
+    if (const auto put = keep_in_force(shard, partition); !put) return std::unexpected(put.error().message);
+  }
+  caught_up_.insert(partition);
+  return {};
+}
+
+/// True where everything the shard has judged is stored: outputs acknowledged, states and low-water marks written.
+bool Service::settle(ShardRun& shard) {
+  if (shard.owned.empty()) return true;
+  const ShardRun* const one = &shard;
+  if (!outputs_stored({&one, 1}, kSettleWithin)) {
+    log_.warning("a change of rules or facts waits: not every output is acknowledged", {{"shard", shard.index}});
+    return false;
+  }
+  const auto flushed = shard.checkpoint.flush(shard.horizons(), kSettleWithin);
+  if (!flushed)
+    log_.warning("a change of rules or facts waits: the state is not written",
+                 {{"shard", shard.index}, {"error", flushed.error().message}});
+  return flushed && *flushed == 0;
+}
+
+bool Service::outputs_stored(std::span<const ShardRun* const> shards, Millis within) {
+  const auto deadline = Steady::now() + within;
+  while (true) {
+    const std::uint64_t turn = progress_.turn();
+    bool flushed = true;
+    for (Sink* file : files_) flushed = file->flush(seconds(1)).has_value() && flushed;
+    const bool polled = control_->poll(wall_now()).has_value();
+    if (flushed && polled && std::ranges::all_of(shards, &ShardRun::all_acknowledged)) return true;
+    if (producer_ && producer_->failed()) return false;
+    if (!progress_.wait(turn, deadline)) return false;
+  }
+}
+
+}  // namespace ringfence

@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/breadth.h"
+
+#include <algorithm>
+
+#include "engine/event/escape.h"
+#include "models/breadth_memory.h"
+#include "models/detector.h"
+#include "models/envelope.h"
+#include "models/limits_totals.h"
+#include "models/numeraire.h"
+#include "models/scope_argument.h"
+#include "models/scope_memory.h"
+#include "models/scope_ruling.h"
+
+namespace ringfence {
+namespace {
+
+using breadth::Session;
+using scope::number_words;
+using scope::Ruling;
+
+constexpr std::size_t kWalkClasses = 5, kShareClasses = 5, kClasses = kWalkClasses + kShareClasses, kWalkContexts = 3;
+enum Walked : std::uint8_t { Elsewhere, Another, Listed, CountedSomewhere, CountedUngiven };
+enum WalkContext : std::uint8_t { Within, Beyond, Undeclared };
+constexpr std::uint8_t kShareContext = kWalkContexts;
+constexpr std::uint32_t kRun = 3;
+
+/// What a class can never be in its context is held at the floor: it costs the bets next to nothing.
+constexpr double kFloor = .002, kNever = 2e-4;
+constexpr std::array<std::array<double, kWalkClasses>, kWalkContexts> kWalkCaps{
+    {{1, 1, 1, .33, .04}, {1, .40, .25, .01, .002}, {1, 1, 1, .10, .02}}};
+constexpr std::array<std::array<double, kWalkClasses>, kWalkContexts> kScrape{
+    {{.149, .01, .01, .53, .30}, {.039, .50, .36, .06, .04}, {.149, .01, .01, .53, .30}}};
+
+constexpr std::array<double, kShareClasses> kShareCaps{1, .2, .05, .01, .002};
+constexpr std::array<double, kShareClasses> kShareEdges{0, .01, .10, .50, .95};
+constexpr std::array<double, kShareClasses> kCoverage{.10, .10, .20, .20, .40};
+constexpr double kAbove99 = .01;
+/// Few enough that a search which selects may well match them all.
+constexpr std::int64_t kPopulationLeast = 10;
+
+std::vector<double> share_caps(const Persona& persona) {
+  std::vector<double> v(kShareCaps.begin(), kShareCaps.end());
+  if (persona.coverage && persona.coverage->p99)
+    for (std::size_t cls = 1; cls < kShareClasses; ++cls) v[cls] = std::min(v[cls], kAbove99);
+  return v;
+}
+
+struct BreadthPlan final : ChannelPlan {
+  bool walks = false;      // some action marks identifiers
+  ActionMask walkers = 0;  // which
+  bool selective = false;  // some argument must select
+  std::array<std::array<float, kShareClasses>, 2> share{};
+};
+
+bool marks(const Persona& persona, bool ArgumentRule::* mark) {
+  return std::ranges::any_of(persona.actions, [&](const Action& action) {
+    return std::ranges::any_of(action.arguments, [&](const ArgumentRule& rule) { return rule.*mark; });
+  });
+}
+
+/// Identifiers of one KIND in the order the act names them, with their texts where the gateway sends values.
+struct Named {
+  std::string_view kind;
+  std::string_view text;
+  std::uint64_t hash = 0;
+};
+constexpr std::size_t kNamedMost = 256;
+
+std::vector<Named> named_by(const Act& act, const Action& action) {
+  std::vector<Named> found;
+  for (const ArgumentRule& rule : action.arguments) {
+    if (!rule.identifier) continue;
+    for (const JsonLeaf* leaf : argument_leaves(act.event, rule)) {
+      const bool value = leaf->kind == JsonLeaf::Kind::String || leaf->kind == JsonLeaf::Kind::Number;
+      if (value && !leaf->text.empty() && found.size() < kNamedMost)
+        found.push_back({rule.identifier_kind, leaf->text, hash64(leaf->text)});
+    }
+    if (act.event.args) continue;
+    for (const std::string_view id : scope::reported_ids(act.event, rule))
+      if (found.size() < kNamedMost) found.push_back({rule.identifier_kind, {}, hash64(id)});
+  }
+  return found;
+}
+
+/// One step of a walk: the runs it continues.
+void step(Session::Walk& walk, const Session& session, const Named& to) {
+  const auto count = to.text.empty() ? std::nullopt : breadth::numbered(to.text);
+  const bool same = count && walk.around == count->around;
+  const bool up = same && count->number == walk.number + 1, down = same && count->number + 1 == walk.number;
+  const bool goes_on = (up && (walk.counted < 2 || !walk.down)) || (down && (walk.counted < 2 || walk.down));
+  walk.counted = goes_on ? walk.counted + 1 : up || down ? 2 : 1;
+  walk.down = down;
+  const std::uint32_t place = session.place_of(to.hash, walk.place);
+  walk.listed = session.follows(walk.place, place) ? walk.listed + 1 : 1;
+  walk.place = place;
+  walk.last = to.hash;
+  walk.around = count ? count->around : 0;
+  walk.number = count ? count->number : 0;
+}
+
+/// What the session's ladder on one KIND says of it; distinct values are those `limits` keeps.
+struct Declared {
+  bool graded = false;
+  double p99 = 0;
+  std::uint32_t distinct = 0;  // this act included
+  bool fresh = false;          // it is not among those the ladder has room for, or came with this act
+};
+
+Declared declared_of(const Act& act, const Session::Walk& walk, const Named& to) {
+  using namespace envelope;
+  const Rungs rungs = Rungs::of_kind(act.persona, action_of(act), Span::Session, to.kind);
+  Declared out;
+  if (!rungs.declared() || !rungs.ladder->p99 || !act.event.session.id) return out;
+  const auto* const sums =
+      static_cast<const totals::SessionTotals*>(act.session.memory.at(static_cast<std::size_t>(ChannelId::Limits)).get());
+  if (sums == nullptr) return out;
+  const std::uint64_t key = kind_key(to.kind, rungs.owner());
+  out.graded = true;
+  out.p99 = *rungs.ladder->p99;
+  out.distinct = static_cast<std::uint32_t>(sums->totals.distinct(key));
+  out.fresh = out.distinct > walk.distinct || !sums->totals.knows(key, to.hash);
+  return out;
+}
+
+struct Step {
+  bool moved = false;
+  std::uint8_t context = Undeclared, cls = Elsewhere;
+};
+
+Step judge_step(const Act& act, Session& session, Session::Walk& walk, const Named& to) {
+  if (walk.last == to.hash) return {};
+  const Declared declared = declared_of(act, walk, to);
+  const std::uint32_t before = walk.distinct;
+  if (declared.graded) walk.distinct = declared.distinct;
+  step(walk, session, to);
+  Step out{.moved = true};
+  if (declared.graded) out.context = static_cast<double>(before) >= declared.p99 ? Beyond : Within;
+  const bool given = walk.place != Session::kNowhere;
+  if (walk.counted >= kRun && !given) {
+    out.cls = session.knows_origins() ? CountedUngiven : CountedSomewhere;
+  } else if (walk.listed >= kRun) {
+    out.cls = Listed;
+  } else if (out.context == Beyond && declared.fresh) {
+    out.cls = Another;
+  }
+  return out;
+}
+
+/// The step that says most where an act names several identifiers.
+Step judge_walks(const Act& act, Session& session, const std::vector<Named>& all) {
+  Step worst;
+  for (const Named& to : all) {
+    Session::Walk* const walk = session.walk(hash64(to.kind));
+    if (walk == nullptr) continue;
+    const Step one = judge_step(act, session, *walk, to);
+    if (one.moved && (!worst.moved || one.cls > worst.cls)) worst = one;
+  }
+  return worst;
+}
+
+/// The arguments are not there to be looked at, but the counts are: what had to select has matched all there is.
+void judge_counts(const Act& act, Ruling& ruling) {
+  const Action* const action = envelope::action_of(act);
+  const auto& records = act.event.records;
+  if (action == nullptr || act.event.args || !records.matched || !records.population) return;
+  if (*records.population < kPopulationLeast || *records.matched < *records.population) return;
+  const auto rule = std::ranges::find_if(action->arguments, [](const ArgumentRule& r) { return r.selective; });
+  if (rule == action->arguments.end()) return;
+  ruling.breach(Analytic::BreadthPredicate, "argument " + printable(rule->name, 80) + " matched all " +
+                                                std::to_string(*records.population) + " records there are, declared is selective");
+}
+
+class Breadth final : public Channel {
+ public:
+  Breadth() {
+    Bet scrape{.threat = Threat::Scrape};
+    for (const auto& row : kScrape) {
+      scrape.q.emplace_back(row.begin(), row.end());
+      scrape.q.back().resize(kClasses, kNever);
+    }
+    scrape.q.push_back(scrape.q.front());  // of calls' shares: not its business
+    bets_ = {std::move(scrape), {.threat = Threat::Coverage, .q = {}, .resting = .3}};
+  }
+
+  [[nodiscard]] const ChannelInfo& info() const override { return info_; }
+
+  [[nodiscard]] std::vector<std::vector<double>> caps(const Persona& persona) const override {
+    if (!marks(persona, &ArgumentRule::identifier) && !persona.coverage) return {};
+    std::vector<std::vector<double>> v;
+    for (const auto& row : kWalkCaps) {
+      v.emplace_back(row.begin(), row.end());
+      v.back().resize(kClasses, kFloor);
+    }
+    v.emplace_back(kWalkClasses, 1);
+    std::ranges::copy(share_caps(persona), std::back_inserter(v.back()));
+    return v;
+  }
+
+  [[nodiscard]] std::span<const Bet> bets() const override { return bets_; }
+
+  [[nodiscard]] std::unique_ptr<const ChannelPlan> prepare(const Persona& persona, const PersonaSet& /*set*/) const override {
+    auto plan = std::make_unique<BreadthPlan>();
+    plan->walks = marks(persona, &ArgumentRule::identifier);
+    for (std::size_t i = 0; i < persona.actions.size(); ++i)
+      if (!envelope::kinds_of(persona.actions[i]).empty()) plan->walkers |= ActionMask{1} << i;
+    plan->selective = marks(persona, &ArgumentRule::selective);
+    if (!plan->walks && !plan->selective && !persona.coverage) return nullptr;
+    for (std::size_t null = 0; null < 2; ++null) {
+      const auto g = box_numeraire(widened(share_caps(persona), null == 0 ? 1 : persona.tolerance()), kCoverage);
+      for (std::size_t cls = 0; cls < kShareClasses; ++cls)
+        plan->share.at(null).at(cls) = static_cast<float>(std::min(g[cls], static_cast<double>(kGreatestWager)));
+    }
+    return plan;
+  }
+
+  [[nodiscard]] std::unique_ptr<ChannelMemory> decode_memory(MemoryScope scope, Reader& in) const override {
+    return scope == MemoryScope::Session ? Session::decode(in) : nullptr;
+  }
+
+  [[nodiscard]] Reading read(const Act& act) const override {
+    Reading reading = Reading::of(Reading::Kind::Silent);
+    const auto* const plan = static_cast<const BreadthPlan*>(act.plan(ChannelId::Breadth));
+    if (plan == nullptr) return reading;
+    auto& slot = act.session.memory.at(static_cast<std::size_t>(ChannelId::Breadth));
+    const Event& event = act.event;
+    if (event.kind == EventKind::TaskStart && plan->walks && event.task.text && event.source.product != "agent")
+      scope::memory_in<Session>(slot).learn_task(event);
+    if (event.kind != EventKind::ToolCall || event.phase == Phase::Request || !envelope::took_place(event)) return reading;
+    if (plan->walks) {
+      if (act.match.action && (plan->walkers >> *act.match.action & 1) != 0) walk(act, slot, reading);
+      if (event.result || event.result_ids) scope::memory_in<Session>(slot).learn_result(event);
+    }
+    if (act.persona.coverage) judge_share(act, *plan, reading);
+    if (plan->selective) {
+      Ruling ruling;
+      judge_counts(act, ruling);
+      std::ranges::move(ruling.breaches, std::back_inserter(reading.breaches));
+    }
+    return reading;
+  }
+
+  [[nodiscard]] Description describe(const Act& act, Threat threat) const override {
+    Description words;
+    if (threat == Threat::Coverage) {
+      words.title = "Agent reads a large share of a population";
+      words.sentence = "Calls return a share of all there is that the job does not need.";
+      const auto& records = act.event.records;
+      if (records.returned && records.population && *records.population > 0)
+        words.sentence += " This one " + std::to_string(*records.returned) + " of " + std::to_string(*records.population) + " records.";
+      return words;
+    }
+    words.title = "Agent sweeps over identifiers";
+    words.sentence = "It takes one identifier after the other, by counting, along a listing, or more of them than its job declares.";
+    const Action* const action = envelope::action_of(act);
+    auto* const session = static_cast<Session*>(act.session.memory.at(static_cast<std::size_t>(ChannelId::Breadth)).get());
+    if (action == nullptr || session == nullptr) return words;
+    for (const std::string_view kind : envelope::kinds_of(*action)) {
+      const Session::Walk* const walk = session->walk(hash64(kind));
+      if (walk == nullptr) continue;
+      const std::string name = printable(kind, 64);
+      if (walk->counted >= kRun)
+        words.sentence += " " + std::to_string(walk->counted) + " values of " + name + " in a row were counted " +
+                          (walk->down ? "down" : "up") + " by one" +
+                          (walk->place == Session::kNowhere ? ", and this one stood in nothing the agent had read." : ".");
+      else if (walk->listed >= kRun)
+        words.sentence += " " + std::to_string(walk->listed) + " values of " + name + " in a row followed a listing it was given.";
+      else if (walk->distinct > 0)
+        words.sentence += " At least " + std::to_string(walk->distinct) + " distinct values of " + name + " in this session.";
+      words.grounded = walk->place != Session::kNowhere;
+    }
+    return words;
+  }
+
+ private:
+  /// Marks only acts that move on to another identifier: which acts these are is settled before the class (tool, arguments, outcome), and
+  /// the caps are those of such acts, so calls in between neither help nor harm.
+  static void walk(const Act& act, std::unique_ptr<ChannelMemory>& slot, Reading& reading) {
+    const std::vector<Named> all = named_by(act, *envelope::action_of(act));
+    if (all.empty()) {
+      reading.lacking |= bit_of(Lacking::Identifier);
+      reading.kind = Reading::Kind::NotEvaluable;
+      return;
+    }
+    const Step worst = judge_walks(act, scope::memory_in<Session>(slot), all);
+    if (!worst.moved) return;
+    reading.kind = Reading::Kind::Marked;
+    reading.context = worst.context;
+    reading.cls = worst.cls;
+  }
+
+  /// Lawful as a table row is: the numeraire of the declared caps, at most 20, ticking at every call that reports both counts.
+  static void judge_share(const Act& act, const BreadthPlan& plan, Reading& reading) {
+    const auto& records = act.event.records;
+    if (!records.returned || !records.population || *records.population <= 0) {
+      reading.lacking |= bit_of(Lacking::Population);
+      return;
+    }
+    const double share = static_cast<double>(*records.returned) / static_cast<double>(*records.population);
+    std::size_t cls = kShareClasses - 1;
+    while (share < kShareEdges.at(cls)) --cls;
+    if (const auto& p99 = act.persona.coverage->p99) cls = share <= *p99 ? 0 : std::max<std::size_t>(cls, 1);
+    reading.wagers.push_back({.threat = Threat::Coverage,
+                              .context = kShareContext,
+                              .cls = static_cast<std::uint8_t>(kWalkClasses + cls),
+                              .alert = plan.share[0].at(cls),
+                              .declared = plan.share[1].at(cls)});
+  }
+
+  ChannelInfo info_{
+      ChannelId::Breadth,
+      "breadth",
+      {"within the declared entities", "beyond the declared entities", "no entities declared", "share of the population"},
+      {"another identifier", "one entity more than declared", "next in a listing", "counted, origin unknown", "counted, given by nothing",
+       "up to the declared share or 1 %", "1 to 10 %", "10 to 50 %", "50 to 95 %", "95 % and more"},
+      std::vector<double>(kClasses, static_cast<double>(kGreatestWager)),
+      false};
+  std::vector<Bet> bets_;
+};
+
+}  // namespace
+
+const Channel& breadth_channel() {
+  static const Breadth channel;
+  return channel;
+}
+
+}  // namespace ringfence

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/breadth_memory.h"
+
+#include <algorithm>
+#include <string>
+
+namespace ringfence::breadth {
+
+namespace {
+
+constexpr std::uint8_t kVersion = 1;
+constexpr std::size_t kIdentifierBytes = 128;
+constexpr std::size_t kDigitsMost = 18;
+/// A quarter of the listing leaves at once, so that a long result does not move it value by value.
+constexpr std::size_t kLeaveAtOnce = Session::kListedMost / 4;
+constexpr std::size_t kLeavesMost = 8 * Session::kListedMost;
+constexpr std::uint32_t kTaskPath = 1, kHashedPath = 2;
+
+constexpr bool digit(char c) { return c >= '0' && c <= '9'; }
+
+bool like_identifier(std::string_view text) { return text.size() <= kIdentifierBytes && std::ranges::any_of(text, digit); }
+
+/// The pointer with its array indices taken away: one field of all rows.
+std::uint32_t path_of(std::string_view pointer) {
+  std::string field;
+  for (std::size_t begin = 0; begin < pointer.size();) {
+    const std::size_t end = std::min(pointer.find('/', begin + 1), pointer.size());
+    const std::string_view segment = pointer.substr(begin + 1, end - begin - 1);
+    field += '/';
+    if (!std::ranges::all_of(segment, digit)) field += segment;
+    begin = end;
+  }
+  return static_cast<std::uint32_t>(hash64(field));
+}
+
+/// Not `/` and not `,`: what a path or a line of a table holds is looked at piece by piece.
+bool part_of_word(char c) {
+  return digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_' || c == '.' || c == '@';
+}
+
+}  // namespace
+
+std::optional<Numbered> numbered(std::string_view identifier) {
+  std::size_t end = identifier.size();
+  while (end > 0 && !digit(identifier[end - 1])) --end;
+  std::size_t begin = end;
+  while (begin > 0 && digit(identifier[begin - 1])) --begin;
+  if (begin == end || end - begin > kDigitsMost) return std::nullopt;
+  Numbered out;
+  for (const char c : identifier.substr(begin, end - begin)) out.number = out.number * 10 + static_cast<std::uint64_t>(c - '0');
+  out.around = std::max<std::uint64_t>(1, hash64(identifier.substr(end), hash64(identifier.substr(0, begin))));
+  return out;
+}
+
+void Session::give(std::uint64_t value, std::uint32_t path) {
+  if (listed_.size() == kListedMost) {
+    listed_.erase(listed_.begin(), listed_.begin() + static_cast<std::ptrdiff_t>(kLeaveAtOnce));
+    gone_ += static_cast<std::uint32_t>(kLeaveAtOnce);
+  }
+  listed_.push_back({value, path});
+}
+
+void Session::learn_result(const Event& call) {
+  if (call.result) {
+    const auto& leaves = call.result->leaves;
+    const std::size_t first = leaves.size() > kLeavesMost ? leaves.size() - kLeavesMost : 0;
+    lost_ = lost_ || first > 0;
+    for (const JsonLeaf& leaf : leaves.subspan(first)) {
+      const bool value = leaf.kind == JsonLeaf::Kind::String || leaf.kind == JsonLeaf::Kind::Number;
+      if (!value) continue;
+      const std::uint32_t path = path_of(leaf.pointer);
+      if (like_identifier(leaf.text)) give(hash64(leaf.text), path);
+      if (!std::ranges::all_of(leaf.text, part_of_word)) give_words(leaf.text, path + 1);
+    }
+  } else if (call.result_ids) {
+    const std::size_t first = call.result_ids->size() > kListedMost ? call.result_ids->size() - kListedMost : 0;
+    lost_ = lost_ || first > 0;
+    for (const std::string_view id : call.result_ids->subspan(first)) give(hash64(id.substr(id.rfind('=') + 1)), kHashedPath);
+  }
+}
+
+void Session::learn_task(const Event& task_start) { give_words(task_start.task.text.value_or(""), kTaskPath); }
+
+void Session::give_words(std::string_view text, std::uint32_t path) {
+  for (std::size_t begin = 0; begin < text.size(); ++begin) {
+    if (!part_of_word(text[begin])) continue;
+    std::size_t end = begin;
+    while (end < text.size() && part_of_word(text[end])) ++end;
+    std::string_view word = text.substr(begin, end - begin);
+    while (word.ends_with('.') || word.ends_with('-')) word.remove_suffix(1);
+    if (like_identifier(word)) give(hash64(word), path);
+    begin = end;
+  }
+}
+
+Session::Walk* Session::walk(std::uint64_t kind) {
+  const auto known = std::ranges::find(walks_, kind, &Walk::kind);
+  if (known != walks_.end()) return &*known;
+  if (walks_.size() == kKindsMost) return nullptr;
+  return &walks_.emplace_back(Walk{.kind = kind});
+}
+
+bool Session::gave(std::uint64_t value) const { return std::ranges::find(listed_, value, &Listed::value) != listed_.end(); }
+
+const Session::Listed* Session::at(std::uint32_t place) const {
+  return place == kNowhere || place < gone_ || place - gone_ >= listed_.size() ? nullptr : &listed_[place - gone_];
+}
+
+std::uint32_t Session::next_after(std::uint32_t place) const {
+  const Listed* const from = at(place);
+  if (from == nullptr) return kNowhere;
+  for (std::uint32_t next = place + 1; const Listed* const to = at(next); ++next)
+    if (to->path == from->path && to->value != from->value) return next;
+  return kNowhere;
+}
+
+std::uint32_t Session::place_of(std::uint64_t value, std::uint32_t after) const {
+  const std::uint32_t next = next_after(after);
+  if (const Listed* const expected = at(next); expected != nullptr && expected->value == value) return next;
+  const auto found = std::ranges::find(listed_, value, &Listed::value);
+  return found == listed_.end() ? kNowhere : gone_ + static_cast<std::uint32_t>(found - listed_.begin());
+}
+
+bool Session::follows(std::uint32_t from, std::uint32_t to) const { return to != kNowhere && next_after(from) == to; }
+
+void Session::encode(Writer& out) const {
+  out.u8(kVersion);
+  out.varint(gone_);
+  out.u8(lost_ ? 1 : 0);
+  out.varint(listed_.size());
+  for (const Listed& one : listed_) {
+    out.u64(one.value);
+    out.varint(one.path);
+  }
+  out.varint(walks_.size());
+  for (const Walk& walk : walks_) {
+    out.u64(walk.kind);
+    out.u64(walk.last);
+    out.u64(walk.around);
+    out.u64(walk.number);
+    for (const std::uint32_t length : {walk.counted, walk.listed, walk.place, walk.distinct}) out.varint(length);
+    out.u8(walk.down ? 1 : 0);
+  }
+}
+
+std::size_t Session::bytes() const { return sizeof(*this) + listed_.capacity() * sizeof(Listed) + walks_.capacity() * sizeof(Walk); }
+
+std::unique_ptr<ChannelMemory> Session::decode(Reader& in) {
+  if (in.u8() != kVersion) return nullptr;
+  const auto narrow = [&]() -> std::uint32_t {
+    const std::uint64_t v = in.varint();
+    if (v > kNowhere) in.fail();
+    return static_cast<std::uint32_t>(v);
+  };
+  auto memory = std::make_unique<Session>();
+  memory->gone_ = narrow();
+  memory->lost_ = in.u8() == 1;
+  memory->listed_.resize(in.count(sizeof(std::uint64_t) + 1, kListedMost));
+  for (Listed& one : memory->listed_) {
+    one.value = in.u64();
+    one.path = narrow();
+  }
+  memory->walks_.resize(in.count(4 * sizeof(std::uint64_t) + 5, kKindsMost));
+  for (Walk& walk : memory->walks_) {
+    walk.kind = in.u64();
+    walk.last = in.u64();
+    walk.around = in.u64();
+    walk.number = in.u64();
+    for (std::uint32_t* length : {&walk.counted, &walk.listed, &walk.place, &walk.distinct}) *length = narrow();
+    const std::uint8_t down = in.u8();
+    if (down > 1) in.fail();
+    walk.down = down == 1;
+  }
+  return in.ok() ? std::move(memory) : nullptr;
+}
+
+}  // namespace ringfence::breadth

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/delegation.h"
+
+#include <algorithm>
+
+#include "engine/event/escape.h"
+#include "models/scope_argument.h"
+#include "models/scope_job.h"
+#include "models/scope_memory.h"
+
+namespace ringfence {
+namespace {
+
+using scope::Ruling;
+
+constexpr auto kSlot = static_cast<std::size_t>(ChannelId::Delegation);
+constexpr std::uint8_t kVersion = 1;
+constexpr std::string_view kTokenSession = "token";
+enum Context : std::uint8_t { kActsForAnother, kDelegates };
+enum Class : std::uint8_t { kInside, kOutsideParent, kOutsideChild, kTooDeep, kFanOut };
+
+/// The class follows from the act and the declared jobs; the caps bound it given the past, so the box numeraire's mean is at most 1 (§2.1).
+const std::vector<std::vector<double>> kCaps{{1, .02, .02, .01, .01}, {1, .02, .02, .01, .01}};
+const std::vector<Bet> kBets{{.threat = Threat::DelegationExcess, .q = {{.45, .30, .10, .13, .02}, {.50, .02, .02, .02, .44}}}};
+
+/// To whom a session has delegated, and for whom a token's session acts.
+class SessionDelegation final : public ChannelMemory {
+ public:
+  static constexpr std::size_t kChildren = 64;
+
+  std::vector<std::uint64_t> children;  // hashes of agent ids, sorted
+  std::uint64_t bound = 0;              // hash of the delegation a token's session began with; 0: none yet
+
+  void encode(Writer& out) const override {
+    out.u8(kVersion);
+    out.u64(bound);
+    out.varint(children.size());
+    for (const std::uint64_t child : children) out.u64(child);
+  }
+  [[nodiscard]] std::size_t bytes() const override { return sizeof(*this) + children.capacity() * sizeof(std::uint64_t); }
+  [[nodiscard]] static std::unique_ptr<ChannelMemory> decode(Reader& in) {
+    if (in.u8() != kVersion) return nullptr;
+    auto memory = std::make_unique<SessionDelegation>();
+    memory->bound = in.u64();
+    memory->children.resize(in.count(sizeof(std::uint64_t), kChildren));
+    for (std::uint64_t& child : memory->children) child = in.u64();
+    return in.ok() ? std::move(memory) : nullptr;
+  }
+};
+
+SessionDelegation& memory_of(const Act& act) { return scope::memory_in<SessionDelegation>(act.session.memory[kSlot]); }
+
+/// The same act held against another job.
+Act under(const Act& act, const Persona& job) {
+  const ActionMatch match = match_action(job, act.event);
+  return {.event = act.event,
+          .persona = job,
+          .set = act.set,
+          .match = match,
+          .effect = effect_of(job, match.action, act.event),
+          .agent = act.agent,
+          .session = act.session};
+}
+
+bool outside(const Act& act) { return !scope::judge_declared(act).breaches.empty() || !scope::judge_arguments(act).breaches.empty(); }
+
+struct Verdict {
+  Ruling ruling;
+  std::optional<Class> cls;
+};
+
+Verdict judge_as_delegate(const Act& act, const std::vector<std::string_view>& ancestors) {
+  Verdict out;
+  const auto excess = [&](std::string what) { out.ruling.breach(Analytic::DelegationExcess, std::move(what)); };
+  const auto worst = [&](Class cls) { out.cls = std::max(out.cls.value_or(cls), cls); };
+  bool known = false;
+  std::string_view child = act.event.agent.id;
+  for (const std::string_view ancestor : ancestors) {
+    const Persona* job = scope::job_of(act, ancestor);
+    const std::string_view delegate = std::exchange(child, ancestor);
+    if (job == nullptr) continue;
+    known = true;
+    const Delegation& declared = job->delegation;
+    if (declared.declared && !declared.to.matches(delegate) && delegate == act.event.agent.id)
+      excess("it acts on behalf of agent " + printable(ancestor, 80) + ", whose delegation.to does not name it");
+    if (declared.max_depth && static_cast<std::int64_t>(ancestors.size()) > *declared.max_depth) {
+      worst(kTooDeep);
+      excess("it acts at delegation depth " + std::to_string(ancestors.size()) + ", the job " + printable(job->reference(), 80) +
+             " it was delegated from allows " + std::to_string(*declared.max_depth));
+    }
+    if (job == &act.persona || !outside(under(act, *job))) continue;
+    worst(kOutsideParent);
+    excess("tool " + scope::tool_words(act.event) + " is outside the job " + printable(job->reference(), 80) + " it was delegated from");
+  }
+  if (known && !out.cls) out.cls = outside(act) ? kOutsideChild : kInside;
+  return out;
+}
+
+/// A token that was issued for one delegation serves no other.
+Ruling judge_token(const Act& act, const std::vector<std::string_view>& ancestors) {
+  Ruling ruling;
+  if (!act.event.session.id || act.event.session.kind != kTokenSession) return ruling;
+  if (ancestors.empty() && act.session.memory[kSlot] == nullptr) return ruling;
+  std::uint64_t hash = 1;
+  for (const std::string_view ancestor : ancestors) hash = hash64(ancestor, hash);
+  hash = std::max<std::uint64_t>(hash, 1);
+  SessionDelegation& memory = memory_of(act);
+  if (memory.bound == 0) {
+    memory.bound = hash;
+  } else if (memory.bound != hash) {
+    ruling.breach(Analytic::DelegationExcess, "the token of session " + printable(*act.event.session.id, 80) +
+                                                  " is used for another delegation than the one it began with");
+  }
+  return ruling;
+}
+
+Verdict judge_fan_out(const Act& act) {
+  Verdict out;
+  const Delegation& declared = act.persona.delegation;
+  if (act.effect != Effect::Delegate || !declared.max_children || !act.event.session.id) return out;
+  if (act.event.outcome.status == Outcome::Denied) return out;  // nobody was asked
+  const auto most = static_cast<std::size_t>(std::clamp<std::int64_t>(*declared.max_children, 0, SessionDelegation::kChildren - 1));
+  for (const auto& [name, delegate] : scope::delegates_of(act)) {
+    std::vector<std::uint64_t>& children = memory_of(act).children;
+    const std::uint64_t hash = hash64(delegate);
+    const auto place = std::ranges::lower_bound(children, hash);
+    out.cls = out.cls.value_or(kInside);
+    if (place != children.end() && *place == hash) continue;
+    if (children.size() < most) {
+      children.insert(place, hash);
+      continue;
+    }
+    out.cls = kFanOut;
+    out.ruling.breach(Analytic::DelegationExcess,
+                      "it delegates to another child in this session, declared are at most " + std::to_string(most));
+  }
+  return out;
+}
+
+class DelegationChannel final : public Channel {
+ public:
+  [[nodiscard]] const ChannelInfo& info() const override {
+    static const ChannelInfo kInfo{
+        ChannelId::Delegation,
+        "delegation",
+        {"acts for another", "delegates"},
+        {"inside both jobs", "outside the parent's job", "outside its own job", "deeper than declared", "more children than declared"},
+        {20, 20, 20, 20, 20},
+        true};
+    return kInfo;
+  }
+  [[nodiscard]] std::vector<std::vector<double>> caps(const Persona& /*persona*/) const override { return kCaps; }
+  [[nodiscard]] std::span<const Bet> bets() const override { return kBets; }
+  [[nodiscard]] std::unique_ptr<ChannelMemory> decode_memory(MemoryScope scope, Reader& in) const override {
+    return scope == MemoryScope::Session ? SessionDelegation::decode(in) : nullptr;
+  }
+
+  [[nodiscard]] Reading read(const Act& act) const override {
+    Reading reading = Reading::of(Reading::Kind::Silent);
+    const Event& event = act.event;
+    if (event.kind != EventKind::ToolCall) return reading;
+    const bool delegated = event.delegation.parent || event.delegation.root || !event.delegation.chain.empty();
+    const std::vector<std::string_view> ancestors = delegated ? scope::ancestors_of(event) : std::vector<std::string_view>{};
+    Verdict below = judge_fan_out(act);
+    Verdict above = judge_as_delegate(act, ancestors);
+    above.ruling += judge_token(act, ancestors);
+    if (below.cls && (*below.cls == kFanOut || !above.cls)) {
+      reading = Reading::marked(kDelegates, *below.cls);
+    } else if (above.cls) {
+      reading = Reading::marked(kActsForAnother, *above.cls);
+    } else if (!ancestors.empty()) {
+      reading = Reading::of(Reading::Kind::NotEvaluable);
+    }
+    if (reading.kind == Reading::Kind::Marked && event.delegation.root) {
+      const Persona* root = scope::job_of(act, *event.delegation.root);
+      if (root != nullptr && root->delegation.max_children)
+        reading.links.push_back(
+            {.kind = SubjectKind::RootSession, .most_members = static_cast<std::uint32_t>(std::max(*root->delegation.max_children, 0))});
+    }
+    above.ruling += std::move(below.ruling);
+    reading.breaches = std::move(above.ruling.breaches);
+    reading.lacking = above.ruling.lacking;
+    return reading;
+  }
+
+  [[nodiscard]] Description describe(const Act& act, Threat /*threat*/) const override {
+    const auto ancestors = scope::ancestors_of(act.event);
+    Description out;
+    out.title = "Agent goes beyond what was delegated to it";
+    out.sentence = ancestors.empty() ? "It hands on more than its job declares."
+                                     : "It acts on behalf of agent " + printable(ancestors.front(), 80) + ", at depth " +
+                                           std::to_string(ancestors.size()) + ".";
+    return out;
+  }
+};
+
+}  // namespace
+
+const Channel& delegation_channel() {
+  static const DelegationChannel kChannel;
+  return kChannel;
+}
+
+}  // namespace ringfence

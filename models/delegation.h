@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "models/channel.h"
+
+namespace ringfence {
+
+/// What an agent does on another's behalf, and how far it hands on (docs/design/detection.md §3.6). Judged when the act is first seen.
+///
+/// A delegate may do what its own job and those of all known agents above it allow: the chain's jobs are found by `applies_to`. Classes:
+/// inside both, outside a parent's job, outside its own, deeper than the least `max_depth` along the chain, a child more than
+/// `max_children`; caps 1, .02, .02, .01, .01. `delegation.excess` for all of these but the third, which `scope.*` names already, and for a
+/// delegate that the parent's `to` does not name, and for a session of kind `token` that goes over to another delegation. `never` is the
+/// union along the chain, `from` and the own `max_depth` are judged, in the scope channel.
+///
+/// Children are counted in the stream of the agent that delegates, per session; over a whole root session by its subject, which this channel
+/// tells the root's declared `max_children`. State: 24 bytes a session that delegates or is a token, else nothing. Cost: 2 ns without a delegation,
+/// else a match of the parents' names and of the act against their jobs.
+/// Blind to: parents whose job is not known; delegations that no field of the event tells.
+[[nodiscard]] const Channel& delegation_channel();
+
+}  // namespace ringfence

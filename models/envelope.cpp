@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/envelope.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "engine/event/escape.h"
+#include "models/scope_argument.h"
+
+namespace ringfence::envelope {
+
+namespace {
+
+constexpr std::array<std::optional<Ladder> Envelope::*, kUnits> kLadders{&Envelope::records, &Envelope::bytes, &Envelope::tokens,
+                                                                         &Envelope::cost_usd};
+
+/// Two directions of one thing: absent only where both are.
+template <class T>
+std::optional<double> added(const std::optional<T>& a, const std::optional<T>& b) {
+  if (!a && !b) return std::nullopt;
+  return static_cast<double>(a.value_or(T{})) + static_cast<double>(b.value_or(T{}));
+}
+
+/// A ladder on distinct values, whatever their kind, anywhere above this act.
+bool counts_entities(const Persona& persona, const Action& action) {
+  const auto counts = [](const Envelope& envelope) { return envelope.entities.has_value() || !envelope.entities_by_kind.empty(); };
+  const auto own = [&](const std::optional<Envelope>& envelope) { return envelope && counts(*envelope); };
+  return counts(persona.per_call) || counts(persona.per_session) || counts(persona.per_day) || own(action.per_call) || own(action.per_day);
+}
+
+const Ladder* ladder_of(const Envelope& envelope, Unit unit) {
+  const std::optional<Ladder>& ladder = envelope.*kLadders.at(static_cast<std::size_t>(unit));
+  return ladder ? &*ladder : nullptr;
+}
+
+const Ladder* ladder_of(const Envelope& envelope, std::string_view kind) {
+  if (!envelope.entities_by_kind.empty()) {
+    const auto named = envelope.entities_by_kind.find(std::string(kind));
+    if (named != envelope.entities_by_kind.end()) return &named->second;
+  }
+  return envelope.entities ? &*envelope.entities : nullptr;
+}
+
+template <class Key>
+Rungs find(const Persona& persona, const Action* action, Span span, Key key) {
+  const Envelope* const own = action != nullptr ? envelope_of(*action, span) : nullptr;
+  if (const Ladder* ladder = own != nullptr ? ladder_of(*own, key) : nullptr) return {ladder, action};
+  return {ladder_of(envelope_of(persona, span), key), nullptr};
+}
+
+}  // namespace
+
+std::string_view span_words(Span span) {
+  if (span == Span::Call) return "in one call";
+  return span == Span::Session ? "in this session" : "today";
+}
+
+bool took_place(const Event& event) { return event.outcome.status != Outcome::Denied && event.outcome.status != Outcome::Error; }
+
+Quantities quantities_of(const Event& event) {
+  Quantities seen{added(event.records.returned, Count{}), added(event.bytes.request, event.bytes.response),
+                  added(event.tokens.input, event.tokens.output), event.cost_usd};
+  for (auto& quantity : seen) {
+    if (quantity && (!std::isfinite(*quantity) || *quantity < 0)) quantity.reset();
+  }
+  if (took_place(event)) return seen;
+  const auto spent = [&](Unit unit) { return seen.at(static_cast<std::size_t>(unit)).value_or(0); };
+  return {0, 0, spent(Unit::Tokens), spent(Unit::Cost)};
+}
+
+Identifiers identifiers_of(const Act& act) {
+  Identifiers found;
+  const Action* const action = action_of(act);
+  if (action == nullptr || !took_place(act.event) || !counts_entities(act.persona, *action)) return found;
+  for (const ArgumentRule& rule : action->arguments) {
+    if (!rule.identifier) continue;
+    std::vector<std::uint64_t>& values = found[rule.identifier_kind];
+    for (const JsonLeaf* leaf : argument_leaves(act.event, rule)) {
+      if ((leaf->kind == JsonLeaf::Kind::String || leaf->kind == JsonLeaf::Kind::Number) && !leaf->text.empty())
+        values.push_back(hash64(leaf->text));
+    }
+    if (!act.event.args) {
+      for (const std::string_view id : scope::reported_ids(act.event, rule)) values.push_back(hash64(id));
+    }
+  }
+  for (auto& [kind, values] : found) {
+    std::ranges::sort(values);
+    const auto copies = std::ranges::unique(values);
+    values.erase(copies.begin(), copies.end());
+  }
+  return found;
+}
+
+Rungs Rungs::of(const Persona& persona, const Action* action, Span span, Unit unit) { return find(persona, action, span, unit); }
+Rungs Rungs::of_kind(const Persona& persona, const Action* action, Span span, std::string_view kind) {
+  return find(persona, action, span, kind);
+}
+
+double Rungs::greatest() const {
+  if (ladder == nullptr) return 0;
+  return std::max({ladder->p50.value_or(0), ladder->p99.value_or(0), ladder->max.value_or(0)});
+}
+
+std::uint64_t Rungs::owner() const { return action != nullptr ? hash64(action->id) : 0; }
+std::string Rungs::whose() const { return action != nullptr ? " by action " + printable(action->id, 64) : std::string(); }
+
+const Action* action_of(const Act& act) { return act.match.action ? &act.persona.actions[*act.match.action] : nullptr; }
+
+const Envelope& envelope_of(const Persona& persona, Span span) {
+  if (span == Span::Call) return persona.per_call;
+  return span == Span::Session ? persona.per_session : persona.per_day;
+}
+
+const Envelope* envelope_of(const Action& action, Span span) {
+  const std::optional<Envelope>* declared = span == Span::Call ? &action.per_call : span == Span::Day ? &action.per_day : nullptr;
+  return declared != nullptr && *declared ? &**declared : nullptr;
+}
+
+std::vector<std::string_view> kinds_of(const Action& action) {
+  std::vector<std::string_view> kinds;
+  for (const ArgumentRule& rule : action.arguments)
+    if (rule.identifier) kinds.push_back(rule.identifier_kind);
+  std::ranges::sort(kinds);
+  const auto copies = std::ranges::unique(kinds);
+  kinds.erase(copies.begin(), copies.end());
+  return kinds;
+}
+
+std::uint64_t kind_key(std::string_view kind, std::uint64_t owner) { return hash64(kind, owner); }
+
+}  // namespace ringfence::envelope

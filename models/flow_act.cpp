@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/flow_act.h"
+
+#include <algorithm>
+#include <array>
+
+#include "models/scope_destination.h"
+#include "models/scope_task.h"
+
+namespace ringfence::flow {
+
+namespace {
+
+constexpr std::size_t kValuesMost = 1024;
+constexpr std::size_t kLeastNoun = 3;  // `to`, `in`, `by` of a tool's name say nothing
+
+bool is_value(const JsonLeaf& leaf) {
+  return (leaf.kind == JsonLeaf::Kind::String || leaf.kind == JsonLeaf::Kind::Number) && !leaf.text.empty();
+}
+
+/// Words of a tool's name in lower case: `sendMoney_to` has three.
+std::vector<std::string> parts_of(std::string_view name) {
+  std::vector<std::string> parts;
+  std::string part;
+  const auto finish = [&] {
+    if (!part.empty()) parts.push_back(std::exchange(part, {}));
+  };
+  bool lower_before = false;
+  for (const char c : name) {
+    const bool upper = c >= 'A' && c <= 'Z';
+    const bool letter = upper || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c & 0x80) != 0;
+    if (!letter || (upper && lower_before)) finish();
+    if (letter) part.push_back(upper ? static_cast<char>(c - 'A' + 'a') : c);
+    lower_before = letter && !upper;
+  }
+  finish();
+  return parts;
+}
+
+void add_forms(std::vector<std::uint64_t>& hashes, std::string_view word) {
+  for (const std::string& form : forms_of(word)) hashes.push_back(word_hash(form));
+}
+
+bool holds_any(const Order& order, const std::vector<std::uint64_t>& forms) {
+  return std::ranges::any_of(forms, [&](std::uint64_t form) { return FlowSession::holds(order, {form}); });
+}
+
+constexpr std::size_t kToolNameBytes = 128;
+
+bool strong(std::optional<Effect> effect) { return effect == Effect::Transfer || effect == Effect::Admin || effect == Effect::Delete; }
+
+/// Prose in which no order stands is only remembered to mention its words.
+void learn_prose(FlowSession& session, std::string_view text, Order like) {
+  const ProseText prose = read_prose(Words::built_in(), text);
+  session.learn_mention(prose.words);
+  if (!prose.commands) return;
+  like.addressed = prose.addressed;
+  for (const Sentence& sentence : prose.sentences) {
+    if (!sentence.commands) continue;
+    for (std::size_t first = sentence.first; first < sentence.last;) {
+      const std::size_t last = std::min(first + Order::kWords, sentence.last);
+      Order order = like;
+      order.kin = sentence.kin;  // of the whole sentence: its verb may stand in another part of it
+      order.nouns = sentence.nouns;
+      for (std::size_t i = first; i < last; ++i) order.words.push_back({static_cast<std::uint32_t>(prose.words[i]), prose.stems[i]});
+      session.learn_order(std::move(order));
+      first = last == sentence.last ? last : last - Order::kOverlap;
+    }
+  }
+}
+
+bool untrusted(const Act& act) {
+  if (act.event.data.untrusted) return *act.event.data.untrusted;
+  return act.match.action && std::ranges::find(act.persona.actions[*act.match.action].returns, "untrusted") !=
+                                 act.persona.actions[*act.match.action].returns.end();
+}
+
+bool listed_value(const Act& act, const Value& value) {
+  using Kind = scope::Target::Kind;
+  if (value.rule != nullptr) return scope::listed(act, {Kind::Argument, value.argument, value.text, value.text, value.rule});
+  return scope::listed(act, {scope::host_of(value.text) ? Kind::Host : Kind::Account, value.argument, value.text, value.text, nullptr});
+}
+
+}  // namespace
+
+bool is_sink(std::optional<Effect> effect) { return effect && *effect != Effect::Read && *effect != Effect::Execute; }
+
+std::vector<Value> values_of(const Act& act) {
+  std::vector<Value> values;
+  const Event& event = act.event;
+  if (!event.args) {
+    for (const std::string_view host : event.destination.hosts)
+      values.push_back({Value::Kind::Destination, "destination.host", host, nullptr});
+    for (const std::string_view account : event.destination.accounts)
+      values.push_back({Value::Kind::Destination, "destination.account", account, nullptr});
+    return values;
+  }
+  std::vector<const JsonLeaf*> marked;
+  if (act.match.action) {
+    for (const ArgumentRule& rule : act.persona.actions[*act.match.action].arguments) {
+      if (!rule.destination && !rule.identifier) continue;
+      for (const JsonLeaf* leaf : argument_leaves(event, rule)) {
+        if (!is_value(*leaf)) continue;
+        marked.push_back(leaf);
+        if (!rule.destination && values.size() < kValuesMost) values.push_back({Value::Kind::Identifier, rule.name, leaf->text, &rule});
+      }
+    }
+    for (const scope::Target& target : scope::targets_of(act).first) {
+      if (target.rule != nullptr) values.push_back({Value::Kind::Destination, target.name, target.value, target.rule});
+    }
+  }
+  if (!is_sink(act.effect)) return values;
+  std::ranges::sort(marked);
+  for (const JsonLeaf& leaf : event.args->leaves) {
+    if (leaf.kind != JsonLeaf::Kind::String || std::ranges::binary_search(marked, &leaf)) continue;
+    for (const std::string_view address : addresses_in(Words::built_in(), leaf.text)) {
+      if (values.size() >= 2 * kValuesMost) return values;
+      values.push_back({Value::Kind::Payload, leaf.pointer, address, nullptr});
+    }
+  }
+  return values;
+}
+
+ToolWords::ToolWords(const Act& act) {
+  const std::vector<std::string> parts = parts_of(act.event.tool.name.value_or("").substr(0, kToolNameBytes));
+  const Words& lexicon = Words::built_in();
+  // A name may begin with whose tool it is: `mail_send`, `payments.create`.
+  auto verb = std::ranges::find_if(parts, [&](const std::string& part) { return lexicon.kin_row(part) >= 0; });
+  if (verb == parts.end()) verb = parts.begin();
+  for (auto part = parts.begin(); part != parts.end(); ++part) {
+    if (part->size() >= kLeastNoun || part == verb) stems_.push_back(stem_of(*part));
+    if (part == verb) {
+      add_verb(*part);
+    } else if (part->size() >= kLeastNoun) {
+      add_noun(*part);
+    }
+  }
+  if (!act.match.action) return;
+  for (const std::string& said : act.persona.actions[*act.match.action].words) {
+    const std::string word = lower_case(said);
+    add_forms(asked_forms_, word);
+    const WordEntry* const known = lexicon.find(word_hash(word));
+    const bool verbal = known != nullptr && (known->classes & WordEntry::Verb) != 0;
+    add_forms(verbal ? verb_forms_ : noun_forms_, word);
+    has_nouns_ = has_nouns_ || !verbal;
+    if (verbal) stems_.push_back(stem_of(word));
+  }
+}
+
+void ToolWords::add_verb(std::string_view word) {
+  const Words& lexicon = Words::built_in();
+  if (const int row = lexicon.kin_row(word); row >= 0) {
+    kin_ |= std::uint64_t{1} << static_cast<unsigned>(row);
+    for (const std::string& kin : lexicon.kin(row).words) stems_.push_back(stem_of(kin));
+  }
+  add_forms(verb_forms_, word);
+}
+
+void ToolWords::add_noun(std::string_view word) {
+  has_nouns_ = true;
+  if (const int row = Words::built_in().noun_row(word); row >= 0) {
+    nouns_ |= std::uint64_t{1} << static_cast<unsigned>(row);
+  } else {
+    add_forms(noun_forms_, word);
+  }
+}
+
+bool ToolWords::fits(const Order& order) const {
+  return std::ranges::any_of(order.words, [&](const Order::Word& word) { return std::ranges::find(stems_, word.stem) != stems_.end(); });
+}
+
+bool ToolWords::commanded_by(const Order& order) const {
+  const bool noun = (order.nouns & nouns_) != 0 || holds_any(order, noun_forms_);
+  return noun && ((order.kin & kin_) != 0 || holds_any(order, verb_forms_));
+}
+
+bool ToolWords::asked_in(const FlowSession& session, std::optional<Effect> effect) const {
+  const bool verb = (session.task_kin & kin_) != 0 || session.task_holds_any(verb_forms_) || session.task_holds_any(asked_forms_);
+  if (!verb || (effect != Effect::Admin && effect != Effect::Delete) || !has_nouns_) return verb;
+  return (session.task_nouns & nouns_) != 0 || session.task_holds_any(noun_forms_);
+}
+
+Traced trace(const Act& act, const FlowSession& session, const Value& value, const WordList& words) {
+  Traced traced;
+  if (session.user_wrote(words) || (value.kind == Value::Kind::Destination && scope::task_gives(act, value.text))) {
+    traced.origin = Origin::User;
+    return traced;
+  }
+  if (listed_value(act, value)) {
+    traced.origin = Origin::Listed;
+    return traced;
+  }
+  const bool record = session.is_record(words);
+  bool commanded = false;
+  bool weighs = !record;  // a record beats an order, but one that fits the tool and could not hold the value by accident
+  const bool grave = strong(act.effect) || distinctive(value.text);
+  std::optional<ToolWords> tool;
+  traced.pointed = true;
+  for (const Order& order : session.orders()) {
+    if (!FlowSession::holds(order, words)) continue;
+    commanded = true;
+    traced.addressed = traced.addressed || order.addressed;
+    traced.pointed = traced.pointed && order.pointed;
+    if (traced.source.empty() || order.addressed) traced.source = order.source;
+    if (weighs || !grave) continue;
+    if (!tool) tool.emplace(act);
+    weighs = tool->fits(order);
+  }
+  for (const unsigned kind : {0U, 1U, 2U, 3U}) {
+    const bool addressed = (kind & 1U) != 0;
+    const bool pointed = (kind & 2U) != 0;
+    if (!session.gone_order_held(words, addressed, pointed)) continue;
+    commanded = true;
+    weighs = weighs || grave;
+    traced.addressed = traced.addressed || addressed;
+    traced.pointed = traced.pointed && pointed;
+  }
+  if (commanded && weighs) {
+    traced.origin = Origin::Command;
+  } else if (record) {
+    traced.origin = Origin::Record;
+  } else {
+    traced.origin = session.is_mentioned(words) ? Origin::Mention : Origin::Nowhere;
+  }
+  return traced;
+}
+
+void learn_result(const Act& act, FlowSession& session, bool pointed) {
+  const bool foreign = untrusted(act);
+  Order like;
+  like.pointed = pointed;
+  like.untrusted = foreign;
+  like.source = short_id(act.event.id);
+  for (const JsonLeaf& leaf : act.event.result->leaves) {
+    if (leaf.kind == JsonLeaf::Kind::Null || leaf.kind == JsonLeaf::Kind::Bool || leaf.text.empty()) continue;
+    const WordList words = words_of(leaf.text);
+    if (words.empty()) continue;
+    session.learn_record(words);
+    if (!is_bare(leaf.text)) {
+      learn_prose(session, leaf.text, like);
+    } else if (foreign) {
+      session.learn_mention(words);
+    } else if (leaf.kind != JsonLeaf::Kind::Number) {
+      session.learn_trusted(words);
+    }
+  }
+}
+
+bool user_pointed(const Act& act, const FlowSession& session) {
+  if (!act.event.args) return false;
+  const auto wrote = [&](const JsonLeaf& leaf) { return session.user_wrote(words_of(leaf.text)); };
+  if (std::ranges::any_of(act.event.args->leaves, [&](const JsonLeaf& leaf) { return leaf.kind == JsonLeaf::Kind::String && wrote(leaf); }))
+    return true;
+  if (!act.match.action) return false;
+  return std::ranges::any_of(act.persona.actions[*act.match.action].arguments, [&](const ArgumentRule& rule) {
+    if (!rule.identifier) return false;
+    const auto leaves = argument_leaves(act.event, rule);
+    return std::ranges::any_of(leaves, [&](const JsonLeaf* leaf) { return is_value(*leaf) && wrote(*leaf); });
+  });
+}
+
+FlowSession* session_of(const Act& act) {
+  return static_cast<FlowSession*>(act.session.memory[static_cast<std::size_t>(ChannelId::Flow)].get());
+}
+
+FlowSession& make_session(const Act& act) {
+  auto& slot = act.session.memory[static_cast<std::size_t>(ChannelId::Flow)];
+  if (!slot) {
+    const std::uint64_t seed = hash64(act.event.agent.id, hash64(act.event.id, act.session.key));
+    slot = std::make_unique<FlowSession>(seed);
+  }
+  return static_cast<FlowSession&>(*slot);
+}
+
+Grounded grounded(const Act& act, std::string_view destination) {
+  const FlowSession* const session = session_of(act);
+  if (session == nullptr) return Grounded::Unknown;
+  const Value value{Value::Kind::Destination, {}, destination, nullptr};
+  const WordList words = words_of(destination);
+  const Settled* const known = session->settled(run_hash(words.data(), words.size()));
+  const Origin origin = known != nullptr ? known->origin : trace(act, *session, value, words).origin;
+  if (origin == Origin::User || origin == Origin::Listed || origin == Origin::Record) return Grounded::Yes;
+  return origin == Origin::Command || session->current() ? Grounded::No : Grounded::Unknown;
+}
+
+}  // namespace ringfence::flow

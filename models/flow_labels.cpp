@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/flow_labels.h"
+
+#include <algorithm>
+
+#include "engine/event/escape.h"
+#include "models/flow_act.h"
+#include "models/scope_destination.h"
+#include "models/scope_memory.h"
+#include "models/scope_ruling.h"
+
+namespace ringfence::flow {
+
+namespace {
+
+constexpr std::size_t kLabelChars = 64;
+
+bool is_internal(const Act& act, const std::string& host) {
+  const Destinations& declared = act.persona.destinations;
+  return declared.internal ? declared.internal->matches(host) : declared.hosts.matches(host);
+}
+
+bool happened(const Event& event) {
+  return event.kind == EventKind::ToolCall && event.outcome.status != Outcome::Denied && event.outcome.status != Outcome::Error;
+}
+
+bool speaks_of(const Act& act, const FlowRule& rule, const scope::Target& target, const std::optional<std::string>& host) {
+  switch (rule.to) {
+    case FlowRule::To::External:
+      return host && !is_internal(act, *host);
+    case FlowRule::To::Internal:
+      return host && is_internal(act, *host);
+    case FlowRule::To::Host:
+      return host && rule.glob && rule.glob->matches(*host);
+    case FlowRule::To::Account:
+      break;
+  }
+  return target.kind != scope::Target::Kind::Host && rule.glob && rule.glob->matches(target.value);
+}
+
+/// The first rule gives way to the second.
+bool gives_way(const FlowRule& first, const FlowRule& second) {
+  if (first.glob.has_value() != second.glob.has_value()) return second.glob.has_value();
+  if (first.glob && !first.glob->same_specificity(*second.glob)) return first.glob->less_specific_than(*second.glob);
+  return first.allow && !second.allow;
+}
+
+/// The rule that decides for a label and a destination; null where none speaks of them.
+const FlowRule* deciding(const Act& act, std::string_view label, const scope::Target& target, const std::optional<std::string>& host) {
+  const FlowRule* found = nullptr;
+  for (const FlowRule& rule : act.persona.flows) {
+    if (rule.from == label && speaks_of(act, rule, target, host) && (found == nullptr || gives_way(*found, rule))) found = &rule;
+  }
+  return found;
+}
+
+std::string destination_words(const FlowRule& rule) {
+  switch (rule.to) {
+    case FlowRule::To::External:
+      return "an external host";
+    case FlowRule::To::Internal:
+      return "an internal host";
+    case FlowRule::To::Host:
+      return "such a host";
+    case FlowRule::To::Account:
+      break;
+  }
+  return "such an account";
+}
+
+Breach forbidden(const Act& act, const FlowRule& rule, const scope::Target& target, const FlowAgent::Label* label) {
+  std::string what = "data labelled " + printable(rule.from, kLabelChars);
+  if (label != nullptr) what += ", read at event " + printable(label->source, kLabelChars) + ",";
+  what += " may not go to " + destination_words(rule) + ": " + printable(target.name, kLabelChars) + " is " +
+          scope::value_words(act.persona, target.name, target.value);
+  return {Analytic::FlowToxic, std::move(what), Level::Hold, Severity::Critical};
+}
+
+/// A read says with its labels what it returns, any other act what it carries.
+bool carries_itself(const Act& act, std::string_view label) {
+  return is_sink(act.effect) && std::ranges::find(act.event.data.classes, label) != act.event.data.classes.end();
+}
+
+/// Calls `use` with the rule and the first destination that it keeps a label from, once a label.
+template <class Use>
+void each_forbidden(const Act& act, const Use& use) {
+  std::vector<std::string_view> told;
+  for (const scope::Target& target : scope::targets_of(act).first) {
+    const std::optional<std::string> host = target.kind == scope::Target::Kind::Account ? std::nullopt : scope::host_of(target.value);
+    for (const FlowRule& each : act.persona.flows) {
+      if (std::ranges::find(told, each.from) != told.end()) continue;
+      const FlowRule* const rule = deciding(act, each.from, target, host);
+      if (rule == nullptr || rule->allow) continue;
+      told.push_back(each.from);
+      use(*rule, target);
+    }
+  }
+}
+
+const FlowAgent* labels_of(const Act& act) {
+  return static_cast<const FlowAgent*>(act.agent.memory[static_cast<std::size_t>(ChannelId::Flow)].get());
+}
+
+}  // namespace
+
+std::vector<std::string_view> labels_read(const Act& act) {
+  std::vector<std::string_view> labels(act.event.data.classes.begin(), act.event.data.classes.end());
+  if (act.match.action) {
+    const auto& returns = act.persona.actions[*act.match.action].returns;
+    labels.insert(labels.end(), returns.begin(), returns.end());
+  }
+  return labels;
+}
+
+void carry_labels(const Act& act) {
+  if (!happened(act.event)) return;
+  const auto memory = [&]() -> FlowAgent& {
+    return scope::memory_in<FlowAgent>(act.agent.memory[static_cast<std::size_t>(ChannelId::Flow)]);
+  };
+  for (const std::string_view label : labels_read(act)) memory().carry(label, act.event.id);
+  const std::optional<std::string_view> artefact = artefacts_of(act).read;
+  if (artefact && std::ranges::find(act.persona.flows, false, &FlowRule::allow) != act.persona.flows.end()) memory().read(*artefact);
+}
+
+std::vector<Breach> forbidden_flows(const Act& act) {
+  std::vector<Breach> breaches;
+  if (act.persona.flows.empty()) return breaches;
+  const FlowAgent* const agent = labels_of(act);
+  each_forbidden(act, [&](const FlowRule& rule, const scope::Target& target) {
+    const FlowAgent::Label* const label = agent != nullptr ? agent->carried(rule.from) : nullptr;
+    if (label != nullptr || carries_itself(act, rule.from)) breaches.push_back(forbidden(act, rule, target, label));
+  });
+  return breaches;
+}
+
+Artefacts artefacts_of(const Act& act) {
+  Artefacts artefacts;
+  if (!happened(act.event) || !act.event.resource.uri) return artefacts;
+  (is_sink(act.effect) ? artefacts.written : artefacts.read) = *act.event.resource.uri;
+  return artefacts;
+}
+
+std::vector<LinkNote> label_links(const Act& act) {
+  std::vector<LinkNote> links;
+  const FlowAgent* const agent = labels_of(act);
+  if (agent == nullptr) return links;
+  const std::optional<std::string_view> written = artefacts_of(act).written;
+  if (written && written->size() <= FlowAgent::kArtefactBytes && !agent->labels().empty()) {
+    LinkNote note{.kind = SubjectKind::Artefact, .subject = std::string(*written), .deed = Deed::Store};
+    for (const FlowAgent::Label& label : agent->labels()) note.labels.push_back(label.name);
+    links.push_back(std::move(note));
+  }
+  if (agent->artefacts().empty() || act.persona.flows.empty()) return links;
+  std::vector<std::string> labels;
+  std::string what;
+  each_forbidden(act, [&](const FlowRule& rule, const scope::Target& target) {
+    if (agent->carried(rule.from) != nullptr) return;  // the agent itself is held for it
+    labels.push_back(rule.from);
+    if (what.empty()) what = "to " + destination_words(rule) + " (" + printable(target.name, kLabelChars) + ")";
+  });
+  if (labels.empty()) return links;
+  std::ranges::sort(labels);
+  for (const std::string& artefact : agent->artefacts()) {
+    if (written == artefact) continue;  // one note a subject and event: what is written there stays there
+    links.push_back({.kind = SubjectKind::Artefact, .subject = artefact, .deed = Deed::Send, .labels = labels, .what = what});
+  }
+  return links;
+}
+
+}  // namespace ringfence::flow

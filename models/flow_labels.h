@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "models/channel.h"
+#include "models/flow_memory.h"
+
+/// Declared flows of labelled data (persona.md, data.flows): what the agent has read, in any of its sessions, against where it sends.
+namespace ringfence::flow {
+
+/// Labels of what the act reads: what its action `returns` and the event's `data.classes`.
+[[nodiscard]] std::vector<std::string_view> labels_read(const Act& act);
+
+/// The agent carries on the labels that this call read, and remembers the artefact where its persona forbids any flow: somebody else may
+/// have left labels on it. A call that was denied or failed read nothing.
+void carry_labels(const Act& act);
+
+/// Breaches of `allow: false`: one a label. A label counts that the agent carries, or that the event says this act's own data has. Of the
+/// rules that hold for a label and a destination the narrowest decides (a glob before `external` and `internal`, more literal characters
+/// first), and of two equally narrow ones the one that forbids.
+[[nodiscard]] std::vector<Breach> forbidden_flows(const Act& act);
+
+/// The artefact an act leaves labels on, or takes them from: its resource, within the tenant. Absent where it names none, or did not
+/// happen.
+struct Artefacts {
+  std::optional<std::string_view> written, read;
+};
+[[nodiscard]] Artefacts artefacts_of(const Act& act);
+
+/// What other agents must know (detection.md §3.5): a write stores the labels the agent carries on the artefact; a send where labels are
+/// forbidden asks each artefact that the agent has read for them, apart from those it carries itself. A write is told of at its request,
+/// before it is known to have happened.
+[[nodiscard]] std::vector<LinkNote> label_links(const Act& act);
+
+}  // namespace ringfence::flow

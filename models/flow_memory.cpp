@@ -1,0 +1,429 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/flow_memory.h"
+
+#include <algorithm>
+
+#include "engine/event/event.h"
+
+namespace ringfence::flow {
+
+namespace {
+
+constexpr std::uint8_t kVersion = 1;
+constexpr std::uint64_t kTrusted = 0xC3C3'0003'3C3C'0004ULL;
+
+std::uint64_t mixed(std::uint64_t v) {
+  v = (v ^ (v >> 32U)) * 0xD6E8FEB86659FD93ULL;
+  v = (v ^ (v >> 32U)) * 0xD6E8FEB86659FD93ULL;
+  return v ^ (v >> 32U);
+}
+
+std::uint64_t gone_gram(std::uint64_t gram, bool addressed, bool pointed) {
+  return mixed(gram + (addressed ? 1U : 0U) + (pointed ? 2U : 0U));
+}
+
+/// Calls `use` with every run of one to three of `count` words.
+template <class WordAt, class Use>
+void each_run(std::size_t count, const WordAt& word, const Use& use) {
+  for (std::size_t i = 0; i < count; ++i) {
+    std::array<std::uint64_t, 3> run{};
+    for (std::size_t n = 1; n <= 3 && i + n <= count; ++n) {
+      run[n - 1] = word(i + n - 1);
+      use(run_hash(run.data(), n));
+    }
+  }
+}
+
+std::uint32_t number(Reader& in) {
+  const std::uint64_t v = in.varint();
+  if (v > UINT32_MAX) in.fail();
+  return static_cast<std::uint32_t>(v);
+}
+
+}  // namespace
+
+std::string short_id(std::string_view id) {
+  if (id.size() <= Order::kSourceBytes) return std::string(id);
+  std::size_t cut = Order::kSourceBytes - 3;
+  while (cut > 0 && (static_cast<unsigned char>(id[cut]) & 0xC0U) == 0x80) --cut;
+  return std::string(id.substr(0, cut)) + "\xE2\x80\xA6";
+}
+
+// LeafSet
+
+std::size_t LeafSet::used(std::size_t row) const {
+  const auto begin = places_.begin() + static_cast<std::ptrdiff_t>(row);
+  return static_cast<std::size_t>(std::find(begin, begin + kRow, std::uint64_t{0}) - begin);
+}
+
+bool LeafSet::holds(std::uint64_t hash) const {
+  if (places_.empty()) return false;
+  const auto in = [&](std::size_t row) {
+    const auto begin = places_.begin() + static_cast<std::ptrdiff_t>(row);
+    return std::find(begin, begin + kRow, hash) != begin + kRow;
+  };
+  return in(first_row(hash)) || in(second_row(hash));
+}
+
+/// In front of the row's others, of which the last falls out where it is full.
+void LeafSet::put(std::size_t row, std::uint64_t hash) {
+  const auto begin = places_.begin() + static_cast<std::ptrdiff_t>(row);
+  std::copy_backward(begin, begin + kRow - 1, begin + kRow);
+  *begin = hash;
+}
+
+std::uint32_t LeafSet::add(std::uint64_t hash) {
+  if (hash == 0) hash = 1;
+  if (places_.empty()) places_.resize(kFirst);
+  if (holds(hash)) return 0;
+  std::uint32_t lost = 0;
+  for (;;) {
+    const std::size_t first = first_row(hash);
+    const std::size_t second = second_row(hash);
+    const std::size_t row = used(second) < used(first) ? second : first;
+    const bool full = used(row) == kRow;
+    if (full && places_.size() < kMost) {
+      lost += grow();
+      continue;
+    }
+    put(row, hash);
+    return lost + (full ? 1U : 0U);
+  }
+}
+
+std::uint32_t LeafSet::grow() {
+  std::uint32_t lost = 0;
+  std::vector<std::uint64_t> old(places_.size() * 2);
+  old.swap(places_);
+  for (std::size_t at = old.size(); at-- > 0;) {  // the oldest of a row first
+    if (old[at] == 0) continue;
+    const std::size_t first = first_row(old[at]);
+    const std::size_t second = second_row(old[at]);
+    const std::size_t row = used(second) < used(first) ? second : first;
+    if (used(row) == kRow) ++lost;
+    put(row, old[at]);
+  }
+  return lost;
+}
+
+void LeafSet::encode(Writer& out) const {
+  out.varint(places_.size());
+  for (std::size_t at = 0; at < places_.size(); at += kRow) {
+    const std::uint64_t* const begin = &places_[at];
+    const auto count = static_cast<std::size_t>(std::find(begin, begin + kRow, std::uint64_t{0}) - begin);
+    out.varint(count);
+    for (std::size_t i = 0; i < count; ++i) out.u64(begin[i]);
+  }
+}
+
+bool LeafSet::decode(Reader& in) {
+  const std::uint64_t size = in.varint();
+  if (size == 0) return in.ok();
+  if (size < kFirst || size > kMost || (size & (size - 1)) != 0) return false;
+  places_.resize(size);
+  for (std::size_t at = 0; at < size; at += kRow) {
+    const std::size_t count = in.count(sizeof(std::uint64_t), kRow);
+    for (std::size_t i = 0; i < count; ++i) {
+      places_[at + i] = in.u64();
+      if (places_[at + i] == 0 || (first_row(places_[at + i]) != at && second_row(places_[at + i]) != at)) return false;
+    }
+  }
+  return in.ok();
+}
+
+// The task
+
+std::uint32_t FlowSession::task_hash(std::uint64_t word) const { return static_cast<std::uint32_t>(mixed(word ^ seed_)); }
+
+void FlowSession::hear_task(const TaskText& task) {
+  task_known_ = true;
+  task_kin |= task.kin;
+  task_nouns |= task.nouns;
+  follows = follows || task.follows;
+  const std::size_t fresh = std::min(task.words.size(), kTaskWords);
+  lost_task += static_cast<std::uint32_t>(task.words.size() - fresh);
+  if (task_.size() + fresh > kTaskWords) {  // the words of now are what calls will be held against
+    lost_task += static_cast<std::uint32_t>(task_.size() + fresh - kTaskWords);
+    task_.erase(task_.begin(), task_.begin() + static_cast<std::ptrdiff_t>(task_.size() + fresh - kTaskWords));
+  }
+  task_.reserve(task_.size() + fresh);
+  for (std::size_t i = 0; i < fresh; ++i) task_.push_back(task_hash(task.words[i]));
+}
+
+bool FlowSession::user_wrote(const WordList& value) const {
+  if (value.empty() || value.size() > task_.size()) return false;
+  const std::uint32_t first = task_hash(value[0]);
+  for (auto at = std::ranges::find(task_, first); at != task_.end(); at = std::find(at + 1, task_.end(), first)) {
+    if (static_cast<std::size_t>(task_.end() - at) < value.size()) return false;
+    if (std::equal(value.begin(), value.end(), at, [&](std::uint64_t word, std::uint32_t known) { return task_hash(word) == known; }))
+      return true;
+  }
+  return false;
+}
+
+bool FlowSession::task_holds_any(const std::vector<std::uint64_t>& words) const {
+  return std::ranges::any_of(words, [&](std::uint64_t word) { return user_wrote({word}); });
+}
+
+// Results
+
+void FlowSession::leaf(std::uint64_t hash) { lost_leaves += leaves_.add(hash); }
+
+void FlowSession::learn_trusted(const WordList& words) {
+  each_run(words.size(), [&](std::size_t i) { return words[i]; }, [&](std::uint64_t gram) { leaf(gram ^ kTrusted); });
+}
+
+void FlowSession::learn_mention(const WordList& words) {
+  if (words.empty()) return;
+  if (!prose_) prose_ = std::make_unique<Prose>();
+  each_run(words.size(), [&](std::size_t i) { return words[i]; }, [&](std::uint64_t gram) { prose_->add(mixed(gram)); });
+}
+
+void FlowSession::learn_order(Order order) {
+  const auto same = std::ranges::find(orders_, order.words, &Order::words);
+  if (same != orders_.end()) {
+    same->addressed = same->addressed || order.addressed;
+    same->untrusted = same->untrusted || order.untrusted;
+    same->pointed = same->pointed && order.pointed;
+    std::rotate(same, same + 1, orders_.end());
+    return;
+  }
+  if (orders_.size() == kOrders) forget_oldest_order();
+  order.words.shrink_to_fit();
+  orders_.push_back(std::move(order));
+}
+
+void FlowSession::forget_oldest_order() {
+  ++lost_orders;
+  if (!gone_) gone_ = std::make_unique<Gone>();
+  const Order& oldest = orders_.front();
+  each_run(
+      oldest.words.size(), [&](std::size_t i) -> std::uint64_t { return oldest.words[i].word; },
+      [&](std::uint64_t gram) { gone_->add(gone_gram(gram, oldest.addressed, oldest.pointed)); });
+  orders_.erase(orders_.begin());
+}
+
+bool FlowSession::gone_order_held(const WordList& value, bool addressed, bool pointed) const {
+  if (!gone_) return false;
+  WordList words = value;
+  for (std::uint64_t& word : words) word = static_cast<std::uint32_t>(word);
+  return holds_run(words, [&](std::uint64_t gram) { return gone_->holds(gone_gram(gram, addressed, pointed)); });
+}
+
+bool FlowSession::holds(const Order& order, const WordList& value) {
+  const auto equal = [](const Order::Word& word, std::uint64_t wanted) { return word.word == static_cast<std::uint32_t>(wanted); };
+  // A value that is the whole sentence is the name of something that gives an order, not what the order is about.
+  return !value.empty() && value.size() < order.words.size() &&
+         std::search(order.words.begin(), order.words.end(), value.begin(), value.end(), equal) != order.words.end();
+}
+
+bool FlowSession::is_record(const WordList& value) const {
+  return leaves_.holds(run_hash(value.data(), value.size()) ^ kWhole) ||
+         holds_run(value, [&](std::uint64_t gram) { return leaves_.holds(gram ^ kTrusted); });
+}
+
+bool FlowSession::is_mentioned(const WordList& value) const {
+  return prose_ && holds_run(value, [&](std::uint64_t gram) { return prose_->holds(mixed(gram)); });
+}
+
+// Values
+
+const Settled* FlowSession::settled(std::uint64_t value) const {
+  const auto found = std::ranges::find(settled_, value, &Settled::value);
+  return found == settled_.end() ? nullptr : &*found;
+}
+
+Settled& FlowSession::settle(Settled value) {
+  value.used = calls;
+  if (settled_.size() < kSettled) return settled_.emplace_back(value);
+  // What an order gave is kept longest: forgetting it could make less of it than it is.
+  ++lost_values;
+  const auto keep = [](const Settled& known) { return std::pair(known.origin == Origin::Command, known.used); };
+  return *std::ranges::min_element(settled_, {}, keep) = value;
+}
+
+void FlowSession::touch(std::uint64_t value) {
+  const auto found = std::ranges::find(settled_, value, &Settled::value);
+  if (found != settled_.end()) found->used = calls;
+}
+
+void FlowSession::await(std::uint64_t act, bool pointed) {
+  ++waiting_;
+  if (!pointed) return;
+  if (pointed_.size() == kPending) pointed_.erase(pointed_.begin());
+  pointed_.push_back(act);
+}
+
+bool FlowSession::arrived(std::uint64_t act) {
+  if (waiting_ > 0) --waiting_;
+  return std::erase(pointed_, act) > 0;
+}
+
+// Encoding
+
+void FlowSession::encode(Writer& out) const {
+  out.u8(kVersion);
+  out.u64(seed_);
+  out.u8(static_cast<std::uint8_t>((task_known_ ? 1 : 0) | (follows ? 2 : 0) | (prose_ ? 4 : 0) | (gone_ ? 8 : 0)));
+  out.u64(task_kin);
+  out.u64(task_nouns);
+  out.varint(task_.size());
+  for (const std::uint32_t word : task_) out.varint(word);
+  leaves_.encode(out);
+  if (prose_) prose_->encode(out);
+  if (gone_) gone_->encode(out);
+  out.varint(orders_.size());
+  for (const Order& order : orders_) {
+    out.u8(static_cast<std::uint8_t>((order.addressed ? 1 : 0) | (order.pointed ? 2 : 0) | (order.untrusted ? 4 : 0)));
+    out.u64(order.kin);
+    out.u64(order.nouns);
+    out.text(order.source);
+    out.varint(order.words.size());
+    for (const Order::Word& word : order.words) out.u64((std::uint64_t{word.word} << 32U) | word.stem);
+  }
+  out.varint(settled_.size());
+  for (const Settled& value : settled_) {
+    out.u64(value.value);
+    out.varint(value.used);
+    out.u8(static_cast<std::uint8_t>(static_cast<unsigned>(value.origin) | (value.addressed ? 16U : 0U) | (value.pointed ? 32U : 0U)));
+  }
+  out.varint(pointed_.size());
+  for (const std::uint64_t act : pointed_) out.u64(act);
+  for (const std::uint32_t count : {waiting_, calls, results, unheard, lost_leaves, lost_orders, lost_values, lost_task}) out.varint(count);
+  for (const std::uint32_t count : seen) out.varint(count);
+  out.u8(told.cls);
+  out.text(told.argument);
+  out.text(told.source);
+}
+
+namespace {
+
+bool decode_order(Reader& in, Order& order) {
+  const std::uint8_t flags = in.u8();
+  order.addressed = (flags & 1U) != 0;
+  order.pointed = (flags & 2U) != 0;
+  order.untrusted = (flags & 4U) != 0;
+  order.kin = in.u64();
+  order.nouns = in.u64();
+  order.source = in.text();
+  order.words.resize(in.count(sizeof(std::uint64_t), Order::kWords));
+  for (Order::Word& word : order.words) {
+    const std::uint64_t both = in.u64();
+    word = {static_cast<std::uint32_t>(both >> 32U), static_cast<std::uint32_t>(both)};
+  }
+  return in.ok() && flags < 8 && order.source.size() <= Order::kSourceBytes;
+}
+
+bool decode_settled(Reader& in, Settled& value) {
+  value.value = in.u64();
+  value.used = number(in);
+  const std::uint8_t packed = in.u8();
+  value.origin = static_cast<Origin>(packed & 15U);
+  value.addressed = (packed & 16U) != 0;
+  value.pointed = (packed & 32U) != 0;
+  return in.ok() && (packed & 15U) <= static_cast<unsigned>(Origin::Command) && packed < 64;
+}
+
+}  // namespace
+
+std::unique_ptr<ChannelMemory> FlowSession::decode(Reader& in) {
+  if (in.u8() != kVersion) return nullptr;
+  auto memory = std::make_unique<FlowSession>(in.u64());
+  const std::uint8_t flags = in.u8();
+  memory->task_known_ = (flags & 1U) != 0;
+  memory->follows = (flags & 2U) != 0;
+  memory->task_kin = in.u64();
+  memory->task_nouns = in.u64();
+  memory->task_.resize(in.count(1, kTaskWords));
+  for (std::uint32_t& word : memory->task_) word = number(in);
+  if (flags > 15 || !memory->leaves_.decode(in)) return nullptr;
+  if ((flags & 4U) != 0) (memory->prose_ = std::make_unique<Prose>())->decode(in);
+  if ((flags & 8U) != 0) (memory->gone_ = std::make_unique<Gone>())->decode(in);
+  memory->orders_.resize(in.count(18, kOrders));
+  for (Order& order : memory->orders_)
+    if (!decode_order(in, order)) return nullptr;
+  memory->settled_.resize(in.count(10, kSettled));
+  for (Settled& value : memory->settled_)
+    if (!decode_settled(in, value)) return nullptr;
+  memory->pointed_.resize(in.count(sizeof(std::uint64_t), kPending));
+  for (std::uint64_t& act : memory->pointed_) act = in.u64();
+  for (std::uint32_t* count : {&memory->waiting_, &memory->calls, &memory->results, &memory->unheard, &memory->lost_leaves,
+                               &memory->lost_orders, &memory->lost_values, &memory->lost_task})
+    *count = number(in);
+  for (std::uint32_t& count : memory->seen) count = number(in);
+  memory->told.cls = in.u8();
+  memory->told.argument = in.text();
+  memory->told.source = in.text();
+  if (!in.ok() || memory->told.cls >= kClasses) return nullptr;
+  return memory;
+}
+
+std::size_t FlowSession::bytes() const {
+  std::size_t bytes = sizeof(*this) + task_.capacity() * sizeof(std::uint32_t) + leaves_.bytes() + (prose_ ? sizeof(Prose) : 0) +
+                      (gone_ ? sizeof(Gone) : 0) + orders_.capacity() * sizeof(Order) + settled_.capacity() * sizeof(Settled) +
+                      pointed_.capacity() * sizeof(std::uint64_t) + told.argument.capacity() + told.source.capacity();
+  for (const Order& order : orders_) bytes += order.words.capacity() * sizeof(Order::Word) + order.source.capacity();
+  return bytes;
+}
+
+// Labels
+
+void FlowAgent::carry(std::string_view label, std::string_view source) {
+  const auto place = std::ranges::lower_bound(labels_, label, {}, &Label::name);
+  if ((place != labels_.end() && place->name == label) || labels_.size() == kLabels || label.size() > kLabelBytes) return;
+  labels_.insert(place, {std::string(label), short_id(source)});
+}
+
+const FlowAgent::Label* FlowAgent::carried(std::string_view label) const {
+  const auto place = std::ranges::lower_bound(labels_, label, {}, &Label::name);
+  return place != labels_.end() && place->name == label ? &*place : nullptr;
+}
+
+void FlowAgent::read(std::string_view artefact) {
+  if (artefact.size() > kArtefactBytes) return;
+  const auto known = std::ranges::find(artefacts_, artefact);
+  if (known != artefacts_.end()) {
+    std::rotate(known, known + 1, artefacts_.end());
+    return;
+  }
+  if (artefacts_.size() == kArtefacts) artefacts_.erase(artefacts_.begin());
+  artefacts_.emplace_back(artefact);
+}
+
+void FlowAgent::encode(Writer& out) const {
+  out.u8(kVersion);
+  out.varint(labels_.size());
+  for (const Label& label : labels_) {
+    out.text(label.name);
+    out.text(label.source);
+  }
+  out.varint(artefacts_.size());
+  for (const std::string& artefact : artefacts_) out.text(artefact);
+}
+
+std::size_t FlowAgent::bytes() const {
+  std::size_t bytes = sizeof(*this) + labels_.capacity() * sizeof(Label) + artefacts_.capacity() * sizeof(std::string);
+  for (const Label& label : labels_) bytes += label.name.capacity() + label.source.capacity();
+  for (const std::string& artefact : artefacts_) bytes += artefact.capacity();
+  return bytes;
+}
+
+std::unique_ptr<ChannelMemory> FlowAgent::decode(Reader& in) {
+  if (in.u8() != kVersion) return nullptr;
+  auto memory = std::make_unique<FlowAgent>();
+  memory->labels_.resize(in.count(2, kLabels));
+  for (Label& label : memory->labels_) {
+    label.name = in.text();
+    label.source = in.text();
+    if (label.name.size() > kLabelBytes || label.source.size() > Order::kSourceBytes) return nullptr;
+  }
+  memory->artefacts_.resize(in.count(1, kArtefacts));
+  for (std::string& artefact : memory->artefacts_) {
+    artefact = in.text();
+    if (artefact.size() > kArtefactBytes) return nullptr;
+  }
+  if (!in.ok() || !std::ranges::is_sorted(memory->labels_, {}, &Label::name)) return nullptr;
+  return memory;
+}
+
+}  // namespace ringfence::flow

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/state/channel_memory.h"
+#include "models/flow_text.h"
+
+/// What the flow channel remembers (docs/design/flow.md §3): of one session at most 40 KiB, each part made when a task or a result first
+/// needs it. No text of an outsider is kept, only hashes of its words: what `privacy.keep_text` would permit nobody needs. Nothing here
+/// can be looked up without the state; writing and reading it back is exact.
+namespace ringfence::flow {
+
+/// Where a value of a call comes from, in the order in which one answer beats the next (flow.md §2, rule 6; a fitting order beats a
+/// record).
+enum class Origin : std::uint8_t { User, Listed, Record, Mention, Nowhere, Command };
+
+/// A Bloom filter whose every entry lies in one word of 64 bits, four of them set. 3,000 entries in 1,024 words: .3 % false.
+template <std::size_t kWords>
+class GramFilter {
+ public:
+  void add(std::uint64_t gram) { words_[place(gram)] |= bits(gram); }
+  [[nodiscard]] bool holds(std::uint64_t gram) const { return (words_[place(gram)] & bits(gram)) == bits(gram); }
+  void encode(Writer& out) const {
+    for (const std::uint64_t word : words_) out.u64(word);
+  }
+  void decode(Reader& in) {
+    for (std::uint64_t& word : words_) word = in.u64();
+  }
+
+ private:
+  static std::size_t place(std::uint64_t gram) { return (gram >> 32U) % kWords; }
+  static std::uint64_t bits(std::uint64_t gram) {
+    std::uint64_t set = 0;
+    for (unsigned shift = 0; shift < 24; shift += 6) set |= std::uint64_t{1} << ((gram >> shift) & 63U);
+    return set;
+  }
+  std::array<std::uint64_t, kWords> words_{};
+};
+
+/// Exact hashes: at most 2,048, in rows of four, each hash in the emptier of its two rows; where both are full the oldest of one goes.
+/// Grows by doubling.
+class LeafSet {
+ public:
+  static constexpr std::size_t kMost = 2048;
+  /// How many others had to go for it: 0, in a full set mostly 1.
+  std::uint32_t add(std::uint64_t hash);
+  [[nodiscard]] bool holds(std::uint64_t hash) const;
+  [[nodiscard]] std::size_t bytes() const { return places_.capacity() * sizeof(std::uint64_t); }
+  void encode(Writer& out) const;
+  [[nodiscard]] bool decode(Reader& in);
+
+ private:
+  static constexpr std::size_t kRow = 4;
+  static constexpr std::size_t kFirst = 64;
+  [[nodiscard]] std::size_t rows() const { return places_.size() / kRow; }
+  [[nodiscard]] std::size_t first_row(std::uint64_t hash) const { return (hash >> 16U) % rows() * kRow; }
+  [[nodiscard]] std::size_t second_row(std::uint64_t hash) const { return (hash >> 40U) % rows() * kRow; }
+  [[nodiscard]] std::size_t used(std::size_t row) const;
+  void put(std::size_t row, std::uint64_t hash);
+  std::uint32_t grow();
+  std::vector<std::uint64_t> places_;  // 0: empty; of a row the newest first
+};
+
+/// A commanding sentence, or a part of a long one, as hashes of its words.
+struct Order {
+  static constexpr std::size_t kWords = 48, kOverlap = 8, kSourceBytes = 40;
+  struct Word {
+    std::uint32_t word = 0, stem = 0;
+    bool operator==(const Word&) const = default;
+  };
+  bool addressed = false;  // its leaf speaks to the agent
+  bool pointed = false;    // every call it came from had an argument that the user wrote
+  bool untrusted = false;  // outsiders can write there
+  std::uint64_t kin = 0, nouns = 0;
+  std::string source;  // id of the first call it came from, shortened
+  std::vector<Word> words;
+};
+
+/// A value that a call has carried: its origin is settled.
+struct Settled {
+  std::uint64_t value = 0;
+  std::uint32_t used = 0;  // number of the call that used it last
+  Origin origin{};
+  bool addressed = false, pointed = false;
+};
+static_assert(sizeof(Settled) == 16);
+
+/// What the finding's sentence tells of the most suspicious value so far.
+struct Told {
+  std::uint8_t cls = 0;
+  std::string argument;  // escaped and short
+  std::string source;    // id of the call whose result it stood in; empty where that is not known
+};
+
+class FlowSession final : public ChannelMemory {
+ public:
+  static constexpr std::size_t kOrders = 16, kSettled = 128, kTaskWords = 512, kPending = 32, kClasses = 7;
+
+  explicit FlowSession(std::uint64_t seed) : seed_(seed) {}
+
+  // The task.
+  void hear_task(const TaskText& task);
+  [[nodiscard]] bool task_known() const { return task_known_; }
+  /// The user wrote the value: its words stand in the task's text in a row.
+  [[nodiscard]] bool user_wrote(const WordList& value) const;
+  [[nodiscard]] bool task_holds_any(const std::vector<std::uint64_t>& words) const;
+  std::uint64_t task_kin = 0, task_nouns = 0;
+  bool follows = false;
+
+  // Results.
+  void learn_record(const WordList& whole) { leaf(run_hash(whole.data(), whole.size()) ^ kWhole); }
+  /// Runs of up to three words of a bare leaf of a trusted result.
+  void learn_trusted(const WordList& words);
+  void learn_mention(const WordList& words);
+  void learn_order(Order order);
+  [[nodiscard]] bool is_record(const WordList& value) const;
+  [[nodiscard]] bool is_mentioned(const WordList& value) const;
+  [[nodiscard]] const std::vector<Order>& orders() const { return orders_; }
+  [[nodiscard]] bool has_orders() const { return !orders_.empty(); }
+  /// Among orders that had to go, one held the value: addressed, pointed at. Rarely true of a value that none held, never false of one.
+  [[nodiscard]] bool gone_order_held(const WordList& value, bool addressed, bool pointed) const;
+  [[nodiscard]] static bool holds(const Order& order, const WordList& value);
+
+  // Values.
+  [[nodiscard]] const Settled* settled(std::uint64_t value) const;
+  Settled& settle(Settled value);
+  void touch(std::uint64_t value);
+
+  // Calls whose completion may lack their arguments.
+  void await(std::uint64_t act, bool pointed);
+  /// True if the act was awaited and an argument of its request was the user's.
+  bool arrived(std::uint64_t act);
+
+  /// What the feed has shown so far is at hand: a task or a result, no answer still to come, and nothing forgotten.
+  [[nodiscard]] bool current() const { return (task_known_ || results > 0) && waiting_ == 0 && lost_leaves == 0; }
+  /// And each call that worked came with its result: everything that could have given a value was seen.
+  [[nodiscard]] bool complete() const { return current() && unheard == 0; }
+  [[nodiscard]] bool blind() const { return calls > 0 && results == 0; }
+
+  std::uint32_t calls = 0, results = 0;
+  std::uint32_t unheard = 0;  // calls that worked without a result
+  std::uint32_t lost_leaves = 0, lost_orders = 0, lost_values = 0, lost_task = 0;
+  std::array<std::uint32_t, kClasses> seen{};  // calls per class
+  Told told;
+
+  void encode(Writer& out) const override;
+  [[nodiscard]] std::size_t bytes() const override;
+  [[nodiscard]] static std::unique_ptr<ChannelMemory> decode(Reader& in);
+
+ private:
+  static constexpr std::uint64_t kWhole = 0xA5A5'0001'5A5A'0002ULL;
+  using Prose = GramFilter<1024>;
+  using Gone = GramFilter<256>;
+
+  [[nodiscard]] std::uint32_t task_hash(std::uint64_t word) const;
+  void leaf(std::uint64_t hash);
+  void forget_oldest_order();
+
+  std::uint64_t seed_;  // an outsider who could know the hashes of the task's words could forge a match of 32 bits
+  bool task_known_ = false;
+  std::vector<std::uint32_t> task_;
+  LeafSet leaves_;
+  std::unique_ptr<Prose> prose_;
+  std::unique_ptr<Gone> gone_;
+  std::vector<Order> orders_;  // least recently read first
+  std::vector<Settled> settled_;
+  std::vector<std::uint64_t> pointed_;  // awaited acts whose request had an argument of the user's
+  std::uint32_t waiting_ = 0;           // requests judged whose completion has not come
+};
+
+/// Labels of data that the agent has read, over all its sessions, and the artefacts whose labels others may know: at most 64 labels of 64
+/// bytes, the 16 artefacts read last of 512 bytes each.
+class FlowAgent final : public ChannelMemory {
+ public:
+  static constexpr std::size_t kLabels = 64, kLabelBytes = 64, kArtefacts = 16, kArtefactBytes = 512;
+  struct Label {
+    std::string name;
+    std::string source;  // id of the call that read it first, shortened
+  };
+
+  void carry(std::string_view label, std::string_view source);
+  [[nodiscard]] const Label* carried(std::string_view label) const;
+  [[nodiscard]] const std::vector<Label>& labels() const { return labels_; }
+  void read(std::string_view artefact);
+  /// Least recently read first.
+  [[nodiscard]] const std::vector<std::string>& artefacts() const { return artefacts_; }
+
+  void encode(Writer& out) const override;
+  [[nodiscard]] std::size_t bytes() const override;
+  [[nodiscard]] static std::unique_ptr<ChannelMemory> decode(Reader& in);
+
+ private:
+  std::vector<Label> labels_;  // in order of name
+  std::vector<std::string> artefacts_;
+};
+
+/// An id as findings may show it: at most `Order::kSourceBytes`, cut at a character.
+[[nodiscard]] std::string short_id(std::string_view id);
+
+}  // namespace ringfence::flow

@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/flow_text.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <utility>
+
+namespace ringfence::flow {
+
+namespace {
+
+constexpr std::size_t kBareBytes = 80;
+constexpr std::size_t kBareWords = 3;
+constexpr std::uint64_t kMix = 0x9E3779B97F4A7C15ULL;
+
+constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
+constexpr bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+constexpr bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+constexpr bool is_word(char c) { return is_letter(c) || is_digit(c) || c == '_' || (static_cast<unsigned char>(c) & 0x80U) != 0; }
+
+/// Bytes of a mark that is not ASCII at `at`: no-break space, and general punctuation (U+2000 to U+207F: dashes, quotes, bullets).
+std::size_t wide_mark(std::string_view text, std::size_t at) {
+  const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
+  if (byte(at) == 0xC2 && byte(at + 1) == 0xA0) return 2;
+  if (byte(at) == 0xE2 && (byte(at + 1) == 0x80 || byte(at + 1) == 0x81) && byte(at + 2) != 0) return 3;
+  return 0;
+}
+
+/// A text word by word; between words, its marks.
+class Scanner {
+ public:
+  explicit Scanner(std::string_view text) : text_(text) {}
+
+  enum class Found : std::uint8_t { End, Word, Mark };
+  Found next() {
+    begin_ = end_;
+    if (begin_ == text_.size()) return Found::End;
+    if (const std::size_t wide = wide_mark(text_, begin_)) {
+      end_ = begin_ + wide;
+      return Found::Mark;
+    }
+    if (!is_word(text_[begin_])) {
+      end_ = begin_ + 1;
+      return Found::Mark;
+    }
+    bool upper = false;
+    while (end_ < text_.size() && is_word(text_[end_]) && ((text_[end_] & 0x80) == 0 || wide_mark(text_, end_) == 0)) {
+      upper = upper || (text_[end_] >= 'A' && text_[end_] <= 'Z');
+      ++end_;
+    }
+    word_ = text_.substr(begin_, end_ - begin_);
+    if (upper) {
+      lowered_ = lower_case(word_);
+      word_ = lowered_;
+    }
+    return Found::Word;
+  }
+  [[nodiscard]] std::string_view word() const { return word_; }  // in lower case; until the next word
+  [[nodiscard]] std::uint64_t hash() const { return word_hash(word_); }
+  [[nodiscard]] std::size_t begin() const { return begin_; }
+  [[nodiscard]] std::size_t end() const { return end_; }
+  [[nodiscard]] char at(std::size_t place) const { return place < text_.size() ? text_[place] : '\0'; }
+
+ private:
+  std::string_view text_, word_;
+  std::string lowered_;
+  std::size_t begin_ = 0, end_ = 0;
+};
+
+/// The patterns of the word tables, all at once: a bit a pattern, a shift a word.
+class Patterns {
+ public:
+  explicit Patterns(const Words& lexicon) : lexicon_(lexicon) {}
+
+  /// Patterns that end with this word; `behind` is the character after it.
+  std::uint64_t step(const WordEntry* entry, char behind) {
+    if (entry == nullptr) {
+      reset();
+      return 0;
+    }
+    const std::uint64_t third = second_ & entry->places[2];
+    second_ = first_ & entry->places[1];
+    first_ = entry->places[0];
+    std::uint64_t hits = (first_ & lexicon_.ends(0)) | (second_ & lexicon_.ends(1)) | (third & lexicon_.ends(2));
+    for (std::uint64_t marked = hits & lexicon_.marked(); marked != 0; marked &= marked - 1) {
+      const int pattern = std::countr_zero(marked);
+      if (lexicon_.mark(pattern) != behind) hits &= ~(std::uint64_t{1} << static_cast<unsigned>(pattern));
+    }
+    return hits;
+  }
+  void reset() { first_ = second_ = 0; }
+
+ private:
+  const Words& lexicon_;
+  std::uint64_t first_ = 0, second_ = 0;
+};
+
+/// Sentences and orders of one leaf (flow.md §2, rules 2 to 4).
+class ProseReader {
+ public:
+  ProseReader(const Words& lexicon, std::string_view text) : lexicon_(lexicon), text_(text), scanner_(text), patterns_(lexicon) {}
+
+  ProseText read() {
+    for (;;) {
+      switch (scanner_.next()) {
+        case Scanner::Found::Word:
+          word();
+          continue;
+        case Scanner::Found::Mark:
+          mark();
+          continue;
+        case Scanner::Found::End:
+          end_sentence();
+          carry_orders();
+          return std::move(out_);
+      }
+    }
+  }
+
+ private:
+  void word() {
+    const std::string_view word = scanner_.word();
+    const std::uint64_t hash = scanner_.hash();
+    const WordEntry* const entry = lexicon_.find(hash);
+    out_.words.push_back(hash);
+    out_.stems.push_back(stem_of(word));
+    if (!lettered_) {
+      const std::string_view written = text_.substr(scanner_.begin(), scanner_.end() - scanner_.begin());
+      const auto letter = std::ranges::find_if(written, is_letter);
+      lettered_ = letter != written.end();
+      now_.lower_start = lettered_ && *letter >= 'a';
+    }
+    const std::uint8_t classes = entry != nullptr ? entry->classes : std::uint8_t{0};
+    if (verb_ && (classes & WordEntry::Copula) == 0) now_.commands = true;
+    verb_ = false;
+    const std::uint64_t hits = patterns_.step(entry, scanner_.at(scanner_.end()));
+    if ((hits & lexicon_.of(Words::Meaning::Order)) != 0) now_.commands = true;
+    if ((hits & lexicon_.of(Words::Meaning::Addressed)) != 0) out_.addressed = true;
+    if (entry != nullptr) {
+      now_.kin |= entry->kin;
+      now_.nouns |= entry->nouns;
+    }
+    const bool open = std::exchange(open_, (classes & WordEntry::Opener) != 0);
+    if (open && (classes & WordEntry::Verb) != 0) verb_ = true;
+    if (open && (classes & WordEntry::Filler) != 0) open_ = true;
+  }
+
+  void mark() {
+    const char c = text_[scanner_.begin()];
+    const char behind = scanner_.at(scanner_.end());
+    switch (c) {
+      case ' ':
+      case '\t':
+      case '\r':
+      case '"':
+      case '\'':
+      case '*':
+      case '-':
+      case '#':
+      case '~':
+        return;
+      case '\n':
+        new_line();
+        return;
+      case ',':
+        settle();
+        return;
+      case ':':
+        verb_ = false;
+        settle();
+        open_ = true;
+        return;
+      case '.':
+      case '!':
+      case '?':
+        settle();
+        open_ = c != '.' || behind == '\0' || is_space(behind);
+        if (behind == '\0' || is_space(behind)) end_sentence();
+        return;
+      case ';':
+      case '>':
+      case ')':
+      case ']':
+        settle();
+        open_ = true;
+        return;
+      default:
+        if ((c & 0x80) != 0) return;
+        settle();
+        open_ = false;
+    }
+  }
+
+  void new_line() {
+    std::size_t at = scanner_.end();
+    while (scanner_.at(at) == ' ' || scanner_.at(at) == '\t' || scanner_.at(at) == '\r') ++at;
+    const bool blank = scanner_.at(at) == '\n';
+    if (blank || list_marker(at)) end_sentence();
+    if (blank) ++paragraph_;
+    open_ = true;
+  }
+
+  [[nodiscard]] bool list_marker(std::size_t at) const {
+    const char c = scanner_.at(at);
+    if (c == '-' || c == '*') return is_space(scanner_.at(at + 1));
+    if (text_.substr(std::min(at, text_.size())).starts_with("\xE2\x80\xA2")) return true;
+    if (!is_digit(c)) return false;
+    while (is_digit(scanner_.at(at))) ++at;
+    return (scanner_.at(at) == '.' || scanner_.at(at) == ')') && is_space(scanner_.at(at + 1));
+  }
+
+  /// What stands before a mark is over: the verb of an order is followed by no copula, and no pattern goes on.
+  void settle() {
+    if (verb_) now_.commands = true;
+    verb_ = false;
+    patterns_.reset();
+  }
+
+  void end_sentence() {
+    settle();
+    now_.last = out_.words.size();
+    now_.paragraph = paragraph_;
+    if (now_.last > now_.first) out_.sentences.push_back(now_);
+    now_ = {};
+    now_.first = out_.words.size();
+    lettered_ = false;
+    open_ = true;
+  }
+
+  /// A sentence that begins in lower case goes on with the one before; in an addressed text an order holds to the end of the paragraph.
+  void carry_orders() {
+    bool before = false;
+    bool ordered = false;
+    std::size_t paragraph = 0;
+    for (Sentence& sentence : out_.sentences) {
+      if (sentence.paragraph != paragraph) before = ordered = false;
+      paragraph = sentence.paragraph;
+      if (!sentence.commands) sentence.commands = (before && sentence.lower_start) || (out_.addressed && ordered);
+      before = sentence.commands;
+      ordered = ordered || sentence.commands;
+      out_.commands = out_.commands || sentence.commands;
+    }
+  }
+
+  const Words& lexicon_;
+  std::string_view text_;
+  Scanner scanner_;
+  Patterns patterns_;
+  ProseText out_;
+  Sentence now_;
+  std::size_t paragraph_ = 0;
+  bool open_ = true;       // a verb here begins an order
+  bool verb_ = false;      // the word before was such a verb
+  bool lettered_ = false;  // the sentence has had a letter
+};
+
+// Addresses.
+
+constexpr std::string_view kAddressBreaks = " \t\r\n\v\f,;<>\"'()[]{}\\|`*!";
+constexpr std::string_view kAroundAddress = ".,:;?!*_~-#=";
+constexpr std::size_t kIbanLeast = 12, kIbanMost = 34;
+
+bool spells_host(std::string_view host, const Words& lexicon) {
+  const std::size_t dot = host.rfind('.');
+  if (dot == std::string_view::npos || dot == 0 || host.find("..") != std::string_view::npos) return false;
+  if (!std::ranges::all_of(host, [](char c) { return is_letter(c) || is_digit(c) || c == '-' || c == '.'; })) return false;
+  const WordEntry* const entry = lexicon.find(word_hash(lower_case(host.substr(dot + 1))));
+  return entry != nullptr && (entry->classes & WordEntry::HostEnding) != 0;
+}
+
+bool spells_mailbox(std::string_view text) {
+  const std::size_t at = text.find('@');
+  const std::string_view domain = at == std::string_view::npos ? std::string_view{} : text.substr(at + 1);
+  const std::size_t dot = domain.rfind('.');
+  return at > 0 && dot != std::string_view::npos && dot > 0 && dot + 1 < domain.size() && is_letter(domain.back());
+}
+
+bool spells_account(std::string_view text) {
+  return text.size() >= kIbanLeast && text.size() <= kIbanMost && is_letter(text[0]) && is_letter(text[1]) && is_digit(text[2]) &&
+         is_digit(text[3]) && std::ranges::all_of(text, [](char c) { return is_letter(c) || is_digit(c); });
+}
+
+/// `link:shop.example` and `mailto:ann@shop.example`: what stands before the last of a few colons is no part of it.
+constexpr int kColonsMost = 4;
+
+/// The address within a piece of text without breaks; empty where there is none.
+std::string_view address_of(std::string_view piece, const Words& lexicon) {
+  if (const std::size_t slashes = piece.find("://"); slashes != std::string_view::npos) {
+    std::size_t begin = slashes;
+    while (begin > 0 && is_letter(piece[begin - 1])) --begin;
+    return begin < slashes ? piece.substr(begin) : std::string_view{};
+  }
+  for (int colons = 0; colons < kColonsMost; ++colons) {
+    const std::size_t colon = piece.find(':');
+    if (lower_case(piece.substr(0, 4)) == "www." || spells_account(piece)) return piece;
+    if (colon == std::string_view::npos && spells_mailbox(piece)) return piece;
+    if (spells_host(piece.substr(0, std::min({piece.find('/'), colon, piece.size()})), lexicon)) return piece;
+    if (colon == std::string_view::npos) break;
+    piece.remove_prefix(colon + 1);
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string lower_case(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return out;
+}
+
+WordList words_of(std::string_view value) {
+  if (const std::size_t scheme = value.find("://");
+      scheme != std::string_view::npos && std::ranges::all_of(value.substr(0, scheme), is_letter)) {
+    value.remove_prefix(scheme + 3);
+  }
+  if (value.size() > 4 && value[3] == '.' && lower_case(value.substr(0, 3)) == "www") value.remove_prefix(4);
+  WordList words;
+  Scanner scanner(value);
+  for (auto found = scanner.next(); found != Scanner::Found::End; found = scanner.next()) {
+    if (found == Scanner::Found::Word) words.push_back(scanner.hash());
+  }
+  return words;
+}
+
+bool distinctive(std::string_view value) {
+  const auto telling = [](char c) { return is_digit(c) || c == '@' || c == '.' || c == '_' || c == '-'; };
+  return value.size() >= 12 || value.find(' ') != std::string_view::npos || (value.size() >= 4 && std::ranges::any_of(value, telling));
+}
+
+bool is_bare(std::string_view leaf) {
+  if (leaf.size() > kBareBytes) return false;
+  std::size_t words = 0;
+  bool inside = false;
+  for (const char c : leaf) {
+    if (!inside && !is_space(c)) ++words;
+    inside = !is_space(c);
+  }
+  return words <= kBareWords;
+}
+
+std::uint64_t run_hash(const std::uint64_t* words, std::size_t count) {
+  std::uint64_t hash = count;
+  for (std::size_t i = 0; i < count; ++i) {
+    hash = (hash ^ words[i]) * kMix;
+    hash ^= hash >> 29U;
+  }
+  return hash;
+}
+
+ProseText read_prose(const Words& lexicon, std::string_view leaf) { return ProseReader(lexicon, leaf).read(); }
+
+TaskText read_task(const Words& lexicon, std::string_view text) {
+  TaskText task;
+  Patterns patterns(lexicon);
+  Scanner scanner(text);
+  for (auto found = scanner.next(); found != Scanner::Found::End; found = scanner.next()) {
+    if (found == Scanner::Found::Mark) continue;
+    task.words.push_back(scanner.hash());
+    const WordEntry* const entry = lexicon.find(task.words.back());
+    if ((patterns.step(entry, scanner.at(scanner.end())) & lexicon.of(Words::Meaning::Follows)) != 0) task.follows = true;
+    if (entry == nullptr) continue;
+    task.kin |= entry->kin;
+    task.nouns |= entry->nouns;
+  }
+  return task;
+}
+
+std::vector<std::string_view> addresses_in(const Words& lexicon, std::string_view text) {
+  std::vector<std::string_view> found;
+  if (text.find_first_of(".@0123456789") == std::string_view::npos) return found;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find_first_of(kAddressBreaks, at), text.size());
+    std::string_view piece = text.substr(at, end - at);
+    at = end + 1;
+    while (!piece.empty() && kAroundAddress.find(piece.front()) != std::string_view::npos) piece.remove_prefix(1);
+    while (!piece.empty() && kAroundAddress.find(piece.back()) != std::string_view::npos) piece.remove_suffix(1);
+    if (const std::string_view address = address_of(piece, lexicon); !address.empty()) found.push_back(address);
+  }
+  return found;
+}
+
+}  // namespace ringfence::flow

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "models/flow_words.h"
+
+/// Texts as the flow channel reads them: words, sentences, which of them command, and what in a text is an address. One pass a text;
+/// allocates a few vectors. Words are runs of letters, digits, `_` and what is not ASCII, in lower case; all else parts them.
+namespace ringfence::flow {
+
+/// Hashes of a text's words in order.
+using WordList = std::vector<std::uint64_t>;
+
+/// Words of a value without scheme and `www.` in front: two values with the same words are the same.
+[[nodiscard]] WordList words_of(std::string_view value);
+/// Would two texts hold it by accident: it has a space, or 12 characters, or 4 with a digit or one of `@ . _ -`.
+[[nodiscard]] bool distinctive(std::string_view value);
+/// A text of at most 80 bytes and 3 words is a name or a number, not prose.
+[[nodiscard]] bool is_bare(std::string_view leaf);
+[[nodiscard]] std::string lower_case(std::string_view text);
+
+/// The hash of a run of words; of three words and less the same as `gram`s of them.
+[[nodiscard]] std::uint64_t run_hash(const std::uint64_t* words, std::size_t count);
+/// `seen` holds the run: of more than three words every three in a row.
+template <class Seen>
+[[nodiscard]] bool holds_run(const WordList& words, const Seen& seen) {
+  if (words.empty()) return false;
+  if (words.size() <= 3) return seen(run_hash(words.data(), words.size()));
+  for (std::size_t i = 0; i + 3 <= words.size(); ++i)
+    if (!seen(run_hash(words.data() + i, 3))) return false;
+  return true;
+}
+
+/// One sentence of prose.
+struct Sentence {
+  std::size_t first = 0, last = 0;  // its words, [first, last) of ProseText::words
+  std::size_t paragraph = 0;
+  bool commands = false;             // it is an order, or goes on with one
+  bool lower_start = false;          // it goes on with the sentence before
+  std::uint64_t kin = 0, nouns = 0;  // rows of the word tables it touches
+};
+
+/// A leaf of prose, read.
+struct ProseText {
+  WordList words;
+  std::vector<std::uint32_t> stems;  // beside each word
+  std::vector<Sentence> sentences;
+  bool addressed = false;  // it speaks to the agent
+  bool commands = false;   // some sentence does
+};
+[[nodiscard]] ProseText read_prose(const Words& lexicon, std::string_view leaf);
+
+/// A task's words, and what it asks for in the terms of the word tables.
+struct TaskText {
+  WordList words;
+  std::uint64_t kin = 0, nouns = 0;
+  bool follows = false;  // it hands over to a text: "follow the instructions", "handle these"
+};
+[[nodiscard]] TaskText read_task(const Words& lexicon, std::string_view text);
+
+/// URLs, e-mail addresses, host names and account numbers (IBAN) inside a text, as it has them, without the marks around them.
+[[nodiscard]] std::vector<std::string_view> addresses_in(const Words& lexicon, std::string_view text);
+
+}  // namespace ringfence::flow

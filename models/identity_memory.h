@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "engine/event/ids.h"
+#include "engine/state/channel_memory.h"
+
+namespace ringfence::identity {
+
+/// A few hashes, oldest first; the oldest leaves where there is no room.
+template <std::size_t Most>
+class Few {
+ public:
+  [[nodiscard]] bool empty() const { return hashes_.empty(); }
+  [[nodiscard]] bool has(std::uint64_t hash) const {
+    for (const std::uint64_t known : hashes_)
+      if (known == hash) return true;
+    return false;
+  }
+  /// True where it was not known.
+  bool add(std::uint64_t hash) {
+    if (has(hash)) return false;
+    if (hashes_.size() == Most) hashes_.erase(hashes_.begin());
+    hashes_.push_back(hash);
+    return true;
+  }
+  void encode(Writer& out) const {
+    out.varint(hashes_.size());
+    for (const std::uint64_t hash : hashes_) out.u64(hash);
+  }
+  void decode(Reader& in) {
+    hashes_.resize(in.count(sizeof(std::uint64_t), Most));
+    for (std::uint64_t& hash : hashes_) hash = in.u64();
+  }
+  [[nodiscard]] std::size_t bytes() const { return hashes_.capacity() * sizeof(std::uint64_t); }
+
+ private:
+  std::vector<std::uint64_t> hashes_;
+};
+
+/// With what a session has been used so far.
+class SessionIdentity final : public ChannelMemory {
+ public:
+  Few<8> fingerprints, kinds, clients;
+
+  void encode(Writer& out) const override;
+  [[nodiscard]] std::size_t bytes() const override;
+  [[nodiscard]] static std::unique_ptr<ChannelMemory> decode(Reader& in);
+};
+
+/// The keys of an agent that were declared when it used them, and the places from which it acts.
+class AgentIdentity final : public ChannelMemory {
+ public:
+  static constexpr std::size_t kPlaces = 8;
+  static constexpr Nanos kAtOnce = minutes(5);
+
+  struct Place {
+    std::uint64_t client = 0, run = 0;  // hashes; 0: not said
+    EventTime last;
+    std::uint64_t step = 0;     // number of the act last made from here
+    std::uint32_t returns = 0;  // times it came back while another place of the same kind was active
+    bool told = false;
+  };
+
+  Few<8> declared;
+  std::uint64_t borrowed = 0;  // the one key that was taken for the one that left the list, where none was seen on it; 0: none
+
+  /// Notes an act and gives its place; of more than kPlaces the one longest unused leaves.
+  Place& visit(std::uint64_t client, std::uint64_t run, EventTime now);
+  [[nodiscard]] std::vector<Place>& places() { return places_; }
+
+  void encode(Writer& out) const override;
+  [[nodiscard]] std::size_t bytes() const override;
+  [[nodiscard]] static std::unique_ptr<ChannelMemory> decode(Reader& in);
+
+ private:
+  std::uint64_t steps_ = 0;
+  std::vector<Place> places_;
+};
+
+}  // namespace ringfence::identity

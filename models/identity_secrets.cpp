@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/identity_secrets.h"
+
+#include <algorithm>
+#include <array>
+
+namespace ringfence::identity {
+namespace {
+
+constexpr std::size_t kTextBytes = 256;
+constexpr std::size_t kLeaves = 64;
+constexpr std::string_view kWordBreaks = " \t\r\n\"'`=;|&<>(){}[],";
+
+enum class Where : std::uint8_t {
+  End,        // the last segment is this
+  Beginning,  // the last segment begins with this
+  Suffix,     // the last segment ends in this
+  Inside,     // these segments stand anywhere in the path
+};
+
+struct Place {
+  Where where{};
+  std::string_view text;
+  std::string_view words;
+};
+
+constexpr std::string_view kSshKey = "an SSH key", kCloud = "cloud credentials", kPasswords = "stored passwords",
+                           kKeyFile = "a private key file", kEnvironment = "an environment file", kCluster = "cluster credentials",
+                           kTokens = "stored tokens";
+
+constexpr auto kPlaces = std::to_array<Place>({
+    {Where::End, "id_rsa", kSshKey},
+    {Where::End, "id_dsa", kSshKey},
+    {Where::End, "id_ecdsa", kSshKey},
+    {Where::End, "id_ed25519", kSshKey},
+    {Where::Inside, ".aws/credentials", kCloud},
+    {Where::Inside, ".azure/accesstokens.json", kCloud},
+    {Where::Inside, ".config/gcloud", kCloud},
+    {Where::End, "application_default_credentials.json", kCloud},
+    {Where::Inside, "169.254.169.254", kCloud},
+    {Where::Inside, "metadata.google.internal", kCloud},
+    {Where::Inside, ".kube/config", kCluster},
+    {Where::Inside, "secrets/kubernetes.io/serviceaccount", kCluster},
+    {Where::End, ".netrc", kPasswords},
+    {Where::End, ".pgpass", kPasswords},
+    {Where::End, ".htpasswd", kPasswords},
+    {Where::Inside, "etc/shadow", kPasswords},
+    {Where::End, "login.keychain-db", kPasswords},
+    {Where::Suffix, ".kdbx", kPasswords},
+    {Where::Inside, ".password-store", kPasswords},
+    {Where::End, ".git-credentials", kTokens},
+    {Where::Inside, ".docker/config.json", kTokens},
+    {Where::End, ".pypirc", kTokens},
+    {Where::End, ".vault-token", kTokens},
+    {Where::Suffix, ".pem", kKeyFile},
+    {Where::Suffix, ".p12", kKeyFile},
+    {Where::Suffix, ".pfx", kKeyFile},
+    {Where::Suffix, ".jks", kKeyFile},
+    {Where::Suffix, ".ppk", kKeyFile},
+    {Where::Inside, ".gnupg", kKeyFile},
+    {Where::End, ".env", kEnvironment},
+    {Where::Beginning, ".env.", kEnvironment},
+});
+constexpr std::array<std::string_view, 5> kHarmless{".pub", ".example", ".sample", ".template", ".dist"};
+
+/// The segments of `text` stand one after another in `path`, from one separator to the next.
+bool holds_segments(std::string_view path, std::string_view text) {
+  for (std::size_t at = path.find(text); at != std::string_view::npos; at = path.find(text, at + 1)) {
+    const auto edge = [](char c) { return c == '/' || c == ':' || c == '@'; };
+    const std::size_t end = at + text.size();
+    if ((at == 0 || edge(path[at - 1])) && (end == path.size() || edge(path[end]) || path[end] == '?')) return true;
+  }
+  return false;
+}
+
+bool names(const Place& place, std::string_view path, std::string_view last) {
+  switch (place.where) {
+    case Where::End:
+      return last == place.text;
+    case Where::Beginning:
+      return last.starts_with(place.text);
+    case Where::Suffix:
+      return last.ends_with(place.text) && last.size() > place.text.size();
+    case Where::Inside:
+      return holds_segments(path, place.text);
+  }
+  return false;
+}
+
+/// The job names such a place itself: reading it is declared.
+bool declared(const Act& act, std::string_view words) {
+  if (!act.match.action) return false;
+  const auto& globs = act.persona.actions[*act.match.action].resources.globs();
+  return std::ranges::any_of(globs, [&](const Glob& glob) { return credential_store(glob.pattern()) == words; });
+}
+
+/// Words of a command line are places too; those of a message to somebody are only words.
+bool reads_words(const Act& act) { return !act.effect || *act.effect == Effect::Read || *act.effect == Effect::Execute; }
+
+std::string_view in_text(std::string_view text, bool words) {
+  if (text.size() > kTextBytes) return {};
+  if (!words) return credential_store(text);
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find_first_of(kWordBreaks, at), text.size());
+    if (const std::string_view found = credential_store(text.substr(at, end - at)); !found.empty()) return found;
+    at = end + 1;
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string_view credential_store(std::string_view path) {
+  if (path.size() < 4 || path.size() > kTextBytes) return {};
+  std::array<char, kTextBytes> small{};
+  std::ranges::transform(path, small.begin(), [](char c) {
+    return c == '\\' ? '/' : c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  const std::string_view all(small.data(), path.size());
+  const std::size_t slash = all.rfind('/');
+  const std::string_view last = slash == std::string_view::npos ? all : all.substr(slash + 1);
+  if (std::ranges::any_of(kHarmless, [&](std::string_view end) { return last.ends_with(end); })) return {};
+  const auto place = std::ranges::find_if(kPlaces, [&](const Place& one) { return names(one, all, last); });
+  return place == kPlaces.end() ? std::string_view{} : place->words;
+}
+
+std::string_view reads_credential_store(const Act& act) {
+  if (act.effect == Effect::Write || act.effect == Effect::Delete) return {};
+  std::string_view found = act.event.resource.uri ? credential_store(*act.event.resource.uri) : std::string_view{};
+  if (found.empty() && act.event.args) {
+    const bool words = reads_words(act);
+    for (const JsonLeaf& leaf : act.event.args->leaves.first(std::min(act.event.args->leaves.size(), kLeaves))) {
+      if (leaf.kind != JsonLeaf::Kind::String || leaf.text.find_first_of("._/\\") == std::string_view::npos) continue;
+      if (found = in_text(leaf.text, words); !found.empty()) break;
+    }
+  }
+  return !found.empty() && declared(act, found) ? std::string_view{} : found;
+}
+
+}  // namespace ringfence::identity

@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/outcome.h"
+
+#include <algorithm>
+#include <array>
+
+#include "models/numeraire.h"
+#include "models/outcome_memory.h"
+#include "models/scope_memory.h"
+#include "models/scope_ruling.h"
+
+namespace ringfence {
+namespace {
+
+using outcome::SessionOutcome;
+using scope::Ruling;
+
+constexpr auto kSlot = static_cast<std::size_t>(ChannelId::Outcome);
+/// Contexts and classes of the loop's table; the sweep's wagers stand behind them in the ledger.
+constexpr std::uint8_t kAfterProgress = 0, kAfterRepeat = 1, kAfterOther = 2, kAfterDestruction = 3;
+constexpr std::uint8_t kProgress = 0, kRepeat = 1, kHarmless = 2, kDestructive = 3;
+
+/// The class follows from the past and the act; the caps bound it given the past, so the box numeraire's mean is at most 1 (§2.1).
+const std::vector<std::vector<double>> kCaps{{1, .2}, {1, .5}};
+const std::vector<Bet> kBets{
+    {.threat = Threat::NoProgress, .q = {{.1, .9}, {.05, .95}}, .alert_only = true},
+    {.threat = Threat::DestructiveSweep, .q = {}, .resting = .5},
+};
+
+constexpr double kSweepAfterLike = .5;
+constexpr std::array<double, 2> kSweepQ{.7, .95};  // of a destructive act, by context
+constexpr std::array<std::string_view, 9> kDestructiveWords{"delete",  "remove",    "cancel", "purge", "drop",
+                                                            "destroy", "terminate", "wipe",   "revoke"};
+
+bool same_word(std::string_view a, std::string_view b) {
+  return std::ranges::equal(a, b, {}, [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+}
+
+/// A word of the tool's name, between `_ - . / :`, says so.
+bool named_destructive(std::string_view name) {
+  for (std::size_t at = 0; at < name.size();) {
+    const std::size_t end = std::min(name.find_first_of("_-./:", at), name.size());
+    const std::string_view word = name.substr(at, end - at);
+    if (std::ranges::any_of(kDestructiveWords, [&](std::string_view one) { return same_word(word, one); })) return true;
+    at = end + 1;
+  }
+  return false;
+}
+
+bool destructive(std::optional<Effect> effect, std::string_view name) {
+  if (effect == Effect::Delete || effect == Effect::Admin) return true;
+  return effect != Effect::Read && named_destructive(name);
+}
+
+/// Which actions destroy, and the factors of a sweep under both nulls: [context][0 other, 1 destructive].
+struct SweepPlan final : ChannelPlan {
+  std::array<std::array<Wager, 2>, 2> wagers;
+};
+
+/// Any of an action's tools names destruction; a glob's text is read like a name.
+bool destroys(const Action& action) {
+  if (action.effect == Effect::Delete || action.effect == Effect::Admin) return true;
+  if (action.effect == Effect::Read) return false;
+  return std::ranges::any_of(action.tools.globs(), [](const Glob& glob) { return named_destructive(glob.pattern()); });
+}
+
+std::unique_ptr<const ChannelPlan> plan_of(const Persona& persona) {
+  double share = 0;
+  bool any = false;
+  for (const Action& action : persona.actions) {
+    if (!destroys(action)) continue;
+    if (!action.share) return nullptr;  // no cap declared: nothing to hold it against
+    share += *action.share;
+    any = true;
+  }
+  if (!any) return nullptr;
+  const std::array<double, 2> caps{std::min(1., 3 * share + .02), kSweepAfterLike};
+  auto plan = std::make_unique<SweepPlan>();
+  for (const std::size_t context : {0U, 1U}) {
+    const std::array q{1 - kSweepQ[context], kSweepQ[context]};
+    const auto factors = [&](double tolerance) {
+      const std::array v{1., std::min(1., caps[context] * tolerance)};
+      return box_numeraire(v, q);
+    };
+    const auto alert = factors(1), declared = factors(persona.tolerance());
+    for (const std::size_t cls : {0U, 1U})
+      plan->wagers[context][cls] = {.threat = Threat::DestructiveSweep,
+                                    .context = static_cast<std::uint8_t>(kAfterOther + context),
+                                    .cls = static_cast<std::uint8_t>(kHarmless + cls),
+                                    .alert = static_cast<float>(alert[cls]),
+                                    .declared = static_cast<float>(declared[cls])};
+  }
+  return plan;
+}
+
+SessionOutcome& memory_of(const Act& act) { return scope::memory_in<SessionOutcome>(act.session.memory[kSlot]); }
+
+std::uint64_t hash_text(const Text& text, std::uint64_t seed) { return text ? hash64(*text, seed) : seed; }
+std::uint64_t hash_count(const Count& count, std::uint64_t seed) {
+  return count ? hash64({reinterpret_cast<const char*>(&*count), sizeof(*count)}, seed) : seed;
+}
+
+/// Tool, arguments and resource; nothing where the event does not say what was asked for.
+std::optional<std::uint64_t> act_hash(const Event& event) {
+  if (!event.args && !event.arg_ids && !event.resource.uri) return std::nullopt;
+  std::uint64_t hash = hash_text(event.tool.server, 1);
+  hash = hash_text(event.tool.name, hash);
+  hash = hash_text(event.resource.uri, hash);
+  if (event.args) hash ^= event.args->hash.low;
+  if (event.arg_ids)
+    for (const std::string_view id : *event.arg_ids) hash = hash64(id, hash);
+  return hash;
+}
+
+/// All that the event shows of the result.
+std::uint64_t result_hash(const Event& event) {
+  std::uint64_t hash = 2 + static_cast<std::uint64_t>(event.outcome.status);
+  hash = hash_text(event.outcome.code, hash);
+  hash = hash_count(event.bytes.response, hash);
+  hash = hash_count(event.records.returned, hash);
+  if (event.result) hash ^= event.result->hash.low;
+  if (event.result_ids)
+    for (const std::string_view id : *event.result_ids) hash = hash64(id, hash);
+  return hash;
+}
+
+/// A read that the job's own median pace allows, waiting for something.
+bool polls(const Act& act, Nanos since) {
+  const auto& rate = act.persona.calls_per_minute;
+  if (act.effect != Effect::Read || !rate || !rate->p50 || *rate->p50 <= 0) return false;
+  return static_cast<double>(since.value) * *rate->p50 >= static_cast<double>(minutes(1).value);
+}
+
+/// True for a repetition; notes the act either way.
+bool repeats(const Act& act, SessionOutcome& memory, std::uint64_t hash) {
+  const std::uint64_t result = result_hash(act.event);
+  const auto like =
+      std::ranges::find_if(memory.recent, [&](const SessionOutcome::Seen& one) { return one.act == hash && one.result == result; });
+  bool repeat = like != memory.recent.end();
+  const bool failed = act.event.outcome.status == Outcome::Denied || act.event.outcome.status == Outcome::Error;
+  if (repeat && failed) repeat = ++memory.failed > static_cast<std::uint32_t>(std::max(act.persona.barriers.retries, 0));
+  if (!failed) memory.failed = 0;
+  if (repeat) repeat = !polls(act, scope::between(like->time, act.event.time));
+  if (like != memory.recent.end()) memory.recent.erase(like);
+  if (memory.recent.size() == SessionOutcome::kRecent) memory.recent.erase(memory.recent.begin());
+  memory.recent.push_back({hash, result, act.event.time});
+  return repeat;
+}
+
+void judge_loop(const Act& act, Reading& reading) {
+  const auto hash = act_hash(act.event);
+  if (!hash || act.event.outcome.status == Outcome::Unknown) {
+    reading.kind = Reading::Kind::NotEvaluable;
+    return;
+  }
+  SessionOutcome& memory = memory_of(act);
+  const std::uint8_t context = memory.repeats > 0 ? kAfterRepeat : kAfterProgress;
+  const bool repeat = repeats(act, memory, *hash);
+  memory.repeats = repeat ? memory.repeats + 1 : 0;
+  reading.kind = Reading::Kind::Marked;
+  reading.context = context;
+  reading.cls = repeat ? kRepeat : kProgress;
+}
+
+void judge_sweep(const Act& act, Reading& reading) {
+  const auto* plan = static_cast<const SweepPlan*>(act.plan(ChannelId::Outcome));
+  if (plan == nullptr || act.event.outcome.status != Outcome::Ok) return;  // a refused act destroyed nothing
+  SessionOutcome& memory = memory_of(act);
+  const bool destroyed = destructive(act.effect, act.event.tool.name.value_or(""));
+  reading.wagers.push_back(plan->wagers[memory.after_destruction ? 1 : 0][destroyed ? 1 : 0]);
+  memory.after_destruction = destroyed;
+  memory.destroyed += destroyed ? 1 : 0;
+}
+
+/// What succeeded takes back the failures like it; what failed is kept until then.
+void note_outcome(const Act& act) {
+  const Event& event = act.event;
+  if (!act.effect || act.effect == Effect::Read || event.outcome.status == Outcome::Unknown) return;
+  if (event.outcome.status == Outcome::Ok && act.session.memory[kSlot] == nullptr) return;
+  SessionOutcome& memory = memory_of(act);
+  const std::uint64_t action = act.match.action ? hash64(act.persona.actions[*act.match.action].id) : hash_text(event.tool.name, 3);
+  const std::uint64_t target = event.resource.uri ? hash64(*event.resource.uri, static_cast<std::uint64_t>(*act.effect) + 1) : 0;
+  const std::uint64_t task = event.task.id ? hash64(*event.task.id) : 0;
+  std::erase_if(memory.failures, [&](const SessionOutcome::Failure& one) {
+    return (one.task == task || one.task == 0 || task == 0) && (one.action == action || (target != 0 && one.target == target));
+  });
+  if (event.outcome.status == Outcome::Ok) return;
+  if (memory.failures.size() == SessionOutcome::kFailures) memory.failures.erase(memory.failures.begin());
+  memory.failures.push_back({task, action, target, scope::tool_words(event).substr(0, SessionOutcome::kLabelBytes)});
+}
+
+Ruling judge_claim(const Act& act) {
+  Ruling ruling;
+  if (!act.session.memory[kSlot]) return ruling;
+  SessionOutcome& memory = memory_of(act);
+  const std::uint64_t task = act.event.task.id ? hash64(*act.event.task.id) : 0;
+  const auto belongs = [&](const SessionOutcome::Failure& one) { return one.task == task || one.task == 0 || task == 0; };
+  const auto last = std::ranges::find_if(memory.failures.rbegin(), memory.failures.rend(), belongs);
+  if (last != memory.failures.rend() && act.event.task.claim == TaskClaim::Done)
+    ruling.breach(Analytic::OutcomeContradiction,
+                  "the task is reported done, the last call to " + last->label + " under it did not succeed");
+  std::erase_if(memory.failures, belongs);
+  return ruling;
+}
+
+class OutcomeChannel final : public Channel {
+ public:
+  [[nodiscard]] const ChannelInfo& info() const override {
+    static const ChannelInfo kInfo{ChannelId::Outcome,
+                                   "outcome",
+                                   {"after progress", "after a repetition", "after another act", "after a destructive act"},
+                                   {"progress", "same act, same result", "not destructive", "destructive"},
+                                   {20, 20},
+                                   false};
+    return kInfo;
+  }
+  [[nodiscard]] std::vector<std::vector<double>> caps(const Persona& /*persona*/) const override { return kCaps; }
+  [[nodiscard]] std::span<const Bet> bets() const override { return kBets; }
+  [[nodiscard]] std::unique_ptr<const ChannelPlan> prepare(const Persona& persona, const PersonaSet& /*set*/) const override {
+    return plan_of(persona);
+  }
+  [[nodiscard]] std::unique_ptr<ChannelMemory> decode_memory(MemoryScope scope, Reader& in) const override {
+    return scope == MemoryScope::Session ? SessionOutcome::decode(in) : nullptr;
+  }
+
+  [[nodiscard]] Reading read(const Act& act) const override {
+    Reading reading = Reading::of(Reading::Kind::Silent);
+    if (act.event.kind == EventKind::TaskEnd) {
+      reading.breaches = judge_claim(act).breaches;
+    } else if (act.event.kind == EventKind::ToolCall && act.event.phase == Phase::Complete) {
+      note_outcome(act);
+      if (act.explained && act.event.outcome.status != Outcome::Ok) return Reading::of(Reading::Kind::Muted);
+      judge_sweep(act, reading);
+      judge_loop(act, reading);
+    }
+    return reading;
+  }
+
+  [[nodiscard]] Description describe(const Act& act, Threat threat) const override {
+    const auto* memory = static_cast<const SessionOutcome*>(act.session.memory[kSlot].get());
+    Description out;
+    if (threat == Threat::NoProgress) {
+      out.title = "Agent repeats itself without progress";
+      if (memory != nullptr && memory->repeats > 0)
+        out.sentence = "The last " + std::to_string(memory->repeats + 1) + " acts of the session, among them calls to " +
+                       scope::tool_words(act.event) + ", were acts it had just made, with the results it had just got.";
+    } else {
+      out.title = "Agent destroys one thing after another";
+      if (memory != nullptr)
+        out.sentence = std::to_string(memory->destroyed) + " acts of this session deleted, administered or cancelled something.";
+    }
+    return out;
+  }
+};
+
+}  // namespace
+
+const Channel& outcome_channel() {
+  static const OutcomeChannel kChannel;
+  return kChannel;
+}
+
+}  // namespace ringfence

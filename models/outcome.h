@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "models/channel.h"
+
+namespace ringfence {
+
+/// What came of the acts: claims against the record, loops without progress, sweeps of destruction.
+///
+/// - `outcome.contradiction`: a task is reported done while the last act of a non-read action under it was denied or failed and none like
+/// it
+///   (same action, or same effect on the same resource) succeeded later.
+/// - `loop.no_progress`: class 1 is an act that one of the session's last four acts already was, tool, arguments and result alike;
+/// contexts:
+///   after progress (cap .2), after such a repetition (cap .5). Not repetitions: up to `barriers.retries` of a failed act, and a poll, that
+///   is a read in a job that declares `data.rate.per_minute.p50`, no sooner after its like than that median allows. About
+///   25 in a row alert at tier 2. Alert only: the caps are ours, not the persona's.
+/// - `destructive.burst`: acts that delete, administer or by their name cancel, where every such action declares a `share` w: caps
+///   min(1, 3 w + .02) after another act, .5 after one like it; a wager of its own with factors compiled from these.
+///
+/// State: 0.2 KiB a session with calls. Cost: 20 ns; an event's hashes are already there.
+/// Blind to: loops longer than four acts or with a result that changes (a clock in it); destruction in an action without a share.
+[[nodiscard]] const Channel& outcome_channel();
+
+}  // namespace ringfence

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/event/ids.h"
+#include "engine/state/channel_memory.h"
+
+namespace ringfence::outcome {
+
+/// What a session's acts came to.
+class SessionOutcome final : public ChannelMemory {
+ public:
+  static constexpr std::size_t kRecent = 4;
+  static constexpr std::size_t kFailures = 16;
+  static constexpr std::size_t kLabelBytes = 1024;
+
+  struct Seen {
+    std::uint64_t act = 0, result = 0;  // hashes
+    EventTime time;
+  };
+  /// An action whose last act did not succeed.
+  struct Failure {
+    std::uint64_t task = 0;                // hash; 0: the act named none
+    std::uint64_t action = 0, target = 0;  // hashes; target 0: none
+    std::string label;                     // of the tool, escaped
+  };
+
+  std::vector<Seen> recent;   // oldest first
+  std::uint32_t repeats = 0;  // repetitions in a row
+  std::uint32_t failed = 0;   // of these, of an act that failed
+  std::vector<Failure> failures;
+  bool after_destruction = false;
+  std::uint32_t destroyed = 0;
+
+  void encode(Writer& out) const override;
+  [[nodiscard]] std::size_t bytes() const override;
+  [[nodiscard]] static std::unique_ptr<ChannelMemory> decode(Reader& in);
+};
+
+}  // namespace ringfence::outcome

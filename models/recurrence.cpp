@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/recurrence.h"
+
+#include <algorithm>
+#include <functional>
+
+#include "engine/event/escape.h"
+#include "models/recurrence_memory.h"
+#include "models/scope_destination.h"
+#include "models/scope_memory.h"
+
+namespace ringfence {
+namespace {
+
+using recurrence::AgentRecurrence;
+using recurrence::SessionRecurrence;
+
+constexpr auto kSlot = static_cast<std::size_t>(ChannelId::Recurrence);
+constexpr std::uint8_t kFirstCalls = 5;
+constexpr std::size_t kWordsOfText = 64;
+constexpr std::size_t kLeaves = 64;
+constexpr std::size_t kLeastBytes = 5, kMostBytes = 256;
+constexpr std::string_view kBreaks = " \t\r\n\v\f,;<>\"'()[]{}|";
+
+std::uint32_t short_hash(std::string_view text) { return static_cast<std::uint32_t>(hash64(text)); }
+
+/// What names a place, a person or a thing has a sign in it that plain words have not.
+bool names_something(std::string_view word) {
+  return word.size() >= kLeastBytes && word.size() <= kMostBytes && word.find_first_of(".@:/_0123456789") != std::string_view::npos;
+}
+
+/// The hashes of the names in a text, in lower case and without the stops around them; of an address its host too.
+void each_name(std::string_view text, std::size_t& left, const std::function<void(std::uint32_t)>& use) {
+  for (std::size_t at = 0; at < text.size() && left > 0;) {
+    const std::size_t end = std::min(text.find_first_of(kBreaks, at), text.size());
+    std::string_view word = text.substr(at, end - at);
+    at = end + 1;
+    while (!word.empty() && std::string_view(".,;:!?").find(word.back()) != std::string_view::npos) word.remove_suffix(1);
+    if (!names_something(word)) continue;
+    --left;
+    std::string small(word);
+    std::ranges::transform(small, small.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+    use(short_hash(small));
+    if (const auto host = scope::host_of(small); host && *host != small) use(short_hash(*host));
+  }
+}
+
+void each_name_of_act(const Event& event, const std::function<void(std::uint32_t)>& use) {
+  std::size_t left = kWordsOfText;
+  for (const std::string_view host : event.destination.hosts) each_name(host, left, use);
+  for (const std::string_view account : event.destination.accounts) each_name(account, left, use);
+  if (event.resource.uri) each_name(*event.resource.uri, left, use);
+  if (!event.args) return;
+  for (const JsonLeaf& leaf : event.args->leaves.first(std::min(event.args->leaves.size(), kLeaves)))
+    if (leaf.kind == JsonLeaf::Kind::String) each_name(leaf.text, left, use);
+}
+
+bool untrusted(const Act& act) {
+  if (act.event.data.untrusted) return *act.event.data.untrusted;
+  if (!act.match.action) return false;
+  const auto& returns = act.persona.actions[*act.match.action].returns;
+  return std::ranges::find(returns, "untrusted") != returns.end();
+}
+
+bool outward(Effect effect) { return effect == Effect::Send || effect == Effect::Transfer || effect == Effect::Delegate; }
+
+void learn_content(const Act& act) {
+  const Event& event = act.event;
+  if (event.outcome.status != Outcome::Ok || !untrusted(act)) return;
+  auto& agent = scope::memory_in<AgentRecurrence>(act.agent.memory[kSlot]);
+  if (agent.first_reader == 0) agent.first_reader = std::max<std::uint64_t>(act.session.key, 1);
+  if (!event.result) {
+    agent.blind = true;
+    return;
+  }
+  std::vector<std::uint32_t> own;  // a result that repeats the question gives nothing
+  each_name_of_act(event, [&](std::uint32_t hash) { own.push_back(hash); });
+  std::size_t left = kWordsOfText;
+  for (const JsonLeaf& leaf : event.result->leaves) {
+    if (leaf.kind != JsonLeaf::Kind::String || left == 0) continue;
+    each_name(leaf.text, left, [&](std::uint32_t hash) {
+      if (std::ranges::find(own, hash) == own.end()) agent.give(hash, act.session.key);
+    });
+  }
+}
+
+/// What of this act came from content read in an earlier session, as one hash; nothing where none of it did.
+std::optional<std::uint64_t> carried(const Act& act, const AgentRecurrence& agent, const SessionRecurrence& session) {
+  std::optional<std::uint64_t> found;
+  const auto asked = [&](std::uint32_t hash) { return std::ranges::find(session.asked, hash) != session.asked.end(); };
+  each_name_of_act(act.event, [&](std::uint32_t hash) {
+    if (!found && !asked(hash) && agent.gave(hash, act.session.key)) found = hash;
+  });
+  if (found || !agent.blind || agent.first_reader == act.session.key || !act.effect || !outward(*act.effect)) return found;
+  for (const scope::Target& target : scope::targets_of(act).first) {
+    const std::uint32_t hash = short_hash(target.value);
+    if (!asked(hash)) return hash;
+  }
+  return std::nullopt;
+}
+
+void judge_recurrence(const Act& act, Reading& reading) {
+  auto& slot = act.agent.memory[kSlot];
+  auto& session = scope::memory_in<SessionRecurrence>(act.session.memory[kSlot]);
+  if (session.calls > kFirstCalls) return;
+  ++session.calls;
+  if (session.calls > kFirstCalls || !act.effect || *act.effect == Effect::Read || act.event.outcome.status == Outcome::Denied) return;
+  auto& agent = static_cast<AgentRecurrence&>(*slot);
+  const auto value = carried(act, agent, session);
+  if (!value) return;
+  AgentRecurrence::Recurring& entry = agent.recurring(hash64(act.event.tool.name.value_or(""), *value));
+  if (std::ranges::find(entry.keys, act.session.key) != entry.keys.end()) return;
+  ++entry.count;
+  if (entry.keys.size() == AgentRecurrence::kSessions) {
+    entry.keys.erase(entry.keys.begin());
+    entry.sessions.erase(entry.sessions.begin());
+  }
+  entry.keys.push_back(act.session.key);
+  entry.sessions.push_back(printable(act.event.session.id.value_or("-"), AgentRecurrence::kSessionBytes));
+  if (entry.count < AgentRecurrence::kSessions) return;
+  reading.breaches.push_back({Analytic::MemoryRecurring,
+                              "a call to " + scope::tool_words(act.event) +
+                                  " with a value that untrusted content gave came back at the beginning of " + std::to_string(entry.count) +
+                                  " sessions, lately " + scope::joined(entry.sessions, ", "),
+                              std::nullopt, Severity::High});
+}
+
+class RecurrenceChannel final : public Channel {
+ public:
+  [[nodiscard]] const ChannelInfo& info() const override {
+    static const ChannelInfo kInfo{ChannelId::Recurrence, "recurrence", {}, {}, {}, false};
+    return kInfo;
+  }
+  [[nodiscard]] std::vector<std::vector<double>> caps(const Persona& /*persona*/) const override { return {}; }
+  [[nodiscard]] std::span<const Bet> bets() const override { return {}; }
+  [[nodiscard]] std::unique_ptr<ChannelMemory> decode_memory(MemoryScope scope, Reader& in) const override {
+    return scope == MemoryScope::Agent ? AgentRecurrence::decode(in) : SessionRecurrence::decode(in);
+  }
+
+  [[nodiscard]] Reading read(const Act& act) const override {
+    Reading reading = Reading::of(Reading::Kind::Silent);
+    const Event& event = act.event;
+    const bool carries = act.agent.memory[kSlot] != nullptr && event.session.id.has_value();
+    if (event.kind == EventKind::TaskStart && carries && event.task.text && event.source.product.value_or("") != "agent") {
+      auto& session = scope::memory_in<SessionRecurrence>(act.session.memory[kSlot]);
+      std::size_t left = SessionRecurrence::kAsked - session.asked.size();
+      each_name(*event.task.text, left, [&](std::uint32_t hash) {
+        if (session.asked.size() < SessionRecurrence::kAsked) session.asked.push_back(hash);
+      });
+    }
+    if (event.kind != EventKind::ToolCall || event.phase != Phase::Complete) return reading;
+    if (carries) judge_recurrence(act, reading);
+    learn_content(act);
+    return reading;
+  }
+
+  [[nodiscard]] Description describe(const Act& /*act*/, Threat /*threat*/) const override { return {}; }
+};
+
+}  // namespace
+
+const Channel& recurrence_channel() {
+  static const RecurrenceChannel kChannel;
+  return kChannel;
+}
+
+}  // namespace ringfence

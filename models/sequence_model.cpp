@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/sequence_model.h"
+
+#include <algorithm>
+
+namespace ringfence {
+namespace {
+
+constexpr std::uint8_t kVersion = 1;
+constexpr double kPseudoCalls = 20;  // kappa
+constexpr float kFading = .995F;
+constexpr double kForeignShare = .005;  // of acts outside the persona: the cap that the workflow gives them
+constexpr double kOutOfOrder = .10;     // left to what `next` does not name: the cap of an act out of order
+constexpr float kLeastWeight = 1e-4F;   // b_d stays inside (0, 1), so that a context can come back
+
+void normalise(SequenceMix& mix) {
+  float sum = 0;
+  for (const float part : mix) sum += part;
+  for (float& part : mix) part /= sum;
+}
+
+constexpr std::uint16_t key_of(std::size_t order, SequenceContext context) {
+  if (order == 0) return 0;
+  const auto one = static_cast<std::uint16_t>(1 + context.one);
+  return order == 1 ? one : static_cast<std::uint16_t>(one + 32 * (1 + context.two));
+}
+
+}  // namespace
+
+SequencePlan::SequencePlan(const Persona& persona) {
+  declares_ = !persona.workflow.next.empty() || std::ranges::any_of(persona.actions, [](const Action& a) { return a.share.has_value(); });
+  for (std::size_t i = 0; i < persona.actions.size(); ++i) {
+    class_of_[i] = static_cast<std::uint8_t>(std::min<std::size_t>(i, kOthers));
+    stamp_ = hash64(persona.actions[i].id, stamp_);
+  }
+  weigh_shares(persona);
+  weigh_successors(persona);
+}
+
+/// Declared shares as they are; what they leave, at least a tenth, is for the actions without one.
+void SequencePlan::weigh_shares(const Persona& persona) {
+  double declared = 0, silent = 0;
+  for (const Action& action : persona.actions) {
+    declared += action.share.value_or(0);
+    silent += action.share ? 0 : 1;
+  }
+  const double left = silent > 0 ? std::max(1 - declared, .1) / silent : 0;
+  for (std::size_t i = 0; i < persona.actions.size(); ++i)
+    shares_[class_of_[i]] += static_cast<float>(std::max(persona.actions[i].share.value_or(left), kForeignShare));
+  normalise(shares_);
+  for (float& part : shares_) part *= static_cast<float>(1 - kForeignShare);
+  shares_[kForeign] = static_cast<float>(kForeignShare);
+  const auto there = std::ranges::count_if(shares_, [](float part) { return part > 0; });
+  off_ = 1 / static_cast<float>(there);
+}
+
+void SequencePlan::weigh_successors(const Persona& persona) {
+  after_.fill(shares_);
+  const auto weigh = [&](std::uint8_t before, ActionMask successors) {
+    SequenceMix next{};
+    for (std::size_t i = 0; i < persona.actions.size(); ++i)
+      if (((successors >> i) & 1U) != 0 || persona.actions[i].anytime) next[class_of_[i]] = shares_[class_of_[i]];
+    if (std::ranges::all_of(next, [](float part) { return part == 0; })) return;
+    normalise(next);
+    declared_[before] = true;
+    for (std::size_t x = 0; x < next.size(); ++x)
+      after_[before][x] =
+          static_cast<float>((1 - kOutOfOrder) * static_cast<double>(next[x]) + kOutOfOrder * static_cast<double>(shares_[x]));
+  };
+  for (const auto& [from, to] : persona.workflow.next)
+    if (class_of_[from] != kOthers) weigh(class_of_[from], to);
+  if (persona.workflow.start != 0) weigh(kSequenceStart, persona.workflow.start);
+}
+
+const SequenceMemory::Row* SequenceMemory::row(std::uint16_t key) const {
+  const auto found = std::ranges::find(rows_, key, &Row::key);
+  return found == rows_.end() ? nullptr : &*found;
+}
+
+SequenceMemory::Row* SequenceMemory::make_row(std::uint16_t key, float weight) {
+  const auto found = std::ranges::find(rows_, key, &Row::key);
+  if (found != rows_.end()) return &*found;
+  if (rows_.size() == kRowsMost) return nullptr;
+  if (rows_.size() == rows_.capacity()) rows_.reserve(rows_.size() + kRowsMost / 4);  // doubling would pass the bytes the header states
+  return &rows_.emplace_back(Row{.key = key, .weight = weight});
+}
+
+double SequenceMemory::estimate(const SequenceMix& declared, const Row* row, std::uint8_t cls) {
+  const auto prior = static_cast<double>(declared[cls]);
+  if (row == nullptr) return prior;
+  double sum = 0;
+  for (const float n : row->n) sum += static_cast<double>(n);
+  return (kPseudoCalls * prior + static_cast<double>(row->n[cls])) / (kPseudoCalls + sum);
+}
+
+double SequenceMemory::predicted(const SequencePlan& plan, SequenceContext context, std::uint8_t cls) const {
+  double p = estimate(plan.shares(), row(0), cls);
+  for (std::size_t order = 1; order <= 2; ++order) {
+    const Row* const longer = row(key_of(order, context));
+    if (longer == nullptr && order == 2) continue;  // an unmet longer context knows no more than the shorter one
+    const double weight = longer != nullptr ? static_cast<double>(longer->weight) : static_cast<double>(plan.first_weight(context.one));
+    p = weight * estimate(plan.after(context.one), longer, cls) + (1 - weight) * p;
+  }
+  return p;
+}
+
+void SequenceMemory::learn(const SequencePlan& plan, SequenceContext context, std::uint8_t cls) {
+  double shorter = estimate(plan.shares(), row(0), cls);
+  for (std::size_t order = 0; order <= 2; ++order) {
+    Row* const known = make_row(key_of(order, context), order == 1 ? plan.first_weight(context.one) : .5F);
+    if (known == nullptr) continue;
+    if (order > 0) {
+      const auto weight = static_cast<double>(known->weight);
+      const double mine = weight * estimate(plan.after(context.one), known, cls), all = mine + (1 - weight) * shorter;
+      if (all > 0) known->weight = std::clamp(static_cast<float>(mine / all), kLeastWeight, 1 - kLeastWeight);
+      shorter = all;
+    }
+    for (float& n : known->n) n *= kFading;
+    known->n[cls] += 1;
+  }
+}
+
+void SequenceMemory::encode(Writer& out) const {
+  out.u8(kVersion);
+  out.u64(plan_);
+  out.varint(rows_.size());
+  for (const Row& one : rows_) {
+    out.varint(one.key);
+    out.f32(one.weight);
+    for (const float n : one.n) out.f32(n);
+  }
+}
+
+std::unique_ptr<SequenceMemory> SequenceMemory::decode(Reader& in) {
+  if (in.u8() != kVersion) return nullptr;
+  auto memory = std::make_unique<SequenceMemory>(in.u64());
+  constexpr float kMostCounted = 201;  // 1 / (1 - .995), rounding included
+  const std::size_t rows = in.count(1 + (kSequenceClasses + 1) * sizeof(float), kRowsMost);
+  for (std::size_t i = 0; i < rows; ++i) {
+    Row& one = memory->rows_.emplace_back();
+    const std::uint64_t key = in.varint();
+    if (key > UINT16_MAX) in.fail();
+    one.key = static_cast<std::uint16_t>(key);
+    one.weight = in.f32();
+    if (!(one.weight > 0 && one.weight < 1)) in.fail();
+    for (float& n : one.n) {
+      n = in.f32();
+      if (!(n >= 0 && n <= kMostCounted)) in.fail();
+    }
+  }
+  if (!in.ok()) return nullptr;
+  return memory;
+}
+
+void SequenceSession::encode(Writer& out) const {
+  out.u8(kVersion);
+  out.u64(plan);
+  out.u8(context.one);
+  out.u8(context.two);
+  out.u8(own ? 1 : 0);
+  if (own) own->encode(out);
+}
+
+std::unique_ptr<ChannelMemory> SequenceSession::decode(Reader& in) {
+  if (in.u8() != kVersion) return nullptr;
+  auto memory = std::make_unique<SequenceSession>();
+  memory->plan = in.u64();
+  memory->context.one = in.u8();
+  memory->context.two = in.u8();
+  if (memory->context.one > kSequenceStart || memory->context.two > kSequenceStart) in.fail();
+  if (in.u8() == 1) {
+    memory->own = SequenceMemory::decode(in);
+    if (!memory->own) in.fail();
+  }
+  if (!in.ok()) return nullptr;
+  return memory;
+}
+
+}  // namespace ringfence

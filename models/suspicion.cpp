@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/suspicion.h"
+
+namespace ringfence {
+
+double suspicion(const Act& act) {
+  const auto weighed = [](const Evidence& evidence) {
+    double sum = 0;
+    for (std::size_t slot = 0; slot < kThreats.size(); ++slot) sum += kThreats[slot].prior * static_cast<double>(evidence.alert[slot]);
+    return sum;
+  };
+  if (act.session.borrowed) return .5 * weighed(act.session.evidence);
+  double sum = weighed(act.agent.evidence);
+  for (const SessionState& session : act.agent.sessions)
+    if (!session.borrowed) sum += weighed(session.evidence);
+  return .5 * sum;
+}
+
+}  // namespace ringfence

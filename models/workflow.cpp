@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/workflow.h"
+
+#include <algorithm>
+#include <array>
+
+#include "engine/event/escape.h"
+#include "models/scope_memory.h"
+#include "models/scope_ruling.h"
+#include "models/supply.h"
+#include "models/workflow_memory.h"
+#include "models/workflow_plan.h"
+
+namespace ringfence {
+namespace {
+
+constexpr auto kSlot = static_cast<std::size_t>(ChannelId::Workflow);
+/// Gateways report acts of one moment in any order (docs/contracts/event.md, `time`).
+constexpr Nanos kReordering = seconds(5);
+constexpr std::size_t kClasses = WorkflowSession::kClasses;
+constexpr std::array<double, kClasses> kCaps{1, .10, .05, .05, .005, .002};
+/// An agent off its workflow: half of its acts still fall in place, the rest are mostly the job's own tools at the wrong time. At tolerance
+/// 1 the factors are 2.8, 2.6, 1.8, 14 and 10.
+constexpr std::array<double, kClasses> kOff{.40, .28, .13, .09, .07, .03};
+
+std::string action_words(const Act& act, ActionIndex action) { return "action " + printable(act.persona.actions[action].id, 64); }
+
+std::string names_of(const Act& act, ActionMask mask) {
+  std::string out;
+  for (std::size_t i = 0; i < act.persona.actions.size(); ++i)
+    if (((mask >> i) & 1U) != 0) out.append(out.empty() ? "" : ", ").append(printable(act.persona.actions[i].id, 64));
+  return out;
+}
+
+WorkflowSession* session_memory(const Act& act) { return static_cast<WorkflowSession*>(act.session.memory[kSlot].get()); }
+
+const WorkflowPlan* plan_of(const Act& act) { return static_cast<const WorkflowPlan*>(act.plan(ChannelId::Workflow)); }
+
+/// What failed or was refused did not happen; an outcome nobody knows is taken at its word.
+bool happened(const Event& event) { return event.outcome.status == Outcome::Ok || event.outcome.status == Outcome::Unknown; }
+
+/// What must precede `action` and has not.
+ActionMask missing(const Act& act, const WorkflowPlan& plan, ActionIndex action) {
+  ActionMask absent = 0;
+  const WorkflowSession* const session = session_memory(act);
+  for (ActionMask left = plan.before[action]; left != 0; left &= left - 1) {
+    const auto wanted = static_cast<ActionIndex>(__builtin_ctzll(left));
+    const WorkflowSession::Done* const done = session == nullptr ? nullptr : session->done(plan.id(wanted));
+    if (done == nullptr || scope::between(act.event.time, done->first) > kReordering) absent |= ActionMask{1} << wanted;
+  }
+  return absent;
+}
+
+/// Constraints this act breaks, one clause each.
+std::vector<std::string> broken_constraints(const Act& act, const WorkflowPlan& plan, ActionIndex action, bool accepted) {
+  std::vector<std::string> clauses;
+  if (const ActionMask absent = plan.before[action] == 0 || accepted ? 0 : missing(act, plan, action); absent != 0)
+    clauses.push_back(action_words(act, action) + " came without " + names_of(act, absent) +
+                      ", which workflow.before declares to precede it");
+  if (const std::int64_t most = plan.at_most[action]; most != WorkflowPlan::kNoLimit) {
+    const WorkflowSession* const session = session_memory(act);
+    const WorkflowSession::Done* const done = session == nullptr ? nullptr : session->done(plan.id(action));
+    const std::int64_t times = (done == nullptr ? 0 : std::int64_t{done->times}) + 1;
+    if (times > most)
+      clauses.push_back(action_words(act, action) + " came for the " + std::to_string(times) +
+                        ". time in the session, workflow.at_most declares " + std::to_string(most));
+  }
+  return clauses;
+}
+
+/// Steps left out by this act where the session stands; 0 where that is unknown to this version of the persona.
+std::uint8_t steps_left_out(const Act& act, const WorkflowPlan& plan, ActionIndex action) {
+  const WorkflowSession* const session = session_memory(act);
+  if (session == nullptr || session->last == 0) return plan.left_out(WorkflowPlan::kStart, action);
+  const std::optional<ActionIndex> state = plan.index_of(session->last);
+  return state ? plan.left_out(*state, action) : 0;
+}
+
+WorkflowClass place_of(const WorkflowPlan& plan, ActionIndex action, std::uint8_t left_out) {
+  if (!plan.ordered) return WorkflowClass::InOrder;
+  if (((plan.inside >> action) & 1U) == 0) return WorkflowClass::OutsideWorkflow;
+  return left_out == 0 ? WorkflowClass::InOrder : WorkflowClass::OutOfOrder;
+}
+
+void count(const Act& act, WorkflowClass cls) {
+  std::uint32_t& seen = scope::memory_in<WorkflowSession>(act.session.memory[kSlot]).judged[static_cast<std::size_t>(cls)];
+  seen += seen < UINT32_MAX ? 1 : 0;
+}
+
+Reading marked(const Act& act, WorkflowClass cls) {
+  count(act, cls);
+  return Reading::marked(0, static_cast<std::uint8_t>(cls));
+}
+
+/// An act that is none of the persona's actions.
+Reading judge_foreign(const Act& act) {
+  if (act.match.tool_declared) return marked(act, WorkflowClass::OutsideWorkflow);
+  return marked(act, outside_catalogue(act.agent, act.event) ? WorkflowClass::OutsideCatalogue : WorkflowClass::OutsidePersona);
+}
+
+/// The persona's accepted next step after a refusal is in its place wherever the work stands.
+bool accepted_step(const Act& act, const WorkflowPlan& plan, ActionIndex action) {
+  const WorkflowSession* const session = session_memory(act);
+  return session != nullptr && session->refused && ((plan.then >> action) & 1U) != 0;
+}
+
+/// Remembers whether this call met a refusal, where an accepted next step is declared for that.
+void note_refusal(const Act& act, const WorkflowPlan& plan) {
+  const bool refused = act.event.outcome.status == Outcome::Denied;
+  if (plan.then == 0 || !plan.judges_order() || (!refused && session_memory(act) == nullptr)) return;
+  scope::memory_in<WorkflowSession>(act.session.memory[kSlot]).refused = refused;
+}
+
+Reading judge_action(const Act& act, const WorkflowPlan& plan, ActionIndex action) {
+  if (!act.event.session.id) {
+    Reading reading = Reading::of(Reading::Kind::NotEvaluable);
+    reading.lacking = bit_of(Lacking::Session);
+    return reading;
+  }
+  const bool anytime = ((plan.anytime >> action) & 1U) != 0, accepted = accepted_step(act, plan, action);
+  const std::vector<std::string> broken = broken_constraints(act, plan, action, accepted);
+  const std::uint8_t left_out = plan.ordered ? steps_left_out(act, plan, action) : 0;
+  Reading reading = !broken.empty()       ? marked(act, WorkflowClass::ConstraintBroken)
+                    : anytime || accepted ? Reading::of(Reading::Kind::Silent)
+                                          : marked(act, place_of(plan, action, left_out));
+  if (act.event.outcome.status != Outcome::Denied)
+    for (const std::string& clause : broken) reading.breaches.push_back({.analytic = Analytic::WorkflowOrder, .what = clause});
+  if (!happened(act.event)) return reading;
+  if (plan.constrained) scope::memory_in<WorkflowSession>(act.session.memory[kSlot]).book(plan.id(action), act.event.time);
+  const bool moves = plan.ordered && !anytime && (left_out != WorkflowPlan::kNoWay || plan.begins(action));
+  if (moves) scope::memory_in<WorkflowSession>(act.session.memory[kSlot]).last = plan.id(action);
+  return reading;
+}
+
+Breach missed(const Act& act, const WorkflowAgent::Due& due, ActionIndex action, const Workflow::Followup& followup) {
+  return {.analytic = Analytic::WorkflowOrder,
+          .what = action_words(act, action) + " was not followed by " + printable(act.persona.actions[followup.action].id, 64) +
+                  " within " + scope::duration_words(followup.within) + ", as workflow.after declares",
+          .level = Level::Alert,
+          .severity = Severity::Medium,
+          .origin = "after-" + std::to_string(due.event) + "-" + std::to_string(due.deadline.value)};
+}
+
+/// Follow-ups whose time is over by the agent's own clock. What the persona no longer declares is forgotten.
+std::vector<Breach> missed_deadlines(const Act& act, const WorkflowPlan& plan, WorkflowAgent& agent) {
+  std::vector<Breach> breaches;
+  const auto over = [&](const WorkflowAgent::Due& due) { return due.deadline < act.event.time; };
+  for (const WorkflowAgent::Due& due : agent.due) {
+    const std::optional<ActionIndex> action = over(due) ? plan.index_of(due.action) : std::nullopt;
+    if (!action) continue;
+    if (const auto& followup = plan.after[*action]) breaches.push_back(missed(act, due, *action, *followup));
+  }
+  std::erase_if(agent.due, over);
+  return breaches;
+}
+
+/// The end of time where it would pass it.
+EventTime later(EventTime time, Nanos length) {
+  std::int64_t sum = 0;
+  return EventTime{__builtin_add_overflow(time.value, length.value, &sum) ? INT64_MAX : sum};
+}
+
+/// Books what this act settles and what it asks for.
+void book_followups(const Act& act, const WorkflowPlan& plan, ActionIndex action) {
+  auto& slot = act.agent.memory[kSlot];
+  const EventTime now = act.event.time;
+  if (slot) {
+    std::erase_if(static_cast<WorkflowAgent&>(*slot).due, [&](const WorkflowAgent::Due& due) {
+      return due.followup == plan.id(action) && scope::between(now, due.since) <= kReordering;
+    });
+  }
+  if (const auto& followup = plan.after[action]) {
+    auto& due = scope::memory_in<WorkflowAgent>(slot).due;
+    if (due.size() < WorkflowAgent::kMost)
+      due.push_back({plan.id(action), plan.id(followup->action), now, later(now, followup->within), hash64(act.event.id)});
+  }
+}
+
+class WorkflowChannel final : public Channel {
+ public:
+  WorkflowChannel() { bets_.push_back({.threat = Threat::WorkflowBreak, .q = {{kOff.begin(), kOff.end()}}}); }
+
+  [[nodiscard]] const ChannelInfo& info() const override { return info_; }
+
+  [[nodiscard]] std::vector<std::vector<double>> caps(const Persona& persona) const override {
+    if (!WorkflowPlan(persona).judges_order()) return {};
+    return {{kCaps.begin(), kCaps.end()}};
+  }
+  [[nodiscard]] std::span<const Bet> bets() const override { return bets_; }
+
+  [[nodiscard]] std::unique_ptr<const ChannelPlan> prepare(const Persona& persona, const PersonaSet& /*set*/) const override {
+    auto plan = std::make_unique<WorkflowPlan>(persona);
+    if (!plan->judges_order() && !plan->followed) return nullptr;
+    return plan;
+  }
+
+  [[nodiscard]] std::unique_ptr<ChannelMemory> decode_memory(MemoryScope scope, Reader& in) const override {
+    return scope == MemoryScope::Agent ? WorkflowAgent::decode(in) : WorkflowSession::decode(in);
+  }
+
+  [[nodiscard]] Reading read(const Act& act) const override {
+    const WorkflowPlan* const plan = plan_of(act);
+    if (plan == nullptr) return Reading::of(Reading::Kind::Silent);
+    // Under a borrowed name nothing is owed and nothing is settled for the agent whose name it is.
+    const auto& owed = act.agent.memory[kSlot];
+    std::vector<Breach> over;
+    if (owed && !act.session.borrowed) over = missed_deadlines(act, *plan, static_cast<WorkflowAgent&>(*owed));
+    Reading reading = judge(act, *plan);
+    std::ranges::move(over, std::back_inserter(reading.breaches));
+    return reading;
+  }
+
+  [[nodiscard]] Description describe(const Act& act, Threat threat) const override {
+    const WorkflowSession* const session = session_memory(act);
+    if (threat != Threat::WorkflowBreak || session == nullptr) return {};
+    std::uint64_t all = 0;
+    for (const std::uint32_t seen : session->judged) all += seen;
+    std::string parts;
+    for (std::size_t cls = 1; cls < kClasses; ++cls)
+      if (session->judged[cls] > 0)
+        parts.append(parts.empty() ? "" : ", ").append(std::to_string(session->judged[cls])).append(" ").append(info_.classes[cls]);
+    if (parts.empty()) parts = "all in their place";
+    return {.title = "Agent leaves the declared order of its work",
+            .sentence = "Of " + std::to_string(all) + " judged calls of this session: " + parts + "; the last was " +
+                        scope::tool_words(act.event) + ".",
+            .identifier_shape = "",
+            .grounded = std::nullopt};
+  }
+
+ private:
+  static Reading judge(const Act& act, const WorkflowPlan& plan) {
+    const Event& event = act.event;
+    const bool refused_by_us = event.outcome.status == Outcome::Denied && act.own_refusal;
+    if (event.kind != EventKind::ToolCall || event.phase == Phase::Request || refused_by_us) return Reading::of(Reading::Kind::Silent);
+    Reading reading = Reading::of(Reading::Kind::Silent);
+    if (plan.judges_order()) reading = act.match.action ? judge_action(act, plan, *act.match.action) : judge_foreign(act);
+    note_refusal(act, plan);
+    if (plan.followed && act.match.action && happened(event) && !act.session.borrowed) book_followups(act, plan, *act.match.action);
+    return reading;
+  }
+
+  ChannelInfo info_{
+      ChannelId::Workflow,
+      "workflow",
+      {"in the workflow"},
+      {"in order", "out of order", "against a declared constraint", "outside the workflow", "outside the persona", "outside the catalogue"},
+      {20, 20, 20, 20, 20, 20},
+      false};
+  std::vector<Bet> bets_;
+};
+
+}  // namespace
+
+const Channel& workflow_channel() {
+  static const WorkflowChannel channel;
+  return channel;
+}
+
+}  // namespace ringfence

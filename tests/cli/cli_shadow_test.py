@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An agent without a persona: what job its calls tell of, and a draft that allows just that."""
+import random
+import shutil
+import unittest
+
+import program
+from program import DONE, UNUSABLE, lines, run
+
+JOBS = {
+    "librarian": {"tools": [("shelf/find", "read"), ("shelf/lend", "write"), ("shelf/read_card", "read")], "hosts": ["shelf.corp.example"]},
+    "cashier": {"tools": [("till/open", "execute"), ("till/pay_out", "transfer"), ("till/read_sum", "read")], "hosts": ["bank.corp.example"]},
+    "gardener": {"tools": [("beds/water", "execute"), ("beds/look", "read"), ("store/order", "send")], "hosts": ["seeds.example"]},
+}
+
+
+def persona(name, job):
+    actions = "".join(f"  - {{id: a{i}, tools: [\"{tool}\"], effect: {effect}}}\n" for i, (tool, effect) in enumerate(job["tools"]))
+    return (f"schema: ringfence/persona/v1\nid: {name}\nversion: \"1\"\njob: Works as a {name}.\nowner: {{team: t, contact: c}}\n"
+            f"applies_to: {{agents: [\"{name}-*\"]}}\nactions:\n{actions}destinations: {{hosts: {job['hosts']}}}\n")
+
+
+def history(agent, job, calls=60, seed=7):
+    chance = random.Random(seed)
+    for n in range(calls):
+        tool, effect = chance.choice(job["tools"])
+        server, name = tool.split("/")
+        yield program.event(n + 1, agent={"id": agent, "trust": "verified"}, tool={"server": server, "name": name, "effect": effect},
+                            session={"id": f"s-{n // 15}"}, args={"n": n}, delegation={"parent": "boss"}, credential={"fingerprint": f"key-{n // 30}"},
+                            destination={"host": job["hosts"][0], "account": f"acct-{n % 3}"} if n % 2 else None,
+                            outcome={"status": "denied" if n % 20 == 19 else "ok"})
+
+
+class Shadow(program.Case):
+    def setUp(self):
+        super().setUp()
+        self.jobs = self.dir / "jobs"
+        for name, job in JOBS.items():
+            self.file(f"jobs/{name}.yaml", persona(name, job))
+
+    def explain(self, agent, *words):
+        return run("explain", "--agent", agent, "--state", self.dir / "state", "--personas", self.jobs, *words)
+
+    def test_three_hidden_jobs_are_told_apart_and_a_fourth_is_none_of_them(self):
+        odd = {"tools": [("mint/press", "write"), ("mint/melt", "write")], "hosts": ["mint.example"]}
+        records = [r for i, (name, job) in enumerate({**JOBS, "odd": odd}.items()) for r in history(f"hidden-{i}", job, seed=i)]
+        self.assertEqual(self.replay("--state", self.dir / "state", "-", personas=self.jobs, stdin=lines(*records)).code, DONE)
+        for i, name in enumerate(JOBS):
+            self.assertIn(f"that is the job {name}@1", self.explain(f"hidden-{i}").out.decode())
+        self.assertIn("no known job explains it", self.explain("hidden-3").out.decode())
+        self.assertIn("mint/press", self.explain("hidden-3").out.decode())
+        self.assertTrue(all(line["level"] == "alert" for line in self.left("verdicts")), "never more than an alert by itself")
+
+    def test_the_draft_validates_and_is_silent_on_its_own_history(self):
+        for agent in ("hidden-1", "odd \"name\": #{}[]\n\x1b\u202e é"):
+            with self.subTest(agent=agent):
+                shutil.rmtree(self.dir / "state", ignore_errors=True)
+                records = lines(*history(agent, JOBS["cashier"]))
+                self.assertEqual(self.replay("--state", self.dir / "state", "-", personas=self.jobs, stdin=records).code, DONE)
+                self.assertIn("agent.unclassified", str(self.left("verdicts")[0]["analytics"]))
+                draft = self.dir / "drafts" / "draft.yaml"
+                draft.parent.mkdir(exist_ok=True)
+                written = self.explain(agent, "--draft", draft)
+                self.assertEqual(written.code, DONE, written)
+                valid = run("validate", draft.parent)
+                self.assertEqual(valid.code, DONE, valid)
+                self.assertNotIn(b"error", valid.out + valid.err)
+                ended = self.replay("-", personas=draft.parent, stdin=records)
+                self.assertEqual(ended.code, DONE, ended)
+                self.assertEqual([line for line in self.left("verdicts") if line["analytics"] or line["level"] != "observe"], [])
+                self.assertEqual(self.left("findings"), [])
+
+    def test_a_draft_is_only_for_agents_without_a_job(self):
+        self.replay("--state", self.dir / "state", "-", personas=self.jobs, stdin=lines(*history("cashier-1", JOBS["cashier"])))
+        self.assertEqual(self.explain("cashier-1", "--draft", "-").code, UNUSABLE)
+        self.assertEqual(run("explain", "--draft", "-").code, UNUSABLE)
+
+
+if __name__ == "__main__":
+    unittest.main()

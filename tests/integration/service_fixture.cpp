@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/integration/service_fixture.h"
+
+#include <fstream>
+#include <map>
+#include <valijson/adapters/nlohmann_json_adapter.hpp>
+#include <valijson/schema.hpp>
+#include <valijson/schema_parser.hpp>
+#include <valijson/validator.hpp>
+
+#include "connectors/sinks/control_writer.h"
+
+namespace ringfence::testing {
+
+using nlohmann::json;
+
+bool Services::fleet_is_out(const Installation& at, TopicTail& findings, TopicTail& control) {
+  const Expected& expected = expected_of_fleet();
+  return findings.until([&](const auto& records) { return findings_in(records).size() >= expected.findings.size(); }) &&
+         control.until(
+             [&](const auto& records) { return containments_in(read_board(at, records).messages).size() >= expected.containments.size(); });
+}
+
+void Services::expect_the_fleet(const Installation& at, TopicTail& findings, TopicTail& control) {
+  const Expected& expected = expected_of_fleet();
+  EXPECT_EQ(findings_in(findings.all()), expected.findings);
+  std::map<std::string, std::string> said;  // by id: what is said again after a crash is the same
+  for (const TopicRecord& record : findings.all()) {
+    const auto [first, fresh] = said.try_emplace(json::parse(record.value).at("metadata").at("uid"), record.value);
+    EXPECT_EQ(first->second, record.value);
+  }
+  const ControlBoard board = read_board(at, control.all());
+  EXPECT_EQ(containments_in(board.messages), expected.containments);
+  EXPECT_EQ(board.refused, 0U) << board.refusal;
+}
+
+void expect_schema(const std::vector<TopicRecord>& findings) {
+  const json document = json::parse(std::ifstream(std::string(RINGFENCE_SOURCE_DIR) + "/config/ocsf_detection_finding_1.8.0.schema.json"));
+  valijson::Schema schema;
+  valijson::SchemaParser().populateSchema(valijson::adapters::NlohmannJsonAdapter(document), schema);
+  for (const TopicRecord& record : findings) {
+    const json finding = json::parse(record.value);
+    valijson::Validator validator;
+    EXPECT_TRUE(validator.validate(schema, valijson::adapters::NlohmannJsonAdapter(finding), nullptr)) << record.value;
+  }
+}
+
+void expect_true_heartbeats(const ControlBoard& board) {
+  std::map<std::string, std::map<std::string, LiveRecord>> live;
+  std::size_t beats = 0;
+  for (std::size_t i = 0; i < board.messages.size(); ++i) {
+    if (const auto* said = std::get_if<SignedContainment>(&board.messages[i].body))
+      live[said->writer][board.keys[i]] = {said->record.epoch, said->record.contained, said->record.level};
+    if (const auto* beat = std::get_if<Heartbeat>(&board.messages[i].body)) {
+      ++beats;
+      EXPECT_EQ(beat->count, live[beat->writer].size());
+      EXPECT_EQ(beat->state_hash, control_state_hash(live[beat->writer])) << beat->writer;
+    }
+  }
+  EXPECT_GT(beats, 0U);
+}
+
+std::size_t heartbeats_of(const ControlBoard& board, const std::string& writer) {
+  return static_cast<std::size_t>(std::ranges::count_if(board.messages, [&](const ControlMessage& message) {
+    const auto* beat = std::get_if<Heartbeat>(&message.body);
+    return beat != nullptr && beat->writer == writer;
+  }));
+}
+
+std::size_t containments_read(const ControlBoard& board) {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(board.messages, [](const ControlMessage& m) { return std::holds_alternative<SignedContainment>(m.body); }));
+}
+
+FleetEvent forbidden_call(const std::string& agent, const std::string& id) {
+  const json event = {{"v", 1},
+                      {"kind", "tool_call"},
+                      {"id", id},
+                      {"time", "2026-11-20T12:00:00Z"},
+                      {"tenant", "corp"},
+                      {"agent", {{"id", agent}, {"trust", "verified"}}},
+                      {"session", {{"id", "s"}}},
+                      {"tool", {{"server", "git"}, {"name", "force_push"}}},
+                      {"outcome", {{"status", "ok"}}}};
+  return {agent, event.dump()};
+}
+
+}  // namespace ringfence::testing

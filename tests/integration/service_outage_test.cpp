@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// `ringfence run` on a real broker that goes away, was never there, or that somebody else speaks to under our name.
+#include <signal.h>
+
+#include <fstream>
+#include <functional>
+
+#include "tests/integration/service_fixture.h"
+#include "tests/integration/supervisor.h"
+
+namespace ringfence::testing {
+namespace {
+
+using ::testing::HasSubstr;
+
+/// Half the fleet, a broker that dies, the other half, under a supervisor; `while_away` returns when the broker may come back.
+class Outage : public Services {
+ protected:
+  void expect_nothing_lost(const std::function<bool(SupervisedService&)>& while_away) {
+    Installation at(broker(), kPartitions);
+    TopicTail findings(broker(), at.topic("findings")), control(broker(), at.topic("control"));
+    const std::size_t half = fleet().size() / 2;
+    SupervisedService service(at.member("a"));
+    ASSERT_TRUE(service.logged("partition assigned", kPartitions)) << service.log();
+    at.feed(fleet(), 0, half);
+    broker().kill();
+    ASSERT_TRUE(service.logged("kafka client")) << "an operator hears of it: " << service.log();
+    ASSERT_TRUE(while_away(service)) << service.log();
+    ASSERT_TRUE(broker().start());
+    at.feed(fleet(), half, fleet().size());
+    ASSERT_TRUE(fleet_is_out(at, findings, control)) << service.log();
+    EXPECT_EQ(service.end(SIGTERM), 0) << service.log();
+    expect_the_fleet(at, findings, control);
+    expect_true_heartbeats(read_board(at, control.all()));
+  }
+};
+
+TEST_F(Outage, OfABrokerKilledUnderWayCostsNothing) {
+  expect_nothing_lost([](SupervisedService&) { return true; });
+}
+
+TEST_F(Outage, LongerThanTheSessionCostsNothing) {
+  expect_nothing_lost([](SupervisedService& service) { return service.logged("session timed out"); });
+}
+
+TEST_F(Services, AFencedWriterWhosePartitionIsStillOursSpeaksAgain) {
+  Installation at(broker(), 1);
+  TopicTail control(broker(), at.topic("control"));
+  ServiceProcess service(at.member("a"));
+  const std::string writer = at.writer(0);
+  ASSERT_TRUE(control.until([&](const auto& records) { return heartbeats_of(read_board(at, records), writer) >= 1; })) << service.log();
+  const auto key = SigningKey::load(at.directory() / "control.key");
+  ASSERT_TRUE(key);
+  const Issuer issuer{.iss = "urn:ringfence:engine", .aud = {"ringfence-gates"}, .writer = writer, .generation = 2};
+  at.put(at.topic("control"), 0, claim_key(writer), sign_jws(*key, encode_claim({writer, "someone else", 2, 1}, issuer)));
+  ASSERT_TRUE(service.logged("claims again")) << service.log();
+  const auto speaks_again = [&](const auto& records) {
+    return std::ranges::any_of(read_board(at, records).messages, [](const ControlMessage& message) {
+      const auto* beat = std::get_if<Heartbeat>(&message.body);
+      return beat != nullptr && beat->generation == 3;
+    });
+  };
+  EXPECT_TRUE(control.until(speaks_again)) << service.log();
+}
+
+TEST_F(Services, AMissingTopicAndASilentBrokerEndTheStartWithThree) {
+  Installation at(broker(), 1);
+  for (const std::string name : {"events", "findings", "control", "deadletter"}) {
+    const auto config = at.member("a");
+    std::string text;
+    {
+      std::ifstream in(config);
+      text.assign(std::istreambuf_iterator<char>(in), {});
+    }
+    text.replace(text.find(at.topic(name)), at.topic(name).size(), "not-there");
+    std::ofstream(config) << text;
+    const Ran ran = run_ringfence({"run", "--config", config.string()});
+    EXPECT_EQ(ran.exit, 3) << ran.output;
+    EXPECT_THAT(ran.output, HasSubstr("not-there"));
+  }
+  const auto config = at.directory() / "silent.yaml";
+  std::ofstream(config) << "kafka: {bootstrap: \"127.0.0.1:1\"}\npersonas: {directory: " << at.personas().string()
+                        << "}\nstate: {directory: " << (at.directory() / "state-silent").string()
+                        << "}\ncontrol: {key_file: " << (at.directory() / "control.key").string() << "}\n";
+  const auto began = std::chrono::steady_clock::now();
+  const Ran ran = run_ringfence({"run", "--config", config.string()});
+  EXPECT_EQ(ran.exit, 3) << ran.output;
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(30));
+}
+
+}  // namespace
+}  // namespace ringfence::testing

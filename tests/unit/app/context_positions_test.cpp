@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/app/context_positions.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "tests/unit/persona/persona_fixture.h"
+
+namespace ringfence {
+namespace {
+
+using testing::HasSubstr;
+using testing::SizeIs;
+
+class ContextLogs : public testing::Test {
+ protected:
+  ContextLogs() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "ringfence-context-XXXXXX").string();
+    if (::mkdtemp(pattern.data()) != nullptr) directory_ = pattern;
+  }
+  ~ContextLogs() override { std::filesystem::remove_all(directory_); }
+
+  static std::string outage(const std::string& server) {
+    return R"({"v":1,"kind":"context_change","id":"o","time":"2026-11-20T08:00:00Z","change":"outage_start","scope":"server:)" + server +
+           "\"}";
+  }
+  [[nodiscard]] std::filesystem::path file() const { return directory_ / "context.ndjson"; }
+  [[nodiscard]] auto read() const { return load_context_log(file().string(), {}); }
+  void append(const std::string& text) const { std::ofstream(file(), std::ios::app) << text; }
+
+  std::filesystem::path directory_;
+};
+
+TEST_F(ContextLogs, AreReadInOrderOfPartitionAndPlace) {
+  const std::string set = encode_persona_set({{"clerk.yaml", testing_persona::persona_text()}});
+  const std::string git = outage("git"), erp = outage("erp");
+  {
+    const auto log = ContextPositions::open(file());
+    ASSERT_TRUE(log) << log.error().message;
+    EXPECT_TRUE((*log)->began_empty());
+    const std::vector<ContextPositions::Line> first{{Partition{1}, Offset{-1}, set}, {Partition{0}, Offset{-1}, set}};
+    const std::vector<ContextPositions::Line> second{{Partition{1}, Offset{7}, git}, {Partition{1}, Offset{7}, erp}};
+    ASSERT_TRUE((*log)->write(first));
+    ASSERT_TRUE((*log)->write(second));
+  }
+  const auto changes = read();
+  ASSERT_TRUE(changes) << changes.error();
+  ASSERT_THAT(*changes, SizeIs(4));
+  EXPECT_EQ((*changes)[0].partition, Partition{0});
+  EXPECT_TRUE(std::holds_alternative<RuleSet>((*changes)[1].what));
+  EXPECT_EQ((*changes)[1].after, Offset{-1});
+  EXPECT_EQ(record_of((*changes)[2].what), git);
+  EXPECT_EQ(record_of((*changes)[3].what), erp);
+  EXPECT_EQ((*changes)[3].after, Offset{7});
+}
+
+TEST_F(ContextLogs, LoseATornLastLineAtTheNextStartAndAreHeldByOneProcess) {
+  const std::string git = outage("git");
+  const std::vector<ContextPositions::Line> lines{{Partition{0}, Offset{3}, git}};
+  {
+    const auto log = ContextPositions::open(file());
+    ASSERT_TRUE(log);
+    ASSERT_TRUE((*log)->write(lines));
+    const auto other = ContextPositions::open(file());
+    ASSERT_FALSE(other);
+    EXPECT_EQ(other.error().kind, SinkError::Kind::InUse);
+  }
+  append(R"({"partition":0,"aft)");
+  EXPECT_FALSE(read()) << "half a line is no line";
+  {
+    const auto log = ContextPositions::open(file());
+    ASSERT_TRUE(log) << log.error().message;
+    EXPECT_FALSE((*log)->began_empty());
+    ASSERT_TRUE((*log)->write(lines));
+  }
+  ASSERT_TRUE(read());
+  EXPECT_THAT(*read(), SizeIs(2));
+}
+
+TEST_F(ContextLogs, ThatHoldAnythingElseAreRefusedWithTheLine) {
+  for (const std::string line :
+       {R"({"partition":0,"after":1})", R"({"partition":-1,"after":1,"record":"{}"})", R"({"partition":"0","after":1,"record":"{}"})",
+        R"({"partition":0,"after":1,"record":"{\"v\":1,\"kind\":\"persona_set\"}"})",
+        R"({"partition":0,"after":1,"record":"{\"v\":1,\"kind\":\"tool_call\"}"})", R"([])", R"(not json)"}) {
+    std::filesystem::remove(file());
+    append("\n" + line + "\n");
+    const auto changes = read();
+    ASSERT_FALSE(changes) << line;
+    EXPECT_THAT(changes.error(), HasSubstr("context.ndjson:2: ")) << line;
+  }
+}
+
+}  // namespace
+}  // namespace ringfence

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/breadth.h"
+
+#include <gmock/gmock.h>
+
+#include <random>
+
+#include "models/breadth_memory.h"
+#include "models/numeraire.h"
+#include "tests/unit/models/amounts_world.h"
+#include "tests/unit/models/evidence_alarms.h"
+
+namespace ringfence::testing {
+namespace {
+
+using simulation::Hysteresis;
+using simulation::poisson_upper;
+
+enum : std::uint8_t { Elsewhere, Another, Listed, CountedSomewhere, CountedUngiven };
+enum : std::uint8_t { Within, Beyond, Undeclared };
+
+struct Breadth : ::testing::Test {
+  Amounts world;
+  void SetUp() override {
+    world.job.actions.front().arguments.push_back(rule("customer_id"));
+    world.job.actions.front().arguments.back().identifier = true;
+    world.job.actions.front().arguments.back().identifier_kind = "customer";
+    world.job.actions.push_back(action("list", {"files/list"}));
+  }
+  Reading read(Made made) { return world.read(std::move(made)).at(ChannelId::Breadth); }
+  Reading look(const std::string& id) { return read(call("files/read").with("customer_id", id)); }
+  static std::string customer(int n) { return "C-" + std::to_string(1000 + n); }
+  void expect_class(int cls, const Reading& reading) {
+    EXPECT_EQ(reading.kind, Reading::Kind::Marked);
+    EXPECT_EQ(reading.cls, cls);
+  }
+};
+
+TEST(Numbered, IsTheLastRunOfDigitsAndWhatStandsAround) {
+  using breadth::numbered;
+  EXPECT_EQ(numbered("C-0041")->number, 41U);
+  EXPECT_EQ(numbered("C-0041")->around, numbered("C-42")->around);
+  EXPECT_NE(numbered("C-41")->around, numbered("D-41")->around);
+  EXPECT_EQ(numbered("page12.html")->number, 12U);
+  EXPECT_NE(numbered("page12.html")->around, numbered("page12.txt")->around);
+  EXPECT_FALSE(numbered("main"));
+  EXPECT_FALSE(numbered("1234567890123456789"));
+}
+
+TEST_F(Breadth, IdentifiersCountedUpAreARunFromTheThird) {
+  EXPECT_EQ(look(customer(1)).context, Undeclared);
+  expect_class(Elsewhere, look(customer(2)));
+  expect_class(CountedSomewhere, look(customer(3)));
+  world.restart();
+  expect_class(CountedSomewhere, look(customer(4)));
+  expect_class(Elsewhere, look(customer(9)));
+  expect_class(Elsewhere, look(customer(8)));
+  expect_class(CountedSomewhere, look(customer(7)));
+}
+
+TEST_F(Breadth, TurningRoundBeginsANewRun) {
+  for (const int n : {1, 2, 3}) look(customer(n));
+  expect_class(Elsewhere, look(customer(2)));
+  expect_class(CountedSomewhere, look(customer(1)));
+}
+
+TEST_F(Breadth, CountedIdentifiersThatNothingGaveAreWorse) {
+  read(call("files/list").result("C-1500"));
+  for (const int n : {1, 2}) look(customer(n));
+  expect_class(CountedUngiven, look(customer(3)));
+}
+
+TEST_F(Breadth, WalkingAListingThatWasGivenIsNotCounting) {
+  Made listing = call("files/list");
+  Made&& filled = std::move(listing).result("C-1001").result("C-1002").result("C-1003").result("C-1004").result("C-1005");
+  read(std::move(filled));
+  for (int n = 1; n <= 2; ++n) expect_class(Elsewhere, look(customer(n)));
+  expect_class(Listed, look(customer(3)));
+  expect_class(Listed, look(customer(4)));
+}
+
+TEST_F(Breadth, AListingInTextOrInTheTaskIsAListingToo) {
+  read(call("files/list").result("id,name\nC-77,Ann\nC-12,Bob\nC-45,Cy\nC-31,Di\n"));
+  look("C-77");
+  look("C-12");
+  expect_class(Listed, look("C-45"));
+  Made task = task_start("t1");
+  read(std::move(task).but([](Event& e) { e.task.text = "Look up C-901, C-902 and C-903."; }));
+  look("C-901");
+  look("C-902");
+  expect_class(Listed, look("C-903"));
+}
+
+TEST_F(Breadth, TheSameIdentifierAgainAndCallsInBetweenAreNoStep) {
+  look(customer(1));
+  EXPECT_EQ(look(customer(1)).kind, Reading::Kind::Silent);
+  look(customer(2));
+  EXPECT_EQ(read(call("files/list")).kind, Reading::Kind::Silent);
+  EXPECT_EQ(look(customer(2)).kind, Reading::Kind::Silent);
+  expect_class(CountedSomewhere, look(customer(3)));
+}
+
+TEST_F(Breadth, OneMoreThanTheDeclaredP99IsAClassOfItsOwnContext) {
+  world.job.per_session.entities_by_kind["customer"] = ladder(1, 2);
+  EXPECT_EQ(look("ann").context, Within);
+  EXPECT_EQ(look("bob").context, Within);
+  const Reading third = look("cyd");
+  EXPECT_EQ(third.context, Beyond);
+  EXPECT_EQ(third.cls, Another);
+  world.restart();
+  const Reading back = look("ann");
+  EXPECT_EQ(back.context, Beyond);
+  EXPECT_EQ(back.cls, Elsewhere) << "one it has already";
+  EXPECT_EQ(look("cyd").cls, Another) << "beyond the greatest declared value none is remembered";
+}
+
+TEST_F(Breadth, RefusedAndFailedLooksAreNoSteps) {
+  for (const int n : {1, 2, 3, 4}) {
+    const Reading reading =
+        read(call("files/read").with("customer_id", customer(n)).but([](Event& e) { e.outcome.status = Outcome::Denied; }));
+    EXPECT_EQ(reading.kind, Reading::Kind::Silent);
+  }
+  EXPECT_EQ(look(customer(5)).cls, Elsewhere);
+}
+
+TEST_F(Breadth, WithoutIdentifiersItIsNotEvaluable) {
+  const Reading reading = read(call("files/read"));
+  EXPECT_EQ(reading.kind, Reading::Kind::NotEvaluable);
+  EXPECT_TRUE(lacks(reading, Lacking::Identifier));
+}
+
+TEST_F(Breadth, CountingIsSeenWithinTenStepsOfTheRun) {
+  read(call("files/list").result("C-1500"));
+  int n = 0;
+  while (world.score(Null::Alert) < 1e5 && n < 100) look(customer(++n));
+  EXPECT_LE(n, 10);
+  EXPECT_GT(n, 4);
+}
+
+struct Coverage : Breadth {
+  void SetUp() override {
+    Breadth::SetUp();
+    world.job.coverage = Ladder{std::nullopt, std::nullopt, std::nullopt};
+  }
+  std::optional<Wager> share(std::int64_t returned, std::int64_t population) {
+    return Amounts::wager(world.read(call("files/list").records(returned, population)), Threat::Coverage);
+  }
+};
+
+TEST_F(Coverage, ClassesAreSharesOfThePopulation) {
+  const std::pair<std::int64_t, int> shares[] = {{0, 0},    {99, 0},   {100, 1},  {999, 1},  {1000, 2},
+                                                 {4999, 2}, {5000, 3}, {9499, 3}, {9500, 4}, {20000, 4}};
+  for (const auto& [returned, cls] : shares) {
+    const auto made = share(returned, 10'000);
+    ASSERT_TRUE(made) << returned;
+    EXPECT_EQ(made->cls, 5 + cls) << returned;
+  }
+  const auto cap = [&](std::uint8_t cls) { return world.tables().cap(Null::Alert, {ChannelId::Breadth, 3, cls}); };
+  EXPECT_DOUBLE_EQ(cap(6), .2);
+  EXPECT_DOUBLE_EQ(cap(7), .05);
+  EXPECT_DOUBLE_EQ(cap(8), .01);
+  EXPECT_DOUBLE_EQ(cap(9), .002);
+}
+
+TEST_F(Coverage, TheDeclaredP99IsWithinTheJobAndNothingAboveItIsLikelierThanOneInAHundred) {
+  world.job.coverage->p99 = .30;
+  EXPECT_EQ(share(3000, 10'000)->cls, 5);
+  EXPECT_EQ(share(3001, 10'000)->cls, 7);
+  EXPECT_DOUBLE_EQ(world.tables().cap(Null::Alert, {ChannelId::Breadth, 3, 7}), .01);
+}
+
+TEST_F(Coverage, FactorsAreALawfulBet) {
+  std::vector<double> v, alert(5), declared(5), wide;
+  for (const std::int64_t returned : {0, 200, 2000, 6000, 10000}) {
+    const auto made = share(returned, 10'000);
+    ASSERT_TRUE(made);
+    alert.at(made->cls - 5U) = static_cast<double>(made->alert);
+    declared.at(made->cls - 5U) = static_cast<double>(made->declared);
+  }
+  EXPECT_LE(worst_case_mean(widened({1, .2, .05, .01, .002}, 1), alert), 1 + 1e-6);
+  EXPECT_LE(worst_case_mean(widened({1, .2, .05, .01, .002}, 1.5), declared), 1 + 1e-6);
+  EXPECT_EQ(alert[4], 20);
+  EXPECT_LT(alert[0], 1);
+}
+
+TEST_F(Coverage, WithoutAPopulationItIsNotEvaluable) {
+  const Reading reading = world.read(call("files/list").records(50)).at(ChannelId::Breadth);
+  EXPECT_TRUE(reading.wagers.empty());
+  EXPECT_TRUE(lacks(reading, Lacking::Population));
+}
+
+TEST_F(Coverage, SixCallsThatTakeEverythingAreFound) {
+  int calls = 0;
+  while (world.score(Null::Alert) < 1e5 && calls < 50) {
+    share(10'000, 10'000);
+    ++calls;
+  }
+  EXPECT_LE(calls, 6);
+}
+
+struct Predicate : ::testing::Test {
+  Amounts world;
+  void SetUp() override {
+    world.job.actions.front().arguments.push_back(rule("pattern"));
+    world.job.actions.front().arguments.back().selective = true;
+  }
+  std::vector<std::string> counts(Count matched, Count population) {
+    return World::uids(world
+                           .read(call("files/read").but([=](Event& e) {
+                             e.records.matched = matched;
+                             e.records.population = population;
+                           }))
+                           .at(ChannelId::Breadth));
+  }
+};
+
+TEST_F(Predicate, ThatMatchedAllThereIsIsFoundFromCountsWhereArgumentsAreAbsent) {
+  EXPECT_THAT(counts(48210, 48210), ::testing::ElementsAre("breadth.predicate"));
+  EXPECT_THAT(counts(48209, 48210), ::testing::IsEmpty());
+  EXPECT_THAT(counts(std::nullopt, 48210), ::testing::IsEmpty());
+  EXPECT_THAT(counts(3, 3), ::testing::IsEmpty()) << "of three a search that selects may well match all";
+}
+
+TEST_F(Predicate, WithArgumentsIsJudgedByThemAtTheRequest) {
+  const auto readings = world.read(call("files/read").with("pattern", ".*").but([](Event& e) {
+    e.records.matched = 48210;
+    e.records.population = 48210;
+  }));
+  EXPECT_THAT(World::uids(readings.at(ChannelId::Breadth)), ::testing::IsEmpty());
+}
+
+TEST(BreadthFalseAlarms, OfAnAgentExactlyOnEveryCapStayUnderTheBound) {
+  constexpr std::int64_t kSteps = 1'000'000;
+  Amounts world;
+  world.job.actions.front().arguments.push_back(rule("id"));
+  world.job.actions.front().arguments.back().identifier = true;
+  const Tables& tables = world.tables();
+  for (const std::uint8_t context : {Within, Beyond, Undeclared}) {
+    for (const Null null : {Null::Alert, Null::Declared}) {
+      std::array<double, 5> p{};
+      double left = 1;
+      for (std::uint8_t cls = 4; cls > 0; --cls) left -= p.at(cls) = std::min(left, tables.cap(null, {ChannelId::Breadth, context, cls}));
+      p[0] = left;
+      std::mt19937_64 rng(51);
+      std::discrete_distribution<int> draw(p.begin(), p.end());
+      for (const double c : {1e2, 1e3}) {
+        Evidence evidence;
+        Hysteresis level{c};
+        std::int64_t alarms = 0;
+        const double weight = static_cast<double>(tables.prior(null)[static_cast<std::size_t>(Threat::Scrape)]);
+        for (std::int64_t n = 0; n < kSteps; ++n) {
+          const std::array<RowId, 1> marks{RowId{ChannelId::Breadth, context, static_cast<std::uint8_t>(draw(rng))}};
+          update(evidence, tables, marks);
+          alarms += level.counts(scope_score(evidence, tables, null) / weight) ? 1 : 0;
+        }
+        EXPECT_LE(poisson_upper(alarms, .9995), 1.0102 * kSteps / c) << "context " << int(context) << ", c " << c << ", " << alarms;
+      }
+    }
+  }
+}
+
+TEST(BreadthMemory, EveryCutOfItsBytesIsRefusedAndTheListingIsBounded) {
+  breadth::Session memory;
+  for (int i = 0; i < 3000; ++i) {
+    Made made = call("files/list").result("C-" + std::to_string(i));
+    memory.learn_result(made.done());
+  }
+  memory.walk(7)->counted = 4;
+  EXPECT_LE(memory.bytes(), 12'000U);
+  EXPECT_FALSE(memory.knows_origins());
+  for (std::uint64_t kind = 0; kind < 100; ++kind) static_cast<void>(memory.walk(kind));
+  EXPECT_EQ(memory.walk(1'000), nullptr);
+  Writer out;
+  memory.encode(out);
+  const auto decoded = [](std::string_view bytes) {
+    Reader in(bytes);
+    return breadth_channel().decode_memory(MemoryScope::Session, in);
+  };
+  const auto again = decoded(out.bytes());
+  ASSERT_NE(again, nullptr);
+  Writer twice;
+  again->encode(twice);
+  EXPECT_EQ(twice.bytes(), out.bytes());
+  for (std::size_t length = 0; length < out.bytes().size(); length += 7)
+    EXPECT_EQ(decoded(out.bytes().substr(0, length)), nullptr) << length;
+}
+
+}  // namespace
+}  // namespace ringfence::testing

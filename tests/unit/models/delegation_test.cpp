@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/delegation.h"
+
+#include <gmock/gmock.h>
+
+#include <random>
+
+#include "models/detector.h"
+#include "tests/unit/models/scope_world.h"
+
+namespace ringfence::testing {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Le;
+
+struct Delegated : ::testing::Test {
+  World world{delegation_channel()};
+  Delegated() {
+    Persona parent;
+    parent.id = "desk";
+    parent.version = "1";
+    parent.agents = GlobSet({"desk-*"});
+    parent.actions.push_back(action("read", {"files/read"}));
+    parent.actions.push_back(action("pay", {"bank/pay"}, Effect::Transfer));
+    parent.delegation.declared = true;
+    parent.delegation.to = GlobSet({"agent-*", "desk-*"});
+    parent.delegation.max_depth = 2;
+    world.other_jobs.push_back(std::move(parent));
+    world.job.actions.push_back(action("write", {"files/write"}, Effect::Write));
+    world.job.actions.push_back(action("hand", {"agents/ask"}, Effect::Delegate));
+  }
+};
+
+TEST_F(Delegated, AloneOrForAnUnknownParentNothingIsMarked) {
+  EXPECT_EQ(world.read(call("files/write")).kind, Reading::Kind::Silent);
+  EXPECT_EQ(world.read(call("files/write").parent("somebody")).kind, Reading::Kind::NotEvaluable);
+  EXPECT_EQ(world.session("s1").memory.at(static_cast<std::size_t>(ChannelId::Delegation)), nullptr);
+}
+
+TEST_F(Delegated, ActIsHeldAgainstBothJobs) {
+  const Reading inside = world.read(call("files/read").parent("desk-1"));
+  EXPECT_EQ(inside.cls, 0);
+  EXPECT_THAT(inside.breaches, IsEmpty());
+  const Reading parents = world.read(call("files/write").parent("desk-1"));
+  EXPECT_EQ(parents.cls, 1);
+  EXPECT_THAT(World::uids(parents), ElementsAre("delegation.excess"));
+  const Reading own = world.read(call("bank/pay").parent("desk-1"));
+  EXPECT_EQ(own.cls, 2) << "the scope channel names it";
+  EXPECT_THAT(own.breaches, IsEmpty());
+}
+
+TEST_F(Delegated, AnyoneAboveNarrowsNotOnlyTheNearest) {
+  const Reading reading = world.read(call("files/write").chain({"agent-1", "unknown-2", "desk-1"}));
+  EXPECT_EQ(reading.cls, 1);
+}
+
+TEST_F(Delegated, LeastDepthAlongTheChainCounts) {
+  EXPECT_EQ(world.read(call("files/read").chain({"agent-1", "desk-2", "desk-1"})).cls, 0);
+  const Reading reading = world.read(call("files/read").chain({"agent-1", "desk-3", "desk-2", "desk-1"}));
+  EXPECT_EQ(reading.cls, 3);
+  EXPECT_THAT(reading.breaches.front().what, HasSubstr("depth 3"));
+}
+
+TEST_F(Delegated, ParentThatDoesNotNameItIsTold) {
+  world.other_jobs.front().delegation.to = GlobSet({"other-*"});
+  EXPECT_THAT(world.breaks(call("files/read").parent("desk-1")), ElementsAre("delegation.excess"));
+}
+
+TEST_F(Delegated, ChildrenAreCountedOnceASessionAndOverARestart) {
+  world.job.delegation.declared = true;
+  world.job.delegation.max_children = 2;
+  EXPECT_EQ(world.read(call("agents/ask").account("a")).cls, 0);
+  EXPECT_EQ(world.read(call("agents/ask").account("b")).cls, 0);
+  world.restart();
+  EXPECT_EQ(world.read(call("agents/ask").account("a")).cls, 0);
+  const Reading third = world.read(call("agents/ask").account("c"));
+  EXPECT_EQ(third.context, 1);
+  EXPECT_EQ(third.cls, 4);
+  EXPECT_THAT(World::uids(third), ElementsAre("delegation.excess"));
+  EXPECT_EQ(world.read(call("agents/ask").account("c").session("s2")).cls, 0);
+}
+
+TEST_F(Delegated, RootSessionIsToldHowManyChildrenItsRootDeclares) {
+  world.other_jobs.front().delegation.max_children = 2;
+  const Reading reading = world.read(call("files/read").parent("desk-1").but([](Event& e) { e.delegation.root = "desk-1"; }));
+  ASSERT_EQ(reading.links.size(), 1U);
+  EXPECT_EQ(reading.links.front().kind, SubjectKind::RootSession);
+  EXPECT_EQ(reading.links.front().most_members, 2U);
+  EXPECT_THAT(world.read(call("files/read").parent("desk-1")).links, IsEmpty());
+}
+
+TEST_F(Delegated, TokenServesTheDelegationItWasIssuedFor) {
+  const auto with_token = [](Made made) { return std::move(made).but([](Event& e) { e.session.kind = "token"; }); };
+  EXPECT_THAT(world.breaks(with_token(call("files/read").parent("desk-1"))), IsEmpty());
+  EXPECT_THAT(world.breaks(with_token(call("files/read").parent("desk-1"))), IsEmpty());
+  EXPECT_THAT(world.breaks(with_token(call("files/read").parent("desk-2"))), ElementsAre("delegation.excess"));
+  EXPECT_THAT(world.breaks(with_token(call("files/read"))), ElementsAre("delegation.excess"));
+}
+
+TEST(DelegationFalseAlarms, StayUnderTheBoundExactlyOnTheCaps) {
+  constexpr int kCalls = 2'000'000;
+  constexpr double kThreshold = 1e3;
+  const Persona persona;
+  const std::array<const Channel*, 1> alone{&delegation_channel()};
+  const Tables tables(persona, alone);
+  std::mt19937_64 rng(3);
+  for (const Null null : {Null::Alert, Null::Declared}) {
+    for (const std::uint8_t context : {std::uint8_t{0}, std::uint8_t{1}}) {
+      std::array<double, 5> p{1};
+      for (std::uint8_t cls = 1; cls < 5; ++cls) p[0] -= p.at(cls) = tables.cap(null, {ChannelId::Delegation, context, cls});
+      std::discrete_distribution<int> draw(p.begin(), p.end());
+      const double weight = static_cast<double>(tables.prior(null)[static_cast<std::size_t>(Threat::DelegationExcess)]);
+      Evidence evidence;
+      int alarms = 0;
+      bool up = false;
+      for (int n = 0; n < kCalls; ++n) {
+        const std::array<RowId, 1> marks{RowId{ChannelId::Delegation, context, static_cast<std::uint8_t>(draw(rng))}};
+        update(evidence, tables, marks);
+        const double score = scope_score(evidence, tables, null) / weight;
+        if (up) up = score >= kThreshold / 100;
+        if (!up && score >= kThreshold) up = ++alarms > 0;
+      }
+      EXPECT_THAT(alarms, Le(1.011 * kCalls / kThreshold));
+      EXPECT_GT(alarms, 0) << "a channel that never speaks would pass";
+    }
+  }
+}
+
+}  // namespace
+}  // namespace ringfence::testing

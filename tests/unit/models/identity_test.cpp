@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/identity.h"
+
+#include <gmock/gmock.h>
+
+#include <random>
+
+#include "models/detector.h"
+#include "models/identity_memory.h"
+#include "models/identity_secrets.h"
+#include "models/numeraire.h"
+#include "tests/unit/models/scope_world.h"
+
+namespace ringfence::testing {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Le;
+using ::testing::Not;
+
+constexpr auto kSlot = static_cast<std::size_t>(ChannelId::Identity);
+
+Made shown(std::string key, std::string session = "s1") {
+  Made made = call("files/read").session(std::move(session));
+  made.event().credential.fingerprint = made.own(std::move(key));
+  return made;
+}
+
+struct Identity : ::testing::Test {
+  World world{identity_channel()};
+};
+
+TEST_F(Identity, SilentAndWithoutMemoryWhereNothingIsShown) {
+  const Reading reading = world.read(call("files/read"));
+  EXPECT_EQ(reading.kind, Reading::Kind::Silent);
+  EXPECT_THAT(reading.breaches, IsEmpty());
+  EXPECT_EQ(world.agent.memory.at(kSlot), nullptr);
+  EXPECT_EQ(world.session("s1").memory.at(kSlot), nullptr);
+}
+
+TEST_F(Identity, ListedKeyIsDeclaredAndAnyOtherIsNewOnItsFirstCall) {
+  world.job.credentials = {"a", "b"};
+  EXPECT_EQ(world.read(shown("b")).cls, 0);
+  const Reading reading = world.read(shown("x"));
+  EXPECT_EQ(reading.cls, 3);
+  EXPECT_THAT(World::uids(reading), ElementsAre("credential.new"));
+}
+
+TEST_F(Identity, WhereKeysAreListedAnActWithoutOneIsNotEvaluable) {
+  world.job.credentials = {"a"};
+  EXPECT_EQ(world.read(call("files/read")).kind, Reading::Kind::NotEvaluable);
+}
+
+TEST_F(Identity, SessionIsPinnedToItsFirstKeyAlsoOverARestart) {
+  EXPECT_THAT(world.breaks(shown("a")), IsEmpty());
+  world.restart();
+  EXPECT_THAT(world.breaks(shown("b")), ElementsAre("credential.new"));
+  EXPECT_THAT(world.breaks(shown("b")), IsEmpty()) << "told once";
+  EXPECT_THAT(world.breaks(shown("b", "s2")), IsEmpty()) << "another session begins with it";
+}
+
+TEST_F(Identity, OtherKeysHashOrderOfManySessionsIsBounded) {
+  for (int i = 0; i < 1000; ++i) world.read(shown("key-" + std::to_string(i)));
+  EXPECT_LT(world.session("s1").memory.at(kSlot)->bytes(), 400U);
+}
+
+/// The list as it was, then as it is: what left it stays valid for the declared time after the fact.
+TEST(IdentityRotation, KeyThatLeftTheListStaysValidForItsWindow) {
+  AgentState agent;
+  SessionState session;
+  Persona before, after;
+  before.credentials = {"old"};
+  after.credentials = {"new"};
+  after.credential_rotation = hours(2);
+  const PersonaSet none;
+  const auto cls = [&](const Persona& job, std::string key, Nanos since, std::optional<EventTime> fact) {
+    Made made = shown(std::move(key));
+    made.event().time = kFriday + since;
+    const Act act{.event = made.done(),
+                  .persona = job,
+                  .set = none,
+                  .match = {},
+                  .effect = {},
+                  .agent = agent,
+                  .session = session,
+                  .credential_changed = fact};
+    return static_cast<int>(identity_channel().read(act).cls);
+  };
+  EXPECT_EQ(cls(before, "old", hours(0), std::nullopt), 0);
+  EXPECT_EQ(cls(after, "old", hours(1), std::nullopt), 3) << "nobody announced a rotation";
+  EXPECT_EQ(cls(after, "old", hours(1), kFriday), 1);
+  EXPECT_EQ(cls(after, "stranger", hours(1), kFriday), 3) << "it never was on the list";
+  EXPECT_EQ(cls(after, "old", hours(3), kFriday), 3) << "after the window";
+}
+
+TEST(IdentityShared, KeyThatAnotherJobListsIsForeignOnTheFirstCall) {
+  Persona mine, other;
+  mine.id = "a";
+  other.id = "b";
+  other.credentials = {"theirs", "both"};
+  const auto read = [&](const std::optional<std::vector<std::string>>& own, std::string key) {
+    mine.credentials = own;
+    const PersonaSet set({mine, other}, {}, false);
+    std::vector<std::unique_ptr<const ChannelPlan>> plans(kChannels);
+    plans[kSlot] = identity_channel().prepare(set.personas().front(), set);
+    AgentState agent;
+    SessionState session;
+    Made made = shown(std::move(key));
+    return identity_channel().read({.event = made.done(),
+                                    .persona = set.personas().front(),
+                                    .set = set,
+                                    .match = {},
+                                    .effect = {},
+                                    .agent = agent,
+                                    .session = session,
+                                    .plans = plans});
+  };
+  const Reading unlisted = read(std::nullopt, "theirs");
+  EXPECT_EQ(unlisted.cls, 2);
+  EXPECT_THAT(World::uids(unlisted), ElementsAre("credential.foreign"));
+  EXPECT_EQ(read({{"mine", "both"}}, "theirs").cls, 2);
+  EXPECT_EQ(read({{"mine", "both"}}, "both").cls, 0) << "declared by both";
+  EXPECT_EQ(read(std::nullopt, "mine").cls, 0);
+}
+
+TEST_F(Identity, PlacesOfKeysAreKnownByShapeAndTheirHarmlessNeighboursAreNot) {
+  using identity::credential_store;
+  for (const char* path :
+       {"/home/x/.ssh/id_rsa", "C:\\Users\\x\\.ssh\\ID_ED25519", "file:///root/.aws/credentials", "~/.netrc", "app/.env",
+        "app/.env.production", "/etc/shadow", "certs/tls.PEM", "http://169.254.169.254/latest/meta-data", "x/.kube/config", "db.kdbx"})
+    EXPECT_THAT(credential_store(path), Not(IsEmpty())) << path;
+  for (const char* path : {"", "id_rsa.pub", ".env.example", "docs/env.md", "process.env", "src/shadow.c", "etc/shadows",
+                           "my169.254.169.254x", "pem", ".pem", "network/config", "notes about keys"})
+    EXPECT_THAT(credential_store(path), IsEmpty()) << path;
+  EXPECT_THAT(credential_store(std::string(100'000, '/')), IsEmpty());
+}
+
+TEST_F(Identity, CommandLinesAreReadByTheirWordsAndMessagesAreNot) {
+  world.job.actions.push_back(action("run", {"shell/run"}, Effect::Execute));
+  world.job.actions.push_back(action("say", {"chat/say"}, Effect::Send));
+  EXPECT_THAT(world.breaks(call("shell/run").with("command", "cat ~/.ssh/id_rsa | wc")), ElementsAre("credential.ambient"));
+  EXPECT_THAT(world.breaks(call("chat/say").with("text", "please put it into .env and tell me")), IsEmpty());
+  EXPECT_THAT(world.breaks(call("shell/run").with("command", "cat README.md")), IsEmpty());
+}
+
+TEST_F(Identity, EveryConnectionHasAnotherPortAndIsTheSameClient) {
+  const auto from = [](std::string address) {
+    Made made = call("files/read");
+    made.event().client.address = made.own(std::move(address));
+    return made;
+  };
+  EXPECT_THAT(world.breaks(from("10.0.0.7:51000")), IsEmpty());
+  EXPECT_THAT(world.breaks(from("10.0.0.7:51001")), IsEmpty());
+  EXPECT_THAT(world.breaks(from("10.0.0.7")), IsEmpty());
+  EXPECT_THAT(world.breaks(from("10.0.0.8:51000")), ElementsAre("session.binding"));
+  EXPECT_THAT(world.breaks(from("[2001:db8::1]:443")), ElementsAre("session.binding"));
+  EXPECT_THAT(world.breaks(from("[2001:db8::1]:444")), IsEmpty());
+  EXPECT_THAT(world.breaks(from("2001:db8::2")), ElementsAre("session.binding"));
+}
+
+TEST_F(Identity, HostileSessionIdsAreEscaped) {
+  const auto from = [](std::string client) {
+    Made made = call("files/read").session("s\x1b[2J");
+    made.event().client.fingerprint = made.own(std::move(client));
+    return made;
+  };
+  world.read(from("a"));
+  const Reading reading = world.read(from("b"));
+  ASSERT_EQ(reading.breaches.size(), 1U);
+  EXPECT_THAT(reading.breaches.front().what, Not(HasSubstr("\x1b")));
+}
+
+/// An agent that shows every class exactly as often as its cap allows.
+TEST(IdentityFalseAlarms, StayUnderTheBoundExactlyOnTheCaps) {
+  constexpr int kCalls = 2'000'000;
+  constexpr double kThreshold = 1e3;
+  Persona persona;
+  const std::array<const Channel*, 1> alone{&identity_channel()};
+  const Tables tables(persona, alone);
+  std::mt19937_64 rng(11);
+  for (const Null null : {Null::Alert, Null::Declared}) {
+    std::discrete_distribution<int> draw{1 - tables.cap(null, {ChannelId::Identity, 0, 1}) - tables.cap(null, {ChannelId::Identity, 0, 2}) -
+                                             tables.cap(null, {ChannelId::Identity, 0, 3}),
+                                         tables.cap(null, {ChannelId::Identity, 0, 1}), tables.cap(null, {ChannelId::Identity, 0, 2}),
+                                         tables.cap(null, {ChannelId::Identity, 0, 3})};
+    const double weight = static_cast<double>(tables.prior(null)[static_cast<std::size_t>(Threat::CredentialAbuse)]);
+    Evidence evidence;
+    int alarms = 0;
+    bool up = false;
+    for (int n = 0; n < kCalls; ++n) {
+      const std::array<RowId, 1> marks{RowId{ChannelId::Identity, 0, static_cast<std::uint8_t>(draw(rng))}};
+      update(evidence, tables, marks);
+      const double score = scope_score(evidence, tables, null) / weight;
+      if (up) up = score >= kThreshold / 100;
+      if (!up && score >= kThreshold) up = ++alarms > 0;
+    }
+    EXPECT_THAT(alarms, Le(1.011 * kCalls / kThreshold));
+    EXPECT_GT(alarms, 0) << "a channel that never speaks would pass";
+  }
+}
+
+}  // namespace
+}  // namespace ringfence::testing

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/outcome.h"
+
+#include <gmock/gmock.h>
+
+#include <random>
+
+#include "models/detector.h"
+#include "tests/unit/models/scope_world.h"
+
+namespace ringfence::testing {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Le;
+using ::testing::Not;
+
+struct Outcomes : ::testing::Test {
+  World world{outcome_channel()};
+  Outcomes() {
+    world.job.actions.push_back(action("pay", {"bank/pay", "bank/transfer"}, Effect::Transfer));
+    world.job.actions.push_back(action("note", {"bank/note"}, Effect::Write));
+  }
+  Reading read(const std::string& of, Nanos after = {}, Outcome status = Outcome::Ok) {
+    return world.read(call("files/read").on(of).result("text").after(after).but([&](Event& e) { e.outcome.status = status; }));
+  }
+  std::vector<std::string> act(std::string_view tool, Outcome status, std::string task = "t1") {
+    return world.breaks(call(tool).with("n", "1").task(std::move(task)).but([&](Event& e) { e.outcome.status = status; }));
+  }
+  std::vector<std::string> claims(TaskClaim claim, std::string task = "t1") {
+    return world.breaks(task_end(std::move(task)).but([&](Event& e) { e.task.claim = claim; }));
+  }
+};
+
+TEST_F(Outcomes, DoneAfterARefusedActContradictsTheRecord) {
+  act("bank/pay", Outcome::Denied);
+  world.restart();
+  EXPECT_THAT(claims(TaskClaim::Done), ElementsAre("outcome.contradiction"));
+  EXPECT_THAT(claims(TaskClaim::Done), IsEmpty()) << "said once";
+}
+
+TEST_F(Outcomes, LaterSuccessOfTheSameActionTakesItBack) {
+  act("bank/pay", Outcome::Error);
+  act("bank/transfer", Outcome::Ok);
+  EXPECT_THAT(claims(TaskClaim::Done), IsEmpty());
+}
+
+TEST_F(Outcomes, SuccessOfAnotherActionDoesNot) {
+  act("bank/pay", Outcome::Denied);
+  act("bank/note", Outcome::Ok);
+  EXPECT_THAT(claims(TaskClaim::Done), ElementsAre("outcome.contradiction"));
+}
+
+TEST_F(Outcomes, HonestClaimsReadsAndOtherTasksAreSilent) {
+  act("bank/pay", Outcome::Denied);
+  EXPECT_THAT(claims(TaskClaim::Refused), IsEmpty());
+  act("files/read", Outcome::Denied);
+  EXPECT_THAT(claims(TaskClaim::Done), IsEmpty());
+  act("bank/pay", Outcome::Denied, "t2");
+  EXPECT_THAT(claims(TaskClaim::Done), IsEmpty());
+}
+
+TEST_F(Outcomes, SameActWithTheSameResultIsARepetition) {
+  EXPECT_EQ(read("a").cls, 0);
+  EXPECT_EQ(read("a").cls, 1);
+  EXPECT_EQ(read("b").context, 1) << "after a repetition";
+  EXPECT_EQ(read("a").cls, 1) << "one of the last four";
+  for (const char* path : {"c", "d", "e", "f"}) EXPECT_EQ(read(path).cls, 0);
+  EXPECT_EQ(read("a").cls, 0) << "five acts ago";
+}
+
+TEST_F(Outcomes, AnotherResultIsProgress) {
+  EXPECT_EQ(world.read(call("files/read").with("path", "a").result("1 of 9")).cls, 0);
+  EXPECT_EQ(world.read(call("files/read").with("path", "a").bytes(std::nullopt, 9)).cls, 0);
+  EXPECT_EQ(world.read(call("files/read").with("path", "a").bytes(std::nullopt, 8)).cls, 0);
+}
+
+TEST_F(Outcomes, RetriesThatTheJobToleratesAreNone) {
+  world.job.barriers.retries = 2;
+  EXPECT_EQ(read("a", {}, Outcome::Error).cls, 0);
+  EXPECT_EQ(read("a", {}, Outcome::Error).cls, 0);
+  EXPECT_EQ(read("a", {}, Outcome::Error).cls, 0);
+  EXPECT_EQ(read("a", {}, Outcome::Error).cls, 1);
+}
+
+TEST_F(Outcomes, PollAtTheDeclaredMedianPaceIsNone) {
+  world.job.calls_per_minute = Ladder{1, 10, 20};
+  for (int i = 0; i < 50; ++i) EXPECT_EQ(read("a", minutes(i)).cls, 0);
+  EXPECT_EQ(read("a", Nanos{minutes(49).value + seconds(20).value}).cls, 1) << "faster than a poll";
+}
+
+TEST_F(Outcomes, ActWithoutArgumentsAndResourceIsNotEvaluable) {
+  EXPECT_EQ(world.read(call("files/read")).kind, Reading::Kind::NotEvaluable);
+}
+
+TEST_F(Outcomes, HostileToolNamesAreEscaped) {
+  world.read(call("bank/pay").with("n", "1").task("t1").but([](Event& e) {
+    e.outcome.status = Outcome::Denied;
+    e.tool.effect = Effect::Transfer;
+    e.tool.name = "pay\x1b[2J";
+  }));
+  const Reading reading = world.read(task_end("t1").but([](Event& e) { e.task.claim = TaskClaim::Done; }));
+  ASSERT_EQ(reading.breaches.size(), 1U);
+  EXPECT_THAT(reading.breaches.front().what, Not(HasSubstr("\x1b")));
+}
+
+/// Both bets against an agent exactly on their caps: repetitions by the table, destruction by the wagers.
+TEST(OutcomeFalseAlarms, StayUnderTheBoundExactlyOnTheCaps) {
+  constexpr int kCalls = 1'000'000;
+  constexpr double kThreshold = 1e3;
+  Persona persona;
+  persona.confidence = Confidence::Reviewed;
+  persona.actions.push_back(action("drop", {"db/drop"}, Effect::Delete));
+  persona.actions.back().share = .01;
+  const PersonaSet set;
+  const std::array<const Channel*, 1> alone{&outcome_channel()};
+  const Tables tables(persona, alone);
+  std::vector<std::unique_ptr<const ChannelPlan>> plans(kChannels);
+  plans[static_cast<std::size_t>(ChannelId::Outcome)] = outcome_channel().prepare(persona, set);
+  const std::array tolerance{1., 1.5};
+  const std::array<std::array<double, 2>, 2> caps{{{.05, .5}, {.2, .5}}};  // sweep, loop: by context
+  std::mt19937_64 rng(5);
+  std::uniform_real_distribution<double> uniform;
+  for (const Null null : {Null::Alert, Null::Declared}) {
+    const double times = tolerance.at(null == Null::Alert ? 0 : 1);
+    AgentState agent;
+    SessionState session;
+    Evidence evidence;
+    bool destroyed = false, repeated = false, up = false;
+    int alarms = 0, next = 0;
+    const auto weight = static_cast<double>(tables.prior(null)[static_cast<std::size_t>(Threat::DestructiveSweep)]) +
+                        static_cast<double>(tables.prior(null)[static_cast<std::size_t>(Threat::NoProgress)]);
+    for (int n = 0; n < kCalls; ++n) {
+      destroyed = uniform(rng) < caps[0][destroyed ? 1 : 0] * times;
+      Made made =
+          call(destroyed ? "db/drop" : "db/get").effect(destroyed ? Effect::Delete : Effect::Read).with("n", std::to_string(next++));
+      const Act act{.event = made.done(),
+                    .persona = persona,
+                    .set = set,
+                    .match = {},
+                    .effect = made.event().tool.effect,
+                    .agent = agent,
+                    .session = session,
+                    .plans = plans};
+      const Reading reading = outcome_channel().read(act);
+      const std::uint8_t context = repeated ? 1 : 0;
+      repeated = uniform(rng) < caps[1][context] * times;
+      const std::array<RowId, 1> marks{RowId{ChannelId::Outcome, context, static_cast<std::uint8_t>(repeated ? 1 : 0)}};
+      std::vector<Wagered> wagers;
+      for (const Wager& wager : reading.wagers) wagers.push_back({ChannelId::Outcome, wager});
+      ASSERT_EQ(wagers.size(), 1U);
+      update(evidence, tables, marks, wagers);
+      const double score = scope_score(evidence, tables, null) / weight;
+      if (up) up = score >= kThreshold / 100;
+      if (!up && score >= kThreshold) up = ++alarms > 0;
+    }
+    EXPECT_THAT(alarms, Le(1.011 * kCalls / kThreshold));
+    EXPECT_GT(alarms, 0) << "a channel that never speaks would pass";
+  }
+}
+
+}  // namespace
+}  // namespace ringfence::testing
