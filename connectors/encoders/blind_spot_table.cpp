@@ -49,7 +49,7 @@ std::string row(const BlindSpot& spot, double calls_per_day) {
             right(acts(spot.unseen_share, calls_per_day), 12) + right(acts(spot.unhalted_share, calls_per_day), 14) + "   " +
             printable(joined(contexts_of(spot), " + "));
   } else {
-    line += "not by table: factors come with each event";
+    line += std::string("not by table: factors come with each event") + (spot.alert_only ? "; alerts only" : "");
   }
   if (!spot.declared.empty()) line += "\n  " + left("", kNameWidth) + "declared: " + printable(joined(spot.declared, "; "), 400);
   return line + "\n";
@@ -59,7 +59,11 @@ Json optional_number(const std::optional<double>& value) { return value ? Json(s
 
 Json spot_json(const BlindSpot& spot, double calls_per_day) {
   const ThreatInfo& threat = info_of(spot.threat);
-  Json out{{"threat", threat.id}, {"analytic", uid_of(threat.analytic)}, {"weight", threat.prior}, {"by_table", spot.by_table}};
+  Json out{{"threat", threat.id},
+           {"analytic", uid_of(threat.analytic)},
+           {"weight", threat.prior},
+           {"by_table", spot.by_table},
+           {"alert_only", spot.alert_only}};
   if (spot.by_table) {
     out["calls"] = {
         {"alert", optional_number(spot.alert)}, {"throttle", optional_number(spot.throttle)}, {"halt", optional_number(spot.halt)}};
@@ -79,7 +83,7 @@ Json spot_json(const BlindSpot& spot, double calls_per_day) {
 
 std::string blind_spot_legend() {
   return "Blind spots: calls until alert, throttle and halt where every act is the threat's, at its fastest in the context named; and how\n"
-         "many of its acts a day, mixed into clean ones, may raise nothing (unseen) or no halt (unhalted) for as long as one likes.\n";
+         "many of its acts a day at most, among clean ones, can go on without raising anything (unseen) or a halt (unhalted).\n";
 }
 
 std::string blind_spot_table(const BlindSpots& spots, std::string_view persona) {

@@ -12,7 +12,7 @@ constexpr std::size_t kMinutesPerDay = 24 * 60;
 
 std::string plain(double value) {
   char text[32];
-  std::snprintf(text, sizeof text, "%.6g", value);
+  std::snprintf(text, sizeof text, "%.10g", value);
   return text;
 }
 
@@ -117,35 +117,80 @@ std::string rungs(const Ladder& ladder) {
   return out.empty() ? "no rung" : out;
 }
 
-struct Named {
-  const char* what;
-  const std::optional<Ladder>* ladder;
+/// Declared rungs in words.
+class Said {
+ public:
+  explicit Said(const Persona& persona) : p_(persona) {}
+
+  void calls(bool amounts) {
+    one("calls", amounts ? std::nullopt : p_.calls_per_minute, " a minute");
+    envelope(p_.per_call, " a call", amounts, !amounts);
+    for (const Action& action : p_.actions)
+      if (action.per_call) envelope(*action.per_call, " a call of " + action.id, amounts, !amounts);
+  }
+  void days() {
+    envelope(p_.per_day, " a day", true, true);
+    for (const Action& action : p_.actions)
+      if (action.per_day) envelope(*action.per_day, " a day of " + action.id, true, true);
+  }
+  void sessions() { envelope(p_.per_session, " a session", true, true); }
+  void entities(const Envelope& envelope, const std::string& scope) {
+    one("entities", envelope.entities, scope);
+    for (const auto& [kind, ladder] : envelope.entities_by_kind) one(kind, ladder, scope);
+  }
+  void one(const std::string& what, const std::optional<Ladder>& ladder, const std::string& scope) {
+    if (ladder) out_.push_back(what + scope + ": " + rungs(*ladder));
+  }
+  std::vector<std::string> take() { return std::move(out_); }
+
+ private:
+  void envelope(const Envelope& envelope, const std::string& scope, bool amounts, bool costs) {
+    if (amounts) {
+      one("records", envelope.records, scope);
+      one("bytes", envelope.bytes, scope);
+      entities(envelope, scope);
+    }
+    if (!costs) return;
+    one("tokens", envelope.tokens, scope);
+    one("cost in USD", envelope.cost_usd, scope);
+  }
+
+  const Persona& p_;
+  std::vector<std::string> out_;
 };
 
-void add_rungs(std::vector<std::string>& out, const Named& named, const char* scope) {
-  if (*named.ladder) out.push_back(std::string(named.what) + scope + ": " + rungs(**named.ladder));
+/// What the persona states of the amounts a threat is about.
+std::vector<std::string> declared_limits(const Persona& persona, Threat threat) {
+  Said said(persona);
+  switch (threat) {
+    case Threat::Bulk:
+    case Threat::BulkHeavy:
+      said.calls(true);
+      break;
+    case Threat::DripSession:
+      said.sessions();
+      break;
+    case Threat::DripDay:
+      said.days();
+      break;
+    case Threat::Overuse:
+      said.calls(false);
+      break;
+    case Threat::Scrape:
+      said.entities(persona.per_session, " a session");
+      said.entities(persona.per_day, " a day");
+      break;
+    case Threat::Coverage:
+      said.one("share of a population", persona.coverage, " a call");
+      break;
+    default:
+      break;
+  }
+  return said.take();
 }
 
-/// What the persona states a call, session or day for quantities of the threat's family.
-std::vector<std::string> declared_limits(const Persona& persona, std::string_view family) {
-  std::vector<std::string> out;
-  const auto from = [&](const Envelope& envelope, const char* scope) {
-    if (family == "volume") {
-      add_rungs(out, {"records", &envelope.records}, scope);
-      add_rungs(out, {"bytes", &envelope.bytes}, scope);
-      add_rungs(out, {"tokens", &envelope.tokens}, scope);
-    }
-    if (family == "cost") add_rungs(out, {"cost in USD", &envelope.cost_usd}, scope);
-    if (family != "breadth") return;
-    add_rungs(out, {"entities", &envelope.entities}, scope);
-    for (const auto& [kind, ladder] : envelope.entities_by_kind) out.push_back(kind + scope + ": " + rungs(ladder));
-  };
-  from(persona.per_call, " a call");
-  from(persona.per_session, " a session");
-  from(persona.per_day, " a day");
-  if (family == "breadth") add_rungs(out, {"share of a population", &persona.coverage}, " a call");
-  return out;
-}
+/// Its factors come from declared rungs alone, so that without them nothing is judged.
+bool needs_declared(Threat threat) { return threat == Threat::DripSession || threat == Threat::DripDay || threat == Threat::Overuse; }
 
 /// Minutes of the busiest day of the declared week.
 std::size_t active_minutes(const Schedule& schedule) {
@@ -166,7 +211,8 @@ BlindSpot spot_of(const ThreatInfo& threat, const Persona& persona, const Tables
   const Under alert{tables, Null::Alert}, halting{tables, Null::Declared};
   const Fastest seen = fastest(threat.threat, alert, channels), declared = fastest(threat.threat, halting, channels);
   BlindSpot spot{.threat = threat.threat, .by_table = seen.by_table || declared.by_table};
-  spot.declared = declared_limits(persona, threat.family);
+  spot.declared = declared_limits(persona, threat.threat);
+  spot.alert_only = tables.prior(Null::Declared)[slot] == 0;
   if (!spot.by_table) return spot;
   spot.growth = {seen.growth, declared.growth};
   spot.contexts = {seen.contexts, declared.contexts};
@@ -192,10 +238,12 @@ BlindSpots blind_spots(const Persona& persona, const Tables& tables, std::span<c
   }
   for (const ThreatInfo& threat : kThreats) {
     const auto slot = static_cast<std::size_t>(threat.threat);
-    if (tables.prior(Null::Alert)[slot] > 0 || tables.prior(Null::Declared)[slot] > 0)
-      out.spots.push_back(spot_of(threat, persona, tables, channels));
-    else
+    const bool weight = tables.prior(Null::Alert)[slot] > 0 || tables.prior(Null::Declared)[slot] > 0;
+    BlindSpot spot = weight ? spot_of(threat, persona, tables, channels) : BlindSpot{};
+    if (!weight || (!spot.by_table && spot.declared.empty() && needs_declared(threat.threat)))
       out.not_judged.push_back(threat.threat);
+    else
+      out.spots.push_back(std::move(spot));
   }
   return out;
 }

@@ -29,6 +29,8 @@ struct BlindSpot {
   Threat threat{};
   /// False: no table holds its bet, a channel stakes factors of its own; only `declared` is known.
   bool by_table = false;
+  /// The null that throttles and halts does not have it.
+  bool alert_only = false;
   /// By null; 0 where that null does not have the threat.
   std::array<double, kNulls> growth{};
   /// "barrier: after a refusal", one a channel: where `growth` is greatest.

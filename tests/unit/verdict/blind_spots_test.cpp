@@ -98,6 +98,8 @@ TEST(BlindSpots, WhatMayNotHaltNeverDoes) {
   EXPECT_FALSE(of(alerted, Threat::Guess).throttle);
   EXPECT_FALSE(of(alerted, Threat::Guess).halt);
   EXPECT_EQ(of(alerted, Threat::Guess).unhalted_share, 1);
+  EXPECT_TRUE(of(alerted, Threat::Guess).alert_only);
+  EXPECT_FALSE(of(spots, Threat::RoleDrift).alert_only);
 }
 
 TEST(BlindSpots, OfAWagerSayWhatThePersonaDeclares) {
@@ -108,6 +110,12 @@ TEST(BlindSpots, OfAWagerSayWhatThePersonaDeclares) {
   EXPECT_FALSE(of(spots, Threat::DripDay).by_table);
   EXPECT_FALSE(of(spots, Threat::DripDay).halt);
   EXPECT_THAT(of(spots, Threat::DripDay).declared, ElementsAre("records a day: p99 200, max 400"));
+  EXPECT_THAT(spots_of(reviewed(), drip).spots, IsEmpty()) << "without rungs there is nothing to stake on";
+  EXPECT_EQ(spots_of(reviewed(), drip).not_judged.size(), kThreats.size());
+  persona.actions = {{.id = "export", .per_day = Envelope{.bytes = Ladder{.max = 9}}}};
+  EXPECT_THAT(of(spots_of(persona, drip), Threat::DripDay).declared.back(), testing::StrEq("bytes a day of export: max 9"));
+  persona.calls_per_minute = Ladder{.p50 = 2};
+  EXPECT_THAT(of(spots_of(persona, OddChannel(Threat::Overuse)), Threat::Overuse).declared, testing::Contains("calls a minute: p50 2"));
   EXPECT_THAT(of(spots_of(persona, OddChannel(Threat::Guess)), Threat::Guess).declared, IsEmpty())
       << "records are not what guessing is about";
 }
