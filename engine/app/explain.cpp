@@ -138,7 +138,7 @@ Account account_of_state(const AgentState& agent, const Persona& persona, const 
   account.level = name_of(level);
   account.applied = name_of(applied_level(level, persona.response.mode));
   account.explanation = explain({agent, tables, Null::Declared}, persona, persona.response.scores.halt, all_channels());
-  account.title = account.explanation ? "what its evidence says now" : "nothing is held against it by evidence";
+  account.title = level == Level::Observe ? "nothing stands against it" : "what stands against it now";
   account.scopes = scopes_of(agent, tables);
   account.next = next_of(agent, persona, tables);
   if (account.explanation) account.would_differ = what_would_differ(*account.explanation, thresholds_of(persona));

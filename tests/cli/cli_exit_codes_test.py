@@ -264,7 +264,7 @@ class Tools(program.Case):
         words = ["explain", "--agent", "watched-alert-1", "--state", self.dir / "state", "--personas", PERSONAS]
         table = run(*words)
         self.assertEqual((table.code, table.err), (DONE, b""), table)
-        for landmark in ("level      observe", "nothing is held against it", "next       alert at", "\nagent ", "\nsession s-1 "):
+        for landmark in ("level      observe", "nothing stands against it", "next       alert at", "\nagent ", "\nsession s-1 "):
             self.assertIn(landmark, table.out.decode())
         said = json.loads(run(*words, "--json").out)
         self.assertEqual([scope["scope"] for scope in said["scopes"]], ["agent", "session s-1"])
