@@ -41,7 +41,7 @@ def exists(root, home, name):
 
 def main(root):
     count = 0
-    documents = [root / name for name in DOCUMENTS] + sorted((root / "docs").glob("*.md"))
+    documents = [root / name for name in DOCUMENTS] + sorted((root / "docs").glob("*.md")) + sorted((root / "docs/analytics").glob("*.md"))
     for document in documents:
         if not document.is_file():
             continue

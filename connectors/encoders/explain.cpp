@@ -18,6 +18,7 @@ using Json = nlohmann::ordered_json;
 constexpr std::size_t kFindingBytes = 1U << 20U;
 constexpr std::size_t kCellChars = 120;
 constexpr std::size_t kLabelWidth = 58;
+constexpr std::size_t kScopeWidth = 48;
 
 /// Score under the null that the ledger speaks of.
 double ledger_score(const Explanation& explanation) {
@@ -82,11 +83,42 @@ std::string ledger_table(const Explanation& explanation) {
   return out;
 }
 
-std::string score_field(const Explanation& explanation) {
-  std::string out = score_text(explanation.score) + " under the declared caps times " + plain_text(explanation.tolerance) + "; halt at " +
-                    score_text(explanation.threshold);
+/// The level whose threshold an account's ledger speaks of; a live state's is the halt.
+std::string_view level_of_threshold(const Account& account) {
+  if (!account.scopes.empty() || account.level == name_of(Level::Halt) || account.level == name_of(Level::Revoke)) return "halt";
+  return account.level == name_of(Level::Throttle) ? "throttle" : "alert";
+}
+
+std::string score_field(const Explanation& explanation, std::string_view level) {
+  std::string out = score_text(explanation.score) + " under the declared caps times " + plain_text(explanation.tolerance) + "; " +
+                    std::string(level) + " at " + score_text(explanation.threshold);
   if (explanation.alert_score) out += "; " + score_text(*explanation.alert_score) + " under the caps without tolerance";
   if (explanation.clamped) out += "; at the greatest value a score can have";
+  return out;
+}
+
+std::string scopes_table(const Account& account) {
+  if (account.scopes.empty()) return {};
+  std::string out = left("scope", kScopeWidth) + right("S", 10) + right("no tol.", 10) + "   " + left("stands", 10) + "leading threat\n";
+  for (const ScopePart& part : account.scopes) {
+    std::string line = left(printable(part.name + (part.borrowed ? " (borrowed name, judged alone)" : ""), kScopeWidth - 1), kScopeWidth) +
+                       right(score_text(part.score), 10) + right(score_text(part.alert_score), 10) + "   " +
+                       left(printable(part.level), 10) + printable(part.threat);
+    line.erase(line.find_last_not_of(' ') + 1);
+    out += line + "\n";
+  }
+  return out;
+}
+
+Json scopes_json(const Account& account) {
+  Json out = Json::array();
+  for (const ScopePart& part : account.scopes)
+    out.push_back({{"scope", part.name},
+                   {"borrowed", part.borrowed},
+                   {"score", significant(part.score, 3)},
+                   {"alert_score", significant(part.alert_score, 3)},
+                   {"level", part.level},
+                   {"threat", part.threat}});
   return out;
 }
 
@@ -226,16 +258,21 @@ std::string account_table(const Account& account) {
   std::string out = field("agent", account.agent + (account.tenant.empty() ? "" : "  (tenant " + account.tenant + ")"));
   if (!account.persona.empty()) out += field("persona", account.persona);
   out += field("level", account.level + (account.applied == account.level ? "" : ", applied: " + account.applied));
-  out += field("finding", account.analytic + "  " + account.title);
+  out += account.analytic.empty() ? field("state", account.title) : field("finding", account.analytic + "  " + account.title);
   if (account.explanation) {
     const Explanation& ledger = *account.explanation;
     out += field("threat",
                  ledger.threat + " (" + ledger.family + "), " + percent_text(ledger.share, 3) + " of the score, scope " + ledger.scope);
-    out += field("score", score_field(ledger));
+    out += field("score", score_field(ledger, level_of_threshold(account)));
   }
   for (const std::string& breach : account.breaches) out += field("breach", breach);
   if (!account.sentence.empty()) out += "\n" + printable(account.sentence, 1200) + "\n";
+  for (const std::string& one : account.open_findings) out += field("open", one);
+  if (!account.next.empty()) out += field("next", account.next);
+  if (!account.scopes.empty()) out += "\n" + scopes_table(account);
   if (account.explanation) out += "\n" + ledger_table(*account.explanation) + "\n" + promise_sentence(*account.explanation) + "\n";
+  if (!account.would_differ.empty()) out += "\nWhat would have to differ:\n";
+  for (const std::string& one : account.would_differ) out += "- " + printable(one, 400) + "\n";
   return out;
 }
 
@@ -244,6 +281,10 @@ std::string account_json(const Account& account) {
            {"level", account.level}, {"applied", account.applied},   {"analytic", account.analytic},
            {"title", account.title}, {"sentence", account.sentence}, {"breaches", account.breaches}};
   if (account.explanation) out["ledger"] = ledger_json(*account.explanation);
+  if (!account.would_differ.empty()) out["would_differ"] = account.would_differ;
+  if (!account.scopes.empty()) out["scopes"] = scopes_json(account);
+  if (!account.open_findings.empty()) out["open_findings"] = account.open_findings;
+  if (!account.next.empty()) out["next"] = account.next;
   return out.dump(-1, ' ', /*ensure_ascii=*/true, Json::error_handler_t::replace);
 }
 

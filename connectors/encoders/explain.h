@@ -17,6 +17,16 @@ namespace ringfence {
 /// What the halt threshold promises, with this persona's tolerance and threshold.
 [[nodiscard]] std::string promise_sentence(const Explanation& explanation);
 
+/// One scope of a live agent: its part of S. The parts of all scopes add up to S, but for sessions under a borrowed name, which are judged
+/// by themselves.
+struct ScopePart {
+  std::string name;  // "agent", or the session's id
+  bool borrowed = false;
+  double score = 0, alert_score = 0;  // under the declared caps times tolerance, and without it
+  std::string level;                  // that stands in it
+  std::string threat;                 // that holds most of it; empty where nothing has happened yet
+};
+
 /// What a ledger is about. Everything is as it came from outside; the printers escape it.
 struct Account {
   std::string agent, tenant, persona;
@@ -24,6 +34,10 @@ struct Account {
   std::string analytic, title, sentence;
   std::optional<Explanation> explanation;  // absent for a finding by declaration alone
   std::vector<std::string> breaches;
+  std::vector<std::string> would_differ;   // `what_would_differ` (connectors/encoders/report.h), where thresholds are known
+  std::vector<ScopePart> scopes;           // live state only: the agent, then its sessions in slot order
+  std::vector<std::string> open_findings;  // live state only
+  std::string next;                        // live state only: which level would come next and how far it is
 };
 
 /// Reads the account back from a finding as `encode_finding` writes it, rounded as it was printed there. The error says what is missing;

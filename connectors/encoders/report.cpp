@@ -30,7 +30,8 @@ dl{display:grid;grid-template-columns:max-content 1fr;gap:2px 16px;margin:8px 0}
 table{border-collapse:collapse;width:100%;font-size:13px}th{text-align:left;color:var(--dim);font-weight:600}
 td,th{padding:4px 10px 4px 0;border-bottom:1px solid var(--line);vertical-align:top}.num{text-align:right;white-space:nowrap}.nowrap{white-space:nowrap}td.any{overflow-wrap:anywhere;min-width:7em}
 .bar{background:var(--soft);height:14px;min-width:80px}.bar i{display:block;height:14px;background:var(--bad)}.bar i.minus{background:var(--good)}
-tr.hot td{background:#fdeceb}pre{background:var(--soft);padding:12px;overflow:auto;font-size:12px}svg{width:100%;height:auto}
+tr.hot td{background:#fdeceb}pre{background:var(--soft);padding:12px;overflow:auto;font-size:12px}svg{width:100%;height:auto}polyline{vector-effect:non-scaling-stroke}
+@media(max-width:600px){svg text{font-size:22px}}
 .wide{overflow-x:auto}@media print{main{max-width:none}}
 </style></head><body><main>
 )";

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "connectors/encoders/explain.h"
 
+#include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -8,6 +10,8 @@
 #include <memory>
 #include <string>
 
+#include "connectors/encoders/numbers.h"
+#include "connectors/encoders/report.h"
 #include "engine/app/commands.h"
 #include "engine/app/live_state.h"
 #include "engine/event/escape.h"
@@ -34,6 +38,25 @@ void print(const Account& account, bool json) {
   std::fputs(json ? (account_json(account) + "\n").c_str() : account_table(account).c_str(), stdout);
 }
 
+Thresholds3 thresholds_of(const Persona& persona) {
+  const Thresholds& t = persona.response.scores;
+  return {t.alert, t.throttle, t.halt};
+}
+
+/// All thresholds where the persona files are given and have this persona; else the one the finding names.
+std::expected<Thresholds3, std::string> thresholds_of(const Account& account, const Options& options) {
+  if (!options.personas.empty()) {
+    const PersonaLoad load = load_personas(options.personas);
+    if (!load.set) return std::unexpected("the persona set has errors: ringfence validate names them");
+    for (const Persona& persona : load.set->personas())
+      if (persona.reference() == account.persona) return thresholds_of(persona);
+  }
+  const double own = account.explanation->threshold;
+  if (account.level == name_of(Level::Halt) || account.level == name_of(Level::Revoke)) return Thresholds3{.halt = own};
+  if (account.level == name_of(Level::Throttle)) return Thresholds3{.throttle = own};
+  return Thresholds3{.alert = own};
+}
+
 /// The last record of a findings file, or the last one of a finding.
 ExitCode from_finding(const Options& options) {
   std::ifstream file;
@@ -51,8 +74,62 @@ ExitCode from_finding(const Options& options) {
   auto account = account_of_finding(chosen);
   if (!account && options.uid.empty()) account = account_of_finding(whole);  // one finding, laid out over several lines
   if (!account) return fail(chosen.empty() ? "no such finding" : account.error());
+  if (account->explanation) {
+    const auto thresholds = thresholds_of(*account, options);
+    if (!thresholds) return fail(thresholds.error());
+    account->would_differ = what_would_differ(*account->explanation, *thresholds);
+  }
   print(*account, options.json);
   return ExitCode::Done;
+}
+
+std::string_view level_of(const Standing& standing) {
+  const Level by_score = standing.throttle ? Level::Throttle : standing.alert ? Level::Alert : Level::Observe;
+  return name_of(std::max(by_score, standing.held.value_or(Level::Observe)));
+}
+
+/// The threat that holds most of a scope's evidence.
+std::string leading_threat(const Evidence& evidence, const Tables& tables) {
+  std::size_t best = 0;
+  const auto held = [&](std::size_t slot) { return tables.prior(Null::Declared)[slot] * evidence.declared[slot]; };
+  for (std::size_t slot = 1; slot < kThreats.size(); ++slot)
+    if (held(slot) > held(best)) best = slot;
+  return held(best) > 0 ? std::string(kThreats[best].id) : std::string();
+}
+
+ScopePart part_of(const Evidence& evidence, const Standing& standing, const Tables& tables) {
+  return {.score = scope_score(evidence, tables, Null::Declared) / 2,
+          .alert_score = scope_score(evidence, tables, Null::Alert) / 2,
+          .level = std::string(level_of(standing)),
+          .threat = leading_threat(evidence, tables)};
+}
+
+std::vector<ScopePart> scopes_of(const AgentState& agent, const Tables& tables) {
+  std::vector<ScopePart> parts{part_of(agent.evidence, agent.standing, tables)};
+  parts.front().name = "agent";
+  for (const SessionState& session : agent.sessions) {
+    parts.push_back(part_of(session.evidence, session.standing, tables));
+    parts.back().name = "session " + session.id;
+    parts.back().borrowed = session.borrowed;
+  }
+  return parts;
+}
+
+std::string distance(double score, double threshold) {
+  if (score >= threshold) return "S is " + score_text(score) + ", enough";
+  const double nats = std::log(threshold / std::max(score, 1e-30));
+  return "S is " + score_text(score) + ", " + hundredths(std::llround(nats * 100)) + " nats short";
+}
+
+/// Which level the evidence would reach next.
+std::string next_of(const AgentState& agent, const Persona& persona, const Tables& tables) {
+  const Thresholds& t = persona.response.scores;
+  const Level level = standing_level(agent);
+  const double declared = score(agent, tables, Null::Declared), alert = std::max(declared, score(agent, tables, Null::Alert));
+  if (level >= Level::Halt) return "nothing: a release ends it";
+  if (level == Level::Observe) return "alert at " + score_text(t.alert) + ": " + distance(alert, t.alert) + " (caps without tolerance)";
+  if (level == Level::Alert) return "throttle at " + score_text(t.throttle) + ": " + distance(declared, t.throttle);
+  return "halt at " + score_text(t.halt) + ": " + distance(declared, t.halt) + "; one dangerous family must hold 80 % of it";
 }
 
 Account account_of_state(const AgentState& agent, const Persona& persona, const Tables& tables, const Options& options) {
@@ -60,10 +137,13 @@ Account account_of_state(const AgentState& agent, const Persona& persona, const 
   const Level level = standing_level(agent);
   account.level = name_of(level);
   account.applied = name_of(applied_level(level, persona.response.mode));
-  const Thresholds& t = persona.response.scores;
-  const double threshold = level >= Level::Halt ? t.halt : level == Level::Throttle ? t.throttle : t.alert;
-  account.explanation = explain({agent, tables, Null::Declared}, persona, threshold, all_channels());
-  account.title = account.explanation ? "What the agent's state says now" : "Nothing is held against this agent";
+  account.explanation = explain({agent, tables, Null::Declared}, persona, persona.response.scores.halt, all_channels());
+  account.title = level == Level::Observe ? "nothing stands against it" : "what stands against it now";
+  account.scopes = scopes_of(agent, tables);
+  account.next = next_of(agent, persona, tables);
+  if (account.explanation) account.would_differ = what_would_differ(*account.explanation, thresholds_of(persona));
+  for (const OpenFinding& open : agent.findings)
+    account.open_findings.push_back(open.uid + "  " + std::string(uid_of(open.analytic)) + ", " + std::string(name_of(open.level)));
   return account;
 }
 
@@ -122,7 +202,9 @@ void add_explain(CLI::App& app, Subcommand& action) {
   command->add_option("--agent", options->agent, "An agent of a state directory that no process holds")->type_name("ID");
   command->add_option("--tenant", options->tenant, "Its tenant")->capture_default_str();
   command->add_option("--state", options->state, "State directory")->type_name("DIR");
-  command->add_option("--personas", options->personas, "Persona directory")->type_name("DIR");
+  command
+      ->add_option("--personas", options->personas, "Persona directory; with --finding it adds all thresholds to what would have to differ")
+      ->type_name("DIR");
   command
       ->add_option("--draft", options->draft,
                    "Write a persona file for an agent without one, from what it was seen to do; - is standard output")

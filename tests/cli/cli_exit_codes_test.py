@@ -25,7 +25,7 @@ class Usage(program.Case):
                 self.assertTrue(ended.err)
 
     def test_help_and_version(self):
-        for command in ([], ["replay"], ["run"], ["validate"], ["test"], ["explain"], ["status"], ["publish"], ["topics"], ["state"], ["deadletter"], ["keys"]):
+        for command in ([], ["replay"], ["run"], ["validate"], ["test"], ["explain"], ["report"], ["status"], ["publish"], ["topics"], ["state"], ["deadletter"], ["keys"]):
             with self.subTest(command=command):
                 ended = run(*command, "--help")
                 self.assertEqual((ended.code, ended.err), (DONE, b""), ended)
@@ -68,6 +68,21 @@ class Personas(program.Case):
         self.assertEqual(run("replay", "--personas", bad.parent).code, UNUSABLE)
         self.assertEqual(run("test", bad.parent).code, UNUSABLE)
         self.assertEqual(run("validate", self.dir / "missing").code, UNUSABLE)
+
+    def test_blind_spots_stand_behind_the_lint(self):
+        ended = run("validate", self.file("set/one.yaml", PERSONA).parent)
+        said = ended.out.decode()
+        self.assertEqual(ended.code, DONE, ended)
+        self.assertLess(said.rfind("warning"), said.index("unseen/day"))
+        self.assertIn("\n  guess ", said)
+        as_json = run("validate", "--json", self.dir / "set", self.file("ringfence.yaml", "inputs: {}\n"))
+        self.assertEqual((as_json.code, as_json.err), (NO, b""), as_json)
+        valid, not_valid = map(json.loads, as_json.out.splitlines())
+        self.assertTrue(valid["valid"])
+        guess = next(t for t in valid["blind_spots"][0]["threats"] if t["threat"] == "guess")
+        self.assertLess(guess["calls"]["alert"], guess["calls"]["halt"])
+        self.assertFalse(not_valid["valid"])
+        self.assertTrue(not_valid["diagnostics"])
 
     def test_one_bad_among_good_ones_is_none(self):
         self.file("set/good.yaml", PERSONA)
@@ -228,6 +243,12 @@ class Tools(program.Case):
                 self.assertIn("ln", table.out.decode())
                 self.assertEqual(run("explain", *words, "--json").code, DONE)
                 json.loads(run("explain", *words, "--json").out)
+        halted = next(f["finding_info"]["uid"] for f in reversed(guessing) if f["metadata"]["event_code"] == "halt")
+        alone = run("explain", "--finding", self.dir / "findings", "--uid", halted, "--json")
+        known = run("explain", "--finding", self.dir / "findings", "--uid", halted, "--personas", persona, "--json")
+        self.assertTrue(all(one.endswith("below halt") for one in json.loads(alone.out)["would_differ"]), "only its own threshold is known")
+        self.assertTrue(any(one.endswith((", throttle", ", alert")) for one in json.loads(known.out)["would_differ"]), known)
+        self.assertIn("What would have to differ:", run("explain", "--finding", self.dir / "findings", "--uid", halted).out.decode())
         shown = run("state", "show", agent, "--tenant", tenant, "--state", self.dir / "state", "--json")
         self.assertEqual((shown.code, json.loads(shown.out)["level"]), (DONE, "halt"), shown)
         for words in (["explain", "--finding", self.dir / "verdicts"], ["explain", "--finding", self.dir], ["explain", "--finding", self.dir / "findings", "--uid", "no"],
@@ -237,6 +258,17 @@ class Tools(program.Case):
                 ended = run(*words)
                 self.assertEqual((ended.code, ended.out), (UNUSABLE, b""), ended)
         self.assertFalse((self.dir / "nothing").exists(), "looking makes no state")
+
+    def test_explain_of_an_agent_without_a_finding(self):
+        self.replay("--state", self.dir / "state", stdin=lines(event(1), event(2)))
+        words = ["explain", "--agent", "watched-alert-1", "--state", self.dir / "state", "--personas", PERSONAS]
+        table = run(*words)
+        self.assertEqual((table.code, table.err), (DONE, b""), table)
+        for landmark in ("level      observe", "nothing stands against it", "next       alert at", "\nagent ", "\nsession s-1 "):
+            self.assertIn(landmark, table.out.decode())
+        said = json.loads(run(*words, "--json").out)
+        self.assertEqual([scope["scope"] for scope in said["scopes"]], ["agent", "session s-1"])
+        self.assertTrue(all(scope["level"] == "observe" and 0 < scope["score"] < 1e3 for scope in said["scopes"]), said)
 
     def test_keys(self):
         key = self.dir / "control.key"

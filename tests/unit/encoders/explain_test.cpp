@@ -117,5 +117,42 @@ TEST(Explain, json_holds_the_ledger_with_terms_that_add_up) {
   EXPECT_THAT(json["ledger"]["promise"].get<std::string>(), HasSubstr("1.5x"));
 }
 
+TEST(Explain, says_what_would_have_to_differ_where_that_is_known) {
+  Account account = account_of(testing::golden_record());
+  EXPECT_THAT(account_table(account), Not(HasSubstr("have to differ")));
+  EXPECT_FALSE(nlohmann::json::parse(account_json(account)).contains("would_differ"));
+  account.would_differ = {"without 2 of the 5 \"barrier: denied, near-miss\x1b[2J\": about 3.1e6, throttle"};
+  EXPECT_THAT(account_table(account), HasSubstr("\nWhat would have to differ:\n- without 2 of the 5"));
+  EXPECT_THAT(account_table(account), Not(HasSubstr("\x1b")));
+  EXPECT_EQ(nlohmann::json::parse(account_json(account))["would_differ"].size(), 1U);
+}
+
+TEST(Explain, of_an_agent_that_did_nothing_shows_its_scopes_and_what_would_come_next) {
+  Account account{.agent = "reader-1", .tenant = "default", .persona = "reader@1", .level = "observe", .applied = "observe"};
+  account.title = "nothing is held against it by evidence";
+  account.next = "alert at 1e5: S is 0.31, 12.68 nats short (caps without tolerance)";
+  account.scopes = {{.name = "agent", .score = .21, .alert_score = .2, .level = "observe", .threat = "slow"},
+                    {.name = "session s\x1b[2J", .borrowed = true, .score = .1, .alert_score = .11, .level = "observe"}};
+  const std::string table = account_table(account);
+  EXPECT_THAT(table, HasSubstr("state      nothing is held against it by evidence\n"));
+  EXPECT_THAT(table, HasSubstr("next       alert at 1e5"));
+  EXPECT_THAT(table, HasSubstr("\nscope                                                    S   no tol.   stands    leading threat\n"
+                               "agent                                                 0.21       0.2   observe   slow\n"));
+  EXPECT_THAT(table, HasSubstr("borrowed name"));
+  EXPECT_THAT(table, Not(HasSubstr("\x1b")));
+  EXPECT_THAT(table, Not(HasSubstr("ln score")));
+  const auto json = nlohmann::json::parse(account_json(account));
+  EXPECT_EQ(json["scopes"][0]["threat"], "slow");
+  EXPECT_EQ(json["scopes"][1]["borrowed"], true);
+  EXPECT_EQ(json["next"], account.next);
+}
+
+TEST(Explain, a_finding_names_the_level_its_threshold_is_of) {
+  FindingRecord record = testing::golden_record();
+  record.level = record.applied = Level::Alert;
+  record.explanation->threshold = 1e5;
+  EXPECT_THAT(account_table(account_of(record)), HasSubstr("; alert at 1e5"));
+}
+
 }  // namespace
 }  // namespace ringfence
