@@ -116,8 +116,7 @@ FlowClass class_of(const Act& act, const Settled& value, Asking& asking) {
 }
 
 /// The origin of a value, settled now if this is its first use in a call.
-Settled settled(const Act& act, FlowSession& session, const Value& value, std::string& source) {
-  const flow::WordList words = flow::words_of(value.text);
+Settled settled(const Act& act, FlowSession& session, const Value& value, const flow::WordList& words, std::string& source) {
   const std::uint64_t hash = flow::run_hash(words.data(), words.size());
   if (const Settled* const known = session.settled(hash)) {
     session.touch(hash);
@@ -134,9 +133,10 @@ Settled settled(const Act& act, FlowSession& session, const Value& value, std::s
 Worst worst_value(const Act& act, FlowSession& session, const std::vector<Value>& values, Asking& asking) {
   Worst worst;
   for (const Value& value : values) {
-    if (flow::words_of(value.text).empty()) continue;
+    const flow::WordList words = flow::words_of(value.text);
+    if (words.empty()) continue;
     std::string source;
-    const FlowClass cls = class_of(act, settled(act, session, value, source), asking);
+    const FlowClass cls = class_of(act, settled(act, session, value, words, source), asking);
     if (cls <= worst.cls) continue;
     worst = {cls, printable(value.argument, kNameChars), std::move(source), value};
   }
@@ -188,9 +188,9 @@ void settle_targets(const Act& act, FlowSession& session) {
   if (act.persona.destinations.external != External::Grounded) return;
   std::string source;
   for (const scope::Target& target : scope::targets_of(act).first) {
-    (void)settled(act, session, {Value::Kind::Destination, target.name, target.value, target.rule}, source);
+    (void)settled(act, session, {Value::Kind::Destination, target.name, target.value, target.rule}, flow::words_of(target.value), source);
     if (const auto host = scope::host_of(target.value))
-      (void)settled(act, session, {Value::Kind::Destination, target.name, *host, nullptr}, source);
+      (void)settled(act, session, {Value::Kind::Destination, target.name, *host, nullptr}, flow::words_of(*host), source);
   }
 }
 

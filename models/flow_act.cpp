@@ -251,7 +251,7 @@ void learn_result(const Act& act, FlowSession& session, bool pointed) {
 }
 
 bool user_pointed(const Act& act, const FlowSession& session) {
-  if (!act.event.args) return false;
+  if (!act.event.args || !session.has_task_words()) return false;
   const auto wrote = [&](const JsonLeaf& leaf) { return session.user_wrote(words_of(leaf.text)); };
   if (std::ranges::any_of(act.event.args->leaves, [&](const JsonLeaf& leaf) { return leaf.kind == JsonLeaf::Kind::String && wrote(leaf); }))
     return true;

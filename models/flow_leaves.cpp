@@ -66,7 +66,7 @@ void LeafSet::encode(Writer& out) const {
     const std::uint64_t* const begin = &places_[at];
     const auto count = static_cast<std::size_t>(std::find(begin, begin + kRow, std::uint64_t{0}) - begin);
     out.varint(count);
-    for (std::size_t i = 0; i < count; ++i) out.u64(begin[i]);
+    out.u64s({begin, count});
   }
 }
 

@@ -28,9 +28,7 @@ class GramFilter {
  public:
   void add(std::uint64_t gram) { words_[place(gram)] |= bits(gram); }
   [[nodiscard]] bool holds(std::uint64_t gram) const { return (words_[place(gram)] & bits(gram)) == bits(gram); }
-  void encode(Writer& out) const {
-    for (const std::uint64_t word : words_) out.u64(word);
-  }
+  void encode(Writer& out) const { out.u64s(words_); }
   void decode(Reader& in) {
     for (std::uint64_t& word : words_) word = in.u64();
   }
@@ -109,6 +107,7 @@ class FlowSession final : public ChannelMemory {
   // The task.
   void hear_task(const TaskText& task);
   [[nodiscard]] bool task_known() const { return task_known_; }
+  [[nodiscard]] bool has_task_words() const { return !task_.empty(); }
   /// The user wrote the value: its words stand in the task's text in a row.
   [[nodiscard]] bool user_wrote(const WordList& value) const;
   [[nodiscard]] bool task_holds_any(const std::vector<std::uint64_t>& words) const;

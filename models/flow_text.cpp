@@ -328,6 +328,7 @@ WordList words_of(std::string_view value) {
   }
   if (value.size() > 4 && value[3] == '.' && lower_case(value.substr(0, 3)) == "www") value.remove_prefix(4);
   WordList words;
+  words.reserve(std::min<std::size_t>(value.size() / 4 + 1, 64));
   Scanner scanner(value);
   for (auto found = scanner.next(); found != Scanner::Found::End; found = scanner.next()) {
     if (found == Scanner::Found::Word) words.push_back(scanner.hash());
