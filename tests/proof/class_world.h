@@ -187,6 +187,7 @@ class Standing {
     return world.stages()[stage].laws[context_[stage]][choice.place()];
   }
   [[nodiscard]] std::size_t context(std::size_t stage) const { return context_[stage]; }
+  [[nodiscard]] std::size_t last(std::size_t stage) const { return last_[stage]; }
   void settle(std::size_t stage, std::size_t cls) { last_[stage] = cls; }
 
  private:
