@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cmath>
+#include <cstdio>
+
+#include "bench/detection/report.h"
+#include "models/volume.h"
+#include "tests/unit/models/drift_simulation.h"
+#include "tests/unit/models/evidence_delay.h"
+
+namespace ringfence::bench {
+namespace {
+
+using namespace simulation;
+
+/// Few runs show that the table can be made, not what it holds.
+double allowance(Size size, double share) { return size == Size::Tiny ? share + .3 : share; }
+
+bool within(double measured, double golden, double share) { return std::abs(measured - golden) <= share * golden + (share > .3 ? 1 : 0); }
+
+bool print_row(const std::string& who, const std::vector<Delay>& measured, const std::vector<double>& golden, double share) {
+  bool good = true;
+  std::printf("  %-36s", who.c_str());
+  for (std::size_t i = 0; i < measured.size(); ++i) {
+    const bool here = within(measured[i].median, golden[i], share);
+    std::printf("  %5.0f /%5.0f (%4.0f)%s", measured[i].median, measured[i].p90, golden[i], here ? " " : "!");
+    good = good && here;
+  }
+  std::printf("\n");
+  return good;
+}
+
+bool print_barrier(Size size) {
+  const Tables reviewed = tables_of(persona_of(Confidence::Reviewed)), sketch = tables_of(persona_of(Confidence::Sketch));
+  bool good = true;
+  std::printf("Barrier (§3.1): calls to the level, median / p90 (golden median)\n");
+  std::printf("  %-36s  %-21s%-21s%-21s%-21s%s\n", "one denial, then attempts are", "alert 1e5", "throttle 1e7", "halt 1e10", "halt 1e8",
+              "sketch, halt 1e10");
+  for (Attack attack : attempts_after_one_denial()) {
+    if (size == Size::Tiny) attack.runs = 101;
+    auto delays = calls_until(reviewed, settled(reviewed), attack, kReviewedBars, 5);
+    delays.push_back(calls_until(sketch, settled(sketch), attack, kSketchBars, 6).front());
+    good = print_row(attack.who, delays, attack.golden, allowance(size, .1)) && good;
+  }
+  std::printf("  attackers drawn from the threats\n");
+  for (Attack attack : attackers_drawn_from_the_threats()) {
+    if (size == Size::Tiny) attack.runs = 41;
+    good = print_row(attack.who, calls_until(reviewed, at_work(reviewed), attack, kReviewedBars, 7), attack.golden, allowance(size, .1)) &&
+           good;
+  }
+  return good;
+}
+
+constexpr double kZ90 = 1.2815515655446004, kZ99 = 2.3263478740408408, kZ999 = 3.090232306167813;
+
+/// The rungs that a size `times` the declared one passes, where p99 is ten times p50: its logarithm is normal.
+std::size_t rungs_passed(double times, std::mt19937_64& rng) {
+  const double spread = std::log(10.) / kZ99, z = std::normal_distribution<double>()(rng) + std::log(times) / spread;
+  return (z > 0 ? 1U : 0U) + (z > kZ90 ? 1U : 0U) + (z > kZ99 ? 1U : 0U) + (z > kZ999 ? 1U : 0U);
+}
+
+bool print_volume(Size size) {
+  Persona persona = persona_of(Confidence::Reviewed);
+  persona.per_call.bytes = {4000, 40000, std::nullopt};
+  const std::array<const Channel*, 1> alone{&volume_channel()};
+  const Tables tables(persona, alone);
+  const auto& prior = tables.prior(Null::Declared);
+  constexpr auto kBulk = static_cast<std::size_t>(Threat::Bulk), kHeavy = static_cast<std::size_t>(Threat::BulkHeavy);
+  const double weight = static_cast<double>(prior[kBulk]) + static_cast<double>(prior[kHeavy]);
+  const auto score = [&](const Evidence& e) {
+    return (static_cast<double>(prior[kBulk]) * static_cast<double>(e.declared[kBulk]) +
+            static_cast<double>(prior[kHeavy]) * static_cast<double>(e.declared[kHeavy])) /
+           weight;
+  };
+  std::printf("Volume (§3.3), declared 4 KB / 40 KB, tolerance 1.5, the ladder's weight alone\n  %-36s  %-21s%s\n", "every call is", "1e5",
+              "1e7");
+  bool good = true;
+  struct Line {
+    double times;
+    std::vector<double> golden;
+  };
+  for (const Line& line : {Line{2, {175, 267}}, Line{4, {25, 36}}, Line{10, {8, 11}}, Line{100, {4, 6}}}) {
+    std::mt19937_64 rng(41);
+    std::vector<std::vector<int>> hits(2);
+    for (int run = 0; run < (size == Size::Tiny ? 61 : 2001); ++run) {
+      Evidence evidence;
+      const auto step = [&](double times) {
+        const std::array<RowId, 1> marks{RowId{ChannelId::Volume, 0, static_cast<std::uint8_t>(rungs_passed(times, rng))}};
+        update(evidence, tables, marks);
+      };
+      for (int i = 0; i < 50; ++i) step(1);
+      std::array<int, 2> hit{3000, 3000};
+      for (int n = 1; n < 3000 && hit[1] == 3000; ++n) {
+        step(line.times);
+        if (hit[0] == 3000 && score(evidence) >= 1e5) hit[0] = n;
+        if (score(evidence) >= 1e7) hit[1] = n;
+      }
+      for (std::size_t i = 0; i < 2; ++i) hits[i].push_back(hit[i]);
+    }
+    good = print_row("x" + std::to_string(static_cast<int>(line.times)), {delay_of(hits[0]), delay_of(hits[1])}, line.golden,
+                     allowance(size, .25)) &&
+           good;
+  }
+  return good;
+}
+
+/// No later than a quarter after the golden median: the channel may be quicker than its prototype.
+bool print_no_later(Size size, const std::string& who, const std::vector<int>& measured, const std::vector<double>& golden) {
+  bool good = true;
+  std::printf("  %-36s", who.c_str());
+  for (std::size_t i = 0; i < measured.size(); ++i) {
+    const bool here = measured[i] <= (size == Size::Tiny ? 2.5 : 1.25) * golden[i];
+    std::printf("  %5d        (%4.0f)%s", measured[i], golden[i], here ? " " : "!");
+    good = good && here;
+  }
+  std::printf("\n");
+  return good;
+}
+
+bool print_drift(Size size) {
+  const int runs = size == Size::Tiny ? 31 : 301;
+  const DriftPlan rare(persona_with_shares({.01, -1}));
+  const auto at_rate = [](double rate) -> NextAct { return [rate](int, std::mt19937_64& rng) { return chance(rate, rng) ? 0U : 1U; }; };
+  std::printf("Drift (§3.4), alone, at most a quarter later than (golden)\n  %-36s  %s\n", ".5 % to 5 % inside a cap of 5 %", "1e4");
+  bool good = print_no_later(size, "tightened, frozen when suspect",
+                             median_calls(rare, Learning::WhileUnsuspect, at_rate(.005), 5000, at_rate(.05), {1e4}, runs, 15'000), {85});
+  good = print_no_later(size, "tightened, never frozen",
+                        median_calls(rare, Learning::Always, at_rate(.005), 5000, at_rate(.05), {1e4}, runs, 15'000), {245}) &&
+         good;
+  std::printf("  %-36s  %-21s%s\n", "authorised tools off the role", "1e5", "1e7");
+  enum : ActionIndex { kRefund, kExport, kCancel, kNote, kLook, kAnswer };
+  const DriftPlan plan(persona_with_shares({0, 0, .04, .1, .5, .5}));
+  const NextAct lawful = [&](int, std::mt19937_64& rng) {
+    const double u = std::uniform_real_distribution<double>(0, 1)(rng);
+    return plan.class_of(u < .5 ? kLook : u < .83 ? kAnswer : u < .97 ? kNote : kCancel);
+  };
+  const auto in_turn = [&](ActionIndex a, ActionIndex b) -> NextAct {
+    return [&plan, a, b](int n, std::mt19937_64&) { return plan.class_of(n % 2 == 0 ? a : b); };
+  };
+  const auto half = [&](NextAct off) -> NextAct {
+    return [off = std::move(off), &lawful](int n, std::mt19937_64& rng) { return chance(.5, rng) ? off(n, rng) : lawful(n, rng); };
+  };
+  const NextAct foreign = [&](int, std::mt19937_64&) { return plan.foreign(); };
+  const auto row = [&](const std::string& who, const NextAct& off, int history, const std::vector<double>& golden) {
+    good = print_no_later(size, who, median_calls(plan, Learning::WhileUnsuspect, lawful, history, off, {1e5, 1e7}, runs, 400), golden) &&
+           good;
+  };
+  row("acts the job hardly needs", in_turn(kRefund, kExport), 0, {6, 8});
+  row("the same half the time", half(in_turn(kRefund, kExport)), 0, {11, 15});
+  row("unknown tool half the time", half(foreign), 5, {9, 12});
+  row("cancel sweep", in_turn(kLook, kCancel), 5, {31, 43});
+  return good;
+}
+
+}  // namespace
+
+bool print_delays(Size size) {
+  const bool barrier = print_barrier(size), volume = print_volume(size), drift = print_drift(size);
+  return barrier && volume && drift;
+}
+
+}  // namespace ringfence::bench
