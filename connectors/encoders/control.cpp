@@ -86,8 +86,7 @@ std::string control_key(std::string_view scope, std::string_view writer) { retur
 std::string claim_key(std::string_view writer) { return control_key("~claim", writer); }
 std::string heartbeat_key(std::string_view writer) { return control_key("~heartbeat", writer); }
 std::string engine_writer(std::string_view topic, Partition partition) {
-  if (partition >= kLinksPartition)
-    return "engine-" + std::string(kLinksTopic) + "-" + std::to_string(partition.value - kLinksPartition.value);
+  if (partition >= kLinksPartition) return "engine-" + std::string(kLinksTopic) + "-" + std::to_string(partition_in_topic(partition).value);
   return "engine-" + std::string(topic) + "-" + std::to_string(partition.value);
 }
 

@@ -286,7 +286,9 @@ Json ours(const FindingRecord& record, const PrintedTerms& printed) {
   if (!record.persona_id.empty()) out["persona"] = record.persona_id + "@" + record.persona_version;
   if (!record.persona_sha256.empty()) out["persona_sha256"] = record.persona_sha256;
   if (!record.topic.empty())
-    out["position"] = {{"topic", record.topic}, {"partition", record.position.partition.value}, {"offset", record.position.offset.value}};
+    out["position"] = {{"topic", record.topic},
+                       {"partition", partition_in_topic(record.position.partition).value},
+                       {"offset", record.position.offset.value}};
   out["engine_version"] = RINGFENCE_VERSION;
   out["tenant"] = text(record.tenant);
   out["applied"] = name_of(record.applied);

@@ -81,6 +81,7 @@ struct FileRun::Wide {
   AgentTable table;
   Checkpoint checkpoint;
   Subjects subjects;
+  std::shared_ptr<const Rulebook> rules;  // those the acts are judged by
 };
 
 FileRun::FileRun(FileRunOptions options, std::shared_ptr<const Rulebook> rules) : options_(std::move(options)), rules_(std::move(rules)) {}
@@ -147,6 +148,7 @@ std::expected<void, RunError> FileRun::prepare() {
   flusher_ = std::make_unique<Flusher>(*store_, FlusherSettings{.threaded = false});
   fork_ = std::make_unique<ForkJoin>(options_.shards);
   wide_ = std::make_unique<Wide>(*store_, *flusher_, options_);
+  wide_->rules = rules_;
   wide_->checkpoint.assign(kLinksPartition, plan->low);
   for (std::size_t i = 0; i < options_.shards; ++i) {
     lanes_.push_back(std::make_unique<Lane>(*store_, *flusher_, options_, rules_, i));
@@ -235,6 +237,7 @@ std::expected<void, RunError> FileRun::take_new_rules() {
   if (!rules) return {};
   if (auto written = cut(last_lsn_); !written) return written;
   for (const auto& lane : lanes_) lane->shard.adopt(rules);
+  wide_->rules = rules;
   rules_ = std::move(rules);
   return {};
 }
@@ -247,6 +250,7 @@ void FileRun::begin_partition(std::size_t index) {
   next_change_ = static_cast<std::size_t>(mine.begin() - options_.context.begin());
   end_change_ = static_cast<std::size_t>(mine.end() - options_.context.begin());
   for (const auto& lane : lanes_) lane->shard.adopt(rules_);
+  wide_->rules = rules_;
   if (first_records_[index] > 0) return;  // it goes on: the facts of its beginning were restored
   for (const auto& lane : lanes_) lane->shard.forget(kPartition);
   facts_ = {};
@@ -255,6 +259,7 @@ void FileRun::begin_partition(std::size_t index) {
 std::expected<void, RunError> FileRun::take(const PlacedChange& change) {
   if (const auto* set = std::get_if<RuleSet>(&change.what)) {
     for (const auto& lane : lanes_) lane->shard.adopt(set->rules);
+    wide_->rules = set->rules;
     return {};
   }
   EventArena arena;
@@ -342,7 +347,7 @@ std::expected<void, RunError> FileRun::publish(const Origin& origin, std::span<c
 
 std::expected<void, RunError> FileRun::judge_links(Judgement& judgement, std::int64_t lsn) {
   for (const Link& link : judgement.links) {
-    auto found = wide_->subjects.judge(link, *rules_, {kLinksPartition, Offset{lsn}}, kLinksTopic);
+    auto found = wide_->subjects.judge(link, *wide_->rules, {kLinksPartition, Offset{lsn}}, kLinksTopic);
     if (!found) return std::unexpected(of_store(found.error()));
     if (*found) join(judgement, std::move(**found));
   }

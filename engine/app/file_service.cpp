@@ -84,6 +84,7 @@ std::expected<void, RunError> FileService::open_control() {
                                           .max_halted_share = settings_.control.max_halted_share}},
       std::move(*key), std::move(trusted), *control_log_);
   control_->own(Partition{0});
+  control_->own(kLinksPartition);  // what links lead to leaves under a writer of its own
   // Claims, and reads its claim back: from the first record on it may speak.
   for (int i = 0; i < 2; ++i) {
     if (const auto polled = control_->poll(wall_now()); !polled) return std::unexpected(of_sink(polled.error()));
@@ -114,7 +115,7 @@ std::expected<void, RunError> FileService::run() {
   run_->more_findings = [&] { return held_findings(*control_, "files"); };
   run_->before_checkpoint = [&]() -> std::expected<void, RunError> {
     const auto deadline = std::chrono::steady_clock::now() + kControlWithin;
-    while (control_->acknowledged(Partition{0}) != kAllAcknowledged) {
+    while (control_->acknowledged(Partition{0}) != kAllAcknowledged || control_->acknowledged(kLinksPartition) != kAllAcknowledged) {
       if (const auto polled = control_->poll(wall_now()); !polled) return std::unexpected(of_sink(polled.error()));
       if (std::chrono::steady_clock::now() > deadline)
         return std::unexpected(RunError{ExitCode::Unreachable, "control: records were not stored in time"});

@@ -22,6 +22,9 @@ using Partition = Strong<struct PartitionTag, std::int32_t>;
 /// Links (streaming.md §2) are an input of their own: their partitions are numbered from here, behind those of the events.
 inline constexpr Partition kLinksPartition{0x8000};
 inline constexpr std::string_view kLinksTopic = "ringfence.links";
+/// The links of their topic's partition `p`, and back: what a partition is called within its own topic.
+constexpr Partition links_partition(Partition p) { return Partition{kLinksPartition.value + p.value}; }
+constexpr Partition partition_in_topic(Partition p) { return p < kLinksPartition ? p : Partition{p.value - kLinksPartition.value}; }
 /// Position of a record in its partition, from 0; in a file the record's number from 0.
 using Offset = Strong<struct OffsetTag, std::int64_t>;
 /// Length of time in nanoseconds; may be negative.
