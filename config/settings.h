@@ -18,6 +18,8 @@ namespace ringfence {
 enum class SourceKind : std::uint8_t { Kafka, File, Stdin };
 /// Where persona sets, facts and operators' commands come from; where it is the topic, the topic alone counts.
 enum class ContextSource : std::uint8_t { Files, Topic };
+/// What a gate does without a fresh word of its engines: stays with what it knows, or refuses all.
+enum class GateFail : std::uint8_t { Static, Closed };
 enum class LogLevel : std::uint8_t { Debug, Info, Warning, Error };
 enum class LogFormat : std::uint8_t { Json, Plain };
 
@@ -76,6 +78,25 @@ struct Settings {
     std::int64_t max_halts_per_minute = 0;
     double max_halted_share = 0;
   } control;
+  struct {
+    std::string name;  // empty: the host's name
+    Address listen;
+    std::filesystem::path state;
+    std::filesystem::path keys_file;
+    OutputTarget acks;
+    std::string audience;
+    GateFail fail{};
+    Nanos heartbeat_age;
+    std::map<std::string, std::string> subject;
+    bool allow_unidentified = false;
+    std::string jwt_header;
+    std::filesystem::path jwks_file;  // empty: the gateway alone verifies tokens
+    std::vector<std::string> read_tools;
+    std::filesystem::path toolhive_secret_file;  // empty: webhooks are not signed
+    std::int64_t connections = 0;
+    std::uint64_t body_limit = 0;                                   // bytes
+    std::filesystem::path tls_certificate, tls_key, tls_client_ca;  // empty: without
+  } gate;
   struct {
     Address listen;
   } http;

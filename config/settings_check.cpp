@@ -133,6 +133,10 @@ void check_together(const Settings& settings, const SettingPlaces& places, const
   check.topics(settings);
   check.client(settings);
   check.outputs(settings);
+  if (settings.gate.tls_certificate.empty() != settings.gate.tls_key.empty())
+    check.refuse("gate.tls_certificate", "`gate.tls_certificate` and `gate.tls_key` come together or not at all");
+  if (!settings.gate.tls_client_ca.empty() && settings.gate.tls_certificate.empty())
+    check.refuse("gate.tls_client_ca", "`gate.tls_client_ca` needs `gate.tls_certificate`: without TLS nobody shows a certificate");
   if (settings.control.audience.empty()) check.refuse("control.audience", "`control.audience` is empty: no gate would take a record");
 }
 

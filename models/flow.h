@@ -22,6 +22,7 @@ enum class FlowClass : std::uint8_t { Given, Record, Mention, Nowhere, Commanded
 ///
 /// Interpretations beyond the table:
 /// - two texts are the same where their words are: case, marks and spaces between words do not count; numbers are values like strings;
+/// - "please find the invoice enclosed" is no order;
 /// - caps of 2 and 3 are of sinks: what a read looks at is often what a page mentions, so there only commands bear evidence;
 /// - not evaluable: a session whose calls bring no results; an invented value or an act not asked for where task or results are missing.
 /// Blind to: an order without a foreign value ("the most expensive one"); an order that is no imperative ("our new account is X" is a

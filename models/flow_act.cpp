@@ -52,6 +52,7 @@ bool strong(std::optional<Effect> effect) { return effect == Effect::Transfer ||
 /// Prose in which no order stands is only remembered to mention its words.
 void learn_prose(FlowSession& session, std::string_view text, Order like) {
   const ProseText prose = read_prose(Words::built_in(), text);
+  if (!prose.words.empty()) session.learn_record(prose.words);
   session.learn_mention(prose.words);
   if (!prose.commands) return;
   like.addressed = prose.addressed;
@@ -62,7 +63,8 @@ void learn_prose(FlowSession& session, std::string_view text, Order like) {
       Order order = like;
       order.kin = sentence.kin;  // of the whole sentence: its verb may stand in another part of it
       order.nouns = sentence.nouns;
-      for (std::size_t i = first; i < last; ++i) order.words.push_back({static_cast<std::uint32_t>(prose.words[i]), prose.stems[i]});
+      for (std::size_t i = first; i < last; ++i)
+        order.words.push_back({static_cast<std::uint32_t>(prose.words[i]), stem_at(text, prose.places[i])});
       session.learn_order(std::move(order));
       first = last == sentence.last ? last : last - Order::kOverlap;
     }
@@ -233,12 +235,14 @@ void learn_result(const Act& act, FlowSession& session, bool pointed) {
   like.source = short_id(act.event.id);
   for (const JsonLeaf& leaf : act.event.result->leaves) {
     if (leaf.kind == JsonLeaf::Kind::Null || leaf.kind == JsonLeaf::Kind::Bool || leaf.text.empty()) continue;
+    if (!is_bare(leaf.text)) {
+      learn_prose(session, leaf.text, like);
+      continue;
+    }
     const WordList words = words_of(leaf.text);
     if (words.empty()) continue;
     session.learn_record(words);
-    if (!is_bare(leaf.text)) {
-      learn_prose(session, leaf.text, like);
-    } else if (foreign) {
+    if (foreign) {
       session.learn_mention(words);
     } else if (leaf.kind != JsonLeaf::Kind::Number) {
       session.learn_trusted(words);

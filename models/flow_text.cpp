@@ -12,12 +12,21 @@ namespace {
 
 constexpr std::size_t kBareBytes = 80;
 constexpr std::size_t kBareWords = 3;
-constexpr std::uint64_t kMix = 0x9E3779B97F4A7C15ULL;
 
 constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 constexpr bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 constexpr bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
-constexpr bool is_word(char c) { return is_letter(c) || is_digit(c) || c == '_' || (static_cast<unsigned char>(c) & 0x80U) != 0; }
+
+/// Kinds of bytes: those that part words, those of words, and the first of what may be either.
+constexpr std::uint8_t kMark = 0, kLower = 1, kUpper = 2, kHigh = 4, kWide = 8;
+constexpr std::array<std::uint8_t, 256> kKinds = [] {
+  std::array<std::uint8_t, 256> kinds{};
+  for (std::size_t c = 0; c < kinds.size(); ++c) {
+    const bool lower = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+    kinds[c] = lower ? kLower : c >= 'A' && c <= 'Z' ? kUpper : c == 0xC2 || c == 0xE2 ? kWide : c >= 0x80 ? kHigh : kMark;
+  }
+  return kinds;
+}();
 
 /// Bytes of a mark that is not ASCII at `at`: no-break space, and general punctuation (U+2000 to U+207F: dashes, quotes, bullets).
 std::size_t wide_mark(std::string_view text, std::size_t at) {
@@ -36,21 +45,22 @@ class Scanner {
   Found next() {
     begin_ = end_;
     if (begin_ == text_.size()) return Found::End;
-    if (const std::size_t wide = wide_mark(text_, begin_)) {
-      end_ = begin_ + wide;
+    const char* const first = text_.data() + begin_;
+    const char* const last = text_.data() + text_.size();
+    const char* at = first;
+    std::uint8_t kinds = 0;
+    for (; at != last; ++at) {
+      const std::uint8_t kind = kKinds[static_cast<unsigned char>(*at)];
+      if (kind == kMark || (kind == kWide && wide_mark(text_, static_cast<std::size_t>(at - text_.data())) != 0)) break;
+      kinds |= kind;
+    }
+    if (at == first) {
+      end_ = begin_ + std::max<std::size_t>(wide_mark(text_, begin_), 1);
       return Found::Mark;
     }
-    if (!is_word(text_[begin_])) {
-      end_ = begin_ + 1;
-      return Found::Mark;
-    }
-    bool upper = false;
-    while (end_ < text_.size() && is_word(text_[end_]) && ((text_[end_] & 0x80) == 0 || wide_mark(text_, end_) == 0)) {
-      upper = upper || (text_[end_] >= 'A' && text_[end_] <= 'Z');
-      ++end_;
-    }
-    word_ = text_.substr(begin_, end_ - begin_);
-    if (upper) {
+    end_ = begin_ + static_cast<std::size_t>(at - first);
+    word_ = {first, static_cast<std::size_t>(at - first)};
+    if ((kinds & kUpper) != 0) {
       lowered_ = lower_case(word_);
       word_ = lowered_;
     }
@@ -120,11 +130,10 @@ class ProseReader {
 
  private:
   void word() {
-    const std::string_view word = scanner_.word();
     const std::uint64_t hash = scanner_.hash();
     const WordEntry* const entry = lexicon_.find(hash);
     out_.words.push_back(hash);
-    out_.stems.push_back(stem_of(word));
+    out_.places.push_back(static_cast<std::uint32_t>(scanner_.begin()));
     if (!lettered_) {
       const std::string_view written = text_.substr(scanner_.begin(), scanner_.end() - scanner_.begin());
       const auto letter = std::ranges::find_if(written, is_letter);
@@ -142,7 +151,7 @@ class ProseReader {
       now_.nouns |= entry->nouns;
     }
     const bool open = std::exchange(open_, (classes & WordEntry::Opener) != 0);
-    if (open && (classes & WordEntry::Verb) != 0) verb_ = true;
+    if (open && (classes & WordEntry::Verb) != 0) verb_ = (hits & lexicon_.of(Words::Meaning::Courtesy)) == 0;
     if (open && (classes & WordEntry::Filler) != 0) open_ = true;
   }
 
@@ -343,12 +352,14 @@ bool is_bare(std::string_view leaf) {
 }
 
 std::uint64_t run_hash(const std::uint64_t* words, std::size_t count) {
-  std::uint64_t hash = count;
-  for (std::size_t i = 0; i < count; ++i) {
-    hash = (hash ^ words[i]) * kMix;
-    hash ^= hash >> 29U;
-  }
-  return hash;
+  RunHash hash;
+  for (std::size_t i = 0; i < count; ++i) hash.add(words[i]);
+  return hash.value();
+}
+
+std::uint32_t stem_at(std::string_view text, std::size_t place) {
+  Scanner scanner(text.substr(place));
+  return scanner.next() == Scanner::Found::Word ? stem_of(scanner.word()) : 0;
 }
 
 ProseText read_prose(const Words& lexicon, std::string_view leaf) { return ProseReader(lexicon, leaf).read(); }

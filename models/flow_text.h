@@ -23,7 +23,19 @@ using WordList = std::vector<std::uint64_t>;
 [[nodiscard]] bool is_bare(std::string_view leaf);
 [[nodiscard]] std::string lower_case(std::string_view text);
 
-/// The hash of a run of words; of three words and less the same as `gram`s of them.
+/// The hash of a run of words, a word at a time.
+class RunHash {
+ public:
+  void add(std::uint64_t word) {
+    hash_ = (hash_ ^ word) * 0x9E3779B97F4A7C15ULL;
+    hash_ ^= hash_ >> 29U;
+    ++words_;
+  }
+  [[nodiscard]] std::uint64_t value() const { return hash_ ^ words_; }
+
+ private:
+  std::uint64_t hash_ = 0x243F6A8885A308D3ULL, words_ = 0;
+};
 [[nodiscard]] std::uint64_t run_hash(const std::uint64_t* words, std::size_t count);
 /// `seen` holds the run: of more than three words every three in a row.
 template <class Seen>
@@ -47,11 +59,13 @@ struct Sentence {
 /// A leaf of prose, read.
 struct ProseText {
   WordList words;
-  std::vector<std::uint32_t> stems;  // beside each word
+  std::vector<std::uint32_t> places;  // where each word begins in the leaf
   std::vector<Sentence> sentences;
   bool addressed = false;  // it speaks to the agent
   bool commands = false;   // some sentence does
 };
+/// The stem of the word that begins at a place of a text.
+[[nodiscard]] std::uint32_t stem_at(std::string_view text, std::size_t place);
 [[nodiscard]] ProseText read_prose(const Words& lexicon, std::string_view leaf);
 
 /// A task's words, and what it asks for in the terms of the word tables.

@@ -70,6 +70,7 @@ class Words::Builder {
     if (name.size() != 1) return "unknown name '" + std::string(line.substr(0, colon)) + "'";
     if (name[0] == "order") return add_pattern(Meaning::Order, words);
     if (name[0] == "addressed") return add_pattern(Meaning::Addressed, words);
+    if (name[0] == "courtesy") return add_pattern(Meaning::Courtesy, words);
     if (name[0] == "follows") return add_pattern(Meaning::Follows, words);
     constexpr std::array<std::pair<std::string_view, WordEntry::Class>, 5> kClasses{{{"verbs", WordEntry::Verb},
                                                                                      {"openers", WordEntry::Opener},

@@ -38,7 +38,7 @@ struct WordRow {
 /// Immutable; shared by threads.
 class Words {
  public:
-  enum class Meaning : std::uint8_t { Order, Addressed, Follows };
+  enum class Meaning : std::uint8_t { Order, Addressed, Follows, Courtesy };
   static constexpr std::size_t kMost = 64;  // patterns, rows of kin, rows of nouns
 
   /// Texts of files; the error names the line.
@@ -78,7 +78,7 @@ class Words {
   Rows kin_rows_, noun_rows_;
   std::vector<WordRow> kin_;
   std::array<std::uint64_t, 3> ends_{};
-  std::array<std::uint64_t, 3> meanings_{};
+  std::array<std::uint64_t, 4> meanings_{};
   std::uint64_t marked_ = 0;
   std::array<char, kMost> marks_{};
 };

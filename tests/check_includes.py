@@ -13,12 +13,12 @@ import re
 import sys
 
 # From the lowest; a folder may include itself and what stands before it here.
-LAYERS = ["engine/event", "engine/persona", "engine/state", "models", "engine/verdict", "engine/pipeline", "engine/app"]
+LAYERS = ["engine/event", "engine/persona", "engine/state", "models", "engine/verdict", "engine/gate", "engine/pipeline", "engine/app"]
 
 # Folders beside the layers, with all that each may include besides itself.
 BESIDE = {
     "config": ["engine/event", "engine/persona"],
-    "connectors": ["engine/event", "engine/verdict"],
+    "connectors": ["engine/event", "engine/verdict", "engine/gate"],
 }
 # Who may include the folders beside the layers.
 ABOVE = {"config": ["engine/app"], "connectors": ["engine/app"]}
@@ -31,7 +31,9 @@ FENCES = {
     "yaml-cpp": (["yaml-cpp/"], ["engine/persona/load*", "engine/persona/yaml*"]),
     "Eigen": (["Eigen/"], ["models/*"]),
     "RE2": (["re2/"], ["engine/persona/*"]),
-    "prometheus-cpp": (["prometheus/"], ["engine/app/service_metrics.cpp"]),
+    "prometheus-cpp": (["prometheus/"], ["engine/app/service_metrics.cpp", "engine/app/gate_metrics.cpp"]),
+    "libmicrohttpd": (["microhttpd", "gnutls/"], ["connectors/gate/http_server.cpp"]),
+    "libcpp-jwt": (["jwt/"], ["connectors/gate/jwt_verifier.cpp"]),
     "spdlog": (["spdlog/"], ["engine/app/service_log.cpp"]),
     "CLI11": (["CLI/"], ["engine/app/*"]),
     "curl": (["curl/"], ["engine/app/*"]),

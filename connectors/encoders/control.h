@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -55,10 +56,18 @@ struct Command {
 
 /// A containment as it was signed; what is not part of the payload (cause, position) is empty.
 struct SignedContainment {
+  /// What a denied caller should be told, as signed: whoever answers bounds it.
+  struct Deny {
+    std::int64_t http_status = 0, jsonrpc_code = 0;
+    std::string message;
+  };
   std::string writer;
   std::uint64_t generation = 0;
   ContainmentRecord record;
   std::vector<std::string> actions;
+  std::optional<Deny> deny;
+  std::optional<EventTime> expires_at;
+  std::vector<std::string> unknown;  // words this version does not know; see `UnknownWords::Strictest`
 };
 
 struct ControlMessage {
@@ -84,14 +93,20 @@ struct ControlMessage {
 [[nodiscard]] std::string encode_heartbeat(const Heartbeat& heartbeat, const Issuer& issuer);
 [[nodiscard]] std::string encode_command(const Command& command, const Issuer& issuer, WallTime now);
 
+/// What a level or an action that this version does not know means in a containment: a refusal, or for an enforcement point, which must not
+/// let through what a newer engine stops in a new way, the strictest it knows: halt.
+enum class UnknownWords : std::uint8_t { Refused, Strictest };
+
 /// Reads a payload of any of the four kinds; unknown members are ignored, known ones must have their type. Status 501 for kinds, states,
 /// levels and actions this version does not know, 401 for everything that does not read as a control record.
-[[nodiscard]] std::expected<ControlMessage, ControlRefusal> decode_control(std::string_view payload);
+[[nodiscard]] std::expected<ControlMessage, ControlRefusal> decode_control(std::string_view payload,
+                                                                           UnknownWords unknown = UnknownWords::Refused);
 
 /// The whole check of a record of the control topic: signature, kind, audience, that the key may speak as the writer it names, and that the
 /// record stands under the key it was signed for. Order (epochs, generations) is the reader's own knowledge: `ControlOrder`.
 [[nodiscard]] std::expected<ControlMessage, ControlRefusal> verify_control(std::string_view key, std::string_view jws,
-                                                                           const TrustedKeys& trusted, std::string_view audience);
+                                                                           const TrustedKeys& trusted, std::string_view audience,
+                                                                           UnknownWords unknown = UnknownWords::Refused);
 /// The same for an operator's command, signed by a key that may speak as `operator`.
 [[nodiscard]] std::expected<Command, ControlRefusal> verify_command(std::string_view jws, const TrustedKeys& trusted,
                                                                     std::string_view audience);

@@ -92,11 +92,22 @@ std::optional<int> credit(Fields& fields, const Json& credits, const char* name)
   return std::nullopt;
 }
 
-Level level_of(Fields& fields, const Json& event, const char* name) {
-  const auto level = level_named(fields.text(event, name));
+/// A level, or halt for a word nobody here knows; that word goes to `unknown` where there is one, and is a fault else.
+Level level_of(Fields& fields, const Json& event, const char* name, std::vector<std::string>* unknown) {
+  std::string word = fields.text(event, name);
+  const auto level = level_named(word);
   if (level && *level >= Level::Throttle) return *level;
-  fields.unsupported(std::string(name) + ": not one of throttle hold halt revoke");
+  if (unknown == nullptr || level)
+    fields.unsupported(std::string(name) + ": not one of throttle hold halt revoke");
+  else
+    unknown->push_back(std::move(word));
   return Level::Halt;
+}
+
+std::optional<SignedContainment::Deny> deny_of(Fields& fields, const Json& event) {
+  if (!event.contains("deny")) return std::nullopt;
+  const Json& deny = event.at("deny");
+  return SignedContainment::Deny{fields.integer(deny, "http_status"), fields.integer(deny, "jsonrpc_code"), fields.text(deny, "message")};
 }
 
 /// Nobody without a person opens a gate again, but for a throttle, which may end by itself; only what ends by itself may expire.
@@ -117,21 +128,27 @@ void read_scope(Fields& fields, const Json& event, ContainmentRecord& record) {
   record.session_id = scope->session;
 }
 
-SignedContainment containment_of(Fields& fields, const Json& event) {
+SignedContainment containment_of(Fields& fields, const Json& event, UnknownWords words) {
   SignedContainment out;
+  std::vector<std::string>* const unknown = words == UnknownWords::Strictest ? &out.unknown : nullptr;
   out.writer = fields.text(event, "writer");
   out.generation = fields.count(event, "generation");
   ContainmentRecord& record = out.record;
   record.epoch = fields.count(event, "epoch");
   read_scope(fields, event, record);
   record.contained = fields.either(event, "state", "contained", "released");
-  record.level = level_of(fields, event, "level");
+  record.level = level_of(fields, event, "level", unknown);
   const Json& select = fields.member(event, "select");
   if (!select.is_array() || select.size() > kSelectMax) fields.unreadable("select: expected an array of at most 1024");
   for (const Json& entry : select) record.select.push_back({fields.text(entry, "field"), fields.text(entry, "equals")});
   out.actions = fields.texts(event, "actions");
-  for (const std::string& action : out.actions)
-    if (std::ranges::find(kActions, action) == kActions.end()) fields.unsupported("actions: one of them is not known");
+  for (const std::string& action : out.actions) {
+    if (std::ranges::find(kActions, action) != kActions.end()) continue;
+    if (unknown == nullptr)
+      fields.unsupported("actions: one of them is not known");
+    else
+      unknown->push_back(action);
+  }
   if (event.contains("credits")) {
     record.credits_start = credit(fields, event.at("credits"), "start");
     record.credits_ceiling = credit(fields, event.at("credits"), "ceiling");
@@ -143,7 +160,9 @@ SignedContainment containment_of(Fields& fields, const Json& event) {
   record.approver = fields.text_or_empty(event, "approver");
   record.persona = fields.text(event, "persona");
   record.pending_approval = event.contains("pending");
-  if (record.pending_approval) record.wanted = level_of(fields, event, "pending");
+  if (record.pending_approval) record.wanted = level_of(fields, event, "pending", unknown);
+  out.deny = deny_of(fields, event);
+  if (event.contains("expires_at") && !event.at("expires_at").is_null()) out.expires_at = fields.event_time(event, "expires_at");
   check_release(fields, record, event);
   return out;
 }
@@ -155,9 +174,9 @@ Command command_of(Fields& fields, const Json& event) {
   return out;
 }
 
-void read_body(Fields& fields, ControlMessage& message, std::string_view kind, const Json& event) {
+void read_body(Fields& fields, ControlMessage& message, std::string_view kind, const Json& event, UnknownWords unknown) {
   if (kind == "containment/v1")
-    message.body = containment_of(fields, event);
+    message.body = containment_of(fields, event, unknown);
   else if (kind == "claim/v1")
     message.body = Claim{fields.text(event, "writer"), fields.text(event, "claimant"), fields.count(event, "generation"),
                          fields.integer(event, "time")};
@@ -170,7 +189,7 @@ void read_body(Fields& fields, ControlMessage& message, std::string_view kind, c
     fields.unsupported("events: of a kind this version does not know");
 }
 
-ControlMessage message_of(Fields& fields, const Json& payload) {
+ControlMessage message_of(Fields& fields, const Json& payload, UnknownWords unknown) {
   ControlMessage out;
   out.iss = fields.text(payload, "iss");
   out.jti = fields.text(payload, "jti");
@@ -184,7 +203,7 @@ ControlMessage message_of(Fields& fields, const Json& payload) {
   }
   const std::string uri = events.begin().key();
   const bool ours = uri.starts_with(kUriStart);
-  read_body(fields, out, ours ? std::string_view(uri).substr(kUriStart.size()) : std::string_view(), events.begin().value());
+  read_body(fields, out, ours ? std::string_view(uri).substr(kUriStart.size()) : std::string_view(), events.begin().value(), unknown);
   return out;
 }
 
@@ -202,10 +221,11 @@ Speaker speaker_of(const ControlMessage& message) {
   return std::visit(Visitor{}, message.body);
 }
 
-std::expected<ControlMessage, ControlRefusal> verified(std::string_view jws, const TrustedKeys& trusted, std::string_view audience) {
+std::expected<ControlMessage, ControlRefusal> verified(std::string_view jws, const TrustedKeys& trusted, std::string_view audience,
+                                                       UnknownWords unknown) {
   const auto token = verify_jws(jws, trusted);
   if (!token) return std::unexpected(token.error());
-  auto message = decode_control(token->payload);
+  auto message = decode_control(token->payload, unknown);
   if (!message) return message;
   if (!token->key.may_speak_as(speaker_of(*message).writer))
     return std::unexpected(ControlRefusal{AckStatus::BadSignature, "writer: the key may not speak as it"});
@@ -216,18 +236,18 @@ std::expected<ControlMessage, ControlRefusal> verified(std::string_view jws, con
 
 }  // namespace
 
-std::expected<ControlMessage, ControlRefusal> decode_control(std::string_view payload) {
+std::expected<ControlMessage, ControlRefusal> decode_control(std::string_view payload, UnknownWords unknown) {
   const auto parsed = parse_strict_json(payload);
   if (!parsed) return std::unexpected(ControlRefusal{AckStatus::BadSignature, "payload: " + parsed.error()});
   Fields fields;
-  ControlMessage message = message_of(fields, *parsed);
+  ControlMessage message = message_of(fields, *parsed, unknown);
   if (fields.fault()) return std::unexpected(*fields.fault());
   return message;
 }
 
 std::expected<ControlMessage, ControlRefusal> verify_control(std::string_view key, std::string_view jws, const TrustedKeys& trusted,
-                                                             std::string_view audience) {
-  auto message = verified(jws, trusted, audience);
+                                                             std::string_view audience, UnknownWords unknown) {
+  auto message = verified(jws, trusted, audience, unknown);
   if (!message) return message;
   if (std::holds_alternative<Command>(message->body))
     return std::unexpected(ControlRefusal{AckStatus::Unsupported, "events: a command is not a control record"});
@@ -237,7 +257,7 @@ std::expected<ControlMessage, ControlRefusal> verify_control(std::string_view ke
 }
 
 std::expected<Command, ControlRefusal> verify_command(std::string_view jws, const TrustedKeys& trusted, std::string_view audience) {
-  auto message = verified(jws, trusted, audience);
+  auto message = verified(jws, trusted, audience, UnknownWords::Refused);
   if (!message) return std::unexpected(message.error());
   if (!std::holds_alternative<Command>(message->body))
     return std::unexpected(ControlRefusal{AckStatus::Unsupported, "events: expected a command"});

@@ -69,6 +69,7 @@ class TrustedKeys {
   void add(const SigningKey& key, std::vector<std::string> writers);
   /// Null where no key of that name is trusted.
   [[nodiscard]] const TrustedKey* find(std::string_view kid) const;
+  [[nodiscard]] bool empty() const { return keys_.empty(); }
   /// The file's text, keys in order of `kid`; holds no secret.
   [[nodiscard]] std::string jwks() const;
 

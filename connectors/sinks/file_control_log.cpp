@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -48,6 +49,12 @@ std::optional<ControlEntry> entry_of(std::string_view line) {
   return ControlEntry{*key, value == nullptr ? std::string() : *value};
 }
 
+std::expected<std::string, SinkError> line_of(std::string_view key, std::string_view value, const std::string& path) {
+  std::string line = "{\"key\":" + json_quoted(key) + ",\"value\":" + (value.empty() ? std::string("null") : json_quoted(value)) + "}\n";
+  if (line.size() <= kLineBytes) return line;
+  return std::unexpected(SinkError{SinkError::Kind::Refused, "a control record for " + printable(path) + " is larger than 4 MiB"});
+}
+
 }  // namespace
 
 std::expected<std::unique_ptr<FileControlLog>, SinkError> FileControlLog::open(const std::string& path) {
@@ -59,20 +66,49 @@ std::expected<std::unique_ptr<FileControlLog>, SinkError> FileControlLog::open(c
   return log;
 }
 
+std::expected<std::unique_ptr<FileControlLog>, SinkError> FileControlLog::follow(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return std::unexpected(posix_file::fault(path, "open"));
+  return std::unique_ptr<FileControlLog>(new FileControlLog(path, fd));
+}
+
+bool FileControlLog::replaced() const {
+  struct stat held{}, named{};
+  if (::fstat(fd_, &held) != 0 || ::stat(path_.c_str(), &named) != 0) return true;
+  return held.st_ino != named.st_ino || held.st_dev != named.st_dev || static_cast<std::uint64_t>(named.st_size) < read_to_;
+}
+
 FileControlLog::~FileControlLog() { ::close(fd_); }
 
 std::expected<std::uint64_t, SinkError> FileControlLog::append(std::string_view key, std::string_view value) {
-  const std::string line =
-      "{\"key\":" + json_quoted(key) + ",\"value\":" + (value.empty() ? std::string("null") : json_quoted(value)) + "}\n";
-  if (line.size() > kLineBytes)
-    return std::unexpected(SinkError{SinkError::Kind::Refused, "a control record for " + printable(path_) + " is larger than 4 MiB"});
+  const auto line = line_of(key, value, path_);
+  if (!line) return std::unexpected(line.error());
+  if (auto written = write(*line); !written) return std::unexpected(written.error());
+  return ++sent_;
+}
+
+std::expected<std::uint64_t, SinkError> FileControlLog::append(std::span<const ControlEntry> entries) {
+  std::string lines;
+  for (const ControlEntry& entry : entries) {
+    const auto line = line_of(entry.key, entry.value, path_);
+    if (!line) return std::unexpected(line.error());
+    lines += *line;
+  }
+  if (auto written = write(lines); !written) return std::unexpected(written.error());
+  return sent_ += entries.size();
+}
+
+std::expected<void, SinkError> FileControlLog::write(std::string_view lines) {
   const Locked lock(fd_);
   if (!lock.held()) return std::unexpected(posix_file::fault(path_, "lock"));
   // What a writer that died left of its line would otherwise swallow this one.
   const auto whole = posix_file::whole_lines(fd_, path_);
   if (!whole) return std::unexpected(whole.error());
-  if (::ftruncate(fd_, static_cast<off_t>(*whole)) != 0) return std::unexpected(posix_file::fault(path_, "repair"));
-  if (posix_file::write_all(fd_, line).whole) return ++sent_;
+  struct stat status{};
+  if (::fstat(fd_, &status) != 0) return std::unexpected(posix_file::fault(path_, "examine"));
+  const bool torn = static_cast<std::uint64_t>(status.st_size) != *whole;
+  if (torn && ::ftruncate(fd_, static_cast<off_t>(*whole)) != 0) return std::unexpected(posix_file::fault(path_, "repair"));
+  if (posix_file::write_all(fd_, lines).whole) return {};
   const SinkError failed = posix_file::fault(path_, "write");
   if (::ftruncate(fd_, static_cast<off_t>(*whole)) != 0) return std::unexpected(posix_file::fault(path_, "repair"));
   return std::unexpected(failed);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 
 #include "connectors/sinks/control_log.h"
@@ -14,19 +15,27 @@ namespace ringfence {
 class FileControlLog final : public ControlLog {
  public:
   [[nodiscard]] static std::expected<std::unique_ptr<FileControlLog>, SinkError> open(const std::string& path);
+  /// Opens a log that others write, to read it only: appending is refused, and a file that is not there yet is an error.
+  [[nodiscard]] static std::expected<std::unique_ptr<FileControlLog>, SinkError> follow(const std::string& path);
   ~FileControlLog() override;
   FileControlLog(const FileControlLog&) = delete;
   FileControlLog& operator=(const FileControlLog&) = delete;
 
   [[nodiscard]] std::expected<std::uint64_t, SinkError> append(std::string_view key, std::string_view value) override;
+  /// Several records in one write, all of them or none; the ticket is that of the last.
+  [[nodiscard]] std::expected<std::uint64_t, SinkError> append(std::span<const ControlEntry> entries);
   [[nodiscard]] std::expected<std::uint64_t, SinkError> acknowledged() override;
   [[nodiscard]] std::expected<Batch, SinkError> read(std::size_t max) override;
+  /// True where the path names another file by now, or the file is shorter than what was read of it: it was replaced, and must be opened
+  /// and read anew. Also where it is gone.
+  [[nodiscard]] bool replaced() const;
   /// Lines read so far that are no control entries; they are skipped.
   [[nodiscard]] std::uint64_t malformed() const { return malformed_; }
 
  private:
   FileControlLog(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
   [[nodiscard]] std::expected<bool, SinkError> fill();
+  [[nodiscard]] std::expected<void, SinkError> write(std::string_view lines);
 
   std::string path_;
   int fd_;

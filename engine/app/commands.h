@@ -23,6 +23,7 @@ void add_publish(CLI::App& app, Subcommand& action);
 void add_topics(CLI::App& app, Subcommand& action);
 void add_state(CLI::App& app, Subcommand& action);
 void add_dead_letter(CLI::App& app, Subcommand& action);
+void add_gate(CLI::App& app, Subcommand& action);
 void add_keys(CLI::App& app, Subcommand& action);
 
 }  // namespace ringfence

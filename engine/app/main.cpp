@@ -43,6 +43,7 @@ int run(int argc, char** argv) {
   ringfence::add_topics(app, action);
   ringfence::add_state(app, action);
   ringfence::add_dead_letter(app, action);
+  ringfence::add_gate(app, action);
   ringfence::add_keys(app, action);
 
   try {

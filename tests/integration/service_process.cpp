@@ -71,8 +71,8 @@ Ran run_ringfence(const std::vector<std::string>& arguments) {
   return ran;
 }
 
-ServiceProcess::ServiceProcess(const fs::path& config)
-    : process_(Process::start({RINGFENCE_BINARY, "run", "--config", config.string()}, config.parent_path(), true)) {
+ServiceProcess::ServiceProcess(const fs::path& config, const std::string& subcommand)
+    : process_(Process::start({RINGFENCE_BINARY, subcommand, "--config", config.string()}, config.parent_path(), true)) {
   if (!process_) throw std::runtime_error("cannot start ringfence");
   reader_ = std::jthread([this, output = process_->output()] { read_output(output); });
 }

@@ -27,10 +27,10 @@ struct Ran {
 };
 [[nodiscard]] Ran run_ringfence(const std::vector<std::string>& arguments);
 
-/// One `ringfence run`, killed where it still runs at the end. Its log is kept.
+/// One `ringfence run`, or another subcommand that serves, killed where it still runs at the end. Its log is kept.
 class ServiceProcess {
  public:
-  explicit ServiceProcess(const std::filesystem::path& config);
+  explicit ServiceProcess(const std::filesystem::path& config, const std::string& subcommand = "run");
   ~ServiceProcess();
   ServiceProcess(const ServiceProcess&) = delete;
   ServiceProcess& operator=(const ServiceProcess&) = delete;

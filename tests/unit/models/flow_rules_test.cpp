@@ -129,6 +129,7 @@ TEST_F(FlowRules, WhatIsNoImperativeIsAMention) {
            "Order is LT601010012345678901 in our books.",
            "Transfer: LT601010012345678901 in the month of May",
            "We will send it to LT601010012345678901 on Friday.",
+           "Please find the invoice for LT601010012345678901 enclosed.",
        }) {
     FlowStory each;
     each.user("How is the weather?");

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "connectors/gate/follower.h"
+#include "connectors/gate/http_message.h"
+#include "connectors/gate/subject_places.h"
+
+namespace ringfence {
+
+/// What a gate has answered. Any thread counts, any thread reads.
+struct GateTally {
+  /// Upper bounds of the decision's time, in nanoseconds; what took longer has a bucket of its own.
+  static constexpr std::array<std::int64_t, 10> kBounds{2'000,   5'000,   10'000,    20'000,    50'000,
+                                                        100'000, 200'000, 1'000'000, 5'000'000, 20'000'000};
+  std::array<std::atomic<std::uint64_t>, kLevels> allowed{}, denied{};  // by the level that stood
+  std::atomic<std::uint64_t> unidentified{0};                           // denied: who calls could not be told
+  std::atomic<std::uint64_t> unready{0};                                // denied: the gate does not know
+  std::atomic<std::uint64_t> unusable{0};                               // requests that are no question
+  std::array<std::atomic<std::uint64_t>, kBounds.size() + 1> took{};
+  std::atomic<std::uint64_t> took_ns{0};
+
+  void took_time(std::chrono::nanoseconds time);
+};
+
+/// Answers the questions of gateways (docs/design/enforcement.md §1), each form under a path of its own:
+///
+/// | path | asked by | the call's method | answer |
+/// |---|---|---|---|
+/// | `/nginx` | nginx `auth_request` | `X-Original-Method` | 200, or 403 with the real status in `X-Ringfence-Status` |
+/// | `/denied` | nginx, for the body of a denial | its own | the denial as `/envoy` gives it, never an allowance |
+/// | `/envoy…` | Envoy and its kin, HTTP `ext_authz` with this path prefix | its own | 200, or the denial with its status and body |
+/// | `/forward` | Traefik `forwardAuth`, Caddy `forward_auth` | `X-Forwarded-Method` | likewise |
+/// | `/toolhive` | ToolHive's validating webhook, `v0.1.0` | MCP | 200 with `allowed`; 422, which ToolHive never lets pass, for what is no
+/// question | | `/outcome` | a gateway that can say what became of a call | | 204; `X-Ringfence-Outcome` is the status the caller got |
+///
+/// Thread-safe.
+class GateAnswers {
+ public:
+  struct Settings {
+    SubjectPlaces places;
+    bool allow_unidentified = false;  // calls in which no place holds anything
+    std::vector<std::string> read_tools;
+    std::string toolhive_secret;  // empty: unsigned webhooks are answered
+  };
+  GateAnswers(Settings settings, const Follower& follower) : settings_(std::move(settings)), follower_(follower) {}
+
+  [[nodiscard]] HttpReply answer(const HttpRequest& request);
+  [[nodiscard]] const GateTally& tally() const { return tally_; }
+
+ private:
+  /// A decision in the words of an answer.
+  struct Answer {
+    bool allowed = true;
+    Denial denial;
+    std::string reason, finding;
+    int retry_after_s = 0;
+  };
+  [[nodiscard]] Answer decide(const HttpRequest& request, std::string_view method, std::string_view body);
+  [[nodiscard]] Answer judged(const GateDecision& decision);
+  [[nodiscard]] HttpReply plain(const Answer& answer, std::string_view body) const;
+  [[nodiscard]] HttpReply nginx(const HttpRequest& request);
+  [[nodiscard]] HttpReply denied(const HttpRequest& request);
+  [[nodiscard]] HttpReply toolhive(const HttpRequest& request);
+  [[nodiscard]] HttpReply outcome(const HttpRequest& request);
+  [[nodiscard]] HttpReply unusable(int status, std::string_view why);
+
+  Settings settings_;
+  const Follower& follower_;
+  GateTally tally_;
+};
+
+/// `sha256=` and the hex of HMAC-SHA256 over `timestamp.body`, as ToolHive signs its webhooks.
+[[nodiscard]] std::string toolhive_signature(std::string_view secret, std::string_view timestamp, std::string_view body);
+
+}  // namespace ringfence

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "connectors/gate/call_facts.h"
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "connectors/encoders/strict_json.h"
+#include "engine/event/limits.h"
+
+namespace ringfence {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::size_t kIdChars = 256;
+constexpr std::size_t kBatchMax = 256;
+
+// Model Context Protocol 2025-06-18: what asks and changes nothing. `tools/call` is judged by its tool.
+constexpr std::array<std::string_view, 12> kReads{"initialize",
+                                                  "ping",
+                                                  "notifications/initialized",
+                                                  "notifications/cancelled",
+                                                  "notifications/progress",
+                                                  "tools/list",
+                                                  "resources/list",
+                                                  "resources/read",
+                                                  "resources/templates/list",
+                                                  "prompts/list",
+                                                  "prompts/get",
+                                                  "completion/complete"};
+
+bool reads(const Json& request, const std::vector<std::string>& read_tools) {
+  const std::string method = request.at("method").get<std::string>();
+  if (std::ranges::find(kReads, method) != kReads.end()) return true;
+  if (method != "tools/call" || !request.contains("params") || !request.at("params").is_object()) return false;
+  const Json& params = request.at("params");
+  return params.contains("name") && params.at("name").is_string() && names_tool(read_tools, params.at("name").get<std::string>());
+}
+
+bool is_request(const Json& value) {
+  return value.is_object() && value.contains("jsonrpc") && value.at("jsonrpc") == "2.0" && value.contains("method") &&
+         value.at("method").is_string();
+}
+
+std::string id_of(const Json& request) {
+  if (!request.contains("id")) return "null";
+  const Json& id = request.at("id");
+  const bool repeatable = id.is_number_integer() || (id.is_string() && id.get_ref<const std::string&>().size() <= kIdChars);
+  return repeatable ? id.dump(-1, ' ', true, Json::error_handler_t::replace) : "null";
+}
+
+}  // namespace
+
+bool names_tool(const std::vector<std::string>& tools, std::string_view name) {
+  return std::ranges::any_of(tools, [name](std::string_view pattern) {
+    return pattern.ends_with('*') ? name.starts_with(pattern.substr(0, pattern.size() - 1)) : name == pattern;
+  });
+}
+
+std::optional<JsonRpcCall> read_json_rpc(std::string_view body, const std::vector<std::string>& read_tools) {
+  if (body.empty() || body.size() > limits::kEventBytes) return std::nullopt;
+  const auto document = parse_strict_json(body);
+  if (!document) return std::nullopt;
+  JsonRpcCall out;
+  out.batch = document->is_array();
+  if (!out.batch && !is_request(*document)) return std::nullopt;
+  if (out.batch && (document->empty() || document->size() > kBatchMax || !std::ranges::all_of(*document, is_request))) return std::nullopt;
+  out.reads_only = true;
+  const auto add = [&](const Json& request) {
+    out.ids.push_back(id_of(request));
+    out.reads_only = out.reads_only && reads(request, read_tools);
+  };
+  if (out.batch)
+    for (const Json& request : *document) add(request);
+  else
+    add(*document);
+  return out;
+}
+
+std::optional<Effect> effect_of(std::string_view method, std::string_view body, const std::vector<std::string>& read_tools) {
+  if (body.empty()) return method == "GET" || method == "HEAD" || method == "OPTIONS" ? std::optional(Effect::Read) : std::nullopt;
+  const auto call = read_json_rpc(body, read_tools);
+  return call && call->reads_only ? std::optional(Effect::Read) : std::nullopt;
+}
+
+}  // namespace ringfence

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/event/event.h"
+
+namespace ringfence {
+
+/// What a call is by its JSON-RPC text (MCP): enough to tell reads from the rest, and to answer in its own form.
+struct JsonRpcCall {
+  std::vector<std::string> ids;  // of the requests in it, as JSON; `null` where one has none that can be repeated
+  bool batch = false;
+  bool reads_only = false;
+};
+
+/// Tools that only read, as the installation says: a name, or a prefix and `*` at its end.
+[[nodiscard]] bool names_tool(const std::vector<std::string>& tools, std::string_view name);
+
+/// Nothing where the text is no JSON-RPC 2.0 request, is longer than 1 MiB, or can be read in two ways.
+[[nodiscard]] std::optional<JsonRpcCall> read_json_rpc(std::string_view body, const std::vector<std::string>& read_tools);
+
+/// What a call does, as far as a gate can see: a read where it is a GET, HEAD or OPTIONS without a body, or MCP methods that only read, or
+/// the call of a tool that was declared to. Nothing where it cannot be told, and that is no read.
+[[nodiscard]] std::optional<Effect> effect_of(std::string_view method, std::string_view body, const std::vector<std::string>& read_tools);
+
+}  // namespace ringfence

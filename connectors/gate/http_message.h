@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace ringfence {
+
+/// A request as the server read it, bounded by it. Views live as long as the answer is made.
+struct HttpRequest {
+  std::string_view method, path;  // the path without its query, not decoded
+  std::vector<std::pair<std::string_view, std::string_view>> headers;
+  std::string_view body;
+
+  /// Every value of a header, whatever the case of its name.
+  template <class Visit>
+  void for_each(std::string_view name, Visit visit) const {
+    for (const auto& [key, value] : headers)
+      if (same_name(key, name)) visit(value);
+  }
+  /// The last value, or empty. For what the gateway sets; who the caller is must be asked of `SubjectPlaces`, which refuses doubles.
+  [[nodiscard]] std::string_view header(std::string_view name) const {
+    std::string_view found;
+    for_each(name, [&found](std::string_view value) { found = value; });
+    return found;
+  }
+  [[nodiscard]] static bool same_name(std::string_view a, std::string_view b) {
+    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+    return std::ranges::equal(a, b, {}, lower, lower);
+  }
+};
+
+struct HttpReply {
+  int status = 200;
+  std::string body, type;
+  std::vector<std::pair<std::string, std::string>> headers;
+};
+
+}  // namespace ringfence

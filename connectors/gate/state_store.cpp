@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "connectors/gate/state_store.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+
+#include "connectors/sinks/posix_file.h"
+#include "engine/event/escape.h"
+
+namespace ringfence {
+namespace {
+
+constexpr std::size_t kReadAtOnce = 4096;
+
+}  // namespace
+
+StateStore::Lock::~Lock() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+std::expected<StateStore, SinkError> StateStore::open(const std::string& directory) {
+  std::error_code error;
+  if (!std::filesystem::exists(directory, error)) {
+    std::filesystem::create_directories(directory, error);
+    if (!error) std::filesystem::permissions(directory, std::filesystem::perms::owner_all, error);
+    if (error) return std::unexpected(SinkError{SinkError::Kind::Io, "cannot make " + printable(directory) + ": " + error.message()});
+  }
+  const std::string lock_file = directory + "/lock";
+  const int fd = ::open(lock_file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (fd < 0) return std::unexpected(posix_file::fault(lock_file, "open"));
+  Lock lock(fd);
+  if (::flock(fd, LOCK_EX | LOCK_NB) != 0)
+    return std::unexpected(SinkError{SinkError::Kind::InUse, printable(directory) + " is in use by another gate"});
+  const std::string path = directory + "/verified.ndjson";
+  auto log = FileControlLog::open(path);
+  if (!log) return std::unexpected(log.error());
+  return StateStore(path, std::move(lock), std::move(*log));
+}
+
+std::expected<std::vector<ControlEntry>, SinkError> StateStore::load() {
+  std::vector<ControlEntry> out;
+  for (bool end = false; !end;) {
+    auto batch = log_->read(kReadAtOnce);
+    if (!batch) return std::unexpected(batch.error());
+    end = batch->caught_up;
+    std::ranges::move(batch->entries, std::back_inserter(out));
+  }
+  lines_ = out.size();
+  if (log_->malformed() > 0)
+    return std::unexpected(SinkError{SinkError::Kind::Refused, printable(path_) + " is damaged: " + std::to_string(log_->malformed()) +
+                                                                   " lines are no control entries. Restore it, or remove it to begin with "
+                                                                   "what the control topic holds"});
+  return out;
+}
+
+std::expected<void, SinkError> StateStore::append(std::span<const ControlEntry> entries) {
+  if (auto done = log_->append(entries); !done) return std::unexpected(done.error());
+  lines_ += entries.size();
+  if (auto stored = log_->acknowledged(); !stored) return std::unexpected(stored.error());
+  return {};
+}
+
+std::expected<void, SinkError> StateStore::replace(std::span<const ControlEntry> entries) {
+  const std::string next = path_ + ".next";
+  std::remove(next.c_str());  // of an attempt that did not end
+  auto log = FileControlLog::open(next);
+  if (!log) return std::unexpected(log.error());
+  if (auto done = (*log)->append(entries); !done) return std::unexpected(done.error());
+  if (auto stored = (*log)->acknowledged(); !stored) return std::unexpected(stored.error());
+  if (std::rename(next.c_str(), path_.c_str()) != 0) return std::unexpected(posix_file::fault(path_, "replace"));
+  posix_file::sync_directory_of(path_);
+  log_ = std::move(*log);
+  lines_ = entries.size();
+  return {};
+}
+
+}  // namespace ringfence

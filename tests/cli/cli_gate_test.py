@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`ringfence gate` as an operator starts it: what it refuses to start with, and how it ends."""
+import signal
+import subprocess
+import unittest
+
+import program
+from program import Case, DONE, UNUSABLE, run
+
+
+class Gate(Case):
+    def setUp(self):
+        super().setUp()
+        key = self.dir / "control.key"
+        self.assertEqual(run("keys", "generate", key).code, DONE)
+        (self.dir / "keys.json").write_bytes(run("keys", "show", key).out)
+
+    def settings(self, **changes):
+        """A settings file of a gate that follows a file; `changes` replace settings of its section, None takes one out."""
+        section = {"listen": '"127.0.0.1:0"', "state": self.dir / "state", "keys_file": self.dir / "keys.json",
+                   "acks": f'"file:{self.dir}/acks.ndjson"', "subject": '{agent: "header:x-agent-id"}', **changes}
+        text = f'outputs: {{control: "file:{self.dir}/control.ndjson"}}\nhttp: {{listen: "127.0.0.1:0"}}\ngate:\n'
+        text += "".join(f"  {name}: {value}\n" for name, value in section.items() if value is not None)
+        return self.file("gate.yaml", text)
+
+    def test_what_it_does_not_start_with(self):
+        secret = self.file("secret", "s\n")
+        secret.chmod(0o644)
+        empty = self.file("empty.json", '{"keys":[]}')
+        for changes, words in (({"subject": None}, "no place says who calls"), ({"subject": '{agent: "cookie:x"}'}, "not one of header:NAME"),
+                               ({"keys_file": self.dir / "missing"}, "trusted keys"), ({"keys_file": empty}, "holds no key"),
+                               ({"fail": "open"}, "static or closed"), ({"tls_certificate": secret}, "come together"),
+                               ({"tls_client_ca": secret}, "without TLS"), ({"toolhive_secret_file": secret}, "chmod"),
+                               ({"jwks_file": empty}, "jwks_file"), ({"listen": '"203.0.113.1:1"'}, "cannot listen"),
+                               ({"heartbeat_age": "1ms"}, "heartbeat_age"), ({"nonsense": "1"}, "nonsense")):
+            with self.subTest(changes):
+                ended = run("gate", "--config", self.settings(**changes))
+                self.assertEqual(ended.code, UNUSABLE, ended)
+                self.assertIn(words.encode(), ended.err)
+        self.assertEqual(run("gate").code, UNUSABLE)
+        self.assertEqual(run("gate", "--config", self.dir / "missing.yaml").code, UNUSABLE)
+        self.assertEqual(run("gate", "--config", self.settings(), "--fail", "open").code, UNUSABLE)
+        self.assertEqual(run("gate", "--help").code, DONE)
+
+    def test_a_damaged_state_stops_the_start(self):
+        config = self.settings()
+        (self.dir / "state").mkdir(mode=0o700)
+        self.file("state/verified.ndjson", '{"key":7}\n')
+        ended = run("gate", "--config", config)
+        self.assertEqual(ended.code, UNUSABLE, ended)
+        self.assertIn(b"damaged", ended.err)
+
+    def test_it_serves_until_it_is_told_to_end(self):
+        gate = subprocess.Popen([program.BINARY, "gate", "--config", self.settings()], stderr=subprocess.PIPE)
+        try:
+            for line in gate.stderr:
+                if b"gate answers" in line:
+                    break
+            second = run("gate", "--config", self.settings())
+            self.assertEqual(second.code, UNUSABLE, second)
+            self.assertIn(b"in use by another gate", second.err)
+            gate.send_signal(signal.SIGTERM)
+            gate.communicate(timeout=60)
+            self.assertEqual(gate.returncode, DONE)
+        finally:
+            gate.kill()
+            gate.wait()
+            gate.stderr.close()
+
+
+if __name__ == "__main__":
+    unittest.main()

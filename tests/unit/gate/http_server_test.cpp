@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "connectors/gate/http_server.h"
+
+#include <arpa/inet.h>
+#include <gmock/gmock.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <stdexcept>
+
+namespace ringfence {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+/// A client that says exactly what it is told to.
+class Client {
+ public:
+  explicit Client(std::uint16_t port) : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in to{};
+    to.sin_family = AF_INET;
+    to.sin_port = htons(port);
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const timeval patience{60, 0};
+    ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    EXPECT_EQ(::connect(socket_, reinterpret_cast<const sockaddr*>(&to), sizeof to), 0);
+  }
+  ~Client() { ::close(socket_); }
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  bool say(std::string_view text) { return ::send(socket_, text.data(), text.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(text.size()); }
+  /// True once the server has said something or closed; waits a moment for it.
+  [[nodiscard]] bool answered() const {
+    pollfd watched{socket_, POLLIN, 0};
+    return ::poll(&watched, 1, 20) > 0;
+  }
+  /// All until `end` has come or the server closed.
+  std::string hear(std::string_view end = "\r\n\r\n") {
+    std::string all;
+    std::array<char, 4096> chunk{};
+    while (all.find(end) == std::string::npos) {
+      const ssize_t got = ::recv(socket_, chunk.data(), chunk.size(), 0);
+      if (got <= 0) break;
+      all.append(chunk.data(), static_cast<std::size_t>(got));
+    }
+    return all;
+  }
+  std::string hear_to_the_end() { return hear("\x01never\x01"); }
+
+ private:
+  int socket_;
+};
+
+class Servers : public ::testing::Test {
+ protected:
+  void start(HttpServer::Settings settings = {}) {
+    settings.host = "127.0.0.1";
+    auto started = HttpServer::start(std::move(settings), [](const HttpRequest& request) {
+      if (request.path == "/throws") throw std::runtime_error("secret");
+      return HttpReply{.status = 200,
+                       .body = std::string(request.method) + " " + std::string(request.path) + " " +
+                               std::string(request.header("x-agent-id")) + " " + std::to_string(request.body.size()),
+                       .type = "text/plain"};
+    });
+    ASSERT_TRUE(started.has_value()) << started.error();
+    server_ = std::move(*started);
+  }
+  std::string once(const std::string& request) {
+    Client client(server_->port());
+    client.say(request);
+    return client.hear_to_the_end();
+  }
+  std::unique_ptr<HttpServer> server_;
+};
+
+constexpr std::string_view kClose = "Host: gate\r\nConnection: close\r\n";
+
+TEST_F(Servers, AnswerWhatTheyAreAsked) {
+  start();
+  EXPECT_THAT(once("POST /nginx?a=1 HTTP/1.1\r\n" + std::string(kClose) + "X-Agent-Id: bot\r\nContent-Length: 3\r\n\r\nabc"),
+              HasSubstr("POST /nginx bot 3"));
+}
+
+TEST_F(Servers, KeepAConnectionOpenForManyQuestions) {
+  start();
+  Client client(server_->port());
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_TRUE(client.say("GET /nginx HTTP/1.1\r\nHost: gate\r\n\r\n"));
+    ASSERT_THAT(client.hear("/nginx  0"), StartsWith("HTTP/1.1 200"));
+  }
+}
+
+TEST_F(Servers, AnOversizedHeadIsRefusedAndNotHandled) {
+  start();
+  EXPECT_THAT(once("GET / HTTP/1.1\r\n" + std::string(kClose) + "X-Agent-Id: " + std::string(64U << 10U, 'a') + "\r\n\r\n"),
+              ::testing::Not(HasSubstr("200 OK")));
+  std::string many = "GET / HTTP/1.1\r\n" + std::string(kClose);
+  for (int i = 0; i < 200; ++i) many += "A" + std::to_string(i) + ": b\r\n";
+  EXPECT_THAT(once(many + "\r\n"), StartsWith("HTTP/1.1 431"));
+}
+
+TEST_F(Servers, AnOversizedBodyIsRefused) {
+  start({.body_bytes_max = 1000});
+  EXPECT_THAT(once("POST / HTTP/1.1\r\n" + std::string(kClose) + "Content-Length: 1001\r\n\r\n" + std::string(1001, 'b')),
+              StartsWith("HTTP/1.1 413"));
+  EXPECT_THAT(once("POST / HTTP/1.1\r\n" + std::string(kClose) + "Content-Length: 1000\r\n\r\n" + std::string(1000, 'b')),
+              StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(once("POST / HTTP/1.1\r\n" + std::string(kClose) + "Transfer-Encoding: chunked\r\n\r\n3e9\r\n" + std::string(1001, 'b') +
+                   "\r\n0\r\n\r\n"),
+              StartsWith("HTTP/1.1 413"));
+}
+
+TEST_F(Servers, WhatIsNoHttpIsNotHandled) {
+  start();
+  for (const std::string_view wrong : {"nonsense\r\n\r\n", "GET / HTTP/1.1\r\nConnection: close\r\nContent-Length: x\r\n\r\n",
+                                       "GET / HTTP/1.1\r\nConnection: close\r\n\r\n"})
+    EXPECT_THAT(once(std::string(wrong)), ::testing::Not(HasSubstr("200 OK"))) << wrong;
+}
+
+TEST_F(Servers, AFaultOfTheHandlerIsToldWithoutItsWords) {
+  start();
+  const std::string reply = once("GET /throws HTTP/1.1\r\n" + std::string(kClose) + "\r\n");
+  EXPECT_THAT(reply, StartsWith("HTTP/1.1 500"));
+  EXPECT_THAT(reply, ::testing::Not(HasSubstr("secret")));
+}
+
+TEST_F(Servers, ClientsThatDripOrSayNothingAreCutOffWhileOthersAreServed) {
+  start({.first_request_within = std::chrono::milliseconds(300)});
+  std::vector<std::unique_ptr<Client>> slow;
+  for (int i = 0; i < 50; ++i) {
+    slow.push_back(std::make_unique<Client>(server_->port()));
+    if (i % 2 == 0) slow.back()->say("GET / HTTP/1.1\r\nHost: gate\r\nX-");
+  }
+  EXPECT_THAT(once("GET /nginx HTTP/1.1\r\n" + std::string(kClose) + "\r\n"), StartsWith("HTTP/1.1 200"));
+  // It goes on as long as it is let: a letter now and then, which a limit on silence would never end.
+  while (!slow.front()->answered()) slow.front()->say("a");
+  for (auto& client : slow) EXPECT_EQ(client->hear_to_the_end(), "");
+  EXPECT_GE(server_->timed_out(), 49U);
+}
+
+TEST_F(Servers, ConnectionsBeyondTheBoundAreClosed) {
+  start({.connections_max = 8});
+  std::vector<std::unique_ptr<Client>> open;
+  for (int i = 0; i < 8; ++i) {
+    open.push_back(std::make_unique<Client>(server_->port()));
+    open.back()->say("GET / HTTP/1.1\r\nHost: gate\r\n\r\n");
+    ASSERT_THAT(open.back()->hear(), StartsWith("HTTP/1.1 200"));
+  }
+  open.pop_back();
+  Client next(server_->port());
+  next.say("GET / HTTP/1.1\r\nHost: gate\r\n\r\n");
+  EXPECT_THAT(next.hear(), ::testing::AnyOf(StartsWith("HTTP/1.1 200"), ""));
+  EXPECT_LE(server_->connections(), 8U);
+}
+
+TEST(Server, AnAddressInUseOrUnknownIsAnError) {
+  auto first = HttpServer::start({.host = "127.0.0.1"}, [](const HttpRequest&) { return HttpReply{}; });
+  ASSERT_TRUE(first.has_value());
+  EXPECT_FALSE(
+      HttpServer::start({.host = "127.0.0.1", .port = (*first)->port()}, [](const HttpRequest&) { return HttpReply{}; }).has_value());
+  EXPECT_FALSE(HttpServer::start({.host = "no.such.host.invalid"}, [](const HttpRequest&) { return HttpReply{}; }).has_value());
+}
+
+}  // namespace
+}  // namespace ringfence
