@@ -35,7 +35,7 @@ double growth(std::span<const double> q, std::span<const double> g) {
 
 }  // namespace
 
-Tables::Tables(const Persona& persona, std::span<const Channel* const> channels) {
+Tables::Tables(const Persona& persona, std::span<const Channel* const> channels, double loosened) {
   rows_.emplace_back();
   for (auto& ones : rows_.front().factors) ones.fill(1);
   for (auto& caps : caps_) caps.push_back(1);
@@ -48,8 +48,8 @@ Tables::Tables(const Persona& persona, std::span<const Channel* const> channels)
     block.classes = caps.front().size();
     rows_.resize(rows_.size() + block.contexts * block.classes, rows_.front());
     for (auto& all : caps_) all.resize(rows_.size(), 1);
-    compile(*channel, caps, Null::Alert, 1);
-    compile(*channel, caps, Null::Declared, persona.tolerance());
+    compile(*channel, caps, Null::Alert, loosened);
+    compile(*channel, caps, Null::Declared, persona.tolerance() * loosened);
   }
   settle(channels);
   const auto above_one = [](float g) { return g > 1; };

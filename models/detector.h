@@ -31,7 +31,8 @@ inline constexpr float kGreatestWager = 20.F;
 /// channel its prior is 0. 256 bytes a row; the barrier alone has 16.
 class Tables {
  public:
-  Tables(const Persona& persona, std::span<const Channel* const> channels);
+  /// `loosened`: the caps of either null are held to be so much wider, of an agent whose job is only inferred.
+  Tables(const Persona& persona, std::span<const Channel* const> channels, double loosened = 1);
 
   /// Factors g per threat slot, aligned to 32 bytes; all 1 for a row that no channel of this table has (a row remembered from another
   /// version).

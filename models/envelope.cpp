@@ -28,6 +28,13 @@ bool counts_entities(const Persona& persona, const Action& action) {
   return counts(persona.per_call) || counts(persona.per_session) || counts(persona.per_day) || own(action.per_call) || own(action.per_day);
 }
 
+/// By the act's own job or by the one it was delegated from.
+bool counted(const Act& act, const Action& action) {
+  if (counts_entities(act.persona, action)) return true;
+  const auto counts = [&](const Action& parents) { return counts_entities(*act.parent, parents); };
+  return act.parent != nullptr && std::ranges::any_of(act.parent->actions, counts);
+}
+
 const Ladder* ladder_of(const Envelope& envelope, Unit unit) {
   const std::optional<Ladder>& ladder = envelope.*kLadders.at(static_cast<std::size_t>(unit));
   return ladder ? &*ladder : nullptr;
@@ -71,7 +78,7 @@ Quantities quantities_of(const Event& event) {
 Identifiers identifiers_of(const Act& act) {
   Identifiers found;
   const Action* const action = action_of(act);
-  if (action == nullptr || !took_place(act.event) || !counts_entities(act.persona, *action)) return found;
+  if (action == nullptr || !took_place(act.event) || !counted(act, *action)) return found;
   for (const ArgumentRule& rule : action->arguments) {
     if (!rule.identifier) continue;
     std::vector<std::uint64_t>& values = found[rule.identifier_kind];

@@ -18,17 +18,38 @@ using scope::Ruling;
 using totals::Totals;
 using namespace envelope;
 
-void breach(Ruling& ruling, std::string_view unit, double seen, const Rungs& rungs, Span span) {
+/// Whose rungs an act is held against: its own job's, or those of the job it was delegated from. What is done for a parent is added up
+/// apart, under the parent's name, against the parent's maximum.
+struct Bounds {
+  const Persona& job;
+  const Action* action;
+  std::uint64_t apart = 0;  // names the parent's sums; 0: the act's own
+  std::string delegated;    // words behind whose limit it is
+
+  [[nodiscard]] static Bounds own(const Act& act) { return {act.persona, action_of(act)}; }
+  [[nodiscard]] static Bounds of_parent(const Act& act) {
+    const Persona& job = *act.parent;
+    const std::optional<ActionIndex> action = match_action(job, act.event).action;
+    return {job, action ? &job.actions[*action] : nullptr, hash64(job.id, 1),
+            " for the job " + printable(job.reference(), 80) + " it was delegated from"};
+  }
+  [[nodiscard]] bool counts(const Rungs& rungs, Span span) const {
+    return span == Span::Call || apart != 0 ? rungs.limited() : rungs.declared();
+  }
+  [[nodiscard]] std::uint64_t owner(const Rungs& rungs) const { return apart ^ rungs.owner(); }
+};
+
+void breach(Ruling& ruling, std::string_view unit, double seen, const Rungs& rungs, Span span, const Bounds& bounds) {
   ruling.breach(Analytic::LimitHard, number_words(seen) + " " + std::string(unit) + " " + std::string(span_words(span)) + rungs.whose() +
-                                         ", declared are at most " + number_words(*rungs.ladder->max));
+                                         bounds.delegated + ", declared are at most " + number_words(*rungs.ladder->max));
 }
 
 /// What is declared and seen decides where a total is kept at all: `totals` is asked for only when something must be added.
-Ruling judge_units(const Act& act, Span span, const Quantities& seen, const auto& totals) {
+Ruling judge_units(const Bounds& bounds, Span span, const Quantities& seen, const auto& totals) {
   Ruling ruling;
   for (std::size_t unit = 0; unit < kUnits; ++unit) {
-    const Rungs rungs = Rungs::of(act.persona, action_of(act), span, static_cast<Unit>(unit));
-    if (!(span == Span::Call ? rungs.limited() : rungs.declared())) continue;
+    const Rungs rungs = Rungs::of(bounds.job, bounds.action, span, static_cast<Unit>(unit));
+    if (!bounds.counts(rungs, span)) continue;
     const std::optional<double>& quantity = seen.at(unit);
     if (!quantity) {
       ruling.lacks(Lacking::Quantity);
@@ -37,19 +58,19 @@ Ruling judge_units(const Act& act, Span span, const Quantities& seen, const auto
     if (*quantity == 0) continue;
     double total = *quantity;
     if (span != Span::Call) {
-      double& sum = totals().sums(rungs.owner()).at(unit);
+      double& sum = totals().sums(bounds.owner(rungs)).at(unit);
       total = sum = sum + *quantity;
     }
-    if (rungs.limited() && total > *rungs.ladder->max) breach(ruling, kUnitNames.at(unit), total, rungs, span);
+    if (rungs.limited() && total > *rungs.ladder->max) breach(ruling, kUnitNames.at(unit), total, rungs, span, bounds);
   }
   return ruling;
 }
 
-Ruling judge_entities(const Act& act, Span span, const Identifiers& identifiers, const auto& totals) {
+Ruling judge_entities(const Bounds& bounds, Span span, const Identifiers& identifiers, const auto& totals) {
   Ruling ruling;
   for (const auto& [kind, values] : identifiers) {
-    const Rungs rungs = Rungs::of_kind(act.persona, action_of(act), span, kind);
-    if (!(span == Span::Call ? rungs.limited() : rungs.declared())) continue;
+    const Rungs rungs = Rungs::of_kind(bounds.job, bounds.action, span, kind);
+    if (!bounds.counts(rungs, span)) continue;
     if (values.empty()) {
       ruling.lacks(Lacking::Identifier);
       continue;
@@ -58,19 +79,19 @@ Ruling judge_entities(const Act& act, Span span, const Identifiers& identifiers,
     bool passed = values.size() > most;
     if (span != Span::Call) {
       Totals& known = totals();
-      for (const std::uint64_t value : values) passed = !known.fits(kind_key(kind, rungs.owner()), value, most) || passed;
+      for (const std::uint64_t value : values) passed = !known.fits(kind_key(kind, bounds.owner(rungs)), value, most) || passed;
     }
     if (passed && rungs.limited()) {
       ruling.breach(Analytic::LimitHard, "more than the declared " + number_words(*rungs.ladder->max) + " distinct values of " +
-                                             printable(kind, 64) + " " + std::string(span_words(span)) + rungs.whose());
+                                             printable(kind, 64) + " " + std::string(span_words(span)) + rungs.whose() + bounds.delegated);
     }
   }
   return ruling;
 }
 
-Ruling judge_span(const Act& act, Span span, const Quantities& seen, const Identifiers& identifiers, const auto& totals) {
-  Ruling ruling = judge_units(act, span, seen, totals);
-  ruling += judge_entities(act, span, identifiers, totals);
+Ruling judge_span(const Bounds& bounds, Span span, const Quantities& seen, const Identifiers& identifiers, const auto& totals) {
+  Ruling ruling = judge_units(bounds, span, seen, totals);
+  ruling += judge_entities(bounds, span, identifiers, totals);
   return ruling;
 }
 
@@ -79,9 +100,9 @@ bool declares_anything(const Envelope& envelope) {
          !envelope.entities_by_kind.empty();
 }
 
-Ruling judge_coverage(const Act& act) {
+Ruling judge_coverage(const Act& act, const Persona& job) {
   Ruling ruling;
-  const std::optional<Ladder>& coverage = act.persona.coverage;
+  const std::optional<Ladder>& coverage = job.coverage;
   if (!coverage || !coverage->max) return ruling;
   const auto& records = act.event.records;
   if (!records.returned || !records.population || *records.population <= 0) {
@@ -97,13 +118,22 @@ Ruling judge_coverage(const Act& act) {
   return ruling;
 }
 
+/// The most calls a minute that the job and its parent's declare.
+std::optional<double> most_per_minute(const Act& act) {
+  const auto declared = [](const Persona* job) {
+    return job != nullptr && job->calls_per_minute ? job->calls_per_minute->max : std::nullopt;
+  };
+  const std::optional<double> own = declared(&act.persona), parents = declared(act.parent);
+  return own && parents ? std::min(*own, *parents) : own ? own : parents;
+}
+
 Ruling judge_rate(const Act& act, const auto& agent_totals) {
   Ruling ruling;
-  const std::optional<Ladder>& rate = act.persona.calls_per_minute;
-  if (!rate) return ruling;
+  const std::optional<double> most = most_per_minute(act);
+  if (!act.persona.calls_per_minute && !most) return ruling;
   const std::uint64_t calls = ++agent_totals().minutes.at(totals::minute_of(act.event.time));
-  if (rate->max && static_cast<double>(calls) > *rate->max) {
-    ruling.breach(Analytic::LimitHard, std::to_string(calls) + " calls in this minute, declared are at most " + number_words(*rate->max));
+  if (most && static_cast<double>(calls) > *most) {
+    ruling.breach(Analytic::LimitHard, std::to_string(calls) + " calls in this minute, declared are at most " + number_words(*most));
   }
   return ruling;
 }
@@ -130,14 +160,19 @@ class LimitsChannel final : public Channel {
 
     const Quantities seen = quantities_of(act.event);
     const Identifiers identifiers = identifiers_of(act);
-    Ruling ruling = judge_span(act, Span::Call, seen, identifiers, day_totals);
-    if (act.event.session.id) {
-      ruling += judge_span(act, Span::Session, seen, identifiers, session_totals);
-    } else if (declares_anything(act.persona.per_session)) {
-      ruling.lacks(Lacking::Session);
-    }
-    ruling += judge_span(act, Span::Day, seen, identifiers, day_totals);
-    ruling += judge_coverage(act);
+    Ruling ruling;
+    const auto judge = [&](const Bounds& bounds) {
+      ruling += judge_span(bounds, Span::Call, seen, identifiers, day_totals);
+      if (act.event.session.id) {
+        ruling += judge_span(bounds, Span::Session, seen, identifiers, session_totals);
+      } else if (declares_anything(bounds.job.per_session)) {
+        ruling.lacks(Lacking::Session);
+      }
+      ruling += judge_span(bounds, Span::Day, seen, identifiers, day_totals);
+      ruling += judge_coverage(act, bounds.job);
+    };
+    judge(Bounds::own(act));
+    if (act.parent != nullptr) judge(Bounds::of_parent(act));
     ruling += judge_rate(act, agent_totals);
 
     Reading reading = Reading::of(Reading::Kind::Silent);

@@ -11,6 +11,9 @@ namespace ringfence {
 /// calls per minute of event time. A unit that the act's action declares counts in that action's ladder instead of the persona's. A total
 /// is a breach of every act that adds to it beyond its `max`; an entity beyond `max` is one at each touch.
 ///
+/// A delegate is held to its own maxima and to those of its parent's job (persona.md, delegation; `Act::parent`): what it does for that job
+/// is added up apart, against that job's maxima; the calls of a minute are counted once, against the narrower maximum.
+///
 /// An act that was refused or failed carries no records, bytes and entities; its tokens and cost were spent.
 ///
 /// Day and minute totals live with the agent, so sessions and instances add up; session totals with the session. Allocated only where the

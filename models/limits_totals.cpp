@@ -13,8 +13,9 @@ namespace {
 
 /// 1 did not say whether there were more distinct values than it kept.
 constexpr std::uint8_t kVersion = 2;
-/// One ladder per action and the persona's; twice that, for a persona replaced under way. The least recent made goes first.
-constexpr std::size_t kLaddersMost = 2 * (kActionsMax + 1);
+/// One ladder per action and the persona's; four times that, for a persona replaced under way and the jobs it was delegated from. The least
+/// recent made goes first.
+constexpr std::size_t kLaddersMost = 4 * (kActionsMax + 1);
 constexpr std::size_t kKindsMost = 256;
 constexpr std::size_t kRowBytes = sizeof(std::uint64_t) * (1 + kUnits);
 

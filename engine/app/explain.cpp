@@ -188,7 +188,7 @@ ExitCode from_state(const Options& options) {
   const std::size_t index = rules.match(probe);
   if (index == Rulebook::kNoPersona) return from_calls(**agent, rules.set(), options);
   if (!options.draft.empty()) return fail("a persona applies to this agent: a draft is for agents without one");
-  print(account_of_state(**agent, rules.persona(index), rules.tables(index), options), options.json);
+  print(account_of_state(**agent, rules.persona(index), rules.tables_named(index, (*agent)->persona), options), options.json);
   return ExitCode::Done;
 }
 

@@ -3,13 +3,12 @@
 
 #include <algorithm>
 
-#include "engine/event/escape.h"
+#include "engine/pipeline/judge_act.h"
+#include "engine/pipeline/judge_unclassified.h"
 #include "engine/verdict/case.h"
 #include "engine/verdict/contain.h"
 #include "engine/verdict/ledger.h"
 #include "engine/verdict/policy.h"
-#include "models/scope_job.h"
-#include "models/shadow.h"
 
 namespace ringfence {
 namespace {
@@ -53,21 +52,18 @@ std::size_t persona_of(AgentState& agent, const Event& event, const Rulebook& ru
 
 /// The job of an agent whose record shows no more than its name: the one it was last judged by, else the one that applies to the name.
 const Persona* known_persona(const AgentState& agent, const Event& event, const Rulebook& rules) {
-  for (const Persona& persona : rules.set().personas()) {
-    if (agent.persona == hash64(persona.sha256)) return &persona;
-  }
-  return rules.set().match(event);
+  const std::size_t index = rules.persona_named(agent.persona);
+  return index == Rulebook::kNoPersona ? rules.set().match(event) : &rules.persona(index);
 }
 
-/// Evidence outlives a change of the persona; what its ledgers count does not.
-void follow_persona(AgentState& agent, const Persona& persona) {
-  const std::uint64_t now = hash64(persona.sha256);
-  if (agent.persona == now) return;
-  if (agent.persona != 0) {
-    rebase(agent.ledger, agent.evidence);
-    for (SessionState& session : agent.sessions) rebase(session.ledger, session.evidence);
-  }
-  agent.persona = now;
+/// The job of the agent that delegated this act, where it is known and another than the agent's own.
+const Persona* parent_of(const Event& event, const Rulebook& rules, const Persona& own) {
+  if (!event.delegation.parent || *event.delegation.parent == event.agent.id) return nullptr;
+  Event probe;
+  probe.tenant = event.tenant;
+  probe.agent.id = *event.delegation.parent;
+  const Persona* const job = rules.set().match(probe);
+  return job == &own ? nullptr : job;
 }
 
 bool own_refusal(const AgentState& agent, const SessionState& session, const Event& event, std::optional<Effect> effect) {
@@ -75,88 +71,6 @@ bool own_refusal(const AgentState& agent, const SessionState& session, const Eve
   return std::ranges::any_of(agent.containments, [&](const Containment& c) {
     return covers(c, agent, session) && (c.level == Level::Throttle ? event.outcome.code == kThrottleCode : denies(c.level, effect));
   });
-}
-
-/// A channel is asked once per act: about scope and flow at first sight, about the rest when the outcome is known.
-bool asked(const Channel& channel, Sighting sighting) {
-  switch (sighting) {
-    case Sighting::Request:
-      return channel.info().judges_requests;
-    case Sighting::Outcome:
-      return !channel.info().judges_requests;
-    case Sighting::Whole:
-      return true;
-    case Sighting::Copy:
-      return false;
-  }
-  return false;
-}
-
-struct Readings {
-  std::vector<RowId> marks;
-  std::vector<Wagered> wagers;
-  std::vector<Breach> breaches;
-  std::vector<LinkNote> links;
-  std::vector<ChannelId> not_evaluable;
-};
-
-/// An exception for a threat's analytic takes the act out of its channel's evidence: a mark less is always safe (detection.md §2.1).
-bool evidence_excepted(const Act& act, const Channel& channel) {
-  return !act.persona.exceptions.empty() && std::ranges::any_of(channel.bets(), [&](const Bet& bet) {
-    return bet.loosen <= 1 && excepted(act.persona, kThreats[static_cast<std::size_t>(bet.threat)].analytic, act);
-  });
-}
-
-void take_evidence(Reading& reading, ChannelId channel, Readings& out) {
-  if (reading.kind == Reading::Kind::Marked) out.marks.push_back({channel, reading.context, reading.cls});
-  for (const Wager& wager : reading.wagers) out.wagers.push_back({channel, wager});
-}
-
-/// Of an excepted act only what speaks for the agent stays: a period's gains were paid for by the price of its first act.
-void take_price(const Reading& reading, ChannelId channel, Readings& out) {
-  for (Wager wager : reading.wagers) {
-    wager.alert = std::min(wager.alert, 1.F);
-    wager.declared = std::min(wager.declared, 1.F);
-    if (wager.alert < 1 || wager.declared < 1) out.wagers.push_back({channel, wager});
-  }
-}
-
-Readings ask_channels(const Act& act, Sighting sighting, std::span<const Channel* const> channels) {
-  Readings out;
-  for (const Channel* channel : channels) {
-    if (!asked(*channel, sighting)) {
-      if (sighting == Sighting::Outcome) channel->learn_outcome(act);
-      continue;
-    }
-    Reading reading = channel->read(act);
-    const bool evidence = reading.kind == Reading::Kind::Marked || !reading.wagers.empty();
-    if (evidence && evidence_excepted(act, *channel)) {
-      take_price(reading, channel->info().id, out);
-    } else if (evidence) {
-      take_evidence(reading, channel->info().id, out);
-    }
-    if (reading.kind == Reading::Kind::NotEvaluable) out.not_evaluable.push_back(channel->info().id);
-    for (Breach& breach : reading.breaches) out.breaches.push_back(std::move(breach));
-    for (LinkNote& note : reading.links) out.links.push_back(std::move(note));
-  }
-  return out;
-}
-
-/// True where the act spoke for any threat.
-bool move_evidence(const Act& act, const Tables& tables, Readings& readings) {
-  if (readings.marks.empty() && readings.wagers.empty()) return false;
-  const bool adds = std::ranges::any_of(readings.marks, [&](RowId id) { return tables.contributes(id); }) ||
-                    std::ranges::any_of(readings.wagers, [&](const Wagered& made) { return raises(made, tables); });
-  if (frozen(act.agent, act.session, act.persona)) return adds;
-  const auto move = [&](Evidence& evidence, std::unique_ptr<Ledger>& ledger) {
-    const Evidence before = evidence;
-    update(evidence, tables, readings.marks, readings.wagers);
-    record(ledger, before, evidence, tables, readings.marks, act.event.id, act.event.time, readings.wagers);
-  };
-  if (!act.session.borrowed) move(act.agent.evidence, act.agent.ledger);
-  std::erase_if(readings.wagers, [](const Wagered& made) { return made.wager.agent_only; });
-  if (!readings.marks.empty() || !readings.wagers.empty()) move(act.session.evidence, act.session.ledger);
-  return adds;
 }
 
 std::string tool_label(const Event& event) {
@@ -178,14 +92,6 @@ Judgement begin(const Event& event, const Circumstances& circumstances) {
   return out;
 }
 
-void append(std::vector<FindingRecord>& to, std::vector<FindingRecord> from) {
-  if (to.empty()) {
-    to = std::move(from);
-    return;
-  }
-  for (FindingRecord& record : from) to.push_back(std::move(record));
-}
-
 /// A gate that had applied the containment in force would have denied this call: it had been published when the call started.
 bool would_be_stopped(const Event& event, const Admission& admission, const AgentState& agent, const SessionState& session,
                       std::optional<Effect> effect) {
@@ -195,70 +101,14 @@ bool would_be_stopped(const Event& event, const Admission& admission, const Agen
   return denies(contained_level(agent, session, started), effect);
 }
 
-constexpr auto kShadowSlot = static_cast<std::size_t>(ChannelId::Shadow);
-
-/// Counts the call once, and says what the agent's calls have come to.
-std::string unclassified_words(const Event& event, Sighting sighting, AgentState& agent, const PersonaSet& set) {
-  std::string words = "No persona applies to this agent: it has no declared job to be held against.";
-  auto& slot = agent.memory[kShadowSlot];
-  if (event.kind == EventKind::ToolCall && sighting != Sighting::Request) {
-    if (!slot) slot = std::make_unique<ShadowProfile>();
-    static_cast<ShadowProfile&>(*slot).note(event);
-  }
-  if (!slot) return words;
-  const auto& profile = static_cast<const ShadowProfile&>(*slot);
-  if (profile.calls < kShadowCalls || !record_due(agent, Analytic::AgentUnclassified, Level::Alert)) return words;
-  const ShadowFit fit = fit_shadow(profile, set);
-  words += " Seen in " + job_in_words(profile) + ".";
-  words += fit.fits() ? " That is the job " + printable(fit.persona->reference(), 80) + "." : " No known job explains it.";
-  return words;
-}
-
-/// No act of anybody's touches a decoy, whoever declared it: the one tripwire that needs no job.
-bool touches_decoy(const Event& event, AgentState& agent, SessionState& session, const PersonaSet& set) {
-  if (event.kind != EventKind::ToolCall) return false;
-  return std::ranges::any_of(set.personas(), [&](const Persona& persona) {
-    if (persona.decoys.empty() || (!persona.tenants.empty() && !persona.tenants.matches(event.tenant))) return false;
-    return !scope::judge_decoys(
-                {.event = event, .persona = persona, .set = set, .match = {}, .effect = {}, .agent = agent, .session = session})
-                .breaches.empty();
-  });
-}
-
-/// Never by statistics: an agent without a job has no limits to be held against.
-void judge_unclassified(const Event& event, Sighting sighting, AgentState& agent, SessionState& session, const Circumstances& circumstances,
-                        Judgement& out) {
-  out.verdict.level = out.verdict.applied = std::max(Level::Alert, standing_level(agent));
-  const PersonaSet& set = circumstances.rules.set();
-  const auto tell = [&](Analytic analytic, std::string words) {
-    const auto made =
-        fact_finding(agent, event, {analytic, Level::Alert, std::move(words)}, {nullptr, circumstances.topic, circumstances.position});
-    if (!made.empty()) out.verdict.raised.push_back(analytic);
-    append(out.findings, made);
-  };
-  tell(Analytic::AgentUnclassified, unclassified_words(event, sighting, agent, set));
-  if (touches_decoy(event, agent, session, set))
-    tell(Analytic::DecoyTouched, "An agent without a declared job touched a decoy that no honest act touches.");
-}
-
-/// What is new on this event: the breaches it made, and the threat whose evidence crossed a level.
-std::vector<Analytic> newly_raised(const Decision& decision, const Act& act, const Tables& tables) {
-  std::vector<Analytic> raised;
-  for (const RaisedBreach& breach : decision.breaches) {
-    if (std::ranges::find(raised, breach.analytic) == raised.end()) raised.push_back(breach.analytic);
-  }
-  if (!decision.crossing) return raised;
-  const Leader lead = leader(act.agent, tables, decision.crossing->null, judged_alone(act));
-  raised.push_back(kThreats[static_cast<std::size_t>(lead.threat)].analytic);
-  return raised;
-}
-
 void judge_by_persona(const Event& event, const Admission& admission, AgentState& agent, SessionState& session, std::size_t index,
                       const Circumstances& circumstances, Judgement& out) {
   const Rulebook& rules = circumstances.rules;
   const Persona& persona = rules.persona(index);
-  const Tables& tables = rules.tables(index);
-  follow_persona(agent, persona);
+  const Persona* const parent = parent_of(event, rules, persona);
+  const auto [basis, name] = rules.basis(index, parent);
+  const Tables& tables = *basis;
+  follow_tables(agent, name);
 
   const ActionMatch match = match_action(persona, event);
   Act act{.event = event,
@@ -268,7 +118,8 @@ void judge_by_persona(const Event& event, const Admission& admission, AgentState
           .effect = effect_of(persona, match.action, event),
           .agent = agent,
           .session = session,
-          .plans = rules.plans(index)};
+          .plans = rules.plans(index),
+          .parent = parent};
   act.explained = circumstances.facts.explains(event, persona.id);
   if (event.credential.fingerprint) act.credential_changed = circumstances.facts.credential_changed(event, persona.id);
   act.own_refusal = own_refusal(agent, session, event, act.effect);
@@ -328,9 +179,9 @@ Judgement judge(const Event& event, const Admission& admission, AgentState& agen
   SessionState& session = session_of(agent, event);
   if (persona == nullptr) {
     out.stopped = would_be_stopped(event, admission, agent, session, event.tool.effect);
-    judge_unclassified(event, admission.sighting, agent, session, circumstances, out);
+    judge_unclassified({event, admission.sighting, agent, session, circumstances}, out);
   } else {
-    agent.memory[kShadowSlot].reset();  // it has a job now
+    forget_unclassified(agent);  // it has a job now
     judge_by_persona(event, admission, agent, session, index, circumstances, out);
   }
   return out;

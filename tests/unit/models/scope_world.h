@@ -216,6 +216,7 @@ class World {
     Act act{event, persona, *set_, match, effect_of(persona, match.action, event), agent, session};
     act.own_refusal = refused_by_us;
     act.plans = plans_;
+    act.parent = parent;
     if (agent.arrivals++ == 0) agent.first_time = event.time;
     Reading reading = channel_.read(act);
     if (beside_ != nullptr) (void)beside_->read(act);
@@ -237,6 +238,7 @@ class World {
     channel_.learn_outcome(act);
     if (beside_ != nullptr) beside_->learn_outcome(act);
   }
+  const Persona* parent = nullptr;  // the job of who delegated each act
   std::optional<Threat> words_for;  // `told` is what the channel says of it after each event
   Description told;
   /// Analytic ids of what one act broke, in order.

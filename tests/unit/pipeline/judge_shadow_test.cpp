@@ -40,6 +40,76 @@ TEST(Shadow, FindingSaysTheJobOnceThereIsEnoughToSay) {
   EXPECT_THAT(sentences.back(), HasSubstr("That is the job clerk@1"));
 }
 
+/// Refused once and then by guesses of what was refused; findings of evidence, and how much was contained.
+struct Guesses {
+  std::vector<FindingRecord> found;
+  std::size_t contained = 0;
+  Level highest = Level::Observe;
+};
+
+Guesses guess(Watch& watch, int times) {
+  Guesses out;
+  for (int i = 0; i < times; ++i) {
+    Call call = stranger();
+    call.outcome = "denied";
+    call.ref = near_miss(i);
+    const Judgement judgement = watch.see(call);
+    for (const FindingRecord& record : judgement.findings)
+      if (family_of(record.analytic) == "barrier") out.found.push_back(record);
+    out.contained += judgement.containments.size();
+    out.highest = std::max(out.highest, judgement.verdict.level);
+  }
+  return out;
+}
+
+void work(Watch& watch, int calls, const std::string& tool = "files/read") {
+  for (int i = 0; i < calls; ++i) {
+    Call call = stranger(tool);
+    call.more = R"(,"result":"nothing of the kind")";
+    (void)watch.see(call);
+  }
+}
+
+TEST(Shadow, EvidenceAgainstTheJobThatFitsIsAnAlertAndStopsNothing) {
+  Watch watch("mode: enforce");
+  work(watch, 30);
+  const Guesses guesses = guess(watch, 40);
+  ASSERT_FALSE(guesses.found.empty());
+  EXPECT_THAT(guesses.found.front().sentence, HasSubstr("against twice the caps of clerk@1, the job that its calls fit"));
+  for (const FindingRecord& record : guesses.found) EXPECT_LE(record.applied, Level::Alert);
+  EXPECT_EQ(guesses.contained, 0U);
+  EXPECT_EQ(guesses.highest, Level::Alert);
+}
+
+TEST(Shadow, BeforeThirtyCallsNoJobIsAdopted) {
+  Watch watch("mode: enforce");
+  work(watch, 5);
+  EXPECT_THAT(guess(watch, 24).found, IsEmpty());
+}
+
+TEST(Shadow, WhereNoJobFitsNoneIsAdopted) {
+  Watch watch("mode: enforce");
+  work(watch, 30, "pipes/open");
+  EXPECT_EQ(watch.agent("stranger-1").persona, 0U);
+  EXPECT_THAT(guess(watch, 20).found, IsEmpty());
+}
+
+TEST(Shadow, AdoptedJobIsGivenUpWhereTheCallsNoLongerFit) {
+  Watch watch("mode: enforce");
+  work(watch, 30);
+  EXPECT_NE(watch.agent("stranger-1").persona, 0U);
+  work(watch, 30, "pipes/open");
+  EXPECT_EQ(watch.agent("stranger-1").persona, 0U);
+}
+
+TEST(Shadow, WhatItDoesOutsideTheAdoptedJobIsNoBreach) {
+  Watch watch("mode: enforce");
+  work(watch, 30);
+  const Judgement judgement = watch.see(stranger("files/delete_all"));
+  EXPECT_THAT(judgement.findings, IsEmpty());
+  EXPECT_THAT(judgement.links, IsEmpty());
+}
+
 TEST(Shadow, RequestAndItsCompletionCountOnce) {
   Watch watch("mode: enforce");
   for (const char* phase : {"request", "complete"}) {

@@ -136,5 +136,32 @@ TEST(Facts, EndOfTimeDoesNotOverflow) {
   EXPECT_EQ(facts.all().front().until, last);
 }
 
+TEST(Facts, AChangeOfCredentialsIsRememberedBeyondItsMuting) {
+  Facts facts;
+  ASSERT_TRUE(facts.apply(change("agent:agent-1", ChangeKind::Credential)));
+  EXPECT_EQ(facts.credential_changed(act(seconds(1)), "maintainer"), kNow);
+  ASSERT_FALSE(facts.explains(act(hours(2)), "maintainer"));
+  EXPECT_EQ(facts.credential_changed(act(hours(2)), "maintainer"), kNow);
+}
+
+TEST(Facts, TheLatestChangeOfCredentialsBeforeTheActCounts) {
+  Facts facts;
+  ASSERT_TRUE(facts.apply(change("agent:agent-1", ChangeKind::Credential)));
+  ASSERT_TRUE(facts.apply(change("persona:maintainer", ChangeKind::Credential, "corp", kNow + hours(1))));
+  EXPECT_EQ(facts.credential_changed(act(minutes(59)), "maintainer"), kNow) << "the second has not begun";
+  EXPECT_EQ(facts.credential_changed(act(hours(1)), "maintainer"), kNow + hours(1));
+  EXPECT_EQ(facts.credential_changed(act(hours(1)), "other"), kNow) << "it is about another job";
+  EXPECT_EQ(facts.credential_changed(act(seconds(-1)), "maintainer"), std::nullopt);
+}
+
+TEST(Facts, OtherChangesAndOtherAgentsChangeNoCredential) {
+  Facts facts;
+  ASSERT_TRUE(facts.apply(change("agent:agent-1", ChangeKind::Deploy)));
+  ASSERT_TRUE(facts.apply(change("agent:agent-1", ChangeKind::Policy)));
+  ASSERT_TRUE(facts.apply(change("agent:agent-2", ChangeKind::Credential)));
+  ASSERT_TRUE(facts.apply(change("agent:agent-1", ChangeKind::Credential, "elsewhere")));
+  EXPECT_EQ(facts.credential_changed(act(seconds(1)), "maintainer"), std::nullopt);
+}
+
 }  // namespace
 }  // namespace ringfence

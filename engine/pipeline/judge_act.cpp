@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/pipeline/judge_act.h"
+
+#include <algorithm>
+
+#include "engine/verdict/ledger.h"
+
+namespace ringfence {
+namespace {
+
+/// A channel is asked once per act: about scope and flow at first sight, about the rest when the outcome is known.
+bool asked(const Channel& channel, Sighting sighting) {
+  switch (sighting) {
+    case Sighting::Request:
+      return channel.info().judges_requests;
+    case Sighting::Outcome:
+      return !channel.info().judges_requests;
+    case Sighting::Whole:
+      return true;
+    case Sighting::Copy:
+      return false;
+  }
+  return false;
+}
+
+/// An exception for a threat's analytic takes the act out of its channel's evidence: a mark less is always safe (detection.md §2.1).
+bool evidence_excepted(const Act& act, const Channel& channel) {
+  return !act.persona.exceptions.empty() && std::ranges::any_of(channel.bets(), [&](const Bet& bet) {
+    return bet.loosen <= 1 && excepted(act.persona, kThreats[static_cast<std::size_t>(bet.threat)].analytic, act);
+  });
+}
+
+void take_evidence(Reading& reading, ChannelId channel, Readings& out) {
+  if (reading.kind == Reading::Kind::Marked) out.marks.push_back({channel, reading.context, reading.cls});
+  for (const Wager& wager : reading.wagers) out.wagers.push_back({channel, wager});
+}
+
+/// Of an excepted act only what speaks for the agent stays: a period's gains were paid for by the price of its first act.
+void take_price(const Reading& reading, ChannelId channel, Readings& out) {
+  for (Wager wager : reading.wagers) {
+    wager.alert = std::min(wager.alert, 1.F);
+    wager.declared = std::min(wager.declared, 1.F);
+    if (wager.alert < 1 || wager.declared < 1) out.wagers.push_back({channel, wager});
+  }
+}
+
+}  // namespace
+
+Readings ask_channels(const Act& act, Sighting sighting, std::span<const Channel* const> channels) {
+  Readings out;
+  for (const Channel* channel : channels) {
+    if (!asked(*channel, sighting)) {
+      if (sighting == Sighting::Outcome) channel->learn_outcome(act);
+      continue;
+    }
+    Reading reading = channel->read(act);
+    const bool evidence = reading.kind == Reading::Kind::Marked || !reading.wagers.empty();
+    if (evidence && evidence_excepted(act, *channel)) {
+      take_price(reading, channel->info().id, out);
+    } else if (evidence) {
+      take_evidence(reading, channel->info().id, out);
+    }
+    if (reading.kind == Reading::Kind::NotEvaluable) out.not_evaluable.push_back(channel->info().id);
+    for (Breach& breach : reading.breaches) out.breaches.push_back(std::move(breach));
+    for (LinkNote& note : reading.links) out.links.push_back(std::move(note));
+  }
+  return out;
+}
+
+bool move_evidence(const Act& act, const Tables& tables, Readings& readings) {
+  if (readings.marks.empty() && readings.wagers.empty()) return false;
+  const bool adds = std::ranges::any_of(readings.marks, [&](RowId id) { return tables.contributes(id); }) ||
+                    std::ranges::any_of(readings.wagers, [&](const Wagered& made) { return raises(made, tables); });
+  if (frozen(act.agent, act.session, act.persona)) return adds;
+  const auto move = [&](Evidence& evidence, std::unique_ptr<Ledger>& ledger) {
+    const Evidence before = evidence;
+    update(evidence, tables, readings.marks, readings.wagers);
+    record(ledger, before, evidence, tables, readings.marks, act.event.id, act.event.time, readings.wagers);
+  };
+  if (!act.session.borrowed) move(act.agent.evidence, act.agent.ledger);
+  std::erase_if(readings.wagers, [](const Wagered& made) { return made.wager.agent_only; });
+  if (!readings.marks.empty() || !readings.wagers.empty()) move(act.session.evidence, act.session.ledger);
+  return adds;
+}
+
+void follow_tables(AgentState& agent, std::uint64_t now) {
+  if (agent.persona == now) return;
+  if (agent.persona != 0) {
+    rebase(agent.ledger, agent.evidence);
+    for (SessionState& session : agent.sessions) rebase(session.ledger, session.evidence);
+  }
+  agent.persona = now;
+}
+
+std::vector<Analytic> newly_raised(const Decision& decision, const Act& act, const Tables& tables) {
+  std::vector<Analytic> raised;
+  for (const RaisedBreach& breach : decision.breaches) {
+    if (std::ranges::find(raised, breach.analytic) == raised.end()) raised.push_back(breach.analytic);
+  }
+  if (!decision.crossing) return raised;
+  const Leader lead = leader(act.agent, tables, decision.crossing->null, judged_alone(act));
+  raised.push_back(kThreats[static_cast<std::size_t>(lead.threat)].analytic);
+  return raised;
+}
+
+void append(std::vector<FindingRecord>& to, std::vector<FindingRecord> from) {
+  if (to.empty()) {
+    to = std::move(from);
+    return;
+  }
+  for (FindingRecord& record : from) to.push_back(std::move(record));
+}
+
+}  // namespace ringfence
