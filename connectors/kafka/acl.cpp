@@ -45,6 +45,7 @@ std::vector<std::string> acl_lines(const TopicNames& names, const TopicPrincipal
        {names.findings, names.control, names.verdicts, names.links, names.state, names.context, names.audit, names.deadletter})
     lines.write(principals.engine, topic);
   lines.allow(principals.engine, " --operation Read --operation Describe", "group", group);
+  lines.allow(principals.engine, " --operation Read --operation Describe", "group", group + "-links");
 
   lines.component("gate: follows control, acknowledges, and asks about an act beforehand");
   lines.read(principals.gate, names.control);
@@ -62,7 +63,7 @@ std::vector<std::string> acl_lines(const TopicNames& names, const TopicPrincipal
 
   lines.component("operators: publish personas and commands, see what is in force");
   lines.write(principals.operators, names.context);
-  lines.write(principals.operators, names.events);  // `deadletter resend`
+  for (const auto& topic : {names.events, names.links}) lines.write(principals.operators, topic);  // `deadletter resend`
   for (const auto& topic : {names.context, names.control, names.control_acks, names.findings, names.audit, names.deadletter})
     lines.read(principals.operators, topic);
   lines.component("whoever runs `topics check` and `topics create`");

@@ -14,7 +14,8 @@ constexpr int kReadsPerPoll = 100;
 ControlWriters::ControlWriters(Settings settings, SigningKey key, TrustedKeys trusted, ControlLog& log)
     : settings_(std::move(settings)), key_(std::move(key)), trusted_(std::move(trusted)), log_(log), blast_radius_(settings_.limits) {
   // A writer must be able to read back its own claims, whatever the file of trusted keys says.
-  if (trusted_.find(key_.kid()) == nullptr) trusted_.add(key_, {"engine-" + settings_.topic + "-*"});
+  if (trusted_.find(key_.kid()) == nullptr)
+    trusted_.add(key_, {"engine-" + settings_.topic + "-*", "engine-" + std::string(kLinksTopic) + "-*"});
 }
 
 void ControlWriters::own(Partition partition) {

@@ -19,7 +19,7 @@ constexpr std::chrono::milliseconds kLinger{5};
 }  // namespace
 
 struct LetterReturn::Parts {
-  std::string topic;
+  std::string events, links;
   std::unique_ptr<Producer> producer;
 };
 
@@ -49,11 +49,13 @@ std::expected<std::uint64_t, KafkaError> each_letter_of_topic(const Settings& se
 std::expected<std::unique_ptr<LetterReturn>, KafkaError> LetterReturn::open(const Settings& settings) {
   auto producer = Producer::open({.kafka = kafka_of(settings), .linger = kLinger});
   if (!producer) return std::unexpected(producer.error());
-  return std::unique_ptr<LetterReturn>(new LetterReturn(std::make_unique<Parts>(Parts{settings.topics.events, std::move(*producer)})));
+  return std::unique_ptr<LetterReturn>(
+      new LetterReturn(std::make_unique<Parts>(Parts{settings.topics.events, settings.topics.links, std::move(*producer)})));
 }
 
 std::expected<void, KafkaError> LetterReturn::send(const DeadLetter& letter) {
-  const OutputRecord record{.topic = parts_->topic, .key = letter.key, .value = letter.record};
+  const OutputRecord record{
+      .topic = letter.topic == parts_->links ? parts_->links : parts_->events, .key = letter.key, .value = letter.record};
   auto sent = parts_->producer->publish(record);
   if (sent || sent.error().code != KafkaError::Code::QueueFull) return sent;
   if (auto flushed = parts_->producer->flush(kFlush); !flushed) return flushed;

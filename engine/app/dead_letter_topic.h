@@ -16,7 +16,7 @@ namespace ringfence {
 [[nodiscard]] std::expected<std::uint64_t, KafkaError> each_letter_of_topic(const Settings& settings,
                                                                             const std::function<void(const DeadLetter&)>& take);
 
-/// Puts whole letters back on the events topic, under the key they came with; returns when the last is stored.
+/// Puts whole letters back on the events topic, links on theirs, under the key they came with; returns when the last is stored.
 class LetterReturn {
  public:
   [[nodiscard]] static std::expected<std::unique_ptr<LetterReturn>, KafkaError> open(const Settings& settings);

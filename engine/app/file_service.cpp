@@ -112,7 +112,7 @@ std::expected<void, RunError> FileService::run() {
     }
     if (!judgement.containments.empty()) (void)control_->poll(wall_now());
   };
-  run_->more_findings = [&] { return held_findings(*control_, "files"); };
+  run_->more_findings = [&] { return held_findings(*control_, "files", std::string(kLinksTopic)); };
   run_->before_checkpoint = [&]() -> std::expected<void, RunError> {
     const auto deadline = std::chrono::steady_clock::now() + kControlWithin;
     while (control_->acknowledged(Partition{0}) != kAllAcknowledged || control_->acknowledged(kLinksPartition) != kAllAcknowledged) {

@@ -8,7 +8,7 @@
 #include <iterator>
 
 #include "connectors/encoders/ocsf.h"
-#include "engine/app/service_shard.h"
+#include "engine/app/service_subjects.h"
 #include "engine/state/records.h"
 
 namespace ringfence {
@@ -51,6 +51,7 @@ Service::~Service() { close(); }
 std::expected<void, RunError> Service::run() {
   std::jthread control([this](const std::stop_token& stop) { serve_control(stop); });
   for (const auto& shard : shards_) shard->thread = std::jthread([this, &shard] { judge_forever(*shard); });
+  subjects_->start();
   log_.info(
       "serving",
       {{"topic", settings_.topics.events}, {"group", settings_.kafka.group}, {"shards", shards_count_}, {"http_port", http_->port()}});
@@ -58,6 +59,7 @@ std::expected<void, RunError> Service::run() {
     if (auto served = serve_once(); !served) fail(std::move(served.error()));
   }
   for (const auto& shard : shards_) shard->thread.join();
+  subjects_->join();
   close();
   control.request_stop();
   control.join();
@@ -89,10 +91,14 @@ void Service::show_lag() {
 
 /// Gives the partitions back, which flushes them; idempotent.
 void Service::close() {
+  if (subjects_) subjects_->close();
   if (!consumer_) return;
   for (std::size_t i = 0; i < shards_.size(); ++i) consumer_->leave(i);
   consumer_->close();
   consumer_.reset();
+  if (const auto known = observer_ ? observer_->to_keep(true) : std::nullopt) {
+    if (const auto kept = put_record(*store_, kObserverRecord, *known); !kept) log_.warning("the observer's knowledge is not kept");
+  }
 }
 
 void Service::stop() {
@@ -135,55 +141,71 @@ Service::ShardRun& Service::shard_of(Partition partition) { return *shards_[stat
 
 std::expected<std::optional<Offset>, std::string> Service::assigned(Partition partition) {
   ShardRun& shard = shard_of(partition);
-  const auto low = shard.checkpoint.restore(partition, kDrainWithin);
-  if (!low) return std::unexpected(low.error().message);
-  ShardRun::Owned& owned = shard.owned[partition];
+  const auto low = take_on(shard, partition);
+  if (!low) return std::unexpected(low.error());
   const Offset from = low->value_or(Offset{0});
-  owned.applied = Offset{from.value - 1};
-  owned.low = from.value;
-  shard.checkpoint.assign(partition, from);
+  ShardRun::Owned& owned = shard.owned.at(partition);
   const auto facts = get_record(*store_, facts_record(partition));
   if (!facts) return std::unexpected(facts.error().message);
   if (*facts) owned.facts.restore(**facts, from.value, {&shard.shard.facts(partition)});
   if (auto caught_up = catch_up(shard, partition); !caught_up) return std::unexpected(std::move(caught_up.error()));
   control_->own(partition);
   ++partitions_;
-  left_at_.erase(partition);
   log_.info("partition assigned", {{"partition", partition.value}, {"from", from.value}});
   return *low;
 }
 
+std::expected<std::optional<Offset>, std::string> Service::take_on(Lane& lane, Partition partition) {
+  const auto low = lane.checkpoint.restore(partition, kDrainWithin);
+  if (!low) return std::unexpected(low.error().message);
+  Lane::Owned& owned = lane.owned[partition];
+  const Offset from = low->value_or(Offset{0});
+  owned.applied = Offset{from.value - 1};
+  owned.low = from.value;
+  lane.left_at.erase(partition);
+  lane.checkpoint.assign(partition, from);
+  return *low;
+}
+
+Offset Service::let_go(Lane& lane, Partition partition) {
+  const Offset low = lane.checkpoint.low(partition);
+  lane.left_at[partition] = low;
+  lane.checkpoint.leave(partition);
+  lane.owned.erase(partition);
+  control_->disown(partition);
+  return low;
+}
+
+void Service::store_all(std::span<Lane* const> lanes) {
+  if (!outputs_stored(lanes, kDrainWithin)) log_.warning("not every output is acknowledged: what caused them will be judged again");
+  for (Lane* lane : lanes) {
+    const auto flushed = lane->checkpoint.flush(lane->horizons(), kDrainWithin);
+    if (!flushed) log_.error("state not flushed", {{"error", flushed.error().message}});
+  }
+}
+
 void Service::revoked(std::span<const Partition> partitions, bool lost) {
   if (!lost) {
-    std::vector<const ShardRun*> all;
+    std::vector<Lane*> all;
     for (const auto& shard : shards_) all.push_back(shard.get());
-    if (!outputs_stored(all, kDrainWithin)) log_.warning("not every output is acknowledged: what caused them will be judged again");
-    for (const auto& shard : shards_) {
-      const auto flushed = shard->checkpoint.flush(shard->horizons(), kDrainWithin);
-      if (!flushed) log_.error("state not flushed", {{"error", flushed.error().message}});
-    }
+    store_all(all);
   }
   for (const Partition partition : partitions) {
     ShardRun& shard = shard_of(partition);
-    const Offset low = shard.checkpoint.low(partition);
-    left_at_[partition] = low;
-    shard.checkpoint.leave(partition);
-    shard.owned.erase(partition);
+    const Offset low = let_go(shard, partition);
     shard.shard.forget(partition);
-    control_->disown(partition);
     --partitions_;
     log_.info("partition left", {{"partition", partition.value}, {"at", low.value}, {"lost", lost}});
   }
 }
 
-std::optional<Offset> Service::low(Partition partition) {
-  const ShardRun& shard = shard_of(partition);
-  const auto found = shard.owned.find(partition);
-  if (found == shard.owned.end()) {
-    const auto left = left_at_.find(partition);
-    return left == left_at_.end() ? std::nullopt : std::optional(left->second);
-  }
-  return Offset{found->second.low.load(std::memory_order_relaxed)};
+std::optional<Offset> Service::low(Partition partition) { return shard_of(partition).low(partition); }
+
+std::optional<Offset> Service::Lane::low(Partition partition) const {
+  const auto found = owned.find(partition);
+  if (found != owned.end()) return Offset{found->second.low.load(std::memory_order_relaxed)};
+  const auto left = left_at.find(partition);
+  return left == left_at.end() ? std::nullopt : std::optional(left->second);
 }
 
 void Service::alarm(const ConsumerAlarm& alarm) {
@@ -209,7 +231,7 @@ void Service::serve_control(const std::stop_token& stop) {
     if (hopeless && Steady::now() - *refusing > kControlFaultFor) fail(of_sink(polled.error()));
     reclaim(fenced);
     // Of records that had waited for the writer's claim; a shard sends the others itself.
-    std::ranges::move(held_findings(*control_, settings_.topics.events), std::back_inserter(held));
+    std::ranges::move(held_findings(*control_, settings_.topics.events, settings_.topics.links), std::back_inserter(held));
     while (!held.empty() && findings_->publish(encode_finding(held.front()), held.front().agent_id, held.front().position))
       held.pop_front();
     progress_.tell();

@@ -26,6 +26,7 @@
 #include "engine/app/service_http.h"
 #include "engine/app/service_log.h"
 #include "engine/app/service_metrics.h"
+#include "engine/app/service_observer.h"
 #include "engine/app/service_outputs.h"
 #include "engine/pipeline/rulebook.h"
 #include "engine/pipeline/shard.h"
@@ -34,11 +35,11 @@
 namespace ringfence {
 
 /// `ringfence run` over Kafka: a member of the consumer group with its shards, the store behind them, control writers and producers. This
-/// file and its sources (service_open: opening, service_judge: shard threads, service_changes: changes of rules and facts, service: the
-/// rest) are the wiring; what the parts promise
-/// stands in their own headers.
+/// file and its sources (service_open: opening, service_judge: shard threads, service_subjects: the links' consumer and its thread,
+/// service_changes: changes of rules and facts, service: the rest) are the wiring; what the parts promise stands in their own headers.
 ///
-/// Threads: one serves the consumer, one polls the control writers, one per shard judges, the flusher writes, one answers HTTP.
+/// Threads: one serves the consumer, one polls the control writers, one per shard judges, one serves the links' consumer and one judges
+/// links, the flusher writes, one answers HTTP.
 class Service final : private PartitionOwner {
  public:
   [[nodiscard]] static std::expected<std::unique_ptr<Service>, RunError> open(const Settings& settings, RuleSet rules,
@@ -55,7 +56,9 @@ class Service final : private PartitionOwner {
   void refused_reload();
 
  private:
+  struct Lane;
   struct ShardRun;
+  struct SubjectsRun;
   Service(const Settings& settings, const ServiceLog& log);
 
   // PartitionOwner
@@ -68,15 +71,19 @@ class Service final : private PartitionOwner {
   [[nodiscard]] std::expected<void, RunError> open_control();
   [[nodiscard]] std::expected<void, RunError> open_outputs();
   [[nodiscard]] std::expected<void, RunError> open_context();
+  [[nodiscard]] std::expected<void, RunError> open_links();
+  [[nodiscard]] std::expected<void, RunError> open_observer();
   [[nodiscard]] std::expected<void, RunError> open_consumer();
   [[nodiscard]] std::expected<void, RunError> open_http();
   [[nodiscard]] KafkaLog client_log() const;
+  [[nodiscard]] std::unique_ptr<ServiceOutputs> outputs_of_thread();
 
   // shard threads
   void judge_forever(ShardRun& shard);
   [[nodiscard]] std::expected<void, RunError> step(ShardRun& shard, std::span<const Record> records);
   [[nodiscard]] std::expected<void, RunError> publish(ShardRun& shard, const Result& result, const Record& record);
-  void checkpoint(ShardRun& shard);
+  /// Sends what is due of the lane's states to the store; true where an interval has ended.
+  bool checkpoint(Lane& lane);
   void remember_active(ShardRun& shard, std::chrono::steady_clock::time_point now);
   /// Agents with an event in the last hour, those before a restart among them. Thread-safe.
   [[nodiscard]] std::size_t active_agents() const;
@@ -84,6 +91,7 @@ class Service final : private PartitionOwner {
   /// What is to take effect next, oldest first.
   [[nodiscard]] std::vector<ContextChange> changes_due(const ShardRun& shard);
   void take(ShardRun& shard, const ContextChange& change);
+  void forget_observed(ShardRun& shard, std::span<const ContextChange> taken);
   void take_fact(ShardRun& shard, Partition partition, const std::string& fact);
   /// Writes to the context log what of these is to take effect behind each of the shard's partitions.
   [[nodiscard]] bool write_positions(const ShardRun& shard, std::span<const ContextChange> changes);
@@ -91,10 +99,18 @@ class Service final : private PartitionOwner {
   [[nodiscard]] std::expected<void, std::string> catch_up(ShardRun& shard, Partition partition);
   [[nodiscard]] std::expected<void, StoreError> keep_in_force(const ShardRun& shard, Partition partition);
   [[nodiscard]] bool settle(ShardRun& shard);
+  /// What the observer makes of an act that was judged; what it says becomes a fact.
+  [[nodiscard]] std::expected<void, RunError> observe(ShardRun& shard, const Event& event, Position position);
 
-  /// True once every output of the partitions of these shards is stored for good; false where that took longer than `within`. Looks again
+  /// A partition that has come: where it goes on.
+  [[nodiscard]] std::expected<std::optional<Offset>, std::string> take_on(Lane& lane, Partition partition);
+  /// A partition that leaves, after `store_all`; gives its low-water mark.
+  Offset let_go(Lane& lane, Partition partition);
+  /// Outputs acknowledged and states written, or a line in the log.
+  void store_all(std::span<Lane* const> lanes);
+  /// True once every output of the partitions of these lanes is stored for good; false where that took longer than `within`. Looks again
   /// whenever an acknowledgement comes in and after each round of the control thread.
-  [[nodiscard]] bool outputs_stored(std::span<const ShardRun* const> shards, std::chrono::milliseconds within);
+  [[nodiscard]] bool outputs_stored(std::span<Lane* const> lanes, std::chrono::milliseconds within);
   [[nodiscard]] std::expected<void, RunError> serve_once();
   void show_lag();
   void serve_control(const std::stop_token& stop);
@@ -114,9 +130,12 @@ class Service final : private PartitionOwner {
   std::unique_ptr<ControlLog> control_log_;
   std::unique_ptr<ControlWriters> control_;
   std::unique_ptr<Producer> producer_;
-  std::unique_ptr<Sink> findings_, dead_letters_;
-  std::vector<Sink*> files_;  // those of them that are files
+  std::unique_ptr<Sink> findings_, dead_letters_, links_;
+  std::unique_ptr<Sink> facts_;  // the context topic, where facts come from there
+  std::vector<Sink*> files_;     // those of them that are files
+  std::unique_ptr<ServiceObserver> observer_;
   std::vector<std::unique_ptr<ShardRun>> shards_;
+  std::unique_ptr<SubjectsRun> subjects_;
   std::unique_ptr<Consumer> consumer_;
   std::unique_ptr<ServiceHttp> http_;
   std::unique_ptr<ContextFeed> context_;  // null: personas come from files
@@ -127,8 +146,7 @@ class Service final : private PartitionOwner {
   /// Active agents before the start, counted for an hour from when that was written.
   std::size_t active_before_ = 0;
   WallTime active_before_until_;
-  std::set<Partition> caught_up_;        // in the context log since the start; serving thread
-  std::map<Partition, Offset> left_at_;  // the low-water marks of partitions that left; serving thread
+  std::set<Partition> caught_up_;  // in the context log since the start; serving thread
   std::mutex mutex_;
   std::condition_variable stopped_;
   std::optional<RunError> fault_;

@@ -13,7 +13,7 @@ namespace {
 
 constexpr Millis kSettleWithin{2'000};  // far below the time a rebalance waits for a shard
 constexpr std::chrono::seconds kSettleAgain{5};
-/// Of a change that comes from files: no offset of the context topic.
+/// Of a change that comes from files or from the own observer: no offset of the context topic.
 constexpr Offset kFromFiles{-1};
 
 struct InForce {
@@ -40,6 +40,10 @@ std::vector<ContextChange> Service::changes_due(const ShardRun& shard) {
     const std::lock_guard lock(mutex_);
     due.push_back({kFromFiles, rules_});
   }
+  if (shard.observed_count.load() > 0) {
+    const std::lock_guard lock(mutex_);
+    for (const std::string& fact : shard.observed) due.push_back({kFromFiles, fact});
+  }
   if (!context_ || context_->size() == shard.changes_taken) return due;
   for (ContextChange& change : context_->since(shard.changes_taken)) due.push_back(std::move(change));
   return due;
@@ -49,13 +53,15 @@ std::vector<ContextChange> Service::changes_due(const ShardRun& shard) {
 /// Where that cannot be done now (a broker or the disk is away) the old ones stay in force and it is tried again.
 std::expected<void, RunError> Service::take_changes(ShardRun& shard) {
   const std::uint64_t version = rules_version_.load();
-  const bool any = version != shard.rules_version || (context_ && context_->size() > shard.changes_taken);
+  const bool any =
+      version != shard.rules_version || shard.observed_count.load() > 0 || (context_ && context_->size() > shard.changes_taken);
   if (!any || Steady::now() < shard.next_change) return {};
   shard.next_change = Steady::now() + kSettleAgain;
   if (!settle(shard)) return {};
   const std::vector<ContextChange> due = changes_due(shard);
   if (!write_positions(shard, due)) return {};
   for (const ContextChange& change : due) take(shard, change);
+  forget_observed(shard, due);
   shard.rules_version = version;
   shard.next_change = {};
   std::string places;
@@ -89,6 +95,18 @@ void Service::take(ShardRun& shard, const ContextChange& change) {
     return;
   }
   for (const auto& [partition, owned] : shard.owned) take_fact(shard, partition, std::get<std::string>(change.what));
+}
+
+/// Facts of the own observer that have taken effect; others may have come meanwhile.
+void Service::forget_observed(ShardRun& shard, std::span<const ContextChange> taken) {
+  const auto own = [](const ContextChange& change) {
+    return change.offset == kFromFiles && std::holds_alternative<std::string>(change.what);
+  };
+  const auto count = std::ranges::count_if(taken, own);
+  if (count == 0) return;
+  const std::lock_guard lock(mutex_);
+  shard.observed.erase(shard.observed.begin(), shard.observed.begin() + count);
+  shard.observed_count = shard.observed.size();
 }
 
 void Service::take_fact(ShardRun& shard, Partition partition, const std::string& fact) {
@@ -136,7 +154,7 @@ std::expected<void, std::string> Service::catch_up(ShardRun& shard, Partition pa
 /// True where everything the shard has judged is stored: outputs acknowledged, states and low-water marks written.
 bool Service::settle(ShardRun& shard) {
   if (shard.owned.empty()) return true;
-  const ShardRun* const one = &shard;
+  Lane* const one = &shard;
   if (!outputs_stored({&one, 1}, kSettleWithin)) {
     log_.warning("a change of rules or facts waits: not every output is acknowledged", {{"shard", shard.index}});
     return false;
@@ -148,14 +166,14 @@ bool Service::settle(ShardRun& shard) {
   return flushed && *flushed == 0;
 }
 
-bool Service::outputs_stored(std::span<const ShardRun* const> shards, Millis within) {
+bool Service::outputs_stored(std::span<Lane* const> lanes, Millis within) {
   const auto deadline = Steady::now() + within;
   while (true) {
     const std::uint64_t turn = progress_.turn();
     bool flushed = true;
     for (Sink* file : files_) flushed = file->flush(seconds(1)).has_value() && flushed;
     const bool polled = control_->poll(wall_now()).has_value();
-    if (flushed && polled && std::ranges::all_of(shards, &ShardRun::all_acknowledged)) return true;
+    if (flushed && polled && std::ranges::all_of(lanes, &Lane::all_acknowledged)) return true;
     if (producer_ && producer_->failed()) return false;
     if (!progress_.wait(turn, deadline)) return false;
   }

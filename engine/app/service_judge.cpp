@@ -10,10 +10,12 @@ namespace {
 
 constexpr Millis kPollWait{100};
 constexpr std::chrono::minutes kActiveAgain{1};
+/// Facts of the own observer that wait to take effect, as many as are in force at most.
+constexpr std::size_t kObservedMost = 4096;
 
 }  // namespace
 
-std::vector<Horizon> Service::ShardRun::horizons() const {
+std::vector<Horizon> Service::Lane::horizons() const {
   std::vector<Horizon> out;
   for (const auto& [partition, mine] : owned) {
     const Offset acknowledged = outputs->acknowledged(partition);
@@ -23,7 +25,7 @@ std::vector<Horizon> Service::ShardRun::horizons() const {
   return out;
 }
 
-bool Service::ShardRun::all_acknowledged() const {
+bool Service::Lane::all_acknowledged() const {
   return std::ranges::all_of(owned, [this](const auto& row) { return outputs->acknowledged(row.first) == kAllAcknowledged; });
 }
 
@@ -46,7 +48,10 @@ void Service::judge_forever(ShardRun& shard) {
         break;
       }
     }
-    checkpoint(shard);
+    if (checkpoint(shard)) {
+      remember_active(shard, Steady::now());
+      if (const auto known = observer_->to_keep()) shard.checkpoint.put_record(kObserverRecord, *known);
+    }
   }
   consumer_->leave(shard.index);
 }
@@ -66,6 +71,9 @@ std::expected<void, RunError> Service::step(ShardRun& shard, std::span<const Rec
   shard.active_count.store(shard.active.count(), std::memory_order_relaxed);
   for (const Result& result : *results) {
     if (auto done = publish(shard, result, records[result.index]); !done) return done;
+    if (const auto& event = shard.window.entry(result.index).event) {
+      if (auto seen = observe(shard, *event, records[result.index].position); !seen) return seen;
+    }
     counters.decision.observe(Nanos{steady_now().value - arrived.value});
   }
   for (auto& [partition, owned] : shard.owned) {
@@ -96,6 +104,25 @@ std::expected<void, RunError> Service::publish(ShardRun& shard, const Result& re
   return {};
 }
 
+std::expected<void, RunError> Service::observe(ShardRun& shard, const Event& event, Position position) {
+  const auto say = [&](const std::string& fact) -> std::expected<void, OutputError> {
+    log_.warning("the fleet observer found a change", {{"fact", fact}});
+    if (facts_) return shard.outputs->announce(fact, "server:" + std::string(*event.tool.server), position);
+    // Without the topic it takes effect in this process alone, at places of the context log like any other.
+    metrics_->process().observer_facts.acknowledged.add();
+    const std::lock_guard lock(mutex_);
+    for (const auto& each : shards_) {
+      if (each->observed.size() >= kObservedMost) continue;
+      each->observed.push_back(fact);
+      each->observed_count = each->observed.size();
+    }
+    return {};
+  };
+  const auto seen = observer_->see(event, position, say);
+  if (!seen) return std::unexpected(RunError{ExitCode::Unreachable, seen.error().message});
+  return {};
+}
+
 /// With the states, so that the share of halted agents has the same base after a restart: agents behind the low-water mark are in the
 /// number, those before it are seen again.
 void Service::remember_active(ShardRun& shard, Steady::time_point now) {
@@ -106,25 +133,23 @@ void Service::remember_active(ShardRun& shard, Steady::time_point now) {
   shard.checkpoint.put_record(kActiveRecord, std::to_string(count) + " " + std::to_string(wall_now().value));
 }
 
-void Service::checkpoint(ShardRun& shard) {
+bool Service::checkpoint(Lane& lane) {
   const Steady::time_point now = Steady::now();
-  if (now >= shard.next_mark) {
-    shard.checkpoint.mark();
-    shard.next_mark = now + std::chrono::nanoseconds(settings_.state.flush_age.value);
-    remember_active(shard, now);
+  const bool ends = now >= lane.next_mark;
+  if (ends) {
+    lane.checkpoint.mark();
+    lane.next_mark = now + std::chrono::nanoseconds(settings_.state.flush_age.value);
     // Files acknowledge by being synced; a topic acknowledges by itself.
     for (Sink* file : files_) {
       if (!file->flush(seconds(1))) metrics_->process().findings.failed.add();
     }
   }
-  shard.checkpoint.step(shard.horizons());
-  shard.table.trim();
-  for (auto& [partition, owned] : shard.owned) owned.low.store(shard.checkpoint.low(partition).value, std::memory_order_relaxed);
-  const bool dirty = shard.table.dirty() > 0;
-  metrics_->shard(shard.index)
-      .oldest_dirty_ns.set(dirty ? std::chrono::duration_cast<std::chrono::nanoseconds>(shard.next_mark.time_since_epoch()).count() -
-                                       settings_.state.flush_age.value
-                                 : 0);
+  lane.checkpoint.step(lane.horizons());
+  lane.table.trim();
+  for (auto& [partition, owned] : lane.owned) owned.low.store(lane.checkpoint.low(partition).value, std::memory_order_relaxed);
+  const auto due = std::chrono::duration_cast<std::chrono::nanoseconds>(lane.next_mark.time_since_epoch()).count();
+  lane.oldest_dirty_ns->set(lane.table.dirty() > 0 ? due - settings_.state.flush_age.value : 0);
+  return ends;
 }
 
 }  // namespace ringfence

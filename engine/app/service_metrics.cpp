@@ -85,8 +85,8 @@ class Page {
   std::vector<MetricFamily> families_;
 };
 
-double flush_age(const ShardCounters& shard, Nanos steady_now) {
-  const auto since = shard.oldest_dirty_ns.value();
+double flush_age(const Gauge& oldest_dirty_ns, Nanos steady_now) {
+  const auto since = oldest_dirty_ns.value();
   return since == 0 ? 0 : in_seconds(std::max<std::int64_t>(steady_now.value - since, 0));
 }
 
@@ -96,10 +96,13 @@ ServiceMetrics::ServiceMetrics(std::size_t shards) : count_(shards), shards_(std
 
 std::string ServiceMetrics::exposition(Nanos steady_now) const {
   const auto count = [](const SharedCounter& counter) { return static_cast<double>(counter.value()); };
-  const auto per_output = [](double findings, double control, double dead_letter) {
-    return std::vector<std::pair<Labels, double>>{
-        {{{"output", "findings"}}, findings}, {{{"output", "control"}}, control}, {{{"output", "dead_letter"}}, dead_letter}};
+  const auto per_output = [&](const SharedCounter ProcessCounters::Output::* of) {
+    return std::vector<std::pair<Labels, double>>{{{{"output", "findings"}}, count(process_.findings.*of)},
+                                                  {{{"output", "control"}}, count(process_.control.*of)},
+                                                  {{{"output", "dead_letter"}}, count(process_.dead_letter.*of)},
+                                                  {{{"output", "links"}}, count(process_.links.*of)}};
   };
+  const auto number = [](const auto& counter) { return static_cast<double>(counter.value()); };
   Page page(count_, shards_.get());
   page.process("ringfence_build_info", "Constant 1 with the version that runs.", {{{{"version", RINGFENCE_VERSION}}, 1.0}},
                MetricType::Gauge);
@@ -117,16 +120,28 @@ std::string ServiceMetrics::exposition(Nanos steady_now) const {
   page.per_shard(MetricType::Gauge, "ringfence_feed_delay_seconds", "Arrival of the latest record less its event time.",
                  [](const auto& s) { return in_seconds(s.feed_delay_ns.value()); });
   page.per_shard(MetricType::Gauge, "ringfence_flush_age_seconds", "How long the oldest changed state has waited to be written.",
-                 [&](const auto& s) { return flush_age(s, steady_now); });
+                 [&](const auto& s) { return flush_age(s.oldest_dirty_ns, steady_now); });
   page.per_shard(MetricType::Gauge, "ringfence_state_bytes", "Memory of agents' states.",
                  [](const auto& s) { return static_cast<double>(s.state_bytes.value()); });
   page.per_shard(MetricType::Gauge, "ringfence_agents", "Agents in memory.",
                  [](const auto& s) { return static_cast<double>(s.agents.value()); });
-  page.process(
-      "ringfence_outputs_total", "Output records acknowledged by their destination.",
-      per_output(count(process_.findings.acknowledged), count(process_.control.acknowledged), count(process_.dead_letter.acknowledged)));
+  page.process("ringfence_links_total", "Records of the links topic by what became of them.",
+               {{{{"result", "judged"}}, number(links_.judged)},
+                {{{"result", "repeated"}}, number(links_.repeated)},
+                {{{"result", "unknown_persona"}}, number(links_.unknown)},
+                {{{"result", "refused"}}, number(links_.refused)}});
+  page.process("ringfence_links_lag_records", "Records of the links topic that are not yet judged.", {{{}, number(links_.lag_records)}},
+               MetricType::Gauge);
+  page.process("ringfence_links_flush_age_seconds", "How long the oldest changed state of a subject has waited to be written.",
+               {{{}, flush_age(links_.oldest_dirty_ns, steady_now)}}, MetricType::Gauge);
+  page.process("ringfence_links_state_bytes", "Memory of subjects' states.", {{{}, number(links_.state_bytes)}}, MetricType::Gauge);
+  page.process("ringfence_subjects", "Subjects in memory.", {{{}, number(links_.subjects)}}, MetricType::Gauge);
+  page.process("ringfence_observer_facts_total", "Outages and recoveries that the fleet observer found.",
+               {{{}, count(process_.observer_facts.acknowledged)}});
+  page.process("ringfence_outputs_total", "Output records acknowledged by their destination.",
+               per_output(&ProcessCounters::Output::acknowledged));
   page.process("ringfence_output_failures_total", "Failed attempts to deliver an output record; each is tried again.",
-               per_output(count(process_.findings.failed), count(process_.control.failed), count(process_.dead_letter.failed)));
+               per_output(&ProcessCounters::Output::failed));
   page.process("ringfence_store_faults_total", "Writes of states that the store refused.", {{{}, count(process_.store_faults)}});
   page.process("ringfence_reloads_total", "Persona sets taken into force or refused since the start.",
                {{{{"result", "taken"}}, count(process_.reloads)}, {{{"result", "refused"}}, count(process_.reloads_refused)}});

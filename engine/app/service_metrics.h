@@ -87,12 +87,22 @@ struct alignas(64) ShardCounters {
   Counter& verdicts_at(Level level) { return verdicts[static_cast<std::size_t>(level)]; }
 };
 
+/// What the thread that judges links counts.
+struct alignas(64) LinkCounters {
+  Counter judged;
+  Counter repeated;                                           // was here before: no further effect
+  Counter unknown;                                            // of a persona that is not in force here: no effect
+  Counter refused;                                            // to the dead letter
+  Gauge lag_records, oldest_dirty_ns, state_bytes, subjects;  // as a shard's
+};
+
 /// What the process as a whole counts, by any thread.
 struct ProcessCounters {
   struct Output {
     SharedCounter acknowledged, failed;  // records; failed attempts, each retried
   };
-  Output findings, control, dead_letter;
+  Output findings, control, dead_letter, links;
+  Output observer_facts;  // outages and recoveries that the fleet observer found
   SharedCounter store_faults;
   SharedCounter reloads, reloads_refused;  // of persona sets
 };
@@ -105,6 +115,7 @@ class ServiceMetrics {
 
   [[nodiscard]] std::size_t shards() const { return count_; }
   [[nodiscard]] ShardCounters& shard(std::size_t index) { return shards_[index]; }
+  [[nodiscard]] LinkCounters& links() { return links_; }
   [[nodiscard]] ProcessCounters& process() { return process_; }
   /// Prometheus text format 0.0.4. `steady_now` is the clock of `oldest_dirty_ns`.
   [[nodiscard]] std::string exposition(Nanos steady_now) const;
@@ -112,6 +123,7 @@ class ServiceMetrics {
  private:
   std::size_t count_;
   std::unique_ptr<ShardCounters[]> shards_;
+  LinkCounters links_;
   ProcessCounters process_;
 };
 

@@ -10,7 +10,7 @@
 #include "connectors/sinks/file_control_log.h"
 #include "connectors/sinks/file_sink.h"
 #include "engine/app/kafka_settings.h"
-#include "engine/app/service_shard.h"
+#include "engine/app/service_subjects.h"
 #include "engine/state/records.h"
 
 namespace ringfence {
@@ -28,6 +28,8 @@ std::string host_name() {
 
 }  // namespace
 
+std::string instance_of(const Settings& settings) { return settings.kafka.instance_id.empty() ? host_name() : settings.kafka.instance_id; }
+
 std::expected<std::unique_ptr<Service>, RunError> Service::open(const Settings& settings, RuleSet rules, const ServiceLog& log) {
   std::unique_ptr<Service> service(new Service(settings, log));
   service->rules_ = std::move(rules);
@@ -35,7 +37,7 @@ std::expected<std::unique_ptr<Service>, RunError> Service::open(const Settings& 
   service->shards_count_ = settings.state.shards > 0 ? static_cast<std::size_t>(settings.state.shards) : processors;
   service->metrics_ = std::make_unique<ServiceMetrics>(service->shards_count_);
   for (const auto opening : {&Service::open_store, &Service::open_control, &Service::open_outputs, &Service::open_context,
-                             &Service::open_consumer, &Service::open_http}) {
+                             &Service::open_observer, &Service::open_links, &Service::open_consumer, &Service::open_http}) {
     if (auto opened = (service.get()->*opening)(); !opened) return std::unexpected(std::move(opened.error()));
   }
   return service;
@@ -96,6 +98,10 @@ std::expected<void, RunError> Service::open_control() {
 }
 
 std::expected<void, RunError> Service::open_outputs() {
+  auto producer =
+      Producer::open({.kafka = kafka_of(settings_), .linger = kFindingsLinger, .progress = [this] { progress_.tell(); }}, client_log());
+  if (!producer) return std::unexpected(of_kafka(producer.error()));
+  producer_ = std::move(*producer);
   const auto open_one = [&](const OutputTarget& target, const std::string& topic) -> std::expected<std::unique_ptr<Sink>, RunError> {
     if (!target.topic) {
       auto file = FileSink::open(target.file.string(), 0);
@@ -103,12 +109,6 @@ std::expected<void, RunError> Service::open_outputs() {
       auto shared = std::make_unique<SharedSink>(std::move(*file));
       files_.push_back(shared.get());
       return shared;
-    }
-    if (!producer_) {
-      auto producer =
-          Producer::open({.kafka = kafka_of(settings_), .linger = kFindingsLinger, .progress = [this] { progress_.tell(); }}, client_log());
-      if (!producer) return std::unexpected(of_kafka(producer.error()));
-      producer_ = std::move(*producer);
     }
     if (const auto warm = producer_->warm(topic, kOpenWithin); !warm) return std::unexpected(of_kafka(warm.error()));
     return std::make_unique<TopicSink>(*producer_, topic);
@@ -119,7 +119,25 @@ std::expected<void, RunError> Service::open_outputs() {
   auto letters = open_one(settings_.outputs.dead_letter, settings_.topics.dead_letter);
   if (!letters) return std::unexpected(std::move(letters.error()));
   dead_letters_ = std::move(*letters);
+  auto links = open_one({.topic = true, .file = {}}, settings_.topics.links);
+  if (!links) return std::unexpected(std::move(links.error()));
+  links_ = std::move(*links);
   return {};
+}
+
+std::unique_ptr<ServiceOutputs> Service::outputs_of_thread() {
+  ServiceOutputs::Parts parts{.findings = *findings_,
+                              .dead_letters = *dead_letters_,
+                              .links = *links_,
+                              .facts = facts_.get(),
+                              .control = *control_,
+                              .counters = metrics_->process(),
+                              .topic = settings_.topics.events,
+                              .links_topic = settings_.topics.links,
+                              .now = wall_now,
+                              .active_agents = [this] { return active_agents(); },
+                              .give_time = [this](Millis time) { return wait_a_little(time); }};
+  return std::make_unique<ServiceOutputs>(std::move(parts));
 }
 
 std::expected<void, RunError> Service::open_context() {
@@ -134,26 +152,39 @@ std::expected<void, RunError> Service::open_context() {
   return {};
 }
 
+std::expected<void, RunError> Service::open_links() {
+  auto subjects = SubjectsRun::open(*this);
+  if (!subjects) return std::unexpected(std::move(subjects.error()));
+  subjects_ = std::move(*subjects);
+  return {};
+}
+
+std::expected<void, RunError> Service::open_observer() {
+  const auto known = get_record(*store_, kObserverRecord);
+  if (!known) return std::unexpected(of_store(known.error()));
+  if (settings_.context.source == ContextSource::Topic) {
+    facts_ = std::make_unique<TopicSink>(*producer_, settings_.topics.context);
+    observer_ = std::make_unique<ServiceObserver>([this](Position cause) { return facts_->acknowledged(cause.partition) > cause.offset; });
+  } else {
+    const auto taken = [](const auto& shard) { return shard->observed_count.load() == 0; };
+    observer_ = std::make_unique<ServiceObserver>([this, taken](Position) { return std::ranges::all_of(shards_, taken); });
+  }
+  if (*known) observer_->restore(**known);
+  return {};
+}
+
 std::expected<void, RunError> Service::open_consumer() {
   for (std::size_t i = 0; i < shards_count_; ++i) {
     shards_.push_back(std::make_unique<ShardRun>(i, *store_, *flusher_, settings_, shards_count_, rules_));
-    ServiceOutputs::Parts parts{.findings = *findings_,
-                                .dead_letters = *dead_letters_,
-                                .control = *control_,
-                                .counters = metrics_->process(),
-                                .topic = settings_.topics.events,
-                                .now = wall_now,
-                                .active_agents = [this] { return active_agents(); },
-                                .give_time = [this](Millis time) { return wait_a_little(time); }};
-    shards_.back()->outputs = std::make_unique<ServiceOutputs>(std::move(parts));
+    shards_.back()->outputs = outputs_of_thread();
+    shards_.back()->oldest_dirty_ns = &metrics_->shard(i).oldest_dirty_ns;
     // What the topic holds already is in force before the first partition is ours.
     for (const ContextChange& change : changes_due(*shards_.back())) take(*shards_.back(), change);
   }
-  const std::string instance = settings_.kafka.instance_id.empty() ? host_name() : settings_.kafka.instance_id;
   auto consumer = Consumer::open({.kafka = kafka_of(settings_),
                                   .topic = settings_.topics.events,
                                   .group = settings_.kafka.group,
-                                  .instance = instance,
+                                  .instance = instance_of(settings_),
                                   .shards = shards_count_},
                                  *this, client_log());
   if (!consumer) return std::unexpected(of_kafka(consumer.error()));

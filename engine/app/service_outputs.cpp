@@ -5,6 +5,7 @@
 
 #include "connectors/encoders/dead_letter.h"
 #include "connectors/encoders/ocsf.h"
+#include "engine/pipeline/link_json.h"
 #include "engine/verdict/contain.h"
 
 namespace ringfence {
@@ -14,9 +15,10 @@ constexpr std::chrono::milliseconds kBackpressure{10};
 
 }  // namespace
 
-std::vector<FindingRecord> held_findings(ControlWriters& control, const std::string& topic) {
+std::vector<FindingRecord> held_findings(ControlWriters& control, const std::string& topic, const std::string& links_topic) {
   std::vector<FindingRecord> out;
-  for (const ContainmentRecord& held : control.take_held()) out.push_back(blast_radius_finding(held, topic));
+  for (const ContainmentRecord& held : control.take_held())
+    out.push_back(blast_radius_finding(held, held.position.partition < kLinksPartition ? topic : links_topic));
   return out;
 }
 
@@ -26,7 +28,7 @@ std::expected<void, OutputError> ServiceOutputs::publish(const Judgement& judgem
     if (auto sent = until_taken(parts_.counters.control, hand_over); !sent) return sent;
   }
   std::vector<FindingRecord> held;
-  if (!judgement.containments.empty()) held = held_findings(parts_.control, parts_.topic);
+  if (!judgement.containments.empty()) held = held_findings(parts_.control, parts_.topic, parts_.links_topic);
   for (const FindingRecord& finding : held) {
     if (auto sent = send(parts_.findings, parts_.counters.findings, encode_finding(finding), finding.agent_id, finding.position); !sent)
       return sent;
@@ -35,12 +37,22 @@ std::expected<void, OutputError> ServiceOutputs::publish(const Judgement& judgem
     if (auto sent = send(parts_.findings, parts_.counters.findings, encode_finding(finding), finding.agent_id, judgement.position); !sent)
       return sent;
   }
+  for (const Link& link : judgement.links) {
+    if (auto sent = send(parts_.links, parts_.counters.links, encode_link(link), link_record_key(link), judgement.position); !sent)
+      return sent;
+  }
   return {};
 }
 
 std::expected<void, OutputError> ServiceOutputs::refuse(const Record& record, const Refusal& refusal) {
-  const DeadLetter letter = dead_letter(record, refusal, parts_.topic, InputKind::Topic);
+  const bool link = record.position.partition >= kLinksPartition;
+  DeadLetter letter = dead_letter(record, refusal, link ? parts_.links_topic : parts_.topic, InputKind::Topic);
+  letter.position.partition = partition_in_topic(letter.position.partition);
   return send(parts_.dead_letters, parts_.counters.dead_letter, encode_dead_letter(letter), dead_letter_key(letter), record.position);
+}
+
+std::expected<void, OutputError> ServiceOutputs::announce(const std::string& fact, std::string_view scope, Position cause) {
+  return send(*parts_.facts, parts_.counters.observer_facts, fact, scope, cause);
 }
 
 std::expected<void, OutputError> ServiceOutputs::send(Sink& sink, ProcessCounters::Output& counter, const std::string& line,
@@ -64,8 +76,9 @@ std::expected<void, OutputError> ServiceOutputs::until_taken(ProcessCounters::Ou
 }
 
 Offset ServiceOutputs::acknowledged(Partition partition) const {
-  return std::min(
-      {parts_.findings.acknowledged(partition), parts_.dead_letters.acknowledged(partition), parts_.control.acknowledged(partition)});
+  const Offset facts = parts_.facts == nullptr ? kAllAcknowledged : parts_.facts->acknowledged(partition);
+  return std::min({facts, parts_.findings.acknowledged(partition), parts_.dead_letters.acknowledged(partition),
+                   parts_.links.acknowledged(partition), parts_.control.acknowledged(partition)});
 }
 
 }  // namespace ringfence

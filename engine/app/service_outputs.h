@@ -39,18 +39,21 @@ class SharedSink final : public Sink {
 };
 
 /// Findings `containment.blast_radius` of what went out as pending holds since the last call, to be sent by the caller. Thread-safe.
-[[nodiscard]] std::vector<FindingRecord> held_findings(ControlWriters& control, const std::string& topic);
+/// `topic` and `links_topic` name the inputs.
+[[nodiscard]] std::vector<FindingRecord> held_findings(ControlWriters& control, const std::string& topic, const std::string& links_topic);
 
-/// The outputs of one shard of the service: containments to the control writers, findings and dead letters to their sinks. Called by the
-/// shard's thread; the writers and sinks behind are shared and thread-safe.
+/// The outputs of one judging thread of the service: containments to the control writers, findings, dead letters and links to their sinks.
+/// Called by that thread; the writers and sinks behind are shared and thread-safe.
 class ServiceOutputs final : public Outputs {
  public:
   struct Parts {
     Sink& findings;
     Sink& dead_letters;
+    Sink& links;
+    Sink* facts = nullptr;  // the context topic; null where facts come from elsewhere
     ControlWriters& control;
     ProcessCounters& counters;
-    std::string topic;  // name of the input
+    std::string topic, links_topic;  // names of the inputs
     std::function<WallTime()> now;
     std::function<std::size_t()> active_agents;  // of this process in the last hour
     /// Called while a sink has no room: gives it time, or ends the wait with false where the process is to stop.
@@ -61,6 +64,8 @@ class ServiceOutputs final : public Outputs {
   [[nodiscard]] std::expected<void, OutputError> publish(const Judgement& judgement) override;
   [[nodiscard]] std::expected<void, OutputError> refuse(const Record& record, const Refusal& refusal) override;
   [[nodiscard]] Offset acknowledged(Partition partition) const override;
+  /// A fact that the act at `cause` led to, to the context topic.
+  [[nodiscard]] std::expected<void, OutputError> announce(const std::string& fact, std::string_view scope, Position cause);
 
  private:
   [[nodiscard]] std::expected<void, OutputError> send(Sink& sink, ProcessCounters::Output& counter, const std::string& line,

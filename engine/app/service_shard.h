@@ -20,14 +20,11 @@ using Millis = std::chrono::milliseconds;
 /// owner.
 inline constexpr Millis kDrainWithin{10'000};
 
-/// One shard: its thread, its agents, and how far each of its partitions has come.
-struct Service::ShardRun {
-  ShardRun(std::size_t number, Store& store, Flusher& flusher, const Settings& settings, std::size_t shards, RuleSet rules)
-      : index(number),
-        table(store, channel_memories(), {.budget_bytes = settings.state.memory_limit / shards, .expiry = settings.state.expiry}),
-        checkpoint(table, flusher, store),
-        shard(table, rules.rules, {}),
-        in_force(std::move(rules)) {}
+/// What every thread that judges has: states behind a table of its own, and how far each of its partitions has come. Partitions of links
+/// are numbered from kLinksPartition here.
+struct Service::Lane {
+  Lane(Store& store, Flusher& flusher, const Settings& settings, std::size_t budget)
+      : table(store, channel_memories(), {.budget_bytes = budget, .expiry = settings.state.expiry}), checkpoint(table, flusher, store) {}
 
   struct Owned {
     Offset applied;
@@ -35,29 +32,46 @@ struct Service::ShardRun {
     FactJournal facts;
   };
 
-  std::size_t index;
   AgentTable table;
   Checkpoint checkpoint;
-  Shard shard;
-  EventDecoder decoder;
-  Window window;
   std::unique_ptr<ServiceOutputs> outputs;
-  std::map<Partition, Owned> owned;  // changed only while the shard is parked
-  ActiveAgents active;
-  std::atomic<std::size_t> active_count{0};
-  std::uint64_t rules_version = 0;
-  std::size_t changes_taken = 0;
-  std::int64_t context_next = 0;  // offset of the context topic behind the last change taken
-  RuleSet in_force;
-  Steady::time_point next_mark, next_change;
-  std::size_t active_written = 0;  // the number last given to the store, and when it is due again
-  Steady::time_point active_due;
+  std::map<Partition, Owned> owned;     // changed only while the thread is parked
+  std::map<Partition, Offset> left_at;  // the low-water marks of partitions that left; serving thread
+  Steady::time_point next_mark;
+  Gauge* oldest_dirty_ns = nullptr;
   std::jthread thread;
 
   /// Every record up to here has been applied and what it caused is stored, for each partition.
   [[nodiscard]] std::vector<Horizon> horizons() const;
   /// Every output of its partitions is stored for good.
   [[nodiscard]] bool all_acknowledged() const;
+  /// Where the partition would go on from after a restart.
+  [[nodiscard]] std::optional<Offset> low(Partition partition) const;
+};
+
+/// One shard: its thread, its agents, and how far each of its partitions has come.
+struct Service::ShardRun : Lane {
+  ShardRun(std::size_t number, Store& store, Flusher& flusher, const Settings& settings, std::size_t shards, RuleSet rules)
+      : Lane(store, flusher, settings, settings.state.memory_limit / shards),
+        index(number),
+        shard(table, rules.rules, {}),
+        in_force(std::move(rules)) {}
+
+  std::size_t index;
+  Shard shard;
+  EventDecoder decoder;
+  Window window;
+  ActiveAgents active;
+  std::atomic<std::size_t> active_count{0};
+  std::uint64_t rules_version = 0;
+  std::size_t changes_taken = 0;
+  std::int64_t context_next = 0;  // offset of the context topic behind the last change taken
+  RuleSet in_force;
+  std::vector<std::string> observed;  // facts of the own observer that are to take effect; under the service's mutex
+  std::atomic<std::size_t> observed_count{0};
+  Steady::time_point next_change;
+  std::size_t active_written = 0;  // the number last given to the store, and when it is due again
+  Steady::time_point active_due;
 };
 
 [[nodiscard]] Nanos steady_now();
@@ -67,6 +81,12 @@ struct Service::ShardRun {
 [[nodiscard]] RunError of_sink(const SinkError& error);
 /// Name of the number of active agents in the store: `count time`, by the clock.
 inline constexpr std::string_view kActiveRecord = "active_agents";
+/// Name of what the fleet observer knows in the store.
+inline constexpr std::string_view kObserverRecord = "observer";
+/// Name of the persona sets by which links are judged, newest first.
+inline constexpr std::string_view kLinkSetsRecord = "links/sets";
+/// The name by which this process is a member of its groups.
+[[nodiscard]] std::string instance_of(const Settings& settings);
 /// Name of a partition's facts in the store.
 [[nodiscard]] std::string facts_record(Partition partition);
 /// Name of what of the context has taken effect in a partition: `next digest`, the offset of the context topic from which on nothing has,

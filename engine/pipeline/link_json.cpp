@@ -14,7 +14,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::size_t kBytes = 64 * 1024, kElements = 64;
+constexpr std::size_t kElements = 64;
 constexpr std::array<std::string_view, 3> kDeeds{"act", "store", "send"};
 constexpr std::array<SubjectKind, 4> kKinds{SubjectKind::RootSession, SubjectKind::User, SubjectKind::Artefact, SubjectKind::Credential};
 
@@ -131,7 +131,7 @@ std::string encode_link(const Link& link) {
 }
 
 std::expected<Link, std::string> decode_link(std::string_view text) {
-  if (text.size() > kBytes) return std::unexpected("larger than 64 KiB");
+  if (text.size() > kLinkBytes) return std::unexpected("larger than 64 KiB");
   const Json json = Json::parse(text, nullptr, false);
   if (!json.is_object()) return std::unexpected("no JSON object");
   Members in(json);

@@ -9,6 +9,8 @@
 
 namespace ringfence {
 
+inline constexpr std::size_t kLinkBytes = 64 * 1024;
+
 /// One link as the value of a record of `ringfence.links`, without line feeds:
 ///
 ///   {"v":1,"kind":"root_session","tenant":"corp","subject":"chief/run-1","partition":3,"lsn":17,"index":0,"deed":"act",

@@ -165,8 +165,8 @@ Installation::Installation(const Broker& broker, std::int32_t partitions)
   std::string pattern = (fs::temp_directory_path() / "ringfence-service-XXXXXX").string();
   if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary directory");
   directory_ = pattern;
-  for (const auto& [name, count] :
-       std::map<std::string, std::int32_t>{{"events", partitions}, {"findings", 2}, {"control", 1}, {"context", 1}, {"deadletter", 1}}) {
+  for (const auto& [name, count] : std::map<std::string, std::int32_t>{
+           {"events", partitions}, {"findings", 2}, {"control", 1}, {"context", 1}, {"deadletter", 1}, {"links", partitions}}) {
     TopicSpec spec = plain_topic(topic(name), count);
     if (name == "control" || name == "context") spec.cleanup_policy = "compact";
     must(make_topic(broker, spec));
@@ -187,7 +187,7 @@ fs::path Installation::member(const std::string& instance, const std::string& mo
   std::ofstream out(file);
   out << "kafka: {bootstrap: \"" << broker_.address() << "\", group: " << stem_ << ", instance_id: " << instance << "}\n"
       << "topics: {events: " << topic("events") << ", findings: " << topic("findings") << ", control: " << topic("control")
-      << ", context: " << topic("context") << ", dead_letter: " << topic("deadletter") << "}\n"
+      << ", links: " << topic("links") << ", context: " << topic("context") << ", dead_letter: " << topic("deadletter") << "}\n"
       << "personas: {directory: " << personas().string() << "}\n"
       << "state: {directory: " << (directory_ / ("state-" + instance)).string() << ", shards: 2, flush_age: 200ms}\n"
       << "http: {listen: \"127.0.0.1:0\"}\n"
@@ -278,7 +278,7 @@ std::set<std::string> containments_in(const std::vector<ControlMessage>& message
 ControlBoard read_board(const Installation& installation, const std::vector<TopicRecord>& records) {
   const SigningKey key = must(SigningKey::load(installation.directory() / "control.key"));
   TrustedKeys trusted;
-  trusted.add(key, {"engine-" + installation.topic("events") + "-*"});
+  trusted.add(key, {"engine-" + installation.topic("events") + "-*", "engine-" + std::string(kLinksTopic) + "-*"});
   ControlBoard board;
   for (const TopicRecord& record : records) {
     auto message = verify_control(record.key, record.value, trusted, "ringfence-gates");

@@ -71,6 +71,22 @@ TEST(ServiceMetrics, OutputsAreCountedByDestinationFromAnyThread) {
   EXPECT_THAT(metrics.exposition(Nanos{}), HasSubstr("ringfence_outputs_total{output=\"control\"} 2000\n"));
 }
 
+TEST(ServiceMetrics, LinksAreCountedWhenSentAndByWhatBecameOfThem) {
+  ServiceMetrics metrics(1);
+  metrics.process().links.acknowledged.add(5);
+  metrics.process().observer_facts.acknowledged.add();
+  metrics.links().judged.add(3);
+  metrics.links().repeated.add();
+  metrics.links().refused.add(2);
+  metrics.links().lag_records.set(7);
+  metrics.links().oldest_dirty_ns.set(seconds(1000).value);
+  EXPECT_THAT(metrics.exposition(seconds(1002)),
+              AllOf(HasSubstr("ringfence_outputs_total{output=\"links\"} 5\n"), HasSubstr("ringfence_links_total{result=\"judged\"} 3\n"),
+                    HasSubstr("ringfence_links_total{result=\"repeated\"} 1\n"), HasSubstr("ringfence_links_total{result=\"refused\"} 2\n"),
+                    HasSubstr("ringfence_links_lag_records 7\n"), HasSubstr("ringfence_links_flush_age_seconds 2\n"),
+                    HasSubstr("ringfence_observer_facts_total 1\n")));
+}
+
 TEST(ServiceMetrics, APageIsMadeWhileAShardCounts) {
   ServiceMetrics metrics(1);
   std::jthread shard([&] {

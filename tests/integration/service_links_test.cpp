@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+// `ringfence run` on a real broker: what several agents do together is judged over ringfence.links, and the fleet observer.
+#include <signal.h>
+
+#include <filesystem>
+#include <fstream>
+#include <set>
+
+#include "tests/integration/service_fixture.h"
+
+namespace ringfence::testing {
+namespace {
+
+using nlohmann::json;
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+constexpr auto kClerk =
+    "schema: ringfence/persona/v1\nid: clerk\nversion: \"1\"\njob: Reads what it is asked for and writes reports.\n"
+    "owner: {team: desk, contact: desk@corp.example}\nconfidence: reviewed\napplies_to: {agents: [\"clerk-*\"]}\n"
+    "actions:\n  - {id: read, tools: [\"files/read\"], effect: read, arguments: {ref: {identifier: true}}}\n"
+    "destinations: {external: any}\nresponse: {mode: enforce}\n";
+
+/// Settings under which the blast radius, which is no part of a replay, holds nothing back.
+std::string unlimited(const Installation& at) {
+  return "control: {key_file: " + (at.directory() / "control.key").string() + ", max_halts_per_minute: 100000, max_halted_share: 1.0}\n";
+}
+
+/// The installation's only persona is the clerk.
+void only_clerks(const Installation& at) {
+  std::filesystem::remove_all(at.personas());
+  std::filesystem::create_directories(at.personas());
+  std::ofstream(at.personas() / "clerk.yaml") << kClerk;
+}
+
+/// Calls of clerks, a second apart.
+class Clerks {
+ public:
+  FleetEvent reads(const std::string& agent, const std::string& outcome, const std::string& ref, const std::string& root_session = {}) {
+    ++calls_;
+    const std::string minute = std::to_string(10 + calls_ / 50), second = std::to_string(10 + calls_ % 50);
+    json event = {{"v", 1},
+                  {"kind", "tool_call"},
+                  {"id", "c" + std::to_string(calls_)},
+                  {"time", "2026-11-20T08:" + minute + ":" + second + "Z"},
+                  {"tenant", "corp"},
+                  {"agent", {{"id", agent}, {"trust", "verified"}}},
+                  {"session", {{"id", "own-" + agent}}},
+                  {"tool", {{"server", "files"}, {"name", "read"}}},
+                  {"outcome", {{"status", outcome}}}};
+    if (!ref.empty()) event["args"] = {{"ref", ref}};
+    if (!root_session.empty()) event["delegation"] = {{"root", "chief"}, {"parent", "chief"}, {"session", root_session}};
+    return {agent, event.dump()};
+  }
+
+ private:
+  int calls_ = 0;
+};
+
+/// A commit's id, or one an insertion away from it.
+std::string near_miss(int n) {
+  std::string id = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b";
+  if (n > 0) id.insert(static_cast<std::size_t>(n), 1, id[static_cast<std::size_t>(n)] == '7' ? '3' : '7');
+  return id;
+}
+
+/// Ten sub-agents of one root session, each of which is refused two near-misses: none is worth an alert alone.
+std::vector<FleetEvent> spread_probing() {
+  Clerks clerks;
+  std::vector<FleetEvent> events;
+  for (int agent = 0; agent < 10; ++agent)
+    for (int attempt = 0; attempt < 2; ++attempt)
+      events.push_back(clerks.reads("clerk-" + std::to_string(agent), "denied", near_miss(2 * agent + attempt), "root-run"));
+  return events;
+}
+
+/// Acts whose links have come, however often.
+std::size_t linked_acts(const std::vector<TopicRecord>& links) {
+  std::set<std::string> acts;
+  for (const TopicRecord& record : links) acts.insert(json::parse(record.value).at("event"));
+  return acts.size();
+}
+
+/// Feeds the events one by one, so that their links come in this order whatever partition they come from.
+[[nodiscard]] bool feed_in_order(Installation& at, const std::vector<FleetEvent>& events, std::size_t from, std::size_t to,
+                                 TopicTail& links) {
+  for (std::size_t i = from; i < to; ++i) {
+    at.feed(events, i, i + 1);
+    if (!links.until([&](const auto& records) { return linked_acts(records) > i; })) return false;
+  }
+  return true;
+}
+
+Expected replay_of(const Installation& at, const std::vector<FleetEvent>& events) {
+  const auto file = at.directory() / "all.ndjson";
+  {
+    std::ofstream out(file);
+    for (const FleetEvent& event : events) out << event.value << "\n";
+  }
+  return expected_of(at.personas(), {file});
+}
+
+[[nodiscard]] bool all_out(const Installation& at, const Expected& expected, TopicTail& findings, TopicTail& control) {
+  return findings.until([&](const auto& records) { return findings_in(records).size() >= expected.findings.size(); }) &&
+         control.until(
+             [&](const auto& records) { return containments_in(read_board(at, records).messages).size() >= expected.containments.size(); });
+}
+
+TEST_F(Services, ProbingSpreadOverTenSubAgentsStopsTheirRootSession) {
+  Installation at(broker(), kPartitions);
+  only_clerks(at);
+  const std::vector<FleetEvent> events = spread_probing();
+  const Expected expected = replay_of(at, events);
+  ASSERT_THAT(expected.containments, Contains(StartsWith("subtree:corp/chief ")));
+  TopicTail findings(broker(), at.topic("findings")), control(broker(), at.topic("control")), links(broker(), at.topic("links"));
+  TopicTail letters(broker(), at.topic("deadletter"));
+  ServiceProcess service(at.member("a", unlimited(at)));
+  ASSERT_TRUE(service.logged("links assigned", kPartitions)) << service.log();
+  ASSERT_TRUE(feed_in_order(at, events, 0, events.size(), links)) << service.log();
+  ASSERT_TRUE(all_out(at, expected, findings, control)) << service.log();
+
+  at.put(at.topic("links"), 1, "user corp/u-7", R"({"v":2})");
+  ASSERT_TRUE(letters.until([](const auto& records) { return !records.empty(); })) << service.log();
+  const std::string page = service.get("/metrics");
+  EXPECT_THAT(page, HasSubstr("ringfence_links_total{result=\"judged\"} " + std::to_string(events.size()) + "\n"));
+  EXPECT_THAT(page, HasSubstr("ringfence_outputs_total{output=\"links\"} " + std::to_string(events.size()) + "\n"));
+  EXPECT_EQ(service.end(SIGTERM), 0) << service.log();
+
+  EXPECT_EQ(findings_in(findings.all()), expected.findings);
+  const ControlBoard board = read_board(at, control.all());
+  EXPECT_EQ(containments_in(board.messages), expected.containments);
+  EXPECT_EQ(board.refused, 0U) << board.refusal;
+  expect_schema(findings.all());
+  expect_true_heartbeats(board);
+  std::set<std::int32_t> sources;
+  for (const TopicRecord& record : links.all())
+    if (json::parse(record.value).contains("partition")) sources.insert(json::parse(record.value).at("partition").get<std::int32_t>());
+  EXPECT_EQ(sources.size(), static_cast<std::size_t>(kPartitions)) << "the agents were in different partitions";
+  for (const TopicRecord& record : findings.all()) {
+    const json position = json::parse(record.value).at("unmapped").at("ringfence").at("position");
+    EXPECT_LT(position.at("partition").get<int>(), kPartitions) << position;
+  }
+  const json letter = json::parse(letters.all().front().value);
+  EXPECT_EQ(letter.at("topic"), at.topic("links"));
+  EXPECT_EQ(letter.at("partition"), 1);
+  EXPECT_EQ(letter.at("stage"), "link");
+}
+
+TEST_F(Services, KilledWhileLinksAreUnderWayItLosesAndDoublesNothing) {
+  Installation at(broker(), kPartitions);
+  only_clerks(at);
+  const std::vector<FleetEvent> events = spread_probing();
+  const Expected expected = replay_of(at, events);
+  TopicTail findings(broker(), at.topic("findings")), control(broker(), at.topic("control")), links(broker(), at.topic("links"));
+  const std::size_t part = events.size() / 4;
+  for (std::size_t round = 0; round < 4; ++round) {
+    ServiceProcess service(at.member("a", unlimited(at)));
+    ASSERT_TRUE(feed_in_order(at, events, round * part, (round + 1) * part, links)) << service.log();
+    EXPECT_EQ(service.end(SIGKILL), -SIGKILL);
+  }
+  ServiceProcess last(at.member("a", unlimited(at)));
+  ASSERT_TRUE(all_out(at, expected, findings, control)) << last.log();
+  EXPECT_EQ(last.end(SIGTERM), 0) << last.log();
+  EXPECT_EQ(findings_in(findings.all()), expected.findings);
+  std::map<std::string, std::string> said;  // by id: what is said again is the same
+  for (const TopicRecord& record : findings.all()) {
+    const auto [first, fresh] = said.try_emplace(json::parse(record.value).at("metadata").at("uid"), record.value);
+    EXPECT_EQ(first->second, record.value);
+  }
+  const ControlBoard board = read_board(at, control.all());
+  EXPECT_EQ(containments_in(board.messages), expected.containments);
+  expect_true_heartbeats(board);
+}
+
+/// Six clerks are served and then all fail on the same server; another one guesses there while it is out.
+void outage_is_found(Installation& at, const std::filesystem::path& config, const Broker& broker) {
+  TopicTail findings(broker, at.topic("findings"));
+  ServiceProcess service(config);
+  ASSERT_TRUE(service.logged("partition assigned", static_cast<std::size_t>(at.partitions()))) << service.log();
+  Clerks clerks;
+  std::vector<FleetEvent> events;
+  for (const char* outcome : {"ok", "error"})
+    for (int agent = 0; agent < 6; ++agent) events.push_back(clerks.reads("clerk-" + std::to_string(agent), outcome, {}));
+  at.feed(events);
+  ASSERT_TRUE(service.logged("rules and facts in force", 2)) << service.log();  // each shard once
+  EXPECT_THAT(service.get("/metrics"), HasSubstr("ringfence_observer_facts_total 1\n"));
+
+  events.clear();
+  for (int i = 0; i < 8; ++i) events.push_back(clerks.reads("clerk-9", "error", near_miss(i)));
+  json forbidden = json::parse(clerks.reads("clerk-9", "ok", {}).value);
+  forbidden["tool"] = {{"server", "mail"}, {"name", "post"}, {"effect", "delete"}};
+  events.push_back({"clerk-9", forbidden.dump()});
+  at.feed(events);
+  ASSERT_TRUE(findings.until(about("clerk-9"))) << service.log();
+  EXPECT_EQ(service.end(SIGTERM), 0) << service.log();
+  for (const auto& [uid, finding] : findings_in(findings.all())) EXPECT_THAT(finding, Not(HasSubstr("\"uid\":\"barrier.")));
+  EXPECT_EQ(findings_in(findings.all()), expected_of_log(broker, at, at.context_log("a")).findings);
+}
+
+TEST_F(Services, AnOutageNobodyAnnouncedTakesEffectFromTheContextTopic) {
+  Installation at(broker(), 2);
+  only_clerks(at);
+  const auto config = at.member("a", "context: {source: topic}\n" + unlimited(at));
+  const Ran published = run_ringfence({"publish", at.personas().string(), "--config", config.string()});
+  ASSERT_EQ(published.exit, 0) << published.output;
+  outage_is_found(at, config, broker());
+  TopicTail context(broker(), at.topic("context"));
+  EXPECT_THAT(context.all().back().value, HasSubstr(R"("change":"outage_start","scope":"server:files")"));
+  EXPECT_EQ(context.all().back().key, "server:files");
+}
+
+TEST_F(Services, AnOutageNobodyAnnouncedTakesEffectWithoutAContextTopicToo) {
+  Installation at(broker(), 2);
+  only_clerks(at);
+  outage_is_found(at, at.member("a", unlimited(at)), broker());
+}
+
+}  // namespace
+}  // namespace ringfence::testing
