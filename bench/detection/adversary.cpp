@@ -42,6 +42,7 @@ double hugging(const ClassWorld& world, Threat threat, double threshold, Effort 
 /// The same of somebody who makes three in a row and then works on.
 double pulsing(const ClassWorld& world, Threat threat, double threshold, Effort effort) {
   int low = 0, high = kCallsPerDay;
+  if (!unseen(world, threat, {.clean_first = 300, .probes = 3, .rest = high}, threshold, effort)) return 0;
   while (high - low > 1) {
     const int rest = (low + high) / 2;
     (unseen(world, threat, {.clean_first = 300, .probes = 3, .rest = rest}, threshold, effort) ? high : low) = rest;

@@ -117,7 +117,7 @@ bool print_no_later(Size size, const std::string& who, const std::vector<int>& m
 }
 
 bool print_drift(Size size) {
-  const int runs = size == Size::Tiny ? 31 : 301;
+  const int runs = size == Size::Tiny ? 31 : 1001;
   const DriftPlan rare(persona_with_shares({.01, -1}));
   const auto at_rate = [](double rate) -> NextAct { return [rate](int, std::mt19937_64& rng) { return chance(rate, rng) ? 0U : 1U; }; };
   std::printf("Drift (§3.4), alone, at most a quarter later than (golden)\n  %-36s  %s\n", ".5 % to 5 % inside a cap of 5 %", "1e4");

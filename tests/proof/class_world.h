@@ -28,14 +28,14 @@ inline constexpr std::array kBothNulls{Null::Alert, Null::Declared};
 
 inline std::string_view name_of(Null null) { return null == Null::Alert ? "alert" : "declared"; }
 
-/// The shipped personas, and one of `confidence` that declares nothing.
+/// The shipped personas. Throws where they do not load.
 inline std::vector<Persona> shipped_personas(const std::filesystem::path& source) {
   const PersonaLoad load = load_personas(source / "config/personas");
   if (!load.set) throw std::runtime_error("the shipped personas do not load");
   return {load.set->personas().begin(), load.set->personas().end()};
 }
 
-/// One class's row of factors, and what every threat expects of the row it was drawn from.
+/// One class's factors under a law, by threat slot.
 struct Cell {
   Slots factor{};
   Slots ratio{};  // factor / its mean under the conduct: the likelihood ratio of the tilted draw

@@ -12,9 +12,9 @@ namespace ringfence {
 namespace {
 
 using ringfence::testing::Call;
+using ringfence::testing::Watch;
 using ::testing::Gt;
 using ::testing::Lt;
-using ringfence::testing::Watch;
 
 /// Identifiers are marked and bytes graded; nothing acts on what is found, so that an incident goes on to its end.
 Rulebook rules() { return testing::rulebook({testing::clerk("mode: observe") + "data: {per_call: {bytes: {p50: 4KiB, p99: 40KiB}}}\n"}); }
