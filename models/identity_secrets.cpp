@@ -69,17 +69,26 @@ static_assert(std::ranges::all_of(kPlaces,
                                   [](const Place& one) { return one.where != Where::Inside || kInsideBegins.has(one.text.front()); }));
 constexpr std::array<std::string_view, 5> kHarmless{".pub", ".example", ".sample", ".template", ".dist"};
 
-/// The segments of `text` stand one after another in `path`, from one separator to the next.
-bool holds_segments(std::string_view path, std::string_view text) {
-  for (std::size_t at = 0; at + text.size() <= path.size(); at = kEdges.find(path, at) + 1) {
-    const std::size_t end = at + text.size();
-    if (path[at] == text.front() && path.substr(at).starts_with(text) && (end == path.size() || kEdges.has(path[end]) || path[end] == '?'))
-      return true;
+/// Where in a path segments begin as a place inside one does: for most paths hardly anywhere.
+struct Beginnings {
+  explicit Beginnings(std::string_view path) {
+    for (std::size_t at = 0; at < path.size(); at = kEdges.find(path, at) + 1)
+      if (kInsideBegins.has(path[at])) places[count++] = static_cast<std::uint16_t>(at);
   }
-  return false;
+  std::array<std::uint16_t, kTextBytes> places;  // NOLINT(cppcoreguidelines-pro-type-member-init): the first `count` are written
+  std::size_t count = 0;
+};
+
+/// The segments of `text` stand one after another in `path`, from one separator to the next.
+bool holds_segments(std::string_view path, std::string_view text, const Beginnings& beginnings) {
+  return std::any_of(beginnings.places.begin(), beginnings.places.begin() + beginnings.count, [&](std::size_t at) {
+    const std::size_t end = at + text.size();
+    return path[at] == text.front() && path.substr(at).starts_with(text) &&
+           (end == path.size() || kEdges.has(path[end]) || path[end] == '?');
+  });
 }
 
-bool names(const Place& place, std::string_view path, std::string_view last) {
+bool names(const Place& place, std::string_view path, std::string_view last, const Beginnings& beginnings) {
   switch (place.where) {
     case Where::End:
       return last == place.text;
@@ -88,7 +97,7 @@ bool names(const Place& place, std::string_view path, std::string_view last) {
     case Where::Suffix:
       return last.ends_with(place.text) && last.size() > place.text.size();
     case Where::Inside:
-      return holds_segments(path, place.text);
+      return holds_segments(path, place.text, beginnings);
   }
   return false;
 }
@@ -126,11 +135,8 @@ std::string_view credential_store(std::string_view path) {
   const std::size_t slash = all.rfind('/');
   const std::string_view last = slash == std::string_view::npos ? all : all.substr(slash + 1);
   if (std::ranges::any_of(kHarmless, [&](std::string_view end) { return last.ends_with(end); })) return {};
-  // Segments that begin as one of the places does; for most paths there are none, and those places need no look.
-  bool inside = false;
-  for (std::size_t at = 0; at < all.size() && !inside; at = kEdges.find(all, at) + 1) inside = kInsideBegins.has(all[at]);
-  const auto place =
-      std::ranges::find_if(kPlaces, [&](const Place& one) { return (inside || one.where != Where::Inside) && names(one, all, last); });
+  const Beginnings beginnings(all);
+  const auto place = std::ranges::find_if(kPlaces, [&](const Place& one) { return names(one, all, last, beginnings); });
   return place == kPlaces.end() ? std::string_view{} : place->words;
 }
 
