@@ -2,7 +2,10 @@
 #include "models/breadth_memory.h"
 
 #include <algorithm>
+#include <array>
 #include <string>
+
+#include "engine/event/char_set.h"
 
 namespace ringfence::breadth {
 
@@ -22,21 +25,23 @@ bool like_identifier(std::string_view text) { return text.size() <= kIdentifierB
 
 /// The pointer with its array indices taken away: one field of all rows.
 std::uint32_t path_of(std::string_view pointer) {
-  std::string field;
+  std::array<char, 256> small;  // NOLINT(cppcoreguidelines-pro-type-member-init): written before it is read
+  std::string large(pointer.size() > small.size() ? pointer.size() : 0, '\0');
+  char* const field = large.empty() ? small.data() : large.data();
+  char* to = field;
   for (std::size_t begin = 0; begin < pointer.size();) {
     const std::size_t end = std::min(pointer.find('/', begin + 1), pointer.size());
     const std::string_view segment = pointer.substr(begin + 1, end - begin - 1);
-    field += '/';
-    if (!std::ranges::all_of(segment, digit)) field += segment;
+    *to++ = '/';
+    if (!std::ranges::all_of(segment, digit)) to = std::ranges::copy(segment, to).out;
     begin = end;
   }
-  return static_cast<std::uint32_t>(hash64(field));
+  return static_cast<std::uint32_t>(hash64({field, static_cast<std::size_t>(to - field)}));
 }
 
 /// Not `/` and not `,`: what a path or a line of a table holds is looked at piece by piece.
-bool part_of_word(char c) {
-  return digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_' || c == '.' || c == '@';
-}
+constexpr CharSet kWordParts("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_.@");
+bool part_of_word(char c) { return kWordParts.has(c); }
 
 }  // namespace
 
@@ -85,10 +90,11 @@ void Session::give_words(std::string_view text, std::uint32_t path) {
   for (std::size_t begin = 0; begin < text.size(); ++begin) {
     if (!part_of_word(text[begin])) continue;
     std::size_t end = begin;
-    while (end < text.size() && part_of_word(text[end])) ++end;
+    bool digits = false;
+    for (; end < text.size() && part_of_word(text[end]); ++end) digits = digits || digit(text[end]);
     std::string_view word = text.substr(begin, end - begin);
     while (word.ends_with('.') || word.ends_with('-')) word.remove_suffix(1);
-    if (like_identifier(word)) give(hash64(word), path);
+    if (digits && word.size() <= kIdentifierBytes) give(hash64(word), path);
     begin = end;
   }
 }

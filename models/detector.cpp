@@ -22,6 +22,9 @@ constexpr std::array<std::size_t, kThreats.size()> kFirstOfFamily = [] {
     while (kThreats[first[slot]].family != kThreats[slot].family) ++first[slot];
   return first;
 }();
+/// Slots in use, in whole fours: the others weigh nothing.
+constexpr std::size_t kSlotsSummed = (kThreats.size() + 3) / 4 * 4;
+static_assert(kSlotsSummed <= kThreatSlots);
 constexpr std::uint32_t bit_of(std::size_t slot) { return std::uint32_t{1} << slot; }
 
 /// Sessions that S is made of.
@@ -114,6 +117,7 @@ void Tables::settle(std::span<const Channel* const> channels) {
       }
       if (!kept) continue;
       prior_[n][slot] = static_cast<float>(kThreats[slot].prior);
+      weights_[n][slot] = static_cast<double>(prior_[n][slot]);
       clean_[n] += kThreats[slot].prior * (clean < 1 ? clean / (1 - clean) : resting);
     }
   }
@@ -136,29 +140,64 @@ std::uint32_t Tables::applies(Null null, ChannelId channel) const {
 }
 double Tables::cap(Null null, RowId id) const { return caps_[index(null)][position(id)]; }
 
-bool Tables::contributes(RowId id) const { return contributes_[position(id)]; }
+bool Tables::contributes(RowId id) const { return contributes_[position(id)] != 0; }
 
-void update(Evidence& evidence, const Tables& tables, std::span<const RowId> marks, std::span<const Wagered> wagers) {
-  if (marks.empty() && wagers.empty()) return;
-  const auto advance = [&](Null null, float* values) {
-    // A threat that does not apply has tick 0 and factor 1, so it stays to the bit: no branch, no mask.
-    Threats g = Threats::Ones(), tick = Threats::Zero();
-    for (const RowId& mark : marks) {
-      g *= ConstSlots(tables.row(null, mark));
-      tick = tick.max(ConstSlots(tables.ticks(null, mark.channel)));
+namespace {
+
+/// Eight slots at a time through all marks, so that they stay in registers. A threat that does not apply has tick 0 and factor 1, so it
+/// stays to the bit: no branch, no mask.
+void multiply(const Tables& tables, Null null, std::span<const RowId> marks, float* factors, float* ticks) {
+  using Eight = Eigen::Array<float, 8, 1>;
+  using Place = Eigen::Map<Eight, Eigen::Aligned32>;
+  using ConstPlace = Eigen::Map<const Eight, Eigen::Aligned32>;
+  std::array<const float*, kChannels> rows{}, ticked{};
+  for (std::size_t i = 0; i < marks.size(); ++i) {
+    rows[i] = tables.row(null, marks[i]);
+    ticked[i] = tables.ticks(null, marks[i].channel);
+  }
+  for (std::size_t slot = 0; slot < kThreats.size(); slot += 8) {
+    Eight g = ConstPlace(factors + slot), tick = ConstPlace(ticks + slot);
+    for (std::size_t i = 0; i < marks.size(); ++i) {
+      g *= ConstPlace(rows[i] + slot);
+      tick = tick.max(ConstPlace(ticked[i] + slot));
     }
+    Place(factors + slot) = g;
+    Place(ticks + slot) = tick;
+  }
+}
+
+}  // namespace
+
+Step step_of(const Tables& tables, std::span<const RowId> marks, std::span<const Wagered> wagers) {
+  Step step;  // NOLINT(cppcoreguidelines-pro-type-member-init): every place is written below
+  for (const Null null : {Null::Alert, Null::Declared}) {
+    auto& factors = step.factors[static_cast<std::size_t>(null)];
+    auto& ticks = step.ticks[static_cast<std::size_t>(null)];
+    factors.fill(1);
+    ticks.fill(0);
+    for (auto rest = marks; !rest.empty(); rest = rest.subspan(std::min(rest.size(), kChannels)))
+      multiply(tables, null, rest.first(std::min(rest.size(), kChannels)), factors.data(), ticks.data());
     for (const Wagered& made : wagers) {
       const std::size_t slot = slot_of(made.wager.threat);
       if ((tables.applies(null, made.channel) & bit_of(slot)) == 0) continue;
-      const auto at = static_cast<Eigen::Index>(slot);
-      g[at] *= std::min(made.factor(null), kGreatestWager);
-      if (made.wager.ticks) tick[at] = 1;
+      factors[slot] *= std::min(made.factor(null), kGreatestWager);
+      if (made.wager.ticks) ticks[slot] = 1;
     }
+  }
+  return step;
+}
+
+void advance(Evidence& evidence, const Step& step) {
+  const auto move = [&](float* values, std::size_t null) {
     Slots a(values);
-    a = ((a + tick) * g).min(kGreatestEvidence);
+    a = ((a + ConstSlots(step.ticks[null].data())) * ConstSlots(step.factors[null].data())).min(kGreatestEvidence);
   };
-  advance(Null::Alert, evidence.alert.data());
-  advance(Null::Declared, evidence.declared.data());
+  move(evidence.alert.data(), static_cast<std::size_t>(Null::Alert));
+  move(evidence.declared.data(), static_cast<std::size_t>(Null::Declared));
+}
+
+void update(Evidence& evidence, const Tables& tables, std::span<const RowId> marks, std::span<const Wagered> wagers) {
+  if (!marks.empty() || !wagers.empty()) advance(evidence, step_of(tables, marks, wagers));
 }
 
 bool raises(const Wagered& made, const Tables& tables) {
@@ -170,10 +209,12 @@ bool raises(const Wagered& made, const Tables& tables) {
 
 double scope_score(const Evidence& evidence, const Tables& tables, Null null) {
   const auto& a = null == Null::Alert ? evidence.alert : evidence.declared;
-  const auto& prior = tables.prior(null);
-  double sum = 0;
-  for (std::size_t slot = 0; slot < kThreats.size(); ++slot) sum += static_cast<double>(prior[slot]) * static_cast<double>(a[slot]);
-  return sum;
+  const auto& weights = tables.weights(null);
+  using Four = Eigen::Array4d;
+  Four sums = Four::Zero();
+  for (std::size_t slot = 0; slot < kSlotsSummed; slot += 4)
+    sums += Eigen::Map<const Four>(&weights[slot]) * Eigen::Map<const Eigen::Array4f>(&a[slot]).cast<double>();
+  return (sums[0] + sums[2]) + (sums[1] + sums[3]);
 }
 
 double score(const AgentState& agent, const Tables& tables, Null null, const SessionState* alone) {
@@ -189,13 +230,15 @@ Leader leader(const AgentState& agent, const Tables& tables, Null null, const Se
     return static_cast<double>(tables.prior(null)[slot]) * static_cast<double>(a[slot]);
   };
   std::array<double, kThreats.size()> held{};
+  const auto add = [&](const Evidence& evidence) {
+    const auto& a = null == Null::Alert ? evidence.alert : evidence.declared;
+    for (std::size_t slot = 0; slot < held.size(); ++slot) held[slot] += tables.weights(null)[slot] * static_cast<double>(a[slot]);
+  };
+  if (alone == nullptr) add(agent.evidence);
+  for (const SessionState& session : agent.sessions)
+    if (counts(session, alone)) add(session.evidence);
   double total = 0;
-  for (std::size_t slot = 0; slot < held.size(); ++slot) {
-    held[slot] = alone == nullptr ? value(agent.evidence, slot) : 0;
-    for (const SessionState& session : agent.sessions)
-      if (counts(session, alone)) held[slot] += value(session.evidence, slot);
-    total += held[slot];
-  }
+  for (const double one : held) total += one;
   std::array<double, kThreats.size()> family_total{};  // by the family's first slot
   for (std::size_t slot = 0; slot < held.size(); ++slot) family_total[kFirstOfFamily[slot]] += held[slot];
   std::size_t best = 0;

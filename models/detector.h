@@ -43,6 +43,8 @@ class Tables {
   [[nodiscard]] std::uint32_t applies(Null null, ChannelId channel) const;
   /// Prior weight per slot, 0 for a dropped threat.
   [[nodiscard]] const std::array<float, kThreatSlots>& prior(Null null) const { return prior_[index(null)]; }
+  /// The same numbers as sums want them.
+  [[nodiscard]] const std::array<double, kThreatSlots>& weights(Null null) const { return weights_[index(null)]; }
   /// sum of pi A of one scope in the fixed point g / (1 - g) of an endlessly clean agent (class 0 in context 0 of every channel): where a
   /// ledger closes against. A threat whose clean factor is 1 has no fixed point and adds nothing.
   [[nodiscard]] double clean_value(Null null) const { return clean_[index(null)]; }
@@ -73,9 +75,10 @@ class Tables {
 
   std::array<Block, kChannels> blocks_{};
   std::vector<Row> rows_;
-  std::vector<bool> contributes_;  // per row
+  std::vector<std::uint8_t> contributes_;  // per row, 0 or 1
   std::array<std::vector<double>, kNulls> caps_;
   std::array<std::array<float, kThreatSlots>, kNulls> prior_{};
+  alignas(32) std::array<std::array<double, kThreatSlots>, kNulls> weights_{};
   std::array<double, kNulls> clean_{};
 };
 
@@ -87,6 +90,14 @@ struct Wagered {
   [[nodiscard]] float factor(Null null) const { return null == Null::Alert ? wager.alert : wager.declared; }
 };
 
+/// What the marks and wagers of one event do to every scope that counts it: A <- (A + tick) factor, per null and slot.
+struct Step {
+  alignas(32) std::array<std::array<float, kThreatSlots>, kNulls> factors;
+  alignas(32) std::array<std::array<float, kThreatSlots>, kNulls> ticks;
+};
+[[nodiscard]] Step step_of(const Tables& tables, std::span<const RowId> marks, std::span<const Wagered> wagers = {});
+void advance(Evidence& evidence, const Step& step);
+
 /// A <- (A + 1) g for every threat that applies, g multiplied over the marks; both nulls; values clamped at 1e30.
 /// About 30 ns, no exp or log. The caller gives the marks of one event, at most one a channel; an event without marks does not tick.
 /// `wagers` come on top, each for its own threat, at most 20; one for a threat that the tables do not have changes nothing.
@@ -95,7 +106,8 @@ void update(Evidence& evidence, const Tables& tables, std::span<const RowId> mar
 /// A wager that speaks for its threat under either null the tables keep it in: like a row that contributes.
 [[nodiscard]] bool raises(const Wagered& made, const Tables& tables);
 
-/// sum of pi A of one scope under one null, in slot order.
+/// sum of pi A of one scope under one null. Four sums of every fourth slot, in slot order, and these as (0 + 2) + (1 + 3): one order on
+/// every machine.
 [[nodiscard]] double scope_score(const Evidence& evidence, const Tables& tables, Null null);
 
 /// S = (agent + sum over live sessions in slot order) / 2 (docs/design/detection.md §2.2 iii), sessions under a borrowed name left out:

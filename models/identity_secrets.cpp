@@ -4,12 +4,14 @@
 #include <algorithm>
 #include <array>
 
+#include "engine/event/char_set.h"
+
 namespace ringfence::identity {
 namespace {
 
 constexpr std::size_t kTextBytes = 256;
 constexpr std::size_t kLeaves = 64;
-constexpr std::string_view kWordBreaks = " \t\r\n\"'`=;|&<>(){}[],";
+constexpr CharSet kWordBreaks(" \t\r\n\"'`=;|&<>(){}[],"), kSigns("._/\\"), kEdges("/:@");
 
 enum class Where : std::uint8_t {
   End,        // the last segment is this
@@ -61,19 +63,32 @@ constexpr auto kPlaces = std::to_array<Place>({
     {Where::End, ".env", kEnvironment},
     {Where::Beginning, ".env.", kEnvironment},
 });
+/// With what the places inside a path begin.
+constexpr CharSet kInsideBegins(".1mse");
+static_assert(std::ranges::all_of(kPlaces,
+                                  [](const Place& one) { return one.where != Where::Inside || kInsideBegins.has(one.text.front()); }));
 constexpr std::array<std::string_view, 5> kHarmless{".pub", ".example", ".sample", ".template", ".dist"};
 
-/// The segments of `text` stand one after another in `path`, from one separator to the next.
-bool holds_segments(std::string_view path, std::string_view text) {
-  for (std::size_t at = path.find(text); at != std::string_view::npos; at = path.find(text, at + 1)) {
-    const auto edge = [](char c) { return c == '/' || c == ':' || c == '@'; };
-    const std::size_t end = at + text.size();
-    if ((at == 0 || edge(path[at - 1])) && (end == path.size() || edge(path[end]) || path[end] == '?')) return true;
+/// Where in a path segments begin as a place inside one does: for most paths hardly anywhere.
+struct Beginnings {
+  explicit Beginnings(std::string_view path) {
+    for (std::size_t at = 0; at < path.size(); at = kEdges.find(path, at) + 1)
+      if (kInsideBegins.has(path[at])) places[count++] = static_cast<std::uint16_t>(at);
   }
-  return false;
+  std::array<std::uint16_t, kTextBytes> places;  // NOLINT(cppcoreguidelines-pro-type-member-init): the first `count` are written
+  std::size_t count = 0;
+};
+
+/// The segments of `text` stand one after another in `path`, from one separator to the next.
+bool holds_segments(std::string_view path, std::string_view text, const Beginnings& beginnings) {
+  return std::any_of(beginnings.places.begin(), beginnings.places.begin() + beginnings.count, [&](std::size_t at) {
+    const std::size_t end = at + text.size();
+    return path[at] == text.front() && path.substr(at).starts_with(text) &&
+           (end == path.size() || kEdges.has(path[end]) || path[end] == '?');
+  });
 }
 
-bool names(const Place& place, std::string_view path, std::string_view last) {
+bool names(const Place& place, std::string_view path, std::string_view last, const Beginnings& beginnings) {
   switch (place.where) {
     case Where::End:
       return last == place.text;
@@ -82,7 +97,7 @@ bool names(const Place& place, std::string_view path, std::string_view last) {
     case Where::Suffix:
       return last.ends_with(place.text) && last.size() > place.text.size();
     case Where::Inside:
-      return holds_segments(path, place.text);
+      return holds_segments(path, place.text, beginnings);
   }
   return false;
 }
@@ -101,7 +116,7 @@ std::string_view in_text(std::string_view text, bool words) {
   if (text.size() > kTextBytes) return {};
   if (!words) return credential_store(text);
   for (std::size_t at = 0; at < text.size();) {
-    const std::size_t end = std::min(text.find_first_of(kWordBreaks, at), text.size());
+    const std::size_t end = kWordBreaks.find(text, at);
     if (const std::string_view found = credential_store(text.substr(at, end - at)); !found.empty()) return found;
     at = end + 1;
   }
@@ -120,7 +135,8 @@ std::string_view credential_store(std::string_view path) {
   const std::size_t slash = all.rfind('/');
   const std::string_view last = slash == std::string_view::npos ? all : all.substr(slash + 1);
   if (std::ranges::any_of(kHarmless, [&](std::string_view end) { return last.ends_with(end); })) return {};
-  const auto place = std::ranges::find_if(kPlaces, [&](const Place& one) { return names(one, all, last); });
+  const Beginnings beginnings(all);
+  const auto place = std::ranges::find_if(kPlaces, [&](const Place& one) { return names(one, all, last, beginnings); });
   return place == kPlaces.end() ? std::string_view{} : place->words;
 }
 
@@ -130,7 +146,7 @@ std::string_view reads_credential_store(const Act& act) {
   if (found.empty() && act.event.args) {
     const bool words = reads_words(act);
     for (const JsonLeaf& leaf : act.event.args->leaves.first(std::min(act.event.args->leaves.size(), kLeaves))) {
-      if (leaf.kind != JsonLeaf::Kind::String || leaf.text.find_first_of("._/\\") == std::string_view::npos) continue;
+      if (leaf.kind != JsonLeaf::Kind::String || !kSigns.any_in(leaf.text)) continue;
       if (found = in_text(leaf.text, words); !found.empty()) break;
     }
   }

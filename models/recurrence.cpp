@@ -2,8 +2,9 @@
 #include "models/recurrence.h"
 
 #include <algorithm>
-#include <functional>
+#include <array>
 
+#include "engine/event/char_set.h"
 #include "engine/event/escape.h"
 #include "models/recurrence_memory.h"
 #include "models/scope_destination.h"
@@ -20,32 +21,33 @@ constexpr std::uint8_t kFirstCalls = 5;
 constexpr std::size_t kWordsOfText = 64;
 constexpr std::size_t kLeaves = 64;
 constexpr std::size_t kLeastBytes = 5, kMostBytes = 256;
-constexpr std::string_view kBreaks = " \t\r\n\v\f,;<>\"'()[]{}|";
+constexpr CharSet kBreaks(" \t\r\n\v\f,;<>\"'()[]{}|"), kStops(".,:;!?"), kSigns(".@:/_0123456789");
 
 std::uint32_t short_hash(std::string_view text) { return static_cast<std::uint32_t>(hash64(text)); }
 
 /// What names a place, a person or a thing has a sign in it that plain words have not.
-bool names_something(std::string_view word) {
-  return word.size() >= kLeastBytes && word.size() <= kMostBytes && word.find_first_of(".@:/_0123456789") != std::string_view::npos;
-}
+bool names_something(std::string_view word) { return word.size() >= kLeastBytes && word.size() <= kMostBytes && kSigns.any_in(word); }
 
 /// The hashes of the names in a text, in lower case and without the stops around them; of an address its host too.
-void each_name(std::string_view text, std::size_t& left, const std::function<void(std::uint32_t)>& use) {
+template <class Use>
+void each_name(std::string_view text, std::size_t& left, const Use& use) {
+  std::array<char, kMostBytes> lowered;  // NOLINT(cppcoreguidelines-pro-type-member-init): written before it is read
   for (std::size_t at = 0; at < text.size() && left > 0;) {
-    const std::size_t end = std::min(text.find_first_of(kBreaks, at), text.size());
+    const std::size_t end = kBreaks.find(text, at);
     std::string_view word = text.substr(at, end - at);
     at = end + 1;
-    while (!word.empty() && std::string_view(".,;:!?").find(word.back()) != std::string_view::npos) word.remove_suffix(1);
+    while (!word.empty() && kStops.has(word.back())) word.remove_suffix(1);
     if (!names_something(word)) continue;
     --left;
-    std::string small(word);
-    std::ranges::transform(small, small.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+    std::ranges::transform(word, lowered.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+    const std::string_view small(lowered.data(), word.size());
     use(short_hash(small));
     if (const auto host = scope::host_of(small); host && *host != small) use(short_hash(*host));
   }
 }
 
-void each_name_of_act(const Event& event, const std::function<void(std::uint32_t)>& use) {
+template <class Use>
+void each_name_of_act(const Event& event, const Use& use) {
   std::size_t left = kWordsOfText;
   for (const std::string_view host : event.destination.hosts) each_name(host, left, use);
   for (const std::string_view account : event.destination.accounts) each_name(account, left, use);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "engine/event/char_set.h"
 #include "engine/event/limits.h"
 #include "models/flow_act.h"
 #include "models/scope_memory.h"
@@ -12,7 +13,9 @@ namespace ringfence::scope {
 
 namespace {
 
-constexpr std::string_view kAddressBreaks = " \t\r\n\v\f,;<>\"'()[]{}";
+constexpr CharSet kAddressBreaks(" \t\r\n\v\f,;<>\"'()[]{}"), kSpaces(" \t\r\n\v\f"), kAuthorityEnds("/\\?#"), kBehindScheme("/\\?#@"),
+    kAddressSigns("@0123456789");
+constexpr CharSet kHostAscii("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_.:");
 constexpr std::size_t kHostBytes = 255;
 
 std::string lower(std::string_view text) {
@@ -28,12 +31,10 @@ bool all_digits(std::string_view text) {
 /// The authority of a URL without user and port, or what stands in its place in a bare host or address. Read as a browser reads it: the
 /// first of `/ \ ? #` ends it and the last `@` begins it, whatever is made to look like a host around them.
 std::string_view authority_of(std::string_view text) {
-  if (const std::size_t scheme = text.find("://");
-      scheme != std::string_view::npos && text.substr(0, scheme).find_first_of("/\\?#@") == std::string_view::npos) {
+  if (const std::size_t scheme = text.find("://"); scheme != std::string_view::npos && !kBehindScheme.any_in(text.substr(0, scheme))) {
     text.remove_prefix(scheme + 3);
   }
-  const auto ends = [](char c) { return c == '/' || c == '\\' || c == '?' || c == '#'; };
-  text = {text.begin(), std::ranges::find_if(text, ends)};
+  text = text.substr(0, kAuthorityEnds.find(text));
   if (const std::size_t user = text.rfind('@'); user != std::string_view::npos) text.remove_prefix(user + 1);
   if (text.starts_with('[')) return text.substr(1, text.find(']') - 1);
   const std::size_t colon = text.rfind(':');
@@ -44,10 +45,8 @@ std::string_view authority_of(std::string_view text) {
 
 /// Letters, digits, `- _ . :` and what is not ASCII, as in internationalised names.
 bool spells_host(std::string_view text) {
-  return !text.empty() && text.size() <= kHostBytes && std::ranges::all_of(text, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' || c == ':' ||
-           (static_cast<unsigned char>(c) & 0x80U) != 0;
-  });
+  return !text.empty() && text.size() <= kHostBytes &&
+         std::ranges::all_of(text, [](char c) { return kHostAscii.has(c) || (static_cast<unsigned char>(c) & 0x80U) != 0; });
 }
 
 bool has_dotted_name(std::string_view host) {
@@ -68,16 +67,15 @@ void add(Targets& targets, const Target& target) {
 /// "Ann <ann@corp.example>, bob@elsewhere.example" is as many destinations as it names.
 void add_values(Targets& targets, const ArgumentRule& rule, std::string_view whole) {
   const bool addresses = whole.find('@') != std::string_view::npos || whole.find("://") != std::string_view::npos;
-  if (!addresses || whole.find_first_of(kAddressBreaks) == std::string_view::npos) {
+  if (!addresses || !kAddressBreaks.any_in(whole)) {
     add(targets, {Target::Kind::Argument, rule.name, whole, whole, &rule});
     return;
   }
   for (std::size_t at = 0; at < whole.size() && !targets.more;) {
-    const std::size_t end = std::min(whole.find_first_of(kAddressBreaks, at), whole.size());
+    const std::size_t end = kAddressBreaks.find(whole, at);
     const std::string_view piece = whole.substr(at, end - at);
     // A word of a display name is none.
-    if (piece.find_first_of("@0123456789") != std::string_view::npos || host_of(piece))
-      add(targets, {Target::Kind::Argument, rule.name, piece, whole, &rule});
+    if (kAddressSigns.any_in(piece) || host_of(piece)) add(targets, {Target::Kind::Argument, rule.name, piece, whole, &rule});
     at = end + 1;
   }
 }
@@ -201,10 +199,11 @@ bool listed(const Act& act, const Target& target) {
 }
 
 std::optional<std::string> host_of(std::string_view text) {
-  if (std::ranges::any_of(text, [](char c) { return c == ' ' || (c >= '\t' && c <= '\r'); })) return std::nullopt;
+  const bool written_as_address = text.find("://") != std::string_view::npos;
+  if (!written_as_address && text.find('.') == std::string_view::npos) return std::nullopt;
+  if (kSpaces.any_in(text)) return std::nullopt;
   const std::string_view host = authority_of(text);
   if (!spells_host(host)) return std::nullopt;
-  const bool written_as_address = text.find("://") != std::string_view::npos;
   if (!written_as_address && !has_dotted_name(host)) return std::nullopt;
   return lower(host);
 }

@@ -48,6 +48,7 @@ void take_price(const Reading& reading, ChannelId channel, Readings& out) {
 
 Readings ask_channels(const Act& act, Sighting sighting, std::span<const Channel* const> channels) {
   Readings out;
+  out.marks.reserve(channels.size());
   for (const Channel* channel : channels) {
     if (!asked(*channel, sighting)) {
       if (sighting == Sighting::Outcome) channel->learn_outcome(act);
@@ -72,13 +73,16 @@ bool move_evidence(const Act& act, const Tables& tables, Readings& readings) {
   const bool adds = std::ranges::any_of(readings.marks, [&](RowId id) { return tables.contributes(id); }) ||
                     std::ranges::any_of(readings.wagers, [&](const Wagered& made) { return raises(made, tables); });
   if (frozen(act.agent, act.session, act.persona)) return adds;
+  Step step = step_of(tables, readings.marks, readings.wagers);
   const auto move = [&](Evidence& evidence, std::unique_ptr<Ledger>& ledger) {
+    if (!ledger && !adds) return advance(evidence, step);  // there is nothing to open one for
     const Evidence before = evidence;
-    update(evidence, tables, readings.marks, readings.wagers);
+    advance(evidence, step);
     record(ledger, before, evidence, tables, readings.marks, act.event.id, act.event.time, readings.wagers);
   };
   if (!act.session.borrowed) move(act.agent.evidence, act.agent.ledger);
-  std::erase_if(readings.wagers, [](const Wagered& made) { return made.wager.agent_only; });
+  if (std::erase_if(readings.wagers, [](const Wagered& made) { return made.wager.agent_only; }) > 0)
+    step = step_of(tables, readings.marks, readings.wagers);
   if (!readings.marks.empty() || !readings.wagers.empty()) move(act.session.evidence, act.session.ledger);
   return adds;
 }

@@ -36,18 +36,46 @@ FleetObserver::Server& FleetObserver::server_of(std::uint64_t key) {
 
 void FleetObserver::note(Server& server, const Event& event, bool failing) {
   const std::uint64_t agent = hash64(event.agent.id);
-  auto found = std::ranges::find(server.agents, agent, &Seen::agent);
+  const auto begin = server.agents.begin() + static_cast<std::ptrdiff_t>(server.first);
+  const auto found = std::find_if(begin, server.agents.end(), [agent](const Seen& one) { return one.agent == agent; });
   Seen seen{.agent = agent};
   if (found != server.agents.end()) {
     seen = *found;
+    server.count(seen, false);
     server.agents.erase(found);
-  } else if (server.agents.size() >= kAgents) {
-    server.agents.erase(server.agents.begin());
+  } else if (server.seen().size() >= kAgents) {
+    server.count(*begin, false);
+    if (++server.first == kAgents) {  // moved up once for so many that left
+      server.agents.erase(server.agents.begin(), begin + 1);
+      server.first = 0;
+    }
   }
   seen.last = std::max(seen.last, event.time);
   seen.failing = failing;
   seen.served = seen.served || !failing;
+  server.count(seen, true);
+  server.oldest = server.seen().empty() ? seen.last : std::min(server.oldest, seen.last);
   server.agents.push_back(seen);
+}
+
+void FleetObserver::Server::count(const Seen& agent, bool joins) {
+  const auto change = [joins](std::size_t& count, bool counts) { count = joins ? count + (counts ? 1 : 0) : count - (counts ? 1 : 0); };
+  change(failing, agent.failing);
+  change(failing_served, agent.failing && agent.served);
+}
+
+FleetObserver::Tally FleetObserver::tally(Server& server) {
+  if (server.latest - server.oldest <= kActive) return {server.seen().size(), server.failing, server.failing_served};
+  Tally of;
+  server.oldest = server.latest;
+  for (const Seen& seen : server.seen()) {
+    server.oldest = std::min(server.oldest, seen.last);
+    if (server.latest - seen.last > kActive) continue;
+    ++of.active;
+    of.failing += seen.failing ? 1 : 0;
+    of.once_served += seen.failing && seen.served ? 1 : 0;
+  }
+  return of;
 }
 
 std::optional<std::string> FleetObserver::see(const Event& event) {
@@ -58,13 +86,7 @@ std::optional<std::string> FleetObserver::see(const Event& event) {
   server.latest = std::max(server.latest, event.time);
   note(server, event, event.outcome.status != Outcome::Ok);
 
-  std::size_t active = 0, failing = 0, once_served = 0;
-  for (const Seen& seen : server.agents) {
-    if (server.latest - seen.last > kActive) continue;
-    ++active;
-    failing += seen.failing ? 1 : 0;
-    once_served += seen.failing && seen.served ? 1 : 0;
-  }
+  const auto [active, failing, once_served] = tally(server);
   if (!server.out && once_served >= kLeastAgents && kOutTimes * failing >= kOutOf * active) {
     server.out = true;
     return fact(event, true);
@@ -85,8 +107,8 @@ std::string FleetObserver::encode() const {
     out.u8(server.out ? 1 : 0);
     out.time(server.latest);
     out.varint(server.used);
-    out.varint(server.agents.size());
-    for (const Seen& seen : server.agents) {
+    out.varint(server.seen().size());
+    for (const Seen& seen : server.seen()) {
       out.u64(seen.agent);
       out.time(seen.last);
       out.u8(static_cast<std::uint8_t>((seen.failing ? 1U : 0U) | (seen.served ? 2U : 0U)));
@@ -102,16 +124,20 @@ bool FleetObserver::restore(std::string_view bytes) {
   const std::size_t servers = in.count(12, kServers);
   for (std::size_t i = 0; i < servers && in.ok(); ++i) {
     Server& server = servers_[in.u64()];
+    server = {};
     server.out = in.u8() == 1;
     server.latest = in.time();
     server.used = in.varint();
     server.agents.resize(in.count(10, kAgents));
+    server.oldest = server.latest;
     for (Seen& seen : server.agents) {
       seen.agent = in.u64();
       seen.last = in.time();
       const std::uint8_t flags = in.u8();
       seen.failing = (flags & 1U) != 0;
       seen.served = (flags & 2U) != 0;
+      server.count(seen, true);
+      server.oldest = std::min(server.oldest, seen.last);
     }
   }
   if (in.ok() && in.at_end()) return true;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,8 +19,9 @@ namespace ringfence {
 /// fewer than half fail.
 ///
 /// An outage mutes the barrier's evidence on that server, so this is also what an attacker would like to fake: it takes five agents that
-/// were served before, failing together. Nothing else is muted. At most 1,024 servers, 128 agents each, least recently used out; about
-/// 100 ns an act. Looks at acts in input order; no clock.
+/// were served before, failing together. Nothing else is muted. At most 1,024 servers, 128 agents each, least recently used out; one look
+/// through the agents of the server an act, and a second one where some of them have been still for two minutes. Looks at acts in input
+/// order; no clock.
 class FleetObserver {
  public:
   /// The fact that takes effect behind this event, as a canonical `context_change` record; mostly nothing.
@@ -40,8 +42,20 @@ class FleetObserver {
     bool out = false;
     EventTime latest;
     std::uint64_t used = 0;
-    std::vector<Seen> agents;  // in order of their last act
+    std::vector<Seen> agents;  // in order of their last act; those before `first` have left
+    std::size_t first = 0;
+
+    // Kept beside the agents, not encoded.
+    std::size_t failing = 0, failing_served = 0;
+    EventTime oldest;  // no agent's last act is older
+    [[nodiscard]] std::span<const Seen> seen() const { return std::span(agents).subspan(first); }
+    void count(const Seen& agent, bool joins);
   };
+  /// Of the agents that called within two minutes: how many, how many fail, how many of these had been served.
+  struct Tally {
+    std::size_t active = 0, failing = 0, once_served = 0;
+  };
+  static Tally tally(Server& server);
   Server& server_of(std::uint64_t key);
   static void note(Server& server, const Event& event, bool failing);
 

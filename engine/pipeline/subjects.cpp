@@ -97,6 +97,10 @@ bool move_evidence(const Act& act, const Tables& tables, std::span<const RowId> 
   if (marks.empty()) return false;
   const bool adds = std::ranges::any_of(marks, [&](RowId id) { return tables.contributes(id); });
   if (frozen(act.agent, act.session, act.persona)) return adds;
+  if (!act.agent.ledger && !adds) {
+    update(act.agent.evidence, tables, marks);
+    return false;
+  }
   const Evidence before = act.agent.evidence;
   update(act.agent.evidence, tables, marks);
   record(act.agent.ledger, before, act.agent.evidence, tables, marks, act.event.id, act.event.time);

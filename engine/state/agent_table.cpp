@@ -83,7 +83,7 @@ std::expected<AgentState*, StoreError> AgentTable::open(Position at, const Agent
     found = &insert(at.partition, key, std::move(**loaded));
   }
   found->referenced = true;
-  ReachedTime& reached = reached_time(at.partition);
+  ReachedTime& reached = progress(at.partition).reached;
   reached.note(at.offset, time);
   // A compaction may have cut down what the store has of it (reclaim.h).
   if (reached.newest() && found->last_time + settings_.expiry + kLateMost < *reached.newest()) found->written.doubt();
@@ -96,16 +96,22 @@ std::expected<AgentState*, StoreError> AgentTable::open(Position at, const Agent
   return found;
 }
 
-ReachedTime& AgentTable::reached_time(Partition partition) {
+AgentTable::Progress& AgentTable::progress(Partition partition) {
   const auto number = static_cast<std::size_t>(partition.value);
-  if (reached_.size() <= number) reached_.resize(number + 1);
-  return reached_[number];
+  if (progress_.size() <= number) progress_.resize(number + 1);
+  if (!progress_[number]) progress_[number] = std::make_unique<Progress>();
+  return *progress_[number];
 }
 
-std::optional<EventTime> AgentTable::reached(Partition partition, Offset low) { return reached_time(partition).below(low); }
+AgentTable::Progress* AgentTable::known_progress(Partition partition) const {
+  const auto number = static_cast<std::size_t>(partition.value);
+  return partition.value >= 0 && number < progress_.size() ? progress_[number].get() : nullptr;
+}
+
+std::optional<EventTime> AgentTable::reached(Partition partition, Offset low) { return progress(partition).reached.below(low); }
 
 void AgentTable::start_from(Partition partition, std::optional<EventTime> reached) {
-  if (reached) reached_time(partition).start_from(*reached);
+  if (reached) progress(partition).reached.start_from(*reached);
 }
 
 std::expected<const AgentState*, StoreError> AgentTable::find(Partition partition, const AgentKey& key) {
@@ -218,8 +224,7 @@ void AgentTable::touch(AgentState& state, Offset applied) {
   if (e.dirty) return;
   e.dirty = true;
   ++dirty_;
-  if (waiting_.size() <= e.partition) waiting_.resize(e.partition + std::size_t{1});
-  waiting_[e.partition].push_back({e.index, applied.value, generation_});
+  progress(Partition{e.partition}).waiting.push_back({e.index, applied.value, generation_});
 }
 
 void AgentTable::prefetch(std::span<const Probe> window) const {
@@ -253,10 +258,7 @@ std::size_t AgentTable::trim() {
 }
 
 void AgentTable::leave(Partition partition) {
-  if (partition.value >= 0 && static_cast<std::size_t>(partition.value) < waiting_.size())
-    waiting_[static_cast<std::size_t>(partition.value)].clear();
-  if (partition.value >= 0 && static_cast<std::size_t>(partition.value) < reached_.size())
-    reached_[static_cast<std::size_t>(partition.value)] = {};
+  if (known_progress(partition) != nullptr) progress_[static_cast<std::size_t>(partition.value)].reset();
   for (std::uint32_t index = 0; index < slabs_.size() * kSlabEntries; ++index) {
     Entry& e = entry(index);
     if (!e.live || e.partition != partition.value) continue;
@@ -266,11 +268,11 @@ void AgentTable::leave(Partition partition) {
 }
 
 std::optional<AgentTable::Snapshot> AgentTable::take_oldest(Partition partition, std::uint64_t generations) {
-  const auto number = static_cast<std::size_t>(partition.value);
-  if (number >= waiting_.size() || waiting_[number].empty()) return std::nullopt;
-  const Waiting oldest = waiting_[number].front();
+  Progress* const from = known_progress(partition);
+  if (from == nullptr || from->waiting.empty()) return std::nullopt;
+  const Waiting oldest = from->waiting.front();
   if (oldest.generation + generations > generation_) return std::nullopt;
-  waiting_[number].pop_front();
+  from->waiting.pop_front();
   Entry& e = entry(oldest.entry);
   Snapshot taken{e.index, Offset{oldest.offset}, Offset{e.lsn}, {}, 0};
   for (auto& change : encode_changes(e, e.written)) {
@@ -292,9 +294,9 @@ void AgentTable::submitted(std::uint32_t index, std::uint64_t batch) {
 }
 
 std::optional<Offset> AgentTable::first_dirty(Partition partition) const {
-  const auto number = static_cast<std::size_t>(partition.value);
-  if (number >= waiting_.size() || waiting_[number].empty()) return std::nullopt;
-  return Offset{waiting_[number].front().offset};
+  const Progress* const of = known_progress(partition);
+  if (of == nullptr || of->waiting.empty()) return std::nullopt;
+  return Offset{of->waiting.front().offset};
 }
 
 }  // namespace ringfence

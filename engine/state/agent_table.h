@@ -110,7 +110,13 @@ class AgentTable {
     std::uint64_t generation = 0;
   };
 
-  [[nodiscard]] ReachedTime& reached_time(Partition partition);
+  /// Of one partition; made when it is first heard of, for numbers are sparse.
+  struct Progress {
+    std::deque<Waiting> waiting;  // in order of first-dirty offset
+    ReachedTime reached;
+  };
+  [[nodiscard]] Progress& progress(Partition partition);
+  [[nodiscard]] Progress* known_progress(Partition partition) const;
   [[nodiscard]] Entry& entry(std::uint32_t index) const;
   [[nodiscard]] Entry* look_up(Partition partition, const AgentKey& key) const;
   [[nodiscard]] std::expected<std::optional<DecodedAgent>, StoreError> load(Partition partition, const AgentKey& key);
@@ -127,8 +133,7 @@ class AgentTable {
   std::vector<Slot> slots_;  // a power of two, at most half full
   std::vector<std::unique_ptr<Entry[]>> slabs_;
   std::vector<std::uint32_t> free_;
-  std::vector<std::deque<Waiting>> waiting_;  // by partition, in order of first-dirty offset
-  std::vector<ReachedTime> reached_;          // by partition
+  std::vector<std::unique_ptr<Progress>> progress_;  // by partition
   std::size_t size_ = 0, bytes_ = 0, dirty_ = 0;
   std::uint32_t hand_ = 0;
   std::uint64_t generation_ = 0, settled_ = 0;

@@ -12,8 +12,13 @@ constexpr double kClosingFactor = 1.1;
 constexpr float kClamp = 1e30F;
 constexpr double kClampedBelow = -1e-3;  // nats; more than the rounding of the factors comes to
 
+/// Rows in the order of ids, compared as one number.
+constexpr std::uint32_t place_of(RowId id) {
+  return static_cast<std::uint32_t>(id.channel) << 16U | std::uint32_t{id.context} << 8U | std::uint32_t{id.cls};
+}
+
 Ledger::Row& row_of(Ledger& ledger, RowId id) {
-  const auto at = std::ranges::lower_bound(ledger.rows, id, {}, &Ledger::Row::id);
+  const auto at = std::ranges::lower_bound(ledger.rows, place_of(id), {}, [](const Ledger::Row& row) { return place_of(row.id); });
   if (at != ledger.rows.end() && at->id == id) return *at;
   return *ledger.rows.insert(at, Ledger::Row{.id = id});
 }
@@ -106,6 +111,7 @@ void record(std::unique_ptr<Ledger>& ledger, const Evidence& before, const Evide
   if (!ledger) {
     if (!contributes) return;
     ledger = std::make_unique<Ledger>();
+    ledger->rows.reserve(marks.size() + wagers.size());
     ledger->start = before;
     ledger->opened = time;
   }

@@ -52,8 +52,12 @@ struct Scopes {
   bool may_rise = false;
 };
 
-/// Levels by evidence: what was newly reached.
-std::optional<Crossing> cross(Scopes scopes, const Persona& persona, const Decision& scores, const Leader& lead) {
+/// A threat that may halt leads by enough.
+bool may_halt(const Leader& lead) { return lead.dangerous && lead.family_share >= kHaltFamilyShare; }
+
+/// Levels by evidence: what was newly reached. `leads` tells the leading threat; asked only where S is high enough for it to matter.
+template <class Leads>
+std::optional<Crossing> cross(Scopes scopes, const Persona& persona, const Decision& scores, const Leads& leads) {
   auto& [standing, may_rise] = scopes;
   const Thresholds& limit = persona.response.scores;
   std::optional<Crossing> crossing;
@@ -66,8 +70,7 @@ std::optional<Crossing> cross(Scopes scopes, const Persona& persona, const Decis
     crossing = Crossing{Level::Throttle, Null::Declared, limit.throttle};
     standing.throttle = true;
   }
-  const bool halt_now = may_rise && scores.score >= limit.halt && lead.dangerous && lead.family_share >= kHaltFamilyShare;
-  if (halt_now && standing.held.value_or(Level::Observe) < Level::Halt) {
+  if (may_rise && scores.score >= limit.halt && standing.held.value_or(Level::Observe) < Level::Halt && may_halt(leads())) {
     crossing = Crossing{Level::Halt, Null::Declared, limit.halt};
     hold_at(standing, Level::Halt);
   }
@@ -176,7 +179,7 @@ Decision decide(const Act& act, std::span<const Breach> breaches, const Tables& 
   }
 
   const bool may_rise = !session_only || adds;
-  out.crossing = cross({target, may_rise}, act.persona, out, leader(agent, tables, Null::Declared, alone));
+  out.crossing = cross({target, may_rise}, act.persona, out, [&] { return leader(agent, tables, Null::Declared, alone); });
   if (out.crossing && !act.persona.response.analytics.empty()) {
     const Leader lead = leader(agent, tables, out.crossing->null, alone);
     override_crossing(target, act.persona.response, kThreats[static_cast<std::size_t>(lead.threat)].analytic, *out.crossing);
