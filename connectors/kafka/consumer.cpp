@@ -116,6 +116,13 @@ std::expected<void, KafkaError> Consumer::Client::start() {
     shard.messages.reserve(kBatch);
     shard.records.reserve(kBatch);
   }
+  return {};
+}
+
+/// Not before somebody serves: a client of 2.0.2 that is closed before its first assignment may abort in its assignor
+/// (confluentinc/librdkafka#4312), and a start that fails elsewhere closes it.
+std::expected<void, KafkaError> Consumer::Client::join() {
+  if (std::exchange(joined, true)) return {};
   const kafka::PartitionList wanted(rd_kafka_topic_partition_list_new(1));
   rd_kafka_topic_partition_list_add(wanted.get(), settings.topic.c_str(), RD_KAFKA_PARTITION_UA);
   if (const auto error = rd_kafka_subscribe(handle.get(), wanted.get()); error != RD_KAFKA_RESP_ERR_NO_ERROR)

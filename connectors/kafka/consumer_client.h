@@ -67,6 +67,8 @@ struct Consumer::Client {
   std::atomic<std::uint64_t> gaps{0}, holes{0}, dropped{0}, strays{0}, rebalances{0};
 
   std::expected<void, KafkaError> start();
+  [[nodiscard]] std::expected<void, KafkaError> join();
+  bool joined = false;
   void fail(KafkaError error);
   [[nodiscard]] KafkaError failure_copy() const;
   void alarm(ConsumerAlarm::Kind kind, Partition partition, std::int64_t expected, std::int64_t found, std::string message);

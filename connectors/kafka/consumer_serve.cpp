@@ -27,6 +27,7 @@ std::span<rd_kafka_topic_partition_t> rows(rd_kafka_topic_partition_list_t* list
 std::expected<void, KafkaError> Consumer::serve(std::chrono::milliseconds wait) {
   Client& client = *client_;
   if (client.failed.load(std::memory_order_acquire)) return std::unexpected(client.failure_copy());
+  if (auto joined = client.join(); !joined) return joined;
   if (const kafka::Message message(rd_kafka_consumer_poll(client.handle.get(), kafka::to_ms(wait))); message) client.on_main(*message);
   client.seek();
   client.forward_moved();
