@@ -28,9 +28,9 @@ const std::map<std::string, Mode> kModes{{"observe", Mode::Observe}, {"alert", M
 
 Persona persona(const std::string& maturity, const std::string& mode, const std::string& more = "") {
   FileTree tree;
-  tree.files["p.yaml"] = "schema: ringfence/persona/v1\nid: p\nversion: \"1\"\njob: Works.\nowner: {team: t, contact: c}\nmaturity: " +
-                         maturity + "\napplies_to: {agents: [\"p-*\"]}\nactions:\n  - {id: a, tools: [\"x/a\"], effect: read}\nresponse: {mode: " +
-                         mode + more + "}\n";
+  tree.files["p.yaml"] =
+      "schema: ringfence/persona/v1\nid: p\nversion: \"1\"\njob: Works.\nowner: {team: t, contact: c}\nmaturity: " + maturity +
+      "\napplies_to: {agents: [\"p-*\"]}\nactions:\n  - {id: a, tools: [\"x/a\"], effect: read}\nresponse: {mode: " + mode + more + "}\n";
   const PersonaLoad load = load_personas(tree);
   if (!load.set) throw std::runtime_error(to_string(load.diagnostics.front()));
   return load.set->personas().front();
