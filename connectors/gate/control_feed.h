@@ -8,6 +8,7 @@
 #include <string>
 
 #include "connectors/sinks/file_control_log.h"
+#include "connectors/sources/descriptor.h"
 
 namespace ringfence {
 
@@ -28,15 +29,22 @@ class AckFeed {
   [[nodiscard]] virtual std::expected<void, SinkError> send(std::string_view key, std::string_view value) = 0;
 };
 
-/// A control file of the embedded default. It may appear late, and be replaced or cut: then it is read from its beginning.
+/// A control file of the embedded default. It may appear late, and be replaced or cut: then it is read from its beginning. Waits for
+/// changes of its directory (inotify); where that cannot be watched, for the time given.
 class FileControlFeed final : public ControlFeed {
  public:
   explicit FileControlFeed(std::string path) : path_(std::move(path)) {}
   [[nodiscard]] std::expected<ControlLog::Batch, SinkError> read(std::size_t max, std::chrono::milliseconds wait) override;
 
  private:
+  /// Watched before it is looked at, so a change after a look is never missed.
+  void watch();
+  void wait_for_change(std::chrono::steady_clock::time_point until);
+  [[nodiscard]] bool concerns_us();
+
   std::string path_;
   std::unique_ptr<FileControlLog> log_;
+  Descriptor watch_;
 };
 
 /// Acknowledgements as a file of the same form, `{"key":…,"value":…}` a line.

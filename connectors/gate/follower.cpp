@@ -65,11 +65,9 @@ void Follower::run(const std::stop_token& stop) {
       take(*batch);
     } else {
       if (!std::exchange(feed_away_, true)) notice_("the control log is away", batch.error().message);
-      {
-        const std::lock_guard lock(mutex_);
-        ++figures_.feed_faults;
-      }
-      std::this_thread::sleep_for(kPauseAfterFault);
+      std::unique_lock lock(mutex_);
+      ++figures_.feed_faults;
+      pause_.wait_for(lock, stop, kPauseAfterFault, [] { return false; });  // only a stop cuts it short
     }
     // While the log comes in whole batches it is in force batch by batch, but synced and acknowledged once.
     const bool more = batch && batch->entries.size() == kBatch && unstored_.size() < kUnstoredMax;

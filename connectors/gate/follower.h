@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -87,6 +88,7 @@ class Follower {
 
   std::atomic<std::shared_ptr<const GateTable>> table_{std::make_shared<const GateTable>()};
   std::atomic<bool> answers_{false};
+  std::condition_variable_any pause_;
   mutable std::mutex mutex_;  // of what follows; never held on the way of a decision
   GateReadiness readiness_;
   FollowerFigures figures_;
