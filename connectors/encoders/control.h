@@ -12,6 +12,7 @@
 #include "connectors/encoders/jws.h"
 #include "connectors/encoders/keys.h"
 #include "engine/event/ids.h"
+#include "engine/verdict/command.h"
 #include "engine/verdict/containment.h"
 
 /// Control records as Security Event Tokens (RFC 8417); docs/contracts/control.md is the contract, field by field.
@@ -45,13 +46,6 @@ struct Heartbeat {
   std::string state_hash;   // 64 hex digits
   std::int64_t time_ms = 0;
   bool operator==(const Heartbeat&) const = default;
-};
-
-/// An operator's command on the context topic.
-struct Command {
-  std::string command;  // halt, approve, release, purge
-  std::string scope, reason, by, approver, ticket;
-  bool operator==(const Command&) const = default;
 };
 
 /// A containment as it was signed; what is not part of the payload (cause, position) is empty.

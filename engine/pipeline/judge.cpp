@@ -50,12 +50,6 @@ std::size_t persona_of(AgentState& agent, const Event& event, const Rulebook& ru
   return derived.persona;
 }
 
-/// The job of an agent whose record shows no more than its name: the one it was last judged by, else the one that applies to the name.
-const Persona* known_persona(const AgentState& agent, const Event& event, const Rulebook& rules) {
-  const std::size_t index = rules.persona_named(agent.persona);
-  return index == Rulebook::kNoPersona ? rules.set().match(event) : &rules.persona(index);
-}
-
 /// The job of the agent that delegated this act, where it is known and another than the agent's own.
 const Persona* parent_of(const Event& event, const Rulebook& rules, const Persona& own) {
   if (!event.delegation.parent || *event.delegation.parent == event.agent.id) return nullptr;
@@ -187,6 +181,15 @@ Judgement judge(const Event& event, const Admission& admission, AgentState& agen
   return out;
 }
 
+const Persona* known_persona(const AgentState& agent, const Rulebook& rules) {
+  const std::size_t index = rules.persona_named(agent.persona);
+  if (index != Rulebook::kNoPersona) return &rules.persona(index);
+  Event event;
+  event.tenant = agent.tenant;
+  event.agent.id = agent.id;
+  return rules.set().match(event);
+}
+
 Judgement judge_refused(const Refusal& refusal, EventTime time, AgentState& agent, const Circumstances& circumstances) {
   Event event;
   event.kind = EventKind::Signal;
@@ -198,7 +201,7 @@ Judgement judge_refused(const Refusal& refusal, EventTime time, AgentState& agen
   event.id = id;
   Judgement out = begin(event, circumstances);
   out.verdict.event_id.clear();  // a refused record is no event: its finding speaks of it, no verdict does
-  const Persona* const persona = known_persona(agent, event, circumstances.rules);
+  const Persona* const persona = known_persona(agent, circumstances.rules);
   out.verdict.level = std::max(Level::Alert, standing_level(agent));
   out.verdict.applied = persona != nullptr ? applied_level(out.verdict.level, persona->response.mode) : out.verdict.level;
   out.verdict.raised.push_back(Analytic::FeedRefused);

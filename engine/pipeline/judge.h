@@ -47,6 +47,9 @@ struct Circumstances {
 /// Pure: same state, event and circumstances give the same judgement and the same next state. About 1 us for a call that went well.
 [[nodiscard]] Judgement judge(const Event& event, const Admission& admission, AgentState& agent, const Circumstances& circumstances);
 
+/// The job of an agent of which no more than its name is at hand: the one it was last judged by, else the one that applies to the name.
+[[nodiscard]] const Persona* known_persona(const AgentState& agent, const Rulebook& rules);
+
 /// A refused record that still shows its agent is a finding too: what cannot be read must not be a way to act unseen.
 [[nodiscard]] Judgement judge_refused(const Refusal& refusal, EventTime time, AgentState& agent, const Circumstances& circumstances);
 

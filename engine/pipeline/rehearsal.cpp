@@ -38,6 +38,14 @@ std::expected<Judgement, Refusal> Rehearsal::feed(std::string_view record, Posit
   return judgement;
 }
 
+Operated Rehearsal::operate(const Command& command) {
+  const auto scope = check_command(command);
+  if (!scope) return {CommandAnswer::NotInState, {}};
+  const auto found = agents_.find(agent_key(scope->tenant, scope->id));
+  if (found == agents_.end()) return {CommandAnswer::UnknownAgent, {}};
+  return ringfence::operate(command, *scope, found->second, rules_, {Partition{0}, Offset{records_ - 1}}, topic_);
+}
+
 const AgentState* Rehearsal::agent(std::string_view tenant, std::string_view id) const {
   const auto found = agents_.find(agent_key(tenant, id));
   return found == agents_.end() ? nullptr : &found->second;

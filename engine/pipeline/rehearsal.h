@@ -8,6 +8,7 @@
 
 #include "engine/event/decode.h"
 #include "engine/pipeline/judge.h"
+#include "engine/pipeline/operate.h"
 #include "engine/pipeline/rulebook.h"
 #include "engine/state/agent_state.h"
 #include "engine/state/facts.h"
@@ -27,6 +28,9 @@ class Rehearsal {
   [[nodiscard]] std::expected<Judgement, Refusal> feed(std::string_view record);
   /// The same at a position of the caller's.
   [[nodiscard]] std::expected<Judgement, Refusal> feed(std::string_view record, Position position);
+
+  /// An operator's command behind the last record.
+  [[nodiscard]] Operated operate(const Command& command);
 
   /// What is known of an agent, or null.
   [[nodiscard]] const AgentState* agent(std::string_view tenant, std::string_view id) const;

@@ -91,6 +91,27 @@ std::expected<void, StoreError> Shard::book_refusal(const Record& record, const 
   return {};
 }
 
+std::expected<std::optional<Operated>, StoreError> Shard::operate(const Command& command, const ScopeParts& scope, Position after,
+                                                                  const Origin& origin) {
+  const AgentKey key = agent_key(scope.tenant, scope.id);
+  if (!mine(key)) return std::optional<Operated>();
+  const Offset lsn{origin.base + after.offset.value};
+  const auto known = table_.find(after.partition, key);
+  if (!known) return std::unexpected(known.error());
+  if (*known == nullptr) return Operated{CommandAnswer::UnknownAgent, {}};
+  const auto opened = table_.open({after.partition, lsn}, key, scope.tenant, scope.id, (*known)->last_time);
+  if (!opened) return std::unexpected(opened.error());
+  AgentState& agent = **opened;
+  if (agent.lsn > lsn.value) return std::optional<Operated>();
+  Operated done = ringfence::operate(command, scope, agent, *rules_, after, origin.topic);
+  if (done.answer == CommandAnswer::Done) table_.touch(agent, lsn);
+  if (done.judgement) {
+    counters_.findings += done.judgement->findings.size();
+    counters_.containments += done.judgement->containments.size();
+  }
+  return done;
+}
+
 void Shard::prefetch(const Window& window, std::size_t from) {
   probes_.clear();
   const std::size_t to = std::min(window.size(), from + kPrefetch);

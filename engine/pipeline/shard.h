@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "engine/pipeline/judge.h"
+#include "engine/pipeline/operate.h"
 #include "engine/pipeline/rulebook.h"
 #include "engine/pipeline/window.h"
 #include "engine/state/agent_table.h"
@@ -60,6 +61,11 @@ class Shard {
   /// needs any more: theirs is the memory of the new ones.
   [[nodiscard]] std::expected<std::vector<Result>, StoreError> judge(const Window& window, const Origin& origin,
                                                                      std::vector<Result> room = {});
+
+  /// Applies a checked command of an operator behind record `after` of the partition, to the state of the agent its scope names. Nothing
+  /// where that agent is another shard's, or its state has later records in it, and so the command too.
+  [[nodiscard]] std::expected<std::optional<Operated>, StoreError> operate(const Command& command, const ScopeParts& scope, Position after,
+                                                                           const Origin& origin);
 
   /// The next record is judged by this set; evidence stays.
   void adopt(std::shared_ptr<const Rulebook> rules) { rules_ = std::move(rules); }

@@ -219,7 +219,7 @@ void AgentTable::recount(Entry& e) {
 
 void AgentTable::touch(AgentState& state, Offset applied) {
   auto& e = static_cast<Entry&>(state);
-  assert(applied.value > e.lsn);
+  assert(applied.value >= e.lsn);
   e.lsn = applied.value;
   if (e.dirty) return;
   e.dirty = true;

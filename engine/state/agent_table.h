@@ -53,7 +53,7 @@ class AgentTable {
   [[nodiscard]] std::expected<const AgentState*, StoreError> find(Partition partition, const AgentKey& key);
 
   /// Records that everything up to `applied` of the agent's partition is in the state: sets lsn and queues the state for writing.
-  /// `applied` must be above the state's lsn and not below any offset touched before in the same partition.
+  /// `applied` must not be below the state's lsn, nor below any offset touched before in the same partition.
   void touch(AgentState& state, Offset applied);
 
   struct Probe {

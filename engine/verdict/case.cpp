@@ -241,6 +241,26 @@ void join(std::vector<Contribution>& parts, Contribution evidence) {
   part->first_seen = std::min(part->first_seen, evidence.first_seen);
 }
 
+FindingRecord closed(const AgentState& agent, OpenFinding& finding, EventTime time, const Ending& ending, const Told& told) {
+  ++finding.records;
+  FindingRecord r;
+  describe_finding(r, finding);
+  r.activity = FindingRecord::Activity::Close;
+  r.level = finding.level;
+  r.applied = applied_level(finding.level, mode_of(told));
+  r.title = info_of(finding.analytic).title;
+  r.sentence = ending.sentence;
+  r.close_reason = ending.reason;
+  r.time = time;
+  r.tenant = agent.tenant;
+  r.agent_id = agent.id;
+  if (told.persona != nullptr) describe_persona(r, *told.persona);
+  if (r.agent_name.empty()) r.agent_name = agent.id;
+  r.topic = told.topic;
+  r.position = told.position;
+  return r;
+}
+
 }  // namespace
 
 std::vector<FindingRecord> findings_of(const Judged& judged, std::span<const Channel* const> channels) {
@@ -263,27 +283,19 @@ std::vector<FindingRecord> findings_of(const Judged& judged, std::span<const Cha
 std::vector<FindingRecord> close_idle(AgentState& agent, EventTime now, const Told& told) {
   std::vector<FindingRecord> records;
   const auto idle = [&](const OpenFinding& f) { return now - f.last_seen >= limits::kFindingIdle; };
-  for (OpenFinding& finding : agent.findings) {
-    if (!idle(finding)) continue;
-    ++finding.records;
-    FindingRecord r;
-    describe_finding(r, finding);
-    r.activity = FindingRecord::Activity::Close;
-    r.level = finding.level;
-    r.applied = applied_level(finding.level, mode_of(told));
-    r.title = info_of(finding.analytic).title;
-    r.sentence = "No further contribution for 24 hours of the agent's own time.";
-    r.close_reason = "idle";
-    r.time = finding.last_seen + limits::kFindingIdle;
-    r.tenant = agent.tenant;
-    r.agent_id = agent.id;
-    if (told.persona != nullptr) describe_persona(r, *told.persona);
-    if (r.agent_name.empty()) r.agent_name = agent.id;
-    r.topic = told.topic;
-    r.position = told.position;
-    records.push_back(std::move(r));
-  }
+  const Ending ending{"idle", "No further contribution for 24 hours of the agent's own time."};
+  for (OpenFinding& finding : agent.findings)
+    if (idle(finding)) records.push_back(closed(agent, finding, finding.last_seen + limits::kFindingIdle, ending, told));
   std::erase_if(agent.findings, idle);
+  return records;
+}
+
+std::vector<FindingRecord> close_released(AgentState& agent, const std::function<bool(const OpenFinding&)>& which, const Ending& ending,
+                                          const Told& told) {
+  std::vector<FindingRecord> records;
+  for (OpenFinding& finding : agent.findings)
+    if (which(finding)) records.push_back(closed(agent, finding, agent.last_time, ending, told));
+  std::erase_if(agent.findings, which);
   return records;
 }
 

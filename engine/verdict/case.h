@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -39,6 +40,14 @@ struct Told {
 
 /// Closes what has had no contribution for 24 h of the agent's event time; called at the agent's next event, before it is judged.
 [[nodiscard]] std::vector<FindingRecord> close_idle(AgentState& agent, EventTime now, const Told& told);
+
+/// How a finding ended, and the sentence that says so.
+struct Ending {
+  std::string reason, sentence;
+};
+/// Closes the findings of `which` at the agent's own time: an operator has released what they led to.
+[[nodiscard]] std::vector<FindingRecord> close_released(AgentState& agent, const std::function<bool(const OpenFinding&)>& which,
+                                                        const Ending& ending, const Told& told);
 
 /// A fact about the agent or its feed at one level, without statistics: agent.unclassified, feed.refused, containment.violated.
 struct Fact {

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/pipeline/operate.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/event/escape.h"
+#include "engine/verdict/case.h"
+
+namespace ringfence {
+namespace {
+
+constexpr int kApprovedTier = 4;
+
+/// The command with what it meets.
+struct Order {
+  const Command& command;
+  const ScopeParts& scope;
+  AgentState& agent;
+  const Persona* persona;  // null: the agent has no job
+  Position at;
+  std::string_view topic;
+};
+
+/// Who answers for it: the approver, where one is named.
+const std::string& answerable(const Command& command) { return command.approver.empty() ? command.by : command.approver; }
+
+/// `inner` is the scope itself or one that the command's scope contains within the same agent's state.
+bool within(const ScopeParts& outer, const std::string& inner) {
+  const auto parts = parse_scope(inner);
+  if (!parts || parts->tenant != outer.tenant || parts->id != outer.id) return false;
+  if (outer.type == "session") return *parts == outer;
+  return parts->type == outer.type || parts->type == "session" || (outer.type == "subtree" && parts->type == "agent");
+}
+
+/// The sessions the scope reaches; of type session those of its id, borrowed or not.
+std::vector<SessionState*> sessions_of(const Order& order) {
+  std::vector<SessionState*> found;
+  for (SessionState& session : order.agent.sessions)
+    if (order.scope.type != "session" || session.id == order.scope.session) found.push_back(&session);
+  return found;
+}
+
+bool clean(const Standing& standing) { return !standing.alert && !standing.throttle && !standing.held; }
+
+/// Something of it would be judged on: a level, or evidence that has begun.
+bool anything_stands(const Order& order) {
+  if (std::ranges::any_of(order.agent.containments, [&](const Containment& c) { return c.contained && within(order.scope, c.scope); }))
+    return true;
+  const auto stands = [](const SessionState* session) { return !clean(session->standing) || session->ledger || session->held_acts > 0; };
+  if (std::ranges::any_of(sessions_of(order), stands)) return true;
+  return order.scope.type != "session" && (!clean(order.agent.standing) || order.agent.ledger);
+}
+
+std::optional<CommandAnswer> refused(const Order& order) {
+  const Command& command = order.command;
+  const std::string mark = halted_by(answerable(command));
+  const auto own = [&](const Containment& c) { return c.contained && within(order.scope, c.scope) && c.finding_uid == mark; };
+  const bool own_halt = std::ranges::any_of(order.agent.containments, own);
+  if (command.command == "approve") return own_halt ? std::optional(CommandAnswer::OwnHalt) : std::nullopt;
+  if (command.command != "release" || order.persona == nullptr || order.persona->tier < kApprovedTier) return std::nullopt;
+  if (command.approver.empty() || command.approver == command.by) return CommandAnswer::NeedsApprover;
+  return own_halt ? std::optional(CommandAnswer::OwnHalt) : std::nullopt;
+}
+
+void start_at_zero(SessionState& session) {
+  session.evidence = {};
+  session.ledger.reset();
+  session.standing = {};
+  session.held_acts = 0;
+}
+
+void start_at_zero(const Order& order) {
+  bool shared = order.scope.type != "session";
+  for (SessionState* session : sessions_of(order)) {
+    start_at_zero(*session);
+    shared = shared || !session->borrowed;
+  }
+  if (!shared) return;  // a borrowed name never moved the agent's evidence
+  // A session's acts moved the agent's evidence too: what is left of it would halt the session again at its next slip.
+  order.agent.evidence = {};
+  order.agent.ledger.reset();
+  if (order.scope.type != "session") order.agent.standing = {};
+}
+
+ContainmentRecord released(const Order& order, Containment& entry) {
+  ++entry.epoch;
+  entry.contained = false;
+  entry.since = order.agent.last_time;
+  ContainmentRecord record;
+  record.scope = entry.scope;
+  record.agent_id = order.agent.id;
+  record.tenant = order.agent.tenant;
+  if (const auto parts = parse_scope(entry.scope)) record.session_id = parts->session;
+  record.epoch = entry.epoch;
+  record.contained = false;
+  record.level = entry.level;
+  record.effective_at = order.agent.last_time;
+  record.finding_uid = entry.finding_uid;
+  record.reason = order.command.reason;
+  record.approver = answerable(order.command);
+  record.cause_event_id = cause_of(order.command);
+  record.position = order.at;
+  if (order.persona != nullptr) record.persona = order.persona->reference();
+  record.select = record.session_id.empty() ? std::vector<ContainmentRecord::Select>{{"agent.id", order.agent.id}}
+                                            : std::vector<ContainmentRecord::Select>{{"session.id", record.session_id}};
+  return record;
+}
+
+/// Who and why, for a reader: everything of it came from outside.
+std::string told(const Command& command) {
+  std::string text = "Released by " + printable(command.by);
+  if (!command.approver.empty() && command.approver != command.by) text += ", approved by " + printable(command.approver);
+  text += ": " + printable(command.reason, 1024);
+  if (!command.ticket.empty()) text += " (" + printable(command.ticket) + ")";
+  return text;
+}
+
+/// What stands goes back to a wider scope than the one named: the tree over its agent, or the agent over its session.
+bool held_wider(const Order& order) {
+  const auto& [type, tenant, id, session] = order.scope;
+  if (type == "subtree") return false;
+  const auto over = [&](const Containment& c) {
+    return c.contained && (c.scope == scope_key("subtree", tenant, id) || (type == "session" && c.scope == scope_key("agent", tenant, id)));
+  };
+  return std::ranges::any_of(order.agent.containments, over) || (type == "session" && order.agent.standing.held);
+}
+
+Operated release(const Order& order) {
+  if (held_wider(order)) return {CommandAnswer::WiderScope, {}};
+  if (!anything_stands(order)) return {CommandAnswer::NothingStands, {}};
+  Judgement out;
+  out.position = order.at;
+  std::vector<std::string> uids;
+  for (Containment& entry : order.agent.containments) {
+    if (!entry.contained || !within(order.scope, entry.scope)) continue;
+    out.containments.push_back(released(order, entry));
+    uids.push_back(entry.finding_uid);
+  }
+  start_at_zero(order);
+  const auto of_scope = [&](const OpenFinding& finding) {
+    return order.scope.type != "session" || std::ranges::find(uids, finding.uid) != uids.end();
+  };
+  out.findings = close_released(order.agent, of_scope, {"released", told(order.command)}, {order.persona, order.topic, order.at});
+  return {CommandAnswer::Done, std::move(out)};
+}
+
+/// The operator's writer has published it: the state only knows, so that the engine neither repeats it nor forgets it at a release.
+Operated halt(const Order& order) {
+  const std::vector<SessionState*> sessions = sessions_of(order);
+  if (order.scope.type == "session" && sessions.empty()) return {CommandAnswer::UnknownAgent, {}};
+  auto entry = std::ranges::find(order.agent.containments, order.command.scope, &Containment::scope);
+  if (entry != order.agent.containments.end() && entry->contained && entry->level >= Level::Halt) return {CommandAnswer::NothingStands, {}};
+  if (entry == order.agent.containments.end()) {
+    order.agent.containments.push_back({.scope = order.command.scope});
+    entry = std::prev(order.agent.containments.end());
+  }
+  entry->contained = true;
+  entry->level = Level::Halt;
+  entry->finding_uid = halted_by(order.command.by);
+  entry->since = order.agent.last_time;
+  const auto hold = [](Standing& standing) { standing.held = std::max(standing.held.value_or(Level::Observe), Level::Halt); };
+  if (order.scope.type != "session") hold(order.agent.standing);
+  if (order.scope.type == "session")
+    for (SessionState* session : sessions) hold(session->standing);
+  return {CommandAnswer::Done, {}};
+}
+
+}  // namespace
+
+std::string_view words_of(CommandAnswer answer) {
+  switch (answer) {
+    case CommandAnswer::Done:
+      return "done";
+    case CommandAnswer::UnknownAgent:
+      return "nothing is known of that agent or session";
+    case CommandAnswer::NothingStands:
+      return "nothing changes: it stands as commanded already";
+    case CommandAnswer::NeedsApprover:
+      return "tier 4 is released only with an approver other than who releases";
+    case CommandAnswer::OwnHalt:
+      return "who halted cannot approve";
+    case CommandAnswer::WiderScope:
+      return "contained under another scope: release that one";
+    case CommandAnswer::NotInState:
+      return "no agent's state answers for it";
+  }
+  return "";
+}
+
+Operated operate(const Command& command, const ScopeParts& scope, AgentState& agent, const Rulebook& rules, Position at,
+                 std::string_view topic) {
+  constexpr std::array<std::string_view, 3> kScopes{"agent", "session", "subtree"};
+  if (std::ranges::find(kScopes, scope.type) == kScopes.end()) return {CommandAnswer::NotInState, {}};
+  const Order order{command, scope, agent, known_persona(agent, rules), at, topic};
+  if (const auto why = refused(order)) return {*why, {}};
+  if (command.command == "approve") return {CommandAnswer::Done, {}};
+  if (command.command == "release") return release(order);
+  if (command.command == "halt") return halt(order);
+  return {CommandAnswer::NotInState, {}};
+}
+
+}  // namespace ringfence

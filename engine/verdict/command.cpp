@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/verdict/command.h"
+
+#include <algorithm>
+#include <array>
+
+#include "engine/event/sha256.h"
+#include "engine/state/codec.h"
+
+namespace ringfence {
+namespace {
+
+constexpr std::array<std::string_view, 4> kCommands{"halt", "approve", "release", "purge"};
+constexpr std::size_t kReasonBytes = 1024;
+constexpr std::size_t kNameBytes = 256;
+
+bool blank(std::string_view text) { return text.find_first_not_of(" \t\r\n") == std::string_view::npos; }
+
+}  // namespace
+
+std::expected<ScopeParts, std::string> check_command(const Command& command) {
+  if (std::ranges::find(kCommands, command.command) == kCommands.end())
+    return std::unexpected("command: not one of halt approve release purge");
+  auto scope = parse_scope(command.scope);
+  if (!scope) return std::unexpected("scope: not one of the known forms, such as agent:TENANT/ID with both parts percent-encoded");
+  if (blank(command.reason)) return std::unexpected("reason: missing");
+  if (blank(command.by)) return std::unexpected("by: missing");
+  if (command.reason.size() > kReasonBytes) return std::unexpected("reason: longer than 1024 bytes");
+  if (std::max({command.by.size(), command.approver.size(), command.ticket.size()}) > kNameBytes)
+    return std::unexpected("by, approver, ticket: longer than 256 bytes");
+  return std::move(*scope);
+}
+
+std::string cause_of(const Command& command) {
+  Writer parts;
+  for (const std::string* part : {&command.command, &command.scope, &command.reason, &command.by, &command.approver, &command.ticket})
+    parts.text(*part);
+  return "command-" + sha256_hex(parts.bytes()).substr(0, 16);
+}
+
+std::string halted_by(std::string_view by) { return "op-" + sha256_hex(by).substr(0, 16); }
+
+}  // namespace ringfence

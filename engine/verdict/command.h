@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <expected>
+#include <string>
+#include <string_view>
+
+#include "engine/verdict/containment.h"
+
+namespace ringfence {
+
+/// An operator's command (docs/contracts/control.md, Operators' commands): who wants what of a scope, and why.
+struct Command {
+  std::string command;  // halt, approve, release, purge
+  std::string scope, reason, by, approver, ticket;
+  bool operator==(const Command&) const = default;
+};
+
+/// What must hold of every command, whatever stands: a known command and scope, a reason and who gives it; reasons of at most 1 KiB, names
+/// and tickets of at most 256 bytes. Gives the scope taken apart; the error names the fault and repeats nothing of the command.
+[[nodiscard]] std::expected<ScopeParts, std::string> check_command(const Command& command);
+
+/// Names the command where an event's id would stand: the same for the same command.
+[[nodiscard]] std::string cause_of(const Command& command);
+
+/// What the containment by an operator's halt goes back to instead of a finding: a digest of who gave it, so that the state tells whose
+/// halt it is and shows no name.
+[[nodiscard]] std::string halted_by(std::string_view by);
+
+}  // namespace ringfence
