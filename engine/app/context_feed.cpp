@@ -18,7 +18,7 @@ constexpr std::size_t kBatch = 100;
 std::expected<std::unique_ptr<ContextFeed>, std::string> ContextFeed::open(const Settings& settings, const ServiceLog& log) {
   auto topic = ContextLog::open(kafka_of(settings), settings.topics.context);
   if (!topic) return std::unexpected(topic.error().message);
-  std::unique_ptr<ContextFeed> feed(new ContextFeed(std::move(*topic), settings.internal_hosts, log));
+  std::unique_ptr<ContextFeed> feed(new ContextFeed(std::move(*topic), settings, log));
   const auto stored = feed->topic_->read_to_end(kReadWithin);
   if (!stored) return std::unexpected(stored.error().message);
   for (const TopicRecord& record : *stored) feed->take(record);
@@ -43,15 +43,28 @@ std::vector<ContextChange> ContextFeed::since(std::size_t from) const {
   return {changes_.begin() + static_cast<std::ptrdiff_t>(std::min(from, changes_.size())), changes_.end()};
 }
 
+TrustedKeys operators_keys(const Settings& settings) {
+  if (auto pinned = TrustedKeys::load(settings.gate.keys_file)) return std::move(*pinned);
+  TrustedKeys keys;
+  if (const auto key = SigningKey::load(settings.control.key_file)) keys.add(*key, {"operator"});
+  return keys;
+}
+
+ContextRead ContextFeed::read(const TopicRecord& record) const {
+  if (record.key == kPersonaSetKey) return read_persona_set(record.value, internal_hosts_);
+  if (record.key.starts_with(kCommandKeys)) return read_signed_command(record.value, operators_, audience_);
+  return read_fact(record.value);
+}
+
 void ContextFeed::take(const TopicRecord& record) {
   if (record.tombstone) return;
   const bool is_set = record.key == kPersonaSetKey;
-  ContextRead read = is_set ? read_persona_set(record.value, internal_hosts_) : read_fact(record.value);
+  ContextRead read = this->read(record);
   for (const std::string& error : read.errors) {
     if (is_set)
       log_.error("persona set on the context topic refused", {{"error", error}});
     else
-      log_.warning("context record passed over: neither a persona set nor a fact",
+      log_.warning("context record passed over: no persona set, fact or command",
                    {{"offset", record.position.offset.value}, {"error", error}});
   }
   if (!read.content) return;

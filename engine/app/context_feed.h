@@ -26,8 +26,15 @@ struct ContextChange {
 /// Key of the persona set on the context topic.
 inline constexpr std::string_view kPersonaSetKey = "personas";
 
-/// Follows the context topic on a thread of its own. A record that is no fact and no valid persona set changes nothing: it is logged, and
-/// the old set stays in force.
+/// Keys of operators' commands on the context topic begin with this.
+inline constexpr std::string_view kCommandKeys = "command/";
+
+/// Whose commands count: the keys of `gate.keys_file` that may speak as `operator` where that file is there, else the key of
+/// `control.key_file`. Empty where neither can be read: then no command counts.
+[[nodiscard]] TrustedKeys operators_keys(const Settings& settings);
+
+/// Follows the context topic on a thread of its own. A record that is no fact, no command of an operator and no valid persona set changes
+/// nothing: it is logged, and the old set stays in force.
 class ContextFeed {
  public:
   /// Reads what the topic holds now; an error where it is not reachable or holds no valid persona set.
@@ -40,13 +47,20 @@ class ContextFeed {
   [[nodiscard]] std::vector<ContextChange> since(std::size_t from) const;
 
  private:
-  ContextFeed(std::unique_ptr<ContextLog> topic, std::vector<std::string> internal_hosts, const ServiceLog& log)
-      : topic_(std::move(topic)), internal_hosts_(std::move(internal_hosts)), log_(log) {}
+  ContextFeed(std::unique_ptr<ContextLog> topic, const Settings& settings, const ServiceLog& log)
+      : topic_(std::move(topic)),
+        internal_hosts_(settings.internal_hosts),
+        operators_(operators_keys(settings)),
+        audience_(settings.control.audience.empty() ? "" : settings.control.audience.front()),
+        log_(log) {}
+  [[nodiscard]] ContextRead read(const TopicRecord& record) const;
   void take(const TopicRecord& record);
   void follow(const std::stop_token& stop);
 
   std::unique_ptr<ContextLog> topic_;
   const std::vector<std::string> internal_hosts_;
+  const TrustedKeys operators_;
+  const std::string audience_;
   const ServiceLog& log_;
   mutable std::mutex mutex_;
   std::vector<ContextChange> changes_;

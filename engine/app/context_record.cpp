@@ -12,6 +12,35 @@ namespace ringfence {
 namespace {
 
 constexpr std::string_view kPersonaSetKind = "persona_set";
+constexpr std::string_view kCommandKind = "command";
+
+ContextRead checked(Command command) {
+  auto scope = check_command(command);
+  if (!scope) return {.content = {}, .errors = {"command: " + scope.error()}};
+  const nlohmann::ordered_json json{{"v", 1},
+                                    {"kind", kCommandKind},
+                                    {"command", command.command},
+                                    {"scope", command.scope},
+                                    {"reason", command.reason},
+                                    {"by", command.by},
+                                    {"approver", command.approver},
+                                    {"ticket", command.ticket}};
+  std::string record = json.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
+  return {.content = OperatorCommand{std::move(command), std::move(*scope), std::move(record)}, .errors = {}};
+}
+
+ContextRead read_command(const nlohmann::ordered_json& json) {
+  const auto text = [&](const char* name) {
+    const auto found = json.find(name);
+    return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
+  };
+  return checked({.command = text("command"),
+                  .scope = text("scope"),
+                  .reason = text("reason"),
+                  .by = text("by"),
+                  .approver = text("approver"),
+                  .ticket = text("ticket")});
+}
 
 }  // namespace
 
@@ -21,8 +50,15 @@ RuleSet rule_set(PersonaSet set, const std::vector<std::string>& internal_hosts,
 }
 
 std::string_view record_of(const ContextContent& content) {
-  const auto* set = std::get_if<RuleSet>(&content);
-  return set == nullptr ? std::get<std::string>(content) : *set->record;
+  if (const auto* set = std::get_if<RuleSet>(&content)) return *set->record;
+  if (const auto* command = std::get_if<OperatorCommand>(&content)) return command->record;
+  return std::get<std::string>(content);
+}
+
+ContextRead read_signed_command(std::string_view jws, const TrustedKeys& trusted, std::string_view audience) {
+  auto command = verify_command(jws, trusted, audience);
+  if (!command) return {.content = {}, .errors = {"command: " + command.error().detail}};
+  return checked(std::move(*command));
 }
 
 ContextRead read_persona_set(std::string record, const std::vector<std::string>& internal_hosts) {
@@ -48,8 +84,10 @@ ContextRead read_fact(std::string record) {
 
 ContextRead read_context_record(std::string record, const std::vector<std::string>& internal_hosts) {
   const auto json = parse_strict_json(record);
-  const bool set = json && json->is_object() && json->contains("kind") && json->at("kind") == kPersonaSetKind;
-  return set ? read_persona_set(std::move(record), internal_hosts) : read_fact(std::move(record));
+  const bool named = json && json->is_object() && json->contains("kind");
+  if (named && json->at("kind") == kPersonaSetKind) return read_persona_set(std::move(record), internal_hosts);
+  if (named && json->at("kind") == kCommandKind) return read_command(*json);
+  return read_fact(std::move(record));
 }
 
 std::string encode_persona_set(const std::map<std::string, std::string>& files) {

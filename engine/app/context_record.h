@@ -10,7 +10,9 @@
 #include <variant>
 #include <vector>
 
+#include "connectors/encoders/control.h"
 #include "engine/pipeline/rulebook.h"
+#include "engine/verdict/command.h"
 
 namespace ringfence {
 
@@ -21,8 +23,16 @@ struct RuleSet {
 };
 [[nodiscard]] RuleSet rule_set(PersonaSet set, const std::vector<std::string>& internal_hosts, std::string record);
 
-/// The content of a record of the context topic: a persona set, or a fact as its canonical event.
-using ContextContent = std::variant<RuleSet, std::string>;
+/// An operator's command as it was taken: checked, and its signature verified by whoever wrote the record. On the context topic it stands
+/// as a signed token; the context log holds `{"v":1,"kind":"command",…}` with what it said.
+struct OperatorCommand {
+  Command command;
+  ScopeParts scope;
+  std::string record;
+};
+
+/// The content of a record of the context topic: a persona set, a fact as its canonical event, or an operator's command.
+using ContextContent = std::variant<RuleSet, std::string, OperatorCommand>;
 [[nodiscard]] std::string_view record_of(const ContextContent& content);
 
 /// The content, or everything wrong with it.
@@ -32,7 +42,9 @@ struct ContextRead {
 };
 [[nodiscard]] ContextRead read_persona_set(std::string record, const std::vector<std::string>& internal_hosts);
 [[nodiscard]] ContextRead read_fact(std::string record);
-/// Either, as the record itself says.
+/// A command as the context topic holds it: signed by a key that may speak as `operator`, for this audience, and a complete command.
+[[nodiscard]] ContextRead read_signed_command(std::string_view jws, const TrustedKeys& trusted, std::string_view audience);
+/// Any of what a context log holds, as the record itself says.
 [[nodiscard]] ContextRead read_context_record(std::string record, const std::vector<std::string>& internal_hosts);
 
 /// The files of a persona set as one record, and back; the error says what is missing.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/app/file_run.h"
+#include "engine/app/file_run_lane.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -8,7 +8,6 @@
 
 #include "connectors/sources/file_source.h"
 #include "engine/event/escape.h"
-#include "engine/pipeline/subjects.h"
 #include "engine/state/codec.h"
 #include "engine/state/inputs.h"
 #include "engine/state/records.h"
@@ -16,7 +15,6 @@
 namespace ringfence {
 namespace {
 
-constexpr Partition kPartition{0};
 /// Records of a shard's share of one batch: few enough that what they decode to is still in the cache when it is judged.
 constexpr std::size_t kWindowPerShard = 256;
 /// Records between two checkpoints: bounds what a killed run reads again. A busy agent is written once in between, however much it did.
@@ -57,33 +55,6 @@ std::string topic_of(const std::string& path) { return path == "-" ? "stdin" : s
 
 }  // namespace
 
-struct FileRun::Lane {
-  Lane(Store& store, Flusher& flusher, const FileRunOptions& options, std::shared_ptr<const Rulebook> rules, std::size_t index)
-      : table(store, channel_memories(), {.budget_bytes = options.memory_limit / options.shards, .expiry = options.expiry}),
-        checkpoint(table, flusher, store),
-        shard(table, std::move(rules), {.assume_gate = options.assume_gate, .share = {index, options.shards}}) {}
-
-  AgentTable table;
-  Checkpoint checkpoint;
-  Shard shard;
-  EventDecoder decoder;
-  std::vector<Result> results;
-  std::optional<StoreError> fault;
-};
-
-/// The subjects of links, in a partition of their own: their states are written ahead of the agents' whose acts the links came from, so a
-/// link is repeated after a crash rather than lost.
-struct FileRun::Wide {
-  Wide(Store& store, Flusher& flusher, const FileRunOptions& options)
-      : table(store, channel_memories(), {.budget_bytes = options.memory_limit / 4, .expiry = options.expiry}),
-        checkpoint(table, flusher, store),
-        subjects(table) {}
-  AgentTable table;
-  Checkpoint checkpoint;
-  Subjects subjects;
-  std::shared_ptr<const Rulebook> rules;  // those the acts are judged by
-};
-
 FileRun::FileRun(FileRunOptions options, std::shared_ptr<const Rulebook> rules) : options_(std::move(options)), rules_(std::move(rules)) {}
 FileRun::~FileRun() = default;
 
@@ -120,7 +91,7 @@ std::expected<void, RunError> FileRun::prepare() {
   const auto facts_record = get_record(*store_, kFactsRecord);
   if (!outputs_record) return std::unexpected(of_store(outputs_record.error()));
   if (!facts_record) return std::unexpected(of_store(facts_record.error()));
-  const auto plan = begin_inputs(*store_, kPartition, identities, static_cast<unsigned>(options_.shards));
+  const auto plan = begin_inputs(*store_, kFilePartition, identities, static_cast<unsigned>(options_.shards));
   if (!plan) return std::unexpected(of_store(plan.error()));
   for (std::size_t i = 0; i < plan->inputs.size(); ++i) {
     const InputStart& input = plan->inputs[i];
@@ -142,6 +113,10 @@ std::expected<void, RunError> FileRun::prepare() {
     Reader in(**outputs_record);
     said_ = in.svarint();
     lengths = std::string(in.text());
+    if (!in.at_end()) {
+      obeyed_in_ = in.svarint();
+      obeyed_ = in.varint();
+    }
   }
   if (const auto resumed = outputs_->resume(lengths); !resumed) return std::unexpected(of_output_path(resumed.error()));
 
@@ -152,11 +127,11 @@ std::expected<void, RunError> FileRun::prepare() {
   wide_->checkpoint.assign(kLinksPartition, plan->low);
   for (std::size_t i = 0; i < options_.shards; ++i) {
     lanes_.push_back(std::make_unique<Lane>(*store_, *flusher_, options_, rules_, i));
-    lanes_.back()->checkpoint.assign(kPartition, plan->low, static_cast<std::uint8_t>(i));
+    lanes_.back()->checkpoint.assign(kFilePartition, plan->low, static_cast<std::uint8_t>(i));
   }
   if (*facts_record) {
     std::vector<Facts*> facts;
-    for (const auto& lane : lanes_) facts.push_back(&lane->shard.facts(kPartition));
+    for (const auto& lane : lanes_) facts.push_back(&lane->shard.facts(kFilePartition));
     facts_.restore(**facts_record, plan->low.value, facts);
   }
   const auto observer_record = get_record(*store_, kObserverRecord);
@@ -208,6 +183,7 @@ std::expected<void, RunError> FileRun::read_input(std::size_t index) {
     const auto batch = source.next(kWindowPerShard * options_.shards, kReadWait);
     if (!batch) return std::unexpected(of_source(batch.error()));
     if (batch->state == Batch::State::Ended) {
+      if (auto taken = take_changes_before(origin, Offset{records}); !taken) return taken;
       if (auto written = cut(last_lsn_); !written) return written;
       if (const auto ended = end_input(*store_, ordinals_[index], records); !ended) return std::unexpected(of_store(ended.error()));
       return {};
@@ -242,39 +218,10 @@ std::expected<void, RunError> FileRun::take_new_rules() {
   return {};
 }
 
-/// A live partition knows nothing of another's facts, and its rules are those that took effect there.
-void FileRun::begin_partition(std::size_t index) {
-  if (options_.context.empty()) return;
-  const Partition partition{static_cast<std::int32_t>(index)};
-  const auto mine = std::ranges::equal_range(options_.context, partition, {}, &PlacedChange::partition);
-  next_change_ = static_cast<std::size_t>(mine.begin() - options_.context.begin());
-  end_change_ = static_cast<std::size_t>(mine.end() - options_.context.begin());
-  for (const auto& lane : lanes_) lane->shard.adopt(rules_);
-  wide_->rules = rules_;
-  if (first_records_[index] > 0) return;  // it goes on: the facts of its beginning were restored
-  for (const auto& lane : lanes_) lane->shard.forget(kPartition);
-  facts_ = {};
-}
-
-std::expected<void, RunError> FileRun::take(const PlacedChange& change) {
-  if (const auto* set = std::get_if<RuleSet>(&change.what)) {
-    for (const auto& lane : lanes_) lane->shard.adopt(set->rules);
-    wide_->rules = set->rules;
-    return {};
-  }
-  EventArena arena;
-  const auto event = lanes_.front()->decoder.decode(std::get<std::string>(change.what), std::nullopt, arena);
-  if (!event) return std::unexpected(RunError{ExitCode::Unusable, "context: " + event.error().detail});
-  for (const auto& lane : lanes_) lane->shard.facts(kPartition).apply(*event);
-  return {};
-}
-
 std::expected<void, RunError> FileRun::step_between_changes(const Origin& origin, std::span<const Record> records) {
   while (!records.empty()) {
     const Offset first = records.front().position.offset;
-    for (; next_change_ < end_change_ && options_.context[next_change_].after < first; ++next_change_) {
-      if (auto taken = take(options_.context[next_change_]); !taken) return taken;
-    }
+    if (auto taken = take_changes_before(origin, first); !taken) return taken;
     const Offset until = next_change_ < end_change_ ? options_.context[next_change_].after : kAllAcknowledged;
     const auto end = std::ranges::find_if(records, [until](const Record& r) { return r.position.offset > until; });
     const auto count = static_cast<std::size_t>(end - records.begin());
@@ -302,7 +249,7 @@ std::expected<void, RunError> FileRun::step(const Origin& origin, std::span<cons
   for (const auto& lane : lanes_) {
     if (lane->fault) return std::unexpected(of_store(*lane->fault));
   }
-  facts_.note(window_, kPartition, origin.base);
+  facts_.note(window_, kFilePartition, origin.base);
   if (auto published = publish(origin, records); !published) return published;
 
   report_.records += records.size();
@@ -364,6 +311,8 @@ std::expected<void, RunError> FileRun::cut(std::int64_t lsn) {
   Writer outputs;
   outputs.svarint(said_);
   outputs.text(outputs_->lengths());
+  outputs.svarint(obeyed_in_);
+  outputs.varint(obeyed_);
   // Lengths and facts first: no state may be ahead of what is known to have been said.
   if (const auto kept = put_record(*store_, kFactsRecord, facts_.encode()); !kept) return std::unexpected(of_store(kept.error()));
   if (const auto kept = put_record(*store_, kObserverRecord, observed(lsn)); !kept) return std::unexpected(of_store(kept.error()));
@@ -372,7 +321,7 @@ std::expected<void, RunError> FileRun::cut(std::int64_t lsn) {
   if (const auto flushed = wide_->checkpoint.flush({&wide, 1}, kFlushWait); !flushed) return std::unexpected(of_store(flushed.error()));
   while (wide_->table.bytes() > options_.memory_limit / 4 && wide_->table.trim() > 0) {
   }
-  const Horizon horizon{kPartition, Offset{lsn}};
+  const Horizon horizon{kFilePartition, Offset{lsn}};
   for (const auto& lane : lanes_) {
     const auto flushed = lane->checkpoint.flush({&horizon, 1}, kFlushWait);
     if (!flushed) return std::unexpected(of_store(flushed.error()));

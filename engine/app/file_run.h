@@ -73,6 +73,8 @@ class FileRun {
                                                                               std::shared_ptr<const Rulebook> rules);
   ~FileRun();
 
+  /// Told of each operator's command that took effect or did not, and why.
+  std::function<void(const Command&, CommandAnswer)> on_command;
   /// Called for each judgement in order of the input, and now and then with how far reading has come.
   std::function<void(const Judgement&)> on_judgement;
   std::function<void(std::uint64_t records, std::uint64_t bytes)> on_progress;
@@ -97,7 +99,9 @@ class FileRun {
   [[nodiscard]] std::expected<void, RunError> prepare();
   [[nodiscard]] std::expected<void, RunError> read_input(std::size_t index);
   [[nodiscard]] std::expected<void, RunError> step_between_changes(const Origin& origin, std::span<const Record> records);
-  [[nodiscard]] std::expected<void, RunError> take(const PlacedChange& change);
+  [[nodiscard]] std::expected<void, RunError> take_changes_before(const Origin& origin, Offset record);
+  [[nodiscard]] std::expected<void, RunError> take(const Origin& origin, const PlacedChange& change);
+  [[nodiscard]] std::expected<void, RunError> obey(const Origin& origin, const OperatorCommand& order, Offset after);
   void begin_partition(std::size_t index);
   [[nodiscard]] std::expected<void, RunError> step(const Origin& origin, std::span<const Record> records);
   [[nodiscard]] std::expected<void, RunError> publish(const Origin& origin, std::span<const Record> records);
@@ -132,6 +136,8 @@ class FileRun {
   std::int64_t observed_at_ = -1;
   std::string observed_before_;                   // what the observer knew there
   std::size_t next_change_ = 0, end_change_ = 0;  // of options_.context, those of the file being read
+  std::size_t obeyed_ = 0;                        // of options_.context, up to the last command whose outputs have been written,
+  std::int64_t obeyed_in_ = 0;                    // and the input it was for (Origin::base)
   std::chrono::steady_clock::time_point paced_from_;
   EventTime first_event_;
   bool pacing_ = false;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Facts about the fleet that a run over files finds itself.
+// What a run over files learns beside its records: facts about the fleet that it finds itself, and what a live run took from outside.
+#include <algorithm>
 #include <utility>
 
-#include "engine/app/file_run.h"
+#include "engine/app/file_run_lane.h"
 #include "engine/state/codec.h"
 
 namespace ringfence {
@@ -18,6 +19,68 @@ void FileRun::observe(const Origin& origin) {
       window_.add_fact(fact_decoder_, i, std::move(*fact));
     }
   }
+}
+
+/// A live partition knows nothing of another's facts, and its rules are those that took effect there.
+void FileRun::begin_partition(std::size_t index) {
+  if (options_.context.empty()) return;
+  const Partition partition{static_cast<std::int32_t>(index)};
+  const auto mine = std::ranges::equal_range(options_.context, partition, {}, &PlacedChange::partition);
+  next_change_ = static_cast<std::size_t>(mine.begin() - options_.context.begin());
+  end_change_ = static_cast<std::size_t>(mine.end() - options_.context.begin());
+  for (const auto& lane : lanes_) lane->shard.adopt(rules_);
+  wide_->rules = rules_;
+  if (first_records_[index] > 0) return;  // it goes on: the facts of its beginning were restored
+  for (const auto& lane : lanes_) lane->shard.forget(kFilePartition);
+  facts_ = {};
+}
+
+std::expected<void, RunError> FileRun::take(const Origin& origin, const PlacedChange& change) {
+  if (const auto* set = std::get_if<RuleSet>(&change.what)) {
+    for (const auto& lane : lanes_) lane->shard.adopt(set->rules);
+    wide_->rules = set->rules;
+    return {};
+  }
+  if (const auto* order = std::get_if<OperatorCommand>(&change.what)) return obey(origin, *order, change.after);
+  EventArena arena;
+  const auto event = lanes_.front()->decoder.decode(std::get<std::string>(change.what), std::nullopt, arena);
+  if (!event) return std::unexpected(RunError{ExitCode::Unusable, "context: " + event.error().detail});
+  for (const auto& lane : lanes_) lane->shard.facts(kFilePartition).apply(*event);
+  return {};
+}
+
+std::expected<void, RunError> FileRun::take_changes_before(const Origin& origin, Offset record) {
+  for (; next_change_ < end_change_ && options_.context[next_change_].after < record; ++next_change_) {
+    if (auto taken = take(origin, options_.context[next_change_]); !taken) return taken;
+  }
+  return {};
+}
+
+/// A command is a cut of its own: what lies before it is stored, then its outputs and the state it changed. So a run that was killed finds
+/// every command but the last one in the states for certain; that one is obeyed again, which changes nothing where it is in, and is not
+/// said again.
+std::expected<void, RunError> FileRun::obey(const Origin& origin, const OperatorCommand& order, Offset after) {
+  const std::size_t number = next_change_ + 1;
+  if (obeyed_in_ != origin.base) obeyed_ = 0;
+  obeyed_in_ = origin.base;
+  if (number < obeyed_) return {};
+  if (auto written = cut(last_lsn_); !written) return written;
+  bool changed = false;
+  for (const auto& lane : lanes_) {
+    auto done = lane->shard.operate(order.command, order.scope, {kFilePartition, after}, origin);
+    if (!done) return std::unexpected(RunError{ExitCode::Unreachable, "state: " + done.error().message});
+    changed = changed || (*done && (*done)->answer == CommandAnswer::Done);
+    if (!*done || number == obeyed_) continue;
+    if (on_command) on_command(order.command, (*done)->answer);
+    if (!(*done)->judgement) continue;
+    if (const auto told = outputs_->publish(*(*done)->judgement); !told)
+      return std::unexpected(RunError{ExitCode::Unreachable, told.error().message});
+    for (const FindingRecord& finding : (*done)->judgement->findings) ++report_.findings_by_level[static_cast<std::size_t>(finding.level)];
+  }
+  if (!changed) return {};
+  obeyed_ = number;
+  ++since_cut_;
+  return cut(last_lsn_);
 }
 
 /// What the observer knew at the last two cuts: a kill during a cut leaves the low-water mark at one of them.

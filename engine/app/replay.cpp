@@ -171,6 +171,10 @@ ExitCode replay(const Options& options) {
   };
   hand_signals_to(run->get());
 
+  (*run)->on_command = [](const Command& command, CommandAnswer answer) {
+    std::fprintf(stderr, "%s of %s by %s: %s\n", command.command.c_str(), printable(command.scope).c_str(), printable(command.by).c_str(),
+                 std::string(words_of(answer)).c_str());
+  };
   Transcript transcript(stderr, options.transcript);
   const std::uint64_t size = plain_size(options.files);
   if (options.transcript) {
@@ -208,10 +212,10 @@ void add_replay(CLI::App& app, Subcommand& action) {
   command->add_option("--dead-letter", options->outputs.dead_letter, "Refused records with position, stage, reason and the record")
       ->type_name("FILE");
   command
-      ->add_option(
-          "--context", options->context,
-          "Context log of a live run: persona sets and facts with the positions at which they took effect; FILE number P, from 0, is its "
-          "partition P from offset 0 on")
+      ->add_option("--context", options->context,
+                   "Context log of a live run: persona sets, facts and operators' commands with the positions at which they took effect; "
+                   "FILE number P, from 0, is its "
+                   "partition P from offset 0 on")
       ->type_name("FILE");
   command->add_option("--config", options->config, "Settings file (limits, internal hosts)")->type_name("FILE");
   command->add_option("--shards", options->shards, "Threads that judge; the output is the same for any number")

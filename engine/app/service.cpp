@@ -148,8 +148,8 @@ std::expected<std::optional<Offset>, std::string> Service::assigned(Partition pa
   const auto facts = get_record(*store_, facts_record(partition));
   if (!facts) return std::unexpected(facts.error().message);
   if (*facts) owned.facts.restore(**facts, from.value, {&shard.shard.facts(partition)});
+  control_->own(partition);  // a command that came meanwhile may release what it published
   if (auto caught_up = catch_up(shard, partition); !caught_up) return std::unexpected(std::move(caught_up.error()));
-  control_->own(partition);
   ++partitions_;
   log_.info("partition assigned", {{"partition", partition.value}, {"from", from.value}});
   return *low;

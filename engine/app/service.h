@@ -90,7 +90,11 @@ class Service final : private PartitionOwner {
   [[nodiscard]] std::expected<void, RunError> take_changes(ShardRun& shard);
   /// What is to take effect next, oldest first.
   [[nodiscard]] std::vector<ContextChange> changes_due(const ShardRun& shard);
-  void take(ShardRun& shard, const ContextChange& change);
+  [[nodiscard]] std::expected<void, RunError> take(ShardRun& shard, const ContextChange& change);
+  /// A fact or a command, for one partition.
+  [[nodiscard]] std::expected<void, RunError> take_one(ShardRun& shard, Partition partition, const ContextChange& change);
+  [[nodiscard]] std::expected<void, RunError> obey(ShardRun& shard, Partition partition, const OperatorCommand& order);
+  [[nodiscard]] std::expected<void, RunError> store_commands(ShardRun& shard, std::span<const ContextChange> changes);
   void forget_observed(ShardRun& shard, std::span<const ContextChange> taken);
   void take_fact(ShardRun& shard, Partition partition, const std::string& fact);
   /// Writes to the context log what of these is to take effect behind each of the shard's partitions.

@@ -94,5 +94,37 @@ TEST_F(ContextLogs, ThatHoldAnythingElseAreRefusedWithTheLine) {
   }
 }
 
+TEST_F(ContextLogs, HoldWhatAnOperatorCommanded) {
+  const Command release{"release", "agent:corp/clerk-1", "a mistyped id", "ada", "grace", "SOC-7"};
+  const auto key = SigningKey::generate();
+  ASSERT_TRUE(key);
+  const Issuer issuer{.iss = "https://ringfence.example/", .aud = {"gates"}, .writer = "operator"};
+  const std::string jws = sign_jws(*key, encode_command(release, issuer, WallTime{1'795'170'002'000'000'000}));
+  TrustedKeys people, engines;
+  people.add(*key, {"operator"});
+  engines.add(*key, {"engine-*"});
+
+  const ContextRead taken = read_signed_command(jws, people, "gates");
+  ASSERT_TRUE(taken.content) << taken.errors.front();
+  const std::vector<ContextPositions::Line> lines{{Partition{0}, Offset{3}, record_of(*taken.content)}};
+  ASSERT_TRUE(ContextPositions::open(file()).value()->write(lines));
+  const auto changes = read();
+  ASSERT_TRUE(changes) << changes.error();
+  ASSERT_THAT(*changes, SizeIs(1));
+  const auto* command = std::get_if<OperatorCommand>(&changes->front().what);
+  ASSERT_NE(command, nullptr);
+  EXPECT_EQ(command->command, release);
+  EXPECT_EQ(command->scope.id, "clerk-1");
+
+  EXPECT_FALSE(read_signed_command(jws, engines, "gates").content) << "an engine's key commands nothing";
+  EXPECT_FALSE(read_signed_command(jws, people, "others").content) << "meant for somebody else";
+  EXPECT_FALSE(read_signed_command(jws, {}, "gates").content) << "a key nobody trusts";
+  EXPECT_FALSE(read_signed_command(jws.substr(0, jws.size() - 4) + "AAAA", people, "gates").content);
+  Command mute = release;
+  mute.reason = "";
+  const std::string unexplained = sign_jws(*key, encode_command(mute, issuer, WallTime{1}));
+  EXPECT_FALSE(read_signed_command(unexplained, people, "gates").content) << "without a reason";
+}
+
 }  // namespace
 }  // namespace ringfence

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "engine/app/file_run.h"
+#include "engine/pipeline/subjects.h"
+
+namespace ringfence {
+
+/// The partition under which a run over files keeps its states.
+inline constexpr Partition kFilePartition{0};
+
+/// One thread's share of a run over files. Used by the run's own sources only.
+struct FileRun::Lane {
+  Lane(Store& store, Flusher& flusher, const FileRunOptions& options, std::shared_ptr<const Rulebook> rules, std::size_t index)
+      : table(store, channel_memories(), {.budget_bytes = options.memory_limit / options.shards, .expiry = options.expiry}),
+        checkpoint(table, flusher, store),
+        shard(table, std::move(rules), {.assume_gate = options.assume_gate, .share = {index, options.shards}}) {}
+
+  AgentTable table;
+  Checkpoint checkpoint;
+  Shard shard;
+  EventDecoder decoder;
+  std::vector<Result> results;
+  std::optional<StoreError> fault;
+};
+
+/// The subjects of links, in a partition of their own: their states are written ahead of the agents' whose acts the links came from, so a
+/// link is repeated after a crash rather than lost.
+struct FileRun::Wide {
+  Wide(Store& store, Flusher& flusher, const FileRunOptions& options)
+      : table(store, channel_memories(), {.budget_bytes = options.memory_limit / 4, .expiry = options.expiry}),
+        checkpoint(table, flusher, store),
+        subjects(table) {}
+  AgentTable table;
+  Checkpoint checkpoint;
+  Subjects subjects;
+  std::shared_ptr<const Rulebook> rules;  // those the acts are judged by
+};
+
+}  // namespace ringfence
