@@ -6,7 +6,7 @@
 #include <sstream>
 #include <string>
 
-#include "engine/app/commands.h"
+#include "engine/app/operators.h"
 #include "engine/event/escape.h"
 
 namespace {
@@ -39,6 +39,7 @@ int run(int argc, char** argv) {
   ringfence::add_explain(app, action);
   ringfence::add_report(app, action);
   ringfence::add_status(app, action);
+  ringfence::add_operators(app, action);
   ringfence::add_publish(app, action);
   ringfence::add_topics(app, action);
   ringfence::add_state(app, action);

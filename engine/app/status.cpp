@@ -8,10 +8,8 @@
 
 #include "connectors/encoders/control.h"
 #include "connectors/encoders/control_order.h"
-#include "connectors/kafka/control_log.h"
-#include "connectors/sinks/file_control_log.h"
 #include "engine/app/commands.h"
-#include "engine/app/kafka_settings.h"
+#include "engine/app/control_places.h"
 #include "engine/event/decode.h"
 #include "engine/event/escape.h"
 
@@ -29,19 +27,6 @@ struct Options {
 ExitCode fail(ExitCode exit, const std::string& message) {
   std::fprintf(stderr, "status: %s\n", printable(message).c_str());
   return exit;
-}
-
-std::expected<std::unique_ptr<ControlLog>, std::string> open_log(const Settings& settings) {
-  if (!settings.outputs.control.topic) {
-    if (!std::filesystem::exists(settings.outputs.control.file))
-      return std::unexpected(settings.outputs.control.file.string() + ": no such file");
-    auto log = FileControlLog::open(settings.outputs.control.file.string());
-    if (!log) return std::unexpected(log.error().message);
-    return std::move(*log);
-  }
-  auto log = KafkaControlLog::open(kafka_of(settings), settings.topics.control);
-  if (!log) return std::unexpected(log.error().message);
-  return std::move(*log);
 }
 
 /// The latest record of every key that verifies and is not older than one before it.
@@ -104,7 +89,7 @@ std::expected<TrustedKeys, std::string> trusted_keys(const Options& options, con
   const auto key = SigningKey::load(settings.control.key_file);
   if (!key) return std::unexpected(key.error().message);
   TrustedKeys keys;
-  keys.add(*key, {"engine-*"});
+  keys.add(*key, {"engine-*", "operator"});
   return keys;
 }
 
@@ -114,7 +99,7 @@ ExitCode status(const Options& options) {
   if (!load.settings) return ExitCode::Unusable;
   const auto trusted = trusted_keys(options, *load.settings);
   if (!trusted) return fail(ExitCode::Unusable, trusted.error());
-  auto log = open_log(*load.settings);
+  auto log = open_control_log(*load.settings);
   if (!log) return fail(ExitCode::Unreachable, log.error());
   Board board;
   ControlOrder order;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a person commanded, in a replay."""
+"""What a person commands: releases in a replay, and the commands that sign and put them on record."""
 import json
 import signal
 import subprocess
@@ -107,6 +107,75 @@ class Releases(program.Case):
                 ended = run(*words)
                 self.assertEqual(ended.code, UNUSABLE, ended)
                 self.assertIn(b"context:1: command: ", ended.err)
+
+
+class Commands(program.Case):
+    """Without Kafka: what a person halts is on the control file, signed as the writer operator."""
+    WORDS = ("--reason", "strange payments", "--by", "ada")
+
+    def setUp(self):
+        super().setUp()
+        self.key = self.dir / "control.key"
+        self.assertEqual(run("keys", "generate", self.key).code, DONE)
+        self.file("control", b"")
+        self.file("personas/watched.yaml", PERSONA)
+        self.config = self.file("settings.yaml", json.dumps({
+            "input": {"kind": "stdin"}, "personas": {"directory": str(self.dir / "personas")}, "state": {"directory": str(self.dir / "state")},
+            "outputs": {name: f"file:{self.dir / name}" for name in ("findings", "control", "dead_letter")},
+            "control": {"key_file": str(self.key)}, "gate": {"keys_file": str(self.dir / "pinned.json")}, "http": {"listen": "127.0.0.1:0"}}))
+
+    def board(self):
+        return [(row["writer"], row["state"], row["epoch"]) for row in json.loads(run("status", "--config", self.config, "--json").out)]
+
+    def give(self, word, *more, scope=SCOPE, words=WORDS):
+        return run(word, scope, *words, "--config", self.config, *more)
+
+    def test_halted_and_released_by_people(self):
+        self.assertEqual(self.give("halt").code, DONE)
+        self.assertEqual(self.board(), [("operator", "contained", 1)])
+        self.assertEqual(self.give("halt").code, UNUSABLE, "halted already")
+        self.assertEqual(self.give("release").code, DONE)
+        self.assertEqual(self.board(), [("operator", "released", 2)])
+        ended = self.give("release")
+        self.assertEqual(ended.code, UNUSABLE)
+        self.assertIn(b"no operator has halted this scope", ended.err)
+        self.assertEqual(self.give("halt").code, DONE)
+        self.assertEqual(self.board(), [("operator", "contained", 3)])
+
+    def test_tier_four_and_wider_scopes_take_two(self):
+        self.file("personas/watched.yaml", PERSONA.replace("confidence:", "tier: 4\nconfidence:"))
+        for scope in (SCOPE, "tenant:corp/corp"):
+            with self.subTest(scope=scope):
+                self.assertEqual(self.give("halt", scope=scope).code, DONE)
+                grace = ("--reason", "looked into", "--by", "grace")
+                self.assertIn(b"--approver other than", self.give("release", scope=scope, words=grace).err)
+                self.assertIn(b"--approver other than", self.give("release", "--approver", "grace", scope=scope, words=grace).err)
+                self.assertIn(b"who halted cannot", self.give("release", "--approver", "ada", scope=scope, words=grace).err)
+                self.assertEqual(self.give("release", "--approver", "edsger", scope=scope, words=grace).code, DONE)
+
+    def test_refused(self):
+        for words in (("--by", "ada"), ("--reason", "x"), ("--reason", " ", "--by", "ada"), ("--reason", "x" * 2000, "--by", "ada")):
+            self.assertEqual(self.give("halt", words=words).code, UNUSABLE, words)
+        for scope in ("watched-halt-1", "agent:x", "agent:default/a/b", "\x1b[2J"):
+            self.assertEqual(self.give("halt", scope=scope).code, UNUSABLE, scope)
+        self.assertEqual(self.give("approve").code, UNUSABLE, "an engine takes commands from the context topic")
+        self.assertEqual(self.board(), [])
+
+    def test_only_a_key_that_may_speak_as_operator(self):
+        self.file("pinned.json", run("keys", "show", self.key, "--writer", "engine-*").out)
+        ended = self.give("halt")
+        self.assertEqual(ended.code, UNUSABLE)
+        self.assertIn(b"may not speak as operator", ended.err)
+        self.file("pinned.json", run("keys", "show", self.key, "--writer", "operator").out)
+        self.assertEqual(self.give("halt").code, DONE)
+        self.key.chmod(0o644)
+        self.assertEqual(self.give("release").code, UNUSABLE, "the key is open to others")
+
+    def test_help_states_exit_codes(self):
+        for word in ("halt", "approve", "release"):
+            ended = run(word, "--help")
+            self.assertEqual((ended.code, ended.err), (DONE, b""))
+            self.assertIn(b"Exit codes", ended.out)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/app/control_places.h"
+
+#include <filesystem>
+
+#include "connectors/kafka/control_log.h"
+#include "connectors/sinks/file_control_log.h"
+#include "engine/app/kafka_settings.h"
+
+namespace ringfence {
+
+std::expected<std::unique_ptr<ControlLog>, std::string> open_control_log(const Settings& settings) {
+  if (!settings.outputs.control.topic) {
+    if (!std::filesystem::exists(settings.outputs.control.file))
+      return std::unexpected(settings.outputs.control.file.string() + ": no such file");
+    auto log = FileControlLog::open(settings.outputs.control.file.string());
+    if (!log) return std::unexpected(log.error().message);
+    return std::move(*log);
+  }
+  auto log = KafkaControlLog::open(kafka_of(settings), settings.topics.control);
+  if (!log) return std::unexpected(log.error().message);
+  return std::move(*log);
+}
+
+}  // namespace ringfence

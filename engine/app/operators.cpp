@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: Apache-2.0
+// halt, approve, release: what a person commands, signed as the writer `operator` (docs/contracts/control.md, Operators' commands).
+#include "engine/app/operators.h"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "connectors/kafka/context_log.h"
+#include "connectors/sinks/blast_radius.h"
+#include "connectors/sinks/control_writer.h"
+#include "engine/app/context_feed.h"
+#include "engine/app/control_places.h"
+#include "engine/app/kafka_settings.h"
+#include "engine/event/escape.h"
+#include "engine/event/sha256.h"
+#include "engine/persona/load.h"
+#include "engine/verdict/command.h"
+
+namespace ringfence {
+namespace {
+
+constexpr std::string_view kWriter = "operator";
+constexpr std::chrono::seconds kWithin{20};
+constexpr std::chrono::milliseconds kLookAgain{20};
+constexpr std::size_t kBatch = 1000;
+constexpr std::size_t kMessageChars = 1024;
+constexpr int kApprovedTier = 4;
+
+struct Fault {
+  ExitCode exit = ExitCode::Unusable;
+  std::string message;
+};
+using Done = std::expected<void, Fault>;
+
+WallTime wall_now() {
+  return WallTime{std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count()};
+}
+
+/// The operator's own word on the control log. It claims a generation only where it has something to say, and does not beat: it has no
+/// process that lives on, and gates wait for no heartbeat of a writer that never sent one.
+class OperatorVoice {
+ public:
+  OperatorVoice(const Settings& settings, const SigningKey& key, const TrustedKeys& trusted, std::unique_ptr<ControlLog> log)
+      : log_(std::move(log)),
+        trusted_(trusted),
+        audience_(settings.control.audience.front()),
+        writer_({.iss = settings.control.issuer, .aud = settings.control.audience, .writer = std::string(kWriter)},
+                "operator-" + std::to_string(getpid()) + "-" + std::to_string(wall_now().value), {key, trusted, *log_, radius_}) {}
+
+  /// Reads the log to its end; remembers what the operator's writer last said of `scope`.
+  Done read_to_end(const std::string& scope) {
+    return read_until(scope, [](const ControlLog::Batch& batch) { return batch.caught_up && batch.entries.empty(); });
+  }
+  /// What the operator's writer last said of the scope.
+  [[nodiscard]] const std::optional<ContainmentRecord>& last() const { return last_; }
+
+  /// Stored for good when it returns.
+  Done say(ContainmentRecord record) {
+    if (auto claimed = writer_.caught_up(wall_now()); !claimed) return lost(claimed.error());
+    auto spoke = read_until(record.scope, [this](const ControlLog::Batch&) { return writer_.state() != ControlWriter::State::Claiming; });
+    if (!spoke) return spoke;
+    if (writer_.state() != ControlWriter::State::Speaking)
+      return std::unexpected(Fault{ExitCode::Unreachable, "another operator speaks at this moment: try again"});
+    record.epoch = last_ ? last_->epoch + 1 : 1;
+    if (auto sent = writer_.publish(record, 0, wall_now()); !sent) return lost(sent.error());
+    const auto deadline = std::chrono::steady_clock::now() + kWithin;
+    while (std::chrono::steady_clock::now() < deadline) {
+      const auto stored = log_->acknowledged();
+      if (!stored) return lost(stored.error());
+      if (writer_.acknowledged(*stored) == kAllAcknowledged) return {};
+      std::this_thread::sleep_for(kLookAgain);
+    }
+    return std::unexpected(Fault{ExitCode::Unreachable, "the control log did not acknowledge in time"});
+  }
+
+ private:
+  static Done lost(const SinkError& error) { return std::unexpected(Fault{ExitCode::Unreachable, error.message}); }
+
+  template <class Enough>
+  Done read_until(const std::string& scope, Enough enough) {
+    const auto deadline = std::chrono::steady_clock::now() + kWithin;
+    while (true) {
+      const auto batch = log_->read(kBatch);
+      if (!batch) return lost(batch.error());
+      for (const ControlEntry& entry : batch->entries) take(entry, scope);
+      if (enough(*batch)) return {};
+      if (std::chrono::steady_clock::now() > deadline)
+        return std::unexpected(Fault{ExitCode::Unreachable, "the end of the control log was not reached in time"});
+      if (batch->entries.empty()) std::this_thread::sleep_for(kLookAgain);
+    }
+  }
+  void take(const ControlEntry& entry, const std::string& scope) {
+    writer_.observe(entry);
+    if (entry.key != control_key(scope, kWriter)) return;
+    const auto message = verify_control(entry.key, entry.value, trusted_, audience_);
+    const auto* said = message ? std::get_if<SignedContainment>(&message->body) : nullptr;
+    if (said != nullptr && (!last_ || said->record.epoch > last_->epoch)) last_ = said->record;
+  }
+
+  std::unique_ptr<ControlLog> log_;
+  const TrustedKeys& trusted_;
+  std::string audience_;
+  BlastRadius radius_{BlastRadius::Limits{}};
+  std::optional<ContainmentRecord> last_;
+  ControlWriter writer_;
+};
+
+ContainmentRecord record_of(const Command& command, const ScopeParts& scope, bool contained) {
+  const EventTime now{wall_now().value};
+  ContainmentRecord record;
+  record.scope = command.scope;
+  record.tenant = scope.tenant;
+  if (scope.type == "agent" || scope.type == "session" || scope.type == "subtree") record.agent_id = scope.id;
+  record.session_id = scope.session;
+  record.contained = contained;
+  record.level = Level::Halt;
+  if (scope.type == "subtree") record.select = {{"agent.id", scope.id}, {"delegation.root", scope.id}};
+  record.effective_at = now;
+  record.finding_uid = halted_by(command.by);
+  record.reason = command.reason;
+  record.approver = command.approver.empty() ? command.by : command.approver;
+  record.cause_event_id = cause_of(command) + "-" + std::to_string(now.value);
+  record.position.offset = Offset{0};  // of no input: any number lower than "all" tells whether it is stored
+  return record;
+}
+
+/// The personas in force where they can be read from here.
+std::expected<PersonaSet, Fault> personas_of(const Settings& settings, ContextLog* context) {
+  if (context == nullptr) {
+    auto load =
+        load_personas(settings.personas.directory, settings.personas.lists.empty() ? std::nullopt : std::optional(settings.personas.lists));
+    if (!load.set)
+      return std::unexpected(Fault{ExitCode::Unusable, "the personas have errors: whether a release needs an approver is open"});
+    return std::move(*load.set);
+  }
+  const auto stored = context->read_to_end(kWithin);
+  if (!stored) return std::unexpected(Fault{ExitCode::Unreachable, stored.error().message});
+  for (auto record = stored->rbegin(); record != stored->rend(); ++record) {
+    if (record->tombstone || record->key != kPersonaSetKey) continue;
+    auto files = decode_persona_set(record->value);
+    auto load = files ? load_personas(FileTree{std::move(*files)}) : PersonaLoad{};
+    if (load.set) return std::move(*load.set);
+  }
+  return std::unexpected(Fault{ExitCode::Unusable, "the context topic holds no valid persona set"});
+}
+
+/// Whether freeing this scope takes two people: an agent of tier 4, and whatever is wider than an agent, because such may be in it.
+std::expected<bool, Fault> takes_two(const ScopeParts& scope, const Settings& settings, ContextLog* context) {
+  if (scope.type != "agent" && scope.type != "session" && scope.type != "subtree") return true;
+  const auto set = personas_of(settings, context);
+  if (!set) return std::unexpected(set.error());
+  Event event;
+  event.tenant = scope.tenant;
+  event.agent.id = scope.id;
+  const Persona* persona = set->match(event);
+  return persona != nullptr && persona->tier >= kApprovedTier;
+}
+
+/// A release of what an operator halted is the operator's writer's own, so the rule is held here as the engine holds it for its own.
+Done check_approver(const Command& command, const ScopeParts& scope, const ContainmentRecord& halted, const Settings& settings,
+                    ContextLog* context) {
+  const auto two = takes_two(scope, settings, context);
+  if (!two) return std::unexpected(two.error());
+  if (!*two) return {};
+  if (command.approver.empty() || command.approver == command.by)
+    return std::unexpected(Fault{ExitCode::Unusable, "this scope is released only with an --approver other than --by"});
+  if (halted.finding_uid == halted_by(command.approver))
+    return std::unexpected(Fault{ExitCode::Unusable, "who halted cannot approve the release"});
+  return {};
+}
+
+Done put_on_context(const Command& command, const Settings& settings, const SigningKey& key, ContextLog& context) {
+  const Issuer issuer{.iss = settings.control.issuer, .aud = settings.control.audience, .writer = std::string(kWriter)};
+  const std::string payload = encode_command(command, issuer, wall_now());
+  const std::string name = std::string(kCommandKeys) + sha256_hex(payload).substr(0, 16);
+  if (const auto sent = context.append(name, sign_jws(key, payload), kWithin); !sent)
+    return std::unexpected(Fault{ExitCode::Unreachable, sent.error().message});
+  return {};
+}
+
+/// True where the operator's own writer had something to say.
+std::expected<bool, Fault> speak(const Command& command, const ScopeParts& scope, const Settings& settings, const SigningKey& key,
+                                 const TrustedKeys& trusted, ContextLog* context) {
+  if (command.command == "approve") return false;
+  auto log = open_control_log(settings);
+  if (!log) return std::unexpected(Fault{ExitCode::Unreachable, log.error()});
+  OperatorVoice voice(settings, key, trusted, std::move(*log));
+  if (auto read = voice.read_to_end(command.scope); !read) return std::unexpected(read.error());
+  const bool halted = voice.last() && voice.last()->contained;
+  const bool release = command.command == "release";
+  if (halted != release) return false;  // it is as commanded already
+  if (release) {
+    if (auto allowed = check_approver(command, scope, *voice.last(), settings, context); !allowed) return std::unexpected(allowed.error());
+  }
+  if (auto said = voice.say(record_of(command, scope, !release)); !said) return std::unexpected(said.error());
+  return true;
+}
+
+std::expected<std::string, Fault> give(const Command& command, const std::string& config) {
+  const SettingsLoad load = load_settings(config);
+  for (const SettingsError& e : load.errors) std::fprintf(stderr, "%s\n", to_string(e).c_str());
+  if (!load.settings) return std::unexpected(Fault{ExitCode::Unusable, "the settings have errors: nothing was done"});
+  const Settings& settings = *load.settings;
+  const auto scope = check_command(command);
+  if (!scope) return std::unexpected(Fault{ExitCode::Unusable, scope.error()});
+  const auto key = SigningKey::load(settings.control.key_file);
+  if (!key) return std::unexpected(Fault{ExitCode::Unusable, key.error().message});
+  const TrustedKeys trusted = operators_keys(settings);
+  const TrustedKey* known = trusted.find(key->kid());
+  if (known == nullptr || !known->may_speak_as(kWriter))
+    return std::unexpected(Fault{ExitCode::Unusable, "the key of control.key_file may not speak as operator (gate.keys_file)"});
+
+  std::unique_ptr<ContextLog> context;
+  if (settings.context.source == ContextSource::Topic) {
+    auto opened = ContextLog::open(kafka_of(settings), settings.topics.context);
+    if (!opened) return std::unexpected(Fault{ExitCode::Unreachable, opened.error().message});
+    context = std::move(*opened);
+  }
+  const auto spoke = speak(command, *scope, settings, *key, trusted, context.get());
+  if (!spoke) return std::unexpected(spoke.error());
+  if (!context) {
+    if (!*spoke)
+      return std::unexpected(Fault{ExitCode::Unusable, command.command == "halt"
+                                                           ? "halted by an operator already"
+                                                           : "no operator has halted this scope, and an engine takes "
+                                                             "commands from the context topic only (context.source)"});
+    return "published by the writer operator";
+  }
+  if (auto put = put_on_context(command, settings, *key, *context); !put) return std::unexpected(put.error());
+  return std::string(*spoke ? "published by the writer operator, and " : "") + "put on the context topic";
+}
+
+struct Options {
+  Command command;
+  std::string config;
+};
+
+void add_one(CLI::App& app, Subcommand& action, const std::string& word, const std::string& what) {
+  auto options = std::make_shared<Options>();
+  options->command.command = word;
+  CLI::App* command = app.add_subcommand(word, what);
+  command->add_option("SCOPE", options->command.scope, "type:tenant/id, both parts percent-encoded, as `ringfence status` prints it")
+      ->required();
+  command->add_option("--reason", options->command.reason, "Why; it is in the record and in the findings")->required()->type_name("TEXT");
+  command->add_option("--by", options->command.by, "Who gives the command")->required()->type_name("WHO");
+  command->add_option("--approver", options->command.approver, "Who approves it; tier 4 is released only with one other than --by")
+      ->type_name("WHO");
+  command->add_option("--ticket", options->command.ticket, "Where it is written down")->type_name("T");
+  command->add_option("--config", options->config, "Settings file: the signing key, the control log and the context topic")
+      ->required()
+      ->type_name("FILE");
+  command->footer(
+      "Exit codes: 0 the command is stored: engines obey it and say so in their logs; 2 wrong scope, settings or key, or it is not\n"
+      "allowed; 3 the cluster or the control log is not reachable.");
+  command->callback([options, &action] {
+    action = [options] {
+      const auto done = give(options->command, options->config);
+      if (!done) {
+        std::fprintf(stderr, "%s: %s\n", options->command.command.c_str(), printable(done.error().message, kMessageChars).c_str());
+        return done.error().exit;
+      }
+      std::printf("%s %s: %s\n", options->command.command.c_str(), printable(options->command.scope, kMessageChars).c_str(), done->c_str());
+      return ExitCode::Done;
+    };
+  });
+}
+
+}  // namespace
+
+void add_operators(CLI::App& app, Subcommand& action) {
+  add_one(app, action, "halt", "Halts an agent, a session or a wider scope at once, in the name of a person");
+  add_one(app, action, "approve", "Lets a halt go out that waits as a hold because it lay beyond the blast radius");
+  add_one(app, action, "release", "Ends a containment: the evidence of its scope starts at zero and its findings are closed");
+}
+
+}  // namespace ringfence
