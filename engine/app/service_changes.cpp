@@ -6,6 +6,7 @@
 
 #include "engine/app/service_shard.h"
 #include "engine/event/sha256.h"
+#include "engine/state/keyspace.h"
 #include "engine/state/records.h"
 
 namespace ringfence {
@@ -32,8 +33,8 @@ InForce decode_in_force(const std::string& text) {
 
 }  // namespace
 
-std::string facts_record(Partition partition) { return "facts/" + std::to_string(partition.value); }
-std::string in_force_record(Partition partition) { return "in_force/" + std::to_string(partition.value); }
+std::string facts_record(Partition partition) { return partition_record("facts", partition); }
+std::string in_force_record(Partition partition) { return partition_record("in_force", partition); }
 
 std::vector<ContextChange> Service::changes_due(const ShardRun& shard) {
   std::vector<ContextChange> due;

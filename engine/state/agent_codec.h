@@ -102,6 +102,9 @@ struct DecodedAgent {
 /// of, so that it is read as expired again. Nothing for an agent heard of since, a contained one, or bytes that are no core of `key`.
 [[nodiscard]] std::optional<std::string> remainder_of(const AgentKey& key, std::string_view core, EventTime before);
 
+/// Of a core: how far its agent's partition is in the state. Nothing for bytes that are no core of `key`.
+[[nodiscard]] std::optional<std::int64_t> lsn_of(const AgentKey& key, std::string_view core);
+
 /// What stands in a part whose frame and checksum are right.
 struct OpenedPart {
   std::uint8_t schema = 0;

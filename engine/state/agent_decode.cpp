@@ -354,4 +354,16 @@ std::optional<std::string> remainder_of(const AgentKey& key, std::string_view co
   return std::move(encode_changes(state, nothing).back().bytes);
 }
 
+std::optional<std::int64_t> lsn_of(const AgentKey& key, std::string_view core) {
+  const auto opened = open_part(key, {{}, core});
+  if (!opened) return std::nullopt;
+  AgentState state;
+  std::uint32_t dropped = 0;
+  const NoMemories memories;
+  Reader in(opened->body);
+  Body(in, opened->schema, memories, dropped).identity(state);
+  if (!in.ok() || state.key != key) return std::nullopt;
+  return state.lsn;
+}
+
 }  // namespace ringfence

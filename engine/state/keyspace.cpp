@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/state/keyspace.h"
 
+#include <charconv>
+#include <system_error>
+
 namespace ringfence {
 namespace {
 
+constexpr std::string_view kMeta = "\xff\xffmeta/";
 constexpr std::size_t kCoreKeyBytes = 2 + 16 + 1;
 constexpr std::size_t kNumberedKeyBytes = kCoreKeyBytes + 8;
 
@@ -51,7 +55,21 @@ std::string low_key(Partition partition, std::uint8_t lane) {
   return key;
 }
 
-std::string record_key(std::string_view name) { return "\xff\xffmeta/" + std::string(name); }
+std::string record_key(std::string_view name) { return std::string(kMeta) + std::string(name); }
+
+std::string partition_record(std::string_view name, Partition partition) {
+  return std::string(name) + "/" + std::to_string(partition.value);
+}
+
+std::optional<Partition> partition_of_record(std::string_view key) {
+  const std::size_t slash = key.rfind('/');
+  if (!key.starts_with(kMeta) || slash < kMeta.size()) return std::nullopt;
+  const std::string_view number = key.substr(slash + 1);
+  std::int32_t value = 0;
+  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), value);
+  if (error != std::errc{} || end != number.data() + number.size() || !storable(Partition{value})) return std::nullopt;
+  return Partition{value};
+}
 
 std::optional<AgentPart> agent_part_of(std::string_view key) {
   if (key.size() < kCoreKeyBytes || key.starts_with("\xff\xff")) return std::nullopt;

@@ -32,6 +32,10 @@ inline constexpr std::int32_t kPartitionMax = 0xFFFE;
 [[nodiscard]] std::string low_prefix(Partition partition);
 [[nodiscard]] std::string low_key(Partition partition, std::uint8_t lane);
 [[nodiscard]] std::string record_key(std::string_view name);
+/// Name of a record that belongs to one partition and goes with it to another owner: `name/partition`.
+[[nodiscard]] std::string partition_record(std::string_view name, Partition partition);
+/// The partition whose record a key names; nothing for any other key.
+[[nodiscard]] std::optional<Partition> partition_of_record(std::string_view key);
 
 /// The agent and part a key names; nothing for any other key.
 struct AgentPart {

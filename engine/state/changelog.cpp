@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/state/changelog.h"
+
+#include <algorithm>
+#include <unordered_map>
+#include <utility>
+
+#include "engine/state/agent_codec.h"
+#include "engine/state/changelog_restore.h"
+#include "engine/state/keyspace.h"
+#include "engine/state/records.h"
+
+namespace ringfence {
+namespace {
+
+/// Low-water marks under way at once, of one partition; beyond it the newest takes the place of the one before.
+constexpr std::size_t kDueMost = 1024;
+
+using Clock = std::chrono::steady_clock;
+
+std::chrono::milliseconds until(Clock::time_point deadline) {
+  return std::max(std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()), std::chrono::milliseconds{0});
+}
+
+}  // namespace
+
+Changelog::Changelog(std::unique_ptr<Store> local, ChangelogTopic& topic, std::string claimant)
+    : local_(std::move(local)), topic_(topic), claimant_(std::move(claimant)) {}
+
+std::expected<Changelog::Arrival, StoreError> Changelog::take_on(Partition partition, std::chrono::milliseconds within) {
+  leave(partition);
+  const auto deadline = Clock::now() + within;
+  auto known = read_ownership(*local_, partition);
+  if (!known) return std::unexpected(std::move(known.error()));
+  auto survey = survey_changelog(topic_, partition, *known, until(deadline));
+  if (!survey) return std::unexpected(std::move(survey.error()));
+  if (survey->moved_on) {
+    auto restored = restore_from_changelog(*local_, topic_, partition, until(deadline));
+    if (!restored) return std::unexpected(std::move(restored.error()));
+    survey->next = *restored;
+  }
+  const auto low = read_low(*local_, partition);
+  if (!low) return std::unexpected(low.error());
+
+  // Claimed in the log before the store knows of it: a crash in between claims once more.
+  Owned owned{.generation = survey->generation + 1, .sequence = 0, .touched = {}, .records = {}, .low = {}, .due = {}};
+  const std::string claim = encode_claim_record(owned.generation, {claimant_, *low});
+  if (auto sent = topic_.publish(partition, claim_key(partition), claim, owned.sequence++); !sent) return std::unexpected(sent.error());
+  if (!survey->moved_on) {
+    // What was stored here and had not reached the log before a crash; after a clean end there is none.
+    auto agents = agents_from(partition, survey->log_low.value_or(Offset{0}));
+    if (!agents) return std::unexpected(std::move(agents.error()));
+    owned.touched.insert(agents->begin(), agents->end());
+    auto rows = partition_rows(*local_, partition);
+    if (!rows) return std::unexpected(std::move(rows.error()));
+    owned.low = std::move(rows->low);
+    for (StoreWrite& row : rows->records) owned.records.insert_or_assign(std::move(row.key), std::move(row.value));
+  }
+  if (auto flushed = topic_.flush(until(deadline)); !flushed) return std::unexpected(std::move(flushed.error()));
+  if (auto put = write_ownership(*local_, partition, {owned.generation, survey->next, claimant_, *low}); !put)
+    return std::unexpected(std::move(put.error()));
+  {
+    const std::scoped_lock lock(mutex_);
+    owned_.insert_or_assign(partition, std::move(owned));
+    send_all();
+  }
+  return survey->moved_on ? Arrival::Restored : Arrival::Local;
+}
+
+std::expected<std::vector<AgentKey>, StoreError> Changelog::agents_from(Partition partition, Offset low) {
+  std::vector<AgentKey> agents;
+  const auto here = read_low(*local_, partition);
+  if (!here) return std::unexpected(here.error());
+  // A clean end: the log had everything, and every state is below its mark.
+  if (*here && **here == low) return agents;
+  auto scanned = local_->scan(partition_prefix(partition), [&](std::string_view key, std::string_view value) {
+    const auto part = agent_part_of(key);
+    if (part && part->part.kind == PartId::Kind::Core && lsn_of(part->agent, value).value_or(low.value) >= low.value)
+      agents.push_back(part->agent);
+    return true;
+  });
+  if (!scanned) return std::unexpected(std::move(scanned.error()));
+  return agents;
+}
+
+void Changelog::leave(Partition partition) {
+  const std::scoped_lock lock(mutex_);
+  owned_.erase(partition);
+}
+
+std::size_t Changelog::unpublished() const {
+  const std::scoped_lock lock(mutex_);
+  std::size_t sum = 0;
+  for (const auto& [partition, owned] : owned_) sum += owned.touched.size();
+  return sum;
+}
+
+std::expected<void, StoreError> Changelog::write(const std::vector<StoreWrite>& batch) {
+  if (auto written = local_->write(batch); !written) return written;
+  const std::scoped_lock lock(mutex_);
+  for (const StoreWrite& write : batch) note(write);
+  send_all();
+  return {};
+}
+
+std::expected<void, StoreError> Changelog::sync() {
+  {
+    const std::scoped_lock lock(mutex_);
+    send_all();
+  }
+  return local_->sync();
+}
+
+std::expected<void, StoreError> Changelog::settle(std::chrono::milliseconds within) {
+  const auto deadline = Clock::now() + within;
+  while (true) {
+    bool done = true;
+    {
+      const std::scoped_lock lock(mutex_);
+      send_all();
+      for (const auto& [partition, owned] : owned_) done = done && owned.touched.empty() && owned.records.empty() && owned.due.empty();
+    }
+    if (auto flushed = topic_.flush(until(deadline)); !flushed) return flushed;
+    if (done) return {};
+    if (Clock::now() >= deadline)
+      return std::unexpected(StoreError{StoreError::Kind::Io, "the changelog of states did not take everything in time"});
+  }
+}
+
+void Changelog::note(const StoreWrite& write) {
+  if (write.key.size() < 2) return;
+  const auto part = agent_part_of(write.key);
+  const auto record_of = part ? std::nullopt : partition_of_record(write.key);
+  const auto found = owned_.find(record_of ? *record_of : partition_of(write.key));
+  if (found == owned_.end()) return;
+  Owned& owned = found->second;
+  if (part)
+    owned.touched.insert(part->agent);
+  else if (write.kind == StoreWrite::Kind::Put && record_of)
+    owned.records.insert_or_assign(write.key, write.value);
+  else if (write.kind == StoreWrite::Kind::Put && write.key.starts_with(low_prefix(found->first)))
+    owned.low = write;
+}
+
+void Changelog::send_all() {
+  for (auto& [partition, owned] : owned_)
+    if (send(partition, owned)) send_lows(partition, owned);
+}
+
+/// True once nothing waits but low-water marks.
+bool Changelog::send(Partition partition, Owned& owned) {
+  while (!owned.records.empty()) {
+    const auto first = owned.records.begin();
+    if (!publish(partition, owned, first->first, encode_row_record(owned.generation, first->second))) return false;
+    owned.records.erase(first);
+  }
+  while (!owned.touched.empty()) {
+    const AgentKey agent = *owned.touched.begin();
+    const std::string prefix = agent_prefix(partition, agent);
+    std::vector<StoreWrite> rows;
+    std::int64_t lsn = -1;
+    const auto scanned = local_->scan(prefix, [&](std::string_view key, std::string_view value) {
+      const auto part = agent_part_of(key);
+      if (part && part->part.kind == PartId::Kind::Core) lsn = lsn_of(agent, value).value_or(-1);
+      rows.push_back({StoreWrite::Kind::Put, std::string(key), std::string(value)});
+      return true;
+    });
+    if (!scanned) return false;
+    const bool sent = rows.empty() ? publish(partition, owned, prefix, std::nullopt)
+                                   : publish(partition, owned, prefix, encode_state_record(owned.generation, lsn, prefix, rows));
+    if (!sent) return false;
+    owned.touched.erase(owned.touched.begin());
+  }
+  if (owned.low) {
+    if (owned.due.size() >= kDueMost) owned.due.pop_back();
+    owned.due.push_back({std::move(*owned.low), owned.sequence});
+    owned.low.reset();
+  }
+  return true;
+}
+
+/// The newest mark whose states are all acknowledged.
+void Changelog::send_lows(Partition partition, Owned& owned) {
+  const std::int64_t acknowledged = topic_.acknowledged(partition);
+  std::size_t ripe = 0;
+  while (ripe < owned.due.size() && owned.due[ripe].behind <= acknowledged) ++ripe;
+  if (ripe == 0) return;
+  const StoreWrite& row = owned.due[ripe - 1].row;
+  if (!publish(partition, owned, row.key, encode_row_record(owned.generation, row.value))) return;
+  owned.due.erase(owned.due.begin(), owned.due.begin() + static_cast<std::ptrdiff_t>(ripe));
+}
+
+bool Changelog::publish(Partition partition, Owned& owned, std::string_view key, std::optional<std::string_view> value) {
+  if (!topic_.publish(partition, key, value, owned.sequence)) return false;
+  ++owned.sequence;
+  return true;
+}
+
+}  // namespace ringfence
