@@ -67,6 +67,7 @@ struct Settings {
     std::int64_t shards = 0;         // 0: one per processor
     Nanos expiry;
     Nanos flush_age;
+    bool changelog = false;
   } state;
   struct {
     OutputTarget findings, control, dead_letter;

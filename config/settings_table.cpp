@@ -195,6 +195,12 @@ const Setting kTable[] = {
      .doc = "How long a changed state may wait to be written; bounds what is judged again after a crash.",
      .least = in_ns(milliseconds(100)),
      .most = in_ns(minutes(1))},
+    {.path = "state.changelog",
+     .type = SettingType::Flag,
+     .fallback = "true",
+     .slot = [](Settings& s) -> auto& { return s.state.changelog; },
+     .doc =
+         "Whether states go to the topic `topics.state` too, from which another host takes over a partition without this one's directory."},
 
     {.path = "outputs.findings",
      .type = SettingType::Output,

@@ -30,7 +30,7 @@ std::array<kafka::Property, 9> properties(const ProducerSettings& settings) {
       {"queue.buffering.max.kbytes", "131072"},
       // Below what a topic takes by default, so that a record too large is refused here and never by the broker, where it would block the
       // horizon.
-      {"message.max.bytes", "1000000"},
+      {"message.max.bytes", std::to_string(settings.max_record_bytes)},
   }};
 }
 
@@ -104,7 +104,7 @@ Producer::~Producer() {
 
 std::expected<void, KafkaError> Producer::publish(const OutputRecord& record) {
   const std::string topic(record.topic);
-  if (record.value.empty())
+  if (record.value.empty() && !record.tombstone)
     return std::unexpected(
         KafkaError{.code = KafkaError::Code::Tombstone, .message = "topic " + topic + ": a record without a value is never published"});
   std::array<rd_kafka_vu_t, 6> arguments{};
@@ -113,7 +113,7 @@ std::expected<void, KafkaError> Producer::publish(const OutputRecord& record) {
   arguments[1].vtype = RD_KAFKA_VTYPE_PARTITION;
   arguments[1].u.i32 = record.partition ? record.partition->value : RD_KAFKA_PARTITION_UA;
   arguments[2].vtype = RD_KAFKA_VTYPE_VALUE;
-  arguments[2].u.mem.ptr = mutable_bytes(record.value);
+  arguments[2].u.mem.ptr = record.tombstone ? nullptr : mutable_bytes(record.value);
   arguments[2].u.mem.size = record.value.size();
   arguments[3].vtype = RD_KAFKA_VTYPE_KEY;
   arguments[3].u.mem.ptr = mutable_bytes(record.key);

@@ -25,6 +25,8 @@ struct ProducerSettings {
   std::string compression = "zstd";
   /// Records handed over and not yet acknowledged; at the limit `publish` answers QueueFull.
   std::size_t max_open = 100'000;
+  /// The largest record. Above what topics take by default it wants a topic that takes it.
+  std::size_t max_record_bytes = 1'000'000;
   /// Called after acknowledgements and failures have come in, from the acknowledging thread, or one that flushes. Must not wait.
   std::function<void()> progress = {};
 };
@@ -35,6 +37,8 @@ struct OutputRecord {
   std::optional<Position> cause;
   /// Nothing: by hash of the key, as Java clients do.
   std::optional<Partition> partition;
+  /// Without a value, on purpose: compaction deletes the key.
+  bool tombstone = false;
 };
 
 struct ProducerCounters {
@@ -54,7 +58,7 @@ class Producer {
   Producer(const Producer&) = delete;
   Producer& operator=(const Producer&) = delete;
 
-  /// Hands a record over without waiting; it is copied. An empty value is refused: it would be a tombstone, which deletes under compaction.
+  /// Hands a record over without waiting; it is copied. An empty value is refused where it is not said to be a tombstone.
   /// QueueFull: wait for acknowledgements and publish again.
   [[nodiscard]] std::expected<void, KafkaError> publish(const OutputRecord& record);
 

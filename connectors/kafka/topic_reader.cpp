@@ -79,9 +79,14 @@ std::expected<void, KafkaError> TopicReader::Client::start() {
   rd_kafka_poll_set_consumer(handle.get());
   at_end.assign(static_cast<std::size_t>(*count), 0);
   const kafka::PartitionList all(rd_kafka_topic_partition_list_new(*count));
-  for (std::int32_t partition = 0; partition < *count; ++partition)
+  for (std::int32_t partition = 0; partition < *count; ++partition) {
+    if (settings.partition && settings.partition->value != partition) {
+      at_end[static_cast<std::size_t>(partition)] = 1;
+      continue;
+    }
     rd_kafka_topic_partition_list_add(all.get(), settings.topic.c_str(), partition)->offset =
         settings.from.value <= 0 ? std::int64_t{RD_KAFKA_OFFSET_BEGINNING} : settings.from.value;
+  }
   if (const auto error = rd_kafka_assign(handle.get(), all.get()); error != RD_KAFKA_RESP_ERR_NO_ERROR)
     return std::unexpected(kafka::to_error(error, "topic " + settings.topic));
   return {};

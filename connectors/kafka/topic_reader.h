@@ -4,6 +4,7 @@
 #include <chrono>
 #include <expected>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,8 @@ struct TopicReaderSettings {
   std::string topic;
   /// Where to begin in each partition. The log's beginning where that offset is gone, or was never reached by a topic made anew.
   Offset from{0};
+  /// Only this partition, for topics in which each has a reader of its own; nothing: all.
+  std::optional<Partition> partition = {};
   std::chrono::milliseconds open_within{10'000};
 };
 

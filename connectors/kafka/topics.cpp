@@ -181,7 +181,11 @@ std::vector<TopicSpec> specs_of(const TopicPlan& plan) {
       {names.control_acks, at_least(1), "compact", {}, {}},
       {names.verdicts, at_least(1), "delete", retention(kHourMs), {}},
       {names.links, at_least(plan.event_partitions), "delete", retention(7 * kDayMs), {}},
-      {names.state, exactly(plan.event_partitions), "compact", {{"min.compaction.lag.ms", at_least(kHourMs)}}, {}},
+      {names.state,
+       exactly(plan.event_partitions),
+       "compact",
+       {{"min.compaction.lag.ms", at_least(kHourMs)}, {"max.message.bytes", at_least(kStateRecordBytes)}},
+       {}},
       // A replay of anything the event topic still holds must find every fact that was in force.
       {names.context, exactly(1), "compact", {{"min.compaction.lag.ms", at_least(plan.events_retention_ms)}}, {}},
       {names.audit, at_least(1), "delete", retention(400 * kDayMs), {}},

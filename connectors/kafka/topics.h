@@ -20,6 +20,9 @@ struct TopicNames {
               state = "ringfence.state", context = "ringfence.context", audit = "ringfence.audit", deadletter = "ringfence.deadletter";
 };
 
+/// The largest record of the changelog of states, uncompressed.
+inline constexpr std::int64_t kStateRecordBytes = std::int64_t{8} << 20U;
+
 /// How a wanted number relates to a found one.
 enum class Wanted : std::uint8_t { Exactly, AtLeast };
 

@@ -77,6 +77,7 @@ std::expected<void, RunError> Service::serve_once() {
   show_lag();
   if (!producer_) return {};
   if (const auto failed = producer_->failed()) return std::unexpected(of_kafka(*failed));
+  if (const auto failed = states_topic_ ? states_topic_->failed() : std::nullopt) return std::unexpected(of_kafka(*failed));
   return {};
 }
 
@@ -87,6 +88,7 @@ void Service::show_lag() {
       behind[static_cast<std::size_t>(lag.partition.value) % shards_count_] += std::max<std::int64_t>(lag.end->value - lag.next.value, 0);
   }
   for (std::size_t i = 0; i < shards_count_; ++i) metrics_->shard(i).lag_records.set(behind[i]);
+  if (changelog_ != nullptr) metrics_->process().changelog_waiting.set(static_cast<std::int64_t>(changelog_->unpublished()));
 }
 
 /// Gives the partitions back, which flushes them; idempotent.
@@ -156,6 +158,13 @@ std::expected<std::optional<Offset>, std::string> Service::assigned(Partition pa
 }
 
 std::expected<std::optional<Offset>, std::string> Service::take_on(Lane& lane, Partition partition) {
+  if (changelog_ != nullptr) {
+    // What is on its way to the store comes first.
+    if (auto drained = flusher_->drain(kDrainWithin); !drained) return std::unexpected(std::move(drained.error().message));
+    const auto arrival = changelog_->take_on(partition, kChangelogWithin);
+    if (!arrival) return std::unexpected(arrival.error().message);
+    if (*arrival == Changelog::Arrival::Restored) log_.info("states taken from the changelog", {{"partition", partition.value}});
+  }
   const auto low = lane.checkpoint.restore(partition, kDrainWithin);
   if (!low) return std::unexpected(low.error().message);
   Lane::Owned& owned = lane.owned[partition];
@@ -171,6 +180,7 @@ Offset Service::let_go(Lane& lane, Partition partition) {
   const Offset low = lane.checkpoint.low(partition);
   lane.left_at[partition] = low;
   lane.checkpoint.leave(partition);
+  if (changelog_ != nullptr) changelog_->leave(partition);
   lane.owned.erase(partition);
   control_->disown(partition);
   return low;
@@ -182,6 +192,9 @@ void Service::store_all(std::span<Lane* const> lanes) {
     const auto flushed = lane->checkpoint.flush(lane->horizons(), kDrainWithin);
     if (!flushed) log_.error("state not flushed", {{"error", flushed.error().message}});
   }
+  if (changelog_ == nullptr) return;
+  if (const auto settled = changelog_->settle(kDrainWithin); !settled)
+    log_.warning("the changelog has not every state: who takes over judges some records again", {{"error", settled.error().message}});
 }
 
 void Service::revoked(std::span<const Partition> partitions, bool lost) {

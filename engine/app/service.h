@@ -23,6 +23,7 @@
 #include "engine/app/exit_code.h"
 #include "engine/app/file_run.h"
 #include "engine/app/output_progress.h"
+#include "engine/app/service_changelog.h"
 #include "engine/app/service_http.h"
 #include "engine/app/service_log.h"
 #include "engine/app/service_metrics.h"
@@ -128,7 +129,9 @@ class Service final : private PartitionOwner {
   const ServiceLog& log_;
   std::size_t shards_count_ = 1;
   std::unique_ptr<ServiceMetrics> metrics_;
+  std::unique_ptr<KafkaChangelog> states_topic_;  // null: states stay on this host
   std::unique_ptr<Store> store_;
+  Changelog* changelog_ = nullptr;  // the store, where there is the topic
   std::unique_ptr<Flusher> flusher_;
   OutputProgress progress_;  // outlives the producers that tell it
   std::unique_ptr<ControlLog> control_log_;

@@ -142,6 +142,8 @@ std::string ServiceMetrics::exposition(Nanos steady_now) const {
                per_output(&ProcessCounters::Output::acknowledged));
   page.process("ringfence_output_failures_total", "Failed attempts to deliver an output record; each is tried again.",
                per_output(&ProcessCounters::Output::failed));
+  page.process("ringfence_changelog_waiting", "States that wait for room in the changelog of states.",
+               {{{}, number(process_.changelog_waiting)}}, MetricType::Gauge);
   page.process("ringfence_store_faults_total", "Writes of states that the store refused.", {{{}, count(process_.store_faults)}});
   page.process("ringfence_reloads_total", "Persona sets taken into force or refused since the start.",
                {{{{"result", "taken"}}, count(process_.reloads)}, {{{"result", "refused"}}, count(process_.reloads_refused)}});

@@ -102,7 +102,8 @@ struct ProcessCounters {
     SharedCounter acknowledged, failed;  // records; failed attempts, each retried
   };
   Output findings, control, dead_letter, links;
-  Output observer_facts;  // outages and recoveries that the fleet observer found
+  Output observer_facts;    // outages and recoveries that the fleet observer found
+  Gauge changelog_waiting;  // states that wait for room in the changelog; serving thread
   SharedCounter store_faults;
   SharedCounter reloads, reloads_refused;  // of persona sets
 };

@@ -26,6 +26,9 @@ std::string host_name() {
   return name;
 }
 
+/// Of generations: this process and this start.
+std::string claimant() { return host_name() + "-" + std::to_string(getpid()) + "-" + std::to_string(wall_now().value); }
+
 }  // namespace
 
 std::string instance_of(const Settings& settings) { return settings.kafka.instance_id.empty() ? host_name() : settings.kafka.instance_id; }
@@ -54,6 +57,14 @@ std::expected<void, RunError> Service::open_store() {
   auto store = rocksdb_store(settings_.state.directory.string(), settings_.state.expiry);
   if (!store) return std::unexpected(of_store(store.error()));
   store_ = std::move(*store);
+  if (settings_.state.changelog) {
+    auto topic = KafkaChangelog::open(kafka_of(settings_), settings_.topics.state, client_log(), kOpenWithin);
+    if (!topic) return std::unexpected(of_kafka(topic.error()));
+    states_topic_ = std::move(*topic);
+    auto changelog = std::make_unique<Changelog>(std::move(store_), *states_topic_, claimant());
+    changelog_ = changelog.get();
+    store_ = std::move(changelog);
+  }
   if (const auto ready = prepare_store(*store_); !ready) return std::unexpected(of_store(ready.error()));
   flusher_ = std::make_unique<Flusher>(*store_, FlusherSettings{});
   const auto active = get_record(*store_, kActiveRecord);
@@ -86,11 +97,10 @@ std::expected<void, RunError> Service::open_control() {
   }
   TrustedKeys trusted;
   trusted.add(*key, {"engine-*"});
-  const std::string claimant = host_name() + "-" + std::to_string(getpid()) + "-" + std::to_string(wall_now().value);
   ControlWriters::Settings control{.iss = settings_.control.issuer,
                                    .aud = settings_.control.audience,
                                    .topic = settings_.topics.events,
-                                   .claimant = claimant,
+                                   .claimant = claimant(),
                                    .limits = {.max_halts_per_minute = static_cast<std::uint32_t>(settings_.control.max_halts_per_minute),
                                               .max_halted_share = settings_.control.max_halted_share}};
   control_ = std::make_unique<ControlWriters>(std::move(control), std::move(*key), std::move(trusted), *control_log_);

@@ -19,6 +19,9 @@ using Millis = std::chrono::milliseconds;
 /// How long leaving partitions waits for acknowledgements and for the store, each. What is not done by then is judged again by the next
 /// owner.
 inline constexpr Millis kDrainWithin{10'000};
+/// How long the states of a partition that came may take to be read from the changelog; below the time after which the group gives the
+/// partition to another.
+inline constexpr Millis kChangelogWithin{240'000};
 
 /// What every thread that judges has: states behind a table of its own, and how far each of its partitions has come. Partitions of links
 /// are numbered from kLinksPartition here.

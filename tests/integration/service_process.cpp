@@ -165,10 +165,15 @@ Installation::Installation(const Broker& broker, std::int32_t partitions)
   std::string pattern = (fs::temp_directory_path() / "ringfence-service-XXXXXX").string();
   if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary directory");
   directory_ = pattern;
-  for (const auto& [name, count] : std::map<std::string, std::int32_t>{
-           {"events", partitions}, {"findings", 2}, {"control", 1}, {"context", 1}, {"deadletter", 1}, {"links", partitions}}) {
+  for (const auto& [name, count] : std::map<std::string, std::int32_t>{{"events", partitions},
+                                                                       {"findings", 2},
+                                                                       {"control", 1},
+                                                                       {"context", 1},
+                                                                       {"deadletter", 1},
+                                                                       {"links", partitions},
+                                                                       {"state", partitions}}) {
     TopicSpec spec = plain_topic(topic(name), count);
-    if (name == "control" || name == "context") spec.cleanup_policy = "compact";
+    if (name == "control" || name == "context" || name == "state") spec.cleanup_policy = "compact";
     must(make_topic(broker, spec));
   }
   fs::copy(kSource / "config/personas", personas(), fs::copy_options::recursive);
@@ -187,7 +192,8 @@ fs::path Installation::member(const std::string& instance, const std::string& mo
   std::ofstream out(file);
   out << "kafka: {bootstrap: \"" << broker_.address() << "\", group: " << stem_ << ", instance_id: " << instance << "}\n"
       << "topics: {events: " << topic("events") << ", findings: " << topic("findings") << ", control: " << topic("control")
-      << ", links: " << topic("links") << ", context: " << topic("context") << ", dead_letter: " << topic("deadletter") << "}\n"
+      << ", links: " << topic("links") << ", context: " << topic("context") << ", state: " << topic("state")
+      << ", dead_letter: " << topic("deadletter") << "}\n"
       << "personas: {directory: " << personas().string() << "}\n"
       << "state: {directory: " << (directory_ / ("state-" + instance)).string() << ", shards: 2, flush_age: 200ms}\n"
       << "http: {listen: \"127.0.0.1:0\"}\n"

@@ -80,6 +80,7 @@ class Installation {
   /// Writes the settings of a member with a state directory of its own; `more` is YAML that goes below the rest.
   [[nodiscard]] std::filesystem::path member(const std::string& instance, const std::string& more = {}) const;
   [[nodiscard]] std::string topic(const std::string& name) const { return stem_ + "." + name; }
+  [[nodiscard]] const std::string& group() const { return stem_; }
   [[nodiscard]] const std::filesystem::path& directory() const { return directory_; }
   [[nodiscard]] std::filesystem::path personas() const { return directory_ / "personas"; }
   [[nodiscard]] std::filesystem::path context_log(const std::string& instance) const {
