@@ -62,9 +62,16 @@ void expect_schema(const std::vector<TopicRecord>& findings) {
 
 void expect_true_heartbeats(const ControlBoard& board) {
   std::map<std::string, std::map<std::string, LiveRecord>> live;
+  std::map<std::string, std::uint64_t> generations;  // claimed
   std::size_t beats = 0;
   for (std::size_t i = 0; i < board.messages.size(); ++i) {
-    if (const auto* said = std::get_if<SignedContainment>(&board.messages[i].body))
+    if (const auto* claim = std::get_if<Claim>(&board.messages[i].body)) {
+      std::uint64_t& newest = generations[claim->writer];
+      newest = std::max(newest, claim->generation);
+    }
+    const auto* said = std::get_if<SignedContainment>(&board.messages[i].body);
+    // What a killed owner had sent may reach the log behind its successor's claim: every gate passes it over.
+    if (said != nullptr && said->generation >= generations[said->writer])
       live[said->writer][board.keys[i]] = {said->record.epoch, said->record.contained, said->record.level};
     if (const auto* beat = std::get_if<Heartbeat>(&board.messages[i].body)) {
       ++beats;
