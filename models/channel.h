@@ -44,8 +44,9 @@ struct Act {
   std::optional<EventTime> credential_changed = std::nullopt;
   /// What each channel prepared for this persona, by ChannelId; empty where nothing was prepared (tests of one channel).
   std::span<const std::unique_ptr<const ChannelPlan>> plans = {};
-  /// The job of the agent that delegated this act, where that is known and another: its hard limits hold beside the persona's own.
-  const Persona* parent = nullptr;
+  /// The jobs along the chain this act was delegated over, nearest first, as far as they are known and others: their hard maxima hold
+  /// beside the persona's own. Their caps are in `persona` already (engine/persona/delegated.h).
+  std::span<const Persona* const> parents = {};
   /// Only facts of the agent's past and this event may be used: no clock, no other agent.
 
   [[nodiscard]] const ChannelPlan* plan(ChannelId channel) const {

@@ -58,7 +58,7 @@ void adopt(AgentState& agent, const Rulebook& rules) {
   const ShadowFit fit = fit_shadow(profile, rules.set());
   if (!fit.fits()) return follow_tables(agent, 0);
   const auto index = static_cast<std::size_t>(fit.persona - rules.set().personas().data());
-  follow_tables(agent, rules.adopted()->basis(index, nullptr).name);
+  follow_tables(agent, rules.adopted()->basis(index, {}).name);
 }
 
 /// Evidence against the adopted job.

@@ -216,7 +216,7 @@ class World {
     Act act{event, persona, *set_, match, effect_of(persona, match.action, event), agent, session};
     act.own_refusal = refused_by_us;
     act.plans = plans_;
-    act.parent = parent;
+    if (parent != nullptr) act.parents = {&parent, 1};
     if (agent.arrivals++ == 0) agent.first_time = event.time;
     Reading reading = channel_.read(act);
     if (beside_ != nullptr) (void)beside_->read(act);
