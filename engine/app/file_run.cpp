@@ -293,11 +293,10 @@ std::expected<void, RunError> FileRun::publish(const Origin& origin, std::span<c
 }
 
 std::expected<void, RunError> FileRun::judge_links(Judgement& judgement, std::int64_t lsn) {
-  for (const Link& link : judgement.links) {
-    auto found = wide_->subjects.judge(link, *wide_->rules, {kLinksPartition, Offset{lsn}}, kLinksTopic);
-    if (!found) return std::unexpected(of_store(found.error()));
-    if (*found) join(judgement, std::move(**found));
-  }
+  const auto judged = judge_at_once(judgement, [&](const Link& link, bool derived) {
+    return wide_->subjects.judge(link, *wide_->rules, {kLinksPartition, Offset{lsn}}, kLinksTopic, derived);
+  });
+  if (!judged) return std::unexpected(of_store(judged.error()));
   return {};
 }
 

@@ -130,6 +130,8 @@ void judge_by_persona(const Event& event, const Admission& admission, AgentState
 
   Readings readings = ask_channels(act, admission.sighting, rules.channels());
   out.not_evaluable = std::move(readings.not_evaluable);
+  out.lacking = readings.lacking;
+  out.verdict.surprise_bits = readings.surprise;
   const bool adds = move_evidence(act, tables, readings);
   const Decision decision = decide(act, readings.breaches, tables, adds);
   if (decision.raised_hold) note_hold(known);

@@ -81,6 +81,7 @@ void judge_as_adopted(const Unclassified& seen, Judgement& out) {
   Readings readings = ask_channels(act, seen.sighting, rules.channels());
   readings.wagers.clear();
   out.not_evaluable = std::move(readings.not_evaluable);
+  out.lacking = readings.lacking;
   const Tables& tables = rules.tables(index);
   const bool adds = move_evidence(act, tables, readings);
   const Decision decision = decide(act, {}, tables, adds);
