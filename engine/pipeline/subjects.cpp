@@ -281,6 +281,11 @@ void join(Judgement& act, Judgement link) {
 
 std::expected<std::optional<Judgement>, StoreError> Subjects::judge(const Link& link, const Rulebook& rules, Position at,
                                                                     std::string_view topic, bool derived) {
+  if (link.deed == Deed::Read || link.deed == Deed::Pass) {  // who knows of no labels has none to hand on: no state for all that is read
+    const auto known = table_.find(at.partition, subject_key(link));
+    if (!known) return std::unexpected(known.error());
+    if (*known == nullptr) return std::optional<Judgement>();
+  }
   const auto opened = table_.open(at, subject_key(link), link.tenant, subject_name(link), link.time);
   if (!opened) return std::unexpected(opened.error());
   AgentState& subject = **opened;
