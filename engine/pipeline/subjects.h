@@ -25,8 +25,8 @@ namespace ringfence {
 /// its persona is no longer in force; the judgement has no verdict. Pure; `at` is the link's own place, `topic` its input.
 ///
 /// Labels go from artefact to artefact over who reads them: a read at an artefact that has any, and a write by a reader that has any, lead
-/// to a further link (`Judgement::links`), which is judged like any other and leads to none that leads back. A subject that nothing is known
-/// of is not made by a read or a write.
+/// to a further link (`Judgement::links`), which is judged like any other and leads to none that leads back. A subject that nothing is
+/// known of is not made by a read or a write.
 [[nodiscard]] std::optional<Judgement> judge_link(const Link& link, AgentState& subject, const Rulebook& rules, Position at,
                                                   std::string_view topic);
 
