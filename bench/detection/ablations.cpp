@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <limits>
@@ -230,7 +231,8 @@ bool print_tightening(Size size) {
     calls.push_back(median_calls(plan, learning, at_rate(.005), 5000, at_rate(.05), {1e4}, runs, 15'000).front());
     std::printf("  %-36s %8d\n", name, calls.back());
   }
-  return claim(calls[0] <= calls[1] && 10 * calls[1] < calls[2], "the agent's own past finds what the declaration allows");
+  // What freezing is for is the agent that teaches while it is suspect: the poisoner, not the delay.
+  return claim(10 * std::max(calls[0], calls[1]) < calls[2], "the agent's own past finds what the declaration allows");
 }
 
 /// What each attacker costs with all channels, with each alone and without each, in calls to 1e7.
