@@ -44,8 +44,9 @@ struct Act {
   std::optional<EventTime> credential_changed = std::nullopt;
   /// What each channel prepared for this persona, by ChannelId; empty where nothing was prepared (tests of one channel).
   std::span<const std::unique_ptr<const ChannelPlan>> plans = {};
-  /// The job of the agent that delegated this act, where that is known and another: its hard limits hold beside the persona's own.
-  const Persona* parent = nullptr;
+  /// The jobs along the chain this act was delegated over, nearest first, as far as they are known and others: their hard maxima hold
+  /// beside the persona's own. Their caps are in `persona` already (engine/persona/delegated.h).
+  std::span<const Persona* const> parents = {};
   /// Only facts of the agent's past and this event may be used: no clock, no other agent.
 
   [[nodiscard]] const ChannelPlan* plan(ChannelId channel) const {
@@ -89,13 +90,15 @@ struct Wager {
 };
 
 /// Something wider than one agent that its acts bear on: judged as a subject of its own, apart from every agent (streaming.md §2).
-enum class SubjectKind : std::uint8_t { RootSession, User, Artefact, Credential };
+enum class SubjectKind : std::uint8_t { RootSession, User, Artefact, Credential, Reader };
 
 /// What an act means for a subject.
 enum class Deed : std::uint8_t {
   Act,    // its marks add up with those of the other agents
   Store,  // it put content with these labels there
   Send,   // content read from there left for a place where these labels are forbidden
+  Read,   // it read what lies there
+  Pass,   // what it has read of others may lie in another artefact from here on
 };
 
 /// A channel's note that an act concerns a subject; the judgement makes a link of it. At most one a subject and event.
@@ -104,7 +107,7 @@ struct LinkNote {
   std::string subject;  // id within the tenant; bounded by the channel
   Deed deed = Deed::Act;
   std::vector<std::string> labels;  // sorted; Store: put there, Send: forbidden where it goes
-  std::string what;                 // Send: one clause on where it goes, values only as the persona allows them
+  std::string what;                 // Send: one clause on where it goes, values only as the persona allows them; Pass: the artefact
   /// Act: classes that count only because several agents concern the subject (a credential shared), beside the act's own marks.
   std::vector<RowId> marks;
   std::optional<std::uint32_t> most_members;  // declared children of a root session
@@ -126,6 +129,8 @@ struct Reading {
   std::vector<LinkNote> links;
   /// Set of `Lacking` bits: constraints that could not be judged while others could.
   std::uint32_t lacking = 0;
+  /// Bits of surprise at an act of this class, where the channel predicts; for people, it decides nothing.
+  std::optional<float> surprise = std::nullopt;
 
   [[nodiscard]] static Reading marked(std::uint8_t context, std::uint8_t cls) { return {Kind::Marked, context, cls, {}, {}, {}, 0}; }
   [[nodiscard]] static Reading of(Kind kind) { return {kind, 0, 0, {}, {}, {}, 0}; }
@@ -181,8 +186,9 @@ class Channel {
   [[nodiscard]] virtual std::unique_ptr<ChannelMemory> decode_memory(MemoryScope scope, Reader& in) const = 0;
   /// Judges one event and remembers it. Called for tool calls and for the other kinds alike.
   [[nodiscard]] virtual Reading read(const Act& act) const = 0;
-  /// Of a channel that judged the act at its request: learns from the completion (results, outcome) and judges nothing.
-  virtual void learn_outcome(const Act& /*act*/) const {}
+  /// Of a channel that judged the act at its request: learns from the completion (results, outcome), judges nothing, and says what the
+  /// outcome means for wider subjects.
+  [[nodiscard]] virtual std::vector<LinkNote> learn_outcome(const Act& /*act*/) const { return {}; }
   /// Words for a finding about `threat`, right after `read` of the same act. Only called when a finding is written.
   [[nodiscard]] virtual Description describe(const Act& act, Threat threat) const = 0;
 };

@@ -5,6 +5,7 @@
 
 #include "engine/event/escape.h"
 #include "models/scope_argument.h"
+#include "models/scope_destination.h"
 #include "models/scope_job.h"
 #include "models/scope_memory.h"
 
@@ -64,6 +65,12 @@ Act under(const Act& act, const Persona& job) {
 
 bool outside(const Act& act) { return !scope::judge_declared(act).breaches.empty() || !scope::judge_arguments(act).breaches.empty(); }
 
+/// A host or account that the job bars; nothing where all are permitted or it cannot be said.
+const scope::Target* barred_by(const Act& act, const scope::Targets& targets) {
+  const auto found = std::ranges::find_if(targets.first, [&](const scope::Target& target) { return scope::barred(act, target); });
+  return found == targets.first.end() ? nullptr : &*found;
+}
+
 struct Verdict {
   Ruling ruling;
   std::optional<Class> cls;
@@ -88,9 +95,17 @@ Verdict judge_as_delegate(const Act& act, const std::vector<std::string_view>& a
       excess("it acts at delegation depth " + std::to_string(ancestors.size()) + ", the job " + printable(job->reference(), 80) +
              " it was delegated from allows " + std::to_string(*declared.max_depth));
     }
-    if (job == &act.persona || !outside(under(act, *job))) continue;
+    if (job->id == act.persona.id) continue;
+    const Act theirs = under(act, *job);
+    const scope::Targets targets = scope::targets_of(theirs);
+    const scope::Target* const barred = barred_by(theirs, targets);
+    const bool beyond = outside(theirs);
+    if (!beyond && barred == nullptr) continue;
     worst(kOutsideParent);
-    excess("tool " + scope::tool_words(act.event) + " is outside the job " + printable(job->reference(), 80) + " it was delegated from");
+    const std::string what =
+        beyond ? "tool " + scope::tool_words(act.event) + " is"
+               : printable(barred->name, 80) + ", " + scope::value_words(act.persona, barred->name, barred->value) + ", is";
+    excess(what + " outside the job " + printable(job->reference(), 80) + " it was delegated from");
   }
   if (known && !out.cls) out.cls = outside(act) ? kOutsideChild : kInside;
   return out;

@@ -7,8 +7,9 @@ namespace ringfence {
 
 /// What an agent does on another's behalf, and how far it hands on (docs/design/detection.md §3.6). Judged when the act is first seen.
 ///
-/// A delegate may do what its own job and those of all known agents above it allow: the chain's jobs are found by `applies_to`. Classes:
-/// inside both, outside a parent's job, outside its own, deeper than the least `max_depth` along the chain, a child more than
+/// A delegate may do what its own job and those of all known agents above it allow: the chain's jobs are found by `applies_to`. Their caps
+/// are in the persona it is held against (engine/persona/delegated.h). Classes: inside both, outside a parent's job (its actions, arguments
+/// or destinations), outside its own, deeper than the least `max_depth` along the chain, a child more than
 /// `max_children`; caps 1, .02, .02, .01, .01. `delegation.excess` for all of these but the third, which `scope.*` names already, and for a
 /// delegate that the parent's `to` does not name, and for a session of kind `token` that goes over to another delegation. `never` is the
 /// union along the chain, `from` and the own `max_depth` are judged, in the scope channel.

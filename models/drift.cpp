@@ -27,17 +27,26 @@ DriftSession& session_of(const Act& act) {
   return scope::memory_in<DriftSession>(act.session.memory[static_cast<std::size_t>(ChannelId::Drift)]);
 }
 
-DriftMemory* known_mix(const Act& act) {
-  if (act.session.borrowed) return session_of(act).own.get();
+DriftMemory* agents_mix(const Act& act) {
   return static_cast<DriftMemory*>(act.agent.memory[static_cast<std::size_t>(ChannelId::Drift)].get());
 }
 
+/// Under a borrowed name, and for errands under narrower caps than what the agent is known by: neither replaces what the agent's own work
+/// has taught.
+bool apart(const Act& act, const DriftPlan& plan) {
+  if (act.session.borrowed) return true;
+  const DriftMemory* const known = act.parents.empty() ? nullptr : agents_mix(act);
+  return known != nullptr && known->plan() != plan.stamp();
+}
+
+DriftMemory* known_mix(const Act& act, const DriftPlan& plan) { return apart(act, plan) ? session_of(act).own.get() : agents_mix(act); }
+
 /// The mix under this plan; what was learned under another is forgotten.
 DriftMemory& mix_of(const Act& act, const DriftPlan& plan) {
-  if (DriftMemory* known = known_mix(act); known != nullptr && known->plan() == plan.stamp()) return *known;
+  if (DriftMemory* known = known_mix(act, plan); known != nullptr && known->plan() == plan.stamp()) return *known;
   auto fresh = std::make_unique<DriftMemory>(plan.stamp());
   DriftMemory& made = *fresh;
-  if (act.session.borrowed) {
+  if (apart(act, plan)) {
     session_of(act).own = std::move(fresh);
   } else {
     act.agent.memory[static_cast<std::size_t>(ChannelId::Drift)] = std::move(fresh);
@@ -103,8 +112,8 @@ class DriftChannel final : public Channel {
 
   [[nodiscard]] Description describe(const Act& act, Threat threat) const override {
     const DriftPlan* const plan = plan_of(act);
-    const DriftMemory* const known = known_mix(act);
-    if (threat != Threat::RoleDrift || plan == nullptr || known == nullptr || known->plan() != plan->stamp()) return {};
+    const DriftMemory* const known = threat == Threat::RoleDrift && plan != nullptr ? known_mix(act, *plan) : nullptr;
+    if (known == nullptr || known->plan() != plan->stamp()) return {};
     const DriftMemory& memory = *known;
     std::size_t most = plan->foreign();
     const auto excess = [&](std::size_t cls) { return memory.share_of_late(*plan, cls) / memory.tightened(*plan, cls); };

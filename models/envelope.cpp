@@ -28,11 +28,12 @@ bool counts_entities(const Persona& persona, const Action& action) {
   return counts(persona.per_call) || counts(persona.per_session) || counts(persona.per_day) || own(action.per_call) || own(action.per_day);
 }
 
-/// By the act's own job or by the one it was delegated from.
+/// By the act's own job or by one it was delegated from.
 bool counted(const Act& act, const Action& action) {
   if (counts_entities(act.persona, action)) return true;
-  const auto counts = [&](const Action& parents) { return counts_entities(*act.parent, parents); };
-  return act.parent != nullptr && std::ranges::any_of(act.parent->actions, counts);
+  return std::ranges::any_of(act.parents, [](const Persona* parent) {
+    return std::ranges::any_of(parent->actions, [&](const Action& theirs) { return counts_entities(*parent, theirs); });
+  });
 }
 
 const Ladder* ladder_of(const Envelope& envelope, Unit unit) {

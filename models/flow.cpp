@@ -50,8 +50,9 @@ std::vector<std::vector<double>> rows(const Table& table) {
 
 class FlowPlan final : public ChannelPlan {
  public:
-  explicit FlowPlan(bool has_sinks_or_marks) : concerned(has_sinks_or_marks) {}
+  FlowPlan(bool has_sinks_or_marks, bool any_forbidden) : concerned(has_sinks_or_marks), watched(any_forbidden) {}
   bool concerned;
+  bool watched;  // some persona in force forbids a flow: what is read and written may matter to somebody
 };
 
 /// The persona declares something that values can be traced for: a sink, a marked argument, groundedness.
@@ -66,6 +67,15 @@ bool concerns(const Persona& persona) {
 bool concerned(const Act& act) {
   const ChannelPlan* const plan = act.plan(ChannelId::Flow);
   return plan != nullptr ? static_cast<const FlowPlan*>(plan)->concerned : concerns(act.persona);
+}
+
+bool forbids_flows(const Persona& persona) {
+  return std::ranges::any_of(persona.flows, [](const FlowRule& rule) { return !rule.allow; });
+}
+
+bool watched(const Act& act) {
+  const ChannelPlan* const plan = act.plan(ChannelId::Flow);
+  return plan != nullptr ? static_cast<const FlowPlan*>(plan)->watched : forbids_flows(act.persona);
 }
 
 /// The worst value of a call, and why.
@@ -241,8 +251,8 @@ class Flow final : public Channel {
     return concerns(persona) ? rows(kCaps) : std::vector<std::vector<double>>{};
   }
   [[nodiscard]] std::span<const Bet> bets() const override { return bets_; }
-  [[nodiscard]] std::unique_ptr<const ChannelPlan> prepare(const Persona& persona, const PersonaSet& /*set*/) const override {
-    return std::make_unique<FlowPlan>(concerns(persona));
+  [[nodiscard]] std::unique_ptr<const ChannelPlan> prepare(const Persona& persona, const PersonaSet& set) const override {
+    return std::make_unique<FlowPlan>(concerns(persona), forbids_flows(persona) || std::ranges::any_of(set.personas(), forbids_flows));
   }
   [[nodiscard]] std::unique_ptr<ChannelMemory> decode_memory(MemoryScope scope, Reader& in) const override {
     return scope == MemoryScope::Agent ? flow::FlowAgent::decode(in) : FlowSession::decode(in);
@@ -257,17 +267,21 @@ class Flow final : public Channel {
     if (concerned(act)) reading = judge_call(act);
     for (Breach& breach : flow::forbidden_flows(act)) reading.breaches.push_back(std::move(breach));
     reading.links = flow::label_links(act);
-    if (event.phase == Phase::Complete) flow::carry_labels(act);
+    if (event.phase != Phase::Complete) return reading;
+    flow::carry_labels(act);
+    if (watched(act)) std::ranges::move(flow::read_links(act), std::back_inserter(reading.links));
     return reading;
   }
 
-  void learn_outcome(const Act& act) const override {
-    if (act.event.kind != EventKind::ToolCall) return;
+  [[nodiscard]] std::vector<LinkNote> learn_outcome(const Act& act) const override {
+    if (act.event.kind != EventKind::ToolCall) return {};
     flow::carry_labels(act);
-    if (!concerned(act)) return;
+    std::vector<LinkNote> links = watched(act) ? flow::read_links(act) : std::vector<LinkNote>{};
+    if (!concerned(act)) return links;
     FlowSession& session = flow::make_session(act);
     const bool pointed = session.arrived(hash64(act.event.id));
     learn_outcome_of(act, session, pointed);
+    return links;
   }
 
   [[nodiscard]] Description describe(const Act& act, Threat threat) const override {

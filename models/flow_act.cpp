@@ -128,7 +128,8 @@ ToolWords::ToolWords(const Act& act) {
   const Words& lexicon = Words::built_in();
   // A name may begin with whose tool it is: `mail_send`, `payments.create`.
   auto verb = std::ranges::find_if(parts, [&](const std::string& part) { return lexicon.kin_row(part) >= 0; });
-  if (verb == parts.end()) verb = parts.begin();
+  bool known_verb = verb != parts.end();
+  if (!known_verb) verb = parts.begin();
   for (auto part = parts.begin(); part != parts.end(); ++part) {
     if (part->size() >= kLeastNoun || part == verb) stems_.push_back(stem_of(*part));
     if (part == verb) {
@@ -137,16 +138,23 @@ ToolWords::ToolWords(const Act& act) {
       add_noun(*part);
     }
   }
-  if (!act.match.action) return;
-  for (const std::string& said : act.persona.actions[*act.match.action].words) {
+  const std::span<const std::string> own =
+      act.match.action ? std::span<const std::string>(act.persona.actions[*act.match.action].words) : std::span<const std::string>();
+  for (const std::string& said : own) {
     const std::string word = lower_case(said);
     add_forms(asked_forms_, word);
     const WordEntry* const known = lexicon.find(word_hash(word));
     const bool verbal = known != nullptr && (known->classes & WordEntry::Verb) != 0;
-    add_forms(verbal ? verb_forms_ : noun_forms_, word);
-    has_nouns_ = has_nouns_ || !verbal;
-    if (verbal) stems_.push_back(stem_of(word));
+    known_verb = known_verb || lexicon.kin_row(word) >= 0;
+    if (!verbal) {
+      add_noun(word);
+    } else {
+      add_verb(word);
+      stems_.push_back(stem_of(word));
+    }
   }
+  if (known_verb || !act.effect) return;
+  for (const std::string& stands_for : lexicon.verbs_of(name_of(*act.effect))) add_verb(stands_for);
 }
 
 void ToolWords::add_verb(std::string_view word) {

@@ -118,8 +118,6 @@ void carry_labels(const Act& act) {
     return scope::memory_in<FlowAgent>(act.agent.memory[static_cast<std::size_t>(ChannelId::Flow)]);
   };
   for (const std::string_view label : labels_read(act)) memory().carry(label, act.event.id);
-  const std::optional<std::string_view> artefact = artefacts_of(act).read;
-  if (artefact && std::ranges::find(act.persona.flows, false, &FlowRule::allow) != act.persona.flows.end()) memory().read(*artefact);
 }
 
 std::vector<Breach> forbidden_flows(const Act& act) {
@@ -144,27 +142,36 @@ std::vector<LinkNote> label_links(const Act& act) {
   std::vector<LinkNote> links;
   const FlowAgent* const agent = labels_of(act);
   if (agent == nullptr) return links;
+  const std::string reader(act.event.agent.id);
   const std::optional<std::string_view> written = artefacts_of(act).written;
-  if (written && written->size() <= FlowAgent::kArtefactBytes && !agent->labels().empty()) {
-    LinkNote note{.kind = SubjectKind::Artefact, .subject = std::string(*written), .deed = Deed::Store};
-    for (const FlowAgent::Label& label : agent->labels()) note.labels.push_back(label.name);
-    links.push_back(std::move(note));
+  if (written && written->size() <= FlowAgent::kArtefactBytes) {
+    if (!agent->labels().empty()) {
+      LinkNote& note = links.emplace_back(LinkNote{.kind = SubjectKind::Artefact, .subject = std::string(*written), .deed = Deed::Store});
+      for (const FlowAgent::Label& label : agent->labels()) note.labels.push_back(label.name);
+    }
+    if (agent->reads())
+      links.push_back({.kind = SubjectKind::Reader, .subject = reader, .deed = Deed::Pass, .what = std::string(*written)});
   }
-  if (agent->artefacts().empty() || act.persona.flows.empty()) return links;
-  std::vector<std::string> labels;
-  std::string what;
+  if (!agent->reads() || act.persona.flows.empty()) return links;
+  LinkNote sent{.kind = SubjectKind::Reader, .subject = reader, .deed = Deed::Send};
   each_forbidden(act, [&](const FlowRule& rule, const scope::Target& target) {
     if (agent->carried(rule.from) != nullptr) return;  // the agent itself is held for it
-    labels.push_back(rule.from);
-    if (what.empty()) what = "to " + destination_words(rule) + " (" + printable(target.name, kLabelChars) + ")";
+    sent.labels.push_back(rule.from);
+    if (sent.what.empty()) sent.what = "to " + destination_words(rule) + " (" + printable(target.name, kLabelChars) + ")";
   });
-  if (labels.empty()) return links;
-  std::ranges::sort(labels);
-  for (const std::string& artefact : agent->artefacts()) {
-    if (written == artefact) continue;  // one note a subject and event: what is written there stays there
-    links.push_back({.kind = SubjectKind::Artefact, .subject = artefact, .deed = Deed::Send, .labels = labels, .what = what});
-  }
+  if (sent.labels.empty()) return links;
+  // One note a subject and event: what goes out is graver than what stays.
+  std::erase_if(links, [](const LinkNote& note) { return note.deed == Deed::Pass; });
+  std::ranges::sort(sent.labels);
+  links.push_back(std::move(sent));
   return links;
+}
+
+std::vector<LinkNote> read_links(const Act& act) {
+  const std::optional<std::string_view> read = artefacts_of(act).read;
+  if (!read || read->size() > FlowAgent::kArtefactBytes) return {};
+  scope::memory_in<FlowAgent>(act.agent.memory[static_cast<std::size_t>(ChannelId::Flow)]).read();
+  return {{.kind = SubjectKind::Artefact, .subject = std::string(*read), .deed = Deed::Read}};
 }
 
 }  // namespace ringfence::flow

@@ -15,8 +15,7 @@ namespace ringfence::flow {
 /// Labels of what the act reads: what its action `returns` and the event's `data.classes`.
 [[nodiscard]] std::vector<std::string_view> labels_read(const Act& act);
 
-/// The agent carries on the labels that this call read, and remembers the artefact where its persona forbids any flow: somebody else may
-/// have left labels on it. A call that was denied or failed read nothing.
+/// The agent carries on the labels that this call read. A call that was denied or failed read nothing.
 void carry_labels(const Act& act);
 
 /// Breaches of `allow: false`: one a label. A label counts that the agent carries, or that the event says this act's own data has. Of the
@@ -31,9 +30,12 @@ struct Artefacts {
 };
 [[nodiscard]] Artefacts artefacts_of(const Act& act);
 
-/// What other agents must know (detection.md §3.5): a write stores the labels the agent carries on the artefact; a send where labels are
-/// forbidden asks each artefact that the agent has read for them, apart from those it carries itself. A write is told of at its request,
-/// before it is known to have happened.
+/// What other agents must know (detection.md §3.5): a write stores the labels the agent carries on the artefact, and whatever else the
+/// agent has read of others passes into it; a send where labels are forbidden asks what the agent has read, apart from what it carries
+/// itself. A write is told of at its request, before it is known to have happened.
 [[nodiscard]] std::vector<LinkNote> label_links(const Act& act);
+
+/// The agent has read an artefact, so it has from now on whatever labels lie there. Remembers that it has read any.
+[[nodiscard]] std::vector<LinkNote> read_links(const Act& act);
 
 }  // namespace ringfence::flow

@@ -9,7 +9,7 @@ namespace ringfence::flow {
 
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kVersion = 1, kAgentVersion = 2;
 constexpr std::uint64_t kTrusted = 0xC3C3'0003'3C3C'0004ULL;
 
 std::uint64_t mixed(std::uint64_t v) {
@@ -297,37 +297,25 @@ const FlowAgent::Label* FlowAgent::carried(std::string_view label) const {
   return place != labels_.end() && place->name == label ? &*place : nullptr;
 }
 
-void FlowAgent::read(std::string_view artefact) {
-  if (artefact.size() > kArtefactBytes) return;
-  const auto known = std::ranges::find(artefacts_, artefact);
-  if (known != artefacts_.end()) {
-    std::rotate(known, known + 1, artefacts_.end());
-    return;
-  }
-  if (artefacts_.size() == kArtefacts) artefacts_.erase(artefacts_.begin());
-  artefacts_.emplace_back(artefact);
-}
-
 void FlowAgent::encode(Writer& out) const {
-  out.u8(kVersion);
+  out.u8(kAgentVersion);
   out.varint(labels_.size());
   for (const Label& label : labels_) {
     out.text(label.name);
     out.text(label.source);
   }
-  out.varint(artefacts_.size());
-  for (const std::string& artefact : artefacts_) out.text(artefact);
+  out.u8(reads_ ? 1 : 0);
 }
 
 std::size_t FlowAgent::bytes() const {
-  std::size_t bytes = sizeof(*this) + labels_.capacity() * sizeof(Label) + artefacts_.capacity() * sizeof(std::string);
+  std::size_t bytes = sizeof(*this) + labels_.capacity() * sizeof(Label);
   for (const Label& label : labels_) bytes += label.name.capacity() + label.source.capacity();
-  for (const std::string& artefact : artefacts_) bytes += artefact.capacity();
   return bytes;
 }
 
 std::unique_ptr<ChannelMemory> FlowAgent::decode(Reader& in) {
-  if (in.u8() != kVersion) return nullptr;
+  const std::uint8_t version = in.u8();
+  if (version != kVersion && version != kAgentVersion) return nullptr;
   auto memory = std::make_unique<FlowAgent>();
   memory->labels_.resize(in.count(2, kLabels));
   for (Label& label : memory->labels_) {
@@ -335,10 +323,14 @@ std::unique_ptr<ChannelMemory> FlowAgent::decode(Reader& in) {
     label.source = in.text();
     if (label.name.size() > kLabelBytes || label.source.size() > Order::kSourceBytes) return nullptr;
   }
-  memory->artefacts_.resize(in.count(1, kArtefacts));
-  for (std::string& artefact : memory->artefacts_) {
-    artefact = in.text();
-    if (artefact.size() > kArtefactBytes) return nullptr;
+  if (version == kVersion) {  // the names of up to 16 artefacts read last
+    const std::size_t names = in.count(1, 16);
+    for (std::size_t i = 0; i < names; ++i) (void)in.text();
+    memory->reads_ = names > 0;
+  } else {
+    const std::uint8_t reads = in.u8();
+    if (reads > 1) return nullptr;
+    memory->reads_ = reads == 1;
   }
   if (!in.ok() || !std::ranges::is_sorted(memory->labels_, {}, &Label::name)) return nullptr;
   return memory;

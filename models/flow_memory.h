@@ -175,11 +175,11 @@ class FlowSession final : public ChannelMemory {
   std::uint32_t waiting_ = 0;           // requests judged whose completion has not come
 };
 
-/// Labels of data that the agent has read, over all its sessions, and the artefacts whose labels others may know: at most 64 labels of 64
-/// bytes, the 16 artefacts read last of 512 bytes each.
+/// Labels of data that the agent has read, over all its sessions, at most 64 of 64 bytes, and whether it has read any artefact, whose
+/// labels others may know.
 class FlowAgent final : public ChannelMemory {
  public:
-  static constexpr std::size_t kLabels = 64, kLabelBytes = 64, kArtefacts = 16, kArtefactBytes = 512;
+  static constexpr std::size_t kLabels = 64, kLabelBytes = 64, kArtefactBytes = 512;
   struct Label {
     std::string name;
     std::string source;  // id of the call that read it first, shortened
@@ -188,9 +188,8 @@ class FlowAgent final : public ChannelMemory {
   void carry(std::string_view label, std::string_view source);
   [[nodiscard]] const Label* carried(std::string_view label) const;
   [[nodiscard]] const std::vector<Label>& labels() const { return labels_; }
-  void read(std::string_view artefact);
-  /// Least recently read first.
-  [[nodiscard]] const std::vector<std::string>& artefacts() const { return artefacts_; }
+  void read() { reads_ = true; }
+  [[nodiscard]] bool reads() const { return reads_; }
 
   void encode(Writer& out) const override;
   [[nodiscard]] std::size_t bytes() const override;
@@ -198,7 +197,7 @@ class FlowAgent final : public ChannelMemory {
 
  private:
   std::vector<Label> labels_;  // in order of name
-  std::vector<std::string> artefacts_;
+  bool reads_ = false;
 };
 
 /// An id as findings may show it: at most `Order::kSourceBytes`, cut at a character.

@@ -66,6 +66,7 @@ class Words::Builder {
     const std::vector<std::string_view> words = split(line.substr(colon + 2), ' ');
     if (name.empty() || words.empty()) return "expected `name: words`";
     if (name.size() == 2 && name[0] == "kin") return add_row(words_.kin_rows_, name[1], words, &WordEntry::kin);
+    if (name.size() == 2 && name[0] == "effect") return add_effect(name[1], words);
     if (name.size() == 2 && name[0] == "nouns") return add_row(words_.noun_rows_, name[1], words, &WordEntry::nouns);
     if (name.size() != 1) return "unknown name '" + std::string(line.substr(0, colon)) + "'";
     if (name[0] == "order") return add_pattern(Meaning::Order, words);
@@ -111,6 +112,15 @@ class Words::Builder {
     for (const std::string_view word : words) {
       if (kin) words_.kin_[static_cast<std::size_t>(place->second)].words.emplace_back(word);
       for (const std::string& form : forms_of(word)) entry(form).*field |= std::uint64_t{1} << static_cast<unsigned>(place->second);
+    }
+    return std::nullopt;
+  }
+
+  /// After the rows of kin that it names.
+  std::optional<std::string> add_effect(std::string_view effect, const std::vector<std::string_view>& verbs) {
+    for (const std::string_view verb : verbs) {
+      if (!words_.kin_rows_.contains(verb)) return "'" + std::string(verb) + "' has no kin";
+      words_.effects_[std::string(effect)].emplace_back(verb);
     }
     return std::nullopt;
   }

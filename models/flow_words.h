@@ -58,6 +58,11 @@ class Words {
   [[nodiscard]] int kin_row(std::string_view word) const { return row(kin_rows_, word); }
   [[nodiscard]] int noun_row(std::string_view word) const { return row(noun_rows_, word); }
   [[nodiscard]] const WordRow& kin(int row) const { return kin_[static_cast<std::size_t>(row)]; }
+  /// Verbs with kin that stand for a tool of this effect whose own name says nothing.
+  [[nodiscard]] std::span<const std::string> verbs_of(std::string_view effect) const {
+    const auto found = effects_.find(effect);
+    return found == effects_.end() ? std::span<const std::string>{} : std::span<const std::string>(found->second);
+  }
 
   /// Patterns that end with their first, second, third word; those that want a mark right behind; those of a meaning.
   [[nodiscard]] std::uint64_t ends(std::size_t word) const { return ends_[word]; }
@@ -77,6 +82,7 @@ class Words {
   std::uint64_t mask_ = 0;
   Rows kin_rows_, noun_rows_;
   std::vector<WordRow> kin_;
+  std::map<std::string, std::vector<std::string>, std::less<>> effects_;
   std::array<std::uint64_t, 3> ends_{};
   std::array<std::uint64_t, 4> meanings_{};
   std::uint64_t marked_ = 0;

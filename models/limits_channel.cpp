@@ -27,8 +27,7 @@ struct Bounds {
   std::string delegated;    // words behind whose limit it is
 
   [[nodiscard]] static Bounds own(const Act& act) { return {act.persona, action_of(act)}; }
-  [[nodiscard]] static Bounds of_parent(const Act& act) {
-    const Persona& job = *act.parent;
+  [[nodiscard]] static Bounds of_parent(const Act& act, const Persona& job) {
     const std::optional<ActionIndex> action = match_action(job, act.event).action;
     return {job, action ? &job.actions[*action] : nullptr, hash64(job.id, 1),
             " for the job " + printable(job.reference(), 80) + " it was delegated from"};
@@ -118,13 +117,13 @@ Ruling judge_coverage(const Act& act, const Persona& job) {
   return ruling;
 }
 
-/// The most calls a minute that the job and its parent's declare.
+/// The most calls a minute that the job and its parents' declare.
 std::optional<double> most_per_minute(const Act& act) {
-  const auto declared = [](const Persona* job) {
-    return job != nullptr && job->calls_per_minute ? job->calls_per_minute->max : std::nullopt;
-  };
-  const std::optional<double> own = declared(&act.persona), parents = declared(act.parent);
-  return own && parents ? std::min(*own, *parents) : own ? own : parents;
+  const auto declared = [](const Persona& job) { return job.calls_per_minute ? job.calls_per_minute->max : std::nullopt; };
+  std::optional<double> most = declared(act.persona);
+  for (const Persona* const parent : act.parents)
+    if (const std::optional<double> theirs = declared(*parent)) most = std::min(most.value_or(*theirs), *theirs);
+  return most;
 }
 
 Ruling judge_rate(const Act& act, const auto& agent_totals) {
@@ -172,7 +171,7 @@ class LimitsChannel final : public Channel {
       ruling += judge_coverage(act, bounds.job);
     };
     judge(Bounds::own(act));
-    if (act.parent != nullptr) judge(Bounds::of_parent(act));
+    for (const Persona* const parent : act.parents) judge(Bounds::of_parent(act, *parent));
     ruling += judge_rate(act, agent_totals);
 
     Reading reading = Reading::of(Reading::Kind::Silent);

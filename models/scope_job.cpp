@@ -83,7 +83,7 @@ std::vector<const Persona*> jobs_above(const Act& act) {
   std::vector<const Persona*> jobs;
   for (const std::string_view id : ancestors_of(act.event)) {
     const Persona* job = job_of(act, id);
-    if (job != nullptr && job != &act.persona && std::ranges::find(jobs, job) == jobs.end()) jobs.push_back(job);
+    if (job != nullptr && job->id != act.persona.id && std::ranges::find(jobs, job) == jobs.end()) jobs.push_back(job);
   }
   return jobs;
 }

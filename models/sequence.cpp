@@ -90,7 +90,9 @@ class SequenceChannel final : public Channel {
     const SequencePlan* const plan = plan_of(act);
     if (plan == nullptr || !judged(act)) return reading;
     // sum_x P_2(x) P_off / P_2(x) = sum P_off = 1: a martingale under the predictive.
-    const double likelihood = static_cast<double>(plan->off()) / predicted(act, *plan);
+    const double expected = predicted(act, *plan);
+    const double likelihood = static_cast<double>(plan->off()) / expected;
+    reading.surprise = static_cast<float>(-std::log2(expected));
     reading.wagers.push_back({.threat = Threat::OffRole,
                               .context = 0,
                               .cls = static_cast<std::uint8_t>(likelihood > 1 ? 1 : 0),

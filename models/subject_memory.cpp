@@ -24,12 +24,25 @@ bool SubjectMemory::join(std::string_view agent) {
   return true;
 }
 
-void SubjectMemory::store(std::span<const std::string> labels) {
+void SubjectMemory::store(std::span<const std::string> labels, std::string_view from) {
+  if (!from.empty()) from_.resize(labels_.size());
   for (const std::string& label : labels) {
     const auto at = std::ranges::lower_bound(labels_, label);
     if ((at != labels_.end() && *at == label) || labels_.size() >= kLabels) continue;
+    if (!from.empty() || !from_.empty()) from_.insert(from_.begin() + (at - labels_.begin()), std::string(from));
     labels_.insert(at, label);
   }
+}
+
+std::string_view SubjectMemory::from(std::string_view label) const {
+  const auto at = std::ranges::find(labels_, label);
+  const auto place = static_cast<std::size_t>(at - labels_.begin());
+  return place < from_.size() ? std::string_view(from_[place]) : std::string_view{};
+}
+
+void SubjectMemory::did(Late deed) {
+  if (deeds_.size() == kDeeds) deeds_.erase(deeds_.begin());
+  deeds_.push_back(std::move(deed));
 }
 
 std::string_view SubjectMemory::first_of(std::span<const std::string> forbidden) const {
@@ -49,12 +62,27 @@ void SubjectMemory::encode(Writer& out) const {
     out.varint(texts->size());
     for (const std::string& text : *texts) out.text(text);
   }
+  if (from_.empty() && deeds_.empty()) return;
+  out.varint(from_.size());
+  for (const std::string& text : from_) out.text(text);
+  out.varint(deeds_.size());
+  for (const Late& deed : deeds_) {
+    out.svarint(deed.time.value);
+    out.u8(deed.sent ? 1 : 0);
+    out.text(deed.what);
+    out.varint(deed.labels.size());
+    for (const std::string& label : deed.labels) out.text(label);
+  }
 }
 
 std::size_t SubjectMemory::bytes() const {
   std::size_t total = sizeof *this + seen_.capacity() * sizeof(Seen);
-  for (const auto* texts : {&members_, &labels_})
+  for (const auto* texts : {&members_, &labels_, &from_})
     for (const std::string& text : *texts) total += sizeof text + text.capacity();
+  for (const Late& deed : deeds_) {
+    total += sizeof deed + deed.what.capacity();
+    for (const std::string& label : deed.labels) total += sizeof label + label.capacity();
+  }
   return total;
 }
 
@@ -76,6 +104,19 @@ std::unique_ptr<ChannelMemory> SubjectMemory::decode(Reader& in) {
   };
   texts(memory->members_, kMembers);
   texts(memory->labels_, kLabels);
+  if (in.ok() && !in.at_end()) {  // what readers need; earlier states end before it
+    texts(memory->from_, kLabels);
+    memory->deeds_.resize(in.count(4, kDeeds));
+    for (Late& deed : memory->deeds_) {
+      deed.time = EventTime{in.svarint()};
+      const std::uint8_t sent = in.u8();
+      if (sent > 1) in.fail();
+      deed.sent = sent == 1;
+      deed.what = in.text();
+      texts(deed.labels, kLabels);
+    }
+  }
+  if (!memory->from_.empty() && memory->from_.size() != memory->labels_.size()) return nullptr;
   if (!in.ok() || !std::ranges::is_sorted(memory->labels_)) return nullptr;
   return memory;
 }

@@ -8,15 +8,16 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/event/ids.h"
 #include "engine/state/channel_memory.h"
 
 namespace ringfence {
 
-/// What is remembered of a subject (a root session, a user, an artefact, a credential) beside its evidence. At most 256 members of 512
-/// bytes, 64 labels, 1,024 source partitions; beyond that members are counted and no longer told apart, labels are left out.
+/// What is remembered of a subject (a root session, a user, an artefact, a credential, a reader) beside its evidence. At most 256 members
+/// of 512 bytes, 64 labels, 1,024 source partitions; beyond that members are counted and no longer told apart, labels are left out.
 class SubjectMemory final : public ChannelMemory {
  public:
-  static constexpr std::size_t kMembers = 256, kLabels = 64, kPartitions = 1024;
+  static constexpr std::size_t kMembers = 256, kLabels = 64, kPartitions = 1024, kDeeds = 8;
 
   /// The last link taken of one source partition: what is not above it has been here before.
   struct Seen {
@@ -25,12 +26,26 @@ class SubjectMemory final : public ChannelMemory {
     std::uint16_t index = 0;
   };
 
+  /// What a reader did with what it had read. Its labels come over the artefact and may be told of only after the deed.
+  struct Late {
+    EventTime time;
+    bool sent = false;                // else written
+    std::string what;                 // where to, or the artefact
+    std::vector<std::string> labels;  // sent: those forbidden there; written: those that passed already
+  };
+
   /// Takes note of a link's source; false where it is not above the last one of its partition.
   [[nodiscard]] bool news(const Seen& link);
   /// Takes the agent in; true where it is new.
   bool join(std::string_view agent);
-  /// Labels put there; sorted and bounded.
-  void store(std::span<const std::string> labels);
+  /// Labels put there, sorted and bounded, and where they come from; the artefact a label came from first is kept.
+  void store(std::span<const std::string> labels, std::string_view from = {});
+  [[nodiscard]] const std::vector<std::string>& labels() const { return labels_; }
+  /// Where a label that is stored came from; empty where nothing is known.
+  [[nodiscard]] std::string_view from(std::string_view label) const;
+  /// Keeps a deed of the last eight.
+  void did(Late deed);
+  [[nodiscard]] std::vector<Late>& deeds() { return deeds_; }
   /// The first of `forbidden` that was stored; empty where none was.
   [[nodiscard]] std::string_view first_of(std::span<const std::string> forbidden) const;
   [[nodiscard]] const std::vector<std::string>& members() const { return members_; }
@@ -44,6 +59,8 @@ class SubjectMemory final : public ChannelMemory {
   std::vector<Seen> seen_;            // by partition
   std::vector<std::string> members_;  // in order of appearance
   std::vector<std::string> labels_;   // sorted
+  std::vector<std::string> from_;     // of each label, or none at all
+  std::vector<Late> deeds_;           // the earliest first
 };
 
 }  // namespace ringfence

@@ -130,7 +130,7 @@ class TotalsChannel final : public Channel {
     if (!plan->session.lines.empty() && !in_session) reading.lacking |= bit_of(Lacking::Session);
     const bool for_session = in_session && reports(act, plan->session), for_day = reports(act, plan->day);
     if (for_session) judge_session(act, plan->session, reading);
-    if (for_day) judge_day(act, plan->day, reading);
+    if (for_day) judge_day(act, *plan, reading);
     if (!for_session && !for_day) {
       reading.lacking |= bit_of(Lacking::Quantity);
       if (reading.wagers.empty()) reading.kind = Reading::Kind::NotEvaluable;
@@ -177,7 +177,7 @@ class TotalsChannel final : public Channel {
          false);
   }
 
-  static void judge_day(const Act& act, const TotalPlan& plan, Reading& reading) {
+  static void judge_day(const Act& act, const TotalsPlan& plan, Reading& reading) {
     AgentStakes& agent = stakes_of(act.agent);
     const std::int64_t day = act.set.calendar(act.persona).local_day(act.event.time);
     Stake& stake = agent.days.at(day);
@@ -186,7 +186,8 @@ class TotalsChannel final : public Channel {
     static const Totals kNothing;
     const AgentTotals* const all = sums_of(act.agent);
     const Totals* const sums = all == nullptr ? nullptr : all->days.find(day);
-    make(reading, raise(stake, plan.value(sums != nullptr ? *sums : kNothing), act.agent.persona), Threat::DripDay, kDayContext, true);
+    const std::uint64_t job = act.parents.empty() ? act.agent.persona : plan.job;
+    make(reading, raise(stake, plan.day.value(sums != nullptr ? *sums : kNothing), job), Threat::DripDay, kDayContext, true);
   }
 
   /// The minute that is being counted is judged by the first call of another one; each is judged at most once, and they do not overlap.

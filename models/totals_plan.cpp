@@ -129,6 +129,7 @@ TotalsPlan plan_totals(const Persona& persona) {
   TotalsPlan plan;
   plan.session = total_plan(persona, Span::Session);
   plan.day = total_plan(persona, Span::Day);
+  plan.job = hash64(persona.sha256);
   const std::optional<Ladder>& rate = persona.calls_per_minute;
   if (rate && (rate->p50 || rate->p99)) plan.rate = rate_plan(persona, *rate);
   return plan;

@@ -56,6 +56,7 @@ struct RatePlan {
 struct TotalsPlan final : ChannelPlan {
   TotalPlan session, day;
   std::optional<RatePlan> rate;
+  std::uint64_t job = 0;  // names the persona: its days are the same whoever it works for
   [[nodiscard]] bool empty() const { return session.lines.empty() && day.lines.empty() && !rate; }
 };
 

@@ -26,8 +26,8 @@ constexpr std::array<std::size_t, 5> kWidths{1, 2, 3, 4, 8};
 constexpr std::size_t kCostContext = kWidths.size(), kContexts = kWidths.size() + 1;
 
 /// Who takes some times what is declared, who takes tens of times, and who does it on the way out.
-constexpr Row kBulk{.18, .46, .28, .065, .015};
-constexpr Row kBulkHeavy{.01, .14, .35, .28, .22};
+constexpr Row kBulk{.20, .455, .265, .065, .015};
+constexpr Row kBulkHeavy{.03, .22, .37, .23, .15};
 /// Weaker than bulk's in every class: volume alone must not be named exfiltration, the flow has to speak too.
 constexpr Row kExfiltration{.12, .45, .33, .07, .03};
 constexpr Row kOveruse{.10, .35, .35, .14, .06};

@@ -58,21 +58,21 @@ std::size_t rungs_passed(double times, std::mt19937_64& rng) {
   return (z > 0 ? 1U : 0U) + (z > kZ90 ? 1U : 0U) + (z > kZ99 ? 1U : 0U) + (z > kZ999 ? 1U : 0U);
 }
 
-bool print_volume(Size size) {
+/// At the weights in force, or at the ladder's own as if they were all: how the prototype was measured.
+bool print_ladder(Size size, bool alone) {
   Persona persona = persona_of(Confidence::Reviewed);
   persona.per_call.bytes = {4000, 40000, std::nullopt};
-  const std::array<const Channel*, 1> alone{&volume_channel()};
-  const Tables tables(persona, alone);
+  const std::array<const Channel*, 1> volume{&volume_channel()};
+  const Tables tables(persona, volume);
   const auto& prior = tables.prior(Null::Declared);
   constexpr auto kBulk = static_cast<std::size_t>(Threat::Bulk), kHeavy = static_cast<std::size_t>(Threat::BulkHeavy);
-  const double weight = static_cast<double>(prior[kBulk]) + static_cast<double>(prior[kHeavy]);
+  const double weight = alone ? static_cast<double>(prior[kBulk]) + static_cast<double>(prior[kHeavy]) : 1;
   const auto score = [&](const Evidence& e) {
     return (static_cast<double>(prior[kBulk]) * static_cast<double>(e.declared[kBulk]) +
             static_cast<double>(prior[kHeavy]) * static_cast<double>(e.declared[kHeavy])) /
            weight;
   };
-  std::printf("Volume (§3.3), declared 4 KB / 40 KB, tolerance 1.5, the ladder's weight alone\n  %-36s  %-21s%s\n", "every call is", "1e5",
-              "1e7");
+  std::printf("  %-36s  %-21s%s\n", alone ? "the ladder's weight alone, calls of" : "at the weights in force, calls of", "1e5", "1e7");
   bool good = true;
   struct Line {
     double times;
@@ -103,6 +103,12 @@ bool print_volume(Size size) {
   return good;
 }
 
+bool print_volume(Size size) {
+  std::printf("Volume (§3.3), declared 4 KB / 40 KB, tolerance 1.5: calls to the level, median / p90 (golden median)\n");
+  const bool alone = print_ladder(size, true), in_force = print_ladder(size, false);
+  return alone && in_force;
+}
+
 /// No later than a quarter after the golden median: the channel may be quicker than its prototype.
 bool print_no_later(Size size, const std::string& who, const std::vector<int>& measured, const std::vector<double>& golden) {
   bool good = true;
@@ -111,6 +117,26 @@ bool print_no_later(Size size, const std::string& who, const std::vector<int>& m
     const bool here = measured[i] <= (size == Size::Tiny ? 2.5 : 1.25) * golden[i];
     std::printf("  %5d        (%4.0f)%s", measured[i], golden[i], here ? " " : "!");
     good = good && here;
+  }
+  std::printf("\n");
+  return good;
+}
+
+/// What a rise inside the cap takes by how long the agent has worked before. The less past there is, the less there is to tighten by: at
+/// the first call the declaration is all that is known, and 5 % is what it allows.
+bool print_history(Size size, const DriftPlan& rare) {
+  const auto at_rate = [](double rate) -> NextAct { return [rate](int, std::mt19937_64& rng) { return chance(rate, rng) ? 0U : 1U; }; };
+  std::printf("  the same, calls worked before:");
+  bool good = true;
+  int before = 15'000;
+  for (const int history : {0, 100, 300, 1000, 2000, 5000}) {
+    const int calls =
+        median_calls(rare, Learning::WhileUnsuspect, at_rate(.005), history, at_rate(.05), {1e4}, size == Size::Tiny ? 11 : 301, 15'000)
+            .front();
+    std::printf("  %d: %s", history, calls == 15'000 ? "never" : std::to_string(calls).c_str());
+    // Medians of few runs stray.
+    good = claim(calls <= before * (size == Size::Tiny ? 1.5 : 1.1), "more of a past never makes a rise harder to see") && good;
+    before = calls;
   }
   std::printf("\n");
   return good;
@@ -126,6 +152,7 @@ bool print_drift(Size size) {
   good = print_no_later(size, "tightened, never frozen",
                         median_calls(rare, Learning::Always, at_rate(.005), 5000, at_rate(.05), {1e4}, runs, 15'000), {245}) &&
          good;
+  good = print_history(size, rare) && good;
   std::printf("  %-36s  %-21s%s\n", "authorised tools off the role", "1e5", "1e7");
   enum : ActionIndex { kRefund, kExport, kCancel, kNote, kLook, kAnswer };
   const DriftPlan plan(persona_with_shares({0, 0, .04, .1, .5, .5}));

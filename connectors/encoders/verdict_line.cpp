@@ -30,6 +30,12 @@ std::string encode_verdict(const Verdict& verdict) {
   }
   out += ']';
   if (verdict.tenant != "default") out += ",\"tenant\":" + json_quoted(verdict.tenant);
+  if (verdict.surprise_bits) {
+    const auto [last, error] =
+        std::to_chars(number.begin(), number.end(), static_cast<double>(*verdict.surprise_bits), std::chars_format::fixed, 1);
+    out += ",\"surprise_bits\":";
+    out.append(number.data(), error == std::errc{} ? static_cast<std::size_t>(last - number.data()) : 0);
+  }
   out += '}';
   return out;
 }

@@ -147,6 +147,30 @@ Account account_of_state(const AgentState& agent, const Persona& persona, const 
   return account;
 }
 
+/// `[{"name": …, "calls": n}, …]`.
+std::string counted_json(const std::vector<ShadowProfile::Seen>& seen) {
+  std::string out;
+  for (const auto& one : seen)
+    out += (out.empty() ? "" : ",") + ("{\"name\":" + json_quoted(one.text)) + ",\"calls\":" + std::to_string(one.count) + "}";
+  return "[" + out + "]";
+}
+
+/// What is known of an agent without a persona, as one line.
+std::string unclassified_json(const ShadowProfile& profile, const ShadowFit& fit, std::string_view like, const Options& options) {
+  std::vector<ShadowProfile::Seen> tools;
+  for (const auto& tool : profile.tools) tools.push_back({tool.server.empty() ? tool.name : tool.server + "/" + tool.name, tool.count});
+  const bool compared = profile.calls >= kShadowCalls;
+  std::string out = "{\"agent\":" + json_quoted(options.agent) + ",\"tenant\":" + json_quoted(options.tenant) + ",\"persona\":null";
+  out += ",\"calls\":" + std::to_string(profile.calls) + ",\"refused\":" + std::to_string(profile.refused);
+  out += ",\"tools\":" + counted_json(tools);
+  for (const auto& [name, list] :
+       {std::pair{"hosts", &profile.hosts}, {"accounts", &profile.accounts}, {"data", &profile.classes}, {"parents", &profile.parents}})
+    out += std::string(",\"") + name + "\":" + counted_json(list->seen);
+  out += ",\"keys\":" + std::to_string(profile.keys.seen.size()) + ",\"seen\":" + json_quoted(job_in_words(profile));
+  out += ",\"fits\":" + (compared && fit.fits() ? json_quoted(fit.persona->reference()) : "null");
+  return out + ",\"compared\":" + json_quoted(like) + "}";
+}
+
 /// An agent without a persona: what job its calls tell of, and a persona file for it where one is asked for.
 ExitCode from_calls(const AgentState& agent, const PersonaSet& set, const Options& options) {
   const auto* profile = static_cast<const ShadowProfile*>(agent.memory[static_cast<std::size_t>(ChannelId::Shadow)].get());
@@ -156,6 +180,10 @@ ExitCode from_calls(const AgentState& agent, const PersonaSet& set, const Option
     const std::string like = profile->calls < kShadowCalls ? "too few calls to compare with known jobs"
                              : fit.fits()                  ? "that is the job " + printable(fit.persona->reference())
                                                            : "no known job explains it";
+    if (options.json) {
+      std::printf("%s\n", unclassified_json(*profile, fit, like, options).c_str());
+      return ExitCode::Done;
+    }
     std::printf("No persona applies to agent %s.\nSeen: %s.\nCompared: %s.\n", printable(options.agent).c_str(),
                 job_in_words(*profile).c_str(), like.c_str());
     return ExitCode::Done;

@@ -161,6 +161,7 @@ std::expected<RunReport, RunError> FileRun::run() {
     report_.tally.stopped += t.stopped;
     report_.tally.containments += t.containments;
     for (std::size_t i = 0; i < t.verdicts.size(); ++i) report_.tally.verdicts[i] += t.verdicts[i];
+    Evaluability::add(report_.not_evaluable, lane->shard.evaluability().rows());
     report_.agents += lane->table.counters().created;
   }
   report_.stopped = stop_;
@@ -293,11 +294,10 @@ std::expected<void, RunError> FileRun::publish(const Origin& origin, std::span<c
 }
 
 std::expected<void, RunError> FileRun::judge_links(Judgement& judgement, std::int64_t lsn) {
-  for (const Link& link : judgement.links) {
-    auto found = wide_->subjects.judge(link, *wide_->rules, {kLinksPartition, Offset{lsn}}, kLinksTopic);
-    if (!found) return std::unexpected(of_store(found.error()));
-    if (*found) join(judgement, std::move(**found));
-  }
+  const auto judged = judge_at_once(judgement, [&](const Link& link, bool derived) {
+    return wide_->subjects.judge(link, *wide_->rules, {kLinksPartition, Offset{lsn}}, kLinksTopic, derived);
+  });
+  if (!judged) return std::unexpected(of_store(judged.error()));
   return {};
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -9,6 +10,7 @@
 #include <mutex>
 #include <string>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "config/settings.h"
@@ -88,6 +90,24 @@ std::uint64_t plain_size(const std::vector<std::string>& files) {
   return size;
 }
 
+/// What could not be judged for want of fields, a line a source.
+void print_not_evaluable(std::vector<Evaluability::Row> rows) {
+  std::ranges::sort(rows, {}, &Evaluability::Row::source);  // whatever the number of shards
+  for (const Evaluability::Row& row : rows) {
+    std::string said;
+    const auto say = [&](std::string_view what, std::uint64_t count) {
+      if (count > 0) said += (said.empty() ? "" : ", ") + std::string(what) + " " + std::to_string(count);
+    };
+    for (const Channel* const channel : all_channels())
+      say(channel->info().name, row.channels.at(static_cast<std::size_t>(channel->info().id)));
+    std::string fields;
+    std::swap(said, fields);
+    for (std::size_t i = 0; i < kLackingNames.size(); ++i) say(std::string("no ").append(kLackingNames.at(i)), row.lacking.at(i));
+    std::fprintf(stderr, "not evaluable, source %s: %llu events (%s%s%s)\n", row.source.c_str(),
+                 static_cast<unsigned long long>(row.events), fields.c_str(), fields.empty() || said.empty() ? "" : "; ", said.c_str());
+  }
+}
+
 void print_summary(const RunReport& report, double seconds) {
   for (const std::string& warning : report.warnings) std::fprintf(stderr, "warning: %s\n", warning.c_str());
   std::fprintf(stderr, "%llu records, %llu events judged, %llu copies, %llu facts, %llu agents\n",
@@ -108,6 +128,7 @@ void print_summary(const RunReport& report, double seconds) {
         (findings.empty() ? "" : ", ") + std::string(name_of(static_cast<Level>(i))) + " " + std::to_string(report.findings_by_level[i]);
   }
   std::fprintf(stderr, "finding records: %s\n", findings.empty() ? "none" : findings.c_str());
+  print_not_evaluable(report.not_evaluable);
   std::fprintf(stderr, "calls that would have been stopped: %llu\n", static_cast<unsigned long long>(report.tally.stopped));
   std::fprintf(stderr, "%.0f events/s%s\n", seconds > 0 ? static_cast<double>(report.records) / seconds : 0.0,
                report.stopped ? "; stopped: the same command goes on from here" : "");

@@ -145,6 +145,22 @@ std::string ServiceMetrics::exposition(Nanos steady_now) const {
   page.process("ringfence_changelog_waiting", "States that wait for room in the changelog of states.",
                {{{}, number(process_.changelog_waiting)}}, MetricType::Gauge);
   page.process("ringfence_store_faults_total", "Writes of states that the store refused.", {{{}, count(process_.store_faults)}});
+  std::vector<Evaluability::Row> rows;
+  for (const Evaluability* const shard : evaluability_) Evaluability::add(rows, shard->rows());
+  std::vector<std::pair<Labels, double>> channels, fields;
+  for (const Evaluability::Row& row : rows) {
+    for (const Channel* const channel : all_channels()) {
+      const std::uint64_t seen = row.channels.at(static_cast<std::size_t>(channel->info().id));
+      if (seen > 0)
+        channels.push_back({{{"source", row.source}, {"channel", std::string(channel->info().name)}}, static_cast<double>(seen)});
+    }
+    for (std::size_t i = 0; i < kLackingNames.size(); ++i)
+      if (row.lacking.at(i) > 0)
+        fields.push_back({{{"source", row.source}, {"field", std::string(kLackingNames.at(i))}}, static_cast<double>(row.lacking.at(i))});
+  }
+  page.process("ringfence_not_evaluable_total", "Acts that a channel could not judge because their source does not send the fields.",
+               std::move(channels));
+  page.process("ringfence_lacking_total", "Acts for which single constraints could not be judged for want of a field.", std::move(fields));
   page.process("ringfence_reloads_total", "Persona sets taken into force or refused since the start.",
                {{{{"result", "taken"}}, count(process_.reloads)}, {{{"result", "refused"}}, count(process_.reloads_refused)}});
   return page.text();

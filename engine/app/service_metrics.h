@@ -8,10 +8,12 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "engine/event/decode.h"
 #include "engine/event/ids.h"
 #include "engine/event/level.h"
+#include "engine/pipeline/evaluability.h"
 
 namespace ringfence {
 
@@ -118,6 +120,8 @@ class ServiceMetrics {
   [[nodiscard]] ShardCounters& shard(std::size_t index) { return shards_[index]; }
   [[nodiscard]] LinkCounters& links() { return links_; }
   [[nodiscard]] ProcessCounters& process() { return process_; }
+  /// Where a shard counts what it could not judge; before the page is served, and alive as long as it is.
+  void watch(const Evaluability& shard) { evaluability_.push_back(&shard); }
   /// Prometheus text format 0.0.4. `steady_now` is the clock of `oldest_dirty_ns`.
   [[nodiscard]] std::string exposition(Nanos steady_now) const;
 
@@ -126,6 +130,7 @@ class ServiceMetrics {
   std::unique_ptr<ShardCounters[]> shards_;
   LinkCounters links_;
   ProcessCounters process_;
+  std::vector<const Evaluability*> evaluability_;
 };
 
 }  // namespace ringfence

@@ -186,6 +186,7 @@ std::expected<void, RunError> Service::open_observer() {
 std::expected<void, RunError> Service::open_consumer() {
   for (std::size_t i = 0; i < shards_count_; ++i) {
     shards_.push_back(std::make_unique<ShardRun>(i, *store_, *flusher_, settings_, shards_count_, rules_));
+    metrics_->watch(shards_.back()->shard.evaluability());
     shards_.back()->outputs = outputs_of_thread();
     shards_.back()->oldest_dirty_ns = &metrics_->shard(i).oldest_dirty_ns;
     // What the topic holds already is in force before the first partition is ours.

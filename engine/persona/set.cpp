@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "engine/event/escape.h"
@@ -77,7 +78,12 @@ const Persona* PersonaSet::match(const Event& event) const {
 }
 
 const LocalCalendar& PersonaSet::calendar(const Persona& persona) const {
-  return calendars_[static_cast<std::size_t>(&persona - personas_.data())];
+  const std::less<const Persona*> before;
+  const Persona* const first = personas_.data();
+  const bool own = !before(&persona, first) && before(&persona, first + personas_.size());
+  const auto known = own ? personas_.begin() + (&persona - first)  // a delegate's narrowed job is a copy
+                         : std::ranges::find(personas_, persona.id, &Persona::id);
+  return calendars_[static_cast<std::size_t>(known - personas_.begin())];
 }
 
 const Entitlement* PersonaSet::entitlement(std::string_view user) const {

@@ -9,6 +9,7 @@
 #include "engine/verdict/contain.h"
 #include "engine/verdict/ledger.h"
 #include "engine/verdict/policy.h"
+#include "models/scope_job.h"
 
 namespace ringfence {
 namespace {
@@ -50,14 +51,19 @@ std::size_t persona_of(AgentState& agent, const Event& event, const Rulebook& ru
   return derived.persona;
 }
 
-/// The job of the agent that delegated this act, where it is known and another than the agent's own.
-const Persona* parent_of(const Event& event, const Rulebook& rules, const Persona& own) {
-  if (!event.delegation.parent || *event.delegation.parent == event.agent.id) return nullptr;
+/// The jobs along the chain this act was delegated over, nearest first, each once, as far as they are known and others than the agent's
+/// own.
+std::vector<const Persona*> parents_of(const Event& event, const Rulebook& rules, const Persona& own) {
+  std::vector<const Persona*> jobs;
+  if (!event.delegation.parent && !event.delegation.root && event.delegation.chain.empty()) return jobs;
   Event probe;
   probe.tenant = event.tenant;
-  probe.agent.id = *event.delegation.parent;
-  const Persona* const job = rules.set().match(probe);
-  return job == &own ? nullptr : job;
+  for (const std::string_view ancestor : scope::ancestors_of(event)) {
+    probe.agent.id = ancestor;
+    const Persona* const job = rules.set().match(probe);
+    if (job != nullptr && job != &own && std::ranges::find(jobs, job) == jobs.end()) jobs.push_back(job);
+  }
+  return jobs;
 }
 
 bool own_refusal(const AgentState& agent, const SessionState& session, const Event& event, std::optional<Effect> effect) {
@@ -98,11 +104,11 @@ bool would_be_stopped(const Event& event, const Admission& admission, const Agen
 void judge_by_persona(const Event& event, const Admission& admission, AgentState& agent, SessionState& session, std::size_t index,
                       const Circumstances& circumstances, Judgement& out) {
   const Rulebook& rules = circumstances.rules;
-  const Persona& persona = rules.persona(index);
-  const Persona* const parent = parent_of(event, rules, persona);
-  const auto [basis, name] = rules.basis(index, parent);
-  const Tables& tables = *basis;
-  follow_tables(agent, name);
+  const std::vector<const Persona*> parents = parents_of(event, rules, rules.persona(index));
+  const Rulebook::Basis basis = rules.basis(index, parents);
+  const Persona& persona = *basis.job;
+  const Tables& tables = *basis.tables;
+  follow_tables(agent, basis.name);
 
   const ActionMatch match = match_action(persona, event);
   Act act{.event = event,
@@ -112,8 +118,8 @@ void judge_by_persona(const Event& event, const Admission& admission, AgentState
           .effect = effect_of(persona, match.action, event),
           .agent = agent,
           .session = session,
-          .plans = rules.plans(index),
-          .parent = parent};
+          .plans = basis.plans,
+          .parents = parents};
   act.explained = circumstances.facts.explains(event, persona.id);
   if (event.credential.fingerprint) act.credential_changed = circumstances.facts.credential_changed(event, persona.id);
   act.own_refusal = own_refusal(agent, session, event, act.effect);
@@ -124,6 +130,8 @@ void judge_by_persona(const Event& event, const Admission& admission, AgentState
 
   Readings readings = ask_channels(act, admission.sighting, rules.channels());
   out.not_evaluable = std::move(readings.not_evaluable);
+  out.lacking = readings.lacking;
+  out.verdict.surprise_bits = readings.surprise;
   const bool adds = move_evidence(act, tables, readings);
   const Decision decision = decide(act, readings.breaches, tables, adds);
   if (decision.raised_hold) note_hold(known);

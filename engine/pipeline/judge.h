@@ -26,10 +26,11 @@ struct Judgement {
   std::vector<ContainmentRecord> containments;
   std::vector<RowId> marks;  // that moved the evidence, those of wagers too
   std::vector<ChannelId> not_evaluable;
-  std::vector<Link> links;  // what the act means for subjects wider than its agent, judged apart from it
-  bool copy = false;        // a known act: nothing else is set
-  bool fact = false;        // a fact about the fleet: no agent, no verdict
-  bool stopped = false;     // a gate that had applied the standing containment would have denied this call
+  std::uint32_t lacking = 0;  // `Lacking` bits of constraints that could not be judged
+  std::vector<Link> links;    // what the act means for subjects wider than its agent, judged apart from it
+  bool copy = false;          // a known act: nothing else is set
+  bool fact = false;          // a fact about the fleet: no agent, no verdict
+  bool stopped = false;       // a gate that had applied the standing containment would have denied this call
 };
 
 /// What a judgement depends on beside the event and the agent's state.

@@ -51,7 +51,8 @@ Readings ask_channels(const Act& act, Sighting sighting, std::span<const Channel
   out.marks.reserve(channels.size());
   for (const Channel* channel : channels) {
     if (!asked(*channel, sighting)) {
-      if (sighting == Sighting::Outcome) channel->learn_outcome(act);
+      if (sighting != Sighting::Outcome) continue;
+      for (LinkNote& note : channel->learn_outcome(act)) out.links.push_back(std::move(note));
       continue;
     }
     Reading reading = channel->read(act);
@@ -64,6 +65,8 @@ Readings ask_channels(const Act& act, Sighting sighting, std::span<const Channel
     if (reading.kind == Reading::Kind::NotEvaluable) out.not_evaluable.push_back(channel->info().id);
     for (Breach& breach : reading.breaches) out.breaches.push_back(std::move(breach));
     for (LinkNote& note : reading.links) out.links.push_back(std::move(note));
+    out.lacking |= reading.lacking;
+    if (reading.surprise) out.surprise = reading.surprise;
   }
   return out;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -21,6 +22,8 @@ struct Readings {
   std::vector<Breach> breaches;
   std::vector<LinkNote> links;
   std::vector<ChannelId> not_evaluable;
+  std::uint32_t lacking = 0;
+  std::optional<float> surprise;
 };
 
 /// Asks each channel whose turn it is: once per act, about scope and flow at first sight, about the rest when the outcome is known.

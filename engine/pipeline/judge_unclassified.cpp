@@ -58,7 +58,7 @@ void adopt(AgentState& agent, const Rulebook& rules) {
   const ShadowFit fit = fit_shadow(profile, rules.set());
   if (!fit.fits()) return follow_tables(agent, 0);
   const auto index = static_cast<std::size_t>(fit.persona - rules.set().personas().data());
-  follow_tables(agent, rules.adopted()->basis(index, nullptr).name);
+  follow_tables(agent, rules.adopted()->basis(index, {}).name);
 }
 
 /// Evidence against the adopted job.
@@ -81,6 +81,7 @@ void judge_as_adopted(const Unclassified& seen, Judgement& out) {
   Readings readings = ask_channels(act, seen.sighting, rules.channels());
   readings.wagers.clear();
   out.not_evaluable = std::move(readings.not_evaluable);
+  out.lacking = readings.lacking;
   const Tables& tables = rules.tables(index);
   const bool adds = move_evidence(act, tables, readings);
   const Decision decision = decide(act, {}, tables, adds);

@@ -10,8 +10,8 @@
 namespace ringfence {
 namespace {
 
-constexpr std::array<std::string_view, 4> kNames{"root_session", "user", "artefact", "credential"};
-constexpr std::array<std::string_view, 4> kWords{"root session", "user", "artefact", "credential"};
+constexpr std::array<std::string_view, 5> kNames{"root_session", "user", "artefact", "credential", "reader"};
+constexpr std::array<std::string_view, 5> kWords{"root session", "user", "artefact", "credential", "reader"};
 
 std::string owned(const Text& text) { return std::string(text.value_or("")); }
 

@@ -27,7 +27,7 @@ struct Link {
   std::vector<RowId> marks;         // of the act, under the persona's tables
   std::vector<RowId> shared_marks;  // count once several agents concern the subject
   std::vector<std::string> labels;
-  std::string what;
+  std::string what;  // Send: where to; Pass: the artefact; Store at a reader: the artefact that was read
   std::optional<std::uint32_t> most_members;
   std::string root;  // RootSession: the root agent
 
@@ -38,7 +38,7 @@ struct Link {
   EventTime time;
 };
 
-/// `root_session`, `user`, `artefact`, `credential`.
+/// `root_session`, `user`, `artefact`, `credential`, `reader`.
 [[nodiscard]] std::string_view name_of(SubjectKind kind);
 /// Identity of a subject's state; no agent's key is among them.
 [[nodiscard]] AgentKey subject_key(const Link& link);

@@ -15,8 +15,9 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kElements = 64;
-constexpr std::array<std::string_view, 3> kDeeds{"act", "store", "send"};
-constexpr std::array<SubjectKind, 4> kKinds{SubjectKind::RootSession, SubjectKind::User, SubjectKind::Artefact, SubjectKind::Credential};
+constexpr std::array<std::string_view, 5> kDeeds{"act", "store", "send", "read", "pass"};
+constexpr std::array<SubjectKind, 5> kKinds{SubjectKind::RootSession, SubjectKind::User, SubjectKind::Artefact, SubjectKind::Credential,
+                                            SubjectKind::Reader};
 
 std::string hex16(std::uint64_t value) {
   std::string out(16, '0');

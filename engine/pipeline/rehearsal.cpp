@@ -26,15 +26,16 @@ std::expected<Judgement, Refusal> Rehearsal::feed(std::string_view record, Posit
   const auto sighting = admit(agent, *event);
   if (!sighting) return std::unexpected(sighting.error());
   Judgement judgement = judge(*event, *sighting, agent, {rules_, facts_, topic_, position, position.offset.value, assume_gate_});
-  for (const Link& link : judgement.links) {
+  const auto judge_one = [&](const Link& link, bool /*derived*/) -> std::expected<std::optional<Judgement>, Refusal> {
     AgentState& subject = subjects_[subject_key(link)];
     if (subject.id.empty()) {
       subject.key = subject_key(link);
       subject.tenant = link.tenant;
       subject.id = subject_name(link);
     }
-    if (auto found = judge_link(link, subject, rules_, {kLinksPartition, position.offset}, kLinksTopic)) join(judgement, std::move(*found));
-  }
+    return judge_link(link, subject, rules_, {kLinksPartition, position.offset}, kLinksTopic);
+  };
+  (void)judge_at_once(judgement, judge_one);
   return judgement;
 }
 

@@ -15,17 +15,16 @@ namespace ringfence {
 
 /// A persona set with its compiled tables: what a shard judges by. Immutable, shared by all shards, replaced as a whole.
 ///
-/// A delegate is held to its own caps or its parent's, whichever are narrower (persona.md, delegation): where both jobs declare a
-/// delegation and the parent's share of refusals or its retries are narrower, tables of their own are compiled, at most 16 a delegate;
-/// beyond that its own hold. What a cap says must mean the same in both jobs, so rungs and shares, which speak of a job's own actions,
-/// stay the delegate's; the hard maxima of the parent are judged by the limits channel (`Act::parent`).
+/// A delegate is held to the elementwise minimum of its own job and those along the chain it was delegated over
+/// (engine/persona/delegated.h): jobs, tables and plans of their own are compiled for each chain that the declarations allow and that
+/// narrows anything, at most 16 a delegate and 4 jobs long. Of a chain that is not among them the nearest parent counts.
 ///
 /// An agent without a persona may be held to the caps of the job that its calls fit, twice as wide and for an alert at most: `adopted`, for
 /// the first 64 personas.
 class Rulebook {
  public:
   static constexpr std::size_t kNoPersona = static_cast<std::size_t>(-1);
-  static constexpr std::size_t kNarrowed = 16, kAdopted = 64;
+  static constexpr std::size_t kNarrowed = 16, kChainJobs = 4, kAdopted = 64;
 
   Rulebook(PersonaSet set, std::span<const Channel* const> channels);
 
@@ -44,13 +43,15 @@ class Rulebook {
     return found == nullptr ? kNoPersona : static_cast<std::size_t>(found - set_.personas().data());
   }
 
-  /// Tables and the name under which an agent's state remembers them (`AgentState::persona`).
+  /// What an act is held against, and the name under which an agent's state remembers the tables (`AgentState::persona`).
   struct Basis {
+    const Persona* job = nullptr;
     const Tables* tables = nullptr;
+    std::span<const std::unique_ptr<const ChannelPlan>> plans;
     std::uint64_t name = 0;
   };
-  /// What an act is judged by: the persona's own tables, or the narrower ones of a delegate. `parent` may be null.
-  [[nodiscard]] Basis basis(std::size_t index, const Persona* parent) const;
+  /// The persona itself, or a delegate's narrower one; `parents` are jobs of this set, nearest first.
+  [[nodiscard]] Basis basis(std::size_t index, std::span<const Persona* const> parents) const;
   /// The tables of that name for this persona, else its own.
   [[nodiscard]] const Tables& tables_named(std::size_t index, std::uint64_t name) const;
   /// The persona whose tables bear the name, or kNoPersona.
@@ -63,22 +64,27 @@ class Rulebook {
   struct Adopted {};
   Rulebook(Adopted, const Rulebook& own);
   void compile(double loosened);
-  void narrow();
 
-  /// Tables of a delegate under narrower barriers than its own.
+  using Plans = std::vector<std::unique_ptr<const ChannelPlan>>;
+  [[nodiscard]] Plans prepared(const Persona& persona) const;
+  void narrow(std::size_t index);
+  [[nodiscard]] std::uint64_t chain_key(std::size_t index, std::span<const Persona* const> parents) const;
+
+  /// A delegate's job under those it was delegated from. Apart from the vector, so that what plans borrow stays where it is.
   struct Narrowed {
-    double denials = 0;
-    int retries = 0;
-    std::uint64_t name = 0;
+    std::uint64_t key = 0;   // of the jobs above it, whatever their order
+    std::uint64_t name = 0;  // of the tables; the same as the persona's own where nothing is narrower
+    std::unique_ptr<const Persona> job;
     std::unique_ptr<const Tables> tables;
+    Plans plans;
   };
 
   PersonaSet set_;
   std::span<const Channel* const> channels_;
   std::vector<Tables> tables_;
-  std::vector<std::vector<std::unique_ptr<const ChannelPlan>>> plans_;  // [persona][channel]
-  std::vector<std::uint64_t> names_;                                    // of tables_
-  std::vector<std::vector<Narrowed>> narrowed_;                         // [persona], most are empty
+  std::vector<Plans> plans_;                     // [persona][channel]
+  std::vector<std::uint64_t> names_;             // of tables_
+  std::vector<std::vector<Narrowed>> narrowed_;  // [persona], most are empty
   std::uint64_t stamp_ = 1;
   std::unique_ptr<const Rulebook> adopted_;
 };

@@ -66,6 +66,7 @@ std::expected<void, StoreError> Shard::judge_event(const Record& record, const E
       ringfence::judge(event, *sighting, agent, {*rules_, facts_[partition], origin.topic, record.position, lsn, settings_.assume_gate});
   table_.touch(agent, Offset{lsn});
   count(result.judgement);
+  evaluability_->note(event.source.product.value_or(""), result.judgement.not_evaluable, result.judgement.lacking);
   return {};
 }
 
@@ -132,7 +133,6 @@ void Shard::count(const Judgement& judgement) {
   counters_.findings += judgement.findings.size();
   counters_.containments += judgement.containments.size();
   counters_.stopped += judgement.stopped ? 1 : 0;
-  for (const ChannelId channel : judgement.not_evaluable) ++counters_.not_evaluable[static_cast<std::size_t>(channel)];
 }
 
 }  // namespace ringfence

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/pipeline/evaluability.h"
 #include "engine/pipeline/judge.h"
 #include "engine/pipeline/operate.h"
 #include "engine/pipeline/rulebook.h"
@@ -47,7 +48,6 @@ struct Origin {
 struct ShardTally {
   std::uint64_t events = 0, copies = 0, facts = 0, refused = 0, findings = 0, containments = 0, skipped = 0, stopped = 0;
   std::array<std::uint64_t, kLevels> verdicts{};
-  std::array<std::uint64_t, kChannels> not_evaluable{};
 };
 
 /// Judges the records of its agents, in order, against the states in its table. One thread; no lock is taken and nothing is written here.
@@ -77,6 +77,8 @@ class Shard {
   /// Facts of a partition, to be kept with its checkpoint.
   [[nodiscard]] Facts& facts(Partition partition) { return facts_[partition]; }
   [[nodiscard]] const ShardTally& counters() const { return counters_; }
+  /// Any thread may read it while this shard lives.
+  [[nodiscard]] const Evaluability& evaluability() const { return *evaluability_; }
 
  private:
   // Each adds at most one result.
@@ -94,6 +96,7 @@ class Shard {
   ShardSettings settings_;
   std::map<Partition, Facts> facts_;
   ShardTally counters_;
+  std::unique_ptr<Evaluability> evaluability_ = std::make_unique<Evaluability>();
   std::vector<AgentTable::Probe> probes_;
   std::vector<Result> results_;  // of the window under way
 };

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <iterator>
+#include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -61,6 +63,18 @@ SessionState& place_of(AgentState& subject) {
   return subject.sessions.front();
 }
 
+/// Content went where its labels are forbidden.
+std::optional<Breach> sent_out(const Link& link, const SubjectMemory& memory, std::span<const std::string> forbidden,
+                               const std::string& where) {
+  const std::string_view label = memory.first_of(forbidden);
+  if (label.empty()) return std::nullopt;
+  std::string what = "content labelled " + printable(label, kNameChars) + " by another agent was read ";
+  const std::string_view from = memory.from(label);
+  what += (link.kind == SubjectKind::Reader && !from.empty() ? "in " + printable(from, kNameChars) : std::string("here")) + " and sent " +
+          where;
+  return Breach{Analytic::FlowToxic, std::move(what), Level::Hold};
+}
+
 std::vector<Breach> breaches_of(const Link& link, SubjectMemory& memory) {
   std::vector<Breach> breaches;
   const bool joined = memory.join(link.agent);
@@ -72,16 +86,66 @@ std::vector<Breach> breaches_of(const Link& link, SubjectMemory& memory) {
            std::to_string(children) + " agents work for one root session, declared are at most " + std::to_string(*link.most_members)});
     }
   }
-  if (link.deed == Deed::Store) memory.store(link.labels);
+  std::vector<std::string> fresh;
+  if (link.deed == Deed::Store) {
+    std::ranges::set_difference(link.labels, memory.labels(), std::back_inserter(fresh));
+    memory.store(link.labels, link.kind == SubjectKind::Reader ? link.what : std::string_view{});
+  }
   if (link.deed == Deed::Send) {
-    const std::string_view label = memory.first_of(link.labels);
-    if (!label.empty()) {
-      breaches.push_back({Analytic::FlowToxic,
-                          "content labelled " + printable(label, kNameChars) + " by another agent was read here and sent " + link.what,
-                          Level::Hold});
+    if (auto breach = sent_out(link, memory, link.labels, link.what)) breaches.push_back(std::move(*breach));
+    if (link.kind == SubjectKind::Reader) memory.did({.time = link.time, .sent = true, .what = link.what, .labels = link.labels});
+  }
+  if (link.kind == SubjectKind::Reader && !fresh.empty()) {
+    for (const SubjectMemory::Late& deed : memory.deeds()) {
+      std::vector<std::string> both;
+      std::ranges::set_intersection(deed.labels, fresh, std::back_inserter(both));
+      if (!deed.sent || deed.time <= link.time || both.empty()) continue;
+      if (auto breach = sent_out(link, memory, both, deed.what)) breaches.push_back(std::move(*breach));
     }
   }
   return breaches;
+}
+
+/// A link that a link led to: the same act, at another subject.
+Link further(const Link& link, SubjectKind kind, std::string subject, Deed deed, std::vector<std::string> labels, std::string what = {}) {
+  Link next = link;
+  next.kind = kind;
+  next.subject = std::move(subject);
+  next.deed = deed;
+  next.labels = std::move(labels);
+  next.what = std::move(what);
+  next.marks.clear();
+  next.shared_marks.clear();
+  next.most_members.reset();
+  next.root.clear();
+  return next;
+}
+
+/// Labels on their way: from an artefact to who reads it, from a reader into what it writes.
+std::vector<Link> passed_on(const Link& link, SubjectMemory& memory, Position at) {
+  std::vector<Link> links;
+  if (link.kind == SubjectKind::Artefact && link.deed == Deed::Read && !memory.labels().empty())
+    links.push_back(further(link, SubjectKind::Reader, link.agent, Deed::Store, memory.labels(), link.subject));
+  if (link.kind == SubjectKind::Reader && link.deed == Deed::Pass) {
+    memory.did({.time = link.time, .sent = false, .what = link.what, .labels = memory.labels()});
+    if (!memory.labels().empty()) links.push_back(further(link, SubjectKind::Artefact, link.what, Deed::Store, memory.labels()));
+  }
+  if (link.kind == SubjectKind::Reader && link.deed == Deed::Store) {
+    for (SubjectMemory::Late& deed : memory.deeds()) {
+      std::vector<std::string> missing;
+      std::ranges::set_difference(link.labels, deed.labels, std::back_inserter(missing));
+      if (deed.sent || deed.time <= link.time || missing.empty() || deed.what == link.what) continue;
+      links.push_back(further(link, SubjectKind::Artefact, deed.what, Deed::Store, missing));
+      deed.labels.insert(deed.labels.end(), missing.begin(), missing.end());
+      std::ranges::sort(deed.labels);
+    }
+  }
+  for (std::size_t i = 0; i < links.size(); ++i) {
+    links[i].partition = at.partition;
+    links[i].lsn = at.offset.value;
+    links[i].index = static_cast<std::uint16_t>(i);
+  }
+  return links;
 }
 
 std::vector<RowId> marks_of(const Link& link, const SubjectMemory& memory) {
@@ -113,10 +177,11 @@ void tell(const Link& link, const SubjectMemory& memory, FindingRecord& record) 
     record.level = std::min(record.level, Level::Alert);
     record.applied = std::min(record.applied, Level::Alert);
   }
+  if (record.explanation) record.explanation->scope = name_of(link.kind);
+  if (link.kind == SubjectKind::Reader) return;  // it speaks of one agent, by name
   const std::string whose = printable(subject_name(link), kNameChars);
   const std::size_t members = memory.members().size();
   record.sentence = "Over " + std::to_string(members) + (members == 1 ? " agent" : " agents") + " of " + whose + ": " + record.sentence;
-  if (record.explanation) record.explanation->scope = name_of(link.kind);
 }
 
 ContainmentRecord next_record(const Link& link, const Act& act, AgentState& subject, const std::string& scope, Level level, Position at) {
@@ -159,7 +224,7 @@ std::vector<ContainmentRecord> contain_members(const Link& link, const Act& act,
     std::ranges::find(act.agent.containments, scope, &Containment::scope)->finding_uid = cause.finding_uid;
   };
   const auto stop_agent = [&](const std::string& id) { stop(scope_key("agent", link.tenant, id), {{"agent.id", id}}); };
-  if (link.kind == SubjectKind::Artefact) stop_agent(link.agent);
+  if (link.kind == SubjectKind::Artefact || link.kind == SubjectKind::Reader) stop_agent(link.agent);
   if (link.kind == SubjectKind::RootSession) {
     stop(scope_key("subtree", link.tenant, link.root), {{"agent.id", link.root}, {"delegation.root", link.root}});
     for (const std::string& member : memory_of(act.agent).members())
@@ -198,7 +263,8 @@ std::optional<Judgement> judge_link(const Link& link, AgentState& subject, const
     if (out.findings[i].activity == FindingRecord::Activity::Create) out.verdict.raised.push_back(out.findings[i].analytic);
   }
   out.containments = contain_members(link, act, cause_of(subject, out.findings), decision.level, at);
-  if (link.kind == SubjectKind::Artefact) {  // the next sender is judged by what it sends
+  out.links = passed_on(link, memory, at);
+  if (link.kind == SubjectKind::Artefact || link.kind == SubjectKind::Reader) {  // what is sent next is judged by itself
     subject.standing.held.reset();
     place.standing.held.reset();
     place.held_acts = 0;
@@ -214,11 +280,16 @@ void join(Judgement& act, Judgement link) {
 }
 
 std::expected<std::optional<Judgement>, StoreError> Subjects::judge(const Link& link, const Rulebook& rules, Position at,
-                                                                    std::string_view topic) {
+                                                                    std::string_view topic, bool derived) {
+  if (link.deed == Deed::Read || link.deed == Deed::Pass) {  // who knows of no labels has none to hand on: no state for all that is read
+    const auto known = table_.find(at.partition, subject_key(link));
+    if (!known) return std::unexpected(known.error());
+    if (*known == nullptr) return std::optional<Judgement>();
+  }
   const auto opened = table_.open(at, subject_key(link), link.tenant, subject_name(link), link.time);
   if (!opened) return std::unexpected(opened.error());
   AgentState& subject = **opened;
-  if (at.offset.value <= subject.lsn) return std::optional<Judgement>();
+  if (at.offset.value <= subject.lsn - (derived ? 1 : 0)) return std::optional<Judgement>();
   auto judgement = judge_link(link, subject, rules, at, topic);
   table_.touch(subject, at.offset);
   return judgement;

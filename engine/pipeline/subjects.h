@@ -5,6 +5,9 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
 
 #include "engine/pipeline/judge.h"
 #include "engine/pipeline/link.h"
@@ -20,19 +23,40 @@ namespace ringfence {
 /// What follows: a root session is contained with its root and every member that has shown itself; content that left for where its labels
 /// are forbidden holds the agent that sent it; a user and a credential are findings for people. Nothing where the link was here before or
 /// its persona is no longer in force; the judgement has no verdict. Pure; `at` is the link's own place, `topic` its input.
+///
+/// Labels go from artefact to artefact over who reads them: a read at an artefact that has any, and a write by a reader that has any, lead
+/// to a further link (`Judgement::links`), which is judged like any other and leads to none that leads back. A subject that nothing is
+/// known of is not made by a read or a write.
 [[nodiscard]] std::optional<Judgement> judge_link(const Link& link, AgentState& subject, const Rulebook& rules, Position at,
                                                   std::string_view topic);
 
 /// Adds what a link led to to the judgement of the act it came from: in a file a link is judged at the line that caused it.
 void join(Judgement& act, Judgement link);
 
+/// Judges the links of an act, and those they lead to, at the line that caused them. `judge` takes a link and whether a link led to it and
+/// gives std::expected<std::optional<Judgement>, E>.
+template <class Judge>
+auto judge_at_once(Judgement& act, const Judge& judge)
+    -> std::expected<void, typename std::invoke_result_t<Judge, const Link&, bool>::error_type> {
+  std::vector<Link> links = act.links;
+  for (std::size_t i = 0; i < links.size(); ++i) {
+    auto found = judge(links[i], i >= act.links.size());
+    if (!found) return std::unexpected(std::move(found.error()));
+    if (!*found) continue;
+    links.insert(links.end(), (*found)->links.begin(), (*found)->links.end());
+    join(act, std::move(**found));
+  }
+  return {};
+}
+
 /// The subjects behind a table of their own. One thread.
 class Subjects {
  public:
   explicit Subjects(AgentTable& table) : table_(table) {}
-  /// Judges a link read at `at` (kLinksPartition or above; lsn there as offset).
+  /// Judges a link read at `at` (kLinksPartition or above; lsn there as offset). `derived`: another link of the same place led to it, so
+  /// that its subject may have been here at that place before.
   [[nodiscard]] std::expected<std::optional<Judgement>, StoreError> judge(const Link& link, const Rulebook& rules, Position at,
-                                                                          std::string_view topic);
+                                                                          std::string_view topic, bool derived = false);
 
  private:
   AgentTable& table_;

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/verdict/analytics.h"
 
+#include <algorithm>
 #include <array>
+
+#include "engine/verdict/analytics_operation.h"
 
 namespace ringfence {
 namespace {
@@ -23,16 +26,16 @@ constexpr std::array kHijacking{TechniqueTag{kAttack, "TA0040", "Impact", "T1496
 constexpr std::array kDestruction{TechniqueTag{kAttack, "TA0040", "Impact", "T1485", "Data Destruction"}};
 
 constexpr std::array<std::string_view, 1> kToolMisuse{"ASI02:2026"};
-constexpr std::array<std::string_view, 1> kPrivilege{"ASI03:2026"};
+using asi::kPrivilege;
 constexpr std::array<std::string_view, 1> kSupplyChain{"ASI04:2026"};
 constexpr std::array<std::string_view, 1> kMemory{"ASI06:2026"};
-constexpr std::array<std::string_view, 1> kRogue{"ASI10:2026"};
+using asi::kRogue;
 
 using enum Analytic;
 constexpr auto kRule = AnalyticKind::Rule;
 constexpr auto kStat = AnalyticKind::Statistical;
 
-constexpr std::array<AnalyticInfo, kAnalytics> kTable{{
+constexpr auto kConduct = std::to_array<AnalyticInfo>({
     {ScopeUndeclared,
      kRule,
      Level::Halt,
@@ -336,46 +339,6 @@ constexpr std::array<AnalyticInfo, kAnalytics> kTable{{
     {DestructiveBurst, kStat, Level::Alert, "Burst of destruction", "Agent deletes much in a short time",
      "Many destructive acts close together.", "A clean-up that a person ordered.", "What was deleted and whether it can be restored.",
      kDestruction, kToolMisuse},
-    {ContainmentUnacked,
-     kRule,
-     Level::Alert,
-     "Containment without acknowledgement",
-     "A gate has not acknowledged a containment",
-     "An expected gate did not confirm a halt within its time.",
-     "A gate under maintenance that is still listed.",
-     "The gate's health; whether calls still pass it.",
-     {},
-     {}},
-    {ContainmentViolated,
-     kRule,
-     Level::Halt,
-     "Containment broken",
-     "A contained agent's call succeeded",
-     "A call that the containment denies started after a gate had applied it, and succeeded.",
-     "Clock skew beyond the allowance.",
-     "The path the call took; there is a way around the gate.",
-     {},
-     kRogue},
-    {ContainmentBlastRadius,
-     kRule,
-     Level::Alert,
-     "Too many halts at once",
-     "Halts beyond the blast-radius limit wait for a person",
-     "More halts in a minute, or a greater share of agents, than may be issued without approval.",
-     "A common dependency that failed for all agents.",
-     "What the halted agents share; then approve or release.",
-     {},
-     {}},
-    {GateStale,
-     kRule,
-     Level::Alert,
-     "Stale gate",
-     "A gate works with an old state",
-     "A gate has seen no fresh heartbeat.",
-     "A network partition.",
-     "The gate's connection to the control topic.",
-     {},
-     {}},
     {DriftRole,
      kStat,
      Level::Alert,
@@ -406,74 +369,23 @@ constexpr std::array<AnalyticInfo, kAnalytics> kTable{{
      "The other detector's own finding.",
      {},
      {}},
-    {AgentUnattributed,
-     kRule,
-     Level::Alert,
-     "Unattributed acts",
-     "Acts arrive without an agent",
-     "Telemetry that names no agent.",
-     "A gateway that is not yet configured.",
-     "The credential and client behind the acts.",
-     {},
-     kPrivilege},
-    {FeedRefused,
-     kRule,
-     Level::Alert,
-     "Refused telemetry",
-     "Telemetry of an agent cannot be read",
-     "Records were refused and stand in the dead letters.",
-     "A new version of a gateway.",
-     "The dead letters by reason.",
-     {},
-     {}},
-    {FeedSilent,
-     kRule,
-     Level::Alert,
-     "Silent feed",
-     "A source of telemetry has fallen silent",
-     "No record from a source that used to send.",
-     "Nights, holidays, maintenance.",
-     "The source and its connection.",
-     {},
-     {}},
-    {FeedLag,
-     kRule,
-     Level::Alert,
-     "Late telemetry",
-     "Telemetry arrives too late",
-     "Verdicts lag behind the acts by more than the limit.",
-     "A burst that is being worked off.",
-     "Consumer lag and the delay of the source.",
-     {},
-     {}},
-    {FeedGap,
-     kRule,
-     Level::Alert,
-     "Gap in the telemetry",
-     "Records of the input are missing",
-     "Positions of the input were skipped.",
-     "Retention that removed records before they were read.",
-     "Retention and the position of the consumer.",
-     {},
-     {}},
-    {FeedFieldVanished,
-     kRule,
-     Level::Alert,
-     "Vanished field",
-     "A field that analytics need has vanished",
-     "A source stopped sending a field, so that checks are not evaluable.",
-     "A change of the gateway's configuration.",
-     "The source's last release or configuration change.",
-     {},
-     {}},
-}};
+});
+
+constexpr auto kTable = [] {
+  std::array<AnalyticInfo, kConduct.size() + kOperationAnalytics.size()> all{};
+  const auto rest = std::ranges::copy(kConduct, all.begin()).out;
+  std::ranges::copy(kOperationAnalytics, rest);
+  std::ranges::sort(all, {}, &AnalyticInfo::analytic);
+  return all;
+}();
+static_assert(kTable.size() == kAnalytics);
 
 constexpr bool in_order() {
   for (std::size_t i = 0; i < kTable.size(); ++i)
     if (static_cast<std::size_t>(kTable[i].analytic) != i) return false;
   return true;
 }
-static_assert(in_order(), "a row per analytic, in the order of the enumeration");
+static_assert(in_order(), "a row per analytic");
 
 }  // namespace
 

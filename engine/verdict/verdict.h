@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,7 +23,8 @@ struct Verdict {
   std::vector<Analytic> raised;    // newly on this event
 
   // for people who follow along
-  std::string tool;  // `server/name`
+  std::optional<float> surprise_bits;  // at an act of this kind after those before it, where the job tells of order or shares
+  std::string tool;                    // `server/name`
   Outcome outcome = Outcome::Unknown;
 };
 

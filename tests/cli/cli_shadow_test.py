@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """An agent without a persona: what job its calls tell of, and a draft that allows just that."""
+import json
 import random
 import shutil
 import unittest
@@ -50,6 +51,17 @@ class Shadow(program.Case):
         self.assertIn("no known job explains it", self.explain("hidden-3").out.decode())
         self.assertIn("mint/press", self.explain("hidden-3").out.decode())
         self.assertTrue(all(line["level"] == "alert" for line in self.left("verdicts")), "never more than an alert by itself")
+
+    def test_what_is_known_of_it_is_one_line_of_json_where_that_is_asked_for(self):
+        self.replay("--state", self.dir / "state", "-", personas=self.jobs, stdin=lines(*history("hidden-1", JOBS["cashier"])))
+        told = run("explain", "--agent", "hidden-1", "--state", self.dir / "state", "--personas", self.jobs, "--json")
+        self.assertEqual(told.code, DONE, told)
+        self.assertEqual(told.out.count(b"\n"), 1)
+        known = json.loads(told.out)
+        self.assertEqual((known["agent"], known["persona"], known["calls"], known["fits"]), ("hidden-1", None, 60, "cashier@1"))
+        self.assertEqual({tool["name"] for tool in known["tools"]}, {tool for tool, _ in JOBS["cashier"]["tools"]})
+        self.assertEqual([host["name"] for host in known["hosts"]], ["bank.corp.example"])
+        self.assertIn("till/", known["seen"])
 
     def test_the_draft_validates_and_is_silent_on_its_own_history(self):
         for agent in ("hidden-1", "odd \"name\": #{}[]\n\x1b\u202e é"):

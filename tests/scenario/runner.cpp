@@ -58,10 +58,10 @@ class Process {
       for (Result& result : must(lane->shard.judge(window_, {"scenario", 0}))) out = std::move(result);
     }
     if (out) {
-      for (const Link& link : out->judgement.links) {
-        auto found = must(subjects_.judge(link, rules_, {kLinksPartition, Offset{number}}, kLinksTopic));
-        if (found) join(out->judgement, std::move(*found));
-      }
+      const auto judged = judge_at_once(out->judgement, [&](const Link& link, bool derived) {
+        return subjects_.judge(link, rules_, {kLinksPartition, Offset{number}}, kLinksTopic, derived);
+      });
+      if (!judged) throw std::runtime_error(judged.error().message);
     }
     return {std::move(out), fact};
   }

@@ -49,7 +49,7 @@ class Written final : public Channel {
     if (act.event.kind == EventKind::ToolCall) classes[std::string(act.event.id)] = reading.cls;
     return reading;
   }
-  void learn_outcome(const Act& act) const override { flow_channel().learn_outcome(act); }
+  [[nodiscard]] std::vector<LinkNote> learn_outcome(const Act& act) const override { return flow_channel().learn_outcome(act); }
   [[nodiscard]] Description describe(const Act& act, Threat threat) const override { return flow_channel().describe(act, threat); }
 };
 

@@ -29,6 +29,18 @@ TEST(ServiceMetrics, ShowsWhatEachShardCounted) {
             HasSubstr("ringfence_build_info{version=\"" RINGFENCE_VERSION "\"} 1\n")));
 }
 
+TEST(ServiceMetrics, SaysWhatWhichSourceDoesNotLetBeJudged) {
+  ServiceMetrics metrics(2);
+  Evaluability first, second;
+  metrics.watch(first);
+  metrics.watch(second);
+  first.note("gateway-a", std::vector{ChannelId::Volume}, bit_of(Lacking::Quantity));
+  second.note("gateway-a", std::vector{ChannelId::Volume, ChannelId::Flow}, 0);
+  EXPECT_THAT(metrics.exposition(Nanos{}), AllOf(HasSubstr("ringfence_not_evaluable_total{source=\"gateway-a\",channel=\"volume\"} 2\n"),
+                                                 HasSubstr("ringfence_not_evaluable_total{source=\"gateway-a\",channel=\"flow\"} 1\n"),
+                                                 HasSubstr("ringfence_lacking_total{source=\"gateway-a\",field=\"quantity\"} 1\n")));
+}
+
 TEST(ServiceMetrics, EveryFamilyHasItsType) {
   const auto page = ServiceMetrics(1).exposition(Nanos{});
   for (const auto* family : {"ringfence_events_total counter", "ringfence_refused_total counter", "ringfence_verdicts_total counter",

@@ -57,6 +57,15 @@ TEST_F(Delegated, AnyoneAboveNarrowsNotOnlyTheNearest) {
   EXPECT_EQ(reading.cls, 1);
 }
 
+TEST_F(Delegated, DestinationThatTheParentBarsIsOutsideItsJob) {
+  world.job.destinations = {.declared = true, .external = External::Any};
+  EXPECT_THAT(world.breaks(call("files/read").host("mail.elsewhere.example")), IsEmpty());
+  const Reading reading = world.read(call("files/read").host("mail.elsewhere.example").parent("desk-1"));
+  EXPECT_EQ(reading.cls, 1);
+  EXPECT_THAT(World::uids(reading), ElementsAre("delegation.excess"));
+  EXPECT_THAT(reading.breaches.front().what, HasSubstr("destination.host"));
+}
+
 TEST_F(Delegated, LeastDepthAlongTheChainCounts) {
   EXPECT_EQ(world.read(call("files/read").chain({"agent-1", "desk-2", "desk-1"})).cls, 0);
   const Reading reading = world.read(call("files/read").chain({"agent-1", "desk-3", "desk-2", "desk-1"}));

@@ -120,17 +120,50 @@ TEST_F(LabelFlows, AWriteLeavesTheLabelsOnWhatItWrote) {
 }
 
 TEST_F(LabelFlows, ASendToWhereLabelsAreForbiddenAsksWhatTheAgentHasRead) {
+  EXPECT_THAT(world.read(post("evil.example")).links, IsEmpty()) << "nothing was read";
   (void)world.read(call("files/list").on("share/plan.txt"));
   (void)world.read(call("files/list").on("share/notes.txt"));
   world.restart();
   EXPECT_THAT(world.read(post("wiki.corp.example")).links, IsEmpty());
   const Reading sent = world.read(post("evil.example").session("s2"));
-  EXPECT_THAT(sent.breaches, IsEmpty()) << "the artefacts decide";
-  ASSERT_THAT(sent.links, SizeIs(2));
-  EXPECT_EQ(sent.links[0].subject, "share/plan.txt");
+  EXPECT_THAT(sent.breaches, IsEmpty()) << "what lay there decides";
+  ASSERT_THAT(sent.links, SizeIs(1));
+  EXPECT_EQ(sent.links[0].kind, SubjectKind::Reader);
+  EXPECT_EQ(sent.links[0].subject, "agent-1");
   EXPECT_EQ(sent.links[0].deed, Deed::Send);
   EXPECT_THAT(sent.links[0].labels, ElementsAre("confidential"));
   EXPECT_EQ(sent.links[0].what, "to an external host (destination.host)");
+}
+
+TEST_F(LabelFlows, AReadTellsTheArtefactWhoReadItOnceItIsKnownToHaveHappened) {
+  const auto plan = [] { return call("files/list").on("share/plan.txt"); };
+  const auto request = [](Event& event) { event.phase = Phase::Request; };
+  const Reading whole = world.read(plan());
+  ASSERT_THAT(whole.links, SizeIs(1));
+  EXPECT_EQ(whole.links[0].kind, SubjectKind::Artefact);
+  EXPECT_EQ(whole.links[0].subject, "share/plan.txt");
+  EXPECT_EQ(whole.links[0].deed, Deed::Read);
+  EXPECT_THAT(world.read(plan().but(request)).links, IsEmpty());
+  EXPECT_THAT(world.outcome(plan()), SizeIs(1));
+  EXPECT_THAT(world.outcome(plan().but([](Event& event) { event.outcome.status = Outcome::Denied; })), IsEmpty());
+}
+
+TEST_F(LabelFlows, WhatAReaderWritesMayHoldWhatOthersLeft) {
+  world.job.actions.push_back(action("save", {"files/save"}, Effect::Write));
+  (void)world.read(call("files/list").on("share/plan.txt"));
+  const Reading saved = world.read(call("files/save").on("share/summary.txt"));
+  ASSERT_THAT(saved.links, SizeIs(1));
+  EXPECT_EQ(saved.links[0].kind, SubjectKind::Reader);
+  EXPECT_EQ(saved.links[0].deed, Deed::Pass);
+  EXPECT_EQ(saved.links[0].what, "share/summary.txt");
+}
+
+TEST_F(LabelFlows, WhereNobodyForbidsAFlowNothingIsTold) {
+  world.job.flows.clear();
+  world.job.actions.push_back(action("save", {"files/save"}, Effect::Write));
+  EXPECT_THAT(world.read(call("files/list").on("share/plan.txt")).links, IsEmpty());
+  EXPECT_THAT(world.read(call("files/save").on("share/summary.txt")).links, IsEmpty());
+  EXPECT_EQ(world.agent.memory.at(static_cast<std::size_t>(ChannelId::Flow)), nullptr);
 }
 
 TEST_F(LabelFlows, WhoCarriesTheLabelItselfIsHeldItself) {

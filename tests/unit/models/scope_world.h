@@ -216,7 +216,7 @@ class World {
     Act act{event, persona, *set_, match, effect_of(persona, match.action, event), agent, session};
     act.own_refusal = refused_by_us;
     act.plans = plans_;
-    act.parent = parent;
+    if (parent != nullptr) act.parents = {&parent, 1};
     if (agent.arrivals++ == 0) agent.first_time = event.time;
     Reading reading = channel_.read(act);
     if (beside_ != nullptr) (void)beside_->read(act);
@@ -224,7 +224,7 @@ class World {
     return reading;
   }
   /// The act's completion, after `read` saw its request.
-  void outcome(Made made) {
+  std::vector<LinkNote> outcome(Made made) {
     const Event& event = made.done();
     const Persona& persona = set_->personas().front();
     const ActionMatch match = match_action(persona, event);
@@ -235,8 +235,9 @@ class World {
                   effect_of(persona, match.action, event),
                   agent,
                   sessions_[std::string(event.session.id.value_or("-"))]};
-    channel_.learn_outcome(act);
-    if (beside_ != nullptr) beside_->learn_outcome(act);
+    std::vector<LinkNote> links = channel_.learn_outcome(act);
+    if (beside_ != nullptr) (void)beside_->learn_outcome(act);
+    return links;
   }
   const Persona* parent = nullptr;  // the job of who delegated each act
   std::optional<Threat> words_for;  // `told` is what the channel says of it after each event

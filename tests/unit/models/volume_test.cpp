@@ -80,12 +80,15 @@ double median_calls(const Tables& tables, double times, double threshold, int ru
 TEST(VolumeDelay, IsThatOfTheSpecificationWithinAQuarter) {
   const Tables tables = tables_of(declared_bytes());
   const auto alone = [&](const Evidence& evidence) { return score_alone(evidence, tables, Null::Declared); };
+  const auto in_force = [&](const Evidence& evidence) { return scope_score(evidence, tables, Null::Declared); };
   struct Row {
     double times, at_1e5, at_1e7;
   };
   for (const Row& row : {Row{2, 175, 267}, Row{4, 25, 36}, Row{10, 8, 11}, Row{100, 4, 6}}) {
     EXPECT_NEAR(median_calls(tables, row.times, 1e5, 2001, alone), row.at_1e5, .25 * row.at_1e5) << "x" << row.times;
     EXPECT_NEAR(median_calls(tables, row.times, 1e7, 2001, alone), row.at_1e7, .25 * row.at_1e7) << "x" << row.times;
+    EXPECT_NEAR(median_calls(tables, row.times, 1e5, 2001, in_force), row.at_1e5, .25 * row.at_1e5) << "in force, x" << row.times;
+    EXPECT_NEAR(median_calls(tables, row.times, 1e7, 2001, in_force), row.at_1e7, .25 * row.at_1e7) << "in force, x" << row.times;
   }
 }
 

@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
+#include <vector>
 
 #include "tests/unit/pipeline/watch.h"
 
@@ -30,7 +32,12 @@ struct Pair {
   [[nodiscard]] std::size_t index(const std::string& id) const {
     return static_cast<std::size_t>(named(id) - rules.set().personas().data());
   }
-  [[nodiscard]] Rulebook::Basis basis() const { return rules.basis(index("delegate"), named("desk")); }
+  [[nodiscard]] Rulebook::Basis basis() const { return under({"desk"}); }
+  [[nodiscard]] Rulebook::Basis under(const std::vector<std::string>& above) const {
+    std::vector<const Persona*> parents;
+    for (const std::string& id : above) parents.push_back(named(id));
+    return rules.basis(index("delegate"), parents);
+  }
   [[nodiscard]] const Tables& own() const { return rules.tables(index("delegate")); }
 };
 
@@ -53,7 +60,22 @@ TEST(Rulebook, ParentNeverWidensItsDelegate) {
 TEST(Rulebook, WhoDelegatesNothingNarrowsNobody) {
   const Pair pair(delegate("denials: 0.20"), job("desk", "barriers: {denials: 0.05}"));
   EXPECT_EQ(pair.basis().tables, &pair.own());
-  EXPECT_EQ(pair.rules.basis(pair.index("delegate"), nullptr).tables, &pair.own());
+  EXPECT_EQ(pair.under({}).tables, &pair.own());
+}
+
+/// A delegate of the desk, which itself works for the office.
+TEST(Rulebook, ChainNarrowsWithEveryJobOnIt) {
+  const auto between = [](const std::string& id, const std::string& denials) {
+    return job(id, "barriers: {denials: " + denials + "}\ndelegation: {to: [\"**\"], from: [\"**\"], max_depth: 2}");
+  };
+  const Rulebook rules = rulebook({delegate("denials: 0.20"), between("desk", "0.10"), between("office", "0.05")});
+  const auto named = [&](const std::string& id) { return &*std::ranges::find(rules.set().personas(), id, &Persona::id); };
+  const auto index = static_cast<std::size_t>(named("delegate") - rules.set().personas().data());
+  const auto denials = [&](const std::vector<const Persona*>& above) { return rules.basis(index, above).job->barriers.denials; };
+  EXPECT_DOUBLE_EQ(denials({named("desk")}), .10);
+  EXPECT_DOUBLE_EQ(denials({named("desk"), named("office")}), .05);
+  EXPECT_EQ(rules.basis(index, std::vector{named("desk"), named("office")}).tables,
+            rules.basis(index, std::vector{named("office"), named("desk")}).tables);
 }
 
 TEST(Rulebook, TablesOfDelegatesAreBounded) {
@@ -62,7 +84,10 @@ TEST(Rulebook, TablesOfDelegatesAreBounded) {
   const Rulebook rules = rulebook(jobs);
   std::set<const Tables*> seen;
   for (std::size_t i = 0; i < jobs.size(); ++i) {
-    for (std::size_t j = 0; j < jobs.size(); ++j) seen.insert(rules.basis(i, &rules.persona(j)).tables);
+    for (std::size_t j = 0; j < jobs.size(); ++j) {
+      const Persona* const above = &rules.persona(j);
+      seen.insert(rules.basis(i, {&above, 1}).tables);
+    }
   }
   EXPECT_EQ(seen.size(), jobs.size() + Rulebook::kNarrowed);
 }
@@ -75,7 +100,7 @@ TEST(Rulebook, AdoptedJobsAreTwiceAsWideAndNeverHold) {
   EXPECT_NEAR(adopted.tables(0).cap(Null::Alert, kRefusedAnew), 2 * rules.tables(0).cap(Null::Alert, kRefusedAnew), 1e-9);
   EXPECT_EQ(adopted.persona(0).response.mode, Mode::Alert);
   EXPECT_EQ(adopted.persona(0).sha256, rules.persona(0).sha256);
-  EXPECT_NE(adopted.basis(0, nullptr).name, rules.basis(0, nullptr).name);
+  EXPECT_NE(adopted.basis(0, {}).name, rules.basis(0, {}).name);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <numeric>
 
 #include "engine/pipeline/link_json.h"
@@ -165,6 +166,101 @@ TEST(Subjects, ConfidentialContentLeftInAFileIsHeldWhenAnotherAgentSendsItOut) {
   EXPECT_EQ(held->containments.front().scope, "agent:default/clerk-2");
 }
 
+/// One act's links at their subjects, and those they lead to.
+struct Subjects3 {
+  Watch watch{kEnforced};
+  std::map<std::string, AgentState> states;
+  std::int64_t offset = 0;
+  std::vector<FindingRecord> findings;
+
+  Link link(const std::string& agent, SubjectKind kind, const std::string& subject, Deed deed) {
+    Call call{.agent = agent};
+    call.more = delegated();
+    Link made = watch.see(call).links.at(0);
+    made.kind = kind;
+    made.subject = subject;
+    made.deed = deed;
+    made.marks.clear();
+    made.lsn = ++offset;
+    return made;
+  }
+  void judge(Link first) {
+    Judgement act;
+    act.links.push_back(std::move(first));
+    const auto done = judge_at_once(act, [&](const Link& each, bool) -> std::expected<std::optional<Judgement>, Refusal> {
+      return judge_link(each, states[subject_name(each)], watch.rules(), {kLinksPartition, Offset{offset}}, kLinksTopic);
+    });
+    ASSERT_TRUE(done);
+    std::ranges::move(act.findings, std::back_inserter(findings));
+  }
+  void stores(const std::string& agent, const std::string& file) {
+    Link made = link(agent, SubjectKind::Artefact, file, Deed::Store);
+    made.labels = {"confidential"};
+    judge(std::move(made));
+  }
+  void reads(const std::string& agent, const std::string& file) { judge(link(agent, SubjectKind::Artefact, file, Deed::Read)); }
+  void writes(const std::string& agent, const std::string& file) {
+    Link made = link(agent, SubjectKind::Reader, agent, Deed::Pass);
+    made.what = file;
+    judge(std::move(made));
+  }
+  void sends(const std::string& agent) {
+    Link made = link(agent, SubjectKind::Reader, agent, Deed::Send);
+    made.labels = {"confidential"};
+    made.what = "to an external host";
+    judge(std::move(made));
+  }
+};
+
+TEST(Subjects, LabelsGoFromFileToFileOverWhoeverReadsAndWrites) {
+  Subjects3 chain;
+  chain.stores("clerk-1", "plan");
+  chain.reads("clerk-2", "plan");
+  chain.writes("clerk-2", "summary");
+  for (int i = 0; i < 500; ++i) chain.reads("clerk-3", "other-" + std::to_string(i));
+  chain.reads("clerk-3", "summary");
+  chain.writes("clerk-3", "digest");
+  for (int i = 0; i < 500; ++i) chain.reads("clerk-4", "other-" + std::to_string(i));
+  chain.sends("clerk-4");
+  EXPECT_THAT(chain.findings, ::testing::IsEmpty()) << "it has read none of them";
+  chain.reads("clerk-4", "digest");
+  for (int i = 0; i < 500; ++i) chain.reads("clerk-4", "more-" + std::to_string(i));
+  chain.sends("clerk-4");
+  ASSERT_EQ(chain.findings.size(), 1U);
+  EXPECT_EQ(chain.findings.front().analytic, Analytic::FlowToxic);
+  EXPECT_EQ(chain.findings.front().level, Level::Hold);
+  EXPECT_EQ(chain.findings.front().agent_id, "clerk-4");
+  EXPECT_THAT(chain.findings.front().sentence, ::testing::HasSubstr("read in digest"));
+}
+
+TEST(Subjects, WhatWasReadBeforeItWasConfidentialIsNot) {
+  Subjects3 chain;
+  chain.reads("clerk-2", "plan");
+  chain.stores("clerk-1", "plan");
+  chain.writes("clerk-2", "summary");
+  chain.reads("clerk-3", "summary");
+  chain.sends("clerk-3");
+  chain.sends("clerk-2");
+  EXPECT_THAT(chain.findings, ::testing::IsEmpty());
+}
+
+/// Over the topic an artefact's answer may come after what its reader did next.
+TEST(Subjects, LabelsThatComeLateCountFromWhenTheyWereRead) {
+  Subjects3 chain;
+  Link read = chain.link("clerk-2", SubjectKind::Reader, "clerk-2", Deed::Store);
+  read.labels = {"confidential"};
+  read.what = "plan";
+  chain.writes("clerk-2", "summary");
+  chain.sends("clerk-2");
+  read.lsn = ++chain.offset;
+  chain.judge(std::move(read));
+  ASSERT_EQ(chain.findings.size(), 1U);
+  EXPECT_EQ(chain.findings.front().analytic, Analytic::FlowToxic);
+  chain.reads("clerk-3", "summary");
+  chain.sends("clerk-3");
+  EXPECT_EQ(chain.findings.size(), 2U) << "it lay in the summary too";
+}
+
 TEST(Links, ComeBackFromTheTopicAsTheyWentThere) {
   Watch watch(kEnforced);
   Call call{.agent = "clerk-1", .outcome = "denied", .ref = near_miss(0)};
@@ -216,6 +312,25 @@ TEST(SubjectMemory, ComesBackAsItWasWritten) {
   EXPECT_FALSE(read.news({3, 9, 5}));
   EXPECT_TRUE(read.news({3, 10, 2}));
   EXPECT_EQ(read.first_of(std::vector<std::string>{"internal", "pii"}), "pii");
+}
+
+TEST(SubjectMemory, OfAReaderComesBackToo) {
+  SubjectMemory memory;
+  memory.store(std::vector<std::string>{"secret"}, "share/plan.txt");
+  memory.store(std::vector<std::string>{"pii", "secret"}, "share/list.txt");
+  memory.did({.time = EventTime{7}, .sent = true, .what = "to an external host", .labels = {"internal", "pii"}});
+  Writer out;
+  memory.encode(out);
+  Reader in(out.bytes());
+  const auto back = SubjectMemory::decode(in);
+  ASSERT_NE(back, nullptr);
+  EXPECT_TRUE(in.at_end());
+  auto& read = static_cast<SubjectMemory&>(*back);
+  EXPECT_EQ(read.from("secret"), "share/plan.txt") << "where it was read first";
+  EXPECT_EQ(read.from("pii"), "share/list.txt");
+  ASSERT_EQ(read.deeds().size(), 1U);
+  EXPECT_EQ(read.deeds().front().what, "to an external host");
+  EXPECT_THAT(read.deeds().front().labels, ::testing::ElementsAre("internal", "pii"));
 }
 
 TEST(SubjectMemory, IsBounded) {
