@@ -239,6 +239,18 @@ void AgentTable::prefetch(std::span<const Probe> window) const {
   }
 }
 
+void AgentTable::trim_all() {
+  // Twice around: the first look takes a state's mark, the second the state.
+  for (std::size_t left = 2 * slabs_.size() * kSlabEntries / kLookedAtPerTrim + 1; outgrown() && left > 0; --left) trim();
+}
+
+void AgentTable::recount() {
+  for (const auto& progress : progress_) {
+    if (!progress) continue;
+    for (const Waiting& waiting : progress->waiting) recount(entry(waiting.entry));
+  }
+}
+
 const AgentState* AgentTable::in_memory(const Probe& probe) const { return look_up(probe.partition, probe.key); }
 
 std::size_t AgentTable::trim() {

@@ -68,6 +68,11 @@ class AgentTable {
   /// Lets clean states go, least recently used first (CLOCK), until the budget is met; looks at no more than 1,024 a call. Returns how many
   /// left.
   std::size_t trim();
+  /// The same for as long as it takes: at worst only what waits to be written stays.
+  void trim_all();
+  [[nodiscard]] bool outgrown() const { return bytes_ > settings_.budget_bytes; }
+  /// Counts anew what the states that wait to be written have grown to; the others are counted when they are read or written.
+  void recount();
   /// Forgets all states of a partition, written or not.
   void leave(Partition partition);
 
