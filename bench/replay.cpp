@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// A whole replay in one process and on one shard: read, decode, judge, write findings, checkpoint into RocksDB. Prints events a second, CPU
-// nanoseconds an event (RocksDB's threads included), resident bytes an agent, and a hash of every output; `--tiny` writes all outputs and
-// checks that hash against the known one. `bench_replay [EVENTS AGENTS]`.
+// A whole replay in one process and on one shard: read, decode, judge, write findings; once as `replay` does it by itself, where states
+// stay in memory, and once as with `--state`, with checkpoints into RocksDB. Prints events a second, CPU nanoseconds an event (RocksDB's
+// threads included), resident bytes an agent, and a hash of every output; `--tiny` writes all outputs, checks that hash against the known
+// one, and that states which do not fit into memory change nothing. `bench_replay [EVENTS AGENTS]`.
 //
 // Instructions by function, corpus and start left out:
-//   valgrind --tool=callgrind --toggle-collect='ringfence::FileRun::run()' build/release/bench/bench_replay --instructions
+//   valgrind --tool=callgrind --toggle-collect='ringfence::FileRun::run()' build/release/bench/bench_replay --instructions [memory]
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -40,6 +41,15 @@ struct Size {
 };
 constexpr std::array<Size, 2> kSizes{{{1'000'000, 10'000}, {1'000'000, 1'000'000}}};
 constexpr Size kTiny{10'000, 300}, kInstructions{20'000, 1'000};
+/// Enough that states leave memory on the way, with room for this many bytes of them.
+constexpr Size kCrowded{70'000, 2'000};
+constexpr std::size_t kCramped = std::size_t{4} << 20U;
+
+/// How a replay is run.
+struct Manner {
+  bool keep_state = true, every_output = false;
+  std::size_t memory_limit = FileRunOptions{}.memory_limit;
+};
 
 /// Ordinary work of agents that upgrade code: they list, read what they listed, build and propose, four calls a minute each. One call in
 /// twenty is refused, and the agent turns to something else. One agent in a hundred now and then does what is never allowed, another
@@ -159,7 +169,7 @@ struct Answer {
   bool failed = false;
 };
 
-Answer replay(Size size, bool every_output) {
+Answer replay(Size size, Manner manner) {
   const Scratch scratch;
   const fs::path input = scratch.path / "events.ndjson", findings = scratch.path / "findings", control = scratch.path / "control",
                  verdicts = scratch.path / "verdicts";
@@ -173,7 +183,9 @@ Answer replay(Size size, bool every_output) {
   const auto rules = std::make_shared<const Rulebook>(std::move(*load.set), all_channels());
 
   FileRunOptions options{.files = {input}, .state_directory = scratch.path / "state", .outputs = {.findings = findings}};
-  if (every_output) options.outputs.control = control, options.outputs.verdicts = verdicts;
+  options.keep_state = manner.keep_state;
+  options.memory_limit = manner.memory_limit;
+  if (manner.every_output) options.outputs.control = control, options.outputs.verdicts = verdicts;
   const std::size_t resident = resident_bytes();
   auto run = FileRun::open(std::move(options), rules);
   if (!run) {
@@ -191,25 +203,25 @@ Answer replay(Size size, bool every_output) {
   const std::size_t held = resident_bytes() - resident;
 
   std::uint64_t hash = hash_of(findings, size.events);
-  if (every_output) hash = hash_of(verdicts, hash_of(control, hash));
+  if (manner.every_output) hash = hash_of(verdicts, hash_of(control, hash));
   for (const std::uint64_t verdicts_of_level : report->tally.verdicts)
     hash = hash64({reinterpret_cast<const char*>(&verdicts_of_level), sizeof verdicts_of_level}, hash);
   const auto events = static_cast<double>(size.events);
   std::printf(
-      "%zu events of %.0f bytes, %llu agents: %.0f events/s, %.0f CPU ns/event, %zu resident bytes/agent, %llu findings, hash %016llx\n",
-      size.events, static_cast<double>(report->bytes) / events, static_cast<unsigned long long>(report->agents), events / took,
-      used / events * 1e9, held / static_cast<std::size_t>(report->agents), static_cast<unsigned long long>(report->tally.findings),
-      static_cast<unsigned long long>(hash));
+      "%s %zu events of %.0f bytes, %llu agents: %.0f events/s, %.0f CPU ns/event, %zu resident bytes/agent, %llu findings, hash %016llx\n",
+      manner.keep_state ? "kept:  " : "memory:", size.events, static_cast<double>(report->bytes) / events,
+      static_cast<unsigned long long>(report->agents), events / took, used / events * 1e9, held / static_cast<std::size_t>(report->agents),
+      static_cast<unsigned long long>(report->tally.findings), static_cast<unsigned long long>(hash));
   return {.hash = hash};
 }
 
 /// In a process of its own, so that one size's memory is not the next one's.
-int apart(Size size) {
+int apart(Size size, Manner manner) {
   std::fflush(stdout);
   const pid_t child = fork();
   if (child < 0) return EXIT_FAILURE;
   if (child == 0) {
-    const bool failed = replay(size, false).failed;
+    const bool failed = replay(size, manner).failed;
     std::fflush(stdout);
     _exit(failed ? EXIT_FAILURE : EXIT_SUCCESS);
   }
@@ -218,20 +230,32 @@ int apart(Size size) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE;
 }
 
+int both(Size size) {
+  const int failed = apart(size, {.keep_state = false});
+  return failed != EXIT_SUCCESS ? failed : apart(size, {});
+}
+
+bool tiny() {
+  const Answer answer = replay(kTiny, {.every_output = true});
+  if (answer.failed) return false;
+  if (answer.hash != kTinyHash) {
+    std::fprintf(stderr, "outputs differ from the known %016llx\n", static_cast<unsigned long long>(kTinyHash));
+    return false;
+  }
+  const Answer roomy = replay(kCrowded, {.keep_state = false}), cramped = replay(kCrowded, {.keep_state = false, .memory_limit = kCramped});
+  if (!roomy.failed && !cramped.failed && roomy.hash != cramped.hash) std::fprintf(stderr, "states that left memory changed outputs\n");
+  return !roomy.failed && !cramped.failed && roomy.hash == cramped.hash;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   const std::string_view mode = argc > 1 ? argv[1] : "";
-  if (mode == "--instructions") return replay(kInstructions, false).failed ? EXIT_FAILURE : EXIT_SUCCESS;
-  if (mode == "--tiny") {
-    const Answer answer = replay(kTiny, true);
-    if (!answer.failed && answer.hash != kTinyHash)
-      std::fprintf(stderr, "outputs differ from the known %016llx\n", static_cast<unsigned long long>(kTinyHash));
-    return !answer.failed && answer.hash == kTinyHash ? EXIT_SUCCESS : EXIT_FAILURE;
-  }
-  if (argc > 2) return apart({std::strtoull(argv[1], nullptr, 10), std::strtoull(argv[2], nullptr, 10)});
+  if (mode == "--instructions") return replay(kInstructions, {.keep_state = argc <= 2}).failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  if (mode == "--tiny") return tiny() ? EXIT_SUCCESS : EXIT_FAILURE;
+  if (argc > 2) return both({std::strtoull(argv[1], nullptr, 10), std::strtoull(argv[2], nullptr, 10)});
   for (const Size size : kSizes) {
-    if (const int failed = apart(size); failed != EXIT_SUCCESS) return failed;
+    if (const int failed = both(size); failed != EXIT_SUCCESS) return failed;
   }
   return EXIT_SUCCESS;
 }

@@ -18,10 +18,10 @@ namespace {
 /// Records of a shard's share of one batch: few enough that what they decode to is still in the cache when it is judged.
 constexpr std::size_t kWindowPerShard = 256;
 /// Records between two checkpoints: bounds what a killed run reads again. A busy agent is written once in between, however much it did.
-constexpr std::int64_t kRecordsPerCut = 262'144;
-/// Where the states outgrow their memory a checkpoint comes sooner, because only written ones can leave; never after fewer records than
-/// this.
-constexpr std::int64_t kRecordsPerFullCut = 65'536;
+constexpr std::int64_t kRecordsPerCut = 1'048'576;
+/// So often it is counted what the states have grown to. Where they outgrow their memory a checkpoint comes sooner, because only written
+/// ones can leave; never after fewer records than this.
+constexpr std::int64_t kRecordsPerCount = 65'536;
 constexpr std::chrono::milliseconds kReadWait{500};
 constexpr std::chrono::milliseconds kFlushWait{60'000};
 constexpr std::string_view kOutputsRecord = "file_run.outputs";
@@ -82,7 +82,7 @@ std::expected<void, RunError> FileRun::prepare() {
   if (std::filesystem::exists(options_.state_directory, unknown) && !std::filesystem::is_directory(options_.state_directory, unknown)) {
     return std::unexpected(RunError{ExitCode::Unusable, "state: " + printable(options_.state_directory) + ": is no directory"});
   }
-  auto store = rocksdb_store(options_.state_directory);
+  auto store = rocksdb_store(options_.state_directory, std::nullopt, options_.keep_state ? StoreLife::Kept : StoreLife::Scratch);
   if (!store) return std::unexpected(of_store(store.error()));
   store_ = std::move(*store);
   if (const auto ready = prepare_store(*store_); !ready) return std::unexpected(of_store(ready.error()));
@@ -257,10 +257,10 @@ std::expected<void, RunError> FileRun::step(const Origin& origin, std::span<cons
   for (const Record& record : records) report_.bytes += record.size + 1;
   last_lsn_ = origin.base + records.back().position.offset.value;
   since_cut_ += static_cast<std::int64_t>(records.size());
+  since_count_ += static_cast<std::int64_t>(records.size());
   if (on_progress) on_progress(report_.records, report_.bytes);
-  const std::size_t budget = options_.memory_limit / options_.shards;
-  const auto outgrown = [budget](const auto& lane) { return lane->table.bytes() > budget; };
-  const bool full = since_cut_ >= kRecordsPerFullCut && std::ranges::any_of(lanes_, outgrown);
+  if (since_count_ >= kRecordsPerCount) recount();
+  const bool full = since_cut_ >= kRecordsPerCount && outgrown();
   return full || since_cut_ >= kRecordsPerCut ? cut(last_lsn_) : std::expected<void, RunError>{};
 }
 
@@ -308,28 +308,41 @@ std::expected<void, RunError> FileRun::cut(std::int64_t lsn) {
   }
   if (const auto flushed = outputs_->flush(); !flushed) return std::unexpected(of_output(flushed.error()));
   said_ = std::max(said_, lsn);
+  since_cut_ = 0;
+  return options_.keep_state || outgrown() ? write_states(lsn) : std::expected<void, RunError>{};
+}
+
+std::expected<void, RunError> FileRun::write_states(std::int64_t lsn) {
   Writer outputs;
   outputs.svarint(said_);
   outputs.text(outputs_->lengths());
   outputs.svarint(obeyed_in_);
   outputs.varint(obeyed_);
-  // Lengths and facts first: no state may be ahead of what is known to have been said.
-  if (const auto kept = put_record(*store_, kFactsRecord, facts_.encode()); !kept) return std::unexpected(of_store(kept.error()));
-  if (const auto kept = put_record(*store_, kObserverRecord, observed(lsn)); !kept) return std::unexpected(of_store(kept.error()));
-  if (const auto kept = put_record(*store_, kOutputsRecord, outputs.bytes()); !kept) return std::unexpected(of_store(kept.error()));
+  // Lengths and facts first: no state may be ahead of what is known to have been said. All of it is synced with the last states.
+  if (const auto kept = store_->write({record_write(kFactsRecord, facts_.encode()), record_write(kObserverRecord, observed(lsn)),
+                                       record_write(kOutputsRecord, outputs.bytes())});
+      !kept)
+    return std::unexpected(of_store(kept.error()));
   const Horizon wide{kLinksPartition, Offset{lsn}};
   if (const auto flushed = wide_->checkpoint.flush({&wide, 1}, kFlushWait); !flushed) return std::unexpected(of_store(flushed.error()));
-  while (wide_->table.bytes() > options_.memory_limit / 4 && wide_->table.trim() > 0) {
-  }
+  wide_->table.trim_all();
   const Horizon horizon{kFilePartition, Offset{lsn}};
   for (const auto& lane : lanes_) {
     const auto flushed = lane->checkpoint.flush({&horizon, 1}, kFlushWait);
     if (!flushed) return std::unexpected(of_store(flushed.error()));
-    while (lane->table.bytes() > options_.memory_limit / options_.shards && lane->table.trim() > 0) {
-    }
+    lane->table.trim_all();
   }
-  since_cut_ = 0;
   return {};
+}
+
+void FileRun::recount() {
+  since_count_ = 0;
+  wide_->table.recount();
+  for (const auto& lane : lanes_) lane->table.recount();
+}
+
+bool FileRun::outgrown() const {
+  return wide_->table.outgrown() || std::ranges::any_of(lanes_, [](const auto& lane) { return lane->table.outgrown(); });
 }
 
 void FileRun::pace(EventTime time) {

@@ -37,6 +37,7 @@ struct FileRunOptions {
   std::vector<std::string> files;
   bool follow = false;
   std::string state_directory;
+  bool keep_state = true;  // false: nobody goes on from the state directory, which takes only what does not fit into memory
   std::size_t shards = 1;
   std::size_t memory_limit = std::size_t{2} << 30U;
   Nanos expiry = days(30);
@@ -112,6 +113,9 @@ class FileRun {
   /// Judges the links of the act at `lsn`; what they lead to joins its judgement.
   [[nodiscard]] std::expected<void, RunError> judge_links(Judgement& judgement, std::int64_t lsn);
   [[nodiscard]] std::expected<void, RunError> cut(std::int64_t lsn);
+  [[nodiscard]] std::expected<void, RunError> write_states(std::int64_t lsn);
+  void recount();
+  [[nodiscard]] bool outgrown() const;
   void pace(EventTime time);
   [[nodiscard]] std::expected<void, RunError> take_new_rules();
 
@@ -130,7 +134,7 @@ class FileRun {
   std::atomic<bool> stop_{false};
   Window window_;
   RunReport report_;
-  std::int64_t last_lsn_ = -1, said_ = -1, since_cut_ = 0;
+  std::int64_t last_lsn_ = -1, said_ = -1, since_cut_ = 0, since_count_ = 0;
   FactJournal facts_;
   FleetObserver observer_;
   EventDecoder fact_decoder_;

@@ -162,6 +162,7 @@ ExitCode replay(const Options& options) {
   FileRunOptions run_options{.files = options.files.empty() ? std::vector<std::string>{"-"} : options.files,
                              .follow = options.follow,
                              .state_directory = options.state.empty() ? scratch.path() : options.state,
+                             .keep_state = !options.state.empty(),
                              .shards = options.shards > 0 ? options.shards : 1,
                              .memory_limit = settings.state.memory_limit,
                              .expiry = settings.state.expiry,
@@ -220,7 +221,10 @@ void add_replay(CLI::App& app, Subcommand& action) {
       app.add_subcommand("replay", "Judges recorded events from files or standard input; no broker, the same pipeline as the service");
   command->add_option("--personas", options->personas, "Directory of persona files, read recursively")->required()->type_name("DIR");
   command->add_option("--lists", options->lists, "Directory of lists (default: lists below --personas)")->type_name("DIR");
-  command->add_option("--state", options->state, "RocksDB directory; a run goes on from what it holds (default: a private temporary one)")
+  command
+      ->add_option(
+          "--state", options->state,
+          "RocksDB directory; a run goes on from what it holds (default: memory, and a private temporary one for what does not fit)")
       ->type_name("DIR");
   command->add_option("--findings", options->outputs.findings, "OCSF 1.8.0 findings, one JSON object a line")
       ->type_name("FILE")

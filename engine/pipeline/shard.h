@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
@@ -81,6 +82,9 @@ class Shard {
   [[nodiscard]] const Evaluability& evaluability() const { return *evaluability_; }
 
  private:
+  /// How many records ahead of being judged a state is looked into, and what it points to.
+  static constexpr std::size_t kFar = 6, kNear = 3;
+
   // Each adds at most one result.
   [[nodiscard]] std::expected<void, StoreError> judge_one(const Record& record, const Window::Entry& entry, const Origin& origin);
   [[nodiscard]] std::expected<void, StoreError> judge_event(const Record& record, const Event& event, const AgentKey& key,
@@ -88,7 +92,11 @@ class Shard {
   [[nodiscard]] std::expected<void, StoreError> book_refusal(const Record& record, const Refusal& refusal, const AgentKey& key,
                                                              const Origin& origin);
   [[nodiscard]] bool mine(const AgentKey& key) const { return key.hash.low % settings_.share.count == settings_.share.index; }
+  // Hints for the records ahead: slots and states of a whole stretch, then what each of the next few states points to.
+  void look_ahead(const Window& window, std::size_t at);
   void prefetch(const Window& window, std::size_t from);
+  void look_into(const Window& window, std::size_t index);
+  [[nodiscard]] std::optional<AgentTable::Probe> probe(const Window& window, std::size_t index) const;
   void count(const Judgement& judgement);
 
   AgentTable& table_;
@@ -98,7 +106,8 @@ class Shard {
   ShardTally counters_;
   std::unique_ptr<Evaluability> evaluability_ = std::make_unique<Evaluability>();
   std::vector<AgentTable::Probe> probes_;
-  std::vector<Result> results_;  // of the window under way
+  std::array<const AgentState*, kFar + 1> coming_{};  // by index in the window, modulo its size
+  std::vector<Result> results_;                       // of the window under way
 };
 
 }  // namespace ringfence

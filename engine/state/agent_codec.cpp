@@ -37,11 +37,10 @@ void WrittenParts::doubt() {
   for (auto& sum : chunks) sum = 0;
 }
 
-Writer begin_part(std::size_t expected_bytes) {
-  Writer part(expected_bytes);
+void begin_part(Writer& part) {
+  part.cut(0);
   part.u8(kStateSchema);
   part.varint(kModelVersion);
-  return part;
 }
 
 std::uint64_t end_part(const AgentKey& key, PartId id, Writer& part) {

@@ -88,8 +88,19 @@ struct DecodedAgent {
   std::uint32_t memories_dropped = 0;  // of channels this build does not know, or that refused their bytes
 };
 
-/// The parts that differ from `written`, which is brought up to date: the core last, deletions included.
-/// Encodes everything and compares checksums, so no one has to say what changed; about 1 us for an idle agent, 60 us for the largest.
+/// Encodes states one after another, in buffers that it keeps. One thread.
+class AgentEncoder {
+ public:
+  /// The parts that differ from `written`, which is brought up to date: the core last, deletions included.
+  /// Encodes everything once and compares checksums, so no one has to say what changed; about 1 us for an idle agent, 60 us for the
+  /// largest.
+  [[nodiscard]] std::vector<PartChange> changes(const AgentState& state, WrittenParts& written);
+
+ private:
+  Writer core_, part_;
+  std::vector<Writer> sessions_;
+};
+/// The same for one state alone.
 [[nodiscard]] std::vector<PartChange> encode_changes(const AgentState& state, WrittenParts& written);
 
 /// The state of `key` from its parts, in any order; parts the core does not name are ignored. Bytes of any schema up to ours.
@@ -117,8 +128,8 @@ struct OpenedPart {
 /// Puts the frame and checksum around a body; `schema` is for tests that write older layouts.
 [[nodiscard]] std::string seal_part(const AgentKey& key, PartId id, std::string_view body, std::uint8_t schema = kStateSchema);
 
-/// The same without a copy: the body goes into what `begin_part` gives, `end_part` signs it. Gives the checksum, 8 bytes at the end.
-[[nodiscard]] Writer begin_part(std::size_t expected_bytes);
+/// The same without a copy: `begin_part` makes it a part without a body, `end_part` signs it. Gives the checksum, 8 bytes at the end.
+void begin_part(Writer& part);
 std::uint64_t end_part(const AgentKey& key, PartId id, Writer& part);
 
 }  // namespace ringfence

@@ -6,9 +6,6 @@
 namespace ringfence {
 namespace {
 
-constexpr std::size_t kFrameBytes = 16;
-constexpr std::size_t kPartExpected = 1024;
-
 void write_slots(Writer& out, const std::array<float, kThreatSlots>& slots) {
   std::uint64_t mask = 0;
   for (std::size_t i = 0; i < kThreatSlots; ++i) mask |= std::uint64_t{std::bit_cast<std::uint32_t>(slots[i]) != 0} << i;
@@ -150,27 +147,23 @@ void write_acts(Writer& out, std::span<const KnownAct> acts) {
   }
 }
 
-/// Sessions and acts behind the core, as long as the whole stays small. False where it does not: then what was appended says nothing.
-bool write_rest(Writer& out, const AgentState& s) {
-  const std::size_t acts = s.acts.size() * kActBytes;
-  if (out.size() + acts > kWholeBytes) return false;
-  for (const auto& session : s.sessions) {
-    write_session(out, session);
-    if (out.size() + acts > kWholeBytes) return false;
-  }
-  write_acts(out, s.acts);
-  return true;
-}
+using Sums = std::vector<std::pair<std::uint64_t, std::uint64_t>>;  // of sessions: key and checksum
+
+auto find_session(const Sums& sums, std::uint64_t key) { return std::ranges::find(sums, key, &Sums::value_type::first); }
+
+/// What stands before the body of a part.
+constexpr std::size_t kHeadBytes = 2;
+static_assert(kModelVersion < 0x80);
 
 /// Collects what differs from what is written.
 class Changes {
  public:
   explicit Changes(const AgentKey& key) : key_(key) {}
 
-  /// Checksum of the part; the part itself is kept where the checksum is not `written`.
-  std::uint64_t part(PartId id, Writer bytes, std::uint64_t written) {
+  /// Signs the part, which is kept where its checksum is not `written`; gives the checksum.
+  std::uint64_t part(PartId id, Writer& bytes, std::uint64_t written) {
     const std::uint64_t checksum = end_part(key_, id, bytes);
-    if (written == 0 || checksum != written) list.push_back({id, bytes.take()});
+    if (written == 0 || checksum != written) list.push_back({id, std::string(bytes.bytes())});
     return checksum;
   }
   void gone(PartId id) { list.push_back({id, std::nullopt}); }
@@ -181,23 +174,7 @@ class Changes {
   const AgentKey& key_;
 };
 
-void session_changes(const AgentState& state, WrittenParts& written, Changes& changes) {
-  std::vector<std::pair<std::uint64_t, std::uint64_t>> now;
-  now.reserve(state.sessions.size());
-  for (const auto& session : state.sessions) {
-    const auto before = std::ranges::find(written.sessions, session.key, &std::pair<std::uint64_t, std::uint64_t>::first);
-    const std::uint64_t sum = before == written.sessions.end() ? 0 : before->second;
-    Writer part = begin_part(kPartExpected);
-    write_session(part, session);
-    now.emplace_back(session.key, changes.part({PartId::Kind::Session, session.key}, std::move(part), sum));
-  }
-  for (const auto& [key, sum] : written.sessions)
-    if (std::ranges::find(now, key, &std::pair<std::uint64_t, std::uint64_t>::first) == now.end())
-      changes.gone({PartId::Kind::Session, key});
-  written.sessions = std::move(now);
-}
-
-void act_changes(const AgentState& state, WrittenParts& written, Changes& changes) {
+void act_changes(const AgentState& state, WrittenParts& written, Writer& part, Changes& changes) {
   std::vector<std::uint64_t> now;
   const std::uint64_t first = state.acts_gone / kActsPerChunk;
   std::size_t at = 0;
@@ -206,9 +183,9 @@ void act_changes(const AgentState& state, WrittenParts& written, Changes& change
     const std::size_t size = std::min(room, state.acts.size() - at);
     const bool known = chunk >= written.first_chunk && chunk - written.first_chunk < written.chunks.size();
     const std::uint64_t sum = known ? written.chunks[chunk - written.first_chunk] : 0;
-    Writer part = begin_part(size * kActBytes + kFrameBytes);
+    begin_part(part);
     write_acts(part, std::span(state.acts).subspan(at, size));
-    now.push_back(changes.part({PartId::Kind::Acts, chunk}, std::move(part), sum));
+    now.push_back(changes.part({PartId::Kind::Acts, chunk}, part, sum));
     at += size;
   }
   for (std::uint64_t i = 0; i < written.chunks.size(); ++i) {
@@ -229,22 +206,51 @@ void whole_changes(WrittenParts& written, Changes& changes) {
 
 }  // namespace
 
-std::vector<PartChange> encode_changes(const AgentState& state, WrittenParts& written) {
+std::vector<PartChange> AgentEncoder::changes(const AgentState& state, WrittenParts& written) {
   Changes changes(state.key);
-  Writer core = begin_part(kPartExpected);
-  write_core(core, state);
-  const std::size_t fields = core.size();
-  core.u8(static_cast<std::uint8_t>(CoreForm::Whole));
-  if (write_rest(core, state)) {
+  begin_part(core_);
+  write_core(core_, state);
+  const std::size_t fields = core_.size();
+  core_.u8(static_cast<std::uint8_t>(CoreForm::Whole));
+  const std::size_t acts = state.acts.size() * kActBytes;
+  const auto small = [&] { return core_.size() + acts <= kWholeBytes; };
+
+  // Sessions go behind the core as long as the whole stays small; each is encoded once, as the part it becomes where it does not.
+  const auto encode = [&](Writer& part, const SessionState& session) {
+    begin_part(part);
+    write_session(part, session);
+  };
+  std::size_t tried = 0;
+  for (; small() && tried < state.sessions.size(); ++tried) {
+    if (sessions_.size() == tried) sessions_.emplace_back();
+    encode(sessions_[tried], state.sessions[tried]);
+    core_.raw(sessions_[tried].bytes().substr(kHeadBytes));
+  }
+  if (small()) {
+    write_acts(core_, state.acts);
     whole_changes(written, changes);
   } else {
-    core.cut(fields);
-    core.u8(static_cast<std::uint8_t>(CoreForm::InParts));
-    session_changes(state, written, changes);
-    act_changes(state, written, changes);
+    core_.cut(fields);
+    core_.u8(static_cast<std::uint8_t>(CoreForm::InParts));
+    Sums now;
+    now.reserve(state.sessions.size());
+    for (std::size_t i = 0; i < state.sessions.size(); ++i) {
+      const SessionState& session = state.sessions[i];
+      Writer& part = i < tried ? sessions_[i] : part_;
+      if (i >= tried) encode(part, session);
+      const auto before = find_session(written.sessions, session.key);
+      const std::uint64_t sum = before == written.sessions.end() ? 0 : before->second;
+      now.emplace_back(session.key, changes.part({PartId::Kind::Session, session.key}, part, sum));
+    }
+    for (const auto& [key, sum] : written.sessions)
+      if (find_session(now, key) == now.end()) changes.gone({PartId::Kind::Session, key});
+    written.sessions = std::move(now);
+    act_changes(state, written, part_, changes);
   }
-  written.core = changes.part({PartId::Kind::Core, 0}, std::move(core), written.core);
+  written.core = changes.part({PartId::Kind::Core, 0}, core_, written.core);
   return std::move(changes.list);
 }
+
+std::vector<PartChange> encode_changes(const AgentState& state, WrittenParts& written) { return AgentEncoder().changes(state, written); }
 
 }  // namespace ringfence

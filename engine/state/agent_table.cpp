@@ -239,6 +239,20 @@ void AgentTable::prefetch(std::span<const Probe> window) const {
   }
 }
 
+void AgentTable::trim_all() {
+  // Twice around: the first look takes a state's mark, the second the state.
+  for (std::size_t left = 2 * slabs_.size() * kSlabEntries / kLookedAtPerTrim + 1; outgrown() && left > 0; --left) trim();
+}
+
+void AgentTable::recount() {
+  for (const auto& progress : progress_) {
+    if (!progress) continue;
+    for (const Waiting& waiting : progress->waiting) recount(entry(waiting.entry));
+  }
+}
+
+const AgentState* AgentTable::in_memory(const Probe& probe) const { return look_up(probe.partition, probe.key); }
+
 std::size_t AgentTable::trim() {
   const auto end = static_cast<std::uint32_t>(slabs_.size()) * kSlabEntries;
   std::size_t left = 0;
@@ -275,7 +289,7 @@ std::optional<AgentTable::Snapshot> AgentTable::take_oldest(Partition partition,
   from->waiting.pop_front();
   Entry& e = entry(oldest.entry);
   Snapshot taken{e.index, Offset{oldest.offset}, Offset{e.lsn}, {}, 0};
-  for (auto& change : encode_changes(e, e.written)) {
+  for (auto& change : encoder_.changes(e, e.written)) {
     const auto kind = change.bytes ? StoreWrite::Kind::Put : StoreWrite::Kind::Delete;
     taken.writes.push_back({kind, part_key(partition, e.key, change.id), std::move(change.bytes).value_or(std::string())});
     taken.bytes += taken.writes.back().key.size() + taken.writes.back().value.size();

@@ -62,10 +62,17 @@ class AgentTable {
   };
   /// Fetches slots and states of a window of some 32 records towards the cache; purely a hint.
   void prefetch(std::span<const Probe> window) const;
+  /// The state as it lies in memory, for further hints (prefetch.h); null where it does not.
+  [[nodiscard]] const AgentState* in_memory(const Probe& probe) const;
 
   /// Lets clean states go, least recently used first (CLOCK), until the budget is met; looks at no more than 1,024 a call. Returns how many
   /// left.
   std::size_t trim();
+  /// The same for as long as it takes: at worst only what waits to be written stays.
+  void trim_all();
+  [[nodiscard]] bool outgrown() const { return bytes_ > settings_.budget_bytes; }
+  /// Counts anew what the states that wait to be written have grown to; the others are counted when they are read or written.
+  void recount();
   /// Forgets all states of a partition, written or not.
   void leave(Partition partition);
 
@@ -137,6 +144,7 @@ class AgentTable {
   std::size_t size_ = 0, bytes_ = 0, dirty_ = 0;
   std::uint32_t hand_ = 0;
   std::uint64_t generation_ = 0, settled_ = 0;
+  AgentEncoder encoder_;
   Counters counters_;
 };
 

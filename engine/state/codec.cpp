@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/state/codec.h"
 
+#include <algorithm>
 #include <array>
 #include <limits>
 
@@ -8,21 +9,12 @@ namespace ringfence {
 
 void Writer::u64s(std::span<const std::uint64_t> words) {
   if constexpr (std::endian::native == std::endian::little)
-    out_.append(reinterpret_cast<const char*>(words.data()), words.size_bytes());
+    raw({reinterpret_cast<const char*>(words.data()), words.size_bytes()});
   else
     for (const std::uint64_t word : words) u64(word);
 }
 
-void Writer::f32(float v) {
-  std::array<char, 4> bytes;
-  put_little<4>(bytes.data(), std::bit_cast<std::uint32_t>(v));
-  out_.append(bytes.data(), bytes.size());
-}
-
-void Writer::text(std::string_view v) {
-  varint(v.size());
-  out_.append(v);
-}
+void Writer::grow(std::size_t size) { out_.resize(std::max({size_ + size, 2 * out_.size(), kLeastRoom})); }
 
 std::uint8_t Reader::u8() {
   if (in_.empty()) {

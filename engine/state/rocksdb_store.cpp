@@ -106,7 +106,7 @@ class ReclaimFilters final : public rocksdb::CompactionFilterFactory {
   std::atomic<rocksdb::DB*> db_{nullptr};
 };
 
-rocksdb::Options options_for_state(std::shared_ptr<ReclaimFilters> filters) {
+rocksdb::Options options_for_state(std::shared_ptr<ReclaimFilters> filters, StoreLife life) {
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = rocksdb::NewLRUCache(kCacheBytes);
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(kBloomBits));
@@ -117,7 +117,8 @@ rocksdb::Options options_for_state(std::shared_ptr<ReclaimFilters> filters) {
   rocksdb::Options options;
   options.create_if_missing = true;
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
-  options.compression = rocksdb::kLZ4Compression;
+  options.compression = life == StoreLife::Kept ? rocksdb::kLZ4Compression : rocksdb::kNoCompression;  // what is packed is little smaller
+  options.avoid_flush_during_shutdown = life == StoreLife::Scratch;
   options.write_buffer_size = kMemtableBytes;
   options.max_write_buffer_number = kMemtables;
   options.write_buffer_manager = std::make_shared<rocksdb::WriteBufferManager>(kWriteBufferBytes, table.block_cache);
@@ -155,10 +156,11 @@ std::optional<std::string> successor(std::string_view prefix) {
 
 class RocksdbStore final : public Store {
  public:
-  RocksdbStore(std::string directory, std::optional<Nanos> expiry)
+  RocksdbStore(std::string directory, std::optional<Nanos> expiry, StoreLife life)
       : directory_(std::move(directory)),
+        life_(life),
         filters_(expiry ? std::make_shared<ReclaimFilters>(*expiry) : nullptr),
-        options_(options_for_state(filters_)) {}
+        options_(options_for_state(filters_, life)) {}
   ~RocksdbStore() override { close(); }
 
   std::expected<void, StoreError> open() {
@@ -206,8 +208,10 @@ class RocksdbStore final : public Store {
       else
         changes.Delete(change->key);
     }
+    rocksdb::WriteOptions how;
+    how.disableWAL = life_ == StoreLife::Scratch;
     return changed([&](rocksdb::DB& db) {
-      const rocksdb::Status status = db.Write(rocksdb::WriteOptions(), &changes);
+      const rocksdb::Status status = db.Write(how, &changes);
       if (status.ok() && filters_ && !filters_->used()) filters_->use(&db);
       return status;
     });
@@ -223,6 +227,7 @@ class RocksdbStore final : public Store {
   }
 
   std::expected<void, StoreError> sync() override {
+    if (life_ == StoreLife::Scratch) return {};
     return changed([](rocksdb::DB& db) { return db.SyncWAL(); });
   }
 
@@ -302,6 +307,7 @@ class RocksdbStore final : public Store {
   }
 
   const std::string directory_;
+  const StoreLife life_;
   const std::shared_ptr<ReclaimFilters> filters_;  // the library keeps it too
   const rocksdb::Options options_;
   std::shared_mutex mutex_;  // exclusive only while the database is taken up again
@@ -311,7 +317,7 @@ class RocksdbStore final : public Store {
   std::atomic<StoreError::Kind> fault_{StoreError::Kind::Io};  // of the latest failed change
 };
 
-std::expected<std::unique_ptr<RocksdbStore>, StoreError> opened(const std::string& directory, std::optional<Nanos> expiry) {
+std::expected<std::unique_ptr<RocksdbStore>, StoreError> opened(const std::string& directory, std::optional<Nanos> expiry, StoreLife life) {
   std::error_code error;
   std::filesystem::create_directories(directory, error);
   if (!error) std::filesystem::permissions(directory, std::filesystem::perms::owner_all, error);
@@ -319,19 +325,19 @@ std::expected<std::unique_ptr<RocksdbStore>, StoreError> opened(const std::strin
     const bool full = error == std::errc::no_space_on_device;
     return std::unexpected(StoreError{full ? StoreError::Kind::NoSpace : StoreError::Kind::Io, directory + ": " + error.message()});
   }
-  auto store = std::make_unique<RocksdbStore>(directory, expiry);
+  auto store = std::make_unique<RocksdbStore>(directory, expiry, life);
   if (auto done = store->open(); !done) return std::unexpected(std::move(done.error()));
   return store;
 }
 
 }  // namespace
 
-std::expected<std::unique_ptr<Store>, StoreError> rocksdb_store(const std::string& directory, std::optional<Nanos> expiry) {
-  return opened(directory, expiry);
+std::expected<std::unique_ptr<Store>, StoreError> rocksdb_store(const std::string& directory, std::optional<Nanos> expiry, StoreLife life) {
+  return opened(directory, expiry, life);
 }
 
 std::expected<void, StoreError> compact_rocksdb(const std::string& directory, Nanos expiry) {
-  const auto store = opened(directory, expiry);
+  const auto store = opened(directory, expiry, StoreLife::Kept);
   if (!store) return std::unexpected(store.error());
   return (*store)->compact();
 }

@@ -43,13 +43,17 @@ class Store {
   [[nodiscard]] virtual std::expected<void, StoreError> drop(std::string_view prefix) = 0;
 };
 
+/// Whether what is written outlives the process. `Scratch` keeps no log: `sync` promises nothing, and a crash may leave anything.
+enum class StoreLife : std::uint8_t { Kept, Scratch };
+
 [[nodiscard]] std::unique_ptr<Store> memory_store();
 /// Opens or makes the database in `directory`, which is made private (0700). Settings as docs/design/streaming.md §4. Locked where another
 /// process, or this one, has it open. After a fault of the disk every call tries first to take the database up again, so that writing the
 /// same batch until it succeeds is all a caller needs to do. With an `expiry`, compactions cut down the rows of agents that have expired
 /// (reclaim.h), from the first write on: before it nobody has said that the low-water marks of the run before still hold.
 [[nodiscard]] std::expected<std::unique_ptr<Store>, StoreError> rocksdb_store(const std::string& directory,
-                                                                              std::optional<Nanos> expiry = std::nullopt);
+                                                                              std::optional<Nanos> expiry = std::nullopt,
+                                                                              StoreLife life = StoreLife::Kept);
 /// Compacts the whole database in `directory`, which no one has open: what has expired gives back its space at once.
 [[nodiscard]] std::expected<void, StoreError> compact_rocksdb(const std::string& directory, Nanos expiry);
 

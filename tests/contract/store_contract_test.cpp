@@ -38,14 +38,18 @@ Rows rows(Store& store, std::string_view prefix) {
   return out;
 }
 
-class StoreContract : public ::testing::TestWithParam<bool> {
+enum class Kind : std::uint8_t { Memory, Rocksdb, Scratch };
+
+std::string name_of(Kind kind) { return kind == Kind::Memory ? "Memory" : kind == Kind::Rocksdb ? "Rocksdb" : "Scratch"; }
+
+class StoreContract : public ::testing::TestWithParam<Kind> {
  protected:
   void SetUp() override {
-    if (!GetParam()) {
+    if (GetParam() == Kind::Memory) {
       store_ = memory_store();
       return;
     }
-    auto opened = rocksdb_store(directory_ / "state");
+    auto opened = rocksdb_store(directory_ / "state", std::nullopt, GetParam() == Kind::Scratch ? StoreLife::Scratch : StoreLife::Kept);
     ASSERT_TRUE(opened) << opened.error().message;
     store_ = std::move(*opened);
   }
@@ -128,7 +132,8 @@ TEST_P(StoreContract, ABatchIsSeenWholeOrNotAtAllFromAnotherThread) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Stores, StoreContract, ::testing::Bool(), [](const auto& store) { return store.param ? "Rocksdb" : "Memory"; });
+INSTANTIATE_TEST_SUITE_P(Stores, StoreContract, ::testing::Values(Kind::Memory, Kind::Rocksdb, Kind::Scratch),
+                         [](const auto& store) { return name_of(store.param); });
 
 TEST(RocksdbStore, IsPrivateAndKeepsWhatWasWrittenOverAReopen) {
   const TemporaryDirectory directory;

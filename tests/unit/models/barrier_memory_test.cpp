@@ -117,7 +117,7 @@ TEST(BarrierMemory, HostileBytesAreRefusedOrDecodeToSomethingBounded) {
       ASSERT_EQ(channel_memories().decode(ChannelId::Barrier, scope, in), nullptr) << "cut at " << cut;
     }
     for (int i = 0; i < 3000; ++i) {
-      std::string bytes = out.bytes();
+      std::string bytes(out.bytes());
       for (int flips = 0; flips < 3; ++flips) bytes[rng() % bytes.size()] = static_cast<char>(rng());
       Reader in(bytes);
       const auto memory = channel_memories().decode(ChannelId::Barrier, scope, in);

@@ -261,7 +261,7 @@ TEST(Drift, HostileBytesAreRefused) {
     Reader in(std::string_view(out.bytes()).substr(0, cut));
     EXPECT_EQ(drift_channel().decode_memory(MemoryScope::Agent, in), nullptr) << cut;
   }
-  std::string broken = out.bytes();
+  std::string broken(out.bytes());
   broken[12] = '\xFF';  // a negative e-detector
   Reader in(broken);
   EXPECT_EQ(drift_channel().decode_memory(MemoryScope::Agent, in), nullptr);
