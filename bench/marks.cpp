@@ -27,7 +27,7 @@ namespace {
 using namespace ringfence;
 using Clock = std::chrono::steady_clock;
 
-constexpr std::uint64_t kTinyHash = 0x118b8f3582c07e4e;
+constexpr std::uint64_t kTinyHash = 0x59a434483037c8d2;
 constexpr std::size_t kAgents = 50;
 
 /// One in `refusals` calls is refused, 0: none; the object is another each time.
