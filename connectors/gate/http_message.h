@@ -2,9 +2,11 @@
 #pragma once
 
 #include <algorithm>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 namespace ringfence {
@@ -38,5 +40,9 @@ struct HttpReply {
   std::string body, type;
   std::vector<std::pair<std::string, std::string>> headers;
 };
+
+/// An answer that comes later: begun once, with where the reply goes, from any thread and once. The request's views are gone by then.
+using HttpLater = std::function<void(std::function<void(HttpReply)> reply)>;
+using HttpAnswer = std::variant<HttpReply, HttpLater>;
 
 }  // namespace ringfence

@@ -12,8 +12,10 @@
 #include <condition_variable>
 #include <exception>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -33,10 +35,18 @@ struct FreeResponse {
 };
 using Response = std::unique_ptr<MHD_Response, FreeResponse>;
 
-/// A request while its body comes in.
+/// A request that is put aside until its reply comes. Shared by the server and whoever replies: the one may be gone before the other.
+struct Aside {
+  std::mutex mutex;
+  MHD_Connection* connection = nullptr;  // null once nobody waits any more
+  std::optional<HttpReply> reply;
+};
+
+/// A request while its body comes in, and until it is answered.
 struct Incoming {
   std::string body;
   bool too_large = false;
+  std::shared_ptr<Aside> aside;
 };
 
 Response response_of(const HttpReply& reply) {
@@ -73,6 +83,14 @@ class HttpServer::Daemon {
  public:
   Daemon(Settings settings, Handler handler) : settings_(std::move(settings)), handler_(std::move(handler)) {}
   ~Daemon() {
+    // The library does not stop while a request is put aside.
+    stopping_ = true;
+    std::unordered_set<std::shared_ptr<Aside>> waiting;
+    {
+      const std::lock_guard lock(mutex_);
+      waiting = aside_;
+    }
+    for (const auto& one : waiting) come_back(*one, problem(503, "stopping"));
     if (daemon_ != nullptr) MHD_stop_daemon(daemon_);
   }
   Daemon(const Daemon&) = delete;
@@ -88,7 +106,7 @@ class HttpServer::Daemon {
       return std::unexpected("cannot listen at " + name + ": " + ::gai_strerror(failed));
     const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(found, &::freeaddrinfo);
 
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD;
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME;
     if (found->ai_family == AF_INET6) flags |= MHD_USE_IPv6;
     std::vector<MHD_OptionItem> options{
         {MHD_OPTION_CONNECTION_LIMIT, static_cast<std::intptr_t>(settings_.connections_max), nullptr},
@@ -147,10 +165,52 @@ class HttpServer::Daemon {
       *size = 0;
       return MHD_YES;
     }
-    return send(connection, reply(connection, url, method, incoming));
+    if (incoming.aside) {
+      std::optional<HttpReply> come;
+      {
+        const std::lock_guard lock(incoming.aside->mutex);
+        come = std::move(incoming.aside->reply);
+      }
+      forget(incoming.aside);
+      return send(connection, come.value_or(problem(500, "internal")));
+    }
+    HttpAnswer answer = reply(connection, url, method, incoming);
+    if (const auto* now = std::get_if<HttpReply>(&answer)) return send(connection, *now);
+    put_aside(connection, incoming, std::get<HttpLater>(answer));
+    return MHD_YES;
   }
 
-  HttpReply reply(MHD_Connection* connection, const char* url, const char* method, const Incoming& incoming) {
+  void put_aside(MHD_Connection* connection, Incoming& incoming, const HttpLater& begin) {
+    incoming.aside = std::make_shared<Aside>();
+    incoming.aside->connection = connection;
+    {
+      const std::lock_guard lock(mutex_);
+      aside_.insert(incoming.aside);
+    }
+    MHD_suspend_connection(connection);
+    if (stopping_) return come_back(*incoming.aside, problem(503, "stopping"));
+    try {
+      begin([aside = incoming.aside](HttpReply reply) { come_back(*aside, std::move(reply)); });
+    } catch (const std::exception&) {
+      come_back(*incoming.aside, problem(500, "internal"));
+    }
+  }
+
+  /// The first reply counts; then the server's thread takes the request up again.
+  static void come_back(Aside& aside, HttpReply reply) {
+    const std::lock_guard lock(aside.mutex);
+    MHD_Connection* const connection = std::exchange(aside.connection, nullptr);
+    if (connection == nullptr) return;
+    aside.reply = std::move(reply);
+    MHD_resume_connection(connection);
+  }
+
+  void forget(const std::shared_ptr<Aside>& aside) {
+    const std::lock_guard lock(mutex_);
+    aside_.erase(aside);
+  }
+
+  HttpAnswer reply(MHD_Connection* connection, const char* url, const char* method, const Incoming& incoming) {
     if (!settings_.tls_client_ca.empty() && !client_is_known(connection)) return problem(401, "client.unknown");
     if (incoming.too_large) return problem(413, "body.too_large");
     HttpRequest request{.method = method, .path = url, .body = incoming.body};
@@ -171,9 +231,17 @@ class HttpServer::Daemon {
   }
 
   static void on_completed(void* self, MHD_Connection* connection, void** context, MHD_RequestTerminationCode /*code*/) {
-    delete static_cast<Incoming*>(*context);
-    *context = nullptr;
     auto& daemon = *static_cast<Daemon*>(self);
+    const std::unique_ptr<Incoming> incoming(static_cast<Incoming*>(*context));
+    *context = nullptr;
+    if (incoming && incoming->aside) {
+      // Ended before its reply was sent: whoever replies must not touch the connection.
+      {
+        const std::lock_guard lock(incoming->aside->mutex);
+        incoming->aside->connection = nullptr;
+      }
+      daemon.forget(incoming->aside);
+    }
     const std::lock_guard lock(daemon.mutex_);
     if (const auto open = daemon.open_.find(connection); open != daemon.open_.end())
       open->second.until = Clock::now() + daemon.settings_.next_request_within;
@@ -212,6 +280,8 @@ class HttpServer::Daemon {
   std::mutex mutex_;
   std::condition_variable_any tick_;
   std::unordered_map<MHD_Connection*, Open> open_;
+  std::unordered_set<std::shared_ptr<Aside>> aside_;  // under the mutex
+  std::atomic<bool> stopping_{false};
   std::atomic<std::uint64_t> timed_out_{0};
   std::jthread reaper_;  // ends before the daemon's maps go
 };

@@ -14,7 +14,8 @@ namespace ringfence {
 
 /// The HTTP/1.1 server that gateways ask, over libmicrohttpd: one thread with epoll serves every connection, so a slow client costs a
 /// descriptor and no thread. All is bounded: connections, request heads (16 KiB, else 431), bodies (else 413), headers (100, else 431), and
-/// the time from one answered request to the next, whatever is dripped in between.
+/// the time from one answered request to the next, whatever is dripped in between. A request whose answer comes later is put aside: the
+/// thread serves the others meanwhile.
 class HttpServer {
  public:
   struct Settings {
@@ -27,11 +28,11 @@ class HttpServer {
     std::string tls_certificate, tls_key;                    // PEM; both or none
     std::string tls_client_ca;                               // PEM; where given, a client without a certificate it signed is not answered
   };
-  /// Called on the server's thread, one request at a time. What it throws becomes a 500.
-  using Handler = std::function<HttpReply(const HttpRequest&)>;
+  /// Called on the server's thread, one request at a time, and so is the beginning of a later answer. What it throws becomes a 500.
+  using Handler = std::function<HttpAnswer(const HttpRequest&)>;
 
   [[nodiscard]] static std::expected<std::unique_ptr<HttpServer>, std::string> start(Settings settings, Handler handler);
-  /// Stops listening, closes what is open.
+  /// Stops listening, closes what is open; replies that come later still go nowhere.
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;

@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include <array>
+#include <condition_variable>
+#include <mutex>
 #include <stdexcept>
 
 namespace ringfence {
@@ -59,8 +61,10 @@ class Servers : public ::testing::Test {
  protected:
   void start(HttpServer::Settings settings = {}) {
     settings.host = "127.0.0.1";
-    auto started = HttpServer::start(std::move(settings), [](const HttpRequest& request) {
+    auto started = HttpServer::start(std::move(settings), [this](const HttpRequest& request) -> HttpAnswer {
       if (request.path == "/throws") throw std::runtime_error("secret");
+      if (request.path == "/later") return HttpLater([this](auto reply) { put_aside(std::move(reply)); });
+      if (request.path == "/later-throws") return HttpLater([](const auto& /*reply*/) { throw std::runtime_error("secret"); });
       return HttpReply{.status = 200,
                        .body = std::string(request.method) + " " + std::string(request.path) + " " +
                                std::string(request.header("x-agent-id")) + " " + std::to_string(request.body.size()),
@@ -74,6 +78,20 @@ class Servers : public ::testing::Test {
     client.say(request);
     return client.hear_to_the_end();
   }
+  void put_aside(std::function<void(HttpReply)> reply) {
+    const std::lock_guard lock(mutex_);
+    aside_.push_back(std::move(reply));
+    changed_.notify_all();
+  }
+  /// Where the `n`th reply that comes later goes; waits for its question.
+  std::function<void(HttpReply)> aside(std::size_t n = 0) {
+    std::unique_lock lock(mutex_);
+    EXPECT_TRUE(changed_.wait_for(lock, std::chrono::seconds(60), [&] { return aside_.size() > n; }));
+    return aside_.at(n);
+  }
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<std::function<void(HttpReply)>> aside_;
   std::unique_ptr<HttpServer> server_;
 };
 
@@ -163,6 +181,53 @@ TEST(Server, AnAddressInUseOrUnknownIsAnError) {
   EXPECT_FALSE(
       HttpServer::start({.host = "127.0.0.1", .port = (*first)->port()}, [](const HttpRequest&) { return HttpReply{}; }).has_value());
   EXPECT_FALSE(HttpServer::start({.host = "no.such.host.invalid"}, [](const HttpRequest&) { return HttpReply{}; }).has_value());
+}
+
+TEST_F(Servers, AnAnswerThatComesLaterHoldsUpNobodyAndGoesToWhoAskedForIt) {
+  start();
+  Client first(server_->port()), second(server_->port());
+  first.say("POST /later HTTP/1.1\r\nHost: gate\r\nContent-Length: 3\r\n\r\nabc");
+  const auto to_first = aside(0);
+  second.say("GET /later HTTP/1.1\r\nHost: gate\r\n\r\n");
+  const auto to_second = aside(1);
+  EXPECT_THAT(once("GET /nginx HTTP/1.1\r\n" + std::string(kClose) + "\r\n"), StartsWith("HTTP/1.1 200"));
+  EXPECT_FALSE(first.answered());
+  to_second({.status = 201, .body = "second"});
+  EXPECT_THAT(second.hear("second"), StartsWith("HTTP/1.1 201"));
+  to_first({.status = 403, .body = "first"});
+  to_first({.status = 200, .body = "again"});
+  EXPECT_THAT(first.hear("first"), StartsWith("HTTP/1.1 403"));
+  first.say("GET /nginx HTTP/1.1\r\nHost: gate\r\n\r\n");
+  EXPECT_THAT(first.hear("GET /nginx"), StartsWith("HTTP/1.1 200")) << "the connection goes on";
+}
+
+TEST_F(Servers, AReplyForSomebodyWhoHasLeftGoesNowhere) {
+  start();
+  {
+    Client gone(server_->port());
+    gone.say("GET /later HTTP/1.1\r\nHost: gate\r\n\r\n");
+    static_cast<void>(aside());
+  }
+  aside()({.status = 200});
+  aside()({.status = 200});
+  EXPECT_THAT(once("GET /nginx HTTP/1.1\r\n" + std::string(kClose) + "\r\n"), StartsWith("HTTP/1.1 200"));
+}
+
+TEST_F(Servers, WhatWaitsWhenTheServerStopsIsAnsweredAndALaterReplyGoesNowhere) {
+  start();
+  Client client(server_->port());
+  client.say("GET /later HTTP/1.1\r\nHost: gate\r\n\r\n");
+  const auto reply = aside();
+  server_.reset();
+  reply({.status = 200, .body = "too late"});
+  EXPECT_THAT(client.hear_to_the_end(), ::testing::Not(HasSubstr("200")));
+}
+
+TEST_F(Servers, ALaterAnswerThatCannotBeBegunIsAFaultWithoutItsReason) {
+  start();
+  const std::string reply = once("GET /later-throws HTTP/1.1\r\n" + std::string(kClose) + "\r\n");
+  EXPECT_THAT(reply, StartsWith("HTTP/1.1 500"));
+  EXPECT_THAT(reply, ::testing::Not(HasSubstr("secret")));
 }
 
 }  // namespace
