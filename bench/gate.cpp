@@ -10,10 +10,13 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
 #include <filesystem>
+#include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -92,7 +95,7 @@ std::uint64_t decisions(GateAnswers& answers, std::size_t questions, std::size_t
                               .headers = {{"Host", "gate"}, {"X-Original-Method", "POST"}, {"X-Agent-Id", agent}, {"X-Tenant", "corp"}},
                               .body = {}};
     const auto began = Clock::now();
-    const HttpReply reply = answers.answer(request);
+    const HttpReply reply = std::get<HttpReply>(answers.answer(request));
     took.push_back(std::chrono::duration<double, std::micro>(Clock::now() - began).count());
     hash = mixed(hash, static_cast<std::uint64_t>(reply.status));
   }
@@ -155,8 +158,28 @@ std::uint64_t over_loopback(GateAnswers& answers, std::size_t questions, std::si
   return hash;
 }
 
+/// Waits for the follower's own word that its state agrees: it is said the moment a table is in force, so nothing is asked meanwhile.
+class Readiness {
+ public:
+  void hear(std::string_view what) {
+    const std::lock_guard lock(mutex_);
+    ready_ = what == "ready";
+    changed_.notify_all();
+  }
+  [[nodiscard]] bool await(std::chrono::seconds patience) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, patience, [this] { return ready_; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool ready_ = false;
+};
+
 /// From start to agreement, with the log in a file.
 std::unique_ptr<Follower> ready_from(const std::filesystem::path& directory, const Topic& topic, const char* what) {
+  const auto ready = std::make_shared<Readiness>();
   const auto began = Clock::now();
   const double cpu = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
   auto store = StateStore::open((directory / "state").string());
@@ -165,14 +188,9 @@ std::unique_ptr<Follower> ready_from(const std::filesystem::path& directory, con
   auto follower =
       Follower::start({.gate = "bench", .state = topic.settings(), .verify_threads = std::max(1U, std::thread::hardware_concurrency())},
                       {std::make_unique<FileControlFeed>((directory / "control.ndjson").string()), std::move(*acks), std::move(*store)},
-                      [](std::string_view, std::string_view) {});
+                      [ready](std::string_view said, std::string_view) { ready->hear(said); });
   if (!follower) give_up(follower.error().message);
-  for (;;) {
-    const GateReadiness now = (*follower)->readiness();
-    if (now.caught_up && now.agrees && now.fresh) break;
-    if (Clock::now() - began > std::chrono::seconds(120)) give_up(now.why);
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
+  if (!ready->await(std::chrono::seconds(120))) give_up((*follower)->readiness().why);
   std::printf("ready %-12s %.2f s wall, %.2f s CPU (%zu containments)\n", what, std::chrono::duration<double>(Clock::now() - began).count(),
               seconds_of(CLOCK_PROCESS_CPUTIME_ID) - cpu, topic.entries.size() - 1);
   return std::move(*follower);
@@ -203,6 +221,11 @@ int main(int argc, char** argv) {
     // New tables come in while questions are answered: the same record said again by a later generation, and a new halt each time.
     const std::jthread updates([&](const std::stop_token& stop) {
       auto log = FileControlLog::open((directory / "control.ndjson").string());
+      // 200 tables a second, more than any fleet is halted at; by the clock, so that a slow write does not make it easier.
+      constexpr std::chrono::milliseconds kEvery{5};
+      std::mutex mutex;
+      std::condition_variable_any pause;
+      auto due = Clock::now();
       for (std::uint64_t epoch = 2; !stop.stop_requested(); ++epoch) {
         ContainmentRecord record;
         record.agent_id = "spiffe://corp.example/agent/woman";
@@ -212,7 +235,8 @@ int main(int argc, char** argv) {
         record.finding_uid = record.reason = record.persona = "x";
         const std::string name = control_key(record.scope, kWriter);
         if (!(*log)->append(name, sign_jws(topic.key, encode_containment(record, topic.issuer)))) give_up("cannot write the log");
-        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        std::unique_lock lock(mutex);
+        pause.wait_until(lock, stop, due += kEvery, [] { return false; });  // only the end cuts it short
       }
     });
     hash = decisions(answers, questions, containments);

@@ -99,6 +99,13 @@ struct Settings {
     std::filesystem::path tls_certificate, tls_key, tls_client_ca;  // empty: without
   } gate;
   struct {
+    std::map<std::string, std::string> tiers;  // empty: nothing is asked
+    std::vector<std::string> effects;
+    Nanos deadline;
+    std::int64_t waiting = 0;
+    std::string server, act;  // places; empty: nowhere
+  } ask;
+  struct {
     Address listen;
   } http;
   struct {

@@ -137,6 +137,8 @@ void check_together(const Settings& settings, const SettingPlaces& places, const
     check.refuse("gate.tls_certificate", "`gate.tls_certificate` and `gate.tls_key` come together or not at all");
   if (!settings.gate.tls_client_ca.empty() && settings.gate.tls_certificate.empty())
     check.refuse("gate.tls_client_ca", "`gate.tls_client_ca` needs `gate.tls_certificate`: without TLS nobody shows a certificate");
+  if (!settings.ask.tiers.empty() && !settings.outputs.control.topic)
+    check.refuse("ask.tiers", "`ask.tiers` needs Kafka: where `outputs.control` is a file nobody answers");
   if (settings.control.audience.empty()) check.refuse("control.audience", "`control.audience` is empty: no gate would take a record");
 }
 

@@ -114,8 +114,12 @@ Json default_of(const Setting& setting) {
     case SettingType::TextList:
     case SettingType::PathList: {
       Json items = Json::array();
-      const auto inner = setting.fallback.substr(1, setting.fallback.size() - 2);
-      if (!inner.empty()) items.push_back(inner);
+      auto inner = setting.fallback.substr(1, setting.fallback.size() - 2);
+      while (!inner.empty()) {
+        const auto comma = inner.find(", ");
+        items.push_back(inner.substr(0, comma));
+        inner.remove_prefix(comma == std::string_view::npos ? inner.size() : comma + 2);
+      }
       return items;
     }
     default:

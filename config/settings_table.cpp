@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/settings_table.h"
 
+#include <algorithm>
 #include <array>
+#include <iterator>
 #include <utility>
+#include <vector>
 
 namespace ringfence {
 namespace {
@@ -17,7 +20,7 @@ constexpr std::array<std::string_view, 2> kGateFails = {"static", "closed"};
 constexpr std::array<std::string_view, 4> kLogLevels = {"debug", "info", "warning", "error"};
 constexpr std::array<std::string_view, 2> kLogFormats = {"json", "text"};
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 12> kSections = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 13> kSections = {{
     {"input", "What is judged."},
     {"kafka", "The cluster, for every topic. Names of topics stand in `topics`."},
     {"topics", "Names of the topics, for installations that prefix theirs. No two may be equal."},
@@ -28,6 +31,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 12> kSection
     {"outputs", "Where results go: `topic`, or `file:PATH` with one JSON object a line."},
     {"control", "How a halt is signed, whom it addresses, and how many may go out without a person."},
     {"gate", "The enforcement point, `ringfence gate`: it follows `outputs.control` and answers gateways."},
+    {"ask", "How a gate asks the engine about acts before they happen; over Kafka only."},
     {"http", "The endpoint for Prometheus and health probes. It has no authentication."},
     {"log", "Messages on standard error."},
 }};
@@ -398,7 +402,15 @@ std::string_view Setting::key() const {
   return dot == std::string_view::npos ? path : path.substr(dot + 1);
 }
 
-std::span<const Setting> settings_table() { return kTable; }
+std::span<const Setting> settings_table() {
+  static const std::vector<Setting> all = [] {
+    std::vector<Setting> out(std::begin(kTable), std::end(kTable));
+    const auto http = std::ranges::find(out, "http", &Setting::section);
+    out.insert(http, ask_settings().begin(), ask_settings().end());
+    return out;
+  }();
+  return all;
+}
 
 std::string_view section_doc(std::string_view section) {
   for (const auto& [name, doc] : kSections) {

@@ -47,18 +47,18 @@ T must(std::expected<T, E> value) {
 }
 
 /// A consumer of one shard with its serving thread.
-struct Follower {
+struct PlainConsumer {
   Fresh owner;
   std::unique_ptr<Consumer> consumer;
   std::jthread serving;
 
-  Follower(const KafkaSettings& kafka, const std::string& topic)
+  PlainConsumer(const KafkaSettings& kafka, const std::string& topic)
       : consumer(must(Consumer::open({.kafka = kafka, .topic = topic, .group = topic + "-bench", .instance = {}, .shards = 1}, owner))),
         serving([this](const std::stop_token& stop) {
           while (!stop.stop_requested() && consumer->serve(kWait)) {
           }
         }) {}
-  ~Follower() {
+  ~PlainConsumer() {
     consumer->leave(0);
     serving.request_stop();
     serving.join();
@@ -93,7 +93,7 @@ class EchoClient {
  private:
   std::string out_;
   std::unique_ptr<Producer> producer_;
-  Follower follower_;
+  PlainConsumer follower_;
   std::jthread thread_;  // last: ends before what it uses
 };
 

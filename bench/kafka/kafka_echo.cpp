@@ -117,7 +117,7 @@ void consume(const KafkaSettings& kafka, const std::string& topic, const std::st
   double hashing = 0;
   // From before the client is there: it fetches ahead of the first poll.
   const double cpu = cpu_seconds(CLOCK_PROCESS_CPUTIME_ID);
-  Follower follower(kafka, topic);
+  PlainConsumer follower(kafka, topic);
   auto began = Clock::now();
   const auto deadline = began + kPatience;
   while (arrived < count) {

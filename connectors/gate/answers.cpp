@@ -23,6 +23,9 @@ constexpr int kCreditReturnsSeconds = 60;
 constexpr std::int64_t kWebhookAgeSeconds = 300;
 constexpr std::string_view kWebhookVersion = "v0.1.0";
 constexpr std::size_t kUidChars = 128;
+constexpr std::string_view kDefaultTenant = "default";
+constexpr int kRefusedCode = -32010;
+constexpr int kAskAgainSeconds = 1;
 
 std::string written(const Json& value) { return value.dump(-1, ' ', /*ensure_ascii=*/true, Json::error_handler_t::replace); }
 
@@ -66,22 +69,62 @@ std::string toolhive_signature(std::string_view secret, std::string_view timesta
   return out;
 }
 
-HttpReply GateAnswers::answer(const HttpRequest& request) {
+HttpAnswer GateAnswers::answer(const HttpRequest& request) {
+  const auto form = [this](const Answer& answer, std::string_view body) { return plain(answer, body); };
   if (request.path == "/nginx") return nginx(request);
-  if (request.path == "/forward") return plain(decide(request, request.header("x-forwarded-method"), request.body), request.body);
+  if (request.path == "/forward") return ruled(decide(request, request.header("x-forwarded-method"), request.body), request.body, form);
   if (request.path == "/envoy" || request.path.starts_with("/envoy/"))
-    return plain(decide(request, request.method, request.body), request.body);
+    return ruled(decide(request, request.method, request.body), request.body, form);
   if (request.path == "/denied" || request.path.starts_with("/denied/")) return denied(request);
   if (request.path == "/toolhive") return toolhive(request);
   if (request.path == "/outcome") return outcome(request);
   return unusable(404, "here are /nginx, /denied, /envoy, /forward, /toolhive and /outcome");
 }
 
-GateAnswers::Answer GateAnswers::decide(const HttpRequest& request, std::string_view method, std::string_view body) {
+/// The reply, or where the engine is to be asked first, the promise of one. `form` makes the reply of an answer and the text given here.
+template <class Form>
+HttpAnswer GateAnswers::ruled(Ruling ruling, std::string_view text, Form form) {
+  if (!ruling.question) return form(ruling.answer, text);
+  return HttpLater([this, form, text = std::string(text), question = std::move(*ruling.question)](auto reply) {
+    const auto done = [this, form, text, who = question.who, reply](const AskResult& result) { reply(form(answer_of(result, who), text)); };
+    asking_->asker->ask(question.request.agent, question.request.event, question.without, done);
+  });
+}
+
+void GateAnswers::look_before(Ruling& ruling, const HttpRequest& request, const Identified& who, std::string_view method,
+                              std::string_view body) {
+  const auto policy = policy_.load();
+  const Subject subject = who.subject();
+  const std::string_view tenant = subject[SubjectField::Tenant];
+  const auto without = policy->concerns(tenant.empty() ? kDefaultTenant : tenant, subject[SubjectField::Agent]);
+  // Reads by their method alone: what a tool does is for the persona to say.
+  if (!without || effect_of(method, body, {}) == Effect::Read) return;
+  auto question = asking_->writer.question(request, who, body, *policy, EventTime{Follower::wall_now().value});
+  if (std::holds_alternative<Unaskable>(question))
+    ruling.answer = answer_of(asking_->asker->unaskable(*without), who);
+  else if (auto* asked = std::get_if<AskRequest>(&question))
+    ruling.question = Question{std::move(*asked), *without, who};
+}
+
+GateAnswers::Answer GateAnswers::answer_of(const AskResult& result, const Identified& who) const {
+  if (!result.allowed && result.end == AskEnd::Answered)
+    return {false, {403, kRefusedCode, "refused by security policy before it happened"}, "ask.refused", result.finding, 0};
+  if (!result.allowed && result.end == AskEnd::Unaskable)
+    return {false, {403, kRefusedCode, "an act that must be asked about first, and cannot be read"}, "ask.unaskable", "", 0};
+  if (!result.allowed)
+    return {false, {503, -32013, "no verdict on the act in time"}, "ask." + std::string(name_of(result.end)), "", kAskAgainSeconds};
+  // What was contained while it waited is contained.
+  const auto table = follower_.table();
+  const GateContainment* by = table->strictest(who.subject(), EventTime{Follower::wall_now().value});
+  if (by == nullptr || by->level < Level::Hold) return {};
+  return {false, by->denial, "containment." + std::string(name_of(by->level)), by->finding_uid, 0};
+}
+
+GateAnswers::Ruling GateAnswers::decide(const HttpRequest& request, std::string_view method, std::string_view body) {
   const auto began = std::chrono::steady_clock::now();
   const auto refused = [this](std::atomic<std::uint64_t>& counter, Denial denial, std::string reason, int retry_after_s) {
     counter.fetch_add(1, std::memory_order_relaxed);
-    return Answer{.allowed = false, .denial = std::move(denial), .reason = std::move(reason), .retry_after_s = retry_after_s};
+    return Ruling{{.allowed = false, .denial = std::move(denial), .reason = std::move(reason), .retry_after_s = retry_after_s}, {}};
   };
   if (!follower_.answers()) return refused(tally_.unready, {503, -32013, "the gate does not know what is contained"}, "gate.unready", 1);
   const auto who = settings_.places.identify(request);
@@ -97,8 +140,10 @@ GateAnswers::Answer GateAnswers::decide(const HttpRequest& request, std::string_
   call.now = EventTime{Follower::wall_now().value};
   call.minute = Follower::minute_now();
   const auto table = follower_.table();
-  Answer out = judged(table->decide(call));
+  Ruling out{judged(table->decide(call)), {}};
   tally_.took_time(std::chrono::steady_clock::now() - began);
+  // An overridden method is for the engine to look at like any other: its body says what is called.
+  if (asking_ && out.answer.allowed) look_before(out, request, *who, overridden ? std::string_view("POST") : method, body);
   return out;
 }
 
@@ -148,7 +193,8 @@ HttpReply GateAnswers::plain(const Answer& answer, std::string_view body) const 
 
 /// nginx knows 2xx, 401 and 403; anything else it turns into a fault of its own.
 HttpReply GateAnswers::nginx(const HttpRequest& request) {
-  HttpReply out = plain(decide(request, request.header("x-original-method"), {}), {});
+  // Without a body nothing can be asked, so there is never a question.
+  HttpReply out = plain(decide(request, request.header("x-original-method"), {}).answer, {});
   if (out.status == 200) return out;
   out.headers.emplace_back("X-Ringfence-Status", std::to_string(out.status));
   out.status = 403;
@@ -175,7 +221,7 @@ HttpReply GateAnswers::denied(const HttpRequest& request) {
   return plain(again, request.body);
 }
 
-HttpReply GateAnswers::toolhive(const HttpRequest& request) {
+HttpAnswer GateAnswers::toolhive(const HttpRequest& request) {
   constexpr int kNeverPasses = 422;
   if (request.method != "POST") return unusable(kNeverPasses, "a webhook is POSTed");
   if (!settings_.toolhive_secret.empty()) {
@@ -197,15 +243,16 @@ HttpReply GateAnswers::toolhive(const HttpRequest& request) {
   const std::string uid = text("uid");
   if (text("version") != kWebhookVersion || uid.empty() || uid.size() > kUidChars || !document->contains("mcp_request"))
     return unusable(kNeverPasses, "expected a webhook of version v0.1.0 with uid and mcp_request");
-  const Answer answer = decide(request, "POST", written(document->at("mcp_request")));
-  Json out{{"version", kWebhookVersion}, {"uid", uid}, {"allowed", answer.allowed}};
-  if (!answer.allowed) {
-    out["code"] = answer.denial.http_status;
-    out["message"] = answer.denial.message;
-    out["reason"] = answer.reason;
-    if (!answer.finding.empty()) out["details"] = {{"finding", answer.finding}};
-  }
-  return {.status = 200, .body = written(out), .type = "application/json"};
+  return ruled(decide(request, "POST", written(document->at("mcp_request"))), uid, [](const Answer& answer, std::string_view asked) {
+    Json out{{"version", kWebhookVersion}, {"uid", asked}, {"allowed", answer.allowed}};
+    if (!answer.allowed) {
+      out["code"] = answer.denial.http_status;
+      out["message"] = answer.denial.message;
+      out["reason"] = answer.reason;
+      if (!answer.finding.empty()) out["details"] = {{"finding", answer.finding}};
+    }
+    return HttpReply{.status = 200, .body = written(out), .type = "application/json"};
+  });
 }
 
 HttpReply GateAnswers::outcome(const HttpRequest& request) {

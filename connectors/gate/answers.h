@@ -5,9 +5,13 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "connectors/gate/ask_request.h"
+#include "connectors/gate/asker.h"
 #include "connectors/gate/follower.h"
 #include "connectors/gate/http_message.h"
 #include "connectors/gate/subject_places.h"
@@ -40,7 +44,8 @@ struct GateTally {
 /// | `/toolhive` | ToolHive's validating webhook, `v0.1.0` | MCP | 200 with `allowed`; 422, which ToolHive never lets pass, for what is no
 /// question | | `/outcome` | a gateway that can say what became of a call | | 204; `X-Ringfence-Outcome` is the status the caller got |
 ///
-/// Thread-safe.
+/// A call that may pass and is an act to ask about first is answered later, when the engine has answered or the deadline has passed; by
+/// then the table is looked at again. `answer` is for one thread; everything else for any.
 class GateAnswers {
  public:
   struct Settings {
@@ -49,9 +54,22 @@ class GateAnswers {
     std::vector<std::string> read_tools;
     std::string toolhive_secret;  // empty: unsigned webhooks are answered
   };
-  GateAnswers(Settings settings, const Follower& follower) : settings_(std::move(settings)), follower_(follower) {}
+  /// Asking before acts; without it nothing is asked.
+  struct Asking {
+    AskWriter writer;
+    std::unique_ptr<Asker> asker;
+    std::shared_ptr<const AskPolicy> policy;
+  };
+  GateAnswers(Settings settings, const Follower& follower, std::optional<Asking> asking = std::nullopt)
+      : settings_(std::move(settings)), follower_(follower), asking_(std::move(asking)) {
+    if (asking_) policy_ = std::move(asking_->policy);
+  }
 
-  [[nodiscard]] HttpReply answer(const HttpRequest& request);
+  [[nodiscard]] HttpAnswer answer(const HttpRequest& request);
+  /// Personas have changed. Any thread.
+  void adopt(std::shared_ptr<const AskPolicy> policy) { policy_ = std::move(policy); }
+  /// Null where nothing is asked.
+  [[nodiscard]] const AskTally* asks() const { return asking_ ? &asking_->asker->tally() : nullptr; }
   [[nodiscard]] const GateTally& tally() const { return tally_; }
 
  private:
@@ -62,18 +80,35 @@ class GateAnswers {
     std::string reason, finding;
     int retry_after_s = 0;
   };
-  [[nodiscard]] Answer decide(const HttpRequest& request, std::string_view method, std::string_view body);
+  /// What is to be asked before it may pass, and by whom.
+  struct Question {
+    AskRequest request;
+    WithoutAnswer without{};
+    Identified who;
+  };
+  struct Ruling {
+    Answer answer;
+    std::optional<Question> question;  // only where the answer would let the call pass
+  };
+  [[nodiscard]] Ruling decide(const HttpRequest& request, std::string_view method, std::string_view body);
   [[nodiscard]] Answer judged(const GateDecision& decision);
+  /// Adds the question to a call that the table lets pass, or settles what cannot be asked.
+  void look_before(Ruling& ruling, const HttpRequest& request, const Identified& who, std::string_view method, std::string_view body);
+  [[nodiscard]] Answer answer_of(const AskResult& result, const Identified& who) const;
+  template <class Form>
+  [[nodiscard]] HttpAnswer ruled(Ruling ruling, std::string_view text, Form form);
   [[nodiscard]] HttpReply plain(const Answer& answer, std::string_view body) const;
   [[nodiscard]] HttpReply nginx(const HttpRequest& request);
   [[nodiscard]] HttpReply denied(const HttpRequest& request);
-  [[nodiscard]] HttpReply toolhive(const HttpRequest& request);
+  [[nodiscard]] HttpAnswer toolhive(const HttpRequest& request);
   [[nodiscard]] HttpReply outcome(const HttpRequest& request);
   [[nodiscard]] HttpReply unusable(int status, std::string_view why);
 
   Settings settings_;
   const Follower& follower_;
   GateTally tally_;
+  std::atomic<std::shared_ptr<const AskPolicy>> policy_;
+  std::optional<Asking> asking_;  // last: what still waits is ended by means of the rest
 };
 
 /// `sha256=` and the hex of HMAC-SHA256 over `timestamp.body`, as ToolHive signs its webhooks.

@@ -141,9 +141,9 @@ std::optional<ControlRefusal> ControlState::admit(const ControlEntry& entry, con
     if (same_epoch && (known->second.live.contained != said->record.contained || known->second.live.level != said->record.level))
       return ControlRefusal{AckStatus::Stale, "epoch: said otherwise before"};
   }
-  if (!writers_.contains(writer_of(message)) && writers_.size() >= kWritersMax)
+  if (!writers_.contains(writer_of(message)) && writers_.size() >= settings_.writers_max)
     return ControlRefusal{AckStatus::Unsupported, "writer: more than this gate can hear"};
-  if (std::holds_alternative<SignedContainment>(message.body) && !keys_.contains(entry.key) && keys_.size() >= kKeysMax)
+  if (std::holds_alternative<SignedContainment>(message.body) && !keys_.contains(entry.key) && keys_.size() >= settings_.keys_max)
     return ControlRefusal{AckStatus::Unsupported, "key: more than this gate can hold"};
   const auto admitted = order_.admit(entry.key, message);
   return admitted ? std::nullopt : std::optional(admitted.error());
@@ -157,6 +157,12 @@ void ControlState::note_generation(const ControlEntry& entry, const std::string&
   known.floor_generation = generation;
   known.floor = entry;
   step.stored.push_back(entry);
+}
+
+std::map<std::string, std::uint64_t, std::less<>> ControlState::generations() const {
+  std::map<std::string, std::uint64_t, std::less<>> out;
+  for (const auto& [name, writer] : writers_) out.emplace_hint(out.end(), name, writer.floor_generation);
+  return out;
 }
 
 void ControlState::take_heartbeat(const Heartbeat& beat) {

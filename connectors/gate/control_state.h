@@ -49,10 +49,9 @@ class ControlState {
     std::string audience, issuer;
     VisibleFields visible;
     Nanos heartbeat_age_max = seconds(5);
+    /// Records of more keys and writers than this are refused: whoever holds a signing key must not be able to take all memory either.
+    std::size_t keys_max = 100'000, writers_max = 4096;
   };
-  /// Records of more keys than this are refused: whoever holds a signing key must not be able to take all memory either.
-  static constexpr std::size_t kKeysMax = 100'000;
-  static constexpr std::size_t kWritersMax = 4096;
   /// A longer key is refused without an acknowledgement that would repeat it.
   static constexpr std::size_t kKeyBytes = 8192;
 
@@ -79,6 +78,8 @@ class ControlState {
   /// True once anything was ever accepted: a gate that knows nothing cannot answer from what it knew.
   [[nodiscard]] bool knows_anything() const { return !keys_.empty() || !writers_.empty(); }
   [[nodiscard]] std::size_t contained() const;
+  /// The highest generation of every writer that was heard.
+  [[nodiscard]] std::map<std::string, std::uint64_t, std::less<>> generations() const;
   /// Lines of a snapshot, at most.
   [[nodiscard]] std::size_t size() const { return keys_.size() + writers_.size(); }
 

@@ -53,6 +53,7 @@ std::expected<void, SinkError> Follower::load() {
   began_with_state_ = state_.knows_anything();
   put_in_force();
   state_.applied(step.acks, wall_now());
+  know_generations();
   look();
   return {};
 }
@@ -84,6 +85,7 @@ void Follower::take(const ControlLog::Batch& batch) {
   state_.applied(step.acks, wall_now());
   if (batch.caught_up) state_.caught_up();
   count(step);
+  if (!step.stored.empty()) know_generations();
   std::ranges::move(step.stored, std::back_inserter(unstored_));
   std::ranges::move(step.acks, std::back_inserter(unsent_));
 }
@@ -137,6 +139,18 @@ void Follower::look() {
   const std::lock_guard lock(mutex_);
   if (now.why != readiness_.why) notice_(now.why.empty() ? "ready" : "readiness", now.why);
   readiness_ = std::move(now);
+}
+
+void Follower::know_generations() {
+  auto now = state_.generations();
+  const std::lock_guard lock(mutex_);
+  generations_ = std::move(now);
+}
+
+std::uint64_t Follower::generation(std::string_view writer) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = generations_.find(writer);
+  return found == generations_.end() ? 0 : found->second;
 }
 
 void Follower::count(const ControlState::Step& step) {

@@ -62,6 +62,8 @@ class Follower {
   /// As of the last look, at most 0.2 s ago.
   [[nodiscard]] GateReadiness readiness() const;
   [[nodiscard]] FollowerFigures figures() const;
+  /// The generation below which a writer's word is of the past; 0 where it was never heard. Waits for nothing but a short lock.
+  [[nodiscard]] std::uint64_t generation(std::string_view writer) const;
 
   [[nodiscard]] static WallTime wall_now();
   /// Minutes of the steady clock, for credits.
@@ -77,6 +79,7 @@ class Follower {
   void acknowledge();
   void look();
   void count(const ControlState::Step& step);
+  void know_generations();
 
   Settings settings_;
   Parts parts_;
@@ -92,6 +95,7 @@ class Follower {
   mutable std::mutex mutex_;  // of what follows; never held on the way of a decision
   GateReadiness readiness_;
   FollowerFigures figures_;
+  std::map<std::string, std::uint64_t, std::less<>> generations_;
   std::jthread thread_;  // last: it uses all of the above
 };
 

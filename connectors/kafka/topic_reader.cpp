@@ -44,6 +44,7 @@ struct TopicReader::Client {
   std::optional<KafkaError> failure;
 
   std::expected<void, KafkaError> start();
+  std::expected<std::int64_t, KafkaError> begin_of(std::int32_t partition);
   std::expected<void, KafkaError> take(const rd_kafka_message_t& message, Batch& batch);
 };
 
@@ -84,12 +85,23 @@ std::expected<void, KafkaError> TopicReader::Client::start() {
       at_end[static_cast<std::size_t>(partition)] = 1;
       continue;
     }
-    rd_kafka_topic_partition_list_add(all.get(), settings.topic.c_str(), partition)->offset =
-        settings.from.value <= 0 ? std::int64_t{RD_KAFKA_OFFSET_BEGINNING} : settings.from.value;
+    const auto begin = begin_of(partition);
+    if (!begin) return std::unexpected(begin.error());
+    rd_kafka_topic_partition_list_add(all.get(), settings.topic.c_str(), partition)->offset = *begin;
   }
   if (const auto error = rd_kafka_assign(handle.get(), all.get()); error != RD_KAFKA_RESP_ERR_NO_ERROR)
     return std::unexpected(kafka::to_error(error, "topic " + settings.topic));
   return {};
+}
+
+/// Where reading begins. The end is asked for: what is written after this call is read, whenever the first fetch comes.
+std::expected<std::int64_t, KafkaError> TopicReader::Client::begin_of(std::int32_t partition) {
+  if (!settings.only_new) return settings.from.value <= 0 ? std::int64_t{RD_KAFKA_OFFSET_BEGINNING} : settings.from.value;
+  std::int64_t low = 0, high = 0;
+  const auto error =
+      rd_kafka_query_watermark_offsets(handle.get(), settings.topic.c_str(), partition, &low, &high, kafka::to_ms(settings.open_within));
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return std::unexpected(kafka::to_error(error, "topic " + settings.topic));
+  return high;
 }
 
 TopicReader::TopicReader(std::unique_ptr<Client> client) : client_(std::move(client)) {}

@@ -20,6 +20,8 @@ struct TopicReaderSettings {
   Offset from{0};
   /// Only this partition, for topics in which each has a reader of its own; nothing: all.
   std::optional<Partition> partition = {};
+  /// Begins behind what is there when it is opened instead.
+  bool only_new = false;
   std::chrono::milliseconds open_within{10'000};
 };
 

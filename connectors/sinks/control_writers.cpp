@@ -33,6 +33,7 @@ void ControlWriters::own(Partition partition) {
 void ControlWriters::disown(Partition partition) {
   const std::scoped_lock lock(mutex_);
   writers_.erase(partition);
+  note_speaking();
 }
 
 std::expected<void, SinkError> ControlWriters::publish(const ContainmentRecord& record, std::size_t active_agents, WallTime now) {
@@ -60,6 +61,7 @@ std::expected<bool, SinkError> ControlWriters::read_on() {
 std::expected<void, SinkError> ControlWriters::poll(WallTime now) {
   const std::scoped_lock lock(mutex_);
   const auto caught_up = read_on();
+  note_speaking();
   if (!caught_up) return std::unexpected(caught_up.error());
   for (auto& [partition, writer] : writers_) {
     if (*caught_up)
@@ -92,6 +94,20 @@ std::optional<ControlWriter::State> ControlWriters::state(Partition partition) c
   const auto writer = writers_.find(partition);
   if (writer == writers_.end()) return std::nullopt;
   return writer->second.state();
+}
+
+std::optional<std::uint64_t> ControlWriters::speaking(Partition partition) const {
+  const auto now = speaking_.load(std::memory_order_acquire);
+  const auto found = now->find(partition);
+  return found == now->end() ? std::nullopt : std::optional(found->second);
+}
+
+void ControlWriters::note_speaking() {
+  Generations now;
+  for (const auto& [partition, writer] : writers_)
+    if (writer.state() == ControlWriter::State::Speaking) now.emplace(partition, writer.generation());
+  if (now != *speaking_.load(std::memory_order_acquire))
+    speaking_.store(std::make_shared<const Generations>(std::move(now)), std::memory_order_release);
 }
 
 std::vector<Partition> ControlWriters::fenced() const {

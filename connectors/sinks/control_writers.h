@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -39,6 +40,9 @@ class ControlWriters {
   [[nodiscard]] std::expected<bool, SinkError> approve(const std::string& scope, const std::string& approver, WallTime now);
 
   [[nodiscard]] std::optional<ControlWriter::State> state(Partition partition) const;
+  /// The generation under which this process spoke for the partition at the last `poll`; nothing where it may not, or not yet. Waits for
+  /// nobody: whoever answers in milliseconds must not stand behind a poll.
+  [[nodiscard]] std::optional<std::uint64_t> speaking(Partition partition) const;
   /// Partitions whose writer was fenced and has not claimed again.
   [[nodiscard]] std::vector<Partition> fenced() const;
   void claim_again(Partition partition);
@@ -46,6 +50,7 @@ class ControlWriters {
 
  private:
   [[nodiscard]] std::expected<bool, SinkError> read_on();
+  void note_speaking();
 
   mutable std::mutex mutex_;
   Settings settings_;
@@ -56,6 +61,8 @@ class ControlWriters {
   std::map<Partition, ControlWriter> writers_;
   std::map<std::string, std::string> latest_;  // key -> value, for writers that come later
   std::uint64_t acknowledged_ = 0;
+  using Generations = std::map<Partition, std::uint64_t>;
+  std::atomic<std::shared_ptr<const Generations>> speaking_{std::make_shared<const Generations>()};
 };
 
 }  // namespace ringfence

@@ -15,6 +15,7 @@
 #include "config/settings.h"
 #include "connectors/gate/answers.h"
 #include "connectors/gate/http_server.h"
+#include "connectors/kafka/ask_feed.h"
 #include "connectors/kafka/control_feed.h"
 #include "engine/app/commands.h"
 #include "engine/app/gate_metrics.h"
@@ -22,6 +23,7 @@
 #include "engine/app/service_http.h"
 #include "engine/app/service_log.h"
 #include "engine/app/service_signals.h"
+#include "engine/persona/load.h"
 
 namespace ringfence {
 namespace {
@@ -95,6 +97,40 @@ Or<Follower::Parts> parts_of(const Settings& settings, const ServiceLog& log) {
   return Follower::Parts{std::move(feed), std::move(acks), std::move(*store)};
 }
 
+Or<std::shared_ptr<const AskPolicy>> policy_of(const Settings& settings, const ServiceLog& log) {
+  auto wanted = AskPolicy::parse(settings.ask.tiers, settings.ask.effects);
+  if (!wanted) return std::unexpected("ask: " + wanted.error());
+  const auto lists = settings.personas.lists.empty() ? std::nullopt : std::optional(settings.personas.lists);
+  PersonaLoad load = load_personas(settings.personas.directory, lists);
+  for (const Diagnostic& d : load.diagnostics)
+    if (d.kind == Diagnostic::Kind::Error) log.error("persona", {{"at", to_string(d)}});
+  if (!load.set) return std::unexpected("ask: the personas cannot be used");
+  return std::make_shared<const AskPolicy>(std::move(*wanted), std::make_shared<const PersonaSet>(std::move(*load.set)));
+}
+
+/// Nothing where nothing is asked.
+Or<std::optional<GateAnswers::Asking>> asking_of(const Settings& settings, const Follower& follower, const ServiceLog& log) {
+  if (settings.ask.tiers.empty()) return std::nullopt;
+  auto policy = policy_of(settings, log);
+  if (!policy) return std::unexpected(policy.error());
+  const std::string gate = name_of_gate(settings);
+  auto writer = AskWriter::open(gate, settings.ask.server, settings.ask.act, settings.gate.jwt_header);
+  if (!writer) return std::unexpected(writer.error());
+  auto trusted = TrustedKeys::load(settings.gate.keys_file);
+  if (!trusted) return std::unexpected(trusted.error().message);
+  auto feed = KafkaAskFeed::open(
+      {.kafka = kafka_of(settings), .events = settings.topics.events, .verdicts = settings.topics.verdicts, .gate = gate}, client_log(log));
+  if (!feed) return std::unexpected("ask: " + feed.error().message);
+  Asker::Settings asker{.gate = gate,
+                        .audience = settings.gate.audience,
+                        .issuer = settings.control.issuer,
+                        .trusted = std::move(*trusted),
+                        .deadline = std::chrono::nanoseconds(settings.ask.deadline.value),
+                        .waiting_max = static_cast<std::size_t>(settings.ask.waiting),
+                        .generation = [&follower](std::string_view name) { return follower.generation(name); }};
+  return GateAnswers::Asking{std::move(*writer), std::make_unique<Asker>(std::move(asker), std::move(*feed)), std::move(*policy)};
+}
+
 Or<HttpServer::Settings> server_of(const Settings& settings) {
   HttpServer::Settings out{.host = settings.gate.listen.host,
                            .port = settings.gate.listen.port,
@@ -127,7 +163,7 @@ class Gate {
   Gate(const Settings& settings, const ServiceLog& log) : settings_(settings), log_(log) {}
 
   ExitCode run() {
-    const auto signals = ServiceSignals::watch({.stop = [this](int) { stop(); }, .reload = [] {}});
+    const auto signals = ServiceSignals::watch({.stop = [this](int) { stop(); }, .reload = [this] { reload(); }});
     if (!signals) return fail(ExitCode::Internal, signals.error());
     if (const auto code = open(); code != ExitCode::Done) return code;
     std::unique_lock lock(mutex_);
@@ -168,14 +204,18 @@ class Gate {
     });
     if (!follower) return fail(ExitCode::Unusable, follower.error().message);
     follower_ = std::move(*follower);
-    answers_ = std::make_unique<GateAnswers>(std::move(answers), *follower_);
+    auto asking = asking_of(settings_, *follower_, log_);
+    if (!asking) return fail(ExitCode::Unusable, asking.error());
+    {
+      const std::lock_guard lock(mutex_);
+      answers_ = std::make_unique<GateAnswers>(std::move(answers), *follower_, std::move(*asking));
+    }
     auto serving = HttpServer::start(std::move(*server), [this](const HttpRequest& request) { return answers_->answer(request); });
     if (!serving) return fail(ExitCode::Unusable, serving.error());
     server_ = std::move(*serving);
-    auto http =
-        ServiceHttp::start(settings_.http.listen, {.metrics = [this] { return gate_exposition(*follower_, answers_->tally(), *server_); },
-                                                   .healthz = [] { return Health{true, "alive"}; },
-                                                   .readyz = [this, closed] { return readyz(*follower_, closed); }});
+    auto http = ServiceHttp::start(settings_.http.listen, {.metrics = [this] { return gate_exposition(*follower_, *answers_, *server_); },
+                                                           .healthz = [] { return Health{true, "alive"}; },
+                                                           .readyz = [this, closed] { return readyz(*follower_, closed); }});
     if (!http) return fail(ExitCode::Unusable, http.error());
     http_ = std::move(*http);
     log_.info("gate answers", {{"port", server_->port()}, {"http_port", http_->port()}});
@@ -185,6 +225,15 @@ class Gate {
   ExitCode fail(ExitCode code, const std::string& why) {
     log_.error("gate cannot start", {{"error", why}});
     return code;
+  }
+
+  /// The personas by which acts are asked about; with errors the old ones stay.
+  void reload() {
+    const std::lock_guard lock(mutex_);
+    if (settings_.ask.tiers.empty() || !answers_) return;
+    auto policy = policy_of(settings_, log_);
+    if (policy) answers_->adopt(std::move(*policy));
+    log_.info(policy ? "personas read again" : "persona set refused, the old one stays", {{"error", policy ? "" : policy.error()}});
   }
 
   void stop() {

@@ -34,17 +34,18 @@ class Page {
   }
   void gauge(std::string name, std::string help, double value) { add(MetricType::Gauge, std::move(name), std::move(help), {{{}, value}}); }
 
-  void decisions(const GateTally& tally) {
+  /// A histogram of what a tally took.
+  template <class Tally>
+  void times(std::string name, std::string help, const Tally& tally) {
     ClientMetric metric;
     std::uint64_t cumulative = 0;
-    for (std::size_t b = 0; b < GateTally::kBounds.size(); ++b) {
+    for (std::size_t b = 0; b < Tally::kBounds.size(); ++b) {
       cumulative += tally.took[b].load(std::memory_order_relaxed);
-      metric.histogram.bucket.push_back({cumulative, static_cast<double>(GateTally::kBounds[b]) / 1e9});
+      metric.histogram.bucket.push_back({cumulative, static_cast<double>(Tally::kBounds[b]) / 1e9});
     }
-    metric.histogram.sample_count = cumulative + tally.took[GateTally::kBounds.size()].load(std::memory_order_relaxed);
+    metric.histogram.sample_count = cumulative + tally.took[Tally::kBounds.size()].load(std::memory_order_relaxed);
     metric.histogram.sample_sum = static_cast<double>(tally.took_ns.load(std::memory_order_relaxed)) / 1e9;
-    families_.push_back(
-        {"ringfence_gate_decision_seconds", "From the question to the decision, who calls included.", MetricType::Histogram, {metric}});
+    families_.push_back({std::move(name), std::move(help), MetricType::Histogram, {metric}});
   }
   [[nodiscard]] std::string text() const {
     std::ostringstream out;
@@ -69,9 +70,26 @@ Samples answers(const GateTally& tally) {
   return out;
 }
 
+void add_asks(Page& page, const AskTally& asks) {
+  const auto value = [](const std::atomic<std::uint64_t>& counter) { return static_cast<double>(counter.load(std::memory_order_relaxed)); };
+  Samples ends;
+  for (std::size_t end = 0; end < kAskEnds; ++end) {
+    const std::string name(name_of(static_cast<AskEnd>(end)));
+    ends.push_back({{{"answer", "allowed"}, {"end", name}}, value(asks.allowed[end])});
+    ends.push_back({{{"answer", "refused"}, {"end", name}}, value(asks.refused[end])});
+  }
+  page.add(MetricType::Counter, "ringfence_gate_asks_total",
+           "Acts to be asked about beforehand by how the question ended, and by what became of the act.", ends);
+  page.add(MetricType::Counter, "ringfence_gate_ask_records_total", "Records under this gate's name that answered no question of its own.",
+           {{{{"reason", "stray"}}, value(asks.stray)}, {{{"reason", "untrusted"}}, value(asks.untrusted)}});
+  page.times("ringfence_gate_ask_seconds", "From the question to its signed answer, both ways over the broker.", asks);
+  page.gauge("ringfence_gate_asks_waiting", "Acts that wait for an answer.", value(asks.waiting));
+}
+
 }  // namespace
 
-std::string gate_exposition(const Follower& follower, const GateTally& tally, const HttpServer& server) {
+std::string gate_exposition(const Follower& follower, const GateAnswers& gate, const HttpServer& server) {
+  const GateTally& tally = gate.tally();
   const FollowerFigures figures = follower.figures();
   const GateReadiness ready = follower.readiness();
   Page page;
@@ -80,7 +98,8 @@ std::string gate_exposition(const Follower& follower, const GateTally& tally, co
            answers(tally));
   page.count("ringfence_gate_unusable_total", "Requests that were no question.",
              static_cast<double>(tally.unusable.load(std::memory_order_relaxed)));
-  page.decisions(tally);
+  page.times("ringfence_gate_decision_seconds", "From the question to the decision, who calls included.", tally);
+  if (const AskTally* asks = gate.asks()) add_asks(page, *asks);
   Samples records;
   for (const AckStatus status :
        {AckStatus::Applied, AckStatus::BadSignature, AckStatus::WrongAudience, AckStatus::Stale, AckStatus::Unsupported}) {

@@ -10,6 +10,6 @@
 namespace ringfence {
 
 /// The page of a gate's counters in Prometheus text format 0.0.4. Each number is right by itself, two of them may be a call apart.
-[[nodiscard]] std::string gate_exposition(const Follower& follower, const GateTally& tally, const HttpServer& server);
+[[nodiscard]] std::string gate_exposition(const Follower& follower, const GateAnswers& answers, const HttpServer& server);
 
 }  // namespace ringfence

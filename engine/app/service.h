@@ -23,6 +23,7 @@
 #include "engine/app/exit_code.h"
 #include "engine/app/file_run.h"
 #include "engine/app/output_progress.h"
+#include "engine/app/service_answers.h"
 #include "engine/app/service_changelog.h"
 #include "engine/app/service_http.h"
 #include "engine/app/service_log.h"
@@ -71,6 +72,7 @@ class Service final : private PartitionOwner {
   [[nodiscard]] std::expected<void, RunError> open_store();
   [[nodiscard]] std::expected<void, RunError> open_control();
   [[nodiscard]] std::expected<void, RunError> open_outputs();
+  [[nodiscard]] std::expected<void, RunError> open_answers();
   [[nodiscard]] std::expected<void, RunError> open_context();
   [[nodiscard]] std::expected<void, RunError> open_links();
   [[nodiscard]] std::expected<void, RunError> open_observer();
@@ -140,6 +142,7 @@ class Service final : private PartitionOwner {
   std::unique_ptr<Sink> findings_, dead_letters_, links_;
   std::unique_ptr<Sink> facts_;  // the context topic, where facts come from there
   std::vector<Sink*> files_;     // those of them that are files
+  std::unique_ptr<ServiceAnswers> answers_;
   std::unique_ptr<ServiceObserver> observer_;
   std::vector<std::unique_ptr<ShardRun>> shards_;
   std::unique_ptr<SubjectsRun> subjects_;

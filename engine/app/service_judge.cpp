@@ -72,6 +72,7 @@ std::expected<void, RunError> Service::step(ShardRun& shard, std::span<const Rec
   for (const Result& result : *results) {
     if (auto done = publish(shard, result, records[result.index]); !done) return done;
     if (const auto& event = shard.window.entry(result.index).event) {
+      answers_->answer(records[result.index], *event, result);
       if (auto seen = observe(shard, *event, records[result.index].position); !seen) return seen;
     }
     counters.decision.observe(Nanos{steady_now().value - arrived.value});

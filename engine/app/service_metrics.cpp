@@ -100,7 +100,8 @@ std::string ServiceMetrics::exposition(Nanos steady_now) const {
     return std::vector<std::pair<Labels, double>>{{{{"output", "findings"}}, count(process_.findings.*of)},
                                                   {{{"output", "control"}}, count(process_.control.*of)},
                                                   {{{"output", "dead_letter"}}, count(process_.dead_letter.*of)},
-                                                  {{{"output", "links"}}, count(process_.links.*of)}};
+                                                  {{{"output", "links"}}, count(process_.links.*of)},
+                                                  {{{"output", "answers"}}, count(process_.answers.*of)}};
   };
   const auto number = [](const auto& counter) { return static_cast<double>(counter.value()); };
   Page page(count_, shards_.get());

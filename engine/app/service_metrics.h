@@ -104,6 +104,7 @@ struct ProcessCounters {
     SharedCounter acknowledged, failed;  // records; failed attempts, each retried
   };
   Output findings, control, dead_letter, links;
+  Output answers;           // to gates that asked before an act; `acknowledged`: sent
   Output observer_facts;    // outages and recoveries that the fleet observer found
   Gauge changelog_waiting;  // states that wait for room in the changelog; serving thread
   SharedCounter store_faults;

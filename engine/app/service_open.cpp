@@ -18,6 +18,8 @@ namespace {
 
 constexpr Millis kFindingsLinger{5};
 constexpr Millis kOpenWithin{10'000};
+constexpr Millis kWarmWithin{2'000};          // of what the service does without
+constexpr std::size_t kAnswersOpen = 10'000;  // answers not stored yet; beyond it a gate's deadline decides
 
 std::string host_name() {
   std::string name(256, '\0');
@@ -39,8 +41,9 @@ std::expected<std::unique_ptr<Service>, RunError> Service::open(const Settings& 
   const auto processors = std::max(1U, std::thread::hardware_concurrency());
   service->shards_count_ = settings.state.shards > 0 ? static_cast<std::size_t>(settings.state.shards) : processors;
   service->metrics_ = std::make_unique<ServiceMetrics>(service->shards_count_);
-  for (const auto opening : {&Service::open_store, &Service::open_control, &Service::open_outputs, &Service::open_context,
-                             &Service::open_observer, &Service::open_links, &Service::open_consumer, &Service::open_http}) {
+  for (const auto opening :
+       {&Service::open_store, &Service::open_control, &Service::open_outputs, &Service::open_answers, &Service::open_context,
+        &Service::open_observer, &Service::open_links, &Service::open_consumer, &Service::open_http}) {
     if (auto opened = (service.get()->*opening)(); !opened) return std::unexpected(std::move(opened.error()));
   }
   return service;
@@ -132,6 +135,23 @@ std::expected<void, RunError> Service::open_outputs() {
   auto links = open_one({.topic = true, .file = {}}, settings_.topics.links);
   if (!links) return std::unexpected(std::move(links.error()));
   links_ = std::move(*links);
+  return {};
+}
+
+std::expected<void, RunError> Service::open_answers() {
+  auto key = SigningKey::load(settings_.control.key_file);
+  if (!key) return std::unexpected(RunError{ExitCode::Unusable, key.error().message});
+  // A producer of its own: an answer waits for no company, and what happens to it stops nothing else.
+  auto producer = Producer::open(
+      {.kafka = kafka_of(settings_), .linger = Millis(0), .compression = "none", .max_open = kAnswersOpen, .progress = {}}, client_log());
+  if (!producer) return std::unexpected(of_kafka(producer.error()));
+  if (const auto warm = (*producer)->warm(settings_.topics.verdicts, kWarmWithin); !warm)
+    log_.warning("gates that ask before an act get no answer", {{"error", warm.error().message}});
+  answers_ = std::make_unique<ServiceAnswers>(ServiceAnswers::Settings{.issuer = settings_.control.issuer,
+                                                                       .audience = settings_.control.audience,
+                                                                       .events = settings_.topics.events,
+                                                                       .verdicts = settings_.topics.verdicts},
+                                              std::move(*key), *control_, std::move(*producer), metrics_->process());
   return {};
 }
 

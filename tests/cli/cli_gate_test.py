@@ -42,6 +42,19 @@ class Gate(Case):
         self.assertEqual(run("gate", "--config", self.settings(), "--fail", "open").code, UNUSABLE)
         self.assertEqual(run("gate", "--help").code, DONE)
 
+    def test_what_it_does_not_ask_by(self):
+        nobody = f'kafka: {{bootstrap: "127.0.0.1:1"}}\npersonas: {{directory: "{program.PERSONAS}"}}\n'
+        on_file, on_topic = self.settings().read_text(), nobody + self.settings().read_text().replace("outputs:", "# outputs:")
+        for settings, ask, words in ((on_file, '{tiers: {"4": closed}}', "needs Kafka"), (on_topic, '{tiers: {"4": shut}}', "closed or open"),
+                                     (on_topic, '{tiers: {"7": closed}}', "no tier"), (on_topic, '{tiers: {"4": closed}, effects: [pay]}', "no effect"),
+                                     (on_topic, '{tiers: {"4": closed}, server: cookie}', "ask.server"),
+                                     (on_topic, '{tiers: {"4": closed}, deadline: 1h}', "ask.deadline"),
+                                     (on_topic.replace("personas:", "# personas:"), '{tiers: {"4": closed}}', "personas")):
+            with self.subTest(ask):
+                ended = run("gate", "--config", self.file("asking.yaml", f"{settings}ask: {ask}\n"))
+                self.assertEqual(ended.code, UNUSABLE, ended)
+                self.assertIn(words.encode(), ended.err)
+
     def test_a_damaged_state_stops_the_start(self):
         config = self.settings()
         (self.dir / "state").mkdir(mode=0o700)

@@ -171,7 +171,9 @@ Installation::Installation(const Broker& broker, std::int32_t partitions)
                                                                        {"context", 1},
                                                                        {"deadletter", 1},
                                                                        {"links", partitions},
-                                                                       {"state", partitions}}) {
+                                                                       {"state", partitions},
+                                                                       {"verdicts", 1},
+                                                                       {"acks", 1}}) {
     TopicSpec spec = plain_topic(topic(name), count);
     if (name == "control" || name == "context" || name == "state") spec.cleanup_policy = "compact";
     must(make_topic(broker, spec));
@@ -192,8 +194,8 @@ fs::path Installation::member(const std::string& instance, const std::string& mo
   std::ofstream out(file);
   out << "kafka: {bootstrap: \"" << broker_.address() << "\", group: " << stem_ << ", instance_id: " << instance << "}\n"
       << "topics: {events: " << topic("events") << ", findings: " << topic("findings") << ", control: " << topic("control")
-      << ", links: " << topic("links") << ", context: " << topic("context") << ", state: " << topic("state")
-      << ", dead_letter: " << topic("deadletter") << "}\n"
+      << ", links: " << topic("links") << ", verdicts: " << topic("verdicts") << ", context: " << topic("context")
+      << ", state: " << topic("state") << ", dead_letter: " << topic("deadletter") << "}\n"
       << "personas: {directory: " << personas().string() << "}\n"
       << "state: {directory: " << (directory_ / ("state-" + instance)).string() << ", shards: 2, flush_age: 200ms}\n"
       << "http: {listen: \"127.0.0.1:0\"}\n"

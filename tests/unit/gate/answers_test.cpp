@@ -95,7 +95,7 @@ class Gates : public ::testing::Test {
                 std::vector<std::pair<std::string_view, std::string_view>> more = {}) {
     HttpRequest request{.method = method, .path = path, .headers = std::move(more), .body = body};
     if (!agent.empty()) request.headers.emplace_back("X-Agent-Id", agent);
-    return answers_->answer(request);
+    return std::get<HttpReply>(answers_->answer(request));
   }
 
   TemporaryDirectory directory_{"ringfence-gate-answers"};

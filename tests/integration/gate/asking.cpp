@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/integration/gate/asking.h"
+
+#include <signal.h>
+
+#include <fstream>
+#include <sstream>
+#include <stdexcept>
+
+namespace ringfence::testing {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The scenarios' assistant, as one of the crown jewels.
+void add_assistant(const fs::path& personas) {
+  std::ifstream in(fs::path(RINGFENCE_SOURCE_DIR) / "tests/scenario/personas/assistant.yaml");
+  std::stringstream text;
+  text << in.rdbuf();
+  std::string persona = text.str();
+  const auto tier = persona.find("tier: 3");
+  if (tier == std::string::npos) throw std::runtime_error("the assistant's tier is another");
+  std::ofstream(personas / "assistant.yaml") << persona.replace(tier, 7, "tier: 4");
+}
+
+}  // namespace
+
+std::string tool_call(const std::string& tool, const std::string& arguments) {
+  return R"({"jsonrpc":"2.0","id":"call-9","method":"tools/call","params":{"name":")" + tool + R"(","arguments":)" + arguments + "}}";
+}
+
+AskingWorld::AskingWorld(Broker& broker, Settings settings)
+    : broker_(broker), settings_(std::move(settings)), installation_(broker, settings_.partitions) {
+  add_assistant(installation_.personas());
+  const Ran keys = run_ringfence({"keys", "show", (installation_.directory() / "control.key").string()});
+  std::ofstream(installation_.directory() / "keys.json") << keys.output;
+}
+
+void AskingWorld::start_engine() {
+  engine_ = std::make_unique<ServiceProcess>(
+      installation_.member("engine", "control: {key_file: " + (installation_.directory() / "control.key").string() +
+                                         ", max_halts_per_minute: 100000, max_halted_share: 1.0}\n"));
+  if (!engine_->logged("partition assigned", static_cast<std::size_t>(settings_.partitions))) throw std::runtime_error(engine_->log());
+}
+
+void AskingWorld::start_gate() {
+  const std::string path = installation_.directory().string();
+  const fs::path config = installation_.directory() / "gate.yaml";
+  std::ofstream(config) << "kafka: {bootstrap: \"" << broker_.address() << "\"}\n"
+                        << "topics: {control: " << installation_.topic("control") << ", acks: " << installation_.topic("acks")
+                        << ", events: " << installation_.topic("events") << ", verdicts: " << installation_.topic("verdicts") << "}\n"
+                        << "personas: {directory: " << installation_.personas().string() << "}\n"
+                        << "http: {listen: \"127.0.0.1:0\"}\n"
+                        << "gate:\n  name: gateway-1\n  listen: \"127.0.0.1:0\"\n  state: " << path << "/gate\n  keys_file: " << path
+                        << "/keys.json\n  subject: " << settings_.subject << "\n"
+                        << "ask: {tiers: {\"4\": " << settings_.without << "}, deadline: " << settings_.deadline << ", server: \""
+                        << settings_.server << "\"}\n";
+  gate_ = std::make_unique<ServiceProcess>(config, "gate");
+  if (!gate_->logged("gate answers")) throw std::runtime_error(gate_->log());
+  const std::string log = gate_->log();
+  const auto at = log.find("\"port\":", log.find("gate answers"));
+  port_ = static_cast<std::uint16_t>(std::stoi(log.substr(at + 7)));
+  client_ = std::make_unique<HttpClient>(port_);
+}
+
+bool AskingWorld::answers() {
+  const auto until = std::chrono::steady_clock::now() + kPatience;
+  while (std::chrono::steady_clock::now() < until) {
+    const HttpAnswer answer = envoy("assistant-0", "s-0", "bank", tool_call("send_money", R"({"to":"LT001","amount":1})"));
+    if (answer.status == 200 || answer.status == 403) return true;
+  }
+  return false;
+}
+
+HttpAnswer AskingWorld::envoy(const std::string& agent, const std::string& session, const std::string& server, const std::string& body) {
+  return client_->ask("POST", "/envoy/mcp", {"X-Agent-Id: " + agent, "Mcp-Session-Id: " + session, "X-Server: " + server}, body);
+}
+
+HttpAnswer AskingWorld::toolhive(const std::string& agent, const std::string& server, const std::string& body) {
+  return client_->ask("POST", "/toolhive", {},
+                      R"({"version":"v0.1.0","uid":"u-1","principal":{"sub":")" + agent + R"("},"mcp_request":)" + body +
+                          R"(,"context":{"server_name":")" + server + "\"}}");
+}
+
+}  // namespace ringfence::testing
