@@ -83,11 +83,12 @@ void Rulebook::narrow(std::size_t index) {
     const std::vector<const Persona*> below = chains[at];
     const Persona& last = below.empty() ? all[index] : *below.back();
     for (const Persona& parent : all) {
+      if (narrowed_[index].size() == kNarrowed) break;
       if (&parent == &all[index] || std::ranges::find(below, &parent) != below.end() || !may_delegate(parent, last)) continue;
       std::vector<const Persona*> chain = below;
       chain.push_back(&parent);
       const std::uint64_t key = chain_key(index, chain);
-      if (narrowed_[index].size() == kNarrowed || known(key)) continue;
+      if (known(key)) continue;
       std::optional<Persona> job;
       for (const Persona* const above : chain)
         if (std::optional<Persona> both = delegated(job ? *job : all[index], *above)) job = std::move(both);

@@ -38,13 +38,19 @@ void join(Judgement& act, Judgement link);
 template <class Judge>
 auto judge_at_once(Judgement& act, const Judge& judge)
     -> std::expected<void, typename std::invoke_result_t<Judge, const Link&, bool>::error_type> {
-  std::vector<Link> links = act.links;
-  for (std::size_t i = 0; i < links.size(); ++i) {
-    auto found = judge(links[i], i >= act.links.size());
-    if (!found) return std::unexpected(std::move(found.error()));
-    if (!*found) continue;
-    links.insert(links.end(), (*found)->links.begin(), (*found)->links.end());
+  std::vector<Link> further;
+  const auto take = [&](const Link& link, bool derived) {
+    auto found = judge(link, derived);
+    if (!found || !*found) return found;
+    further.insert(further.end(), (*found)->links.begin(), (*found)->links.end());
     join(act, std::move(**found));
+    return found;
+  };
+  for (const Link& link : act.links)
+    if (auto found = take(link, false); !found) return std::unexpected(std::move(found.error()));
+  for (std::size_t i = 0; i < further.size(); ++i) {
+    const Link link = further[i];  // more may come behind it
+    if (auto found = take(link, true); !found) return std::unexpected(std::move(found.error()));
   }
   return {};
 }

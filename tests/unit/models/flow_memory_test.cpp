@@ -162,5 +162,26 @@ TEST(FlowEvidence, EachThreatMovesOnWhatItIsAbout) {
   EXPECT_GT(factor(FlowClass::AddressedCommand, Threat::Exfiltration), 10.F);
 }
 
+/// Version 1 kept the names of the artefacts read last; that there were any is what is needed now.
+TEST(FlowLabels, WhatVersionOneWroteIsRead) {
+  for (const std::uint64_t names : {0U, 2U}) {
+    Writer out;
+    out.u8(1);
+    out.varint(1);
+    out.text("confidential");
+    out.text("call-3");
+    out.varint(names);
+    for (std::uint64_t i = 0; i < names; ++i) out.text("share/plan.txt");
+    Reader in(out.bytes());
+    const auto memory = flow::FlowAgent::decode(in);
+    ASSERT_NE(memory, nullptr);
+    EXPECT_TRUE(in.at_end());
+    const auto& labels = static_cast<const flow::FlowAgent&>(*memory);
+    ASSERT_NE(labels.carried("confidential"), nullptr);
+    EXPECT_EQ(labels.carried("confidential")->source, "call-3");
+    EXPECT_EQ(labels.reads(), names > 0);
+  }
+}
+
 }  // namespace
 }  // namespace ringfence::testing
