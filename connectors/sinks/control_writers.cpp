@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "connectors/sinks/control_writers.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace ringfence {
@@ -92,6 +93,11 @@ std::optional<ControlWriter::State> ControlWriters::state(Partition partition) c
   const auto writer = writers_.find(partition);
   if (writer == writers_.end()) return std::nullopt;
   return writer->second.state();
+}
+
+bool ControlWriters::speaks(std::string_view writer) const {
+  const std::scoped_lock lock(mutex_);
+  return std::ranges::any_of(writers_, [&](const auto& row) { return engine_writer(settings_.topic, row.first) == writer; });
 }
 
 std::vector<Partition> ControlWriters::fenced() const {

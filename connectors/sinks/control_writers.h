@@ -39,6 +39,8 @@ class ControlWriters {
   [[nodiscard]] std::expected<bool, SinkError> approve(const std::string& scope, const std::string& approver, WallTime now);
 
   [[nodiscard]] std::optional<ControlWriter::State> state(Partition partition) const;
+  /// A writer of that name is this process's.
+  [[nodiscard]] bool speaks(std::string_view writer) const;
   /// Partitions whose writer was fenced and has not claimed again.
   [[nodiscard]] std::vector<Partition> fenced() const;
   void claim_again(Partition partition);
