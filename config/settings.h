@@ -76,6 +76,7 @@ struct Settings {
     std::filesystem::path key_file;
     std::string issuer;
     std::vector<std::string> audience, gates;
+    Nanos clock_skew;
     std::int64_t max_halts_per_minute = 0;
     double max_halted_share = 0;
   } control;

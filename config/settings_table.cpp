@@ -242,7 +242,17 @@ const Setting kTable[] = {
      .type = SettingType::TextList,
      .fallback = "[]",
      .slot = [](Settings& s) -> auto& { return s.control.gates; },
-     .doc = "Enforcement points that must acknowledge a halt. One that stays silent is a finding."},
+     .doc = "Enforcement points that must acknowledge a halt, by their `gate.name`. One that stays silent is a finding. Empty: the word of "
+            "any gate is enough."},
+    {.path = "control.clock_skew",
+     .type = SettingType::Duration,
+     .fallback = "2s",
+     .slot = [](Settings& s) -> auto& { return s.control.clock_skew; },
+     .doc =
+         "By how much the clocks of gates and of what reports calls may differ: a call that succeeded has gone around a containment only "
+         "if it started this much after the last gate had it.",
+     .least = 0,
+     .most = in_ns(hours(1))},
     {.path = "control.max_halts_per_minute",
      .type = SettingType::Integer,
      .fallback = "20",
@@ -283,7 +293,7 @@ const Setting kTable[] = {
      .type = SettingType::Output,
      .fallback = "topic",
      .slot = [](Settings& s) -> auto& { return s.gate.acks; },
-     .doc = "Acknowledgements for the engine."},
+     .doc = "Acknowledgements: where a gate puts them and the engine reads them."},
     {.path = "gate.audience",
      .type = SettingType::Text,
      .fallback = "ringfence-gates",

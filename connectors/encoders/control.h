@@ -61,6 +61,7 @@ struct SignedContainment {
   std::vector<std::string> actions;
   std::optional<Deny> deny;
   std::optional<EventTime> expires_at;
+  std::int64_t ack_within_ms = 2000;
   std::vector<std::string> unknown;  // words this version does not know; see `UnknownWords::Strictest`
 };
 

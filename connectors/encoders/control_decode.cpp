@@ -17,6 +17,7 @@ constexpr std::string_view kUriStart = "https://ringfence.dev/secevent/";
 constexpr std::array<std::string_view, 4> kActions{"deny_calls", "deny_changes", "limit_calls", "revoke_credential"};
 constexpr std::array<std::string_view, 4> kCommands{"halt", "approve", "release", "purge"};
 constexpr std::size_t kSelectMax = 1024;
+constexpr std::int64_t kAckWithinMostMs = 86'400'000;
 
 /// Reads members of a payload and remembers the first fault; after one it gives empty values, and what was built of them is thrown away.
 class Fields {
@@ -163,6 +164,8 @@ SignedContainment containment_of(Fields& fields, const Json& event, UnknownWords
   if (record.pending_approval) record.wanted = level_of(fields, event, "pending", unknown);
   out.deny = deny_of(fields, event);
   if (event.contains("expires_at") && !event.at("expires_at").is_null()) out.expires_at = fields.event_time(event, "expires_at");
+  if (event.contains("ack") && event.at("ack").contains("within_ms"))
+    out.ack_within_ms = std::clamp<std::int64_t>(fields.integer(event.at("ack"), "within_ms"), 0, kAckWithinMostMs);
   check_release(fields, record, event);
   return out;
 }

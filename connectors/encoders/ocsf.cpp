@@ -302,6 +302,12 @@ Json ours(const FindingRecord& record, const PrintedTerms& printed) {
     out["breaches"] = std::move(breaches);
     out["breaches_count"] = record.breaches.size();
   }
+  if (!record.gates.empty()) {
+    Json gates = Json::array();
+    for (const FindingRecord::Gate& gate : record.gates)
+      gates.push_back({{"gate", text(gate.name)}, {"applied_at", to_milliseconds(gate.applied_at)}});
+    out["gates"] = std::move(gates);
+  }
   if (!record.close_reason.empty()) out["close_reason"] = text(record.close_reason);
   return out;
 }

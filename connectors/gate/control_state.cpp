@@ -2,8 +2,8 @@
 #include "connectors/gate/control_state.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <future>
-#include <nlohmann/json.hpp>
 #include <set>
 #include <utility>
 
@@ -52,20 +52,6 @@ GateAck refusal_ack(const std::string& key, const ControlMessage* message, AckSt
 }
 
 }  // namespace
-
-std::string ack_key(std::string_view gate, std::string_view key) { return std::string(gate) + "|" + std::string(key); }
-
-std::string encode_ack(const GateAck& ack, std::string_view gate) {
-  nlohmann::ordered_json out{{"gate", gate},       {"jti", ack.jti},
-                             {"key", ack.key},     {"generation", ack.generation},
-                             {"epoch", ack.epoch}, {"status", static_cast<int>(ack.status)}};
-  if (ack.applied_at) {
-    out["applied_at"] = to_ms(*ack.applied_at);
-    out["lag_ms"] = ack.effective_at ? to_ms(*ack.applied_at) - to_milliseconds(*ack.effective_at) : 0;
-  }
-  out["unsupported"] = ack.unsupported;
-  return out.dump(-1, ' ', /*ensure_ascii=*/true, nlohmann::ordered_json::error_handler_t::replace);
-}
 
 ControlState::ControlState(Settings settings) : settings_(std::move(settings)) {}
 
@@ -122,7 +108,7 @@ void ControlState::take_one(const ControlEntry& entry, std::optional<Verified>& 
     return;
   }
   note_generation(entry, std::string(writer_of(*message)), step);
-  if (const auto* beat = std::get_if<Heartbeat>(&message->body)) take_heartbeat(*beat);
+  if (const auto* beat = std::get_if<Heartbeat>(&message->body)) take_heartbeat(entry, *message, *beat, step);
   if (std::holds_alternative<SignedContainment>(message->body)) take_containment(entry, *message, minute, step);
 }
 
@@ -165,10 +151,16 @@ std::map<std::string, std::uint64_t, std::less<>> ControlState::generations() co
   return out;
 }
 
-void ControlState::take_heartbeat(const Heartbeat& beat) {
+void ControlState::take_heartbeat(const ControlEntry& entry, const ControlMessage& message, const Heartbeat& beat, Step& step) {
   Writer& writer = writers_[beat.writer];
-  writer.agrees = agrees_with(beat);
+  const bool agreed = std::exchange(writer.agrees, agrees_with(beat));
   writer.beat = beat;
+  if (writer.answered_ms && agreed == writer.agrees && std::abs(beat.time_ms - *writer.answered_ms) < kBeatAnsweredMs) return;
+  writer.answered_ms = beat.time_ms;
+  step.beats.push_back({.jti = message.jti,
+                        .key = entry.key,
+                        .generation = beat.generation,
+                        .status = writer.agrees ? AckStatus::Applied : AckStatus::Received});
 }
 
 bool ControlState::agrees_with(const Heartbeat& beat) const {

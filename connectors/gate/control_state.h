@@ -10,26 +10,13 @@
 #include <string>
 #include <vector>
 
+#include "connectors/encoders/acknowledgement.h"
 #include "connectors/encoders/control_order.h"
 #include "connectors/sinks/control_log.h"
 #include "connectors/sinks/control_writer.h"
 #include "engine/gate/table.h"
 
 namespace ringfence {
-
-/// What a gate answers to one record (docs/contracts/control.md, Acknowledgements).
-struct GateAck {
-  std::string jti, key;
-  std::uint64_t generation = 0, epoch = 0;
-  AckStatus status{};
-  std::optional<EventTime> effective_at;  // event time; for the lag
-  std::optional<WallTime> applied_at;     // where the record is in force
-  std::vector<std::string> unsupported;
-};
-/// The value of an acknowledgement; `status` of a record that is not in force has neither `applied_at` nor `lag_ms`.
-[[nodiscard]] std::string encode_ack(const GateAck& ack, std::string_view gate);
-/// `gate|key`.
-[[nodiscard]] std::string ack_key(std::string_view gate, std::string_view key);
 
 /// Whether a gate may be trusted with traffic, and if not, why.
 struct GateReadiness {
@@ -52,6 +39,8 @@ class ControlState {
     /// Records of more keys and writers than this are refused: whoever holds a signing key must not be able to take all memory either.
     std::size_t keys_max = 100'000, writers_max = 4096;
   };
+  /// A writer's heartbeats are answered once in so long by their own times, and at once where the answer is another.
+  static constexpr std::int64_t kBeatAnsweredMs = 5000;
   /// A longer key is refused without an acknowledgement that would repeat it.
   static constexpr std::size_t kKeyBytes = 8192;
 
@@ -59,6 +48,7 @@ class ControlState {
 
   struct Step {
     std::vector<GateAck> acks;         // to be sent once the table is in force and `stored` is stored
+    std::vector<GateAck> beats;        // what is said of heartbeats: 200 where the own state is the writer's, else 102
     std::vector<ControlEntry> stored;  // must survive this process: what was accepted and is news
     bool changed = false;              // `table` is another one
     std::uint64_t unanswered = 0;      // refused under a key too long to be repeated
@@ -99,6 +89,7 @@ class ControlState {
     std::uint64_t floor_generation = 0;
     std::optional<Heartbeat> beat;
     bool agrees = false;
+    std::optional<std::int64_t> answered_ms;  // time of the heartbeat that was answered last
   };
   using Verified = std::expected<ControlMessage, ControlRefusal>;
 
@@ -107,7 +98,7 @@ class ControlState {
   void take_one(const ControlEntry& entry, std::optional<Verified>& verified, std::uint32_t minute, Step& step);
   [[nodiscard]] std::optional<ControlRefusal> admit(const ControlEntry& entry, const ControlMessage& message);
   void take_containment(const ControlEntry& entry, const ControlMessage& message, std::uint32_t minute, Step& step);
-  void take_heartbeat(const Heartbeat& beat);
+  void take_heartbeat(const ControlEntry& entry, const ControlMessage& message, const Heartbeat& beat, Step& step);
   void note_generation(const ControlEntry& entry, const std::string& writer, Step& step);
   [[nodiscard]] bool agrees_with(const Heartbeat& beat) const;
   static GateAck ack_of(const std::string& key, const Key& known);

@@ -86,6 +86,12 @@ void Follower::take(const ControlLog::Batch& batch) {
   if (batch.caught_up) state_.caught_up();
   count(step);
   if (!step.stored.empty()) know_generations();
+  // An old heartbeat says nothing of now: while the log comes in whole batches only the last ones are answered.
+  if (batch.entries.size() == kBatch) step.beats.clear();
+  for (GateAck& beat : step.beats) {
+    if (beat.status == AckStatus::Applied) beat.applied_at = wall_now();
+    unsent_.push_back(std::move(beat));
+  }
   std::ranges::move(step.stored, std::back_inserter(unstored_));
   std::ranges::move(step.acks, std::back_inserter(unsent_));
 }

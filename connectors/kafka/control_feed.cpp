@@ -15,7 +15,7 @@ std::expected<ControlLog::Batch, SinkError> KafkaControlFeed::read(std::size_t m
   if (!reader_) {
     auto opened = TopicReader::open({.kafka = kafka_, .topic = topic_, .from = Offset{0}, .open_within = kOpenWithin}, log_);
     if (!opened) return std::unexpected(to_sink_error(opened.error()));
-    if ((*opened)->partitions() != 1)
+    if (order_ == Order::Whole && (*opened)->partitions() != 1)
       return std::unexpected(SinkError{SinkError::Kind::Refused, "topic " + topic_ + " has not one partition: its order is not one"});
     reader_ = std::move(*opened);
   }

@@ -13,17 +13,19 @@
 namespace ringfence {
 
 /// The control topic as a gate follows it. A broker that is away at the start is asked again with every call, so a gate can begin with what
-/// it has stored.
+/// it has stored. The acknowledgements' topic, which may have several partitions, is followed by the engine in the same way.
 class KafkaControlFeed final : public ControlFeed {
  public:
-  KafkaControlFeed(KafkaSettings kafka, std::string topic, KafkaLog log = {})
-      : kafka_(std::move(kafka)), topic_(std::move(topic)), log_(std::move(log)) {}
+  enum class Order : std::uint8_t { Whole, ByKey };
+  KafkaControlFeed(KafkaSettings kafka, std::string topic, KafkaLog log = {}, Order order = Order::Whole)
+      : kafka_(std::move(kafka)), topic_(std::move(topic)), log_(std::move(log)), order_(order) {}
   [[nodiscard]] std::expected<ControlLog::Batch, SinkError> read(std::size_t max, std::chrono::milliseconds wait) override;
 
  private:
   KafkaSettings kafka_;
   std::string topic_;
   KafkaLog log_;
+  Order order_;
   std::unique_ptr<TopicReader> reader_;
 };
 

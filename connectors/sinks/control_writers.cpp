@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "connectors/sinks/control_writers.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace ringfence {
@@ -108,6 +109,11 @@ void ControlWriters::note_speaking() {
     if (writer.state() == ControlWriter::State::Speaking) now.emplace(partition, writer.generation());
   if (now != *speaking_.load(std::memory_order_acquire))
     speaking_.store(std::make_shared<const Generations>(std::move(now)), std::memory_order_release);
+}
+
+bool ControlWriters::speaks(std::string_view writer) const {
+  const std::scoped_lock lock(mutex_);
+  return std::ranges::any_of(writers_, [&](const auto& row) { return engine_writer(settings_.topic, row.first) == writer; });
 }
 
 std::vector<Partition> ControlWriters::fenced() const {

@@ -43,6 +43,8 @@ class ControlWriters {
   /// The generation under which this process spoke for the partition at the last `poll`; nothing where it may not, or not yet. Waits for
   /// nobody: whoever answers in milliseconds must not stand behind a poll.
   [[nodiscard]] std::optional<std::uint64_t> speaking(Partition partition) const;
+  /// A writer of that name is this process's.
+  [[nodiscard]] bool speaks(std::string_view writer) const;
   /// Partitions whose writer was fenced and has not claimed again.
   [[nodiscard]] std::vector<Partition> fenced() const;
   void claim_again(Partition partition);

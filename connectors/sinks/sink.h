@@ -27,6 +27,9 @@ struct SinkError {
 /// Position that no record reaches: everything sent so far is acknowledged.
 inline constexpr Offset kAllAcknowledged{std::numeric_limits<std::int64_t>::max()};
 
+/// The partition of an output that no record of an input caused: it holds nobody's horizon back.
+inline constexpr Partition kNoInput{-1};
+
 /// Takes finished records out of the process and says what has arrived. One thread at a time unless an implementation says otherwise.
 ///
 /// The state that implies an output is written only after that output is acknowledged (docs/design/streaming.md §2), so the pipeline asks

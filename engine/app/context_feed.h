@@ -21,6 +21,7 @@ namespace ringfence {
 struct ContextChange {
   Offset offset;  // on the context topic
   ContextContent what;
+  std::optional<Partition> only{};  // takes effect in this partition alone
 };
 
 /// Key of the persona set on the context topic.

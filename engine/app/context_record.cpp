@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/app/context_record.h"
 
+#include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -13,6 +15,9 @@ namespace {
 
 constexpr std::string_view kPersonaSetKind = "persona_set";
 constexpr std::string_view kCommandKind = "command";
+constexpr std::string_view kEnforcedKind = "enforced";
+constexpr std::int64_t kNanosPerMs = 1'000'000;
+constexpr std::int64_t kMsMost = 4'000'000'000'000;  // a century from 1970 and some
 
 ContextRead checked(Command command) {
   auto scope = check_command(command);
@@ -42,7 +47,44 @@ ContextRead read_command(const nlohmann::ordered_json& json) {
                   .ticket = text("ticket")});
 }
 
+/// Throws where a member is missing or of another type.
+ContextRead read_enforced(const nlohmann::ordered_json& json) {
+  bool in_range = true;
+  const auto nanos = [&](const nlohmann::ordered_json& in, const char* name) {
+    const auto ms = in.at(name).get<std::int64_t>();
+    in_range = in_range && ms >= -kMsMost && ms <= kMsMost;
+    return in_range ? ms * kNanosPerMs : 0;
+  };
+  Enforcement what{.scope = json.at("scope").get<std::string>(), .effective_at = EventTime{nanos(json, "effective_at")}, .gates = {}};
+  const auto level = level_named(json.at("level").get<std::string>());
+  for (const auto& gate : json.at("gates"))
+    what.gates.push_back({gate.at("gate").get<std::string>(), EventTime{nanos(gate, "applied_at")}});
+  what.skew = Nanos{nanos(json, "skew_ms")};
+  if (!level || what.gates.empty() || !in_range) return {.content = {}, .errors = {"enforced: without a level, a gate or a time"}};
+  what.level = *level;
+  auto word = gates_word(std::move(what));
+  if (!word) return {.content = {}, .errors = {"enforced: no scope of an agent"}};
+  return {.content = std::move(*word), .errors = {}};
+}
+
 }  // namespace
+
+std::optional<GatesWord> gates_word(Enforcement enforcement) {
+  auto scope = parse_scope(enforcement.scope);
+  constexpr std::array<std::string_view, 3> kScopes{"agent", "session", "subtree"};
+  if (!scope || std::ranges::find(kScopes, scope->type) == kScopes.end()) return std::nullopt;
+  nlohmann::ordered_json gates = nlohmann::ordered_json::array();
+  for (const auto& [name, applied_at] : enforcement.gates) gates.push_back({{"gate", name}, {"applied_at", to_milliseconds(applied_at)}});
+  const nlohmann::ordered_json json{{"v", 1},
+                                    {"kind", kEnforcedKind},
+                                    {"scope", enforcement.scope},
+                                    {"level", name_of(enforcement.level)},
+                                    {"effective_at", to_milliseconds(enforcement.effective_at)},
+                                    {"skew_ms", enforcement.skew.value / kNanosPerMs},
+                                    {"gates", std::move(gates)}};
+  std::string record = json.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
+  return GatesWord{std::move(enforcement), std::move(*scope), std::move(record)};
+}
 
 RuleSet rule_set(PersonaSet set, const std::vector<std::string>& internal_hosts, std::string record) {
   set.assume_internal(internal_hosts);
@@ -52,6 +94,7 @@ RuleSet rule_set(PersonaSet set, const std::vector<std::string>& internal_hosts,
 std::string_view record_of(const ContextContent& content) {
   if (const auto* set = std::get_if<RuleSet>(&content)) return *set->record;
   if (const auto* command = std::get_if<OperatorCommand>(&content)) return command->record;
+  if (const auto* word = std::get_if<GatesWord>(&content)) return word->record;
   return std::get<std::string>(content);
 }
 
@@ -87,6 +130,13 @@ ContextRead read_context_record(std::string record, const std::vector<std::strin
   const bool named = json && json->is_object() && json->contains("kind");
   if (named && json->at("kind") == kPersonaSetKind) return read_persona_set(std::move(record), internal_hosts);
   if (named && json->at("kind") == kCommandKind) return read_command(*json);
+  if (named && json->at("kind") == kEnforcedKind) {
+    try {
+      return read_enforced(*json);
+    } catch (const nlohmann::json::exception&) {
+      return {.content = {}, .errors = {"enforced: a member is missing or of another type"}};
+    }
+  }
   return read_fact(std::move(record));
 }
 

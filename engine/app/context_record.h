@@ -13,6 +13,7 @@
 #include "connectors/encoders/control.h"
 #include "engine/pipeline/rulebook.h"
 #include "engine/verdict/command.h"
+#include "engine/verdict/enforcement.h"
 
 namespace ringfence {
 
@@ -31,8 +32,18 @@ struct OperatorCommand {
   std::string record;
 };
 
-/// The content of a record of the context topic: a persona set, a fact as its canonical event, or an operator's command.
-using ContextContent = std::variant<RuleSet, std::string, OperatorCommand>;
+/// What every expected gate has confirmed; never on the context topic, in the context log as `{"v":1,"kind":"enforced",…}`.
+struct GatesWord {
+  Enforcement what;
+  ScopeParts scope;
+  std::string record;
+};
+/// Nothing where the scope is not one that an agent's state answers for.
+[[nodiscard]] std::optional<GatesWord> gates_word(Enforcement enforcement);
+
+/// What takes effect behind a recorded place: a persona set, a fact as its canonical event, an operator's command (all of the context
+/// topic), or what gates have confirmed.
+using ContextContent = std::variant<RuleSet, std::string, OperatorCommand, GatesWord>;
 [[nodiscard]] std::string_view record_of(const ContextContent& content);
 
 /// The content, or everything wrong with it.

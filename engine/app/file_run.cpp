@@ -183,6 +183,7 @@ std::expected<void, RunError> FileRun::read_input(std::size_t index) {
   while (!stop_) {
     const auto batch = source.next(kWindowPerShard * options_.shards, kReadWait);
     if (!batch) return std::unexpected(of_source(batch.error()));
+    if (auto taken = take_words(origin, Offset{records - 1}); !taken) return taken;
     if (batch->state == Batch::State::Ended) {
       if (auto taken = take_changes_before(origin, Offset{records}); !taken) return taken;
       if (auto written = cut(last_lsn_); !written) return written;

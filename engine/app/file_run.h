@@ -77,11 +77,18 @@ class FileRun {
 
   /// Told of each operator's command that took effect or did not, and why.
   std::function<void(const Command&, CommandAnswer)> on_command;
+  /// Asked between records: what gates have confirmed since. `place_word` puts it on disk with the place behind which it takes effect (P-th
+  /// file, record), before it does.
+  std::function<std::vector<GatesWord>()> gates_words;
+  std::function<std::expected<void, RunError>(Partition file, Offset after, std::string_view record)> place_word;
   /// Called for each judgement in order of the input, and now and then with how far reading has come.
   std::function<void(const Judgement&)> on_judgement;
   std::function<void(std::uint64_t records, std::uint64_t bytes)> on_progress;
   /// Asked after each judgement: findings from outside the core about what it led to, written behind its own.
   std::function<std::vector<FindingRecord>()> more_findings;
+
+  /// Asked between records: alarms that no judgement led to.
+  std::function<std::vector<FindingRecord>()> alarms;
 
   /// Called before each checkpoint: what else was sent because of judgements so far must be stored for good when it returns.
   std::function<std::expected<void, RunError>()> before_checkpoint;
@@ -103,7 +110,17 @@ class FileRun {
   [[nodiscard]] std::expected<void, RunError> step_between_changes(const Origin& origin, std::span<const Record> records);
   [[nodiscard]] std::expected<void, RunError> take_changes_before(const Origin& origin, Offset record);
   [[nodiscard]] std::expected<void, RunError> take(const Origin& origin, const PlacedChange& change);
+  /// What something from outside did to one lane.
+  struct Taken {
+    bool changed = false;
+    std::optional<Judgement> judgement;
+  };
+  template <class Take>
+  [[nodiscard]] std::expected<void, RunError> take_as_cut(const Origin& origin, Take take);
+  [[nodiscard]] std::expected<void, RunError> tell(const Judgement& judgement);
   [[nodiscard]] std::expected<void, RunError> obey(const Origin& origin, const OperatorCommand& order, Offset after);
+  [[nodiscard]] std::expected<void, RunError> take_word(const Origin& origin, const GatesWord& word, Offset after);
+  [[nodiscard]] std::expected<void, RunError> take_words(const Origin& origin, Offset after);
   void begin_partition(std::size_t index);
   [[nodiscard]] std::expected<void, RunError> step(const Origin& origin, std::span<const Record> records);
   [[nodiscard]] std::expected<void, RunError> publish(const Origin& origin, std::span<const Record> records);
@@ -141,6 +158,8 @@ class FileRun {
   std::int64_t observed_at_ = -1;
   std::string observed_before_;                   // what the observer knew there
   std::size_t next_change_ = 0, end_change_ = 0;  // of options_.context, those of the file being read
+  std::size_t reading_index_ = 0;                 // of the file being read
+  std::vector<GatesWord> words_;                  // about containments that the states do not know yet
   std::size_t obeyed_ = 0;                        // of options_.context, up to the last command whose outputs have been written,
   std::int64_t obeyed_in_ = 0;                    // and the input it was for (Origin::base)
   std::chrono::steady_clock::time_point paced_from_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a run over files learns beside its records: facts about the fleet that it finds itself, and what a live run took from outside.
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "engine/app/file_run_lane.h"
@@ -23,6 +24,7 @@ void FileRun::observe(const Origin& origin) {
 
 /// A live partition knows nothing of another's facts, and its rules are those that took effect there.
 void FileRun::begin_partition(std::size_t index) {
+  reading_index_ = index;
   if (options_.context.empty()) return;
   const Partition partition{static_cast<std::int32_t>(index)};
   const auto mine = std::ranges::equal_range(options_.context, partition, {}, &PlacedChange::partition);
@@ -30,7 +32,7 @@ void FileRun::begin_partition(std::size_t index) {
   end_change_ = static_cast<std::size_t>(mine.end() - options_.context.begin());
   for (const auto& lane : lanes_) lane->shard.adopt(rules_);
   wide_->rules = rules_;
-  if (first_records_[index] > 0) return;  // it goes on: the facts of its beginning were restored
+  if (first_records_[index] > 0 || !options_.recorded) return;  // it goes on: the facts of its beginning were restored
   for (const auto& lane : lanes_) lane->shard.forget(kFilePartition);
   facts_ = {};
 }
@@ -42,6 +44,7 @@ std::expected<void, RunError> FileRun::take(const Origin& origin, const PlacedCh
     return {};
   }
   if (const auto* order = std::get_if<OperatorCommand>(&change.what)) return obey(origin, *order, change.after);
+  if (const auto* word = std::get_if<GatesWord>(&change.what)) return take_word(origin, *word, change.after);
   EventArena arena;
   const auto event = lanes_.front()->decoder.decode(std::get<std::string>(change.what), std::nullopt, arena);
   if (!event) return std::unexpected(RunError{ExitCode::Unusable, "context: " + event.error().detail});
@@ -56,10 +59,11 @@ std::expected<void, RunError> FileRun::take_changes_before(const Origin& origin,
   return {};
 }
 
-/// A command is a cut of its own: what lies before it is stored, then its outputs and the state it changed. So a run that was killed finds
-/// every command but the last one in the states for certain; that one is obeyed again, which changes nothing where it is in, and is not
+/// What comes from outside is a cut of its own: what lies before it is stored, then its outputs and the state it changed. So a run that was
+/// killed finds all of it but the last in the states for certain; that one is taken again, which changes nothing where it is in, and is not
 /// said again.
-std::expected<void, RunError> FileRun::obey(const Origin& origin, const OperatorCommand& order, Offset after) {
+template <class Take>
+std::expected<void, RunError> FileRun::take_as_cut(const Origin& origin, Take take) {
   const std::size_t number = next_change_ + 1;
   if (obeyed_in_ != origin.base) obeyed_ = 0;
   obeyed_in_ = origin.base;
@@ -67,20 +71,76 @@ std::expected<void, RunError> FileRun::obey(const Origin& origin, const Operator
   if (auto written = cut(last_lsn_); !written) return written;
   bool changed = false;
   for (const auto& lane : lanes_) {
-    auto done = lane->shard.operate(order.command, order.scope, {kFilePartition, after}, origin);
-    if (!done) return std::unexpected(RunError{ExitCode::Unreachable, "state: " + done.error().message});
-    changed = changed || (*done && (*done)->answer == CommandAnswer::Done);
-    if (!*done || number == obeyed_) continue;
-    if (on_command) on_command(order.command, (*done)->answer);
-    if (!(*done)->judgement) continue;
-    if (const auto told = outputs_->publish(*(*done)->judgement); !told)
-      return std::unexpected(RunError{ExitCode::Unreachable, told.error().message});
-    for (const FindingRecord& finding : (*done)->judgement->findings) ++report_.findings_by_level[static_cast<std::size_t>(finding.level)];
+    auto taken = take(*lane, number == obeyed_);
+    if (!taken) return std::unexpected(RunError{ExitCode::Unreachable, "state: " + taken.error().message});
+    changed = changed || taken->changed;
+    if (!taken->judgement || number == obeyed_) continue;
+    if (auto told = tell(*taken->judgement); !told) return told;
   }
   if (!changed) return {};
   obeyed_ = number;
   ++since_cut_;
   return cut(last_lsn_);
+}
+
+std::expected<void, RunError> FileRun::tell(const Judgement& judgement) {
+  if (const auto told = outputs_->publish(judgement); !told) return std::unexpected(RunError{ExitCode::Unreachable, told.error().message});
+  for (const FindingRecord& finding : judgement.findings) {
+    ++report_.findings_by_level[static_cast<std::size_t>(finding.level)];
+    report_.highest = std::max(report_.highest, finding.level);
+  }
+  return {};
+}
+
+std::expected<void, RunError> FileRun::obey(const Origin& origin, const OperatorCommand& order, Offset after) {
+  return take_as_cut(origin, [&](Lane& lane, bool said) -> std::expected<Taken, StoreError> {
+    auto done = lane.shard.operate(order.command, order.scope, {kFilePartition, after}, origin);
+    if (!done) return std::unexpected(done.error());
+    if (!*done) return Taken{};
+    if (!said && on_command) on_command(order.command, (*done)->answer);
+    return Taken{(*done)->answer == CommandAnswer::Done, std::move((*done)->judgement)};
+  });
+}
+
+std::expected<void, RunError> FileRun::take_word(const Origin& origin, const GatesWord& word, Offset after) {
+  return take_as_cut(origin, [&](Lane& lane, bool) -> std::expected<Taken, StoreError> {
+    auto done = lane.shard.enforce(word.what, word.scope, {kFilePartition, after}, origin);
+    if (!done) return std::unexpected(done.error());
+    return Taken{done->has_value(), std::move(*done)};
+  });
+}
+
+/// What gates have confirmed meanwhile. It is on the context log before it takes effect, and in the state before the next record is judged.
+std::expected<void, RunError> FileRun::take_words(const Origin& origin, Offset after) {
+  for (const FindingRecord& finding : alarms ? alarms() : std::vector<FindingRecord>()) {
+    if (const auto done = outputs_->add(finding); !done) return std::unexpected(RunError{ExitCode::Unreachable, done.error().message});
+    ++since_cut_;
+  }
+  if (!gates_words) return {};
+  std::ranges::move(gates_words(), std::back_inserter(words_));
+  std::vector<GatesWord> kept;
+  for (GatesWord& word : words_) {
+    auto is = EnforcementIs::Unasked;
+    for (const auto& lane : lanes_) {
+      const auto seen = lane->shard.look_at(word.what, word.scope, kFilePartition);
+      if (!seen) return std::unexpected(RunError{ExitCode::Unreachable, "state: " + seen.error().message});
+      if (*seen != EnforcementIs::Unasked) is = *seen;
+    }
+    if (is == EnforcementIs::Unasked) kept.push_back(std::move(word));
+    if (is != EnforcementIs::News) continue;
+    if (auto written = cut(last_lsn_); !written) return written;
+    if (auto placed = place_word(Partition{static_cast<std::int32_t>(reading_index_)}, after, word.record); !placed) return placed;
+    for (const auto& lane : lanes_) {
+      const auto taken = lane->shard.enforce(word.what, word.scope, {kFilePartition, after}, origin);
+      if (!taken) return std::unexpected(RunError{ExitCode::Unreachable, "state: " + taken.error().message});
+      if (!*taken) continue;
+      if (auto told = tell(**taken); !told) return told;
+    }
+    ++since_cut_;
+    if (auto written = cut(last_lsn_); !written) return written;
+  }
+  words_ = std::move(kept);
+  return {};
 }
 
 /// What the observer knew at the last two cuts: a kill during a cut leaves the low-water mark at one of them.

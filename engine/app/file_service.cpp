@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <filesystem>
 
 #include "engine/app/active_agents.h"
 #include "engine/app/service_outputs.h"
@@ -38,6 +39,7 @@ std::expected<std::unique_ptr<FileService>, RunError> FileService::open(const Se
   }
   std::unique_ptr<FileService> service(new FileService(settings, log));
   if (auto opened = service->open_control(); !opened) return std::unexpected(std::move(opened.error()));
+  if (auto opened = service->open_enforcement(); !opened) return std::unexpected(std::move(opened.error()));
 
   FileRunOptions options{.follow = settings.input.follow,
                          .state_directory = settings.state.directory.string(),
@@ -92,6 +94,43 @@ std::expected<void, RunError> FileService::open_control() {
   return {};
 }
 
+std::expected<void, RunError> FileService::open_enforcement() {
+  if (settings_.gate.acks.topic) return {};
+  auto feed = EnforcementFeed::open(settings_, log_);
+  if (!feed) return std::unexpected(RunError{ExitCode::Unreachable, feed.error()});
+  enforcement_ = std::move(*feed);
+  std::error_code ignored;
+  std::filesystem::create_directories(settings_.state.directory, ignored);
+  const auto& log = settings_.context.log;
+  auto positions = ContextPositions::open(log.empty() ? settings_.state.directory / "context.ndjson" : log);
+  if (!positions) return std::unexpected(of_sink(positions.error()));
+  positions_ = std::move(*positions);
+  return {};
+}
+
+void FileService::follow_gates() {
+  if (!enforcement_) return;
+  run_->gates_words = [this] {
+    std::vector<GatesWord> words;
+    if (enforcement_->size() == words_taken_) return words;
+    for (EnforcementFeed::Entry& entry : enforcement_->since(words_taken_)) {
+      ++words_taken_;
+      words.push_back(std::move(entry.word));
+    }
+    return words;
+  };
+  run_->place_word = [this](Partition file, Offset after, std::string_view record) -> std::expected<void, RunError> {
+    const ContextPositions::Line line{file, after, record};
+    if (const auto written = positions_->write({&line, 1}); !written) return std::unexpected(of_sink(written.error()));
+    return {};
+  };
+  run_->alarms = [this] {
+    std::vector<FindingRecord> found = enforcement_->alarms({.speaks = [](const std::string&) { return true; }, .gates = true});
+    for (FindingRecord& finding : found) finding.position.partition = kNoInput;
+    return found;
+  };
+}
+
 void FileService::count(const Judgement& judgement) {
   ShardCounters& counters = metrics_.shard(0);
   counters.events.add();
@@ -113,6 +152,7 @@ std::expected<void, RunError> FileService::run() {
     if (!judgement.containments.empty()) (void)control_->poll(wall_now());
   };
   run_->more_findings = [&] { return held_findings(*control_, "files", std::string(kLinksTopic)); };
+  follow_gates();
   run_->before_checkpoint = [&]() -> std::expected<void, RunError> {
     const auto deadline = std::chrono::steady_clock::now() + kControlWithin;
     while (control_->acknowledged(Partition{0}) != kAllAcknowledged || control_->acknowledged(kLinksPartition) != kAllAcknowledged) {

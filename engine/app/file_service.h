@@ -6,6 +6,8 @@
 #include "config/settings.h"
 #include "connectors/sinks/control_writers.h"
 #include "connectors/sinks/file_control_log.h"
+#include "engine/app/context_positions.h"
+#include "engine/app/enforcement_feed.h"
 #include "engine/app/file_run.h"
 #include "engine/app/service_http.h"
 #include "engine/app/service_log.h"
@@ -30,6 +32,8 @@ class FileService {
  private:
   FileService(const Settings& settings, const ServiceLog& log);
   [[nodiscard]] std::expected<void, RunError> open_control();
+  [[nodiscard]] std::expected<void, RunError> open_enforcement();
+  void follow_gates();
   void count(const Judgement& judgement);
 
   const Settings& settings_;
@@ -37,6 +41,9 @@ class FileService {
   ServiceMetrics metrics_{1};
   std::unique_ptr<FileControlLog> control_log_;
   std::unique_ptr<ControlWriters> control_;
+  std::unique_ptr<EnforcementFeed> enforcement_;  // null: nobody says where acknowledgements are
+  std::unique_ptr<ContextPositions> positions_;   // of what they confirm
+  std::size_t words_taken_ = 0;
   std::unique_ptr<FileRun> run_;
   std::unique_ptr<ServiceHttp> http_;
   std::optional<RunError> fault_;

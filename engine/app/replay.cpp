@@ -158,6 +158,8 @@ ExitCode replay(const Options& options) {
     if (!loaded) return fail(ExitCode::Unusable, loaded.error());
     context = std::move(*loaded);
   }
+  // A run over Kafka begins each partition's log with its rules and takes its facts from there; one over files finds them as a replay does.
+  const bool recorded = std::ranges::any_of(context, [](const PlacedChange& c) { return std::holds_alternative<RuleSet>(c.what); });
   const TemporaryDirectory scratch;
   FileRunOptions run_options{.files = options.files.empty() ? std::vector<std::string>{"-"} : options.files,
                              .follow = options.follow,
@@ -171,7 +173,7 @@ ExitCode replay(const Options& options) {
                              .least_verdict = *least,
                              .speed = speed,
                              .context = std::move(context),
-                             .recorded = !options.context.empty()};
+                             .recorded = recorded};
   // Before any thread of the store: one that does not block these signals would end the process by them.
   std::mutex waiting;
   FileRun* running = nullptr;

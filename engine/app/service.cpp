@@ -245,6 +245,7 @@ void Service::serve_control(const std::stop_token& stop) {
     reclaim(fenced);
     // Of records that had waited for the writer's claim; a shard sends the others itself.
     std::ranges::move(held_findings(*control_, settings_.topics.events, settings_.topics.links), std::back_inserter(held));
+    std::ranges::move(gate_alarms(), std::back_inserter(held));
     while (!held.empty() && findings_->publish(encode_finding(held.front()), held.front().agent_id, held.front().position))
       held.pop_front();
     progress_.tell();

@@ -20,6 +20,7 @@
 #include "connectors/sinks/control_writers.h"
 #include "engine/app/context_feed.h"
 #include "engine/app/context_positions.h"
+#include "engine/app/enforcement_feed.h"
 #include "engine/app/exit_code.h"
 #include "engine/app/file_run.h"
 #include "engine/app/output_progress.h"
@@ -38,7 +39,8 @@ namespace ringfence {
 
 /// `ringfence run` over Kafka: a member of the consumer group with its shards, the store behind them, control writers and producers. This
 /// file and its sources (service_open: opening, service_judge: shard threads, service_subjects: the links' consumer and its thread,
-/// service_changes: changes of rules and facts, service: the rest) are the wiring; what the parts promise stands in their own headers.
+/// service_changes: changes of rules and facts, service_enforcement: what gates have confirmed, service: the rest) are the wiring; what the
+/// parts promise stands in their own headers.
 ///
 /// Threads: one serves the consumer, one polls the control writers, one per shard judges, one serves the links' consumer and one judges
 /// links, the flusher writes, one answers HTTP.
@@ -71,6 +73,7 @@ class Service final : private PartitionOwner {
 
   [[nodiscard]] std::expected<void, RunError> open_store();
   [[nodiscard]] std::expected<void, RunError> open_control();
+  [[nodiscard]] std::expected<void, RunError> open_enforcement();
   [[nodiscard]] std::expected<void, RunError> open_outputs();
   [[nodiscard]] std::expected<void, RunError> open_answers();
   [[nodiscard]] std::expected<void, RunError> open_context();
@@ -100,6 +103,13 @@ class Service final : private PartitionOwner {
   [[nodiscard]] std::expected<void, RunError> store_commands(ShardRun& shard, std::span<const ContextChange> changes);
   void forget_observed(ShardRun& shard, std::span<const ContextChange> taken);
   void take_fact(ShardRun& shard, Partition partition, const std::string& fact);
+  /// What gates have confirmed of containments that the states of the shard know and had not heard of.
+  [[nodiscard]] std::expected<std::vector<ContextChange>, RunError> confirmations_due(ShardRun& shard);
+  /// The same for a partition that has come.
+  [[nodiscard]] std::expected<std::vector<ContextChange>, RunError> confirmations_of(ShardRun& shard, Partition partition);
+  [[nodiscard]] std::expected<void, RunError> take_word(ShardRun& shard, Partition partition, const GatesWord& word);
+  /// Of gates that do not confirm, from outside the core.
+  [[nodiscard]] std::vector<FindingRecord> gate_alarms();
   /// Writes to the context log what of these is to take effect behind each of the shard's partitions.
   [[nodiscard]] bool write_positions(const ShardRun& shard, std::span<const ContextChange> changes);
   /// A partition that has come: what is in force in its shard and was not yet in force there takes effect behind its low-water mark.
@@ -149,6 +159,7 @@ class Service final : private PartitionOwner {
   std::unique_ptr<Consumer> consumer_;
   std::unique_ptr<ServiceHttp> http_;
   std::unique_ptr<ContextFeed> context_;  // null: personas come from files
+  std::unique_ptr<EnforcementFeed> enforcement_;
   std::unique_ptr<ContextPositions> positions_;
 
   std::atomic<bool> stop_{false};

@@ -2,6 +2,7 @@
 // Changes of rules and facts: each takes effect behind one offset of each partition, which is on disk before the first event it governs is
 // judged (docs/design/streaming.md §2, rule 6).
 #include <algorithm>
+#include <iterator>
 #include <sstream>
 
 #include "engine/app/service_shard.h"
@@ -57,10 +58,14 @@ std::expected<void, RunError> Service::take_changes(ShardRun& shard) {
   const std::uint64_t version = rules_version_.load();
   const bool any =
       version != shard.rules_version || shard.observed_count.load() > 0 || (context_ && context_->size() > shard.changes_taken);
-  if (!any || Steady::now() < shard.next_change) return {};
+  if (Steady::now() < shard.next_change) return {};
+  auto words = confirmations_due(shard);
+  if (!words) return std::unexpected(std::move(words.error()));
+  if (!any && words->empty()) return {};
   shard.next_change = Steady::now() + kSettleAgain;
   if (!settle(shard)) return {};
-  const std::vector<ContextChange> due = changes_due(shard);
+  std::vector<ContextChange> due = changes_due(shard);
+  std::ranges::move(*words, std::back_inserter(due));
   if (!write_positions(shard, due)) return {};
   for (const ContextChange& change : due)
     if (auto taken = take(shard, change); !taken) return taken;
@@ -80,7 +85,8 @@ std::expected<void, RunError> Service::take_changes(ShardRun& shard) {
 bool Service::write_positions(const ShardRun& shard, std::span<const ContextChange> changes) {
   std::vector<ContextPositions::Line> lines;
   for (const ContextChange& change : changes)
-    for (const auto& [partition, owned] : shard.owned) lines.push_back({partition, owned.applied, record_of(change.what)});
+    for (const auto& [partition, owned] : shard.owned)
+      if (!change.only || *change.only == partition) lines.push_back({partition, owned.applied, record_of(change.what)});
   const auto written = positions_->write(lines);
   if (!written)
     log_.warning("a change of rules or facts waits: the context log is not written",
@@ -98,13 +104,16 @@ std::expected<void, RunError> Service::take(ShardRun& shard, const ContextChange
     shard.shard.adopt(set->rules);
     return {};
   }
-  for (const auto& [partition, owned] : shard.owned)
+  for (const auto& [partition, owned] : shard.owned) {
+    if (change.only && *change.only != partition) continue;
     if (auto taken = take_one(shard, partition, change); !taken) return taken;
+  }
   return {};
 }
 
 std::expected<void, RunError> Service::take_one(ShardRun& shard, Partition partition, const ContextChange& change) {
   if (const auto* order = std::get_if<OperatorCommand>(&change.what)) return obey(shard, partition, *order);
+  if (const auto* word = std::get_if<GatesWord>(&change.what)) return take_word(shard, partition, *word);
   take_fact(shard, partition, std::get<std::string>(change.what));
   return {};
 }
@@ -137,10 +146,13 @@ std::expected<void, RunError> Service::obey(ShardRun& shard, Partition partition
 /// What commands changed and said is stored before they count as taken, so that a restart neither forgets nor repeats one. Where that
 /// cannot be done the process ends, and the next start takes them at the same place.
 std::expected<void, RunError> Service::store_commands(ShardRun& shard, std::span<const ContextChange> changes) {
-  if (std::ranges::none_of(changes, [](const ContextChange& c) { return std::holds_alternative<OperatorCommand>(c.what); })) return {};
+  const auto leaves = [](const ContextChange& c) {
+    return std::holds_alternative<OperatorCommand>(c.what) || std::holds_alternative<GatesWord>(c.what);
+  };
+  if (std::ranges::none_of(changes, leaves)) return {};
   for (int attempt = 0; attempt < kStoreAttempts; ++attempt)
     if (settle(shard)) return {};
-  return std::unexpected(RunError{ExitCode::Unreachable, "an operator's command was not stored in time"});
+  return std::unexpected(RunError{ExitCode::Unreachable, "what a command or the gates' word led to was not stored in time"});
 }
 
 /// Facts of the own observer that have taken effect; others may have come meanwhile.
@@ -185,6 +197,9 @@ std::expected<void, std::string> Service::catch_up(ShardRun& shard, Partition pa
     for (std::size_t i = 0; i < std::min(changes.size(), shard.changes_taken); ++i)
       if (!std::holds_alternative<RuleSet>(changes[i].what) && changes[i].offset.value >= before.next) due.push_back(changes[i]);
   }
+  auto words = confirmations_of(shard, partition);
+  if (!words) return std::unexpected(std::move(words.error().message));
+  std::ranges::move(*words, std::back_inserter(due));
   if (!due.empty()) {
     std::vector<ContextPositions::Line> lines;
     for (const ContextChange& change : due) lines.push_back({partition, shard.owned.at(partition).applied, record_of(change.what)});

@@ -101,6 +101,7 @@ std::expected<void, RunError> Service::publish(ShardRun& shard, const Result& re
     if (result.judgement.copy) counters.copies.add();
     counters.verdicts_at(result.judgement.verdict.level).add();
   }
+  shard.contained = shard.contained || !result.judgement.containments.empty();
   if (const auto done = shard.outputs->publish(result.judgement); !done) return unreachable(done.error());
   return {};
 }

@@ -73,6 +73,10 @@ struct Service::ShardRun : Lane {
   std::vector<std::string> observed;  // facts of the own observer that are to take effect; under the service's mutex
   std::atomic<std::size_t> observed_count{0};
   Steady::time_point next_change;
+  std::size_t words_read = 0;        // of what gates have confirmed
+  std::vector<ContextChange> words;  // read and not taken: the states may yet come to what they are about
+  bool contained = false;            // something was, since words were looked at
+  Steady::time_point next_words;
   std::size_t active_written = 0;  // the number last given to the store, and when it is due again
   Steady::time_point active_due;
 };

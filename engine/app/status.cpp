@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
-#include "connectors/encoders/control.h"
-#include "connectors/encoders/control_order.h"
+#include "connectors/sinks/enforcement_board.h"
 #include "engine/app/commands.h"
 #include "engine/app/control_places.h"
+#include "engine/app/enforcement_feed.h"
+#include "engine/app/live_state.h"
 #include "engine/event/decode.h"
 #include "engine/event/escape.h"
 
@@ -18,6 +20,7 @@ namespace {
 
 constexpr std::size_t kBatch = 1000;
 constexpr std::chrono::seconds kReadWithin{15};
+constexpr std::chrono::milliseconds kAcksWait{200};
 
 struct Options {
   std::string config, trusted;
@@ -29,55 +32,78 @@ ExitCode fail(ExitCode exit, const std::string& message) {
   return exit;
 }
 
-/// The latest record of every key that verifies and is not older than one before it.
-struct Board {
-  std::map<std::string, SignedContainment> rows;
-  std::map<std::string, Heartbeat> heartbeats;
-  std::uint64_t refused = 0;
-
-  void take(const ControlEntry& entry, const TrustedKeys& trusted, const std::string& audience, ControlOrder& order) {
-    if (entry.value.empty()) return;
-    const auto message = verify_control(entry.key, entry.value, trusted, audience);
-    if (!message) {
-      ++refused;
-      return;
-    }
-    if (!order.admit(entry.key, *message)) {
-      ++refused;
-      return;
-    }
-    if (const auto* beat = std::get_if<Heartbeat>(&message->body)) heartbeats[beat->writer] = *beat;
-    if (const auto* contained = std::get_if<SignedContainment>(&message->body)) rows[entry.key] = *contained;
-  }
+/// The board with what the states know, where nobody else holds them.
+struct Sight {
+  EnforcementBoard board;
+  std::unique_ptr<LiveState> states;
 };
 
-void print(const Board& board, bool json) {
+/// Calls that succeeded since the containment though it denies them, as of the last checkpoint; nothing where that cannot be known now.
+std::optional<std::uint64_t> passed_since(const Sight& sight, const ContainmentRecord& record) {
+  const auto scope = parse_scope(record.scope);
+  if (!sight.states || !scope || !record.contained) return std::nullopt;
+  const auto agent = sight.states->find(scope->tenant, scope->id);
+  if (!agent || *agent == nullptr) return std::nullopt;
+  const auto entry = std::ranges::find((*agent)->containments, record.scope, &Containment::scope);
+  return entry == (*agent)->containments.end() ? std::nullopt : std::optional(entry->passed.count);
+}
+
+nlohmann::ordered_json json_of(const Sight& sight, const std::string& key, const EnforcementBoard::Row& row) {
+  const ContainmentRecord& r = row.record;
+  nlohmann::ordered_json gates = nlohmann::ordered_json::array();
+  for (const auto& [gate, word] : sight.board.words(key)) {
+    nlohmann::ordered_json said{{"gate", gate}, {"status", static_cast<int>(word.status)}};
+    if (word.applied_at) said["applied_at"] = format_rfc3339(*word.applied_at);
+    if (!word.unsupported.empty()) said["unsupported"] = word.unsupported;
+    gates.push_back(std::move(said));
+  }
+  nlohmann::ordered_json out{{"scope", r.scope},
+                             {"writer", row.writer},
+                             {"state", r.contained ? "contained" : "released"},
+                             {"enforcement", name_of(sight.board.state(key))},
+                             {"level", name_of(r.level)},
+                             {"since", format_rfc3339(r.effective_at)},
+                             {"finding", r.finding_uid},
+                             {"epoch", r.epoch},
+                             {"reason", r.reason},
+                             {"approver", r.approver},
+                             {"pending", r.pending_approval},
+                             {"gates", std::move(gates)}};
+  if (const auto passed = passed_since(sight, r)) out["passed_since"] = *passed;
+  return out;
+}
+
+/// `edge since 2026-…, other 401`.
+std::string gates_of(const Sight& sight, const std::string& key) {
+  std::string out;
+  for (const auto& [gate, word] : sight.board.words(key)) {
+    out += (out.empty() ? "" : ", ") + printable(gate, 40) + " ";
+    out += word.status == AckStatus::Applied && word.applied_at ? "since " + format_rfc3339(*word.applied_at)
+                                                                : std::to_string(static_cast<int>(word.status));
+  }
+  return out.empty() ? "-" : out;
+}
+
+void print(const Sight& sight, bool json) {
+  const auto& rows = sight.board.rows();
   if (json) {
     nlohmann::ordered_json out = nlohmann::ordered_json::array();
-    for (const auto& [key, row] : board.rows) {
-      const ContainmentRecord& r = row.record;
-      out.push_back({{"scope", r.scope},
-                     {"writer", row.writer},
-                     {"state", r.contained ? "contained" : "released"},
-                     {"level", name_of(r.level)},
-                     {"since", format_rfc3339(r.effective_at)},
-                     {"finding", r.finding_uid},
-                     {"epoch", r.epoch},
-                     {"reason", r.reason},
-                     {"pending", r.pending_approval}});
-    }
-    std::printf("%s\n", out.dump(-1, ' ', true).c_str());
+    for (const auto& [key, row] : rows) out.push_back(json_of(sight, key, row));
+    std::printf("%s\n", out.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace).c_str());
     return;
   }
-  std::printf("%-60s %-10s %-9s %-24s %-20s %s\n", "scope", "state", "level", "since", "finding", "reason");
-  for (const auto& [key, row] : board.rows) {
+  std::printf("%-60s %-18s %-9s %-24s %-20s %-6s %-40s %s\n", "scope", "state", "level", "since", "finding", "passed", "gates", "reason");
+  for (const auto& [key, row] : rows) {
     const ContainmentRecord& r = row.record;
-    std::printf("%-60s %-10s %-9s %-24s %-20s %s%s\n", printable(r.scope, 60).c_str(), r.contained ? "contained" : "released",
-                std::string(name_of(r.level)).c_str(), format_rfc3339(r.effective_at).c_str(), r.finding_uid.c_str(),
-                printable(r.reason, 80).c_str(), r.pending_approval ? " (pending approval)" : "");
+    const auto passed = passed_since(sight, r);
+    std::printf("%-60s %-18s %-9s %-24s %-20s %-6s %-40s %s%s\n", printable(r.scope, 60).c_str(),
+                std::string(name_of(sight.board.state(key))).c_str(), std::string(name_of(r.level)).c_str(),
+                format_rfc3339(r.effective_at).c_str(), printable(r.finding_uid, 40).c_str(),
+                passed ? std::to_string(*passed).c_str() : "-", gates_of(sight, key).c_str(), printable(r.reason, 80).c_str(),
+                r.pending_approval ? " (pending approval)" : "");
   }
-  std::printf("%zu containments, %zu writers alive, %llu records refused\n", board.rows.size(), board.heartbeats.size(),
-              static_cast<unsigned long long>(board.refused));
+  std::printf("%zu containments, %zu writers alive, %llu records refused\n", rows.size(), sight.board.heartbeats().size(),
+              static_cast<unsigned long long>(sight.board.refused()));
 }
 
 std::expected<TrustedKeys, std::string> trusted_keys(const Options& options, const Settings& settings) {
@@ -93,6 +119,18 @@ std::expected<TrustedKeys, std::string> trusted_keys(const Options& options, con
   return keys;
 }
 
+/// What gates have acknowledged, as far as it can be read: a log that is not there leaves every containment requested.
+void hear_gates(const Settings& settings, EnforcementBoard& board, std::chrono::steady_clock::time_point deadline) {
+  if (settings.gate.acks.topic != settings.outputs.control.topic) return;
+  const std::unique_ptr<ControlFeed> acks = std::move(enforcement_logs(settings).acks);
+  while (std::chrono::steady_clock::now() < deadline) {
+    const auto batch = acks->read(kBatch, kAcksWait);
+    if (!batch) return;
+    for (const ControlEntry& entry : batch->entries) board.acknowledge(entry, WallTime{});
+    if (batch->caught_up && batch->entries.empty()) return;
+  }
+}
+
 ExitCode status(const Options& options) {
   const SettingsLoad load = load_settings(options.config);
   for (const SettingsError& e : load.errors) std::fprintf(stderr, "%s\n", to_string(e).c_str());
@@ -101,19 +139,21 @@ ExitCode status(const Options& options) {
   if (!trusted) return fail(ExitCode::Unusable, trusted.error());
   auto log = open_control_log(*load.settings);
   if (!log) return fail(ExitCode::Unreachable, log.error());
-  Board board;
-  ControlOrder order;
-  const std::string audience = load.settings->control.audience.empty() ? "" : load.settings->control.audience.front();
+  auto settings = board_settings(*load.settings);
+  settings.trusted = *trusted;
+  Sight sight{EnforcementBoard(std::move(settings)), nullptr};
   const auto deadline = std::chrono::steady_clock::now() + kReadWithin;
   for (bool at_end = false; !at_end;) {
     const auto batch = (*log)->read(kBatch);
     if (!batch) return fail(ExitCode::Unreachable, batch.error().message);
-    for (const ControlEntry& entry : batch->entries) board.take(entry, *trusted, audience, order);
+    for (const ControlEntry& entry : batch->entries) sight.board.observe(entry, WallTime{});
     at_end = batch->caught_up && batch->entries.empty();
     if (!at_end && std::chrono::steady_clock::now() > deadline)
       return fail(ExitCode::Unreachable, "the end of the control log was not reached in time");
   }
-  print(board, options.json);
+  hear_gates(*load.settings, sight.board, deadline);
+  if (auto states = LiveState::open(load.settings->state.directory.string())) sight.states = std::move(*states);
+  print(sight, options.json);
   return ExitCode::Done;
 }
 
@@ -121,15 +161,17 @@ ExitCode status(const Options& options) {
 
 void add_status(CLI::App& app, Subcommand& action) {
   auto options = std::make_shared<Options>();
-  CLI::App* command =
-      app.add_subcommand("status", "What is contained, since when, by whom and by which finding; every record's signature is checked");
+  CLI::App* command = app.add_subcommand(
+      "status", "What is contained, since when, by whom, by which finding and at which gates; every record's signature is checked");
   command->add_option("--config", options->config, "Settings file: names the control topic or file and the key")
       ->required()
       ->type_name("FILE");
   command->add_option("--trusted", options->trusted, "JWKS of the keys to trust (default: the public part of control.key_file)")
       ->type_name("FILE");
   command->add_flag("--json", options->json, "One line of JSON instead of a table");
-  command->footer("Exit codes: 0 done; 2 wrong settings or keys; 3 the control log is not reachable.");
+  command->footer(
+      "passed: calls that succeeded since though the level denies them, those under way among them; - while a service holds the states.\n"
+      "Exit codes: 0 done; 2 wrong settings or keys; 3 the control log is not reachable.");
   command->callback([options, &action] { action = [options] { return status(*options); }; });
 }
 

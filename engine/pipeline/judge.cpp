@@ -7,6 +7,7 @@
 #include "engine/pipeline/judge_unclassified.h"
 #include "engine/verdict/case.h"
 #include "engine/verdict/contain.h"
+#include "engine/verdict/enforcement.h"
 #include "engine/verdict/ledger.h"
 #include "engine/verdict/policy.h"
 #include "models/scope_job.h"
@@ -92,13 +93,25 @@ Judgement begin(const Event& event, const Circumstances& circumstances) {
   return out;
 }
 
-/// A gate that had applied the containment in force would have denied this call: it had been published when the call started.
-bool would_be_stopped(const Event& event, const Admission& admission, const AgentState& agent, const SessionState& session,
-                      std::optional<Effect> effect) {
-  if (event.kind != EventKind::ToolCall || admission.sighting == Sighting::Request || agent.containments.empty()) return false;
+/// Holds a call against the containments of its agent.
+struct Contained {
+  bool stopped = false;   // a gate that had applied what stands would have denied it: that had been published when the call started
+  bool violated = false;  // it succeeded past gates that had confirmed what stands
+};
+Contained hold_against_containments(const Event& event, const Admission& admission, AgentState& agent, const SessionState& session,
+                                    std::optional<Effect> effect, bool assume_gate) {
+  if (event.kind != EventKind::ToolCall || admission.sighting == Sighting::Request || agent.containments.empty()) return {};
   const double length_ns = std::clamp(event.duration_ms.value_or(0) * 1e6, 0., 1e18);
   const EventTime started = std::min(event.time - Nanos{static_cast<std::int64_t>(length_ns)}, admission.first_seen);
-  return denies(contained_level(agent, session, started), effect);
+  Contained out{.stopped = denies(contained_level(agent, session, started), effect)};
+  if (event.outcome.status != Outcome::Ok) return out;
+  out.violated = passed_enforcement(agent, session, event, started, effect) || (out.stopped && assume_gate);
+  return out;
+}
+
+void tell_violation(AgentState& agent, const Event& event, const Told& told, Judgement& out) {
+  out.verdict.raised.push_back(Analytic::ContainmentViolated);
+  append(out.findings, violation_finding(agent, event, told));
 }
 
 void judge_by_persona(const Event& event, const Admission& admission, AgentState& agent, SessionState& session, std::size_t index,
@@ -126,7 +139,8 @@ void judge_by_persona(const Event& event, const Admission& admission, AgentState
 
   KnownAct& known = agent.acts[admission.act];
   act.held_before = has_raised_hold(known);
-  out.stopped = would_be_stopped(event, admission, agent, session, act.effect);
+  const Contained contained = hold_against_containments(event, admission, agent, session, act.effect, circumstances.assume_gate);
+  out.stopped = contained.stopped;
 
   Readings readings = ask_channels(act, admission.sighting, rules.channels());
   out.not_evaluable = std::move(readings.not_evaluable);
@@ -146,13 +160,7 @@ void judge_by_persona(const Event& event, const Admission& admission, AgentState
   out.verdict.raised = newly_raised(decision, act, tables);
 
   append(out.findings, findings_of({act, decision, tables, adds, circumstances.topic, circumstances.position}, rules.channels()));
-  if (out.stopped && circumstances.assume_gate && event.outcome.status == Outcome::Ok) {
-    out.verdict.raised.push_back(Analytic::ContainmentViolated);
-    append(out.findings,
-           fact_finding(agent, event,
-                        {Analytic::ContainmentViolated, Level::Halt, "A call that the containment in force denies went through."},
-                        {&persona, circumstances.topic, circumstances.position}));
-  }
+  if (contained.violated) tell_violation(agent, event, {&persona, circumstances.topic, circumstances.position}, out);
   out.marks = readings.marks;
   for (const Wagered& made : readings.wagers) out.marks.push_back(made.row());
   // What an agent stands accused of by itself is not held against its user and its root session too (a mark less is always safe).
@@ -180,8 +188,10 @@ Judgement judge(const Event& event, const Admission& admission, AgentState& agen
 
   SessionState& session = session_of(agent, event);
   if (persona == nullptr) {
-    out.stopped = would_be_stopped(event, admission, agent, session, event.tool.effect);
+    const Contained contained = hold_against_containments(event, admission, agent, session, event.tool.effect, circumstances.assume_gate);
+    out.stopped = contained.stopped;
     judge_unclassified({event, admission.sighting, agent, session, circumstances}, out);
+    if (contained.violated) tell_violation(agent, event, {nullptr, circumstances.topic, circumstances.position}, out);
   } else {
     forget_unclassified(agent);  // it has a job now
     judge_by_persona(event, admission, agent, session, index, circumstances, out);

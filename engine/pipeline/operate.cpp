@@ -158,6 +158,7 @@ Operated halt(const Order& order) {
     order.agent.containments.push_back({.scope = order.command.scope});
     entry = std::prev(order.agent.containments.end());
   }
+  if (!entry->contained) entry->enforced = {}, entry->passed = {};
   entry->contained = true;
   entry->level = Level::Halt;
   entry->finding_uid = halted_by(order.command.by);

@@ -47,6 +47,14 @@ Operated Rehearsal::operate(const Command& command) {
   return ringfence::operate(command, *scope, found->second, rules_, {Partition{0}, Offset{records_ - 1}}, topic_);
 }
 
+std::vector<FindingRecord> Rehearsal::enforce(const Enforcement& enforcement) {
+  const auto scope = parse_scope(enforcement.scope);
+  const auto found = scope ? agents_.find(agent_key(scope->tenant, scope->id)) : agents_.end();
+  if (found == agents_.end()) return {};
+  const Position behind{Partition{0}, Offset{records_ - 1}};
+  return take_enforcement(enforcement, found->second, {known_persona(found->second, rules_), topic_, behind});
+}
+
 const AgentState* Rehearsal::agent(std::string_view tenant, std::string_view id) const {
   const auto found = agents_.find(agent_key(tenant, id));
   return found == agents_.end() ? nullptr : &found->second;

@@ -12,6 +12,7 @@
 #include "engine/pipeline/rulebook.h"
 #include "engine/state/agent_state.h"
 #include "engine/state/facts.h"
+#include "engine/verdict/enforcement.h"
 
 namespace ringfence {
 
@@ -31,6 +32,9 @@ class Rehearsal {
 
   /// An operator's command behind the last record.
   [[nodiscard]] Operated operate(const Command& command);
+
+  /// Every expected gate has confirmed a containment, behind the last record; what is found by it.
+  [[nodiscard]] std::vector<FindingRecord> enforce(const Enforcement& enforcement);
 
   /// What is known of an agent, or null.
   [[nodiscard]] const AgentState* agent(std::string_view tenant, std::string_view id) const;

@@ -115,6 +115,33 @@ std::expected<std::optional<Operated>, StoreError> Shard::operate(const Command&
   return done;
 }
 
+std::expected<EnforcementIs, StoreError> Shard::look_at(const Enforcement& enforcement, const ScopeParts& scope, Partition partition) {
+  const AgentKey key = agent_key(scope.tenant, scope.id);
+  if (!mine(key)) return EnforcementIs::Unasked;
+  const auto known = table_.find(partition, key);
+  if (!known) return std::unexpected(known.error());
+  return *known == nullptr ? EnforcementIs::Unasked : ringfence::look_at(enforcement, **known);
+}
+
+std::expected<std::optional<Judgement>, StoreError> Shard::enforce(const Enforcement& enforcement, const ScopeParts& scope, Position after,
+                                                                   const Origin& origin) {
+  const auto is = look_at(enforcement, scope, after.partition);
+  if (!is) return std::unexpected(is.error());
+  if (*is != EnforcementIs::News) return std::optional<Judgement>();
+  const AgentKey key = agent_key(scope.tenant, scope.id);
+  const Offset lsn{origin.base + after.offset.value};
+  const auto opened = table_.open({after.partition, lsn}, key, scope.tenant, scope.id, (*table_.find(after.partition, key))->last_time);
+  if (!opened) return std::unexpected(opened.error());
+  AgentState& agent = **opened;
+  if (agent.lsn > lsn.value) return std::optional<Judgement>();
+  Judgement out;
+  out.position = after;
+  out.findings = take_enforcement(enforcement, agent, {known_persona(agent, *rules_), origin.topic, after});
+  table_.touch(agent, lsn);
+  counters_.findings += out.findings.size();
+  return out;
+}
+
 std::optional<AgentTable::Probe> Shard::probe(const Window& window, std::size_t index) const {
   if (index >= window.size()) return std::nullopt;
   const Window::Entry& entry = window.entry(index);

@@ -18,6 +18,7 @@
 #include "engine/pipeline/window.h"
 #include "engine/state/agent_table.h"
 #include "engine/state/facts.h"
+#include "engine/verdict/enforcement.h"
 
 namespace ringfence {
 
@@ -67,6 +68,13 @@ class Shard {
   /// where that agent is another shard's, or its state has later records in it, and so the command too.
   [[nodiscard]] std::expected<std::optional<Operated>, StoreError> operate(const Command& command, const ScopeParts& scope, Position after,
                                                                            const Origin& origin);
+
+  /// What an enforcement is to the state of the agent its scope names; Unasked where that is not this shard's or not known.
+  [[nodiscard]] std::expected<EnforcementIs, StoreError> look_at(const Enforcement& enforcement, const ScopeParts& scope,
+                                                                 Partition partition);
+  /// Takes it behind record `after` of the partition; nothing where it is no news there.
+  [[nodiscard]] std::expected<std::optional<Judgement>, StoreError> enforce(const Enforcement& enforcement, const ScopeParts& scope,
+                                                                            Position after, const Origin& origin);
 
   /// The next record is judged by this set; evidence stays.
   void adopt(std::shared_ptr<const Rulebook> rules) { rules_ = std::move(rules); }

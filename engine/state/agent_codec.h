@@ -26,10 +26,11 @@
 ///   0  before arrivals were counted: no `arrivals`, `acts_forgotten_early` and `seen_verified` in the core, no `arrival` in a session (all
 ///   read as 0)
 ///   1  always in parts
-///   2  the present
+///   2  nothing of what gates have confirmed of a containment, and of the calls that passed it
+///   3  the present
 namespace ringfence {
 
-inline constexpr std::uint8_t kStateSchema = 2;
+inline constexpr std::uint8_t kStateSchema = 3;
 /// Raised when evidence or channel memories change their meaning without changing their form.
 inline constexpr std::uint32_t kModelVersion = 1;
 inline constexpr std::size_t kActsPerChunk = 64;

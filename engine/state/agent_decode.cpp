@@ -196,6 +196,14 @@ class Body {
     out.level = level();
     out.finding_uid = in_.text();
     out.since = in_.time();
+    if (schema_ < 3) return;
+    out.enforced.level = level();
+    out.enforced.from = in_.time();
+    out.passed.count = in_.varint();
+    for (auto* last : {&out.passed.read, &out.passed.other}) {
+      last->started = in_.time();
+      last->event_id = in_.text();
+    }
   }
 
   void memory(std::array<std::unique_ptr<ChannelMemory>, kChannels>& out, MemoryScope scope) {

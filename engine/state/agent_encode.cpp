@@ -88,6 +88,13 @@ void write_containment(Writer& out, const Containment& containment) {
   out.u8(static_cast<std::uint8_t>(containment.level));
   out.text(containment.finding_uid);
   out.time(containment.since);
+  out.u8(static_cast<std::uint8_t>(containment.enforced.level));
+  out.time(containment.enforced.from);
+  out.varint(containment.passed.count);
+  for (const auto* last : {&containment.passed.read, &containment.passed.other}) {
+    out.time(last->started);
+    out.text(last->event_id);
+  }
 }
 
 /// Channel number and length-prefixed bytes, so that a reader can step over a channel it does not know.

@@ -62,7 +62,8 @@ std::size_t AgentState::bytes() const {
   for (const auto& s : sessions) sum += heap(s.id) + heap(s.ledger) + heap(s.memory);
   for (const auto& t : tasks) sum += heap(t.id) + heap(t.actions) + heap(t.destinations) + heap(t.resources);
   for (const auto& f : findings) sum += heap(f.uid);
-  for (const auto& c : containments) sum += heap(c.scope) + heap(c.finding_uid);
+  for (const auto& c : containments)
+    sum += heap(c.scope) + heap(c.finding_uid) + heap(c.passed.read.event_id) + heap(c.passed.other.event_id);
   return sum;
 }
 

@@ -74,6 +74,22 @@ struct Containment {
   Level level = Level::Observe;
   std::string finding_uid;
   EventTime since;
+
+  /// What every expected gate has confirmed, and from when on no call that this denies can have started. Observe: nothing yet. Written, as
+  /// what follows, by engine/verdict/enforcement; both begin anew with the next containment of the scope.
+  struct Enforced {
+    Level level = Level::Observe;
+    EventTime from;
+  } enforced{};
+  /// Calls that succeeded since, though the level denies them: those under way when it came, and what a gate has let through.
+  struct Passed {
+    struct Last {
+      EventTime started;
+      std::string event_id;
+    };
+    std::uint64_t count = 0;
+    Last read, other;  // that started last; apart, because a hold denies no read
+  } passed{};
 };
 
 /// A task's declared scope (event.md, task_start). Written by models/scope.

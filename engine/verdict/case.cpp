@@ -108,6 +108,13 @@ bool book(AgentState& agent, const Event& event, std::string_view persona_sha256
   return true;
 }
 
+/// Calls of what the finding led to are refused, as far as gates say.
+bool enforced(const AgentState& agent, const OpenFinding& finding) {
+  return std::ranges::any_of(agent.containments, [&](const Containment& c) {
+    return c.contained && c.finding_uid == finding.uid && c.enforced.level >= Level::Hold;
+  });
+}
+
 std::optional<FindingRecord> write(AgentState& agent, FindingRecord base, const Event& event, Contribution part) {
   FindingRecord::Activity activity{};
   if (!book(agent, event, base.persona_sha256, part, activity)) return std::nullopt;
@@ -122,6 +129,7 @@ std::optional<FindingRecord> write(AgentState& agent, FindingRecord base, const 
   base.explanation = std::move(part.explanation);
   base.identifier_shape = std::move(part.identifier_shape);
   base.grounded = part.grounded;
+  base.enforced = enforced(agent, finding);
   return base;
 }
 
@@ -241,16 +249,14 @@ void join(std::vector<Contribution>& parts, Contribution evidence) {
   part->first_seen = std::min(part->first_seen, evidence.first_seen);
 }
 
-FindingRecord closed(const AgentState& agent, OpenFinding& finding, EventTime time, const Ending& ending, const Told& told) {
+/// The next record of a finding that no act of the agent caused.
+FindingRecord without_act(const AgentState& agent, OpenFinding& finding, EventTime time, const Told& told) {
   ++finding.records;
   FindingRecord r;
   describe_finding(r, finding);
-  r.activity = FindingRecord::Activity::Close;
   r.level = finding.level;
   r.applied = applied_level(finding.level, mode_of(told));
   r.title = info_of(finding.analytic).title;
-  r.sentence = ending.sentence;
-  r.close_reason = ending.reason;
   r.time = time;
   r.tenant = agent.tenant;
   r.agent_id = agent.id;
@@ -258,6 +264,14 @@ FindingRecord closed(const AgentState& agent, OpenFinding& finding, EventTime ti
   if (r.agent_name.empty()) r.agent_name = agent.id;
   r.topic = told.topic;
   r.position = told.position;
+  return r;
+}
+
+FindingRecord closed(const AgentState& agent, OpenFinding& finding, EventTime time, const Ending& ending, const Told& told) {
+  FindingRecord r = without_act(agent, finding, time, told);
+  r.activity = FindingRecord::Activity::Close;
+  r.sentence = ending.sentence;
+  r.close_reason = ending.reason;
   return r;
 }
 
@@ -297,6 +311,19 @@ std::vector<FindingRecord> close_released(AgentState& agent, const std::function
     if (which(finding)) records.push_back(closed(agent, finding, agent.last_time, ending, told));
   std::erase_if(agent.findings, which);
   return records;
+}
+
+std::vector<FindingRecord> contained_finding(AgentState& agent, const std::string& uid, std::string sentence,
+                                             std::vector<FindingRecord::Gate> gates, const Told& told) {
+  const auto finding = std::ranges::find(agent.findings, uid, &OpenFinding::uid);
+  if (finding == agent.findings.end()) return {};
+  const EventTime time = std::ranges::max_element(gates, {}, &FindingRecord::Gate::applied_at)->applied_at;
+  FindingRecord r = without_act(agent, *finding, time, told);
+  r.activity = FindingRecord::Activity::Update;
+  r.sentence = std::move(sentence);
+  r.enforced = true;
+  r.gates = std::move(gates);
+  return {std::move(r)};
 }
 
 bool record_due(const AgentState& agent, Analytic analytic, Level level) {

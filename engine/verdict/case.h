@@ -49,6 +49,10 @@ struct Ending {
 [[nodiscard]] std::vector<FindingRecord> close_released(AgentState& agent, const std::function<bool(const OpenFinding&)>& which,
                                                         const Ending& ending, const Told& told);
 
+/// The Update that says that gates, one at least, have the containment in force that goes back to the finding; none where it is closed.
+[[nodiscard]] std::vector<FindingRecord> contained_finding(AgentState& agent, const std::string& uid, std::string sentence,
+                                                           std::vector<FindingRecord::Gate> gates, const Told& told);
+
 /// A fact about the agent or its feed at one level, without statistics: agent.unclassified, feed.refused, containment.violated.
 struct Fact {
   Analytic analytic{};

@@ -60,6 +60,7 @@ std::vector<ContainmentRecord::Select> selection(const Act& act, bool session_on
 /// The next state of a scope as a record; what the caller alone knows is filled in by it.
 ContainmentRecord next_record(const Act& act, Containment& entry, bool contained, Level level, Position position) {
   ++entry.epoch;
+  if (!entry.contained) entry.enforced = {}, entry.passed = {};
   entry.contained = contained;
   entry.level = level;
   entry.since = act.event.time;

@@ -57,7 +57,12 @@ struct FindingRecord {
   // the job
   std::string persona_id, persona_version, persona_sha256, owner_team;
   bool policy_applied = false;  // response.mode is enforce
-  bool enforced = false;        // every expected gate has acknowledged the containment
+  bool enforced = false;        // every expected gate has acknowledged the containment that goes back to it
+  struct Gate {
+    std::string name;
+    EventTime applied_at;
+  };
+  std::vector<Gate> gates;  // that acknowledged it, where this record says so
 
   std::optional<Explanation> explanation;  // statistical findings
   std::vector<std::string> breaches;       // declared breaches, one clause each

@@ -168,6 +168,7 @@ Installation::Installation(const Broker& broker, std::int32_t partitions)
   for (const auto& [name, count] : std::map<std::string, std::int32_t>{{"events", partitions},
                                                                        {"findings", 2},
                                                                        {"control", 1},
+                                                                       {"acks", 1},
                                                                        {"context", 1},
                                                                        {"deadletter", 1},
                                                                        {"links", partitions},
@@ -175,7 +176,7 @@ Installation::Installation(const Broker& broker, std::int32_t partitions)
                                                                        {"verdicts", 1},
                                                                        {"acks", 1}}) {
     TopicSpec spec = plain_topic(topic(name), count);
-    if (name == "control" || name == "context" || name == "state") spec.cleanup_policy = "compact";
+    if (name == "control" || name == "acks" || name == "context" || name == "state") spec.cleanup_policy = "compact";
     must(make_topic(broker, spec));
   }
   fs::copy(kSource / "config/personas", personas(), fs::copy_options::recursive);
@@ -194,8 +195,8 @@ fs::path Installation::member(const std::string& instance, const std::string& mo
   std::ofstream out(file);
   out << "kafka: {bootstrap: \"" << broker_.address() << "\", group: " << stem_ << ", instance_id: " << instance << "}\n"
       << "topics: {events: " << topic("events") << ", findings: " << topic("findings") << ", control: " << topic("control")
-      << ", links: " << topic("links") << ", verdicts: " << topic("verdicts") << ", context: " << topic("context")
-      << ", state: " << topic("state") << ", dead_letter: " << topic("deadletter") << "}\n"
+      << ", acks: " << topic("acks") << ", links: " << topic("links") << ", verdicts: " << topic("verdicts")
+      << ", context: " << topic("context") << ", state: " << topic("state") << ", dead_letter: " << topic("deadletter") << "}\n"
       << "personas: {directory: " << personas().string() << "}\n"
       << "state: {directory: " << (directory_ / ("state-" + instance)).string() << ", shards: 2, flush_age: 200ms}\n"
       << "http: {listen: \"127.0.0.1:0\"}\n"

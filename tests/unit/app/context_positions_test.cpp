@@ -126,5 +126,32 @@ TEST_F(ContextLogs, HoldWhatAnOperatorCommanded) {
   EXPECT_FALSE(read_signed_command(unexplained, people, "gates").content) << "without a reason";
 }
 
+TEST_F(ContextLogs, HoldWhatGatesHaveConfirmed) {
+  const Enforcement said{.scope = "agent:corp/clerk-1",
+                         .level = Level::Halt,
+                         .effective_at = EventTime{1'795'170'000'123'000'000},
+                         .gates = {{"edge", EventTime{1'795'170'000'131'000'000}}, {"nginx \"eu\"", EventTime{1'795'170'000'140'000'000}}},
+                         .skew = seconds(2)};
+  const auto word = gates_word(said);
+  ASSERT_TRUE(word);
+  const std::vector<ContextPositions::Line> lines{{Partition{0}, Offset{3}, word->record}};
+  ASSERT_TRUE(ContextPositions::open(file()).value()->write(lines));
+  const auto changes = read();
+  ASSERT_TRUE(changes) << changes.error();
+  const auto* back = std::get_if<GatesWord>(&changes->front().what);
+  ASSERT_NE(back, nullptr);
+  EXPECT_EQ(back->what, said);
+  EXPECT_EQ(back->scope.id, "clerk-1");
+
+  Enforcement wide = said;
+  wide.scope = "user:corp/ada";
+  EXPECT_FALSE(gates_word(wide)) << "no agent's state answers for it";
+  for (const std::string from : {R"("level":"halt")", R"("skew_ms":2000)", R"("effective_at":1795170000123)", R"("gate":"edge")"}) {
+    std::string broken = word->record;
+    broken.replace(broken.find(from), from.size(), R"("x":1)");
+    EXPECT_FALSE(read_context_record(broken, {}).content) << from;
+  }
+}
+
 }  // namespace
 }  // namespace ringfence

@@ -127,6 +127,7 @@ TEST(OcsfFinding, is_accepted_by_the_schema_for_every_analytic_level_and_activit
         record.level = static_cast<Level>(level);
         record.activity = activity;
         record.enforced = level >= static_cast<std::size_t>(Level::Halt) && activity == Activity::Update;
+        if (record.enforced) record.gates = {{"edge \x1b", EventTime{1'795'170'000'131'000'000}}};
         if (activity == Activity::Close) record.close_reason = "released by a person";
         const std::string line = encode_finding(record);
         ASSERT_EQ(schema().faults(line), "") << line;

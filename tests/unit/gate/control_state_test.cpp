@@ -36,6 +36,26 @@ TEST(GateRecords, a_signed_halt_denies_the_call_and_is_acknowledged_as_applied) 
   EXPECT_THAT(ack.at("jti").get<std::string>(), ::testing::StartsWith("ctl-"));
 }
 
+TEST(GateRecords, a_heartbeat_is_answered_now_and_then_and_when_the_answer_changes) {
+  Speaker engine;
+  QuietGate gate;
+  gate.read({engine.say(Speaker::halt("bot"))});
+  const auto first = gate.read({engine.heartbeat(1000)});
+  EXPECT_TRUE(first.acks.empty());
+  ASSERT_EQ(first.beats.size(), 1U);
+  EXPECT_EQ(first.beats[0].status, AckStatus::Applied);
+  EXPECT_EQ(first.beats[0].key, heartbeat_key(engine.issuer().writer));
+  EXPECT_TRUE(gate.read({engine.heartbeat(2000)}).beats.empty());
+  const ControlEntry lost = engine.say(Speaker::halt("other"));
+  const auto differs = gate.read({engine.heartbeat(3000)});
+  ASSERT_EQ(differs.beats.size(), 1U);
+  EXPECT_EQ(differs.beats[0].status, AckStatus::Received) << "it has not all that the writer has said";
+  const auto again = gate.read({lost, engine.heartbeat(4000)});
+  ASSERT_EQ(again.beats.size(), 1U);
+  EXPECT_EQ(again.beats[0].status, AckStatus::Applied);
+  EXPECT_EQ(gate.read({engine.heartbeat(9000)}).beats.size(), 1U);
+}
+
 TEST(GateRecords, a_release_with_a_higher_epoch_opens_its_own_key_only) {
   Speaker engine, person("operator", '\x22');
   QuietGate gate;

@@ -90,6 +90,7 @@ class Watch {
     }
     return last;
   }
+  std::vector<FindingRecord> enforce(const Enforcement& enforcement) { return rehearsal_.enforce(enforcement); }
   Operated operate(const Command& command) { return rehearsal_.operate(command); }
   const AgentState& agent(const std::string& id = "clerk-1") { return *rehearsal_.agent("default", id); }
   const Rulebook& rules() { return *rules_; }

@@ -72,6 +72,8 @@ inline AgentState state() {
   s.findings = {{"rf-5b1c9a0e77d24f18", Analytic::BarrierGuessing, Level::Halt, EventTime{1}, EventTime{2}, EventTime{3}, 2, 41, 40}};
   s.containments = {
       {"agent:corp/spiffe%3A%2F%2Fcorp.example%2Fagent%2Fap-invoice", 7, true, Level::Halt, "rf-5b1c9a0e77d24f18", EventTime{4}}};
+  s.containments[0].enforced = {Level::Halt, EventTime{6}};
+  s.containments[0].passed = {3, {EventTime{5}, "call-11"}, {EventTime{7}, "call-12"}};
   s.memory[static_cast<std::size_t>(ChannelId::Volume)] = std::make_unique<sample::TextMemory>("of the agent");
   return s;
 }
@@ -129,7 +131,18 @@ inline void write_list(Writer& out, const std::optional<std::vector<std::string>
   for (const auto& text : *list) out.text(text);
 }
 
-/// The core as schemas 0 and 1 had it.
+/// The state as a release of that schema would have known it.
+inline AgentState as_known_to(AgentState s, std::uint8_t schema) {
+  for (auto& containment : s.containments) containment.enforced = {}, containment.passed = {};
+  if (schema > 0) return s;
+  s.arrivals = 0;
+  s.acts_forgotten_early = 0;
+  s.seen_verified = false;
+  for (auto& session : s.sessions) session.arrival = 0;
+  return s;
+}
+
+/// The core as schemas 0 to 2 had it, without the form of 2.
 inline std::string old_core(const AgentState& s, std::uint8_t schema) {
   Writer out;
   out.u64(s.key.hash.high), out.u64(s.key.hash.low), out.text(s.tenant), out.text(s.id), out.svarint(s.lsn);
@@ -176,7 +189,21 @@ inline std::string old_session(const SessionState& s, std::uint8_t schema) {
   return out.take();
 }
 
-/// Schemas 0 and 1, as they were: always in parts; in 0 no `arrivals` and `acts_forgotten_early` in the core, no `arrival` in a session.
+inline void write_old_act(Writer& out, const KnownAct& act) {
+  out.u64(act.id), out.u64(act.content), out.u64(act.args), out.u64(static_cast<std::uint64_t>(act.time.value)), out.u8(act.seen);
+}
+
+/// Schema 2 where it is whole: the core, then the sessions and the acts.
+inline std::vector<PartChange> encode_whole_of_two(const AgentState& s) {
+  Writer out;
+  out.raw(old_core(s, 2)), out.u8(1);
+  for (const auto& session : s.sessions) out.raw(old_session(session, 2));
+  for (const auto& act : s.acts) write_old_act(out, act);
+  return {{{}, seal_part(s.key, {}, out.bytes(), 2)}};
+}
+
+/// Schemas 0 to 2 in parts, as they were: in 0 no `arrivals` and `acts_forgotten_early` in the core, no `arrival` in a session; in 2 the
+/// form behind the core.
 inline std::vector<PartChange> encode_old(const AgentState& s, std::uint8_t schema) {
   std::vector<PartChange> out;
   const auto add = [&](PartId id, std::string_view body) { out.push_back({id, seal_part(s.key, id, body, schema)}); };
@@ -184,12 +211,10 @@ inline std::vector<PartChange> encode_old(const AgentState& s, std::uint8_t sche
   std::map<std::uint64_t, Writer> chunks;
   for (std::size_t i = 0; i < s.acts.size(); ++i) {
     const KnownAct& act = s.acts[i];
-    Writer& chunk = chunks[(s.acts_gone + i) / 64];
-    chunk.u64(act.id), chunk.u64(act.content), chunk.u64(act.args), chunk.u64(static_cast<std::uint64_t>(act.time.value)),
-        chunk.u8(act.seen);
+    write_old_act(chunks[(s.acts_gone + i) / 64], act);
   }
   for (const auto& [number, body] : chunks) add({PartId::Kind::Acts, number}, body.bytes());
-  add({PartId::Kind::Core, 0}, old_core(s, schema));
+  add({PartId::Kind::Core, 0}, old_core(s, schema) + (schema >= 2 ? std::string(1, '\0') : ""));
   return out;
 }
 

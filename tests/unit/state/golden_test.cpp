@@ -27,36 +27,41 @@ std::string read_back(const AgentKey& key, std::span<const PartView> parts) {
   return decoded ? sample::bytes_of(decoded->state) : decoded.error().message;
 }
 
-TEST(StateSchema, WhatIsWrittenTodayIsVersionTwoToTheByte) {
-  ASSERT_EQ(kStateSchema, 2) << "a new schema needs golden files of its own; this test then stays with the old encoder";
-  EXPECT_EQ(golden::file_of(sample::parts_of(golden::state())), file("state_v2.bin"));
-  EXPECT_EQ(golden::file_of(sample::parts_of(golden::small_state())), file("state_v2_whole.bin"));
+TEST(StateSchema, WhatIsWrittenTodayIsVersionThreeToTheByte) {
+  ASSERT_EQ(kStateSchema, 3) << "a new schema needs golden files of its own; this test then stays with the old encoder";
+  EXPECT_EQ(golden::file_of(sample::parts_of(golden::state())), file("state_v3.bin"));
+  EXPECT_EQ(golden::file_of(sample::parts_of(golden::small_state())), file("state_v3_whole.bin"));
   EXPECT_THAT(sample::parts_of(golden::small_state()), SizeIs(1));
 }
 
-TEST(StateSchema, TheFilesOfVersionTwoDecodeForEver) {
+TEST(StateSchema, TheFilesOfVersionThreeDecodeForEver) {
   const AgentState expected = golden::state(), small = golden::small_state();
-  const std::string in_parts = file("state_v2.bin"), whole = file("state_v2_whole.bin");
+  const std::string in_parts = file("state_v3.bin"), whole = file("state_v3_whole.bin");
   EXPECT_EQ(read_back(expected.key, golden::parts_in(in_parts)), sample::bytes_of(expected));
   EXPECT_EQ(read_back(small.key, golden::parts_in(whole)), sample::bytes_of(small));
 }
 
+TEST(StateSchema, TheFilesOfVersionTwoReadWithNothingConfirmedByGates) {
+  const std::string in_parts = file("state_v2.bin"), whole = file("state_v2_whole.bin");
+  const AgentState large = golden::state(), small = golden::small_state();
+  ASSERT_EQ(golden::file_of(golden::encode_old(large, 2)), in_parts) << "the file is no longer what this schema wrote";
+  ASSERT_EQ(golden::file_of(golden::encode_whole_of_two(small)), whole) << "the file is no longer what this schema wrote";
+  EXPECT_EQ(read_back(large.key, golden::parts_in(in_parts)), sample::bytes_of(golden::as_known_to(golden::state(), 2)));
+  EXPECT_EQ(read_back(small.key, golden::parts_in(whole)), sample::bytes_of(golden::as_known_to(golden::small_state(), 2)));
+}
+
 TEST(StateSchema, TheFileOfVersionOneDecodesForEver) {
   const std::string stored = file("state_v1.bin");
-  const AgentState expected = golden::state();
-  ASSERT_EQ(golden::file_of(golden::encode_old(expected, 1)), stored) << "the file is no longer what this schema wrote";
-  EXPECT_EQ(read_back(expected.key, golden::parts_in(stored)), sample::bytes_of(expected));
+  const AgentState written = golden::state();
+  ASSERT_EQ(golden::file_of(golden::encode_old(written, 1)), stored) << "the file is no longer what this schema wrote";
+  EXPECT_EQ(read_back(written.key, golden::parts_in(stored)), sample::bytes_of(golden::as_known_to(golden::state(), 1)));
 }
 
 TEST(StateSchema, TheFileOfVersionZeroReadsWithArrivalsAtNought) {
   const std::string stored = file("state_v0.bin");
-  AgentState expected = golden::state();
-  ASSERT_EQ(golden::file_of(golden::encode_old(expected, 0)), stored) << "the file is no longer what this schema wrote";
-  expected.arrivals = 0;
-  expected.acts_forgotten_early = 0;
-  expected.seen_verified = false;
-  for (auto& session : expected.sessions) session.arrival = 0;
-  EXPECT_EQ(read_back(expected.key, golden::parts_in(stored)), sample::bytes_of(expected));
+  const AgentState written = golden::state();
+  ASSERT_EQ(golden::file_of(golden::encode_old(written, 0)), stored) << "the file is no longer what this schema wrote";
+  EXPECT_EQ(read_back(written.key, golden::parts_in(stored)), sample::bytes_of(golden::as_known_to(golden::state(), 0)));
 }
 
 /// A store that an older release left, and an agent of it that goes on.
@@ -107,7 +112,7 @@ TEST_P(StoreOfAnOlderRelease, ASmallAgentIsOneRowFromItsNextChangeOn) {
   EXPECT_THAT((*state)->acts, SizeIs(5));
 }
 
-INSTANTIATE_TEST_SUITE_P(Schemas, StoreOfAnOlderRelease, ::testing::Values(std::uint8_t{0}, std::uint8_t{1}));
+INSTANTIATE_TEST_SUITE_P(Schemas, StoreOfAnOlderRelease, ::testing::Values(std::uint8_t{0}, std::uint8_t{1}, std::uint8_t{2}));
 
 }  // namespace
 }  // namespace ringfence

@@ -144,8 +144,14 @@ inline AgentState state(Dice& dice) {
     out.findings.push_back({dice.text(), static_cast<Analytic>(dice.below(kAnalytics)), static_cast<Level>(dice.below(kLevels)),
                             dice.time(), dice.time(), dice.time(), static_cast<std::uint32_t>(dice.bits()), dice.bits(), dice.bits()});
   for (std::size_t i = dice.below(3); i > 0; --i)
-    out.containments.push_back(
-        {dice.text(), dice.bits(), dice.one_in(2), static_cast<Level>(dice.below(kLevels)), dice.text(), dice.time()});
+    out.containments.push_back({dice.text(),
+                                dice.bits(),
+                                dice.one_in(2),
+                                static_cast<Level>(dice.below(kLevels)),
+                                dice.text(),
+                                dice.time(),
+                                {static_cast<Level>(dice.below(kLevels)), dice.time()},
+                                {dice.bits(), {dice.time(), dice.text()}, {dice.time(), dice.text()}}});
   memories(dice, out.memory);
   return out;
 }

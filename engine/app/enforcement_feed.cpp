@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/app/enforcement_feed.h"
+
+#include <chrono>
+#include <condition_variable>
+#include <filesystem>
+
+#include "connectors/encoders/keys.h"
+#include "connectors/kafka/control_feed.h"
+#include "engine/app/kafka_settings.h"
+
+namespace ringfence {
+namespace {
+
+constexpr std::chrono::milliseconds kWait{20};
+constexpr std::chrono::milliseconds kPause{200};
+constexpr std::chrono::seconds kReadWithin{20};
+constexpr std::size_t kBatch = 1000;
+
+WallTime wall_now() {
+  return WallTime{std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count()};
+}
+
+std::filesystem::path file_of(const OutputTarget& target) { return target.topic ? std::filesystem::path() : target.file; }
+
+}  // namespace
+
+EnforcementLogs enforcement_logs(const Settings& settings) {
+  EnforcementLogs out;
+  if (settings.outputs.control.topic)
+    out.control = std::make_unique<KafkaControlFeed>(kafka_of(settings), settings.topics.control);
+  else
+    out.control = std::make_unique<FileControlFeed>(settings.outputs.control.file.string());
+  if (settings.gate.acks.topic)
+    out.acks = std::make_unique<KafkaControlFeed>(kafka_of(settings), settings.topics.acks, KafkaLog{}, KafkaControlFeed::Order::ByKey);
+  else
+    out.acks = std::make_unique<FileControlFeed>(settings.gate.acks.file.string());
+  return out;
+}
+
+EnforcementBoard::Settings board_settings(const Settings& settings) {
+  TrustedKeys trusted;
+  if (auto pinned = TrustedKeys::load(settings.gate.keys_file)) trusted = std::move(*pinned);
+  if (const auto key = SigningKey::load(settings.control.key_file); key && trusted.find(key->kid()) == nullptr)
+    trusted.add(*key, {"engine-*", "operator"});
+  return {.trusted = std::move(trusted),
+          .audience = settings.control.audience.empty() ? "" : settings.control.audience.front(),
+          .gates = settings.control.gates,
+          .skew = settings.control.clock_skew};
+}
+
+std::expected<std::unique_ptr<EnforcementFeed>, std::string> EnforcementFeed::open(const Settings& settings, const ServiceLog& log) {
+  std::unique_ptr<EnforcementFeed> feed(new EnforcementFeed(settings, log));
+  if (auto read = feed->read_to_end(); !read) return std::unexpected(std::move(read.error()));
+  feed->thread_ = std::jthread([raw = feed.get()](const std::stop_token& stop) { raw->follow(stop); });
+  return feed;
+}
+
+EnforcementFeed::~EnforcementFeed() {
+  if (!thread_.joinable()) return;
+  thread_.request_stop();
+  thread_.join();
+}
+
+std::vector<EnforcementFeed::Entry> EnforcementFeed::since(std::size_t from) const {
+  const std::lock_guard lock(mutex_);
+  return {entries_.begin() + static_cast<std::ptrdiff_t>(std::min(from, entries_.size())), entries_.end()};
+}
+
+std::vector<FindingRecord> EnforcementFeed::alarms(const EnforcementBoard::Mine& mine) {
+  const std::lock_guard lock(mutex_);
+  // Who cannot hear cannot say that somebody is silent.
+  return away_ ? std::vector<FindingRecord>() : board_.alarms(wall_now(), mine);
+}
+
+EnforcementFeed::EnforcementFeed(const Settings& settings, const ServiceLog& log)
+    : log_(log),
+      logs_(enforcement_logs(settings)),
+      control_file_(file_of(settings.outputs.control)),
+      acks_file_(file_of(settings.gate.acks)),
+      board_(board_settings(settings)) {}
+
+std::expected<void, std::string> EnforcementFeed::read_to_end() {
+  const auto deadline = std::chrono::steady_clock::now() + kReadWithin;
+  for (const Side side : {Side::Control, Side::Acks}) {
+    while (read(side, kPause) != true) {
+      if (std::chrono::steady_clock::now() < deadline) continue;
+      return std::unexpected((side == Side::Acks ? "the acknowledgements were" : "the control log was") +
+                             std::string(" not read to the end in time") + (fault_.empty() ? "" : ": " + fault_));
+    }
+  }
+  board_.caught_up(wall_now());
+  return {};
+}
+
+std::optional<bool> EnforcementFeed::read(Side side, std::chrono::milliseconds wait) {
+  const bool acks = side == Side::Acks;
+  const auto batch = (acks ? logs_.acks : logs_.control)->read(kBatch, wait);
+  if (!batch) {
+    fault_ = batch.error().message;
+    // A file that nobody has written to yet is at its end.
+    const std::filesystem::path& file = acks ? acks_file_ : control_file_;
+    return !file.empty() && !std::filesystem::exists(file) ? std::optional(true) : std::nullopt;
+  }
+  const std::lock_guard lock(mutex_);
+  for (const ControlEntry& entry : batch->entries) {
+    if (acks)
+      board_.acknowledge(entry, wall_now());
+    else
+      board_.observe(entry, wall_now());
+  }
+  for (EnforcementBoard::Confirmed& confirmed : board_.take_confirmed()) {
+    if (auto word = gates_word(std::move(confirmed.what))) entries_.push_back({std::move(confirmed.writer), std::move(*word)});
+  }
+  size_.store(entries_.size(), std::memory_order_release);
+  return batch->caught_up;
+}
+
+void EnforcementFeed::follow(const std::stop_token& stop) {
+  while (!stop.stop_requested()) {
+    const bool control = read(Side::Control, kWait).has_value();
+    const bool acks = read(Side::Acks, kWait).has_value();
+    const bool away = !control || !acks;
+    if (away != away_) {
+      if (away)
+        log_.warning("acknowledgements cannot be followed", {{"error", fault_}});
+      else
+        log_.info("acknowledgements are followed again");
+      const std::lock_guard lock(mutex_);
+      away_ = away;
+    }
+    if (!away) continue;
+    std::mutex waiting;
+    std::condition_variable_any pause;
+    std::unique_lock lock(waiting);
+    pause.wait_for(lock, stop, kPause, [] { return false; });
+  }
+}
+
+}  // namespace ringfence

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// What gates have confirmed: into the states behind recorded places, and the alarms about gates that do not confirm.
+#include <algorithm>
+
+#include "engine/app/service_shard.h"
+
+namespace ringfence {
+namespace {
+
+/// A word takes a checkpoint to be taken in; findings may wait for so long, and a call that went round the gates meanwhile is judged then.
+constexpr std::chrono::seconds kWordsAgain{1};
+constexpr std::size_t kWordsMost = 100'000;
+
+}  // namespace
+
+std::expected<void, RunError> Service::open_enforcement() {
+  auto feed = EnforcementFeed::open(settings_, log_);
+  if (!feed) return std::unexpected(RunError{ExitCode::Unreachable, feed.error()});
+  enforcement_ = std::move(*feed);
+  return {};
+}
+
+/// News are due; what is about no containment yet stays, because the state may be behind after a crash.
+std::expected<std::vector<ContextChange>, RunError> Service::confirmations_due(ShardRun& shard) {
+  std::vector<ContextChange> due;
+  const bool any = enforcement_->size() > shard.words_read || (shard.contained && !shard.words.empty());
+  if (!any || Steady::now() < shard.next_words) return due;
+  shard.next_words = Steady::now() + kWordsAgain;
+  shard.contained = false;
+  for (EnforcementFeed::Entry& entry : enforcement_->since(shard.words_read)) {
+    ++shard.words_read;
+    const bool engine = entry.writer.starts_with("engine-");
+    for (const auto& [partition, owned] : shard.owned) {
+      if (engine && entry.writer != engine_writer(settings_.topics.events, partition)) continue;
+      shard.words.push_back({Offset{-1}, entry.word, partition});
+    }
+  }
+  if (shard.words.size() > kWordsMost) shard.words.erase(shard.words.begin(), shard.words.end() - static_cast<std::ptrdiff_t>(kWordsMost));
+  std::vector<ContextChange> kept;
+  for (ContextChange& change : shard.words) {
+    if (!shard.owned.contains(*change.only)) continue;  // it left, and is looked at anew when it comes back
+    const auto& word = std::get<GatesWord>(change.what);
+    const auto is = shard.shard.look_at(word.what, word.scope, *change.only);
+    if (!is) return std::unexpected(of_store(is.error()));
+    if (*is == EnforcementIs::News) due.push_back(change);
+    if (*is != EnforcementIs::Known) kept.push_back(std::move(change));
+  }
+  shard.words = std::move(kept);
+  shard.contained = !due.empty();  // the next look drops what was taken by then, and has what was not
+  return due;
+}
+
+std::expected<std::vector<ContextChange>, RunError> Service::confirmations_of(ShardRun& shard, Partition partition) {
+  std::vector<ContextChange> due;
+  for (EnforcementFeed::Entry& entry : enforcement_->since(0)) {
+    if (entry.writer.starts_with("engine-") && entry.writer != engine_writer(settings_.topics.events, partition)) continue;
+    const auto is = shard.shard.look_at(entry.word.what, entry.word.scope, partition);
+    if (!is) return std::unexpected(of_store(is.error()));
+    ContextChange change{Offset{-1}, std::move(entry.word), partition};
+    if (*is == EnforcementIs::Unasked) shard.words.push_back(std::move(change));
+    if (*is == EnforcementIs::News) due.push_back(std::move(change));
+  }
+  return due;
+}
+
+std::expected<void, RunError> Service::take_word(ShardRun& shard, Partition partition, const GatesWord& word) {
+  const auto taken =
+      shard.shard.enforce(word.what, word.scope, {partition, shard.owned.at(partition).applied}, {.topic = settings_.topics.events});
+  if (!taken) return std::unexpected(of_store(taken.error()));
+  if (!*taken) return {};
+  log_.info("containment enforced", {{"scope", word.what.scope}, {"level", name_of(word.what.level)}, {"gates", word.what.gates.size()}});
+  if (const auto told = shard.outputs->publish(**taken); !told)
+    return std::unexpected(RunError{ExitCode::Unreachable, told.error().message});
+  return {};
+}
+
+std::vector<FindingRecord> Service::gate_alarms() {
+  const auto speaks = [this](const std::string& writer) {
+    if (!writer.starts_with("engine-")) return control_->state(Partition{0}).has_value();
+    return control_->speaks(writer);
+  };
+  std::vector<FindingRecord> out = enforcement_->alarms({.speaks = speaks, .gates = control_->state(Partition{0}).has_value()});
+  for (FindingRecord& finding : out) {
+    finding.position.partition = kNoInput;
+    log_.warning("enforcement", {{"analytic", uid_of(finding.analytic)}, {"told", finding.sentence}});
+  }
+  return out;
+}
+
+}  // namespace ringfence

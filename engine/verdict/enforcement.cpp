@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/verdict/enforcement.h"
+
+#include <algorithm>
+
+#include "engine/event/decode.h"
+#include "engine/event/escape.h"
+#include "engine/verdict/contain.h"
+
+namespace ringfence {
+namespace {
+
+constexpr std::size_t kGateChars = 80;
+constexpr std::int64_t kNanosPerMs = 1'000'000;
+
+/// As control records carry times.
+EventTime in_milliseconds(EventTime time) { return EventTime{to_milliseconds(time) * kNanosPerMs}; }
+
+Containment* confirmed_by(const Enforcement& enforcement, AgentState& agent) {
+  const auto found = std::ranges::find(agent.containments, enforcement.scope, &Containment::scope);
+  return found == agent.containments.end() ? nullptr : &*found;
+}
+
+std::string told_of(const Enforcement& enforcement) {
+  std::string out = "Contained: " + std::string(name_of(enforcement.level)) + " is in force at ";
+  for (std::size_t i = 0; i < enforcement.gates.size(); ++i) {
+    const Enforcement::Gate& gate = enforcement.gates[i];
+    out += (i == 0 ? "" : ", ") + printable(gate.name, kGateChars) + " since " + format_rfc3339(gate.applied_at);
+  }
+  return out + ".";
+}
+
+/// The last call that the confirmed level denies and that started too late.
+const Containment::Passed::Last* late(const Containment& entry) {
+  const Containment::Passed::Last* found = nullptr;
+  for (const auto& [last, effect] : {std::pair(&entry.passed.read, Effect::Read), std::pair(&entry.passed.other, Effect::Write)}) {
+    if (last->event_id.empty() || !denies(entry.enforced.level, effect) || last->started <= entry.enforced.from) continue;
+    if (found == nullptr || last->started > found->started) found = last;
+  }
+  return found;
+}
+
+}  // namespace
+
+EventTime Enforcement::from() const { return std::ranges::max_element(gates, {}, &Gate::applied_at)->applied_at + skew; }
+
+EnforcementIs look_at(const Enforcement& enforcement, const AgentState& agent) {
+  const auto entry = std::ranges::find(agent.containments, enforcement.scope, &Containment::scope);
+  if (entry == agent.containments.end() || !entry->contained || enforcement.gates.empty()) return EnforcementIs::Unasked;
+  if (enforcement.effective_at < in_milliseconds(entry->since)) return EnforcementIs::Unasked;
+  return enforcement.level > entry->enforced.level ? EnforcementIs::News : EnforcementIs::Known;
+}
+
+std::vector<FindingRecord> take_enforcement(const Enforcement& enforcement, AgentState& agent, const Told& told) {
+  std::vector<FindingRecord> records;
+  if (look_at(enforcement, agent) != EnforcementIs::News) return records;
+  Containment& entry = *confirmed_by(enforcement, agent);
+  entry.enforced = {enforcement.level, enforcement.from()};
+  std::vector<FindingRecord::Gate> gates;
+  for (const Enforcement::Gate& gate : enforcement.gates) gates.push_back({gate.name, gate.applied_at});
+  records = contained_finding(agent, entry.finding_uid, told_of(enforcement), std::move(gates), told);
+  if (const Containment::Passed::Last* last = late(entry)) {
+    Event event;
+    event.kind = EventKind::ToolCall;
+    event.time = agent.last_time;
+    event.tenant = agent.tenant;
+    event.agent.id = agent.id;
+    event.id = last->event_id;
+    event.outcome.status = Outcome::Ok;
+    for (FindingRecord& record : violation_finding(agent, event, told)) records.push_back(std::move(record));
+  }
+  return records;
+}
+
+bool passed_enforcement(AgentState& agent, const SessionState& session, const Event& event, EventTime started,
+                        std::optional<Effect> effect) {
+  bool violated = false;
+  for (Containment& entry : agent.containments) {
+    if (!covers(entry, agent, session) || !denies(entry.level, effect) || event.time <= entry.since) continue;
+    ++entry.passed.count;
+    Containment::Passed::Last& last = effect == Effect::Read ? entry.passed.read : entry.passed.other;
+    if (last.event_id.empty() || started > last.started) last = {started, std::string(event.id)};
+    violated = violated || (denies(entry.enforced.level, effect) && started > entry.enforced.from);
+  }
+  return violated;
+}
+
+std::vector<FindingRecord> violation_finding(AgentState& agent, const Event& event, const Told& told) {
+  return fact_finding(agent, event,
+                      {Analytic::ContainmentViolated, Level::Halt,
+                       "A call that the containment denies went through, although it started after every expected gate had confirmed the "
+                       "containment and the allowance for clocks had passed: there is a way around the gates."},
+                      told);
+}
+
+}  // namespace ringfence

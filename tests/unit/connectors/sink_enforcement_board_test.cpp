@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which gates have what in force, and who has not said so in time.
+#include "connectors/sinks/enforcement_board.h"
+
+#include <gmock/gmock.h>
+
+#include "tests/unit/gate/control_topic.h"
+
+namespace ringfence {
+namespace {
+
+using ::testing::AllOf;
+using testing::at_ms;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using testing::kAudience;
+using ::testing::Not;
+using testing::pinned;
+using ::testing::SizeIs;
+using testing::Speaker;
+
+const EnforcementBoard::Mine kAll{.speaks = [](const std::string&) { return true; }, .gates = true};
+
+class Board : public ::testing::Test {
+ protected:
+  Board() { begin({"nginx-eu-1", "envoy-us-1"}); }
+  void begin(std::vector<std::string> gates) {
+    board = std::make_unique<EnforcementBoard>(
+        EnforcementBoard::Settings{.trusted = pinned(), .audience = std::string(kAudience), .gates = std::move(gates)});
+    board->caught_up(at_ms(0));
+  }
+  void said(const ContainmentRecord& record, std::int64_t ms = 0) {
+    board->observe(engine.say(record), at_ms(ms));
+    last = record;
+  }
+  void ack(const std::string& gate, std::int64_t ms, AckStatus status = AckStatus::Applied) {
+    GateAck ack{.jti = control_jti(last.cause_event_id, key(), last.epoch), .key = key(), .generation = 1, .epoch = last.epoch};
+    ack.status = status;
+    if (status == AckStatus::Applied) ack.applied_at = at_ms(ms);
+    hear(gate, ack, ms);
+  }
+  void hear(const std::string& gate, const GateAck& ack, std::int64_t ms) {
+    board->acknowledge({ack_key(gate, ack.key), encode_ack(ack, gate)}, at_ms(ms));
+  }
+  void alive(const std::string& gate, std::int64_t ms) {
+    hear(gate, {.key = heartbeat_key(engine.issuer().writer), .status = AckStatus::Applied, .applied_at = at_ms(ms)}, ms);
+  }
+  [[nodiscard]] std::string key() const { return engine.key_of("bot"); }
+  /// Alarms about containments; gates are alive.
+  std::vector<FindingRecord> unacked(std::int64_t ms) {
+    for (const char* gate : {"nginx-eu-1", "envoy-us-1"}) alive(gate, ms);
+    return board->alarms(at_ms(ms), kAll);
+  }
+
+  Speaker engine;
+  ContainmentRecord last;
+  std::unique_ptr<EnforcementBoard> board;
+};
+
+TEST_F(Board, AContainmentIsRequestedThenPartlyThenEverywhereInForceAndReleased) {
+  said(Speaker::halt("bot"));
+  EXPECT_EQ(board->state(key()), EnforcementState::Requested);
+  ack("nginx-eu-1", 8);
+  EXPECT_EQ(board->state(key()), EnforcementState::Partial);
+  EXPECT_THAT(board->take_confirmed(), IsEmpty());
+  ack("envoy-us-1", 30);
+  EXPECT_EQ(board->state(key()), EnforcementState::Enforced);
+  const auto confirmed = board->take_confirmed();
+  ASSERT_THAT(confirmed, SizeIs(1));
+  EXPECT_EQ(confirmed[0].writer, engine.issuer().writer);
+  EXPECT_EQ(confirmed[0].what.from().value, at_ms(30).value + seconds(2).value);
+  EXPECT_EQ(confirmed[0].what.gates[0].name, "envoy-us-1");
+  EXPECT_EQ(confirmed[0].what.effective_at, last.effective_at);
+  ack("envoy-us-1", 31);
+  EXPECT_THAT(board->take_confirmed(), IsEmpty()) << "once an epoch";
+  said(Speaker::release("bot", 2), 100);
+  EXPECT_EQ(board->state(key()), EnforcementState::Released);
+}
+
+TEST_F(Board, AGateThatDoesNotAnswerInTimeIsNamed) {
+  said(Speaker::halt("bot"));
+  ack("envoy-us-1", 8);
+  EXPECT_THAT(unacked(1999), IsEmpty());
+  const auto found = unacked(2000);
+  ASSERT_THAT(found, SizeIs(1));
+  EXPECT_EQ(found[0].analytic, Analytic::ContainmentUnacked);
+  EXPECT_EQ(found[0].agent_id, "bot");
+  EXPECT_THAT(found[0].sentence, AllOf(HasSubstr("nginx-eu-1 has not answered"), HasSubstr("2000 ms"), Not(HasSubstr("envoy"))));
+  EXPECT_THAT(unacked(60'000), IsEmpty()) << "said once";
+  ack("nginx-eu-1", 60'500);
+  const auto closed = unacked(61'000);
+  ASSERT_THAT(closed, SizeIs(1));
+  EXPECT_EQ(closed[0].activity, FindingRecord::Activity::Close);
+  EXPECT_EQ(closed[0].uid, found[0].uid);
+  EXPECT_EQ(closed[0].number, 2U);
+  EXPECT_EQ(closed[0].close_reason, "acknowledged");
+  EXPECT_THAT(board->take_confirmed(), SizeIs(1)) << "late is not never";
+}
+
+TEST_F(Board, ARefusalSaysWhichOne) {
+  const std::vector<std::pair<AckStatus, std::string>> refusals{{AckStatus::BadSignature, "bad signature (401)"},
+                                                                {AckStatus::WrongAudience, "wrong audience (403)"},
+                                                                {AckStatus::Stale, "stale epoch or generation (409)"},
+                                                                {AckStatus::Unsupported, "cannot do all of it (501)"}};
+  for (const auto& [status, words] : refusals) {
+    begin({"nginx-eu-1"});
+    said(Speaker::halt("bot"));
+    ack("nginx-eu-1", 8, status);
+    const auto found = unacked(2000);
+    ASSERT_THAT(found, SizeIs(1)) << words;
+    EXPECT_THAT(found[0].sentence, HasSubstr(words));
+    EXPECT_EQ(board->state(key()), EnforcementState::Requested);
+  }
+}
+
+TEST_F(Board, JunkUnderTheKeyUndoesNoConfirmation) {
+  begin({"nginx-eu-1"});
+  said(Speaker::halt("bot"));
+  ack("nginx-eu-1", 8);
+  hear("nginx-eu-1", {.key = key(), .status = AckStatus::BadSignature}, 20);  // what a forged record is answered with
+  EXPECT_EQ(board->state(key()), EnforcementState::Enforced);
+  EXPECT_THAT(unacked(5000), IsEmpty());
+}
+
+TEST_F(Board, ARecordOfAFormerOwnerMayBeRefused) {
+  begin({"nginx-eu-1"});
+  (void)engine.claim(2);
+  said(Speaker::halt("bot"));
+  GateAck old{.jti = control_jti(last.cause_event_id, key(), 1), .key = key(), .generation = 1, .epoch = 1, .status = AckStatus::Stale};
+  hear("nginx-eu-1", old, 5);
+  const auto found = unacked(2000);
+  ASSERT_THAT(found, SizeIs(1));
+  EXPECT_THAT(found[0].sentence, HasSubstr("has not answered"));
+}
+
+TEST_F(Board, WhatIsSaidOfAnEarlierEpochConfirmsNothing) {
+  begin({"nginx-eu-1"});
+  said(Speaker::halt("bot", 1, Level::Hold));
+  ack("nginx-eu-1", 8);
+  EXPECT_THAT(board->take_confirmed(), SizeIs(1));
+  said(Speaker::halt("bot", 2), 1000);
+  EXPECT_EQ(board->state(key()), EnforcementState::Requested);
+  ASSERT_THAT(unacked(3000), SizeIs(1));
+  said(Speaker::release("bot", 3), 4000);
+  const auto closed = unacked(4000);
+  ASSERT_THAT(closed, SizeIs(1));
+  EXPECT_EQ(closed[0].close_reason, "released");
+}
+
+TEST_F(Board, AThrottleMayGoUnconfirmed) {
+  said(Speaker::halt("bot", 1, Level::Throttle));
+  EXPECT_THAT(unacked(60'000), IsEmpty());
+}
+
+TEST_F(Board, WithoutExpectedGatesAnyGatesWordIsEnoughAndNoneIsMissed) {
+  begin({});
+  said(Speaker::halt("bot"));
+  EXPECT_THAT(board->alarms(at_ms(60'000), kAll), IsEmpty());
+  ack("some-gate", 60'001);
+  EXPECT_EQ(board->state(key()), EnforcementState::Enforced);
+  EXPECT_THAT(board->take_confirmed(), SizeIs(1));
+}
+
+TEST_F(Board, AcknowledgementsThatComeBeforeTheRecordIsReadCount) {
+  begin({"nginx-eu-1"});
+  last = Speaker::halt("bot");
+  ack("nginx-eu-1", 8);
+  said(last, 10);
+  EXPECT_THAT(board->take_confirmed(), SizeIs(1));
+}
+
+TEST_F(Board, AGateThatConfirmsNoHeartbeatIsStaleUntilItDoes) {
+  begin({"nginx-eu-1"});
+  alive("nginx-eu-1", 1000);
+  EXPECT_THAT(board->alarms(at_ms(15'999), kAll), IsEmpty());
+  const auto found = board->alarms(at_ms(16'000), kAll);
+  ASSERT_THAT(found, SizeIs(1));
+  EXPECT_EQ(found[0].analytic, Analytic::GateStale);
+  EXPECT_THAT(found[0].sentence, HasSubstr("nginx-eu-1 has confirmed no heartbeat since 2026-11-20"));
+  EXPECT_THAT(board->alarms(at_ms(30'000), kAll), IsEmpty());
+  alive("nginx-eu-1", 31'000);
+  const auto closed = board->alarms(at_ms(31'000), kAll);
+  ASSERT_THAT(closed, SizeIs(1));
+  EXPECT_EQ(closed[0].activity, FindingRecord::Activity::Close);
+}
+
+TEST_F(Board, OnlyWhoAnswersForAContainmentRaisesItsAlarm) {
+  said(Speaker::halt("bot"));
+  EXPECT_THAT(board->alarms(at_ms(60'000), {.speaks = [](const std::string&) { return false; }, .gates = false}), IsEmpty());
+}
+
+TEST_F(Board, WhatCannotBeReadIsCountedAndConfirmsNothing) {
+  said(Speaker::halt("bot"));
+  const GateAck good{.jti = "ctl-1", .key = key(), .generation = 1, .epoch = 1, .status = AckStatus::Applied, .applied_at = at_ms(5)};
+  const std::string value = encode_ack(good, "nginx-eu-1");
+  for (const auto& [name, text] : std::vector<std::pair<std::string, std::string>>{
+           {ack_key("envoy-us-1", key()), value},  // one gate in the name of another
+           {ack_key("nginx-eu-1", "agent:corp/other#x"), value},
+           {ack_key("nginx-eu-1", key()), "{}"},
+           {ack_key("nginx-eu-1", key()), "no json"},
+           {ack_key("nginx-eu-1", key()), R"({"gate":"nginx-eu-1","jti":1,"key":"k","generation":1,"epoch":1,"status":200})"}})
+    board->acknowledge({name, text}, at_ms(6));
+  EXPECT_EQ(board->refused(), 5U);
+  EXPECT_THAT(board->words(key()), IsEmpty());
+  Speaker stranger("engine-ringfence.events-3", '\x77');
+  board->observe(stranger.say(Speaker::release("bot", 9)), at_ms(7));
+  EXPECT_EQ(board->refused(), 6U);
+  EXPECT_EQ(board->state(key()), EnforcementState::Requested);
+}
+
+}  // namespace
+}  // namespace ringfence
