@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # A Kafka broker of one process for the walk in README.md, from the jars the tests use. No part of an installation: any cluster does as well.
-# Usage: deploy/walk/kafka.sh start DIRECTORY   in the foreground, with its data in DIRECTORY; ends with TERM
+# Usage: deploy/walk/kafka.sh start DIRECTORY   with data and log in DIRECTORY; prints its process id once it answers, ends with TERM
 #        deploy/walk/kafka.sh send TOPIC        every line of standard input: a key, a tab, a value
 # The broker listens at 127.0.0.1:9092. RINGFENCE_BROKER_LIBS names jars that are elsewhere than where fetch.sh puts them.
 set -euo pipefail
@@ -40,9 +40,21 @@ group.initial.rebalance.delay.ms=0
 auto.create.topics.enable=false
 PROPERTIES
   if [[ ! -d $directory/data ]]; then
-    java_of kafka.tools.StorageTool format -t cmluZ2ZlbmNlLXdhbGstMQ -c "$directory/server.properties"
+    java_of kafka.tools.StorageTool format -t cmluZ2ZlbmNlLXdhbGstMQ -c "$directory/server.properties" >"$directory/format.log" 2>&1
   fi
-  exec java -Xms512m -Xmx512m -XX:+UseG1GC -Dorg.slf4j.simpleLogger.defaultLogLevel=warn -cp "$libs/*" kafka.Kafka "$directory/server.properties"
+  local log=$directory/kafka.log process
+  java -Xms512m -Xmx512m -XX:+UseG1GC -Dorg.slf4j.simpleLogger.defaultLogLevel=warn \
+    -Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info -cp "$libs/*" kafka.Kafka "$directory/server.properties" \
+    >"$log" 2>&1 </dev/null &
+  process=$!
+  until grep -q 'Kafka Server started' "$log"; do
+    if ! kill -0 "$process" 2>/dev/null; then
+      tail -n 5 "$log" >&2
+      exit 3
+    fi
+    sleep 0.2
+  done
+  echo "$process"
 }
 
 case ${1:-} in
