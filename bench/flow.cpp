@@ -18,7 +18,7 @@ namespace {
 
 using namespace ringfence;
 
-constexpr std::uint64_t kTinyHash = 0x4443641f1bc004f2ULL;
+constexpr std::uint64_t kTinyHash = 0x66b2e476b392bcb5ULL;
 
 Persona clerk() {
   Persona persona;

@@ -40,14 +40,15 @@ constexpr std::array<std::uint8_t, 256> kRoles = [] {
 bool is(char c, Role role) { return (kRoles[static_cast<unsigned char>(c)] & role) != 0; }
 
 /// A token without the punctuation of the sentence around it.
-std::string_view bare(std::string_view token) {
-  while (!token.empty() && is(token.front(), kBefore)) token.remove_prefix(1);
-  while (!token.empty() && is(token.back(), kAfter)) token.remove_suffix(1);
-  return token;
+inline std::string_view bare(std::string_view token) {
+  const char *first = token.data(), *last = first + token.size();
+  while (first != last && is(*first, kBefore)) ++first;
+  while (first != last && is(last[-1], kAfter)) --last;
+  return {first, static_cast<std::size_t>(last - first)};
 }
 
 /// One or two letters are no identifier worth a place in the filter; an identifier made of them counts as read.
-bool trivial(std::string_view token) {
+inline bool trivial(std::string_view token) {
   return token.size() < 3 && std::ranges::all_of(token, [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); });
 }
 
@@ -55,14 +56,15 @@ std::uint64_t seen_hash(std::string_view text) { return hash64(text, kSeenSeed);
 
 template <class Visit>
 void each_token(std::string_view text, Visit visit) {
-  for (std::size_t at = 0; at < text.size();) {
-    if (is(text[at], kGap)) {
+  const char* const last = text.data() + text.size();
+  for (const char* at = text.data(); at != last;) {
+    if (is(*at, kGap)) {
       ++at;
       continue;
     }
-    std::size_t end = at;
-    while (end < text.size() && !is(text[end], kGap)) ++end;
-    visit(text.substr(at, end - at));
+    const char* end = at;
+    while (end != last && !is(*end, kGap)) ++end;
+    visit(std::string_view(at, static_cast<std::size_t>(end - at)));
     at = end;
   }
 }
@@ -270,8 +272,9 @@ void learn_result(BarrierSession& session, const Event& call) {
         if (const auto id = read_hashed(element)) own.push_back(hashed_key(id->hash));
     std::ranges::sort(own);
   }
+  std::size_t next = 0;
   const auto learn = [&](std::uint64_t hash) {
-    if (own.empty() || !std::ranges::binary_search(own, hash)) session.seen.add(hash);
+    if (own.empty() || !std::ranges::binary_search(own, hash)) session.seen.add(hash, next);
   };
   if (call.result) {
     session.text_known = session.text_known || (fine && !call.result->leaves.empty());

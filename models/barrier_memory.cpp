@@ -75,10 +75,11 @@ Conduct decode_conduct(Reader& in) {
 // ---- SeenIds
 
 void SeenIds::Generation::set(std::uint64_t hash) {
+  std::uint64_t* const all = words.data();
   const std::uint64_t step = (hash >> 32) | 1;
   for (std::size_t i = 0; i < kProbes; ++i) {
     const std::uint64_t bit = (hash + i * step) % kBits;
-    words[bit / 64] |= std::uint64_t{1} << (bit % 64);
+    all[bit / 64] |= std::uint64_t{1} << (bit % 64);
   }
 }
 
@@ -94,9 +95,15 @@ bool SeenIds::Generation::has(std::uint64_t hash) const {
   return set != 0;
 }
 
-void SeenIds::add(std::uint64_t hash) {
+void SeenIds::add(std::uint64_t hash, std::size_t& next) {
   if (!young_) {
-    if (std::ranges::find(plain_, hash) != plain_.end()) return;
+    if (next < plain_.size() && plain_[next] == hash) {
+      ++next;
+      return;
+    }
+    const auto found = std::ranges::find(plain_, hash);
+    next = static_cast<std::size_t>(found - plain_.begin()) + 1;
+    if (found != plain_.end()) return;
     if (plain_.size() < kPlainIds) {
       plain_.push_back(hash);
       return;

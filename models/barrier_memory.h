@@ -19,7 +19,12 @@ namespace ringfence {
 /// the older of the two goes. False "seen" at 700 ids: 0.7 % a generation. Up to 48 ids are kept as they are, without a filter.
 class SeenIds {
  public:
-  void add(std::uint64_t hash);
+  void add(std::uint64_t hash) {
+    std::size_t next = 0;
+    add(hash, next);
+  }
+  /// For ids that may come in the order in which they came before: `next` is where the one is looked for first, and moves on.
+  void add(std::uint64_t hash, std::size_t& next);
   [[nodiscard]] bool contains(std::uint64_t hash) const;
   void encode(Writer& out) const;
   [[nodiscard]] bool decode(Reader& in);

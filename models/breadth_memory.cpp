@@ -11,17 +11,20 @@ namespace ringfence::breadth {
 
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kVersion = 2;
+constexpr std::uint8_t kWholeHashes = 1;  // the version before: of listed values all 64 bits
+
+constexpr std::uint32_t low(std::uint64_t hash) { return static_cast<std::uint32_t>(hash); }
+
 constexpr std::size_t kIdentifierBytes = 128;
 constexpr std::size_t kDigitsMost = 18;
 /// A quarter of the listing leaves at once, so that a long result does not move it value by value.
 constexpr std::size_t kLeaveAtOnce = Session::kListedMost / 4;
+constexpr std::size_t kStep = 16;
 constexpr std::size_t kLeavesMost = 8 * Session::kListedMost;
 constexpr std::uint32_t kTaskPath = 1, kHashedPath = 2;
 
 constexpr bool digit(char c) { return c >= '0' && c <= '9'; }
-
-bool like_identifier(std::string_view text) { return text.size() <= kIdentifierBytes && std::ranges::any_of(text, digit); }
 
 /// The pointer with its array indices taken away: one field of all rows.
 std::uint32_t path_of(std::string_view pointer) {
@@ -43,6 +46,27 @@ std::uint32_t path_of(std::string_view pointer) {
 constexpr CharSet kWordParts("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_.@");
 bool part_of_word(char c) { return kWordParts.has(c); }
 
+/// What a look at every byte tells of a value.
+struct Looks {
+  bool digits = false, one_word = true;
+};
+Looks looks_of(std::string_view text) {
+  static constexpr std::array<std::uint8_t, 256> kBits = [] {
+    std::array<std::uint8_t, 256> bits{};
+    for (std::size_t c = 0; c < bits.size(); ++c) bits[c] = digit(static_cast<char>(c)) ? 1 : kWordParts.has(static_cast<char>(c)) ? 0 : 2;
+    return bits;
+  }();
+  unsigned seen = 0;
+  for (const char c : text) seen |= kBits[static_cast<unsigned char>(c)];
+  return {.digits = (seen & 1U) != 0, .one_word = (seen & 2U) == 0};
+}
+
+std::uint32_t narrow(Reader& in) {
+  const std::uint64_t v = in.varint();
+  if (v > UINT32_MAX) in.fail();
+  return static_cast<std::uint32_t>(v);
+}
+
 }  // namespace
 
 std::optional<Numbered> numbered(std::string_view identifier) {
@@ -62,7 +86,8 @@ void Session::give(std::uint64_t value, std::uint32_t path) {
     listed_.erase(listed_.begin(), listed_.begin() + static_cast<std::ptrdiff_t>(kLeaveAtOnce));
     gone_ += static_cast<std::uint32_t>(kLeaveAtOnce);
   }
-  listed_.push_back({value, path});
+  if (listed_.size() == listed_.capacity()) listed_.reserve(std::min(kListedMost, listed_.size() + listed_.size() / 2 + kStep));
+  listed_.push_back({low(value), path});
 }
 
 void Session::learn_result(const Event& call) {
@@ -73,9 +98,11 @@ void Session::learn_result(const Event& call) {
     for (const JsonLeaf& leaf : leaves.subspan(first)) {
       const bool value = leaf.kind == JsonLeaf::Kind::String || leaf.kind == JsonLeaf::Kind::Number;
       if (!value) continue;
+      const Looks looks = looks_of(leaf.text);
+      if (!looks.digits) continue;
       const std::uint32_t path = path_of(leaf.pointer);
-      if (like_identifier(leaf.text)) give(hash64(leaf.text), path);
-      if (!std::ranges::all_of(leaf.text, part_of_word)) give_words(leaf.text, path + 1);
+      if (leaf.text.size() <= kIdentifierBytes) give(hash64(leaf.text), path);
+      if (!looks.one_word) give_words(leaf.text, path + 1);
     }
   } else if (call.result_ids) {
     const std::size_t first = call.result_ids->size() > kListedMost ? call.result_ids->size() - kListedMost : 0;
@@ -86,16 +113,18 @@ void Session::learn_result(const Event& call) {
 
 void Session::learn_task(const Event& task_start) { give_words(task_start.task.text.value_or(""), kTaskPath); }
 
+/// Only words with a digit are looked for, so what lies between two of them is passed over.
 void Session::give_words(std::string_view text, std::uint32_t path) {
-  for (std::size_t begin = 0; begin < text.size(); ++begin) {
-    if (!part_of_word(text[begin])) continue;
-    std::size_t end = begin;
-    bool digits = false;
-    for (; end < text.size() && part_of_word(text[end]); ++end) digits = digits || digit(text[end]);
-    std::string_view word = text.substr(begin, end - begin);
+  const char* at = text.data();
+  const char* const last = at + text.size();
+  while ((at = std::find_if(at, last, digit)) != last) {
+    const char *begin = at, *end = at;
+    while (begin != text.data() && part_of_word(begin[-1])) --begin;
+    while (end != last && part_of_word(*end)) ++end;
+    at = end;
+    std::string_view word(begin, static_cast<std::size_t>(end - begin));
     while (word.ends_with('.') || word.ends_with('-')) word.remove_suffix(1);
-    if (digits && word.size() <= kIdentifierBytes) give(hash64(word), path);
-    begin = end;
+    if (word.size() <= kIdentifierBytes) give(hash64(word), path);
   }
 }
 
@@ -106,7 +135,7 @@ Session::Walk* Session::walk(std::uint64_t kind) {
   return &walks_.emplace_back(Walk{.kind = kind});
 }
 
-bool Session::gave(std::uint64_t value) const { return std::ranges::find(listed_, value, &Listed::value) != listed_.end(); }
+bool Session::gave(std::uint64_t value) const { return std::ranges::find(listed_, low(value), &Listed::value) != listed_.end(); }
 
 const Session::Listed* Session::at(std::uint32_t place) const {
   return place == kNowhere || place < gone_ || place - gone_ >= listed_.size() ? nullptr : &listed_[place - gone_];
@@ -122,8 +151,8 @@ std::uint32_t Session::next_after(std::uint32_t place) const {
 
 std::uint32_t Session::place_of(std::uint64_t value, std::uint32_t after) const {
   const std::uint32_t next = next_after(after);
-  if (const Listed* const expected = at(next); expected != nullptr && expected->value == value) return next;
-  const auto found = std::ranges::find(listed_, value, &Listed::value);
+  if (const Listed* const expected = at(next); expected != nullptr && expected->value == low(value)) return next;
+  const auto found = std::ranges::find(listed_, low(value), &Listed::value);
   return found == listed_.end() ? kNowhere : gone_ + static_cast<std::uint32_t>(found - listed_.begin());
 }
 
@@ -135,7 +164,7 @@ void Session::encode(Writer& out) const {
   out.u8(lost_ ? 1 : 0);
   out.varint(listed_.size());
   for (const Listed& one : listed_) {
-    out.u64(one.value);
+    out.varint(one.value);
     out.varint(one.path);
   }
   out.varint(walks_.size());
@@ -152,19 +181,15 @@ void Session::encode(Writer& out) const {
 std::size_t Session::bytes() const { return sizeof(*this) + listed_.capacity() * sizeof(Listed) + walks_.capacity() * sizeof(Walk); }
 
 std::unique_ptr<ChannelMemory> Session::decode(Reader& in) {
-  if (in.u8() != kVersion) return nullptr;
-  const auto narrow = [&]() -> std::uint32_t {
-    const std::uint64_t v = in.varint();
-    if (v > kNowhere) in.fail();
-    return static_cast<std::uint32_t>(v);
-  };
+  const std::uint8_t version = in.u8();
+  if (version != kVersion && version != kWholeHashes) return nullptr;
   auto memory = std::make_unique<Session>();
-  memory->gone_ = narrow();
+  memory->gone_ = narrow(in);
   memory->lost_ = in.u8() == 1;
-  memory->listed_.resize(in.count(sizeof(std::uint64_t) + 1, kListedMost));
+  memory->listed_.resize(in.count(2, kListedMost));
   for (Listed& one : memory->listed_) {
-    one.value = in.u64();
-    one.path = narrow();
+    one.value = version == kWholeHashes ? low(in.u64()) : narrow(in);
+    one.path = narrow(in);
   }
   memory->walks_.resize(in.count(4 * sizeof(std::uint64_t) + 5, kKindsMost));
   for (Walk& walk : memory->walks_) {
@@ -172,7 +197,7 @@ std::unique_ptr<ChannelMemory> Session::decode(Reader& in) {
     walk.last = in.u64();
     walk.around = in.u64();
     walk.number = in.u64();
-    for (std::uint32_t* length : {&walk.counted, &walk.listed, &walk.place, &walk.distinct}) *length = narrow();
+    for (std::uint32_t* length : {&walk.counted, &walk.listed, &walk.place, &walk.distinct}) *length = narrow(in);
     const std::uint8_t down = in.u8();
     if (down > 1) in.fail();
     walk.down = down == 1;

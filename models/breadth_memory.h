@@ -28,9 +28,10 @@ class Session final : public ChannelMemory {
   static constexpr std::size_t kKindsMost = 16;
   static constexpr std::uint32_t kNowhere = 0xffffffff;
 
-  /// One value of a result or of the task's text. Values of one field share a path, so that the next of a listing is the next with it.
+  /// One value of a result or of the task's text, as the low half of its hash: one that was not given passes for one of 512 once in eight
+  /// million times. Values of one field share a path, so that the next of a listing is the next with it.
   struct Listed {
-    std::uint64_t value = 0;
+    std::uint32_t value = 0;
     std::uint32_t path = 0;
   };
   /// Where the agent is among the identifiers of one KIND.

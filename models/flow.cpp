@@ -126,8 +126,8 @@ FlowClass class_of(const Act& act, const Settled& value, Asking& asking) {
 }
 
 /// The origin of a value, settled now if this is its first use in a call.
-Settled settled(const Act& act, FlowSession& session, const Value& value, const flow::WordList& words, std::string& source) {
-  const std::uint64_t hash = flow::run_hash(words.data(), words.size());
+Settled settled(const Act& act, FlowSession& session, const Value& value, flow::WordSpan words, std::string& source) {
+  const std::uint64_t hash = flow::run_hash(words);
   if (const Settled* const known = session.settled(hash)) {
     session.touch(hash);
     if (known->origin == Origin::Command) source = flow::trace(act, session, value, words).source;

@@ -14,8 +14,8 @@ enum class FlowClass : std::uint8_t { Given, Record, Mention, Nowhere, Commanded
 /// sink is always marked, a read where it carries a value the persona marks. 4 and 5 are `flow.toxic` at alert, 6 at hold; 2 and 3 are
 /// evidence only. Beside them `data.flows`: a label that `allow: false` keeps from a destination holds, in any session of the agent.
 ///
-/// Bytes: nothing for a persona without sinks, marked arguments and labels; a session up to 40 KiB, made as the task and results need it
-/// (2 KiB task, 16 KiB leaves, 8 KiB words of prose, 8.5 KiB orders, 2 KiB orders forgotten, 2 KiB values); an agent up to 64 labels and 16
+/// Bytes: nothing for a persona without sinks, marked arguments and labels; a session up to 32 KiB, made as the task and results need it
+/// (2 KiB task, 8 KiB leaves, 8 KiB words of prose, 8.5 KiB orders, 2 KiB orders forgotten, 2 KiB values); an agent up to 64 labels and 16
 /// artefacts, where it has read any. Hashes only: no text of an outsider is at rest, whatever `privacy.keep_text` says. Where more is read
 /// than fits, a record may look like a mention or like nothing; an order never looks like less, it is kept as a filter of its words.
 /// Cost: one pass over a result and a few look-ups a call; figures in docs/real_traces.md.

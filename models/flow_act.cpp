@@ -42,33 +42,49 @@ void add_forms(std::vector<std::uint64_t>& hashes, std::string_view word) {
 }
 
 bool holds_any(const Order& order, const std::vector<std::uint64_t>& forms) {
-  return std::ranges::any_of(forms, [&](std::uint64_t form) { return FlowSession::holds(order, {form}); });
+  return std::ranges::any_of(forms, [&](std::uint64_t form) { return FlowSession::holds(order, {&form, 1}); });
 }
 
 constexpr std::size_t kToolNameBytes = 128;
 
 bool strong(std::optional<Effect> effect) { return effect == Effect::Transfer || effect == Effect::Admin || effect == Effect::Delete; }
 
-/// Prose in which no order stands is only remembered to mention its words.
-void learn_prose(FlowSession& session, std::string_view text, Order like) {
-  const ProseText prose = read_prose(Words::built_in(), text);
-  if (!prose.words.empty()) session.learn_record(prose.words);
-  session.learn_mention(prose.words);
-  if (!prose.commands) return;
-  like.addressed = prose.addressed;
-  for (const Sentence& sentence : prose.sentences) {
-    if (!sentence.commands) continue;
-    for (std::size_t first = sentence.first; first < sentence.last;) {
-      const std::size_t last = std::min(first + Order::kWords, sentence.last);
-      Order order = like;
-      order.kin = sentence.kin;  // of the whole sentence: its verb may stand in another part of it
-      order.nouns = sentence.nouns;
-      for (std::size_t i = first; i < last; ++i)
-        order.words.push_back({static_cast<std::uint32_t>(prose.words[i]), stem_at(text, prose.places[i])});
-      session.learn_order(std::move(order));
-      first = last == sentence.last ? last : last - Order::kOverlap;
-    }
+/// What is the same for all orders of one result.
+struct Giver {
+  std::string_view id;
+  bool pointed = false, untrusted = false;
+};
+
+/// A sentence as hashes; a long one in parts that overlap.
+void learn_sentence(FlowSession& session, std::string_view text, const ProseText& prose, const Sentence& sentence, const Giver& giver) {
+  for (std::size_t first = sentence.first; first < sentence.last;) {
+    const std::size_t last = std::min(first + Order::kWords, sentence.last);
+    Order order{.addressed = prose.addressed,
+                .pointed = giver.pointed,
+                .untrusted = giver.untrusted,
+                .kin = sentence.kin,  // of the whole sentence: its verb may stand in another part of it
+                .nouns = sentence.nouns,
+                .source = short_id(giver.id),
+                .words = {}};
+    order.words.reserve(last - first);
+    for (std::size_t i = first; i < last; ++i)
+      order.words.push_back({static_cast<std::uint32_t>(prose.words[i].hash), stem_at(text, prose.words[i])});
+    session.learn_order(std::move(order));
+    first = last == sentence.last ? last : last - Order::kOverlap;
   }
+}
+
+/// Prose in which no order stands is only remembered to mention its words.
+void learn_prose(FlowSession& session, std::string_view text, const Giver& giver) {
+  const ProseText prose = read_prose(Words::built_in(), text);
+  if (prose.words.empty()) return;
+  WordList words;
+  for (const PlacedWord& word : prose.words) words.push_back(word.hash);
+  session.learn_record(words);
+  session.learn_mention(words);
+  if (!prose.commands) return;
+  for (const Sentence& sentence : prose.sentences)
+    if (sentence.commands) learn_sentence(session, text, prose, sentence, giver);
 }
 
 bool untrusted(const Act& act) {
@@ -190,7 +206,7 @@ bool ToolWords::asked_in(const FlowSession& session, std::optional<Effect> effec
   return (session.task_nouns & nouns_) != 0 || session.task_holds_any(noun_forms_);
 }
 
-Traced trace(const Act& act, const FlowSession& session, const Value& value, const WordList& words) {
+Traced trace(const Act& act, const FlowSession& session, const Value& value, WordSpan words) {
   Traced traced;
   if (session.user_wrote(words) || (value.kind == Value::Kind::Destination && scope::task_gives(act, value.text))) {
     traced.origin = Origin::User;
@@ -237,14 +253,11 @@ Traced trace(const Act& act, const FlowSession& session, const Value& value, con
 
 void learn_result(const Act& act, FlowSession& session, bool pointed) {
   const bool foreign = untrusted(act);
-  Order like;
-  like.pointed = pointed;
-  like.untrusted = foreign;
-  like.source = short_id(act.event.id);
+  const Giver giver{.id = act.event.id, .pointed = pointed, .untrusted = foreign};
   for (const JsonLeaf& leaf : act.event.result->leaves) {
     if (leaf.kind == JsonLeaf::Kind::Null || leaf.kind == JsonLeaf::Kind::Bool || leaf.text.empty()) continue;
     if (!is_bare(leaf.text)) {
-      learn_prose(session, leaf.text, like);
+      learn_prose(session, leaf.text, giver);
       continue;
     }
     const WordList words = words_of(leaf.text);
@@ -289,7 +302,7 @@ Grounded grounded(const Act& act, std::string_view destination) {
   if (session == nullptr) return Grounded::Unknown;
   const Value value{Value::Kind::Destination, {}, destination, nullptr};
   const WordList words = words_of(destination);
-  const Settled* const known = session->settled(run_hash(words.data(), words.size()));
+  const Settled* const known = session->settled(run_hash(words));
   const Origin origin = known != nullptr ? known->origin : trace(act, *session, value, words).origin;
   if (origin == Origin::User || origin == Origin::Listed || origin == Origin::Record) return Grounded::Yes;
   return origin == Origin::Command || session->current() ? Grounded::No : Grounded::Unknown;

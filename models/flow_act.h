@@ -59,7 +59,7 @@ struct Traced {
 };
 
 /// Of a value whose origin is not settled yet.
-[[nodiscard]] Traced trace(const Act& act, const FlowSession& session, const Value& value, const WordList& words);
+[[nodiscard]] Traced trace(const Act& act, const FlowSession& session, const Value& value, WordSpan words);
 
 /// Learns the result of a call that took place, or did not: everything in it, by sentence and leaf.
 void learn_result(const Act& act, FlowSession& session, bool pointed);

@@ -1,61 +1,55 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <bit>
 
 #include "models/flow_memory.h"
 
 namespace ringfence::flow {
 
-std::size_t LeafSet::used(std::size_t row) const {
-  const auto begin = places_.begin() + static_cast<std::ptrdiff_t>(row);
-  return static_cast<std::size_t>(std::find(begin, begin + kRow, std::uint64_t{0}) - begin);
-}
-
 bool LeafSet::holds(std::uint64_t hash) const {
   if (places_.empty()) return false;
-  const auto in = [&](std::size_t row) {
-    const auto begin = places_.begin() + static_cast<std::ptrdiff_t>(row);
-    return std::find(begin, begin + kRow, hash) != begin + kRow;
-  };
-  return in(first_row(hash)) || in(second_row(hash));
+  const std::uint32_t half = cut(hash);
+  return used(first_row(half), half) == kHere || used(second_row(half), half) == kHere;
 }
 
 /// In front of the row's others, of which the last falls out where it is full.
-void LeafSet::put(std::size_t row, std::uint64_t hash) {
-  const auto begin = places_.begin() + static_cast<std::ptrdiff_t>(row);
-  std::copy_backward(begin, begin + kRow - 1, begin + kRow);
-  *begin = hash;
+void LeafSet::put(std::size_t row, std::uint32_t hash) {
+  std::uint32_t* const at = places_.data() + row;
+  at[3] = at[2];
+  at[2] = at[1];
+  at[1] = at[0];
+  at[0] = hash;
 }
 
-std::uint32_t LeafSet::add(std::uint64_t hash) {
-  if (hash == 0) hash = 1;
+std::uint32_t LeafSet::add(std::uint64_t hash) { return add_cut(cut(hash)); }
+
+std::uint32_t LeafSet::add_cut(std::uint32_t hash) {
   if (places_.empty()) places_.resize(kFirst);
-  if (holds(hash)) return 0;
   std::uint32_t lost = 0;
   for (;;) {
-    const std::size_t first = first_row(hash);
-    const std::size_t second = second_row(hash);
-    const std::size_t row = used(second) < used(first) ? second : first;
-    const bool full = used(row) == kRow;
+    const std::size_t first = first_row(hash), second = second_row(hash);
+    const std::size_t in_first = used(first, hash), in_second = used(second, hash);
+    if (in_first == kHere || in_second == kHere) return lost;
+    const bool full = std::min(in_first, in_second) == kRow;
     if (full && places_.size() < kMost) {
       lost += grow();
       continue;
     }
-    put(row, hash);
+    put(in_second < in_first ? second : first, hash);
     return lost + (full ? 1U : 0U);
   }
 }
 
 std::uint32_t LeafSet::grow() {
   std::uint32_t lost = 0;
-  std::vector<std::uint64_t> old(places_.size() * 2);
+  std::vector<std::uint32_t> old(places_.size() * 2);
   old.swap(places_);
   for (std::size_t at = old.size(); at-- > 0;) {  // the oldest of a row first
     if (old[at] == 0) continue;
-    const std::size_t first = first_row(old[at]);
-    const std::size_t second = second_row(old[at]);
-    const std::size_t row = used(second) < used(first) ? second : first;
-    if (used(row) == kRow) ++lost;
-    put(row, old[at]);
+    const std::size_t first = first_row(old[at]), second = second_row(old[at]);
+    const std::size_t in_first = used(first, old[at]), in_second = used(second, old[at]);
+    if (std::min(in_first, in_second) == kRow) ++lost;
+    put(in_second < in_first ? second : first, old[at]);
   }
   return lost;
 }
@@ -63,10 +57,9 @@ std::uint32_t LeafSet::grow() {
 void LeafSet::encode(Writer& out) const {
   out.varint(places_.size());
   for (std::size_t at = 0; at < places_.size(); at += kRow) {
-    const std::uint64_t* const begin = &places_[at];
-    const auto count = static_cast<std::size_t>(std::find(begin, begin + kRow, std::uint64_t{0}) - begin);
-    out.varint(count);
-    out.u64s({begin, count});
+    const auto count = static_cast<std::size_t>(std::find(&places_[at], &places_[at] + kRow, 0U) - &places_[at]);
+    out.u8(static_cast<std::uint8_t>(count));
+    for (std::size_t i = 0; i < count; ++i) out.f32(std::bit_cast<float>(places_[at + i]));  // four bytes
   }
 }
 
@@ -76,13 +69,28 @@ bool LeafSet::decode(Reader& in) {
   if (size < kFirst || size > kMost || (size & (size - 1)) != 0) return false;
   places_.resize(size);
   for (std::size_t at = 0; at < size; at += kRow) {
-    const std::size_t count = in.count(sizeof(std::uint64_t), kRow);
+    const std::size_t count = in.u8();
+    if (count > kRow) return false;
     for (std::size_t i = 0; i < count; ++i) {
-      places_[at + i] = in.u64();
+      places_[at + i] = std::bit_cast<std::uint32_t>(in.f32());
       if (places_[at + i] == 0 || (first_row(places_[at + i]) != at && second_row(places_[at + i]) != at)) return false;
     }
   }
   return in.ok();
+}
+
+/// Which of two in different rows came first is not known there; of one row the newest stands first.
+bool LeafSet::decode_whole(Reader& in) {
+  const std::uint64_t size = in.varint();
+  if (size == 0) return in.ok();
+  if (size < kFirst || size > kMost || (size & (size - 1)) != 0) return false;
+  std::vector<std::uint64_t> hashes;
+  for (std::size_t row = 0; row < size / kRow; ++row) {
+    for (std::size_t n = in.count(sizeof(std::uint64_t), kRow); n > 0; --n) hashes.push_back(in.u64());
+    if (!in.ok()) return false;
+  }
+  for (; !hashes.empty(); hashes.pop_back()) (void)add(hashes.back());
+  return true;
 }
 
 }  // namespace ringfence::flow

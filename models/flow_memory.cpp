@@ -9,7 +9,9 @@ namespace ringfence::flow {
 
 namespace {
 
-constexpr std::uint8_t kVersion = 1, kAgentVersion = 2;
+constexpr std::uint8_t kVersion = 2, kAgentVersion = 2;
+/// The version before of a session: filters with all their words, leaves with all their bits; and of an agent.
+constexpr std::uint8_t kWholeForms = 1, kAgentBefore = 1;
 constexpr std::uint64_t kTrusted = 0xC3C3'0003'3C3C'0004ULL;
 
 std::uint64_t mixed(std::uint64_t v) {
@@ -27,10 +29,14 @@ template <class WordAt, class Use>
 void each_run(std::size_t count, const WordAt& word, const Use& use) {
   for (std::size_t i = 0; i < count; ++i) {
     RunHash run;
-    for (std::size_t n = i; n < std::min(i + 3, count); ++n) {
-      run.add(word(n));
-      use(run.value());
-    }
+    run.add(word(i));
+    use(run.value());
+    if (i + 1 == count) return;
+    run.add(word(i + 1));
+    use(run.value());
+    if (i + 2 == count) continue;
+    run.add(word(i + 2));
+    use(run.value());
   }
 }
 
@@ -68,7 +74,7 @@ void FlowSession::hear_task(const TaskText& task) {
   for (std::size_t i = 0; i < fresh; ++i) task_.push_back(task_hash(task.words[i]));
 }
 
-bool FlowSession::user_wrote(const WordList& value) const {
+bool FlowSession::user_wrote(WordSpan value) const {
   if (value.empty() || value.size() > task_.size()) return false;
   const std::uint32_t first = task_hash(value[0]);
   for (auto at = std::ranges::find(task_, first); at != task_.end(); at = std::find(at + 1, task_.end(), first)) {
@@ -80,18 +86,18 @@ bool FlowSession::user_wrote(const WordList& value) const {
 }
 
 bool FlowSession::task_holds_any(const std::vector<std::uint64_t>& words) const {
-  return std::ranges::any_of(words, [&](std::uint64_t word) { return user_wrote({word}); });
+  return std::ranges::any_of(words, [&](std::uint64_t word) { return user_wrote({&word, 1}); });
 }
 
 // Results
 
 void FlowSession::leaf(std::uint64_t hash) { lost_leaves += leaves_.add(hash); }
 
-void FlowSession::learn_trusted(const WordList& words) {
+void FlowSession::learn_trusted(WordSpan words) {
   each_run(words.size(), [&](std::size_t i) { return words[i]; }, [&](std::uint64_t gram) { leaf(gram ^ kTrusted); });
 }
 
-void FlowSession::learn_mention(const WordList& words) {
+void FlowSession::learn_mention(WordSpan words) {
   if (words.empty()) return;
   if (!prose_) prose_ = std::make_unique<Prose>();
   each_run(words.size(), [&](std::size_t i) { return words[i]; }, [&](std::uint64_t gram) { prose_->add(mixed(gram)); });
@@ -121,26 +127,25 @@ void FlowSession::forget_oldest_order() {
   orders_.erase(orders_.begin());
 }
 
-bool FlowSession::gone_order_held(const WordList& value, bool addressed, bool pointed) const {
+bool FlowSession::gone_order_held(WordSpan value, bool addressed, bool pointed) const {
   if (!gone_) return false;
-  WordList words = value;
-  for (std::uint64_t& word : words) word = static_cast<std::uint32_t>(word);
+  WordList words;
+  for (const std::uint64_t word : value) words.push_back(static_cast<std::uint32_t>(word));
   return holds_run(words, [&](std::uint64_t gram) { return gone_->holds(gone_gram(gram, addressed, pointed)); });
 }
 
-bool FlowSession::holds(const Order& order, const WordList& value) {
+bool FlowSession::holds(const Order& order, WordSpan value) {
   const auto equal = [](const Order::Word& word, std::uint64_t wanted) { return word.word == static_cast<std::uint32_t>(wanted); };
   // A value that is the whole sentence is the name of something that gives an order, not what the order is about.
   return !value.empty() && value.size() < order.words.size() &&
          std::search(order.words.begin(), order.words.end(), value.begin(), value.end(), equal) != order.words.end();
 }
 
-bool FlowSession::is_record(const WordList& value) const {
-  return leaves_.holds(run_hash(value.data(), value.size()) ^ kWhole) ||
-         holds_run(value, [&](std::uint64_t gram) { return leaves_.holds(gram ^ kTrusted); });
+bool FlowSession::is_record(WordSpan value) const {
+  return leaves_.holds(run_hash(value) ^ kWhole) || holds_run(value, [&](std::uint64_t gram) { return leaves_.holds(gram ^ kTrusted); });
 }
 
-bool FlowSession::is_mentioned(const WordList& value) const {
+bool FlowSession::is_mentioned(WordSpan value) const {
   return prose_ && holds_run(value, [&](std::uint64_t gram) { return prose_->holds(mixed(gram)); });
 }
 
@@ -245,7 +250,9 @@ bool decode_settled(Reader& in, Settled& value) {
 }  // namespace
 
 std::unique_ptr<ChannelMemory> FlowSession::decode(Reader& in) {
-  if (in.u8() != kVersion) return nullptr;
+  const std::uint8_t version = in.u8();
+  if (version != kVersion && version != kWholeForms) return nullptr;
+  const auto read = [&](auto& filter) { version == kWholeForms ? filter.decode_whole(in) : filter.decode(in); };
   auto memory = std::make_unique<FlowSession>(in.u64());
   const std::uint8_t flags = in.u8();
   memory->task_known_ = (flags & 1U) != 0;
@@ -254,9 +261,9 @@ std::unique_ptr<ChannelMemory> FlowSession::decode(Reader& in) {
   memory->task_nouns = in.u64();
   memory->task_.resize(in.count(1, kTaskWords));
   for (std::uint32_t& word : memory->task_) word = number(in);
-  if (flags > 15 || !memory->leaves_.decode(in)) return nullptr;
-  if ((flags & 4U) != 0) (memory->prose_ = std::make_unique<Prose>())->decode(in);
-  if ((flags & 8U) != 0) (memory->gone_ = std::make_unique<Gone>())->decode(in);
+  if (flags > 15 || !(version == kWholeForms ? memory->leaves_.decode_whole(in) : memory->leaves_.decode(in))) return nullptr;
+  if ((flags & 4U) != 0) read(*(memory->prose_ = std::make_unique<Prose>()));
+  if ((flags & 8U) != 0) read(*(memory->gone_ = std::make_unique<Gone>()));
   memory->orders_.resize(in.count(18, kOrders));
   for (Order& order : memory->orders_)
     if (!decode_order(in, order)) return nullptr;
@@ -277,8 +284,8 @@ std::unique_ptr<ChannelMemory> FlowSession::decode(Reader& in) {
 }
 
 std::size_t FlowSession::bytes() const {
-  std::size_t bytes = sizeof(*this) + task_.capacity() * sizeof(std::uint32_t) + leaves_.bytes() + (prose_ ? sizeof(Prose) : 0) +
-                      (gone_ ? sizeof(Gone) : 0) + orders_.capacity() * sizeof(Order) + settled_.capacity() * sizeof(Settled) +
+  std::size_t bytes = sizeof(*this) + task_.capacity() * sizeof(std::uint32_t) + leaves_.bytes() + (prose_ ? prose_->bytes() : 0) +
+                      (gone_ ? gone_->bytes() : 0) + orders_.capacity() * sizeof(Order) + settled_.capacity() * sizeof(Settled) +
                       pointed_.capacity() * sizeof(std::uint64_t) + told.argument.capacity() + told.source.capacity();
   for (const Order& order : orders_) bytes += order.words.capacity() * sizeof(Order::Word) + order.source.capacity();
   return bytes;
@@ -315,7 +322,7 @@ std::size_t FlowAgent::bytes() const {
 
 std::unique_ptr<ChannelMemory> FlowAgent::decode(Reader& in) {
   const std::uint8_t version = in.u8();
-  if (version != kVersion && version != kAgentVersion) return nullptr;
+  if (version != kAgentBefore && version != kAgentVersion) return nullptr;
   auto memory = std::make_unique<FlowAgent>();
   memory->labels_.resize(in.count(2, kLabels));
   for (Label& label : memory->labels_) {
@@ -323,7 +330,7 @@ std::unique_ptr<ChannelMemory> FlowAgent::decode(Reader& in) {
     label.source = in.text();
     if (label.name.size() > kLabelBytes || label.source.size() > Order::kSourceBytes) return nullptr;
   }
-  if (version == kVersion) {  // the names of up to 16 artefacts read last
+  if (version == kAgentBefore) {  // the names of up to 16 artefacts read last
     const std::size_t names = in.count(1, 16);
     for (std::size_t i = 0; i < names; ++i) (void)in.text();
     memory->reads_ = names > 0;

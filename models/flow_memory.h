@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "engine/state/channel_memory.h"
+#include "models/flow_filter.h"
 #include "models/flow_text.h"
 
 /// What the flow channel remembers (docs/design/flow.md §3): of one session at most 40 KiB, each part made when a task or a result first
@@ -22,49 +23,43 @@ namespace ringfence::flow {
 /// record).
 enum class Origin : std::uint8_t { User, Listed, Record, Mention, Nowhere, Command };
 
-/// A Bloom filter whose every entry lies in one word of 64 bits, four of them set. 3,000 entries in 1,024 words: .3 % false.
-template <std::size_t kWords>
-class GramFilter {
- public:
-  void add(std::uint64_t gram) { words_[place(gram)] |= bits(gram); }
-  [[nodiscard]] bool holds(std::uint64_t gram) const { return (words_[place(gram)] & bits(gram)) == bits(gram); }
-  void encode(Writer& out) const { out.u64s(words_); }
-  void decode(Reader& in) {
-    for (std::uint64_t& word : words_) word = in.u64();
-  }
-
- private:
-  static std::size_t place(std::uint64_t gram) { return (gram >> 32U) % kWords; }
-  static std::uint64_t bits(std::uint64_t gram) {
-    std::uint64_t set = 0;
-    for (unsigned shift = 0; shift < 24; shift += 6) set |= std::uint64_t{1} << ((gram >> shift) & 63U);
-    return set;
-  }
-  std::array<std::uint64_t, kWords> words_{};
-};
-
-/// Exact hashes: at most 2,048, in rows of four, each hash in the emptier of its two rows; where both are full the oldest of one goes.
-/// Grows by doubling.
+/// Hashes, cut to 32 bits: at most 2,048, in rows of four, each in the emptier of its two rows; where both are full the oldest of one goes.
+/// One that is not there is found once in five hundred million times. Grows by doubling.
 class LeafSet {
  public:
   static constexpr std::size_t kMost = 2048;
   /// How many others had to go for it: 0, in a full set mostly 1.
   std::uint32_t add(std::uint64_t hash);
   [[nodiscard]] bool holds(std::uint64_t hash) const;
-  [[nodiscard]] std::size_t bytes() const { return places_.capacity() * sizeof(std::uint64_t); }
+  [[nodiscard]] std::size_t bytes() const { return places_.capacity() * sizeof(std::uint32_t); }
   void encode(Writer& out) const;
   [[nodiscard]] bool decode(Reader& in);
+  /// The form of the version before, with all 64 bits.
+  [[nodiscard]] bool decode_whole(Reader& in);
 
  private:
-  static constexpr std::size_t kRow = 4;
+  static constexpr std::size_t kRow = 4;  // written out in `used` and `put`
   static constexpr std::size_t kFirst = 64;
+  static constexpr std::size_t kHere = kRow + 1;
+
+  /// Never 0.
+  static std::uint32_t cut(std::uint64_t hash) {
+    const auto half = static_cast<std::uint32_t>(hash ^ hash >> 32U);
+    return half == 0 ? 1 : half;
+  }
   [[nodiscard]] std::size_t rows() const { return places_.size() / kRow; }
-  [[nodiscard]] std::size_t first_row(std::uint64_t hash) const { return (hash >> 16U) % rows() * kRow; }
-  [[nodiscard]] std::size_t second_row(std::uint64_t hash) const { return (hash >> 40U) % rows() * kRow; }
-  [[nodiscard]] std::size_t used(std::size_t row) const;
-  void put(std::size_t row, std::uint64_t hash);
+  [[nodiscard]] std::size_t first_row(std::uint32_t hash) const { return (hash & (rows() - 1)) * kRow; }
+  [[nodiscard]] std::size_t second_row(std::uint32_t hash) const { return (hash * 0x9E3779B1U >> 16U & (rows() - 1)) * kRow; }
+  /// How many places of the row are taken, which are those in front; kHere where the hash is among them.
+  [[nodiscard]] std::size_t used(std::size_t row, std::uint32_t hash) const {
+    const std::uint32_t* const at = places_.data() + row;
+    if (at[0] == hash || at[1] == hash || at[2] == hash || at[3] == hash) return kHere;
+    return at[1] == 0 ? (at[0] == 0 ? 0 : 1) : at[2] == 0 ? 2 : at[3] == 0 ? 3 : 4;
+  }
+  std::uint32_t add_cut(std::uint32_t hash);
+  void put(std::size_t row, std::uint32_t hash);
   std::uint32_t grow();
-  std::vector<std::uint64_t> places_;  // 0: empty; of a row the newest first
+  std::vector<std::uint32_t> places_;  // 0: empty; of a row the newest first
 };
 
 /// A commanding sentence, or a part of a long one, as hashes of its words.
@@ -109,24 +104,24 @@ class FlowSession final : public ChannelMemory {
   [[nodiscard]] bool task_known() const { return task_known_; }
   [[nodiscard]] bool has_task_words() const { return !task_.empty(); }
   /// The user wrote the value: its words stand in the task's text in a row.
-  [[nodiscard]] bool user_wrote(const WordList& value) const;
+  [[nodiscard]] bool user_wrote(WordSpan value) const;
   [[nodiscard]] bool task_holds_any(const std::vector<std::uint64_t>& words) const;
   std::uint64_t task_kin = 0, task_nouns = 0;
   bool follows = false;
 
   // Results.
-  void learn_record(const WordList& whole) { leaf(run_hash(whole.data(), whole.size()) ^ kWhole); }
+  void learn_record(WordSpan whole) { leaf(run_hash(whole) ^ kWhole); }
   /// Runs of up to three words of a bare leaf of a trusted result.
-  void learn_trusted(const WordList& words);
-  void learn_mention(const WordList& words);
+  void learn_trusted(WordSpan words);
+  void learn_mention(WordSpan words);
   void learn_order(Order order);
-  [[nodiscard]] bool is_record(const WordList& value) const;
-  [[nodiscard]] bool is_mentioned(const WordList& value) const;
+  [[nodiscard]] bool is_record(WordSpan value) const;
+  [[nodiscard]] bool is_mentioned(WordSpan value) const;
   [[nodiscard]] const std::vector<Order>& orders() const { return orders_; }
   [[nodiscard]] bool has_orders() const { return !orders_.empty(); }
   /// Among orders that had to go, one held the value: addressed, pointed at. Rarely true of a value that none held, never false of one.
-  [[nodiscard]] bool gone_order_held(const WordList& value, bool addressed, bool pointed) const;
-  [[nodiscard]] static bool holds(const Order& order, const WordList& value);
+  [[nodiscard]] bool gone_order_held(WordSpan value, bool addressed, bool pointed) const;
+  [[nodiscard]] static bool holds(const Order& order, WordSpan value);
 
   // Values.
   [[nodiscard]] const Settled* settled(std::uint64_t value) const;

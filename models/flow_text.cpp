@@ -6,6 +6,8 @@
 #include <bit>
 #include <utility>
 
+#include "models/flow_scanner.h"
+
 namespace ringfence::flow {
 
 namespace {
@@ -17,66 +19,7 @@ constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 constexpr bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 constexpr bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
-/// Kinds of bytes: those that part words, those of words, and the first of what may be either.
-constexpr std::uint8_t kMark = 0, kLower = 1, kUpper = 2, kHigh = 4, kWide = 8;
-constexpr std::array<std::uint8_t, 256> kKinds = [] {
-  std::array<std::uint8_t, 256> kinds{};
-  for (std::size_t c = 0; c < kinds.size(); ++c) {
-    const bool lower = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
-    kinds[c] = lower ? kLower : c >= 'A' && c <= 'Z' ? kUpper : c == 0xC2 || c == 0xE2 ? kWide : c >= 0x80 ? kHigh : kMark;
-  }
-  return kinds;
-}();
-
-/// Bytes of a mark that is not ASCII at `at`: no-break space, and general punctuation (U+2000 to U+207F: dashes, quotes, bullets).
-std::size_t wide_mark(std::string_view text, std::size_t at) {
-  const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
-  if (byte(at) == 0xC2 && byte(at + 1) == 0xA0) return 2;
-  if (byte(at) == 0xE2 && (byte(at + 1) == 0x80 || byte(at + 1) == 0x81) && byte(at + 2) != 0) return 3;
-  return 0;
-}
-
-/// A text word by word; between words, its marks.
-class Scanner {
- public:
-  explicit Scanner(std::string_view text) : text_(text) {}
-
-  enum class Found : std::uint8_t { End, Word, Mark };
-  Found next() {
-    begin_ = end_;
-    if (begin_ == text_.size()) return Found::End;
-    const char* const first = text_.data() + begin_;
-    const char* const last = text_.data() + text_.size();
-    const char* at = first;
-    std::uint8_t kinds = 0;
-    for (; at != last; ++at) {
-      const std::uint8_t kind = kKinds[static_cast<unsigned char>(*at)];
-      if (kind == kMark || (kind == kWide && wide_mark(text_, static_cast<std::size_t>(at - text_.data())) != 0)) break;
-      kinds |= kind;
-    }
-    if (at == first) {
-      end_ = begin_ + std::max<std::size_t>(wide_mark(text_, begin_), 1);
-      return Found::Mark;
-    }
-    end_ = begin_ + static_cast<std::size_t>(at - first);
-    word_ = {first, static_cast<std::size_t>(at - first)};
-    if ((kinds & kUpper) != 0) {
-      lowered_ = lower_case(word_);
-      word_ = lowered_;
-    }
-    return Found::Word;
-  }
-  [[nodiscard]] std::string_view word() const { return word_; }  // in lower case; until the next word
-  [[nodiscard]] std::uint64_t hash() const { return word_hash(word_); }
-  [[nodiscard]] std::size_t begin() const { return begin_; }
-  [[nodiscard]] std::size_t end() const { return end_; }
-  [[nodiscard]] char at(std::size_t place) const { return place < text_.size() ? text_[place] : '\0'; }
-
- private:
-  std::string_view text_, word_;
-  std::string lowered_;
-  std::size_t begin_ = 0, end_ = 0;
-};
+constexpr char small(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 /// The patterns of the word tables, all at once: a bit a pattern, a shift a word.
 class Patterns {
@@ -132,8 +75,8 @@ class ProseReader {
   void word() {
     const std::uint64_t hash = scanner_.hash();
     const WordEntry* const entry = lexicon_.find(hash);
-    out_.words.push_back(hash);
-    out_.places.push_back(static_cast<std::uint32_t>(scanner_.begin()));
+    out_.words.push_back(
+        {hash, static_cast<std::uint32_t>(scanner_.begin()), static_cast<std::uint32_t>(scanner_.end() - scanner_.begin())});
     if (!lettered_) {
       const std::string_view written = text_.substr(scanner_.begin(), scanner_.end() - scanner_.begin());
       const auto letter = std::ranges::find_if(written, is_letter);
@@ -159,7 +102,6 @@ class ProseReader {
     const char c = text_[scanner_.begin()];
     const char behind = scanner_.at(scanner_.end());
     switch (c) {
-      case ' ':
       case '\t':
       case '\r':
       case '"':
@@ -195,7 +137,6 @@ class ProseReader {
         open_ = true;
         return;
       default:
-        if ((c & 0x80) != 0) return;
         settle();
         open_ = false;
     }
@@ -315,24 +256,18 @@ std::string_view address_of(std::string_view piece, const Words& lexicon) {
 
 std::string lower_case(std::string_view text) {
   std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
+  for (char& c : out) c = small(c);
   return out;
 }
 
 WordList words_of(std::string_view value) {
-  if (const std::size_t scheme = value.find("://");
-      scheme != std::string_view::npos && std::ranges::all_of(value.substr(0, scheme), is_letter)) {
-    value.remove_prefix(scheme + 3);
-  }
-  if (value.size() > 4 && value[3] == '.' && lower_case(value.substr(0, 3)) == "www") value.remove_prefix(4);
+  const auto scheme = static_cast<std::size_t>(std::ranges::find_if_not(value, is_letter) - value.begin());
+  if (value.substr(scheme).starts_with("://")) value.remove_prefix(scheme + 3);
+  if (value.size() > 4 && value[3] == '.' && std::ranges::all_of(value.substr(0, 3), [](char c) { return small(c) == 'w'; }))
+    value.remove_prefix(4);
   WordList words;
-  words.reserve(std::min<std::size_t>(value.size() / 4 + 1, 64));
   Scanner scanner(value);
-  for (auto found = scanner.next(); found != Scanner::Found::End; found = scanner.next()) {
-    if (found == Scanner::Found::Word) words.push_back(scanner.hash());
-  }
+  while (scanner.next_word()) words.push_back(scanner.hash());
   return words;
 }
 
@@ -343,24 +278,22 @@ bool distinctive(std::string_view value) {
 
 bool is_bare(std::string_view leaf) {
   if (leaf.size() > kBareBytes) return false;
+  if (std::ranges::none_of(leaf, [](char c) { return static_cast<unsigned char>(c) <= ' '; })) return true;  // one word or none
   std::size_t words = 0;
-  bool inside = false;
+  bool before = true;
   for (const char c : leaf) {
-    if (!inside && !is_space(c)) ++words;
-    inside = !is_space(c);
+    const bool space = is_space(c);
+    words += before && !space ? 1 : 0;
+    before = space;
   }
   return words <= kBareWords;
 }
 
-std::uint64_t run_hash(const std::uint64_t* words, std::size_t count) {
-  RunHash hash;
-  for (std::size_t i = 0; i < count; ++i) hash.add(words[i]);
-  return hash.value();
-}
-
-std::uint32_t stem_at(std::string_view text, std::size_t place) {
-  Scanner scanner(text.substr(place));
-  return scanner.next() == Scanner::Found::Word ? stem_of(scanner.word()) : 0;
+std::uint32_t stem_at(std::string_view text, const PlacedWord& word) {
+  if (word.size <= kStemLetters) return static_cast<std::uint32_t>(word.hash);  // the word itself
+  std::array<char, kStemLetters> stem;  // NOLINT(cppcoreguidelines-pro-type-member-init): written right here
+  std::ranges::transform(text.substr(word.place, kStemLetters), stem.begin(), small);
+  return stem_of({stem.data(), stem.size()});
 }
 
 ProseText read_prose(const Words& lexicon, std::string_view leaf) { return ProseReader(lexicon, leaf).read(); }
@@ -369,8 +302,7 @@ TaskText read_task(const Words& lexicon, std::string_view text) {
   TaskText task;
   Patterns patterns(lexicon);
   Scanner scanner(text);
-  for (auto found = scanner.next(); found != Scanner::Found::End; found = scanner.next()) {
-    if (found == Scanner::Found::Mark) continue;
+  while (scanner.next_word()) {
     task.words.push_back(scanner.hash());
     const WordEntry* const entry = lexicon.find(task.words.back());
     if ((patterns.step(entry, scanner.at(scanner.end())) & lexicon.of(Words::Meaning::Follows)) != 0) task.follows = true;

@@ -2,18 +2,22 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "engine/event/short_list.h"
 #include "models/flow_words.h"
 
-/// Texts as the flow channel reads them: words, sentences, which of them command, and what in a text is an address. One pass a text;
-/// allocates a few vectors. Words are runs of letters, digits, `_` and what is not ASCII, in lower case; all else parts them.
+/// Texts as the flow channel reads them: words, sentences, which of them command, and what in a text is an address. One pass a
+/// text; allocates nothing for a short one. Words are runs of letters, digits, `_` and what is not ASCII, in lower case; all else parts
+/// them.
 namespace ringfence::flow {
 
 /// Hashes of a text's words in order.
-using WordList = std::vector<std::uint64_t>;
+using WordList = ShortList<std::uint64_t, 32>;
+using WordSpan = std::span<const std::uint64_t>;
 
 /// Words of a value without scheme and `www.` in front: two values with the same words are the same.
 [[nodiscard]] WordList words_of(std::string_view value);
@@ -36,14 +40,18 @@ class RunHash {
  private:
   std::uint64_t hash_ = 0x243F6A8885A308D3ULL, words_ = 0;
 };
-[[nodiscard]] std::uint64_t run_hash(const std::uint64_t* words, std::size_t count);
+[[nodiscard]] inline std::uint64_t run_hash(WordSpan words) {
+  RunHash hash;
+  for (const std::uint64_t word : words) hash.add(word);
+  return hash.value();
+}
 /// `seen` holds the run: of more than three words every three in a row.
 template <class Seen>
-[[nodiscard]] bool holds_run(const WordList& words, const Seen& seen) {
+[[nodiscard]] bool holds_run(WordSpan words, const Seen& seen) {
   if (words.empty()) return false;
-  if (words.size() <= 3) return seen(run_hash(words.data(), words.size()));
+  if (words.size() <= 3) return seen(run_hash(words));
   for (std::size_t i = 0; i + 3 <= words.size(); ++i)
-    if (!seen(run_hash(words.data() + i, 3))) return false;
+    if (!seen(run_hash(words.subspan(i, 3)))) return false;
   return true;
 }
 
@@ -56,16 +64,21 @@ struct Sentence {
   std::uint64_t kin = 0, nouns = 0;  // rows of the word tables it touches
 };
 
+/// A word of prose: its hash, and where it stands in the leaf.
+struct PlacedWord {
+  std::uint64_t hash = 0;
+  std::uint32_t place = 0, size = 0;
+};
+
 /// A leaf of prose, read.
 struct ProseText {
-  WordList words;
-  std::vector<std::uint32_t> places;  // where each word begins in the leaf
-  std::vector<Sentence> sentences;
+  ShortList<PlacedWord, 64> words;
+  ShortList<Sentence, 8> sentences;
   bool addressed = false;  // it speaks to the agent
   bool commands = false;   // some sentence does
 };
-/// The stem of the word that begins at a place of a text.
-[[nodiscard]] std::uint32_t stem_at(std::string_view text, std::size_t place);
+/// The stem of a word of `text`.
+[[nodiscard]] std::uint32_t stem_at(std::string_view text, const PlacedWord& word);
 [[nodiscard]] ProseText read_prose(const Words& lexicon, std::string_view leaf);
 
 /// A task's words, and what it asks for in the terms of the word tables.

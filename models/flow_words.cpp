@@ -17,7 +17,6 @@ namespace ringfence::flow {
 
 namespace {
 
-constexpr std::size_t kStemLetters = 5;
 constexpr std::string_view kMarks = ",:";
 
 std::vector<std::string_view> split(std::string_view text, char at) {

@@ -18,6 +18,7 @@ namespace ringfence::flow {
 /// The word and its inflections: `share shares shared sharing …`, by the regular endings.
 [[nodiscard]] std::vector<std::string> forms_of(std::string_view word);
 /// A word's stem: its first five letters.
+inline constexpr std::size_t kStemLetters = 5;
 [[nodiscard]] std::uint32_t stem_of(std::string_view lower_case);
 
 /// What is known of one word; found by its hash, one probe for most words.

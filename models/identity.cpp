@@ -110,17 +110,15 @@ std::optional<scope::Target> foreign_account(const Act& act) {
 
 Ruling judge_fingerprint(const Act& act, Fingerprint cls) {
   Ruling ruling;
-  const bool permitted_host = on_permitted_hosts(act);
-  if (permitted_host) {
-    if (const auto target = foreign_account(act))
-      ruling.breach(Analytic::CredentialForeign, "the permitted host is used with " + std::string(target->name) + ", " +
-                                                     scope::value_words(act.persona, target->name, target->value) +
-                                                     ", which is not the job's");
+  if (const auto target = foreign_account(act); target && on_permitted_hosts(act)) {
+    ruling.breach(Analytic::CredentialForeign, "the permitted host is used with " + std::string(target->name) + ", " +
+                                                   scope::value_words(act.persona, target->name, target->value) +
+                                                   ", which is not the job's");
   }
   if (cls == Fingerprint::Shared)
     ruling.breach(Analytic::CredentialForeign, key_words(act) + " is declared by another job and not by its own");
   if (cls != Fingerprint::NeverSeen) return ruling;
-  if (permitted_host && act.persona.credentials)
+  if (act.persona.credentials && on_permitted_hosts(act))
     ruling.breach(Analytic::CredentialForeign, "the permitted host is used with a key that is not the job's: " + key_words(act) +
                                                    " is not among the declared credentials");
   ruling.breach(Analytic::CredentialNew, key_words(act) + (act.persona.credentials ? " is not among the declared credentials"

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <initializer_list>
 
 #include "engine/event/char_set.h"
 
@@ -11,7 +12,7 @@ namespace {
 
 constexpr std::size_t kTextBytes = 256;
 constexpr std::size_t kLeaves = 64;
-constexpr CharSet kWordBreaks(" \t\r\n\"'`=;|&<>(){}[],"), kSigns("._/\\"), kEdges("/:@");
+constexpr CharSet kWordBreaks(" \t\r\n\"'`=;|&<>(){}[],"), kSigns("._/\\"), kEdges("/:@"), kRawEdges("/\\:@");
 
 enum class Where : std::uint8_t {
   End,        // the last segment is this
@@ -63,10 +64,45 @@ constexpr auto kPlaces = std::to_array<Place>({
     {Where::End, ".env", kEnvironment},
     {Where::Beginning, ".env.", kEnvironment},
 });
+constexpr char small(char c) { return c == '\\' ? '/' : c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+/// With what the places of some kinds begin, or end: two characters each. Asked before anything is looked at closely; may know others too.
+class Marks {
+ public:
+  constexpr Marks(std::initializer_list<Where> kinds, bool at_end) {
+    for (const Place& place : kPlaces)
+      for (const Where kind : kinds) {
+        const std::string_view two = at_end ? place.text.substr(place.text.size() - 2) : place.text.substr(0, 2);
+        if (place.where == kind) has_[index(two[0], two[1])] = true;
+      }
+  }
+  [[nodiscard]] constexpr bool has(char first, char second) const { return has_[index(small(first), small(second))]; }
+
+ private:
+  static constexpr std::size_t index(char first, char second) {
+    return (static_cast<unsigned char>(first) * 61U + static_cast<unsigned char>(second)) % 512;
+  }
+  std::array<bool, 512> has_{};
+};
+constexpr Marks kInsideMarks({Where::Inside}, false), kNameMarks({Where::End, Where::Beginning}, false), kEndMarks({Where::Suffix}, true);
 /// With what the places inside a path begin.
 constexpr CharSet kInsideBegins(".1mse");
 static_assert(std::ranges::all_of(kPlaces,
                                   [](const Place& one) { return one.where != Where::Inside || kInsideBegins.has(one.text.front()); }));
+
+/// False where no place can be: most paths are read once and no more.
+bool may_name(std::string_view path) {
+  std::size_t last = 0;
+  for (std::size_t at = 0; at + 1 < path.size(); ++at) {
+    if (at == 0 || kRawEdges.has(path[at - 1])) {
+      if (kInsideMarks.has(path[at], path[at + 1])) return true;
+    }
+    if (path[at] == '/' || path[at] == '\\') last = at + 1;
+  }
+  const std::string_view name = path.substr(last);
+  return name.size() >= 2 && (kNameMarks.has(name[0], name[1]) || kEndMarks.has(name[name.size() - 2], name.back()));
+}
+
 constexpr std::array<std::string_view, 5> kHarmless{".pub", ".example", ".sample", ".template", ".dist"};
 
 /// Where in a path segments begin as a place inside one does: for most paths hardly anywhere.
@@ -126,12 +162,10 @@ std::string_view in_text(std::string_view text, bool words) {
 }  // namespace
 
 std::string_view credential_store(std::string_view path) {
-  if (path.size() < 4 || path.size() > kTextBytes) return {};
-  std::array<char, kTextBytes> small{};
-  std::ranges::transform(path, small.begin(), [](char c) {
-    return c == '\\' ? '/' : c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  const std::string_view all(small.data(), path.size());
+  if (path.size() < 4 || path.size() > kTextBytes || !may_name(path)) return {};
+  std::array<char, kTextBytes> lowered;  // NOLINT(cppcoreguidelines-pro-type-member-init): written right here
+  std::ranges::transform(path, lowered.begin(), small);
+  const std::string_view all(lowered.data(), path.size());
   const std::size_t slash = all.rfind('/');
   const std::string_view last = slash == std::string_view::npos ? all : all.substr(slash + 1);
   if (std::ranges::any_of(kHarmless, [&](std::string_view end) { return last.ends_with(end); })) return {};

@@ -6,6 +6,7 @@
 
 #include "engine/event/char_set.h"
 #include "engine/event/escape.h"
+#include "engine/event/short_list.h"
 #include "models/recurrence_memory.h"
 #include "models/scope_destination.h"
 #include "models/scope_memory.h"
@@ -22,6 +23,13 @@ constexpr std::size_t kWordsOfText = 64;
 constexpr std::size_t kLeaves = 64;
 constexpr std::size_t kLeastBytes = 5, kMostBytes = 256;
 constexpr CharSet kBreaks(" \t\r\n\v\f,;<>\"'()[]{}|"), kStops(".,:;!?"), kSigns(".@:/_0123456789");
+/// One look-up a byte: 1 parts words, 2 is a sign.
+constexpr std::array<std::uint8_t, 256> kRoles = [] {
+  std::array<std::uint8_t, 256> roles{};
+  for (std::size_t c = 0; c < roles.size(); ++c)
+    roles[c] = kBreaks.has(static_cast<char>(c)) ? 1 : kSigns.has(static_cast<char>(c)) ? 2 : 0;
+  return roles;
+}();
 
 std::uint32_t short_hash(std::string_view text) { return static_cast<std::uint32_t>(hash64(text)); }
 
@@ -33,9 +41,16 @@ template <class Use>
 void each_name(std::string_view text, std::size_t& left, const Use& use) {
   std::array<char, kMostBytes> lowered;  // NOLINT(cppcoreguidelines-pro-type-member-init): written before it is read
   for (std::size_t at = 0; at < text.size() && left > 0;) {
-    const std::size_t end = kBreaks.find(text, at);
+    std::size_t end = at;
+    unsigned roles = 0;
+    for (; end < text.size(); ++end) {
+      const unsigned role = kRoles[static_cast<unsigned char>(text[end])];
+      if (role == 1) break;
+      roles |= role;
+    }
     std::string_view word = text.substr(at, end - at);
     at = end + 1;
+    if (roles == 0) continue;  // no sign in it
     while (!word.empty() && kStops.has(word.back())) word.remove_suffix(1);
     if (!names_something(word)) continue;
     --left;
@@ -75,13 +90,19 @@ void learn_content(const Act& act) {
     agent.blind = true;
     return;
   }
-  std::vector<std::uint32_t> own;  // a result that repeats the question gives nothing
-  each_name_of_act(event, [&](std::uint32_t hash) { own.push_back(hash); });
+  std::optional<ShortList<std::uint32_t, 32>> own;  // a result that repeats the question gives nothing
+  const auto is_own = [&](std::uint32_t hash) {
+    if (!own) {
+      own.emplace();
+      each_name_of_act(event, [&](std::uint32_t mine) { own->push_back(mine); });
+    }
+    return std::ranges::find(*own, hash) != own->end();
+  };
   std::size_t left = kWordsOfText;
   for (const JsonLeaf& leaf : event.result->leaves) {
     if (leaf.kind != JsonLeaf::Kind::String || left == 0) continue;
     each_name(leaf.text, left, [&](std::uint32_t hash) {
-      if (std::ranges::find(own, hash) == own.end()) agent.give(hash, act.session.key);
+      if (!agent.knows(hash) && !is_own(hash)) agent.give(hash, act.session.key);
     });
   }
 }

@@ -2,7 +2,6 @@
 #include "models/recurrence_memory.h"
 
 #include <algorithm>
-#include <limits>
 
 namespace ringfence::recurrence {
 namespace {
@@ -10,9 +9,9 @@ namespace {
 constexpr std::uint8_t kVersion = 1;
 
 std::uint32_t small(Reader& in) {
-  const std::uint64_t value = in.varint();
-  if (value > std::numeric_limits<std::uint32_t>::max()) in.fail();
-  return static_cast<std::uint32_t>(value);
+  const std::uint64_t v = in.varint();
+  if (v > UINT32_MAX) in.fail();
+  return static_cast<std::uint32_t>(v);
 }
 
 void encode_all(Writer& out, const std::vector<std::uint32_t>& hashes) {
@@ -34,7 +33,7 @@ bool AgentRecurrence::gave(std::uint32_t value, std::uint64_t to_session) const 
 }
 
 void AgentRecurrence::give(std::uint32_t value, std::uint64_t session) {
-  if (std::ranges::find(values, value, &Value::hash) != values.end()) return;  // the first to give it counts
+  if (knows(value)) return;
   if (values.size() == kValues) values.erase(values.begin());
   values.push_back({value, static_cast<std::uint32_t>(session)});
 }

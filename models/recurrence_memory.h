@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -35,6 +36,8 @@ class AgentRecurrence final : public ChannelMemory {
   bool blind = false;              // an untrusted read came without its content
 
   [[nodiscard]] bool gave(std::uint32_t value, std::uint64_t to_session) const;
+  [[nodiscard]] bool knows(std::uint32_t value) const { return std::ranges::find(values, value, &Value::hash) != values.end(); }
+  /// The first session to give a value counts.
   void give(std::uint32_t value, std::uint64_t session);
   /// The entry of the act, made where it is new; the least recently seen leaves for it.
   Recurring& recurring(std::uint64_t act);

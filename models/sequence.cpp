@@ -58,7 +58,9 @@ bool judged(const Act& act) {
 
 double predicted(const Act& act, const SequencePlan& plan) {
   const SequenceMemory* const known = known_memory(act, plan);
-  return (known != nullptr ? *known : SequenceMemory(plan.stamp())).predicted(plan, context_of(act, plan), plan.class_of(act.match.action));
+  const SequenceContext context = context_of(act, plan);
+  const std::uint8_t cls = plan.class_of(act.match.action);
+  return known != nullptr ? known->predicted(plan, context, cls) : SequenceMemory(plan.stamp()).predicted(plan, context, cls);
 }
 
 class SequenceChannel final : public Channel {

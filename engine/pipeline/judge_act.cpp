@@ -8,6 +8,9 @@
 namespace ringfence {
 namespace {
 
+/// As many as most acts bring.
+constexpr std::size_t kWagersMostly = 4;
+
 /// A channel is asked once per act: about scope and flow at first sight, about the rest when the outcome is known.
 bool asked(const Channel& channel, Sighting sighting) {
   switch (sighting) {
@@ -49,6 +52,7 @@ void take_price(const Reading& reading, ChannelId channel, Readings& out) {
 Readings ask_channels(const Act& act, Sighting sighting, std::span<const Channel* const> channels) {
   Readings out;
   out.marks.reserve(channels.size());
+  out.wagers.reserve(kWagersMostly);
   for (const Channel* channel : channels) {
     if (!asked(*channel, sighting)) {
       if (sighting != Sighting::Outcome) continue;

@@ -15,9 +15,13 @@ constexpr std::array<std::string_view, 5> kWords{"root session", "user", "artefa
 
 std::string owned(const Text& text) { return std::string(text.value_or("")); }
 
-Link link_of(const Act& act, SubjectKind kind, std::string subject) {
+/// Made where it stays: a link is a dozen texts.
+Link& add_link(std::vector<Link>& links, const Act& act, SubjectKind kind, std::string subject) {
   const Event& event = act.event;
-  Link link{.kind = kind, .tenant = std::string(event.tenant), .subject = std::move(subject)};
+  Link& link = links.emplace_back();
+  link.kind = kind;
+  link.tenant = event.tenant;
+  link.subject = std::move(subject);
   link.persona = hash64(act.persona.sha256);
   link.agent = event.agent.id;
   link.agent_name = owned(event.agent.name);
@@ -32,22 +36,20 @@ Link link_of(const Act& act, SubjectKind kind, std::string subject) {
 }
 
 /// The root session an act belongs to: that of its delegation, or its own where it may have delegates.
-std::optional<Link> root_session(const Act& act) {
+void add_root_session(std::vector<Link>& links, const Act& act) {
   const Event& event = act.event;
   const Text session = event.delegation.session ? event.delegation.session : event.session.id;
   const bool delegated = event.delegation.root && *event.delegation.root != event.agent.id;
-  if (!session || (!delegated && !act.persona.delegation.declared)) return std::nullopt;
-  const std::string root(delegated ? *event.delegation.root : event.agent.id);
-  Link link = link_of(act, SubjectKind::RootSession, root + "/" + std::string(*session));
-  link.root = root;
-  return link;
+  if (!session || (!delegated && !act.persona.delegation.declared)) return;
+  std::string root(delegated ? *event.delegation.root : event.agent.id);
+  add_link(links, act, SubjectKind::RootSession, root + "/" + std::string(*session)).root = std::move(root);
 }
 
 Link& in(std::vector<Link>& links, const Act& act, LinkNote& note) {
   const auto same = [&](const Link& link) { return link.kind == note.kind && link.subject == note.subject; };
   const auto found = std::ranges::find_if(links, same);
   if (found != links.end()) return *found;
-  return links.emplace_back(link_of(act, note.kind, std::move(note.subject)));
+  return add_link(links, act, note.kind, std::move(note.subject));
 }
 
 }  // namespace
@@ -72,8 +74,8 @@ std::vector<Link> links_of(const Act& act, const std::vector<RowId>& marks, std:
   if (act.event.kind != EventKind::ToolCall) return links;
   const bool borrowed = act.session.borrowed;  // what was done in a borrowed name is not held against others either
   if (!marks.empty() && !borrowed) {
-    if (auto link = root_session(act)) links.push_back(std::move(*link));
-    if (act.event.user.id) links.push_back(link_of(act, SubjectKind::User, std::string(*act.event.user.id)));
+    add_root_session(links, act);
+    if (act.event.user.id) add_link(links, act, SubjectKind::User, std::string(*act.event.user.id));
     for (Link& link : links) link.marks = marks;
   }
   for (LinkNote& note : notes) {

@@ -28,12 +28,6 @@ SubjectMemory& memory_of(AgentState& subject) {
   return static_cast<SubjectMemory&>(*slot);
 }
 
-const Persona* persona_of(const Link& link, const Rulebook& rules, std::size_t& index) {
-  for (index = 0; index < rules.set().personas().size(); ++index)
-    if (hash64(rules.persona(index).sha256) == link.persona) return &rules.persona(index);
-  return nullptr;
-}
-
 /// The act as its subject sees it. Views into the link.
 Event event_of(const Link& link) {
   const auto text = [](const std::string& s) { return s.empty() ? Text() : Text(s); };
@@ -237,9 +231,9 @@ std::vector<ContainmentRecord> contain_members(const Link& link, const Act& act,
 
 std::optional<Judgement> judge_link(const Link& link, AgentState& subject, const Rulebook& rules, Position at, std::string_view topic) {
   SubjectMemory& memory = memory_of(subject);
-  std::size_t index = 0;
-  const Persona* const persona = persona_of(link, rules, index);
-  if (!memory.news({link.partition.value, link.lsn, link.index}) || persona == nullptr) return std::nullopt;
+  const std::size_t index = rules.persona_named(link.persona);
+  if (!memory.news({link.partition.value, link.lsn, link.index}) || index == Rulebook::kNoPersona) return std::nullopt;
+  const Persona* const persona = &rules.persona(index);
   subject.last_time = subject.arrivals == 0 ? link.time : std::max(subject.last_time, link.time);
   ++subject.arrivals;
 

@@ -23,6 +23,16 @@ Ledger::Row& row_of(Ledger& ledger, RowId id) {
   return *ledger.rows.insert(at, Ledger::Row{.id = id});
 }
 
+/// The rows of the event that opens it, in order from the start: none is put between others.
+void open_rows(Ledger& ledger, std::span<const RowId> marks, std::span<const Wagered> wagers) {
+  std::vector<RowId> ids(marks.begin(), marks.end());
+  for (const Wagered& made : wagers) ids.push_back(made.row());
+  std::ranges::sort(ids, {}, place_of);
+  ids.erase(std::ranges::unique(ids).begin(), ids.end());
+  ledger.rows.reserve(2 * ids.size());  // the next acts stand in other contexts
+  for (const RowId id : ids) ledger.rows.emplace_back().id = id;
+}
+
 void sample(Ledger::Row& row, std::string_view event_id) {
   const std::size_t slot = std::min<std::size_t>(row.count, 2);
   row.samples[slot] = event_id;
@@ -111,7 +121,7 @@ void record(std::unique_ptr<Ledger>& ledger, const Evidence& before, const Evide
   if (!ledger) {
     if (!contributes) return;
     ledger = std::make_unique<Ledger>();
-    ledger->rows.reserve(marks.size() + wagers.size());
+    open_rows(*ledger, marks, wagers);
     ledger->start = before;
     ledger->opened = time;
   }

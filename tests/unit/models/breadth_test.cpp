@@ -47,6 +47,33 @@ TEST(Numbered, IsTheLastRunOfDigitsAndWhatStandsAround) {
   EXPECT_FALSE(numbered("1234567890123456789"));
 }
 
+TEST(BreadthMemory, ReadsTheVersionBeforeWithItsWholeHashes) {
+  Writer out;
+  out.u8(1);
+  out.varint(0);
+  out.u8(0);
+  out.varint(2);
+  for (const char* value : {"C-1", "C-2"}) {
+    out.u64(hash64(value));
+    out.varint(77);
+  }
+  out.varint(0);
+  Reader in(out.bytes());
+  const auto memory = breadth::Session::decode(in);
+  ASSERT_NE(memory, nullptr);
+  const auto& session = static_cast<const breadth::Session&>(*memory);
+  EXPECT_TRUE(session.gave(hash64("C-1")));
+  EXPECT_FALSE(session.gave(hash64("C-3")));
+  EXPECT_EQ(session.place_of(hash64("C-2"), 0), 1U);
+  EXPECT_TRUE(session.follows(0, 1));
+  Writer now;
+  memory->encode(now);
+  Reader again(now.bytes());
+  const auto same = breadth::Session::decode(again);
+  ASSERT_NE(same, nullptr);
+  EXPECT_TRUE(static_cast<const breadth::Session&>(*same).gave(hash64("C-2")));
+}
+
 TEST_F(Breadth, IdentifiersCountedUpAreARunFromTheThird) {
   EXPECT_EQ(look(customer(1)).context, Undeclared);
   expect_class(Elsewhere, look(customer(2)));

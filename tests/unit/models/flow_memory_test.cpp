@@ -15,7 +15,7 @@ namespace {
 using ::testing::Le;
 using ::testing::Optional;
 
-constexpr std::size_t kMost = 40U << 10U;
+constexpr std::size_t kMost = 32U << 10U;
 
 std::string words(std::mt19937_64& rng, int count) {
   std::string text;
@@ -23,7 +23,7 @@ std::string words(std::mt19937_64& rng, int count) {
   return text;
 }
 
-TEST(FlowMemory, StaysWithinFortyKibWhateverIsRead) {
+TEST(FlowMemory, StaysWithinThirtyTwoKibWhateverIsRead) {
   FlowStory story;
   std::mt19937_64 rng(7);
   story.user(words(rng, 4000));
@@ -81,7 +81,7 @@ TEST(FlowMemory, TwoThousandRecordsAreKept) {
   EXPECT_EQ(lost, 0U);
   for (std::uint64_t i = 1200; i < 2048; ++i) lost += leaves.add(hash64(std::to_string(i)));
   EXPECT_LT(lost, 200U);
-  EXPECT_EQ(leaves.bytes(), flow::LeafSet::kMost * 8);
+  EXPECT_EQ(leaves.bytes(), flow::LeafSet::kMost * 4);
 }
 
 TEST(FlowMemory, WhatIsReadBackIsWhatWasWritten) {
@@ -103,6 +103,83 @@ TEST(FlowMemory, WhatIsReadBackIsWhatWasWritten) {
   for (std::size_t cut = 0; cut < once.bytes().size(); cut += 97) {
     Reader part(std::string_view(once.bytes()).substr(0, cut));
     EXPECT_EQ(flow::FlowSession::decode(part), nullptr) << cut;
+  }
+}
+
+/// A session as the version before wrote it: whole hashes of leaves in their rows, filters with all their words.
+std::string first_version(std::uint64_t leaf, std::uint64_t gram_word, std::size_t at) {
+  Writer out;
+  out.u8(1);
+  out.u64(7);     // seed
+  out.u8(1 | 4);  // a task, and prose
+  out.u64(0);
+  out.u64(0);
+  out.varint(0);   // its words
+  out.varint(64);  // places of leaves, in rows of four
+  for (std::size_t row = 0; row < 16; ++row) {
+    out.varint(row == (leaf >> 16U) % 16 ? 1 : 0);
+    if (row == (leaf >> 16U) % 16) out.u64(leaf);
+  }
+  for (std::size_t i = 0; i < 1024; ++i) out.u64(i == at ? gram_word : 0);
+  for (int list = 0; list < 3; ++list) out.varint(0);                          // orders, settled values, awaited acts
+  for (int count = 0; count < 8 + 7; ++count) out.varint(count == 2 ? 1 : 0);  // one result
+  out.u8(0);
+  out.text("");
+  out.text("");
+  return out.take();
+}
+
+TEST(FlowMemory, ReadsTheVersionBefore) {
+  constexpr std::uint64_t kWhole = 0xA5A5'0001'5A5A'0002ULL;
+  const flow::WordList bob = flow::words_of("Bob"), ann = flow::words_of("Ann");
+  const std::string bytes = first_version(flow::run_hash(bob) ^ kWhole, ~std::uint64_t{0}, 12);
+  Reader in(bytes);
+  const auto memory = flow::FlowSession::decode(in);
+  ASSERT_NE(memory, nullptr);
+  EXPECT_TRUE(in.at_end());
+  const auto& session = static_cast<const flow::FlowSession&>(*memory);
+  EXPECT_TRUE(session.task_known());
+  EXPECT_EQ(session.results, 1U);
+  EXPECT_TRUE(session.is_record(bob));
+  EXPECT_FALSE(session.is_record(ann));
+  EXPECT_FALSE(session.is_mentioned(bob));
+  Writer now;
+  memory->encode(now);
+  EXPECT_EQ(now.bytes().front(), '\2');
+  EXPECT_LT(now.size(), bytes.size());
+  for (std::size_t cut = 0; cut < bytes.size(); cut += 97) {
+    Reader part(std::string_view(bytes).substr(0, cut));
+    EXPECT_EQ(flow::FlowSession::decode(part), nullptr) << cut;
+  }
+}
+
+TEST(FlowMemory, AFilterOfFewEntriesAnswersAsTheWholeOneDoes) {
+  std::mt19937_64 rng(11);
+  flow::GramFilter<1024> filter;
+  std::vector<std::uint64_t> known, words(1024);
+  const auto bits = [](std::uint64_t gram) {
+    std::uint64_t set = 0;
+    for (unsigned shift = 0; shift < 24; shift += 6) set |= std::uint64_t{1} << ((gram >> shift) & 63U);
+    return set;
+  };
+  for (int round = 0; round < 2500; ++round) {
+    const std::uint64_t gram = rng();
+    filter.add(gram);
+    words[(gram >> 32U) % 1024] |= bits(gram);
+    if (round % 250 != 0) continue;
+    Writer out;
+    filter.encode(out);
+    Reader in(out.bytes());
+    flow::GramFilter<1024> again;
+    again.decode(in);
+    ASSERT_TRUE(in.at_end() && in.ok());
+    for (int i = 0; i < 500; ++i) {
+      const std::uint64_t asked = rng();
+      const bool held = (words[(asked >> 32U) % 1024] & bits(asked)) == bits(asked);
+      EXPECT_EQ(filter.holds(asked), held);
+      EXPECT_EQ(again.holds(asked), held);
+    }
+    EXPECT_TRUE(again.holds(gram));
   }
 }
 
