@@ -35,8 +35,6 @@ class ControlWriters {
   /// call goes on where it stopped.
   [[nodiscard]] std::expected<void, SinkError> poll(WallTime now);
   [[nodiscard]] Offset acknowledged(Partition partition);
-  /// True where a writer of this process had something pending under that scope.
-  [[nodiscard]] std::expected<bool, SinkError> approve(const std::string& scope, const std::string& approver, WallTime now);
 
   [[nodiscard]] std::optional<ControlWriter::State> state(Partition partition) const;
   /// Partitions whose writer was fenced and has not claimed again.

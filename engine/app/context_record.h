@@ -29,6 +29,8 @@ struct OperatorCommand {
   Command command;
   ScopeParts scope;
   std::string record;
+  std::string jti;       // of the signed record; empty where a log of an older release does not say
+  std::int64_t iat = 0;  // of the signed record alone
 };
 
 /// The content of a record of the context topic: a persona set, a fact as its canonical event, or an operator's command.

@@ -104,6 +104,8 @@ class FileRun {
   [[nodiscard]] std::expected<void, RunError> take_changes_before(const Origin& origin, Offset record);
   [[nodiscard]] std::expected<void, RunError> take(const Origin& origin, const PlacedChange& change);
   [[nodiscard]] std::expected<void, RunError> obey(const Origin& origin, const OperatorCommand& order, Offset after);
+  [[nodiscard]] std::expected<void, RunError> tell(const Operated& done);
+  void keep_stopping();
   void begin_partition(std::size_t index);
   [[nodiscard]] std::expected<void, RunError> step(const Origin& origin, std::span<const Record> records);
   [[nodiscard]] std::expected<void, RunError> publish(const Origin& origin, std::span<const Record> records);

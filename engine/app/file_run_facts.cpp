@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a run over files learns beside its records: facts about the fleet that it finds itself, and what a live run took from outside.
 #include <algorithm>
+#include <iterator>
 #include <utility>
+#include <vector>
 
 #include "engine/app/file_run_lane.h"
 #include "engine/state/codec.h"
@@ -65,22 +67,39 @@ std::expected<void, RunError> FileRun::obey(const Origin& origin, const Operator
   obeyed_in_ = origin.base;
   if (number < obeyed_) return {};
   if (auto written = cut(last_lsn_); !written) return written;
-  bool changed = false;
+  std::vector<Operated> answers;
   for (const auto& lane : lanes_) {
     auto done = lane->shard.operate(order.command, order.scope, {kFilePartition, after}, origin);
     if (!done) return std::unexpected(RunError{ExitCode::Unreachable, "state: " + done.error().message});
-    changed = changed || (*done && (*done)->answer == CommandAnswer::Done);
-    if (!*done || number == obeyed_) continue;
-    if (on_command) on_command(order.command, (*done)->answer);
-    if (!(*done)->judgement) continue;
-    if (const auto told = outputs_->publish(*(*done)->judgement); !told)
-      return std::unexpected(RunError{ExitCode::Unreachable, told.error().message});
-    for (const FindingRecord& finding : (*done)->judgement->findings) ++report_.findings_by_level[static_cast<std::size_t>(finding.level)];
+    if (*done) answers.push_back(std::move(**done));
   }
-  if (!changed) return {};
+  auto wide =
+      wide_->subjects.operate(order.command, order.scope, *wide_->rules, {kLinksPartition, Offset{last_lsn_}}, kLinksTopic, origin.base);
+  if (!wide) return std::unexpected(RunError{ExitCode::Unreachable, "state: " + wide.error().message});
+  std::ranges::move(*wide, std::back_inserter(answers));
+  keep_stopping();
+  if (number != obeyed_) {
+    if (on_command && !answers.empty()) on_command(order.command, std::ranges::min(answers, {}, &Operated::answer).answer);
+    for (const Operated& done : answers)
+      if (auto told = tell(done); !told) return told;
+  }
+  if (std::ranges::none_of(answers, [](const Operated& done) { return done.answer == CommandAnswer::Done; })) return {};
   obeyed_ = number;
   ++since_cut_;
   return cut(last_lsn_);
+}
+
+std::expected<void, RunError> FileRun::tell(const Operated& done) {
+  if (!done.judgement) return {};
+  if (const auto told = outputs_->publish(*done.judgement); !told)
+    return std::unexpected(RunError{ExitCode::Unreachable, told.error().message});
+  for (const FindingRecord& finding : done.judgement->findings) ++report_.findings_by_level[static_cast<std::size_t>(finding.level)];
+  return {};
+}
+
+void FileRun::keep_stopping() {
+  if (const auto stopping = wide_->subjects.stopping_changed(kLinksPartition))
+    wide_->checkpoint.put_record(stopping_record(kLinksPartition), *stopping);
 }
 
 /// What the observer knew at the last two cuts: a kill during a cut leaves the low-water mark at one of them.
