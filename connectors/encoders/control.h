@@ -102,8 +102,14 @@ enum class UnknownWords : std::uint8_t { Refused, Strictest };
 [[nodiscard]] std::expected<ControlMessage, ControlRefusal> verify_control(std::string_view key, std::string_view jws,
                                                                            const TrustedKeys& trusted, std::string_view audience,
                                                                            UnknownWords unknown = UnknownWords::Refused);
+/// An operator's command as it was signed; `jti` tells it from every other one, also from the same words given again.
+struct SignedCommand {
+  Command command;
+  std::string jti;
+  std::int64_t iat = 0;  // seconds since 1970-01-01T00:00:00Z by the operator's clock
+};
 /// The same for an operator's command, signed by a key that may speak as `operator`.
-[[nodiscard]] std::expected<Command, ControlRefusal> verify_command(std::string_view jws, const TrustedKeys& trusted,
-                                                                    std::string_view audience);
+[[nodiscard]] std::expected<SignedCommand, ControlRefusal> verify_command(std::string_view jws, const TrustedKeys& trusted,
+                                                                          std::string_view audience);
 
 }  // namespace ringfence

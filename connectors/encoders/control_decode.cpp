@@ -259,12 +259,12 @@ std::expected<ControlMessage, ControlRefusal> verify_control(std::string_view ke
   return message;
 }
 
-std::expected<Command, ControlRefusal> verify_command(std::string_view jws, const TrustedKeys& trusted, std::string_view audience) {
+std::expected<SignedCommand, ControlRefusal> verify_command(std::string_view jws, const TrustedKeys& trusted, std::string_view audience) {
   auto message = verified(jws, trusted, audience, UnknownWords::Refused);
   if (!message) return std::unexpected(message.error());
   if (!std::holds_alternative<Command>(message->body))
     return std::unexpected(ControlRefusal{AckStatus::Unsupported, "events: expected a command"});
-  return std::get<Command>(std::move(message->body));
+  return SignedCommand{std::get<Command>(std::move(message->body)), std::move(message->jti), message->iat};
 }
 
 }  // namespace ringfence

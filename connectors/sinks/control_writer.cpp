@@ -28,6 +28,17 @@ std::string counted_agent(const ContainmentRecord& record) {
   return record.agent_id.empty() ? record.scope : scope_key("agent", record.tenant, record.agent_id);
 }
 
+/// An approval stops at least the calls that the word before it stopped: what they are known by stands in that word alone.
+void widen_selection(ContainmentRecord& record, const std::string& before) {
+  const auto message = decode_control(before);
+  const auto* said = message ? std::get_if<SignedContainment>(&message->body) : nullptr;
+  if (said == nullptr || !said->record.contained) return;
+  for (const ContainmentRecord::Select& entry : said->record.select) {
+    const auto same = [&](const ContainmentRecord::Select& own) { return own.field == entry.field && own.equals == entry.equals; };
+    if (std::ranges::none_of(record.select, same)) record.select.push_back(entry);
+  }
+}
+
 bool stops(const LiveRecord& live) { return live.contained && live.level >= Level::Halt; }
 
 }  // namespace
@@ -156,6 +167,7 @@ std::expected<void, SinkError> ControlWriter::send(ContainmentRecord record, std
     if (same || record.effective_at <= known->second.effective_at) return {};
     record.epoch = known->second.live.epoch + 1;
   }
+  if (known != own_.end() && record.contained && !record.approver.empty()) widen_selection(record, known->second.payload);
   const std::string agent = counted_agent(record);
   const bool widens = record.contained && record.level >= Level::Halt && record.approver.empty();
   if (widens && !shared_.blast_radius.admit(agent, active_agents, now)) {
@@ -176,23 +188,6 @@ std::expected<void, SinkError> ControlWriter::send(ContainmentRecord record, std
   remember(key, std::move(own));
   if (record.pending_approval) held_.push_back(std::move(record));
   return {};
-}
-
-std::expected<bool, SinkError> ControlWriter::approve(const std::string& scope, const std::string& approver, WallTime now) {
-  const auto found = own_.find(control_key(scope, issuer_.writer));
-  if (found == own_.end()) return false;
-  auto message = decode_control(found->second.payload);
-  auto* pending = message ? std::get_if<SignedContainment>(&message->body) : nullptr;
-  if (pending == nullptr || !pending->record.pending_approval) return false;
-  ContainmentRecord& record = pending->record;
-  record.cause_event_id = "approve:" + found->second.jti;
-  record.epoch += 1;
-  record.level = record.wanted;
-  record.pending_approval = false;
-  record.approver = approver;
-  record.position.offset = kAllAcknowledged;  // caused by a person, not by an input record
-  if (auto sent = publish(record, 0, now); !sent) return std::unexpected(sent.error());
-  return true;
 }
 
 std::expected<void, SinkError> ControlWriter::poll(WallTime now) {

@@ -53,12 +53,10 @@ class ControlWriter {
   /// Sends what waits, publishes again what is no longer its own, beats where a second has passed. Call several times a second.
   [[nodiscard]] std::expected<void, SinkError> poll(WallTime now);
   /// Sends a record, or keeps it until this writer may speak; a kept record is not acknowledged. Beyond the blast radius a halt without an
-  /// approver goes out as a pending hold. A record that the log already has is not sent again; one whose epoch is not above the log's
-  /// though it is later in event time (the state behind it was lost) goes out under the next epoch, because readers would ignore it
-  /// otherwise.
+  /// approver goes out as a pending hold; with one it says what the pending one waits to be, of the same calls. A record that the log
+  /// already has is not sent again; one whose epoch is not above the log's though it is later in event time (the state behind it was lost)
+  /// goes out under the next epoch, because readers would ignore it otherwise.
   [[nodiscard]] std::expected<void, SinkError> publish(const ContainmentRecord& record, std::size_t active_agents, WallTime now);
-  /// A person lets a pending hold become what was wanted. False where nothing is pending under that scope.
-  [[nodiscard]] std::expected<bool, SinkError> approve(const std::string& scope, const std::string& approver, WallTime now);
   /// For an owner that was fenced and still owns its partition.
   void claim_again();
 

@@ -81,15 +81,6 @@ Offset ControlWriters::acknowledged(Partition partition) {
   return writer == writers_.end() ? kAllAcknowledged : writer->second.acknowledged(acknowledged_);
 }
 
-std::expected<bool, SinkError> ControlWriters::approve(const std::string& scope, const std::string& approver, WallTime now) {
-  const std::scoped_lock lock(mutex_);
-  for (auto& [partition, writer] : writers_) {
-    const auto approved = writer.approve(scope, approver, now);
-    if (!approved || *approved) return approved;
-  }
-  return false;
-}
-
 std::optional<ControlWriter::State> ControlWriters::state(Partition partition) const {
   const std::scoped_lock lock(mutex_);
   const auto writer = writers_.find(partition);

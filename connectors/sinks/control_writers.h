@@ -36,8 +36,6 @@ class ControlWriters {
   /// call goes on where it stopped.
   [[nodiscard]] std::expected<void, SinkError> poll(WallTime now);
   [[nodiscard]] Offset acknowledged(Partition partition);
-  /// True where a writer of this process had something pending under that scope.
-  [[nodiscard]] std::expected<bool, SinkError> approve(const std::string& scope, const std::string& approver, WallTime now);
 
   [[nodiscard]] std::optional<ControlWriter::State> state(Partition partition) const;
   /// The generation under which this process spoke for the partition at the last `poll`; nothing where it may not, or not yet. Waits for

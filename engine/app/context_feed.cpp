@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "engine/app/kafka_settings.h"
+#include "engine/state/records.h"
 
 namespace ringfence {
 namespace {
@@ -12,13 +13,18 @@ namespace {
 constexpr std::chrono::milliseconds kReadWithin{20'000};
 constexpr std::chrono::milliseconds kWait{500};
 constexpr std::size_t kBatch = 100;
+/// Name of the commands that have been read in the store.
+constexpr std::string_view kBookRecord = "commands";
 
 }  // namespace
 
-std::expected<std::unique_ptr<ContextFeed>, std::string> ContextFeed::open(const Settings& settings, const ServiceLog& log) {
+std::expected<std::unique_ptr<ContextFeed>, std::string> ContextFeed::open(const Settings& settings, Store& store, const ServiceLog& log) {
   auto topic = ContextLog::open(kafka_of(settings), settings.topics.context);
   if (!topic) return std::unexpected(topic.error().message);
-  std::unique_ptr<ContextFeed> feed(new ContextFeed(std::move(*topic), settings, log));
+  std::unique_ptr<ContextFeed> feed(new ContextFeed(std::move(*topic), settings, store, log));
+  const auto book = get_record(store, kBookRecord);
+  if (!book) return std::unexpected(book.error().message);
+  if (*book && !feed->book_.restore(**book)) return std::unexpected("state: what it holds of operators' commands cannot be read");
   const auto stored = feed->topic_->read_to_end(kReadWithin);
   if (!stored) return std::unexpected(stored.error().message);
   for (const TopicRecord& record : *stored) feed->take(record);
@@ -56,6 +62,20 @@ ContextRead ContextFeed::read(const TopicRecord& record) const {
   return read_fact(record.value);
 }
 
+/// It counts only once that is on disk: a restart would not know it again otherwise.
+std::optional<Offset> ContextFeed::place_of(const OperatorCommand& order, Offset at) {
+  const auto [sighting, first] = book_.see(order.jti, order.iat, order.command.scope, at);
+  const auto pass_over = [&](std::string_view why) {
+    log_.warning("operator's command passed over",
+                 {{"offset", at.value}, {"command", order.command.command}, {"scope", order.command.scope}, {"why", why}});
+    return std::nullopt;
+  };
+  if (sighting == CommandBook::Sighting::Again) return pass_over("the same signed record was there before");
+  if (sighting == CommandBook::Sighting::Late) return pass_over("it was signed before one that has been obeyed");
+  if (const auto kept = put_record(store_, kBookRecord, book_.encode()); !kept) return pass_over("the state is not written: give it again");
+  return first;
+}
+
 void ContextFeed::take(const TopicRecord& record) {
   if (record.tombstone) return;
   const bool is_set = record.key == kPersonaSetKey;
@@ -68,11 +88,17 @@ void ContextFeed::take(const TopicRecord& record) {
                    {{"offset", record.position.offset.value}, {"error", error}});
   }
   if (!read.content) return;
+  Offset at = record.position.offset;
+  if (const auto* order = std::get_if<OperatorCommand>(&*read.content)) {
+    const auto place = place_of(*order, at);
+    if (!place) return;
+    at = *place;
+  }
   if (const auto* set = std::get_if<RuleSet>(&*read.content))
     log_.info("personas taken from the context topic",
               {{"count", set->rules->set().personas().size()}, {"sha256", set->rules->set().sha256()}});
   const std::lock_guard lock(mutex_);
-  changes_.push_back({record.position.offset, std::move(*read.content)});
+  changes_.push_back({at, std::move(*read.content)});
   size_.store(changes_.size(), std::memory_order_release);
 }
 

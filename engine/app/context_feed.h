@@ -12,8 +12,10 @@
 
 #include "config/settings.h"
 #include "connectors/kafka/context_log.h"
+#include "engine/app/command_book.h"
 #include "engine/app/context_record.h"
 #include "engine/app/service_log.h"
+#include "engine/state/store.h"
 
 namespace ringfence {
 
@@ -35,11 +37,12 @@ inline constexpr std::string_view kCommandKeys = "command/";
 [[nodiscard]] TrustedKeys operators_keys(const Settings& settings);
 
 /// Follows the context topic on a thread of its own. A record that is no fact, no command of an operator and no valid persona set changes
-/// nothing: it is logged, and the old set stays in force.
+/// nothing: it is logged, and the old set stays in force. So is a command that has been there before; which ones have lies in `store`.
 class ContextFeed {
  public:
   /// Reads what the topic holds now; an error where it is not reachable or holds no valid persona set.
-  [[nodiscard]] static std::expected<std::unique_ptr<ContextFeed>, std::string> open(const Settings& settings, const ServiceLog& log);
+  [[nodiscard]] static std::expected<std::unique_ptr<ContextFeed>, std::string> open(const Settings& settings, Store& store,
+                                                                                     const ServiceLog& log);
   ~ContextFeed();
 
   /// Number of changes so far; grows only. Cheap.
@@ -48,13 +51,16 @@ class ContextFeed {
   [[nodiscard]] std::vector<ContextChange> since(std::size_t from) const;
 
  private:
-  ContextFeed(std::unique_ptr<ContextLog> topic, const Settings& settings, const ServiceLog& log)
+  ContextFeed(std::unique_ptr<ContextLog> topic, const Settings& settings, Store& store, const ServiceLog& log)
       : topic_(std::move(topic)),
         internal_hosts_(settings.internal_hosts),
         operators_(operators_keys(settings)),
         audience_(settings.control.audience.empty() ? "" : settings.control.audience.front()),
+        store_(store),
         log_(log) {}
   [[nodiscard]] ContextRead read(const TopicRecord& record) const;
+  /// Where the command counts from; nothing where it does not count.
+  [[nodiscard]] std::optional<Offset> place_of(const OperatorCommand& order, Offset at);
   void take(const TopicRecord& record);
   void follow(const std::stop_token& stop);
 
@@ -62,6 +68,8 @@ class ContextFeed {
   const std::vector<std::string> internal_hosts_;
   const TrustedKeys operators_;
   const std::string audience_;
+  Store& store_;
+  CommandBook book_;
   const ServiceLog& log_;
   mutable std::mutex mutex_;
   std::vector<ContextChange> changes_;

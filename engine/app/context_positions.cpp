@@ -20,6 +20,9 @@ namespace {
 
 constexpr std::string_view kShape = "expected {\"partition\":P,\"after\":N,\"record\":\"…\"}";
 
+/// Stands in every line of a command, whose record is a text in a text.
+constexpr std::string_view kCommandMark = R"(\"kind\":\"command\")";
+
 /// Null where the line is not of this shape.
 std::optional<nlohmann::ordered_json> placed(const std::string& line) {
   auto json = parse_strict_json(line);
@@ -43,7 +46,22 @@ std::expected<std::unique_ptr<ContextPositions>, SinkError> ContextPositions::op
   if (!size) return std::unexpected(size.error());
   if (::ftruncate(file.number(), static_cast<off_t>(*size)) != 0) return std::unexpected(posix_file::fault(name, "cut"));
   if (*size == 0) posix_file::sync_directory_of(name);
-  return std::unique_ptr<ContextPositions>(new ContextPositions(name, std::move(file), *size));
+  std::unique_ptr<ContextPositions> positions(new ContextPositions(name, std::move(file), *size));
+  std::ifstream in(name);
+  for (std::string line; std::getline(in, line);) {
+    if (line.find(kCommandMark) == std::string::npos) continue;
+    if (const auto json = placed(line)) {
+      const Partition partition{json->at("partition").get<std::int32_t>()};
+      positions->commands_.insert_or_assign({partition, json->at("record").get<std::string>()},
+                                            Offset{json->at("after").get<std::int64_t>()});
+    }
+  }
+  return positions;
+}
+
+std::optional<Offset> ContextPositions::place_of(Partition partition, std::string_view command) const {
+  const auto found = commands_.find({partition, std::string(command)});
+  return found == commands_.end() ? std::nullopt : std::optional(found->second);
 }
 
 std::expected<void, SinkError> ContextPositions::write(std::span<const Line> lines) {

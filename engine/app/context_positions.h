@@ -3,11 +3,14 @@
 
 #include <expected>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "connectors/sinks/sink.h"
@@ -35,6 +38,9 @@ class ContextPositions {
   /// All of the lines are on disk when this returns, or none is in the file: then what they say must not take effect yet.
   [[nodiscard]] std::expected<void, SinkError> write(std::span<const Line> lines);
 
+  /// Behind which offset of the partition the operators' command takes effect, where the log of an earlier run says so.
+  [[nodiscard]] std::optional<Offset> place_of(Partition partition, std::string_view command) const;
+
   /// There was nothing in it when it was opened: it is new, or somebody took the old one away.
   [[nodiscard]] bool began_empty() const { return began_empty_; }
 
@@ -47,6 +53,7 @@ class ContextPositions {
   std::mutex mutex_;
   std::uint64_t size_;  // of whole, synced lines
   const bool began_empty_;
+  std::map<std::pair<Partition, std::string>, Offset> commands_;  // as read at the start
 };
 
 /// One line of a context log as read back.

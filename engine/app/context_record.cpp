@@ -19,11 +19,12 @@ constexpr std::string_view kEnforcedKind = "enforced";
 constexpr std::int64_t kNanosPerMs = 1'000'000;
 constexpr std::int64_t kMsMost = 4'000'000'000'000;  // a century from 1970 and some
 
-ContextRead checked(Command command) {
+ContextRead checked(Command command, std::string jti, std::int64_t iat = 0) {
   auto scope = check_command(command);
   if (!scope) return {.content = {}, .errors = {"command: " + scope.error()}};
   const nlohmann::ordered_json json{{"v", 1},
                                     {"kind", kCommandKind},
+                                    {"id", jti},
                                     {"command", command.command},
                                     {"scope", command.scope},
                                     {"reason", command.reason},
@@ -31,7 +32,7 @@ ContextRead checked(Command command) {
                                     {"approver", command.approver},
                                     {"ticket", command.ticket}};
   std::string record = json.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
-  return {.content = OperatorCommand{std::move(command), std::move(*scope), std::move(record)}, .errors = {}};
+  return {.content = OperatorCommand{std::move(command), std::move(*scope), std::move(record), std::move(jti), iat}, .errors = {}};
 }
 
 ContextRead read_command(const nlohmann::ordered_json& json) {
@@ -44,7 +45,8 @@ ContextRead read_command(const nlohmann::ordered_json& json) {
                   .reason = text("reason"),
                   .by = text("by"),
                   .approver = text("approver"),
-                  .ticket = text("ticket")});
+                  .ticket = text("ticket")},
+                 text("id"));
 }
 
 /// Throws where a member is missing or of another type.
@@ -99,9 +101,9 @@ std::string_view record_of(const ContextContent& content) {
 }
 
 ContextRead read_signed_command(std::string_view jws, const TrustedKeys& trusted, std::string_view audience) {
-  auto command = verify_command(jws, trusted, audience);
-  if (!command) return {.content = {}, .errors = {"command: " + command.error().detail}};
-  return checked(std::move(*command));
+  auto verified = verify_command(jws, trusted, audience);
+  if (!verified) return {.content = {}, .errors = {"command: " + verified.error().detail}};
+  return checked(std::move(verified->command), std::move(verified->jti), verified->iat);
 }
 
 ContextRead read_persona_set(std::string record, const std::vector<std::string>& internal_hosts) {

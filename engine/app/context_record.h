@@ -30,6 +30,8 @@ struct OperatorCommand {
   Command command;
   ScopeParts scope;
   std::string record;
+  std::string jti;       // of the signed record; empty where a log of an older release does not say
+  std::int64_t iat = 0;  // of the signed record alone
 };
 
 /// What every expected gate has confirmed; never on the context topic, in the context log as `{"v":1,"kind":"enforced",…}`.

@@ -65,6 +65,8 @@ std::expected<std::unique_ptr<FileRun>, RunError> FileRun::open(FileRunOptions o
 }
 
 std::expected<void, RunError> FileRun::prepare() {
+  // A run over files judges a link at the line that caused it, so a command reaches what links led to there too.
+  std::erase_if(options_.context, [](const PlacedChange& change) { return change.partition >= kLinksPartition; });
   if (!options_.context.empty() && static_cast<std::size_t>(options_.context.back().partition.value) >= options_.files.size())
     return std::unexpected(RunError{ExitCode::Unusable, "context: it speaks of partition " +
                                                             std::to_string(options_.context.back().partition.value) +
@@ -125,6 +127,9 @@ std::expected<void, RunError> FileRun::prepare() {
   wide_ = std::make_unique<Wide>(*store_, *flusher_, options_);
   wide_->rules = rules_;
   wide_->checkpoint.assign(kLinksPartition, plan->low);
+  const auto stopping = get_record(*store_, stopping_record(kLinksPartition));
+  if (!stopping) return std::unexpected(of_store(stopping.error()));
+  if (*stopping) wide_->subjects.restore_stopping(kLinksPartition, **stopping);
   for (std::size_t i = 0; i < options_.shards; ++i) {
     lanes_.push_back(std::make_unique<Lane>(*store_, *flusher_, options_, rules_, i));
     lanes_.back()->checkpoint.assign(kFilePartition, plan->low, static_cast<std::uint8_t>(i));
@@ -299,6 +304,7 @@ std::expected<void, RunError> FileRun::judge_links(Judgement& judgement, std::in
     return wide_->subjects.judge(link, *wide_->rules, {kLinksPartition, Offset{lsn}}, kLinksTopic, derived);
   });
   if (!judged) return std::unexpected(of_store(judged.error()));
+  keep_stopping();
   return {};
 }
 

@@ -110,10 +110,10 @@ class FileRun {
   [[nodiscard]] std::expected<void, RunError> step_between_changes(const Origin& origin, std::span<const Record> records);
   [[nodiscard]] std::expected<void, RunError> take_changes_before(const Origin& origin, Offset record);
   [[nodiscard]] std::expected<void, RunError> take(const Origin& origin, const PlacedChange& change);
-  /// What something from outside did to one lane.
+  /// What something from outside led to.
   struct Taken {
     bool changed = false;
-    std::optional<Judgement> judgement;
+    std::vector<Judgement> judgements;
   };
   template <class Take>
   [[nodiscard]] std::expected<void, RunError> take_as_cut(const Origin& origin, Take take);
@@ -121,6 +121,7 @@ class FileRun {
   [[nodiscard]] std::expected<void, RunError> obey(const Origin& origin, const OperatorCommand& order, Offset after);
   [[nodiscard]] std::expected<void, RunError> take_word(const Origin& origin, const GatesWord& word, Offset after);
   [[nodiscard]] std::expected<void, RunError> take_words(const Origin& origin, Offset after);
+  void keep_stopping();
   void begin_partition(std::size_t index);
   [[nodiscard]] std::expected<void, RunError> step(const Origin& origin, std::span<const Record> records);
   [[nodiscard]] std::expected<void, RunError> publish(const Origin& origin, std::span<const Record> records);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 #include <utility>
+#include <vector>
 
 #include "engine/app/file_run_lane.h"
 #include "engine/state/codec.h"
@@ -61,7 +62,7 @@ std::expected<void, RunError> FileRun::take_changes_before(const Origin& origin,
 
 /// What comes from outside is a cut of its own: what lies before it is stored, then its outputs and the state it changed. So a run that was
 /// killed finds all of it but the last in the states for certain; that one is taken again, which changes nothing where it is in, and is not
-/// said again.
+/// said again. `take` is told whether it was said.
 template <class Take>
 std::expected<void, RunError> FileRun::take_as_cut(const Origin& origin, Take take) {
   const std::size_t number = next_change_ + 1;
@@ -69,15 +70,13 @@ std::expected<void, RunError> FileRun::take_as_cut(const Origin& origin, Take ta
   obeyed_in_ = origin.base;
   if (number < obeyed_) return {};
   if (auto written = cut(last_lsn_); !written) return written;
-  bool changed = false;
-  for (const auto& lane : lanes_) {
-    auto taken = take(*lane, number == obeyed_);
-    if (!taken) return std::unexpected(RunError{ExitCode::Unreachable, "state: " + taken.error().message});
-    changed = changed || taken->changed;
-    if (!taken->judgement || number == obeyed_) continue;
-    if (auto told = tell(*taken->judgement); !told) return told;
+  auto taken = take(number == obeyed_);
+  if (!taken) return std::unexpected(RunError{ExitCode::Unreachable, "state: " + taken.error().message});
+  if (number != obeyed_) {
+    for (const Judgement& judgement : taken->judgements)
+      if (auto told = tell(judgement); !told) return told;
   }
-  if (!changed) return {};
+  if (!taken->changed) return {};
   obeyed_ = number;
   ++since_cut_;
   return cut(last_lsn_);
@@ -93,20 +92,39 @@ std::expected<void, RunError> FileRun::tell(const Judgement& judgement) {
 }
 
 std::expected<void, RunError> FileRun::obey(const Origin& origin, const OperatorCommand& order, Offset after) {
-  return take_as_cut(origin, [&](Lane& lane, bool said) -> std::expected<Taken, StoreError> {
-    auto done = lane.shard.operate(order.command, order.scope, {kFilePartition, after}, origin);
-    if (!done) return std::unexpected(done.error());
-    if (!*done) return Taken{};
-    if (!said && on_command) on_command(order.command, (*done)->answer);
-    return Taken{(*done)->answer == CommandAnswer::Done, std::move((*done)->judgement)};
+  return take_as_cut(origin, [&](bool said) -> std::expected<Taken, StoreError> {
+    std::vector<Operated> answers;
+    for (const auto& lane : lanes_) {
+      auto done = lane->shard.operate(order.command, order.scope, {kFilePartition, after}, origin);
+      if (!done) return std::unexpected(done.error());
+      if (*done) answers.push_back(std::move(**done));
+    }
+    auto wide =
+        wide_->subjects.operate(order.command, order.scope, *wide_->rules, {kLinksPartition, Offset{last_lsn_}}, kLinksTopic, origin.base);
+    if (!wide) return std::unexpected(wide.error());
+    std::ranges::move(*wide, std::back_inserter(answers));
+    keep_stopping();
+    if (!said && on_command && !answers.empty()) on_command(order.command, std::ranges::min(answers, {}, &Operated::answer).answer);
+    Taken taken;
+    for (Operated& done : answers) {
+      taken.changed = taken.changed || done.answer == CommandAnswer::Done;
+      if (done.judgement) taken.judgements.push_back(std::move(*done.judgement));
+    }
+    return taken;
   });
 }
 
 std::expected<void, RunError> FileRun::take_word(const Origin& origin, const GatesWord& word, Offset after) {
-  return take_as_cut(origin, [&](Lane& lane, bool) -> std::expected<Taken, StoreError> {
-    auto done = lane.shard.enforce(word.what, word.scope, {kFilePartition, after}, origin);
-    if (!done) return std::unexpected(done.error());
-    return Taken{done->has_value(), std::move(*done)};
+  return take_as_cut(origin, [&](bool) -> std::expected<Taken, StoreError> {
+    Taken taken;
+    for (const auto& lane : lanes_) {
+      auto done = lane->shard.enforce(word.what, word.scope, {kFilePartition, after}, origin);
+      if (!done) return std::unexpected(done.error());
+      if (!*done) continue;
+      taken.changed = true;
+      taken.judgements.push_back(std::move(**done));
+    }
+    return taken;
   });
 }
 
@@ -141,6 +159,11 @@ std::expected<void, RunError> FileRun::take_words(const Origin& origin, Offset a
   }
   words_ = std::move(kept);
   return {};
+}
+
+void FileRun::keep_stopping() {
+  if (const auto stopping = wide_->subjects.stopping_changed(kLinksPartition))
+    wide_->checkpoint.put_record(stopping_record(kLinksPartition), *stopping);
 }
 
 /// What the observer knew at the last two cuts: a kill during a cut leaves the low-water mark at one of them.

@@ -162,15 +162,16 @@ std::expected<bool, Fault> takes_two(const ScopeParts& scope, const Settings& se
   return persona != nullptr && persona->tier >= kApprovedTier;
 }
 
-/// A release of what an operator halted is the operator's writer's own, so the rule is held here as the engine holds it for its own.
-Done check_approver(const Command& command, const ScopeParts& scope, const ContainmentRecord& halted, const Settings& settings,
-                    ContextLog* context) {
+/// A release of what an operator halted is the operator's writer's own, so the rule is held here as the engine holds it for its own; and
+/// whoever breaks it hears so at once.
+Done check_approver(const Command& command, const ScopeParts& scope, const std::optional<ContainmentRecord>& halted,
+                    const Settings& settings, ContextLog* context) {
   const auto two = takes_two(scope, settings, context);
   if (!two) return std::unexpected(two.error());
   if (!*two) return {};
   if (command.approver.empty() || command.approver == command.by)
     return std::unexpected(Fault{ExitCode::Unusable, "this scope is released only with an --approver other than --by"});
-  if (halted.finding_uid == halted_by(command.approver))
+  if (halted && halted->contained && halted->finding_uid == halted_by(command.approver))
     return std::unexpected(Fault{ExitCode::Unusable, "who halted cannot approve the release"});
   return {};
 }
@@ -187,17 +188,17 @@ Done put_on_context(const Command& command, const Settings& settings, const Sign
 /// True where the operator's own writer had something to say.
 std::expected<bool, Fault> speak(const Command& command, const ScopeParts& scope, const Settings& settings, const SigningKey& key,
                                  const TrustedKeys& trusted, ContextLog* context) {
-  if (command.command == "approve") return false;
+  if (command.command == "approve" || command.command == "purge") return false;
   auto log = open_control_log(settings);
   if (!log) return std::unexpected(Fault{ExitCode::Unreachable, log.error()});
   OperatorVoice voice(settings, key, trusted, std::move(*log));
   if (auto read = voice.read_to_end(command.scope); !read) return std::unexpected(read.error());
   const bool halted = voice.last() && voice.last()->contained;
   const bool release = command.command == "release";
-  if (halted != release) return false;  // it is as commanded already
-  if (release) {
-    if (auto allowed = check_approver(command, scope, *voice.last(), settings, context); !allowed) return std::unexpected(allowed.error());
+  if (release && (halted || context != nullptr)) {
+    if (auto allowed = check_approver(command, scope, voice.last(), settings, context); !allowed) return std::unexpected(allowed.error());
   }
+  if (halted != release) return false;  // it is as commanded already
   if (auto said = voice.say(record_of(command, scope, !release)); !said) return std::unexpected(said.error());
   return true;
 }
@@ -225,11 +226,11 @@ std::expected<std::string, Fault> give(const Command& command, const std::string
   const auto spoke = speak(command, *scope, settings, *key, trusted, context.get());
   if (!spoke) return std::unexpected(spoke.error());
   if (!context) {
-    if (!*spoke)
-      return std::unexpected(Fault{ExitCode::Unusable, command.command == "halt"
-                                                           ? "halted by an operator already"
-                                                           : "no operator has halted this scope, and an engine takes "
-                                                             "commands from the context topic only (context.source)"});
+    const std::string engine = "an engine takes commands from the context topic only (context.source)";
+    if (!*spoke && command.command == "halt") return std::unexpected(Fault{ExitCode::Unusable, "halted by an operator already"});
+    if (!*spoke && command.command == "release")
+      return std::unexpected(Fault{ExitCode::Unusable, "no operator has halted this scope, and " + engine});
+    if (!*spoke) return std::unexpected(Fault{ExitCode::Unusable, engine});
     return "published by the writer operator";
   }
   if (auto put = put_on_context(command, settings, *key, *context); !put) return std::unexpected(put.error());
@@ -258,20 +259,20 @@ void add_one(CLI::App& app, Subcommand& action, const std::string& word, const s
   command->footer(
       "Exit codes: 0 the command is stored: engines obey it and say so in their logs; 2 wrong scope, settings or key, or it is not\n"
       "allowed; 3 the cluster or the control log is not reachable.");
-  command->callback([options, &action] {
-    action = [options] {
-      const auto done = give(options->command, options->config);
-      if (!done) {
-        std::fprintf(stderr, "%s: %s\n", options->command.command.c_str(), printable(done.error().message, kMessageChars).c_str());
-        return done.error().exit;
-      }
-      std::printf("%s %s: %s\n", options->command.command.c_str(), printable(options->command.scope, kMessageChars).c_str(), done->c_str());
-      return ExitCode::Done;
-    };
-  });
+  command->callback([options, &action] { action = [options] { return give_command(options->command, options->config); }; });
 }
 
 }  // namespace
+
+ExitCode give_command(const Command& command, const std::string& config) {
+  const auto done = give(command, config);
+  if (!done) {
+    std::fprintf(stderr, "%s: %s\n", command.command.c_str(), printable(done.error().message, kMessageChars).c_str());
+    return done.error().exit;
+  }
+  std::printf("%s %s: %s\n", command.command.c_str(), printable(command.scope, kMessageChars).c_str(), done->c_str());
+  return ExitCode::Done;
+}
 
 void add_operators(CLI::App& app, Subcommand& action) {
   add_one(app, action, "halt", "Halts an agent, a session or a wider scope at once, in the name of a person");

@@ -97,10 +97,19 @@ class Service final : private PartitionOwner {
   /// What is to take effect next, oldest first.
   [[nodiscard]] std::vector<ContextChange> changes_due(const ShardRun& shard);
   [[nodiscard]] std::expected<void, RunError> take(ShardRun& shard, const ContextChange& change);
-  /// A fact or a command, for one partition.
   [[nodiscard]] std::expected<void, RunError> take_one(ShardRun& shard, Partition partition, const ContextChange& change);
-  [[nodiscard]] std::expected<void, RunError> obey(ShardRun& shard, Partition partition, const OperatorCommand& order);
-  [[nodiscard]] std::expected<void, RunError> store_commands(ShardRun& shard, std::span<const ContextChange> changes);
+  [[nodiscard]] std::expected<void, RunError> store_words(ShardRun& shard, std::span<const ContextChange> changes);
+  /// Operators' commands (service_orders.cpp). What a lane's own states make of one, behind this place:
+  using Obey = std::function<std::expected<std::vector<Operated>, StoreError>(const OperatorCommand&, Position after)>;
+  /// Obeys what waits in the lane's partitions and has reached its place.
+  [[nodiscard]] std::expected<void, RunError> obey_orders(Lane& lane, const Consumer& consumer, const Obey& obey);
+  [[nodiscard]] std::expected<void, RunError> obey_orders(Lane& lane, Partition partition, std::size_t count, const Obey& obey);
+  [[nodiscard]] std::size_t orders_ready(Lane& lane, Partition partition, std::span<const PartitionLag> lags) const;
+  /// Commands that came while another member owned the partition, or none did.
+  [[nodiscard]] std::expected<void, std::string> orders_missed(Lane& lane, Partition partition, std::size_t changes_taken);
+  /// Says what came of a command and publishes what leaves because of it.
+  [[nodiscard]] std::expected<void, RunError> carry_out(Lane& lane, const OperatorCommand& order, const Operated& done);
+  [[nodiscard]] std::expected<std::vector<Operated>, StoreError> obey(ShardRun& shard, const OperatorCommand& order, Position after);
   void forget_observed(ShardRun& shard, std::span<const ContextChange> taken);
   void take_fact(ShardRun& shard, Partition partition, const std::string& fact);
   /// What gates have confirmed of containments that the states of the shard know and had not heard of.
@@ -115,7 +124,7 @@ class Service final : private PartitionOwner {
   /// A partition that has come: what is in force in its shard and was not yet in force there takes effect behind its low-water mark.
   [[nodiscard]] std::expected<void, std::string> catch_up(ShardRun& shard, Partition partition);
   [[nodiscard]] std::expected<void, StoreError> keep_in_force(const ShardRun& shard, Partition partition);
-  [[nodiscard]] bool settle(ShardRun& shard);
+  [[nodiscard]] bool settle(Lane& lane);
   /// What the observer makes of an act that was judged; what it says becomes a fact.
   [[nodiscard]] std::expected<void, RunError> observe(ShardRun& shard, const Event& event, Position position);
 

@@ -70,7 +70,7 @@ std::expected<void, RunError> Service::take_changes(ShardRun& shard) {
   for (const ContextChange& change : due)
     if (auto taken = take(shard, change); !taken) return taken;
   forget_observed(shard, due);
-  if (auto stored = store_commands(shard, due); !stored) return stored;
+  if (auto stored = store_words(shard, due); !stored) return stored;
   shard.rules_version = version;
   shard.next_change = {};
   std::string places;
@@ -86,7 +86,8 @@ bool Service::write_positions(const ShardRun& shard, std::span<const ContextChan
   std::vector<ContextPositions::Line> lines;
   for (const ContextChange& change : changes)
     for (const auto& [partition, owned] : shard.owned)
-      if (!change.only || *change.only == partition) lines.push_back({partition, owned.applied, record_of(change.what)});
+      if (!std::holds_alternative<OperatorCommand>(change.what) && (!change.only || *change.only == partition))
+        lines.push_back({partition, owned.applied, record_of(change.what)});
   const auto written = positions_->write(lines);
   if (!written)
     log_.warning("a change of rules or facts waits: the context log is not written",
@@ -97,62 +98,36 @@ bool Service::write_positions(const ShardRun& shard, std::span<const ContextChan
 std::expected<void, RunError> Service::take(ShardRun& shard, const ContextChange& change) {
   if (change.offset != kFromFiles) {
     ++shard.changes_taken;
-    shard.context_next = change.offset.value + 1;
+    shard.context_next = std::max(shard.context_next, change.offset.value + 1);
   }
   if (const auto* set = std::get_if<RuleSet>(&change.what)) {
     shard.in_force = *set;
     shard.shard.adopt(set->rules);
     return {};
   }
-  for (const auto& [partition, owned] : shard.owned) {
+  for (auto& [partition, owned] : shard.owned) {
     if (change.only && *change.only != partition) continue;
-    if (auto taken = take_one(shard, partition, change); !taken) return taken;
+    if (std::holds_alternative<OperatorCommand>(change.what))
+      owned.orders.push_back({change});
+    else if (auto taken = take_one(shard, partition, change); !taken)
+      return taken;
   }
   return {};
 }
 
 std::expected<void, RunError> Service::take_one(ShardRun& shard, Partition partition, const ContextChange& change) {
-  if (const auto* order = std::get_if<OperatorCommand>(&change.what)) return obey(shard, partition, *order);
   if (const auto* word = std::get_if<GatesWord>(&change.what)) return take_word(shard, partition, *word);
   take_fact(shard, partition, std::get<std::string>(change.what));
   return {};
 }
 
-/// The command takes effect behind the last record applied. What waits for approval is the control writer's.
-std::expected<void, RunError> Service::obey(ShardRun& shard, Partition partition, const OperatorCommand& order) {
-  const auto done =
-      shard.shard.operate(order.command, order.scope, {partition, shard.owned.at(partition).applied}, {.topic = settings_.topics.events});
-  if (!done) return std::unexpected(of_store(done.error()));
-  if (!*done || (*done)->answer == CommandAnswer::UnknownAgent) return {};  // another partition's
-  bool effective = (*done)->answer == CommandAnswer::Done;
-  if (effective && order.command.command == "approve") {
-    const std::string& approver = order.command.approver.empty() ? order.command.by : order.command.approver;
-    const auto approved = control_->approve(order.command.scope, approver, wall_now());
-    if (!approved) return std::unexpected(of_sink(approved.error()));
-    effective = *approved;
-  }
-  log_.info("operator's command", {{"command", order.command.command},
-                                   {"scope", order.command.scope},
-                                   {"by", order.command.by},
-                                   {"approver", order.command.approver},
-                                   {"effective", effective},
-                                   {"answer", words_of((*done)->answer)}});
-  if (!(*done)->judgement) return {};
-  if (const auto told = shard.outputs->publish(*(*done)->judgement); !told)
-    return std::unexpected(RunError{ExitCode::Unreachable, told.error().message});
-  return {};
-}
-
-/// What commands changed and said is stored before they count as taken, so that a restart neither forgets nor repeats one. Where that
-/// cannot be done the process ends, and the next start takes them at the same place.
-std::expected<void, RunError> Service::store_commands(ShardRun& shard, std::span<const ContextChange> changes) {
-  const auto leaves = [](const ContextChange& c) {
-    return std::holds_alternative<OperatorCommand>(c.what) || std::holds_alternative<GatesWord>(c.what);
-  };
-  if (std::ranges::none_of(changes, leaves)) return {};
+/// What the gates' word changed and said is stored before it counts as taken, so that a restart neither forgets nor repeats it. Where that
+/// cannot be done the process ends, and the next start takes it at the same place.
+std::expected<void, RunError> Service::store_words(ShardRun& shard, std::span<const ContextChange> changes) {
+  if (std::ranges::none_of(changes, [](const ContextChange& c) { return std::holds_alternative<GatesWord>(c.what); })) return {};
   for (int attempt = 0; attempt < kStoreAttempts; ++attempt)
     if (settle(shard)) return {};
-  return std::unexpected(RunError{ExitCode::Unreachable, "what a command or the gates' word led to was not stored in time"});
+  return std::unexpected(RunError{ExitCode::Unreachable, "what the gates' word led to was not stored in time"});
 }
 
 /// Facts of the own observer that have taken effect; others may have come meanwhile.
@@ -192,10 +167,10 @@ std::expected<void, std::string> Service::catch_up(ShardRun& shard, Partition pa
   std::vector<ContextChange> due;
   if (!said || sha256_hex(*shard.in_force.record) != before.set) due.push_back({kFromFiles, shard.in_force});
   if (context_) {
-    // Facts and commands that came while another member owned the partition, or none did.
+    // Facts that came while another member owned the partition, or none did.
     const auto changes = context_->since(0);
     for (std::size_t i = 0; i < std::min(changes.size(), shard.changes_taken); ++i)
-      if (!std::holds_alternative<RuleSet>(changes[i].what) && changes[i].offset.value >= before.next) due.push_back(changes[i]);
+      if (std::holds_alternative<std::string>(changes[i].what) && changes[i].offset.value >= before.next) due.push_back(changes[i]);
   }
   auto words = confirmations_of(shard, partition);
   if (!words) return std::unexpected(std::move(words.error().message));
@@ -208,25 +183,25 @@ std::expected<void, std::string> Service::catch_up(ShardRun& shard, Partition pa
       if (std::holds_alternative<RuleSet>(change.what)) continue;
       if (const auto taken = take_one(shard, partition, change); !taken) return std::unexpected(taken.error().message);
     }
-    if (const auto stored = store_commands(shard, due); !stored) return std::unexpected(stored.error().message);
+    if (const auto stored = store_words(shard, due); !stored) return std::unexpected(stored.error().message);
     if (const auto put = keep_in_force(shard, partition); !put) return std::unexpected(put.error().message);
   }
   caught_up_.insert(partition);
-  return {};
+  return orders_missed(shard, partition, shard.changes_taken);
 }
 
-/// True where everything the shard has judged is stored: outputs acknowledged, states and low-water marks written.
-bool Service::settle(ShardRun& shard) {
-  if (shard.owned.empty()) return true;
-  Lane* const one = &shard;
+/// True where everything the lane has judged is stored: outputs acknowledged, states and low-water marks written.
+bool Service::settle(Lane& lane) {
+  if (lane.owned.empty()) return true;
+  Lane* const one = &lane;
   if (!outputs_stored({&one, 1}, kSettleWithin)) {
-    log_.warning("a change of rules or facts waits: not every output is acknowledged", {{"shard", shard.index}});
+    log_.warning("a change of rules or facts waits: not every output is acknowledged", {{"partition", lane.owned.begin()->first.value}});
     return false;
   }
-  const auto flushed = shard.checkpoint.flush(shard.horizons(), kSettleWithin);
+  const auto flushed = lane.checkpoint.flush(lane.horizons(), kSettleWithin);
   if (!flushed)
     log_.warning("a change of rules or facts waits: the state is not written",
-                 {{"shard", shard.index}, {"error", flushed.error().message}});
+                 {{"partition", lane.owned.begin()->first.value}, {"error", flushed.error().message}});
   return flushed && *flushed == 0;
 }
 

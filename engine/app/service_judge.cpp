@@ -31,7 +31,9 @@ bool Service::Lane::all_acknowledged() const {
 
 void Service::judge_forever(ShardRun& shard) {
   while (!stop_) {
-    if (auto taken = take_changes(shard); !taken) {
+    auto taken = take_changes(shard);
+    if (taken) taken = obey_orders(shard, *consumer_, [&](const OperatorCommand& order, Position at) { return obey(shard, order, at); });
+    if (!taken) {
       fail(std::move(taken.error()));
       break;
     }

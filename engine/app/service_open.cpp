@@ -176,7 +176,7 @@ std::expected<void, RunError> Service::open_context() {
   if (!positions) return std::unexpected(of_sink(positions.error()));
   positions_ = std::move(*positions);
   if (settings_.context.source != ContextSource::Topic) return {};
-  auto context = ContextFeed::open(settings_, log_);
+  auto context = ContextFeed::open(settings_, *store_, log_);
   if (!context) return std::unexpected(RunError{ExitCode::Unreachable, context.error()});
   context_ = std::move(*context);
   return {};
@@ -210,8 +210,7 @@ std::expected<void, RunError> Service::open_consumer() {
     shards_.back()->outputs = outputs_of_thread();
     shards_.back()->oldest_dirty_ns = &metrics_->shard(i).oldest_dirty_ns;
     // What the topic holds already is in force before the first partition is ours.
-    for (const ContextChange& change : changes_due(*shards_.back()))
-      if (auto taken = take(*shards_.back(), change); !taken) return taken;
+    for (const ContextChange& change : changes_due(*shards_.back())) take(*shards_.back(), change);
   }
   auto consumer = Consumer::open({.kafka = kafka_of(settings_),
                                   .topic = settings_.topics.events,

@@ -5,7 +5,9 @@
 #include <chrono>
 #include <map>
 #include <memory>
+#include <optional>
 #include <thread>
+#include <vector>
 
 #include "engine/app/active_agents.h"
 #include "engine/app/service.h"
@@ -29,10 +31,18 @@ struct Service::Lane {
   Lane(Store& store, Flusher& flusher, const Settings& settings, std::size_t budget)
       : table(store, channel_memories(), {.budget_bytes = budget, .expiry = settings.state.expiry}), checkpoint(table, flusher, store) {}
 
+  /// An operators' command that waits for its place. One that came while nobody served waits until everything is judged that was there
+  /// then: what it speaks of may be in it.
+  struct Order {
+    ContextChange change;
+    bool at_once = true;
+  };
   struct Owned {
     Offset applied;
     std::atomic<std::int64_t> low{0};
     FactJournal facts;
+    std::vector<Order> orders;  // oldest first
+    std::optional<Offset> end;  // of the partition, as first heard since it came; where an order waits for it
   };
 
   AgentTable table;
@@ -40,7 +50,7 @@ struct Service::Lane {
   std::unique_ptr<ServiceOutputs> outputs;
   std::map<Partition, Owned> owned;     // changed only while the thread is parked
   std::map<Partition, Offset> left_at;  // the low-water marks of partitions that left; serving thread
-  Steady::time_point next_mark;
+  Steady::time_point next_mark, next_orders;
   Gauge* oldest_dirty_ns = nullptr;
   std::jthread thread;
 
@@ -96,6 +106,8 @@ inline constexpr std::string_view kLinkSetsRecord = "links/sets";
 [[nodiscard]] std::string instance_of(const Settings& settings);
 /// Name of a partition's facts in the store.
 [[nodiscard]] std::string facts_record(Partition partition);
+/// Name of the offset of the context topic from which on no operators' command has been obeyed in a partition.
+[[nodiscard]] std::string commands_record(Partition partition);
 /// Name of what of the context has taken effect in a partition: `next digest`, the offset of the context topic from which on nothing has,
 /// and the digest of the persona set's record.
 [[nodiscard]] std::string in_force_record(Partition partition);

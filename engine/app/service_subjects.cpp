@@ -95,6 +95,10 @@ std::expected<std::optional<Offset>, std::string> Service::SubjectsRun::assigned
   auto from = service.take_on(*this, here);
   if (!from) return from;
   service.control_->own(here);
+  const auto stopping = get_record(*service.store_, stopping_record(here));
+  if (!stopping) return std::unexpected(stopping.error().message);
+  if (*stopping) subjects.restore_stopping(here, **stopping);
+  if (auto missed = service.orders_missed(*this, here, changes_taken); !missed) return std::unexpected(std::move(missed.error()));
   service.log_.info("links assigned", {{"partition", partition.value}, {"from", from->value_or(Offset{0}).value}});
   return from;
 }
@@ -104,6 +108,7 @@ void Service::SubjectsRun::revoked(std::span<const Partition> partitions, bool l
   if (!lost) service.store_all({&self, 1});
   for (const Partition partition : partitions) {
     const Offset at = service.let_go(*this, links_partition(partition));
+    subjects.forget(links_partition(partition));
     service.log_.info("links left", {{"partition", partition.value}, {"at", at.value}, {"lost", lost}});
   }
 }
@@ -126,7 +131,9 @@ void Service::SubjectsRun::judge_forever() {
     }
     // After the poll: a shard takes a set only after it is to be had here, so what a link of it needs is known by now.
     take_sets();
-    if (auto stepped = step(*records); !stepped) {
+    auto stepped = step(*records);
+    if (stepped) stepped = service.obey_orders(*this, *consumer, [this](const auto& order, Position at) { return obey(order, at); });
+    if (!stepped) {
       if (!service.stop_) service.fail(std::move(stepped.error()));
       break;
     }
@@ -146,6 +153,7 @@ std::expected<void, RunError> Service::SubjectsRun::step(std::span<const Record>
     if (!done) return done;
     owned.at(record.position.partition).applied = record.position.offset;
   }
+  keep_stopping();
   return {};
 }
 
@@ -165,6 +173,18 @@ std::expected<void, RunError> Service::SubjectsRun::judge(const Link& link, Posi
   if (const auto sent = outputs->publish(**judged); !sent) return std::unexpected(unreachable(sent.error()));
   counters.judged.add();
   return {};
+}
+
+std::expected<std::vector<Operated>, StoreError> Service::SubjectsRun::obey(const OperatorCommand& order, Position after) {
+  if (known.empty()) return std::vector<Operated>();
+  auto done = subjects.operate(order.command, order.scope, *known.front().set.rules, after, service.settings_.topics.links);
+  keep_stopping();
+  return done;
+}
+
+void Service::SubjectsRun::keep_stopping() {
+  for (const auto& [partition, mine] : owned)
+    if (const auto stopping = subjects.stopping_changed(partition)) checkpoint.put_record(stopping_record(partition), *stopping);
 }
 
 std::expected<void, RunError> Service::SubjectsRun::refuse(Record record, std::string detail) {
@@ -208,7 +228,10 @@ void Service::SubjectsRun::take_sets() {
   if (!service.context_ || service.context_->size() == changes_taken) return;
   for (ContextChange& change : service.context_->since(changes_taken)) {
     ++changes_taken;
-    if (auto* set = std::get_if<RuleSet>(&change.what)) adopt(std::move(*set));
+    if (auto* set = std::get_if<RuleSet>(&change.what))
+      adopt(std::move(*set));
+    else if (std::holds_alternative<OperatorCommand>(change.what))
+      for (auto& [partition, mine] : owned) mine.orders.push_back({change});
   }
 }
 

@@ -52,6 +52,8 @@ struct Service::SubjectsRun final : Lane, private PartitionOwner {
   [[nodiscard]] std::expected<void, RunError> judge(const Link& link, Position at);
   [[nodiscard]] std::expected<void, RunError> refuse(Record record, std::string detail);
   void take_sets();
+  [[nodiscard]] std::expected<std::vector<Operated>, StoreError> obey(const OperatorCommand& order, Position after);
+  void keep_stopping();
   void adopt(RuleSet set);
   [[nodiscard]] const Rulebook* find_rules(std::uint64_t persona) const;
   [[nodiscard]] const Rulebook* rules_of(std::uint64_t persona);
@@ -61,6 +63,7 @@ struct Service::SubjectsRun final : Lane, private PartitionOwner {
   std::deque<Known> known;  // newest first
   std::uint64_t rules_version = 0;
   std::size_t changes_taken = 0;
+  std::vector<ContextChange> due;    // commands that have come and are not obeyed yet
   std::set<std::uint64_t> given_up;  // personas that did not come
   std::unique_ptr<Consumer> consumer;
   std::jthread serving;

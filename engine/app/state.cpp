@@ -4,8 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "engine/app/commands.h"
 #include "engine/app/live_state.h"
+#include "engine/app/operators.h"
 #include "engine/event/decode.h"
 #include "engine/event/escape.h"
 #include "engine/verdict/containment.h"
@@ -17,7 +17,7 @@ namespace {
 using nlohmann::ordered_json;
 
 struct Options {
-  std::string subject, tenant = "default", directory;
+  std::string subject, tenant = "default", directory, config, reason, by;
   bool json = false;
 };
 
@@ -124,11 +124,25 @@ void add_state(CLI::App& app, Subcommand& action) {
   look->add_option("--tenant", options->tenant, "Tenant of the agent")->capture_default_str();
   look->add_flag("--json", options->json, "One line of JSON instead of a table");
   look->callback([options, &action] { action = [options] { return show(*options); }; });
-  CLI::App* forget = state->add_subcommand("purge", "Forgets an agent that is not contained, in a state directory that no process holds");
+  CLI::App* forget = state->add_subcommand(
+      "purge",
+      "Forgets an agent that is not contained: by a signed command to running engines, or in a state directory that no process holds");
   forget->add_option("SCOPE", options->subject, "agent:TENANT/ID, percent-encoded")->required();
-  forget->add_option("--state", options->directory, "State directory")->required()->type_name("DIR");
-  forget->callback([options, &action] { action = [options] { return purge(*options); }; });
-  state->footer("Exit codes: 0 done; 2 no such directory or agent, or another process holds the directory.");
+  auto* directory = forget->add_option("--state", options->directory, "State directory")->type_name("DIR");
+  auto* config = forget->add_option("--config", options->config, "Settings file: the command goes on the context topic")->type_name("FILE");
+  directory->excludes(config);
+  forget->add_option("--reason", options->reason, "Why; with --config")->type_name("TEXT");
+  forget->add_option("--by", options->by, "Who gives the command; with --config")->type_name("WHO");
+  forget->callback([options, &action] {
+    action = [options] {
+      if (options->config.empty() == options->directory.empty()) return fail("one of --state and --config");
+      if (options->config.empty()) return purge(*options);
+      return give_command({"purge", options->subject, options->reason, options->by, "", ""}, options->config);
+    };
+  });
+  state->footer(
+      "Exit codes: 0 done, or the command is stored; 2 no such directory or agent, another process holds the directory, wrong settings or\n"
+      "key; 3 the cluster is not reachable.");
 }
 
 }  // namespace ringfence

@@ -86,33 +86,42 @@ void start_at_zero(const Order& order) {
   if (order.scope.type != "session") order.agent.standing = {};
 }
 
-ContainmentRecord released(const Order& order, Containment& entry) {
+std::vector<ContainmentRecord::Select> selection(const ScopeParts& scope) {
+  if (!scope.session.empty()) return {{"session.id", scope.session}};
+  if (scope.type == "subtree") return {{"agent.id", scope.id}, {"delegation.root", scope.id}};
+  return {{"agent.id", scope.id}};
+}
+
+/// The next epoch of what stands, as the person wants it. Behind everything that was said of the agent's time so far: what a writer has
+/// sent under an epoch of its own (control_writer.h) must not hide it.
+ContainmentRecord next_record(const Order& order, Containment& entry, bool contained) {
   ++entry.epoch;
-  entry.contained = false;
-  entry.since = order.agent.last_time;
+  entry.contained = contained;
+  const EventTime now = std::max(order.agent.last_time, entry.since) + milliseconds(1);
+  if (!contained) entry.since = now;
+  const ScopeParts parts = parse_scope(entry.scope).value_or(order.scope);
   ContainmentRecord record;
   record.scope = entry.scope;
-  record.agent_id = order.agent.id;
-  record.tenant = order.agent.tenant;
-  if (const auto parts = parse_scope(entry.scope)) record.session_id = parts->session;
+  record.agent_id = parts.id;
+  record.tenant = parts.tenant;
+  record.session_id = parts.session;
   record.epoch = entry.epoch;
-  record.contained = false;
+  record.contained = contained;
   record.level = entry.level;
-  record.effective_at = order.agent.last_time;
+  record.effective_at = now;
   record.finding_uid = entry.finding_uid;
   record.reason = order.command.reason;
   record.approver = answerable(order.command);
   record.cause_event_id = cause_of(order.command);
   record.position = order.at;
   if (order.persona != nullptr) record.persona = order.persona->reference();
-  record.select = record.session_id.empty() ? std::vector<ContainmentRecord::Select>{{"agent.id", order.agent.id}}
-                                            : std::vector<ContainmentRecord::Select>{{"session.id", record.session_id}};
+  record.select = selection(parts);
   return record;
 }
 
 /// Who and why, for a reader: everything of it came from outside.
 std::string told(const Command& command) {
-  std::string text = "Released by " + printable(command.by);
+  std::string text = printable(command.by);
   if (!command.approver.empty() && command.approver != command.by) text += ", approved by " + printable(command.approver);
   text += ": " + printable(command.reason, 1024);
   if (!command.ticket.empty()) text += " (" + printable(command.ticket) + ")";
@@ -137,14 +146,42 @@ Operated release(const Order& order) {
   std::vector<std::string> uids;
   for (Containment& entry : order.agent.containments) {
     if (!entry.contained || !within(order.scope, entry.scope)) continue;
-    out.containments.push_back(released(order, entry));
+    out.containments.push_back(next_record(order, entry, false));
     uids.push_back(entry.finding_uid);
   }
   start_at_zero(order);
   const auto of_scope = [&](const OpenFinding& finding) {
     return order.scope.type != "session" || std::ranges::find(uids, finding.uid) != uids.end();
   };
-  out.findings = close_released(order.agent, of_scope, {"released", told(order.command)}, {order.persona, order.topic, order.at});
+  out.findings =
+      close_released(order.agent, of_scope, {"released", "Released by " + told(order.command)}, {order.persona, order.topic, order.at});
+  return {CommandAnswer::Done, std::move(out)};
+}
+
+/// What went out as a hold because it lay beyond the blast radius goes out as what it is.
+Operated approve(const Order& order) {
+  Judgement out;
+  out.position = order.at;
+  bool by_people = false;  // an operator's halt waits for nobody
+  for (Containment& entry : order.agent.containments) {
+    if (!entry.contained || entry.level < Level::Halt || !within(order.scope, entry.scope)) continue;
+    if (is_halted_by_person(entry.finding_uid))
+      by_people = true;
+    else
+      out.containments.push_back(next_record(order, entry, true));
+  }
+  if (out.containments.empty()) return {by_people ? CommandAnswer::Done : CommandAnswer::NothingStands, {}};
+  return {CommandAnswer::Done, std::move(out)};
+}
+
+Operated purge(const Order& order) {
+  if (order.scope.type != "agent") return {CommandAnswer::NotInState, {}};
+  if (order.agent.contained()) return {CommandAnswer::StillContained, {}};
+  Judgement out;
+  out.position = order.at;
+  out.findings = close_released(order.agent, [](const OpenFinding&) { return true; },
+                                {"purged", "Forgotten at the word of " + told(order.command)}, {order.persona, order.topic, order.at});
+  order.agent.start_afresh();
   return {CommandAnswer::Done, std::move(out)};
 }
 
@@ -170,6 +207,31 @@ Operated halt(const Order& order) {
   return {CommandAnswer::Done, {}};
 }
 
+bool is_tree(const std::string& scope) { return scope.starts_with("subtree:"); }
+
+/// A tree is named by its root and takes its members with it; whatever else a subject has stopped is named as it is.
+bool reaches(const ScopeParts& named, const std::string& stands, const AgentState& subject) {
+  const std::string key = scope_key(named.type, named.tenant, named.id);
+  if (named.type == "agent") return stands == key;
+  if (named.type != "subtree") return false;
+  return std::ranges::any_of(subject.containments, [&](const Containment& c) { return c.contained && c.scope == key; });
+}
+
+/// Of all whom the subject stops the job that asks most of who frees them.
+const Persona* strictest_persona(const AgentState& subject, const Rulebook& rules) {
+  const Persona* strictest = nullptr;
+  for (const Containment& entry : subject.containments) {
+    const auto parts = parse_scope(entry.scope);
+    if (!entry.contained || !parts) continue;
+    Event event;
+    event.tenant = parts->tenant;
+    event.agent.id = parts->id;
+    const Persona* const job = rules.set().match(event);
+    if (job != nullptr && (strictest == nullptr || job->tier > strictest->tier)) strictest = job;
+  }
+  return strictest;
+}
+
 }  // namespace
 
 std::string_view words_of(CommandAnswer answer) {
@@ -186,6 +248,8 @@ std::string_view words_of(CommandAnswer answer) {
       return "who halted cannot approve";
     case CommandAnswer::WiderScope:
       return "contained under another scope: release that one";
+    case CommandAnswer::StillContained:
+      return "contained: release it first";
     case CommandAnswer::NotInState:
       return "no agent's state answers for it";
   }
@@ -198,10 +262,39 @@ Operated operate(const Command& command, const ScopeParts& scope, AgentState& ag
   if (std::ranges::find(kScopes, scope.type) == kScopes.end()) return {CommandAnswer::NotInState, {}};
   const Order order{command, scope, agent, known_persona(agent, rules), at, topic};
   if (const auto why = refused(order)) return {*why, {}};
-  if (command.command == "approve") return {CommandAnswer::Done, {}};
+  if (command.command == "approve") return approve(order);
   if (command.command == "release") return release(order);
-  if (command.command == "halt") return halt(order);
-  return {CommandAnswer::NotInState, {}};
+  if (command.command == "purge") return purge(order);
+  return halt(order);
+}
+
+Operated operate_subject(const Command& command, const ScopeParts& scope, AgentState& subject, const Rulebook& rules, Position at,
+                         std::string_view topic) {
+  const bool frees = command.command == "release";
+  if (!frees && command.command != "approve") return {CommandAnswer::NotInState, {}};
+  std::vector<Containment*> reached;
+  for (Containment& entry : subject.containments)
+    if (entry.contained && reaches(scope, entry.scope, subject)) reached.push_back(&entry);
+  if (reached.empty()) return {CommandAnswer::UnknownAgent, {}};
+  const bool tree = std::ranges::any_of(subject.containments, [](const Containment& c) { return c.contained && is_tree(c.scope); });
+  if (frees && tree && scope.type != "subtree") return {CommandAnswer::WiderScope, {}};
+
+  const Order order{command, scope, subject, strictest_persona(subject, rules), at, topic};
+  if (const auto why = refused(order)) return {*why, {}};
+  Judgement out;
+  out.position = at;
+  std::vector<std::string> uids;
+  for (Containment* entry : reached) {
+    if (!frees && entry->level < Level::Halt) continue;
+    out.containments.push_back(next_record(order, *entry, !frees));
+    uids.push_back(entry->finding_uid);
+  }
+  if (out.containments.empty()) return {CommandAnswer::NothingStands, {}};
+  if (!frees) return {CommandAnswer::Done, std::move(out)};
+  start_at_zero(order);
+  const auto of_these = [&](const OpenFinding& finding) { return tree || std::ranges::find(uids, finding.uid) != uids.end(); };
+  out.findings = close_released(subject, of_these, {"released", "Released by " + told(command)}, {order.persona, topic, at});
+  return {CommandAnswer::Done, std::move(out)};
 }
 
 }  // namespace ringfence

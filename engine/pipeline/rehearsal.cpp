@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/pipeline/rehearsal.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "engine/pipeline/subjects.h"
@@ -42,9 +43,19 @@ std::expected<Judgement, Refusal> Rehearsal::feed(std::string_view record, Posit
 Operated Rehearsal::operate(const Command& command) {
   const auto scope = check_command(command);
   if (!scope) return {CommandAnswer::NotInState, {}};
-  const auto found = agents_.find(agent_key(scope->tenant, scope->id));
-  if (found == agents_.end()) return {CommandAnswer::UnknownAgent, {}};
-  return ringfence::operate(command, *scope, found->second, rules_, {Partition{0}, Offset{records_ - 1}}, topic_);
+  Operated out{CommandAnswer::UnknownAgent, {}};
+  if (const auto found = agents_.find(agent_key(scope->tenant, scope->id)); found != agents_.end())
+    out = ringfence::operate(command, *scope, found->second, rules_, {Partition{0}, Offset{records_ - 1}}, topic_);
+  for (auto& [key, subject] : subjects_) {
+    Operated one = operate_subject(command, *scope, subject, rules_, {kLinksPartition, Offset{records_ - 1}}, kLinksTopic);
+    out.answer = std::min(out.answer, one.answer);
+    if (!one.judgement) continue;
+    if (out.judgement)
+      join(*out.judgement, std::move(*one.judgement));
+    else
+      out.judgement = std::move(one.judgement);
+  }
+  return out;
 }
 
 std::vector<FindingRecord> Rehearsal::enforce(const Enforcement& enforcement) {

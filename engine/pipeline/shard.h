@@ -65,7 +65,8 @@ class Shard {
                                                                      std::vector<Result> room = {});
 
   /// Applies a checked command of an operator behind record `after` of the partition, to the state of the agent its scope names. Nothing
-  /// where that agent is another shard's, or its state has later records in it, and so the command too.
+  /// where that agent is another shard's, or its state has later records in it, and so the command too. Of several inputs it reaches the
+  /// agents that were last seen in this one.
   [[nodiscard]] std::expected<std::optional<Operated>, StoreError> operate(const Command& command, const ScopeParts& scope, Position after,
                                                                            const Origin& origin);
 

@@ -11,6 +11,8 @@
 
 #include "engine/event/escape.h"
 #include "engine/event/hash.h"
+#include "engine/state/codec.h"
+#include "engine/state/keyspace.h"
 #include "engine/verdict/case.h"
 #include "engine/verdict/contain.h"
 #include "engine/verdict/ledger.h"
@@ -21,6 +23,8 @@ namespace ringfence {
 namespace {
 
 constexpr std::size_t kNameChars = 96;
+/// Subjects of one partition that may have stopped somebody, when they are read back.
+constexpr std::size_t kStoppingMost = std::size_t{1} << 24U;
 
 SubjectMemory& memory_of(AgentState& subject) {
   auto& slot = subject.memory[static_cast<std::size_t>(ChannelId::Subject)];
@@ -275,18 +279,72 @@ void join(Judgement& act, Judgement link) {
 
 std::expected<std::optional<Judgement>, StoreError> Subjects::judge(const Link& link, const Rulebook& rules, Position at,
                                                                     std::string_view topic, bool derived) {
+  const AgentKey key = subject_key(link);
   if (link.deed == Deed::Read || link.deed == Deed::Pass) {  // who knows of no labels has none to hand on: no state for all that is read
-    const auto known = table_.find(at.partition, subject_key(link));
+    const auto known = table_.find(at.partition, key);
     if (!known) return std::unexpected(known.error());
     if (*known == nullptr) return std::optional<Judgement>();
   }
-  const auto opened = table_.open(at, subject_key(link), link.tenant, subject_name(link), link.time);
+  const auto opened = table_.open(at, key, link.tenant, subject_name(link), link.time);
   if (!opened) return std::unexpected(opened.error());
   AgentState& subject = **opened;
   if (at.offset.value <= subject.lsn - (derived ? 1 : 0)) return std::optional<Judgement>();
   auto judgement = judge_link(link, subject, rules, at, topic);
+  if (judgement && !judgement->containments.empty()) {
+    Stopping& stopping = stopping_[at.partition];
+    stopping.changed = stopping.subjects.insert(key).second || stopping.changed;
+  }
   table_.touch(subject, at.offset);
   return judgement;
 }
+
+std::expected<std::vector<Operated>, StoreError> Subjects::operate(const Command& command, const ScopeParts& scope, const Rulebook& rules,
+                                                                   Position at, std::string_view topic, std::int64_t base) {
+  std::vector<Operated> done;
+  Stopping& stopping = stopping_[at.partition];
+  for (auto key = stopping.subjects.begin(); key != stopping.subjects.end();) {
+    const auto known = table_.find(at.partition, *key);
+    if (!known) return std::unexpected(known.error());
+    if (*known == nullptr || !(*known)->contained()) {
+      key = stopping.subjects.erase(key);
+      stopping.changed = true;
+      continue;
+    }
+    const AgentKey here = *key++;
+    const auto opened = table_.open(at, here, (*known)->tenant, (*known)->id, (*known)->last_time);
+    if (!opened) return std::unexpected(opened.error());
+    AgentState& subject = **opened;
+    if (subject.lsn > at.offset.value || subject.lsn < base) continue;  // it has later links in it, and so the command too
+    Operated one = operate_subject(command, scope, subject, rules, at, topic);
+    if (one.answer == CommandAnswer::UnknownAgent) continue;
+    if (one.answer == CommandAnswer::Done) table_.touch(subject, at.offset);
+    done.push_back(std::move(one));
+  }
+  return done;
+}
+
+std::optional<std::string> Subjects::stopping_changed(Partition partition) {
+  const auto found = stopping_.find(partition);
+  if (found == stopping_.end() || !std::exchange(found->second.changed, false)) return std::nullopt;
+  Writer out;
+  out.varint(found->second.subjects.size());
+  for (const AgentKey& key : found->second.subjects) {
+    out.u64(key.hash.high);
+    out.u64(key.hash.low);
+  }
+  return out.take();
+}
+
+void Subjects::restore_stopping(Partition partition, std::string_view bytes) {
+  Reader in(bytes);
+  Stopping& stopping = stopping_[partition];
+  const std::size_t count = in.count(16, kStoppingMost);
+  for (std::size_t i = 0; i < count && in.ok(); ++i) {
+    const std::uint64_t high = in.u64(), low = in.u64();
+    if (in.ok()) stopping.subjects.insert(AgentKey{{high, low}});
+  }
+}
+
+std::string stopping_record(Partition partition) { return partition_record("stopping", partition); }
 
 }  // namespace ringfence

@@ -11,6 +11,7 @@ namespace ringfence {
 namespace {
 
 constexpr std::array<std::string_view, 4> kCommands{"halt", "approve", "release", "purge"};
+constexpr std::string_view kPerson = "op-";
 constexpr std::size_t kReasonBytes = 1024;
 constexpr std::size_t kNameBytes = 256;
 
@@ -38,6 +39,8 @@ std::string cause_of(const Command& command) {
   return "command-" + sha256_hex(parts.bytes()).substr(0, 16);
 }
 
-std::string halted_by(std::string_view by) { return "op-" + sha256_hex(by).substr(0, 16); }
+std::string halted_by(std::string_view by) { return std::string(kPerson) + sha256_hex(by).substr(0, 16); }
+
+bool is_halted_by_person(std::string_view finding_uid) { return finding_uid.starts_with(kPerson); }
 
 }  // namespace ringfence

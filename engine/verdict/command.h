@@ -26,5 +26,7 @@ struct Command {
 /// What the containment by an operator's halt goes back to instead of a finding: a digest of who gave it, so that the state tells whose
 /// halt it is and shows no name.
 [[nodiscard]] std::string halted_by(std::string_view by);
+/// True of what `halted_by` gives, and of no finding's uid.
+[[nodiscard]] bool is_halted_by_person(std::string_view finding_uid);
 
 }  // namespace ringfence

@@ -107,4 +107,23 @@ FleetEvent forbidden_call(const std::string& agent, const std::string& id) {
   return {agent, event.dump()};
 }
 
+std::map<std::string, std::string> judged_in(const std::vector<TopicRecord>& records) {
+  std::map<std::string, std::string> findings = findings_in(records);
+  std::erase_if(findings, [](const auto& row) { return row.second.find("containment.blast_radius") != std::string::npos; });
+  return findings;
+}
+
+std::set<std::string> wanted(const std::set<std::string>& containments) {
+  std::set<std::string> out;
+  for (std::string one : containments) {
+    if (const auto at = one.find(" hold "); at != std::string::npos) one.replace(at, 6, " halt ");
+    out.insert(std::move(one));
+  }
+  return out;
+}
+
+std::string unlimited(const Installation& at) {
+  return "control: {key_file: " + (at.directory() / "control.key").string() + ", max_halts_per_minute: 100000, max_halted_share: 1.0}\n";
+}
+
 }  // namespace ringfence::testing

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -29,6 +31,12 @@ void expect_true_heartbeats(const ControlBoard& board);
 [[nodiscard]] std::size_t heartbeats_of(const ControlBoard& board, const std::string& writer);
 [[nodiscard]] std::size_t containments_read(const ControlBoard& board);
 
+/// The findings without those of the blast radius, which is no part of a replay: after a crash it may count fewer active agents.
+[[nodiscard]] std::map<std::string, std::string> judged_in(const std::vector<TopicRecord>& records);
+/// Containments where what waits for a person counts as what it will be.
+[[nodiscard]] std::set<std::string> wanted(const std::set<std::string>& containments);
+/// Settings under which the blast radius, which is no part of a replay, holds nothing back.
+[[nodiscard]] std::string unlimited(const Installation& at);
 /// A call that no code-maintainer may make: the agent is halted at once.
 [[nodiscard]] FleetEvent forbidden_call(const std::string& agent, const std::string& id);
 /// A record about the agent is there.

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <set>
 
 #include "tests/integration/service_fixture.h"
@@ -23,25 +24,10 @@ constexpr auto kClerk =
     "actions:\n  - {id: read, tools: [\"files/read\"], effect: read, arguments: {ref: {identifier: true}}}\n"
     "destinations: {external: any}\nresponse: {mode: enforce}\n";
 
-/// Settings under which the blast radius, which is no part of a replay, holds nothing back.
-std::string unlimited(const Installation& at) {
-  return "control: {key_file: " + (at.directory() / "control.key").string() + ", max_halts_per_minute: 100000, max_halted_share: 1.0}\n";
-}
-
 /// Findings but those of the blast radius: it is no part of a replay, and counts the root, which never acted itself, among the halted.
 std::map<std::string, std::string> own(std::map<std::string, std::string> findings) {
   std::erase_if(findings, [](const auto& row) { return row.second.find("containment.blast_radius") != std::string::npos; });
   return findings;
-}
-
-/// Containments where what waits for a person counts as what it will be.
-std::set<std::string> wanted(const std::set<std::string>& containments) {
-  std::set<std::string> out;
-  for (std::string one : containments) {
-    if (const auto at = one.find(" hold "); at != std::string::npos) one.replace(at, 6, " halt ");
-    out.insert(std::move(one));
-  }
-  return out;
 }
 
 /// The installation's only persona is the clerk.
@@ -188,6 +174,37 @@ TEST_F(Services, KilledWhileLinksAreUnderWayItLosesAndDoublesNothing) {
   const ControlBoard board = read_board(at, control.all());
   EXPECT_EQ(wanted(containments_in(board.messages)), expected.containments);
   expect_true_heartbeats(board);
+}
+
+TEST_F(Services, AReleaseFreesARootSessionWithItsMembersAlsoWhereItWasKilledInBetween) {
+  Installation at(broker(), 1);
+  only_clerks(at);
+  const auto config = at.member("a", "context: {source: topic}\n" + unlimited(at));
+  ASSERT_EQ(run_ringfence({"publish", at.personas().string(), "--config", config.string()}).exit, 0);
+  const std::vector<FleetEvent> events = spread_probing();
+  const Expected stopped = replay_of(at, events);
+  TopicTail findings(broker(), at.topic("findings")), control(broker(), at.topic("control")), links(broker(), at.topic("links"));
+  {
+    ServiceProcess service(config);
+    ASSERT_TRUE(feed_in_order(at, events, 0, events.size(), links)) << service.log();
+    ASSERT_TRUE(all_out(at, stopped, findings, control)) << service.log();
+    service.end(SIGKILL);
+  }
+  const Ran given =
+      run_ringfence({"release", "subtree:corp/chief", "--reason", "a test of the desk", "--by", "ada", "--config", config.string()});
+  ASSERT_EQ(given.exit, 0) << given.output;
+  ServiceProcess service(config);
+  const auto freed = [&](const auto& records) {
+    std::map<std::string, bool> contained;
+    for (const ControlMessage& message : read_board(at, records).messages)
+      if (const auto* word = std::get_if<SignedContainment>(&message.body)) contained[word->record.scope] = word->record.contained;
+    return contained.size() > 2 && std::ranges::none_of(contained, [](const auto& row) { return row.second; });
+  };
+  ASSERT_TRUE(control.until(freed)) << service.log();
+  EXPECT_EQ(service.end(SIGTERM), 0) << service.log();
+  const Expected expected = expected_of_log(broker(), at, at.context_log("a"));
+  EXPECT_EQ(wanted(containments_in(read_board(at, control.all()).messages)), expected.containments);
+  EXPECT_EQ(own(findings_in(findings.all())), expected.findings);
 }
 
 /// Six clerks are served and then all fail on the same server; another one guesses there while it is out.

@@ -24,13 +24,6 @@ std::set<std::string> personas_of(const std::vector<TopicRecord>& findings, cons
     if (record.key == agent) out.insert(json::parse(record.value).at("unmapped").at("ringfence").value("persona", ""));
   return out;
 }
-/// The findings without those of the blast radius, which is no part of a replay: after a crash it may count fewer active agents.
-std::map<std::string, std::string> judged_in(const std::vector<TopicRecord>& records) {
-  std::map<std::string, std::string> findings = findings_in(records);
-  std::erase_if(findings, [](const auto& row) { return row.second.find("containment.blast_radius") != std::string::npos; });
-  return findings;
-}
-
 /// Gives the code-maintainer of the installation another version.
 void set_version(const Installation& at, const std::string& version) {
   const auto file = at.personas() / "code-maintainer.yaml";

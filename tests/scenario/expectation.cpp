@@ -59,6 +59,12 @@ std::string not_met(std::span<const Outcome> all, const Expectation& e) {
                                  [&](const Outcome& o) { return std::ranges::find(o.controlled, text(e.level)) != o.controlled.end(); })
                  ? ""
                  : "expected a containment at " + text(e.level);
+    case Kind::Released:
+      return std::ranges::any_of(since, [](const Outcome& o) { return std::ranges::find(o.controlled, "released") != o.controlled.end(); })
+                 ? ""
+                 : "expected the end of a containment";
+    case Kind::Answer:
+      return last.answer == e.text ? "" : "expected answer `" + e.text + "`, saw `" + last.answer + "`";
     case Kind::NoControl:
       return std::ranges::all_of(since, [](const Outcome& o) { return o.controlled.empty(); }) ? "" : "expected no containment";
   }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/scenario/runner.h"
 
+#include <algorithm>
+#include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <utility>
 
@@ -66,6 +68,22 @@ class Process {
     return {std::move(out), fact};
   }
 
+  /// An operator's command at its own place among the records: what came of it, with the answer that tells most.
+  std::pair<Result, CommandAnswer> obey(const Command& command, std::int64_t number) {
+    const ScopeParts scope = check_command(command).value();
+    Result out{.refusal = {}, .judgement = {}};
+    CommandAnswer answer = CommandAnswer::UnknownAgent;
+    const auto take = [&](Operated done) {
+      answer = std::min(answer, done.answer);
+      if (done.judgement) join(out.judgement, std::move(*done.judgement));
+    };
+    for (const auto& lane : lanes_)
+      if (auto done = must(lane->shard.operate(command, scope, {kPartition, Offset{number}}, {"scenario", 0}))) take(std::move(*done));
+    for (Operated& done : must(subjects_.operate(command, scope, rules_, {kLinksPartition, Offset{number}}, kLinksTopic)))
+      take(std::move(done));
+    return {std::move(out), answer};
+  }
+
   void write_all(std::int64_t last) {
     const Horizon horizon{kPartition, Offset{last}}, wide{kLinksPartition, Offset{last}};
     if (must(wide_checkpoint_.flush({&wide, 1}, kAtMost)) != 0) throw std::runtime_error("a subject was not written");
@@ -119,6 +137,12 @@ Outcome outcome_of(Result result, const Way& way) {
 
 }  // namespace
 
+std::optional<Command> command_in(const std::string& record) {
+  if (!record.starts_with(R"({"operator":)")) return std::nullopt;
+  const auto json = nlohmann::json::parse(record).at("operator");
+  return Command{json.at("command"), json.at("scope"), json.at("reason"), json.at("by"), json.at("approver"), ""};
+}
+
 std::vector<Outcome> run(const std::shared_ptr<const Rulebook>& rules, std::span<const std::string> records, const Way& way) {
   const auto store = memory_store();
   auto process = std::make_unique<Process>(*store, rules, way.shards, 0);
@@ -130,6 +154,16 @@ std::vector<Outcome> run(const std::shared_ptr<const Rulebook>& rules, std::span
       process->write_all(number - 1);
       process = std::make_unique<Process>(*store, rules, way.shards, number);
       for (const std::string& fact : facts) process->know(fact);
+    }
+    if (const auto command = command_in(records[i])) {
+      auto [result, answer] = process->obey(*command, number);
+      Outcome outcome = outcome_of(std::move(result), way);
+      const ScopeParts scope = *parse_scope(command->scope);
+      outcome.agent = scope.tenant + "/" + scope.id;
+      outcome.refused = "command";
+      outcome.answer = words_of(answer);
+      outcomes.push_back(std::move(outcome));
+      continue;
     }
     auto [result, fact] = process->judge(records[i], number);
     if (fact) facts.push_back(records[i]);

@@ -4,12 +4,14 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "engine/event/level.h"
 #include "engine/pipeline/rulebook.h"
+#include "engine/verdict/command.h"
 
 namespace ringfence::scenario {
 
@@ -17,7 +19,8 @@ namespace ringfence::scenario {
 struct Outcome {
   std::string agent;    // tenant/id; empty where the record shows none
   std::string id;       // of the event; empty where it was refused or is a fact
-  std::string refused;  // reason
+  std::string refused;  // reason; `command` for an operator's command, which is no event
+  std::string answer;   // to a command
   bool copy = false, fact = false;
   Level level = Level::Observe, applied = Level::Observe;
   double score = 0;
@@ -25,6 +28,9 @@ struct Outcome {
   std::vector<std::string> controlled;  // levels of containments; `released` where one ended
   std::string lines;                    // verdict, findings and containments as they leave, positions left out
 };
+
+/// The operator's command that a line of the scenario gave, or nothing where the record is another.
+[[nodiscard]] std::optional<Command> command_in(const std::string& record);
 
 /// How records go through the pipeline.
 struct Way {

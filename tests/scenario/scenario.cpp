@@ -89,6 +89,8 @@ class Teller {
       out_.restarts.push_back(out_.events.size());
     } else if (verb == "expect" || verb == "aim") {
       expect(words);
+    } else if (verb == "halt" || verb == "approve" || verb == "release" || verb == "purge") {
+      command(words);
     } else {
       act(words);
     }
@@ -98,6 +100,14 @@ class Teller {
   static const std::string& argument(const std::vector<std::string>& words, std::size_t index) {
     if (index >= words.size()) throw Fault{"a word is missing after " + words.back()};
     return words[index];
+  }
+
+  void command(const std::vector<std::string>& words) {
+    if (argument(words, 2) != "by") throw Fault{"who commands comes after `by`"};
+    json command{
+        {"command", words[0]}, {"scope", argument(words, 1)}, {"reason", "looked at"}, {"by", argument(words, 3)}, {"approver", ""}};
+    if (words.size() > 4) command["approver"] = argument(words, 5);
+    out_.events.push_back(json{{"operator", std::move(command)}}.dump());
   }
 
   void act(const std::vector<std::string>& words) {
@@ -263,6 +273,11 @@ class Teller {
     } else if (what == "applied" || what == "control") {
       e.kind = what == "applied" ? Kind::AppliedIs : Kind::Control;
       e.level = level(argument(words, 2));
+    } else if (what == "released") {
+      e.kind = Kind::Released;
+    } else if (what == "answer") {
+      e.kind = Kind::Answer;
+      e.text = argument(words, 2);
     } else if (what == "copy") {
       e.kind = Kind::Copy;
     } else if (what == "no" && argument(words, 2) == "control") {

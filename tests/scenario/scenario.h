@@ -26,6 +26,8 @@ struct Expectation {
     Copy,        // the last event was a copy of a known act
     Control,     // a containment at this level was published since `mark`
     NoControl,   // none was
+    Released,    // one ended since `mark`
+    Answer,      // what became of the last command
   } kind{};
   bool aim = false;  // reported where it is missed, never a failure
   int line = 0;

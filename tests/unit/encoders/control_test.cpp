@@ -134,7 +134,7 @@ TEST(ControlRecord, claims_heartbeats_and_commands_are_read_back_as_they_were_si
   TrustedKeys people;
   people.add(key_of_engine(), {"operator"});
   const std::string jws = sign_jws(key_of_engine(), encode_command(command, issuer(), WallTime{1795170002'000'000'000}));
-  EXPECT_EQ(verify_command(jws, people, kAudience).value(), command);
+  EXPECT_EQ(verify_command(jws, people, kAudience).value().command, command);
   EXPECT_EQ(verify_command(jws, trusted(), kAudience).error().status, AckStatus::BadSignature) << "an engine's key is no operator";
   EXPECT_EQ(verify_control("~x#operator", jws, people, kAudience).error().status, AckStatus::Unsupported);
 }

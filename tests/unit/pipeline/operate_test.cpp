@@ -191,6 +191,49 @@ TEST(Approve, IsNotForWhoHalted) {
   EXPECT_EQ(watch.operate(command).answer, CommandAnswer::Done);
 }
 
+TEST(Approve, SaysTheHaltAgainWithTheApproverUnderTheNextEpoch) {
+  Watch watch(kEnforce);
+  (void)watch.guess(12);
+  const std::uint64_t epoch = watch.agent().containments[0].epoch;
+  Command command = release_of(kAgent);
+  command.command = "approve";
+  const Operated done = watch.operate(command);
+  ASSERT_EQ(done.answer, CommandAnswer::Done);
+  ASSERT_THAT(done.judgement->containments, SizeIs(1));
+  const ContainmentRecord& record = done.judgement->containments[0];
+  EXPECT_TRUE(record.contained);
+  EXPECT_EQ(record.level, Level::Halt);
+  EXPECT_EQ(record.epoch, epoch + 1);
+  EXPECT_EQ(record.approver, "ada");
+  EXPECT_EQ(watch.see({}).verdict.level, Level::Halt) << "approved is not released";
+  EXPECT_EQ(watch.operate(release_of(kAgent)).judgement->containments[0].epoch, epoch + 2);
+}
+
+TEST(Approve, OfWhatIsNotHaltedIsNothing) {
+  Watch watch(kEnforce);
+  (void)watch.see(undeclared("write"));
+  Command command = release_of(kAgent);
+  command.command = "approve";
+  EXPECT_EQ(watch.operate(command).answer, CommandAnswer::NothingStands) << "a hold waits for nobody's approval";
+}
+
+TEST(Purge, ForgetsAnAgentThatIsNotContained) {
+  Watch watch("mode: alert, undeclared: {write: hold}");
+  ASSERT_EQ(watch.see(undeclared("write")).verdict.level, Level::Hold);
+  Command command = release_of(kAgent);
+  command.command = "purge";
+  const Operated done = watch.operate(command);
+  ASSERT_EQ(done.answer, CommandAnswer::Done);
+  ASSERT_THAT(done.judgement->findings, SizeIs(1));
+  EXPECT_EQ(done.judgement->findings[0].close_reason, "purged");
+  EXPECT_THAT(watch.agent().sessions, IsEmpty());
+  EXPECT_EQ(watch.see({}).verdict.level, Level::Observe);
+
+  Watch contained(kEnforce);
+  (void)contained.see(undeclared("write"));
+  EXPECT_EQ(contained.operate(command).answer, CommandAnswer::StillContained);
+}
+
 TEST(Commands, NeedAKnownWordAScopeAReasonAndAName) {
   EXPECT_TRUE(check_command(release_of(kAgent)));
   const auto fault = [](auto change) {

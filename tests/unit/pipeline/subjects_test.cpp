@@ -34,10 +34,10 @@ std::vector<FindingRecord> of_scope(const Judgement& judgement, const std::strin
 }
 
 /// Each of `agents` is refused one near-miss of the commit that was refused first, all in one root session or for one user.
-std::vector<Judgement> probe(Watch& watch, int agents, const std::string& more) {
+std::vector<Judgement> probe(Watch& watch, int agents, const std::string& more, int first = 0) {
   std::vector<Judgement> all;
   for (int i = 0; i < agents; ++i) {
-    Call call{.session = "own-" + std::to_string(i), .agent = "clerk-" + std::to_string(i)};
+    Call call{.session = "own-" + std::to_string(first + i), .agent = "clerk-" + std::to_string(first + i)};
     for (int attempt = 0; attempt < 2; ++attempt) {
       call.outcome = "denied";
       call.ref = near_miss(2 * i + attempt);
@@ -337,6 +337,56 @@ TEST(SubjectMemory, IsBounded) {
   SubjectMemory memory;
   for (int i = 0; i < 1000; ++i) (void)memory.join("agent-" + std::to_string(i));
   EXPECT_EQ(memory.members().size(), SubjectMemory::kMembers);
+}
+
+Command command_on(const std::string& word, const std::string& scope) {
+  return {.command = word, .scope = scope, .reason = "ordered by the desk", .by = "ada", .approver = "grace", .ticket = ""};
+}
+
+TEST(Subjects, AReleaseOfTheTreeFreesTheRootSessionWithEveryMember) {
+  Watch watch(kEnforced);
+  std::map<std::string, std::uint64_t> stopped;
+  for (const Judgement& judgement : probe(watch, 10, delegated()))
+    for (const ContainmentRecord& record : judgement.containments) stopped[record.scope] = record.epoch;
+  ASSERT_THAT(stopped, ::testing::Contains(::testing::Key("subtree:default/chief")));
+  const std::string member = scope_key("agent", "default", "clerk-3");
+  const Operated of_member = watch.operate(command_on("release", member));
+  EXPECT_TRUE(!of_member.judgement || of_member.judgement->containments.empty()) << "the tree would be stopped all the same";
+
+  const Operated done = watch.operate(command_on("release", scope_key("subtree", "default", "chief")));
+  EXPECT_EQ(done.answer, CommandAnswer::Done);
+  ASSERT_TRUE(done.judgement);
+  std::map<std::string, std::uint64_t> freed;
+  for (const ContainmentRecord& record : done.judgement->containments) {
+    EXPECT_FALSE(record.contained);
+    EXPECT_EQ(record.approver, "grace");
+    freed[record.scope] = record.epoch - 1;
+  }
+  EXPECT_EQ(freed, stopped);
+  EXPECT_THAT(done.judgement->findings, ::testing::Not(::testing::IsEmpty()));
+  EXPECT_EQ(done.judgement->findings.front().close_reason, "released");
+
+  Call call{.session = "own-1", .agent = "clerk-1"};
+  call.more = delegated();
+  EXPECT_TRUE(watch.see(call).containments.empty()) << "it works on";
+  std::size_t again = 0;
+  for (const Judgement& judgement : probe(watch, 10, delegated(), 10)) again += judgement.containments.size();
+  EXPECT_GT(again, 0U) << "until there is fresh evidence";
+}
+
+TEST(Subjects, AnApprovalOfTheTreeSaysEveryHaltAgainUnderItsNextEpoch) {
+  Watch watch(kEnforced);
+  std::size_t stopped = 0;
+  for (const Judgement& judgement : probe(watch, 10, delegated())) stopped += judgement.containments.size();
+  const Operated done = watch.operate(command_on("approve", scope_key("subtree", "default", "chief")));
+  ASSERT_TRUE(done.judgement);
+  EXPECT_EQ(done.judgement->containments.size(), stopped);
+  for (const ContainmentRecord& record : done.judgement->containments) {
+    EXPECT_TRUE(record.contained);
+    EXPECT_EQ(record.epoch, 2U);
+    EXPECT_EQ(record.approver, "grace");
+  }
+  EXPECT_EQ(watch.operate(command_on("approve", scope_key("subtree", "default", "nobody"))).answer, CommandAnswer::UnknownAgent);
 }
 
 }  // namespace

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// Operators' commands: each takes effect behind one offset of each partition, which is on disk before anything is changed by it, and what
+// it changed is stored together with the word that it was obeyed.
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "engine/app/service_shard.h"
+#include "engine/state/keyspace.h"
+#include "engine/state/records.h"
+
+namespace ringfence {
+namespace {
+
+constexpr int kStoreAttempts = 5;
+constexpr std::chrono::seconds kOrdersAgain{5};
+
+}  // namespace
+
+std::string commands_record(Partition partition) { return partition_record("commands", partition); }
+
+std::expected<void, std::string> Service::orders_missed(Lane& lane, Partition partition, std::size_t changes_taken) {
+  if (!context_) return {};
+  const auto kept = get_record(*store_, commands_record(partition));
+  if (!kept) return std::unexpected(kept.error().message);
+  const std::int64_t next = *kept ? std::strtoll((*kept)->c_str(), nullptr, 10) : 0;
+  const auto changes = context_->since(0);
+  for (std::size_t i = 0; i < std::min(changes.size(), changes_taken); ++i)
+    if (std::holds_alternative<OperatorCommand>(changes[i].what) && changes[i].offset.value >= next)
+      lane.owned.at(partition).orders.push_back({.change = changes[i], .at_once = false});
+  return {};
+}
+
+std::size_t Service::orders_ready(Lane& lane, Partition partition, std::span<const PartitionLag> lags) const {
+  Lane::Owned& owned = lane.owned.at(partition);
+  const auto lag = std::ranges::find(lags, partition_in_topic(partition), &PartitionLag::partition);
+  if (lag != lags.end() && !owned.end) owned.end = lag->end;
+  const auto ready = [&](const Lane::Order& order) {
+    if (order.at_once) return true;
+    if (const auto placed = positions_->place_of(partition, record_of(order.change.what))) return owned.applied >= *placed;
+    return owned.end && (owned.applied.value + 1 >= owned.end->value || lag->next >= *owned.end);
+  };
+  return static_cast<std::size_t>(std::ranges::find_if_not(owned.orders, ready) - owned.orders.begin());
+}
+
+std::expected<void, RunError> Service::obey_orders(Lane& lane, const Consumer& consumer, const Obey& obey) {
+  const auto waits = [](const auto& row) { return !row.second.orders.empty(); };
+  if (std::ranges::none_of(lane.owned, waits) || Steady::now() < lane.next_orders) return {};
+  const std::vector<PartitionLag> lags = consumer.lag();
+  for (const auto& [partition, owned] : lane.owned) {
+    const std::size_t count = orders_ready(lane, partition, lags);
+    if (count == 0) continue;
+    lane.next_orders = Steady::now() + kOrdersAgain;
+    if (!settle(lane)) return {};
+    std::vector<ContextPositions::Line> lines;
+    for (const Lane::Order& order : std::span(owned.orders).first(count)) {
+      const std::string_view record = record_of(order.change.what);
+      if (order.at_once || !positions_->place_of(partition, record)) lines.push_back({partition, owned.applied, record});
+    }
+    if (const auto written = positions_->write(lines); !written) {
+      log_.warning("an operator's command waits: the context log is not written", {{"error", written.error().message}});
+      return {};
+    }
+    if (auto obeyed = obey_orders(lane, partition, count, obey); !obeyed) return obeyed;
+    lane.next_orders = {};
+  }
+  return {};
+}
+
+/// Where what commands say and change cannot be stored in time the process ends, and the next start obeys them at the same place.
+std::expected<void, RunError> Service::obey_orders(Lane& lane, Partition partition, std::size_t count, const Obey& obey) {
+  Lane::Owned& owned = lane.owned.at(partition);
+  std::int64_t next = 0;
+  for (const Lane::Order& order : std::span(owned.orders).first(count)) {
+    const auto& command = std::get<OperatorCommand>(order.change.what);
+    next = std::max(next, order.change.offset.value + 1);
+    const auto done = obey(command, {partition, owned.applied});
+    if (!done) return std::unexpected(of_store(done.error()));
+    for (const Operated& one : *done)
+      if (auto carried = carry_out(lane, command, one); !carried) return carried;
+  }
+  owned.orders.erase(owned.orders.begin(), owned.orders.begin() + static_cast<std::ptrdiff_t>(count));
+  lane.checkpoint.put_record(commands_record(partition), std::to_string(next));
+  for (int attempt = 0; attempt < kStoreAttempts; ++attempt)
+    if (settle(lane)) return {};
+  return std::unexpected(RunError{ExitCode::Unreachable, "an operator's command was not stored in time"});
+}
+
+std::expected<std::vector<Operated>, StoreError> Service::obey(ShardRun& shard, const OperatorCommand& order, Position after) {
+  auto done = shard.shard.operate(order.command, order.scope, after, {.topic = settings_.topics.events});
+  if (!done) return std::unexpected(std::move(done.error()));
+  std::vector<Operated> answers;
+  if (*done && (*done)->answer != CommandAnswer::UnknownAgent) answers.push_back(std::move(**done));  // else another partition's
+  return answers;
+}
+
+std::expected<void, RunError> Service::carry_out(Lane& lane, const OperatorCommand& order, const Operated& done) {
+  log_.info("operator's command", {{"command", order.command.command},
+                                   {"scope", order.command.scope},
+                                   {"by", order.command.by},
+                                   {"approver", order.command.approver},
+                                   {"effective", done.answer == CommandAnswer::Done},
+                                   {"answer", words_of(done.answer)}});
+  if (!done.judgement) return {};
+  if (const auto told = lane.outputs->publish(*done.judgement); !told)
+    return std::unexpected(RunError{ExitCode::Unreachable, told.error().message});
+  return {};
+}
+
+}  // namespace ringfence

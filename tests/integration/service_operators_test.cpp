@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+// `ringfence run` on a real broker obeys operators: their commands on the context topic, the effect behind a recorded offset of every
+// partition, the release by the engine's own writer.
+#include <signal.h>
+
+#include <filesystem>
+#include <fstream>
+#include <optional>
+
+#include "tests/integration/service_fixture.h"
+
+namespace ringfence::testing {
+namespace {
+
+using nlohmann::json;
+using ::testing::HasSubstr;
+
+const std::string kTenant = "corp";
+
+std::string agent_scope(const std::string& agent) { return scope_key("agent", kTenant, agent); }
+
+/// An installation whose persona set is on the context topic, and the people who command it.
+class Desk {
+ public:
+  Desk(const Broker& broker, std::int32_t partitions)
+      : at(broker, partitions), findings(broker, at.topic("findings")), control(broker, at.topic("control")) {}
+
+  [[nodiscard]] std::filesystem::path open(const std::string& more = {}) {
+    config_ = at.member("a", "context: {source: topic}\n" + (more.empty() ? unlimited(at) : more));
+    const Ran published = run_ringfence({"publish", at.personas().string(), "--config", config_.string()});
+    EXPECT_EQ(published.exit, 0) << published.output;
+    return config_;
+  }
+  [[nodiscard]] Ran give(const std::string& word, const std::string& scope, const std::string& by,
+                         std::vector<std::string> more = {}) const {
+    std::vector<std::string> words{word, scope, "--reason", "looked at by the desk", "--by", by, "--config", config_.string()};
+    words.insert(words.end(), more.begin(), more.end());
+    return run_ringfence(words);
+  }
+  /// The last that the engines' writers have said of the scope, once it is of this state and epoch at least.
+  [[nodiscard]] bool said(const std::string& scope, bool contained, std::uint64_t epoch) {
+    return control.until([&](const auto& records) {
+      last_.reset();
+      for (ControlMessage& message : read_board(at, records).messages) {
+        auto* word = std::get_if<SignedContainment>(&message.body);
+        if (word != nullptr && word->record.scope == scope) last_ = std::move(*word);
+      }
+      return last_ && last_->record.contained == contained && last_->record.epoch >= epoch;
+    });
+  }
+  [[nodiscard]] const ContainmentRecord& last() const { return last_->record; }
+  [[nodiscard]] std::set<std::string> containments() { return containments_in(read_board(at, control.all()).messages); }
+  /// What a replay with the context log says is what has come, each record under one id.
+  void expect_replay(const Broker& broker) {
+    const Expected expected = expected_of_log(broker, at, at.context_log("a"));
+    EXPECT_EQ(judged_in(findings.all()), expected.findings);
+    EXPECT_EQ(wanted(containments()), expected.containments);
+    std::map<std::string, std::string> jtis;
+    for (const ControlMessage& message : read_board(at, control.all()).messages) {
+      const auto* word = std::get_if<SignedContainment>(&message.body);
+      if (word == nullptr) continue;
+      const auto [known, fresh] = jtis.try_emplace(word->record.scope + " " + std::to_string(word->record.epoch), message.jti);
+      EXPECT_EQ(known->second, message.jti) << known->first;
+    }
+  }
+
+  Installation at;
+  TopicTail findings, control;
+
+ private:
+  std::filesystem::path config_;
+  std::optional<SignedContainment> last_;
+};
+
+TEST_F(Services, AnOperatorsReleaseFreesWhatTheEngineHaltedAndFreshEvidenceHaltsItAgain) {
+  Desk desk(broker(), 2);
+  ServiceProcess service(desk.open());
+  ASSERT_TRUE(service.logged("partition assigned", 2)) << service.log();
+  desk.at.feed({forbidden_call("code-11", "1"), forbidden_call("code-12", "1")});
+  ASSERT_TRUE(desk.said(agent_scope("code-11"), true, 1)) << service.log();
+  ASSERT_TRUE(desk.said(agent_scope("code-12"), true, 1)) << service.log();
+
+  const Ran given = desk.give("release", agent_scope("code-11"), "ada", {"--approver", "grace"});
+  ASSERT_EQ(given.exit, 0) << given.output;
+  ASSERT_TRUE(desk.said(agent_scope("code-11"), false, 2)) << service.log();
+  EXPECT_EQ(desk.last().approver, "grace");
+  EXPECT_EQ(desk.last().reason, "looked at by the desk");
+  desk.at.feed({forbidden_call("code-11", "2")});
+  ASSERT_TRUE(desk.said(agent_scope("code-11"), true, 3)) << service.log();
+  ASSERT_TRUE(desk.said(agent_scope("code-12"), true, 1)) << "a sibling is untouched";
+  EXPECT_EQ(service.end(SIGTERM), 0) << service.log();
+  std::size_t closed = 0;
+  for (const TopicRecord& record : desk.findings.all()) closed += json::parse(record.value).at("activity_id") == 3 ? 1U : 0U;
+  EXPECT_GE(closed, 1U);
+  expect_schema(desk.findings.all());
+  desk.expect_replay(broker());
+}
+
+TEST_F(Services, KilledBetweenACommandAndItsEffectItObeysOnceAndLosesNothing) {
+  Desk desk(broker(), 2);
+  const auto config = desk.open();
+  {
+    ServiceProcess service(config);
+    ASSERT_TRUE(service.logged("partition assigned", 2)) << service.log();
+    for (const char* agent : {"code-21", "code-22", "code-23"}) {
+      desk.at.feed({forbidden_call(agent, "1")});
+      ASSERT_TRUE(desk.said(agent_scope(agent), true, 1)) << service.log();
+    }
+    service.end(SIGKILL);
+  }
+  // Given while nobody serves.
+  ASSERT_EQ(desk.give("release", agent_scope("code-21"), "ada").exit, 0);
+  {
+    ServiceProcess service(config);
+    ASSERT_TRUE(desk.said(agent_scope("code-21"), false, 2)) << service.log();
+    // Killed as soon as it speaks of the command.
+    ASSERT_EQ(desk.give("release", agent_scope("code-22"), "ada").exit, 0);
+    ASSERT_TRUE(service.logged("\"scope\":\"" + agent_scope("code-22"))) << service.log();
+    service.end(SIGKILL);
+  }
+  {
+    ServiceProcess service(config);
+    ASSERT_TRUE(desk.said(agent_scope("code-22"), false, 2)) << service.log();
+    ASSERT_EQ(desk.give("release", agent_scope("code-23"), "ada").exit, 0);
+    // Killed as soon as the release is out, before it has to be stored.
+    ASSERT_TRUE(desk.said(agent_scope("code-23"), false, 2)) << service.log();
+    service.end(SIGKILL);
+  }
+  ServiceProcess service(config);
+  ASSERT_TRUE(service.logged("partition assigned", 2)) << service.log();
+  for (const char* agent : {"code-21", "code-22", "code-23"}) {
+    desk.at.feed({forbidden_call(agent, "2")});
+    ASSERT_TRUE(desk.said(agent_scope(agent), true, 3)) << service.log();
+    EXPECT_EQ(desk.last().epoch, 3U) << "released once";
+  }
+  EXPECT_EQ(service.end(SIGTERM), 0) << service.log();
+  desk.expect_replay(broker());
+}
+
+TEST_F(Services, ACommandPutThereAgainChangesNothingNeitherAtOnceNorAfterARestart) {
+  Desk desk(broker(), 1);
+  const auto config = desk.open();
+  TopicTail context(broker(), desk.at.topic("context"));
+  {
+    ServiceProcess service(config);
+    ASSERT_TRUE(service.logged("partition assigned")) << service.log();
+    desk.at.feed({forbidden_call("code-31", "1")});
+    ASSERT_TRUE(desk.said(agent_scope("code-31"), true, 1)) << service.log();
+    ASSERT_EQ(desk.give("release", agent_scope("code-31"), "ada").exit, 0);
+    ASSERT_TRUE(desk.said(agent_scope("code-31"), false, 2)) << service.log();
+    desk.at.feed({forbidden_call("code-31", "2")});
+    ASSERT_TRUE(desk.said(agent_scope("code-31"), true, 3)) << service.log();
+    const TopicRecord recorded = context.all().back();
+    ASSERT_THAT(recorded.key, HasSubstr("command/"));
+    desk.at.put(desk.at.topic("context"), 0, "command/of-my-own", recorded.value);
+    desk.at.put(desk.at.topic("context"), 0, recorded.key, recorded.value);
+    desk.at.put(desk.at.topic("context"), 0, "command/cut", recorded.value.substr(0, recorded.value.size() / 2));
+    ASSERT_TRUE(service.logged("the same signed record was there before", 2)) << service.log();
+    ASSERT_TRUE(service.logged("context record passed over")) << service.log();
+    service.end(SIGKILL);
+  }
+  ServiceProcess service(config);
+  ASSERT_TRUE(service.logged("partition assigned")) << service.log();
+  desk.at.feed({forbidden_call("code-32", "1")});
+  ASSERT_TRUE(desk.said(agent_scope("code-32"), true, 1)) << service.log();
+  ASSERT_TRUE(desk.said(agent_scope("code-31"), true, 3)) << service.log();
+  EXPECT_EQ(service.end(SIGTERM), 0) << service.log();
+  desk.expect_replay(broker());
+}
+
+TEST_F(Services, AHaltBeyondTheBlastRadiusWaitsAsAHoldUntilAPersonApproves) {
+  Desk desk(broker(), 1);
+  ServiceProcess service(desk.open("control: {key_file: " + (desk.at.directory() / "control.key").string() + "}\n"));
+  ASSERT_TRUE(service.logged("partition assigned")) << service.log();
+  std::vector<std::string> waiting;
+  for (int i = 0; i < 4; ++i) {
+    const std::string agent = "code-4" + std::to_string(i);
+    desk.at.feed({forbidden_call(agent, "1")});
+    ASSERT_TRUE(desk.said(agent_scope(agent), true, 1)) << service.log();
+    if (desk.last().pending_approval) waiting.push_back(agent);
+  }
+  ASSERT_EQ(waiting.size(), 1U) << "three may be halted whatever their share";
+  EXPECT_EQ(desk.last().level, Level::Hold);
+  ASSERT_EQ(desk.give("approve", agent_scope(waiting[0]), "grace").exit, 0);
+  ASSERT_TRUE(desk.said(agent_scope(waiting[0]), true, 2)) << service.log();
+  EXPECT_EQ(desk.last().level, Level::Halt);
+  EXPECT_FALSE(desk.last().pending_approval);
+  EXPECT_EQ(desk.last().approver, "grace");
+  ASSERT_EQ(desk.give("release", agent_scope(waiting[0]), "ada").exit, 0);
+  ASSERT_TRUE(desk.said(agent_scope(waiting[0]), false, 3)) << service.log();
+  EXPECT_EQ(service.end(SIGTERM), 0) << service.log();
+  desk.expect_replay(broker());
+}
+
+TEST_F(Services, PurgeForgetsAnAgentThroughTheRunningServiceOnceItIsReleased) {
+  Desk desk(broker(), 1);
+  const auto config = desk.open();
+  ServiceProcess service(config);
+  ASSERT_TRUE(service.logged("partition assigned")) << service.log();
+  desk.at.feed({forbidden_call("code-51", "1")});
+  ASSERT_TRUE(desk.said(agent_scope("code-51"), true, 1)) << service.log();
+  const auto purge = [&] {
+    return run_ringfence({"state", "purge", agent_scope("code-51"), "--config", config.string(), "--by", "ada", "--reason", "asked for"});
+  };
+  ASSERT_EQ(purge().exit, 0);
+  ASSERT_TRUE(service.logged("contained: release it first")) << service.log();
+  ASSERT_EQ(desk.give("release", agent_scope("code-51"), "ada").exit, 0);
+  ASSERT_TRUE(desk.said(agent_scope("code-51"), false, 2)) << service.log();
+  ASSERT_EQ(purge().exit, 0);
+  ASSERT_TRUE(service.logged("\"effective\":true", 2)) << service.log();
+  EXPECT_EQ(service.end(SIGTERM), 0) << service.log();
+  EXPECT_THAT(
+      run_ringfence({"state", "show", "code-51", "--tenant", kTenant, "--state", (desk.at.directory() / "state-a").string()}).output,
+      HasSubstr("sessions               0"));
+  desk.expect_replay(broker());
+}
+
+}  // namespace
+}  // namespace ringfence::testing
