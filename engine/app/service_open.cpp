@@ -210,7 +210,8 @@ std::expected<void, RunError> Service::open_consumer() {
     shards_.back()->outputs = outputs_of_thread();
     shards_.back()->oldest_dirty_ns = &metrics_->shard(i).oldest_dirty_ns;
     // What the topic holds already is in force before the first partition is ours.
-    for (const ContextChange& change : changes_due(*shards_.back())) take(*shards_.back(), change);
+    for (const ContextChange& change : changes_due(*shards_.back()))
+      if (auto taken = take(*shards_.back(), change); !taken) return taken;
   }
   auto consumer = Consumer::open({.kafka = kafka_of(settings_),
                                   .topic = settings_.topics.events,
