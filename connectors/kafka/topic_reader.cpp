@@ -12,7 +12,7 @@
 namespace ringfence {
 namespace {
 
-std::array<kafka::Property, 9> properties() {
+std::array<kafka::Property, 9> properties(std::chrono::milliseconds fetch_wait) {
   return {{
       {"enable.auto.commit", "false", true},
       {"enable.auto.offset.store", "false", true},
@@ -21,7 +21,7 @@ std::array<kafka::Property, 9> properties() {
       {"check.crcs", "true", true},
       {"allow.auto.create.topics", "false", true},
       {"enable.partition.eof", "true", true},
-      {"fetch.wait.max.ms", "100"},
+      {"fetch.wait.max.ms", std::to_string(fetch_wait.count())},
       {"fetch.error.backoff.ms", "20"},
       // A reader without a group needs a name for one all the same; nothing is ever written under it.
       {"group.id", "ringfence-reader", true},
@@ -44,6 +44,7 @@ struct TopicReader::Client {
   std::optional<KafkaError> failure;
 
   std::expected<void, KafkaError> start();
+  std::expected<void, KafkaError> assign();
   std::expected<std::int64_t, KafkaError> begin_of(std::int32_t partition);
   std::expected<void, KafkaError> take(const rd_kafka_message_t& message, Batch& batch);
 };
@@ -57,7 +58,7 @@ std::expected<std::unique_ptr<TopicReader>, KafkaError> TopicReader::open(TopicR
 }
 
 std::expected<void, KafkaError> TopicReader::Client::start() {
-  auto conf = kafka::configure(settings.kafka, properties(), this);
+  auto conf = kafka::configure(settings.kafka, properties(settings.fetch_wait), this);
   if (!conf) return std::unexpected(conf.error());
   rd_kafka_conf_set_log_cb(conf->get(), [](const rd_kafka_t* rk, int level, const char*, const char* line) {
     const auto* self = static_cast<const Client*>(rd_kafka_opaque(rk));
@@ -79,34 +80,35 @@ std::expected<void, KafkaError> TopicReader::Client::start() {
   if (!count) return std::unexpected(count.error());
   rd_kafka_poll_set_consumer(handle.get());
   at_end.assign(static_cast<std::size_t>(*count), 0);
-  const kafka::PartitionList all(rd_kafka_topic_partition_list_new(*count));
-  for (std::int32_t partition = 0; partition < *count; ++partition) {
-    if (settings.partition && settings.partition->value != partition) {
-      at_end[static_cast<std::size_t>(partition)] = 1;
-      continue;
-    }
-    const auto begin = begin_of(partition);
-    if (!begin) return std::unexpected(begin.error());
-    rd_kafka_topic_partition_list_add(all.get(), settings.topic.c_str(), partition)->offset = *begin;
-  }
-  if (const auto error = rd_kafka_assign(handle.get(), all.get()); error != RD_KAFKA_RESP_ERR_NO_ERROR)
-    return std::unexpected(kafka::to_error(error, "topic " + settings.topic));
-  return {};
+  return assign();
 }
 
-/// Where reading begins. The end is asked for: what is written after this call is read, whenever the first fetch comes.
-std::expected<std::int64_t, KafkaError> TopicReader::Client::begin_of(std::int32_t partition) {
-  if (!settings.only_new) return settings.from.value <= 0 ? std::int64_t{RD_KAFKA_OFFSET_BEGINNING} : settings.from.value;
-  std::int64_t low = 0, high = 0;
-  const auto error =
-      rd_kafka_query_watermark_offsets(handle.get(), settings.topic.c_str(), partition, &low, &high, kafka::to_ms(settings.open_within));
-  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return std::unexpected(kafka::to_error(error, "topic " + settings.topic));
-  return high;
+std::expected<void, KafkaError> TopicReader::Client::assign() {
+  const auto count = static_cast<std::int32_t>(at_end.size());
+  const kafka::PartitionList list(rd_kafka_topic_partition_list_new(count));
+  for (std::int32_t partition = 0; partition < count; ++partition) {
+    const bool wanted = !settings.partition || settings.partition->value == partition;
+    at_end[static_cast<std::size_t>(partition)] = wanted ? 0 : 1;
+    if (!wanted) continue;
+    rd_kafka_topic_partition_list_add(list.get(), settings.topic.c_str(), partition)->offset =
+        settings.from.value <= 0 ? std::int64_t{RD_KAFKA_OFFSET_BEGINNING} : settings.from.value;
+  }
+  if (const auto error = rd_kafka_assign(handle.get(), list.get()); error != RD_KAFKA_RESP_ERR_NO_ERROR)
+    return std::unexpected(kafka::to_error(error, "topic " + settings.topic));
+  return {};
 }
 
 TopicReader::TopicReader(std::unique_ptr<Client> client) : client_(std::move(client)) {}
 
 TopicReader::~TopicReader() { rd_kafka_consumer_close(client_->handle.get()); }
+
+std::expected<void, KafkaError> TopicReader::turn_to(Partition partition, Offset from) {
+  client_->settings.partition = partition;
+  client_->settings.from = from;
+  return client_->assign();
+}
+
+void TopicReader::rest() { rd_kafka_assign(client_->handle.get(), nullptr); }
 
 std::size_t TopicReader::partitions() const { return client_->at_end.size(); }
 

@@ -23,6 +23,8 @@ struct TopicReaderSettings {
   /// Begins behind what is there when it is opened instead.
   bool only_new = false;
   std::chrono::milliseconds open_within{10'000};
+  /// How long the broker may hold a fetch back at the end of the log: that is how long it takes to know the end.
+  std::chrono::milliseconds fetch_wait{100};
 };
 
 /// One record of a followed topic, owned.
@@ -49,6 +51,11 @@ class TopicReader {
   /// The next records, at most `max`; waits up to `wait` for the first. After an error reading goes on with the next call unless it is
   /// fatal.
   [[nodiscard]] std::expected<Batch, KafkaError> read(std::size_t max, std::chrono::milliseconds wait);
+
+  /// Reads one partition from `from` on and no other any more; what was fetched and not read is dropped.
+  [[nodiscard]] std::expected<void, KafkaError> turn_to(Partition partition, Offset from);
+  /// Fetches nothing until it is turned to a partition again.
+  void rest();
 
   [[nodiscard]] std::size_t partitions() const;
 

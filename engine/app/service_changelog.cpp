@@ -14,6 +14,7 @@ namespace {
 constexpr std::chrono::milliseconds kStatesLinger{50};
 constexpr std::size_t kReadAtOnce = 1000;
 constexpr std::chrono::milliseconds kReadWait{200};
+constexpr std::chrono::milliseconds kEndWait{5};
 
 StoreError of_topic(const KafkaError& error) {
   const auto kind = error.code == KafkaError::Code::QueueFull ? StoreError::Kind::NoSpace : StoreError::Kind::Io;
@@ -58,12 +59,18 @@ std::expected<void, StoreError> KafkaChangelog::flush(std::chrono::milliseconds 
 std::expected<Offset, StoreError> KafkaChangelog::read(Partition partition, Offset from, std::chrono::milliseconds within,
                                                        const std::function<std::expected<void, StoreError>(const Row&)>& row) {
   const auto deadline = std::chrono::steady_clock::now() + within;
-  auto reader =
-      TopicReader::open({.kafka = kafka_, .topic = topic_, .from = from, .partition = place_of(partition), .open_within = within}, log_);
-  if (!reader) return std::unexpected(of_topic(reader.error()));
+  // One client for all partitions: to connect takes longer than to read what has come since.
+  const std::scoped_lock lock(reading_);
+  if (!reader_) {
+    auto reader = TopicReader::open(
+        {.kafka = kafka_, .topic = topic_, .partition = place_of(partition), .open_within = within, .fetch_wait = kEndWait}, log_);
+    if (!reader) return std::unexpected(of_topic(reader.error()));
+    reader_ = std::move(*reader);
+  }
+  if (const auto turned = reader_->turn_to(place_of(partition), from); !turned) return std::unexpected(of_topic(turned.error()));
   Offset next = from;
   while (true) {
-    const auto batch = (*reader)->read(kReadAtOnce, kReadWait);
+    const auto batch = reader_->read(kReadAtOnce, kReadWait);
     if (!batch && batch.error().fatal) return std::unexpected(of_topic(batch.error()));
     if (batch) {
       for (const TopicRecord& record : batch->records) {
@@ -71,7 +78,10 @@ std::expected<Offset, StoreError> KafkaChangelog::read(Partition partition, Offs
         if (auto taken = row({record.key, value, record.position.offset}); !taken) return std::unexpected(std::move(taken.error()));
         next = Offset{record.position.offset.value + 1};
       }
-      if (batch->caught_up) return next;
+      if (batch->caught_up) {
+        reader_->rest();
+        return next;
+      }
     }
     if (std::chrono::steady_clock::now() >= deadline)
       return std::unexpected(StoreError{StoreError::Kind::Io, "changelog of states: partition " + std::to_string(partition.value) +

@@ -3,6 +3,7 @@
 
 #include <expected>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "connectors/kafka/producer.h"
@@ -38,6 +39,8 @@ class KafkaChangelog final : public ChangelogTopic {
   const KafkaLog log_;
   const std::unique_ptr<Producer> producer_;
   const std::int32_t partitions_;
+  std::mutex reading_;
+  std::unique_ptr<TopicReader> reader_;  // from the first partition that came
 };
 
 }  // namespace ringfence
