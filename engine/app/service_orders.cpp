@@ -61,6 +61,7 @@ std::expected<void, RunError> Service::obey_orders(Lane& lane, const Consumer& c
       log_.warning("an operator's command waits: the context log is not written", {{"error", written.error().message}});
       return {};
     }
+    log_.info("operators' commands take effect", {{"partition", partition.value}, {"commands", count}, {"after", owned.applied.value}});
     if (auto obeyed = obey_orders(lane, partition, count, obey); !obeyed) return obeyed;
     lane.next_orders = {};
   }

@@ -201,6 +201,8 @@ TEST_F(Services, AReleaseFreesARootSessionWithItsMembersAlsoWhereItWasKilledInBe
     return contained.size() > 2 && std::ranges::none_of(contained, [](const auto& row) { return row.second; });
   };
   ASSERT_TRUE(control.until(freed)) << service.log();
+  // The partition of the events has its place in the context log, too: a replay knows no other.
+  ASSERT_TRUE(service.logged("operators' commands take effect", 2)) << service.log();
   EXPECT_EQ(service.end(SIGTERM), 0) << service.log();
   const Expected expected = expected_of_log(broker(), at, at.context_log("a"));
   EXPECT_EQ(wanted(containments_in(read_board(at, control.all()).messages)), expected.containments);
