@@ -134,6 +134,7 @@ std::uint64_t over_loopback(GateAnswers& answers, std::size_t questions, std::si
   auto server = HttpServer::start({.host = "127.0.0.1"}, [&answers](const HttpRequest& request) { return answers.answer(request); });
   if (!server) give_up(server.error());
   std::vector<int> sockets;
+  sockets.reserve(8);
   for (int i = 0; i < 8; ++i) sockets.push_back(connected((*server)->port()));
   const auto ask = [&](std::size_t question) {
     const std::string text =

@@ -11,7 +11,6 @@
 namespace ringfence::bench {
 namespace {
 
-using proof::Attacked;
 using proof::ClassWorld;
 using proof::Pace;
 

@@ -77,7 +77,7 @@ inline void publish(Producer& producer, const OutputRecord& record) {
 /// Passes every record of one topic on to partition 0 of another until it goes.
 class EchoClient {
  public:
-  EchoClient(const KafkaSettings& kafka, std::string in, std::string out)
+  EchoClient(const KafkaSettings& kafka, const std::string& in, std::string out)
       : out_(std::move(out)),
         producer_(must(Producer::open({.kafka = kafka, .linger = std::chrono::milliseconds(0)}))),
         follower_(kafka, in) {

@@ -30,7 +30,7 @@ int main(int argc, char** argv) {
 
   std::vector<double> halted;
   for (int round = 0; round < rounds; ++round) {
-    const auto epoch = static_cast<std::uint64_t>(2 * round + 1);
+    const auto epoch = 2 * static_cast<std::uint64_t>(round) + 1;
     const ControlEntry halt = engine.say(Speaker::halt(kInvoiceAgent, epoch)),
                        release = engine.say(Speaker::release(kInvoiceAgent, epoch + 1));
     const auto began = Clock::now();

@@ -95,9 +95,10 @@ class BenignFleet {
   void begin(Agent& agent, const std::string& words) {
     // Nights and Sundays are off; a session ends well before.
     const std::int64_t second = agent.time.value / seconds(1).value % 86400, day = agent.time.value / seconds(86400).value;
-    if (second > 16 * 3600 || second < 7 * 3600) {
-      const std::int64_t next = (second > 16 * 3600 ? day + 1 : day);
-      agent.time = EventTime{next * seconds(86400).value} + seconds(7 * 3600 + static_cast<std::int64_t>(below(1800)));
+    constexpr std::int64_t kOpens = 7L * 3600, kCloses = 16L * 3600;
+    if (second > kCloses || second < kOpens) {
+      const std::int64_t next = (second > kCloses ? day + 1 : day);
+      agent.time = EventTime{next * seconds(86400).value} + seconds(kOpens + static_cast<std::int64_t>(below(1800)));
     }
     if ((agent.time.value / seconds(86400).value + 4) % 7 == 0) agent.time = agent.time + seconds(86400);
     agent.session = "s" + std::to_string(agent.number) + "-" + std::to_string(++agent.sessions);
@@ -128,7 +129,7 @@ class BenignFleet {
   }
 
   /// A call that now and then goes wrong first: an error of the server, mended by trying again. Refusals are rarer and met once.
-  void try_call(Agent& agent, Call what, double refusals = .01) {
+  void try_call(Agent& agent, const Call& what, double refusals = .01) {
     if (chance(.02)) {
       Call failed = what;
       failed.result.clear();

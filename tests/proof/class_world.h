@@ -70,7 +70,7 @@ inline double unit(std::mt19937_64& rng) { return static_cast<double>(rng() >> 1
 /// Bad classes stand last: a small `u` is a bad class, so equal `u` in several channels is the worst there is.
 inline std::size_t class_at(const Row& p, double u) {
   for (std::size_t cls = p.size(); cls-- > 1;)
-    if ((u -= p[cls]) < 0) return cls;
+    if (u -= p[cls]; u < 0) return cls;
   return 0;
 }
 

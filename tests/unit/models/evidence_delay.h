@@ -67,6 +67,7 @@ inline std::vector<Delay> calls_until(const Tables& tables, const Walker& before
     for (std::size_t i = 0; i < bars.size(); ++i) hits[i].push_back(hit[i] == 0 ? kLongest : hit[i]);
   }
   std::vector<Delay> delays;
+  delays.reserve(hits.size());
   for (const auto& all : hits) delays.push_back(delay_of(all));
   return delays;
 }

@@ -51,7 +51,7 @@ inline Rows on_every_cap(const std::vector<std::vector<double>>& caps, double ti
 inline std::size_t draw(const std::array<double, 8>& row, std::mt19937_64& rng) {
   double u = std::uniform_real_distribution<double>(0, 1)(rng);
   for (std::size_t k = 0; k < 7; ++k)
-    if ((u -= row[k]) < 0) return k;
+    if (u -= row[k]; u < 0) return k;
   return 7;
 }
 
