@@ -12,19 +12,20 @@ constexpr Partition kTickets{0};
 }  // namespace
 
 std::expected<std::unique_ptr<KafkaControlLog>, KafkaError> KafkaControlLog::open(const KafkaSettings& kafka, std::string topic,
-                                                                                  KafkaLog log, std::chrono::milliseconds within,
-                                                                                  std::function<void()> progress) {
-  auto reader = TopicReader::open({.kafka = kafka, .topic = topic, .from = Offset{0}, .open_within = within}, log);
+                                                                                  KafkaLog log, KafkaControlLogOptions options) {
+  auto reader = TopicReader::open({.kafka = kafka, .topic = topic, .from = Offset{0}, .open_within = options.open_within}, log);
   if (!reader) return std::unexpected(reader.error());
   if ((*reader)->partitions() != 1)
     return std::unexpected(KafkaError{
         .code = KafkaError::Code::Config,
         .message = "topic " + topic + " has " + std::to_string((*reader)->partitions()) + " partitions; a control log has exactly one"});
   auto producer = Producer::open(
-      {.kafka = kafka, .linger = std::chrono::milliseconds(0), .compression = "zstd", .progress = std::move(progress)}, std::move(log));
+      {.kafka = kafka, .linger = std::chrono::milliseconds(0), .compression = "zstd", .progress = std::move(options.progress)},
+      std::move(log));
   if (!producer) return std::unexpected(producer.error());
-  if (const auto warm = (*producer)->warm(topic, within); !warm) return std::unexpected(warm.error());
-  return std::unique_ptr<KafkaControlLog>(new KafkaControlLog(std::move(topic), std::move(*producer), std::move(*reader)));
+  if (const auto warm = (*producer)->warm(topic, options.open_within); !warm) return std::unexpected(warm.error());
+  return std::unique_ptr<KafkaControlLog>(
+      new KafkaControlLog(std::move(topic), std::move(*producer), std::move(*reader), options.read_wait));
 }
 
 std::expected<std::uint64_t, SinkError> KafkaControlLog::append(std::string_view key, std::string_view value) {
@@ -42,7 +43,7 @@ std::expected<std::uint64_t, SinkError> KafkaControlLog::acknowledged() {
 }
 
 std::expected<ControlLog::Batch, SinkError> KafkaControlLog::read(std::size_t max) {
-  auto batch = reader_->read(max, std::chrono::milliseconds(0));
+  auto batch = reader_->read(max, read_wait_);
   if (!batch) return std::unexpected(to_sink_error(batch.error()));
   Batch result{.entries = {}, .caught_up = batch->caught_up};
   result.entries.reserve(batch->records.size());

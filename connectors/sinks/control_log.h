@@ -32,7 +32,7 @@ class ControlLog {
     std::vector<ControlEntry> entries;  // in the log's order, own and others'
     bool caught_up = false;             // nothing was stored beyond these when this was read
   };
-  /// The next records in order from the beginning of the log, at most `max` of them. Never waits.
+  /// The next records in order from the beginning of the log, at most `max` of them. Waits only where the log was opened so.
   [[nodiscard]] virtual std::expected<Batch, SinkError> read(std::size_t max) = 0;
 };
 

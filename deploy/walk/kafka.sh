@@ -47,13 +47,11 @@ PROPERTIES
     -Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info -cp "$libs/*" kafka.Kafka "$directory/server.properties" \
     >"$log" 2>&1 </dev/null &
   process=$!
-  until grep -q 'Kafka Server started' "$log"; do
-    if ! kill -0 "$process" 2>/dev/null; then
-      tail -n 5 "$log" >&2
-      exit 3
-    fi
-    sleep 0.2
-  done
+  # Follows the log until that line comes or the process has ended.
+  if ! grep -q -m1 'Kafka Server started' < <(exec tail -n +1 -f --pid="$process" -- "$log"); then
+    tail -n 5 "$log" >&2
+    exit 3
+  fi
   echo "$process"
 }
 

@@ -1,15 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/app/control_places.h"
 
+#include <chrono>
 #include <filesystem>
+#include <utility>
 
 #include "connectors/kafka/control_log.h"
 #include "connectors/sinks/file_control_log.h"
 #include "engine/app/kafka_settings.h"
 
 namespace ringfence {
+namespace {
 
-std::expected<std::unique_ptr<ControlLog>, std::string> open_control_log(const Settings& settings) {
+constexpr std::chrono::milliseconds kReadWait{200};
+
+}  // namespace
+
+std::expected<std::unique_ptr<ControlLog>, std::string> open_control_log(const Settings& settings, std::function<void()> progress) {
   if (!settings.outputs.control.topic) {
     if (!std::filesystem::exists(settings.outputs.control.file))
       return std::unexpected(settings.outputs.control.file.string() + ": no such file");
@@ -17,7 +24,8 @@ std::expected<std::unique_ptr<ControlLog>, std::string> open_control_log(const S
     if (!log) return std::unexpected(log.error().message);
     return std::move(*log);
   }
-  auto log = KafkaControlLog::open(kafka_of(settings), settings.topics.control);
+  auto log =
+      KafkaControlLog::open(kafka_of(settings), settings.topics.control, {}, {.progress = std::move(progress), .read_wait = kReadWait});
   if (!log) return std::unexpected(log.error().message);
   return std::move(*log);
 }

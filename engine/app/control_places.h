@@ -2,6 +2,7 @@
 #pragma once
 
 #include <expected>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -10,7 +11,9 @@
 
 namespace ringfence {
 
-/// The control topic or file of the settings, from its beginning; a file that is not there is an error, nothing is made.
-[[nodiscard]] std::expected<std::unique_ptr<ControlLog>, std::string> open_control_log(const Settings& settings);
+/// The control topic or file of the settings, from its beginning, for a process that has nothing else to do: a read of the topic waits a
+/// moment for what comes next. A file that is not there is an error, nothing is made. `progress` is called when acknowledgements have come.
+[[nodiscard]] std::expected<std::unique_ptr<ControlLog>, std::string> open_control_log(const Settings& settings,
+                                                                                       std::function<void()> progress = {});
 
 }  // namespace ringfence

@@ -9,7 +9,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <thread>
 
 #include "connectors/kafka/context_log.h"
 #include "connectors/sinks/blast_radius.h"
@@ -17,6 +16,7 @@
 #include "engine/app/context_feed.h"
 #include "engine/app/control_places.h"
 #include "engine/app/kafka_settings.h"
+#include "engine/app/output_progress.h"
 #include "engine/event/escape.h"
 #include "engine/event/sha256.h"
 #include "engine/persona/load.h"
@@ -27,7 +27,6 @@ namespace {
 
 constexpr std::string_view kWriter = "operator";
 constexpr std::chrono::seconds kWithin{20};
-constexpr std::chrono::milliseconds kLookAgain{20};
 constexpr std::size_t kBatch = 1000;
 constexpr std::size_t kMessageChars = 1024;
 constexpr int kApprovedTier = 4;
@@ -46,8 +45,10 @@ WallTime wall_now() {
 /// process that lives on, and gates wait for no heartbeat of a writer that never sent one.
 class OperatorVoice {
  public:
-  OperatorVoice(const Settings& settings, const SigningKey& key, const TrustedKeys& trusted, std::unique_ptr<ControlLog> log)
+  OperatorVoice(const Settings& settings, const SigningKey& key, const TrustedKeys& trusted, std::unique_ptr<ControlLog> log,
+                OutputProgress& progress)
       : log_(std::move(log)),
+        progress_(progress),
         trusted_(trusted),
         audience_(settings.control.audience.front()),
         writer_({.iss = settings.control.issuer, .aud = settings.control.audience, .writer = std::string(kWriter)},
@@ -71,10 +72,11 @@ class OperatorVoice {
     if (auto sent = writer_.publish(record, 0, wall_now()); !sent) return lost(sent.error());
     const auto deadline = std::chrono::steady_clock::now() + kWithin;
     while (std::chrono::steady_clock::now() < deadline) {
+      const std::uint64_t turn = progress_.turn();
       const auto stored = log_->acknowledged();
       if (!stored) return lost(stored.error());
       if (writer_.acknowledged(*stored) == kAllAcknowledged) return {};
-      std::this_thread::sleep_for(kLookAgain);
+      if (!progress_.wait(turn, deadline)) break;
     }
     return std::unexpected(Fault{ExitCode::Unreachable, "the control log did not acknowledge in time"});
   }
@@ -92,7 +94,6 @@ class OperatorVoice {
       if (enough(*batch)) return {};
       if (std::chrono::steady_clock::now() > deadline)
         return std::unexpected(Fault{ExitCode::Unreachable, "the end of the control log was not reached in time"});
-      if (batch->entries.empty()) std::this_thread::sleep_for(kLookAgain);
     }
   }
   void take(const ControlEntry& entry, const std::string& scope) {
@@ -104,6 +105,7 @@ class OperatorVoice {
   }
 
   std::unique_ptr<ControlLog> log_;
+  OutputProgress& progress_;  // told when acknowledgements come
   const TrustedKeys& trusted_;
   std::string audience_;
   BlastRadius radius_{BlastRadius::Limits{}};
@@ -189,9 +191,10 @@ Done put_on_context(const Command& command, const Settings& settings, const Sign
 std::expected<bool, Fault> speak(const Command& command, const ScopeParts& scope, const Settings& settings, const SigningKey& key,
                                  const TrustedKeys& trusted, ContextLog* context) {
   if (command.command == "approve" || command.command == "purge") return false;
-  auto log = open_control_log(settings);
+  OutputProgress progress;  // outlives the log that tells it
+  auto log = open_control_log(settings, [&progress] { progress.tell(); });
   if (!log) return std::unexpected(Fault{ExitCode::Unreachable, log.error()});
-  OperatorVoice voice(settings, key, trusted, std::move(*log));
+  OperatorVoice voice(settings, key, trusted, std::move(*log), progress);
   if (auto read = voice.read_to_end(command.scope); !read) return std::unexpected(read.error());
   const bool halted = voice.last() && voice.last()->contained;
   const bool release = command.command == "release";

@@ -90,7 +90,8 @@ std::expected<void, RunError> Service::open_control() {
   if (!key) return std::unexpected(RunError{ExitCode::Unusable, key.error().message});
   if (settings_.outputs.control.topic) {
     const auto progress = [this] { progress_.tell(); };
-    auto opened = KafkaControlLog::open(kafka_of(settings_), settings_.topics.control, client_log(), kOpenWithin, progress);
+    auto opened = KafkaControlLog::open(kafka_of(settings_), settings_.topics.control, client_log(),
+                                        {.open_within = kOpenWithin, .progress = progress});
     if (!opened) return std::unexpected(of_kafka(opened.error()));
     control_log_ = std::move(*opened);
   } else {

@@ -118,7 +118,7 @@ TEST_F(Outages, ABrokerThatIsNotThereIsAnErrorInBoundedTime) {
       Consumer::open({.kafka = nowhere, .topic = "t", .group = "g", .instance = {}, .shards = 1, .open_within = milliseconds(300)}, owner);
   ASSERT_FALSE(opened);
   EXPECT_EQ(opened.error().code, KafkaError::Code::Unreachable) << opened.error().message;
-  const auto log = KafkaControlLog::open(nowhere, "t", {}, milliseconds(300));
+  const auto log = KafkaControlLog::open(nowhere, "t", {}, {.open_within = milliseconds(300)});
   ASSERT_FALSE(log);
   EXPECT_EQ(log.error().code, KafkaError::Code::Unreachable);
   EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds(20));
