@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "connectors/kafka/producer.h"
 
+#include <algorithm>
 #include <array>
 #include <condition_variable>
 #include <mutex>
@@ -45,12 +46,13 @@ void* mutable_bytes(std::string_view text) { return const_cast<char*>(text.data(
 struct Producer::Client {
   KafkaLog log;
   std::size_t max_open = 0;
+  std::chrono::milliseconds linger{};
   std::function<void()> progress;
   kafka::Handle handle;
   kafka::Queue main;
 
   mutable std::mutex mutex;
-  std::condition_variable all_acknowledged;
+  std::condition_variable_any all_acknowledged;
   AckHorizon horizon;
   ProducerCounters counters;
   std::optional<KafkaError> failure;
@@ -65,6 +67,7 @@ std::expected<std::unique_ptr<Producer>, KafkaError> Producer::open(const Produc
   auto client = std::make_unique<Client>();
   client->log = std::move(log);
   client->max_open = settings.max_open;
+  client->linger = settings.linger;
   client->progress = settings.progress;
   auto conf = kafka::configure(settings.kafka, properties(settings), client.get());
   if (!conf) return std::unexpected(conf.error());
@@ -170,12 +173,13 @@ Offset Producer::acknowledged(Partition partition) const {
   return client_->horizon.first_open(partition);
 }
 
-std::expected<void, KafkaError> Producer::flush(std::chrono::milliseconds within) {
+std::expected<void, KafkaError> Producer::flush(std::chrono::milliseconds within, const std::stop_token& stop) {
   const auto deadline = Clock::now() + within;
-  // Sends what lingers; its answers may come to this thread or the acknowledger's.
-  rd_kafka_flush(client_->handle.get(), kafka::to_ms(within));
+  // Sends what lingers, and waits no longer than that: nothing ends the client's own wait. Its answers may come to this thread or the
+  // acknowledger's.
+  rd_kafka_flush(client_->handle.get(), kafka::to_ms(std::min(within, client_->linger)));
   std::unique_lock lock(client_->mutex);
-  client_->all_acknowledged.wait_until(lock, deadline, [&] { return client_->horizon.open() == 0 || client_->failure; });
+  client_->all_acknowledged.wait_until(lock, stop, deadline, [&] { return client_->horizon.open() == 0 || client_->failure; });
   if (client_->failure) return std::unexpected(*client_->failure);
   if (client_->horizon.open() == 0) return {};
   return std::unexpected(KafkaError{.code = KafkaError::Code::Timeout,

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 
@@ -64,8 +65,8 @@ class Producer {
 
   /// Every output of an earlier record of this partition is stored; `kAllAcknowledged` where none is under way.
   [[nodiscard]] Offset acknowledged(Partition partition) const;
-  /// Waits until everything published so far is acknowledged, at most `within`.
-  [[nodiscard]] std::expected<void, KafkaError> flush(std::chrono::milliseconds within);
+  /// Waits until everything published so far is acknowledged, at most `within` and until `stop` is asked for.
+  [[nodiscard]] std::expected<void, KafkaError> flush(std::chrono::milliseconds within, const std::stop_token& stop = {});
 
   /// Connects to the leader of each partition of an output topic, so that the first halt does not wait for it (up to 1 s): no record is
   /// written, since readers of findings and gates would have to know it. Gives the number of partitions; an error where the topic is

@@ -55,7 +55,7 @@ std::expected<void, RunError> Service::run() {
   log_.info(
       "serving",
       {{"topic", settings_.topics.events}, {"group", settings_.kafka.group}, {"shards", shards_count_}, {"http_port", http_->port()}});
-  while (!stop_) {
+  while (!stop_.stop_requested()) {
     if (auto served = serve_once(); !served) fail(std::move(served.error()));
   }
   for (const auto& shard : shards_) shard->thread.join();
@@ -106,7 +106,7 @@ void Service::close() {
 void Service::stop() {
   {
     const std::lock_guard lock(mutex_);
-    stop_ = true;
+    stop_.request_stop();
   }
   stopped_.notify_all();
 }
@@ -114,7 +114,8 @@ void Service::stop() {
 void Service::fail(RunError error) {
   {
     const std::lock_guard lock(mutex_);
-    if (!fault_) fault_ = std::move(error);
+    // What fails because the service is about to stop is no fault: what it left undone is done by the next run.
+    if (!stop_.stop_requested()) fault_ = std::move(error);
   }
   stop();
 }
@@ -127,7 +128,7 @@ std::size_t Service::active_agents() const {
 
 bool Service::wait_a_little(Millis time) {
   std::unique_lock lock(mutex_);
-  return !stopped_.wait_for(lock, time, [this] { return stop_.load(); });
+  return !stopped_.wait_for(lock, time, [this] { return stop_.stop_requested(); });
 }
 
 void Service::adopt(RuleSet rules) {
@@ -161,7 +162,7 @@ std::expected<std::optional<Offset>, std::string> Service::take_on(Lane& lane, P
   if (changelog_ != nullptr) {
     // What is on its way to the store comes first.
     if (auto drained = flusher_->drain(kDrainWithin); !drained) return std::unexpected(std::move(drained.error().message));
-    const auto arrival = changelog_->take_on(partition, kChangelogWithin);
+    const auto arrival = changelog_->take_on(partition, kChangelogWithin, stop_.get_token());
     if (!arrival) return std::unexpected(arrival.error().message);
     if (*arrival == Changelog::Arrival::Restored) log_.info("states taken from the changelog", {{"partition", partition.value}});
   }

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <optional>
 #include <set>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
@@ -171,7 +172,7 @@ class Service final : private PartitionOwner {
   std::unique_ptr<EnforcementFeed> enforcement_;
   std::unique_ptr<ContextPositions> positions_;
 
-  std::atomic<bool> stop_{false};
+  std::stop_source stop_;
   std::atomic<std::size_t> partitions_{0};  // owned
   /// Active agents before the start, counted for an hour from when that was written.
   std::size_t active_before_ = 0;

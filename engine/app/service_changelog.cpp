@@ -51,12 +51,13 @@ std::expected<void, StoreError> KafkaChangelog::publish(Partition partition, std
   return {};
 }
 
-std::expected<void, StoreError> KafkaChangelog::flush(std::chrono::milliseconds within) {
-  if (const auto done = producer_->flush(within); !done) return std::unexpected(of_topic(done.error()));
+std::expected<void, StoreError> KafkaChangelog::flush(std::chrono::milliseconds within, const std::stop_token& stop) {
+  if (const auto done = producer_->flush(within, stop); !done) return std::unexpected(of_topic(done.error()));
   return {};
 }
 
 std::expected<Offset, StoreError> KafkaChangelog::read(Partition partition, Offset from, std::chrono::milliseconds within,
+                                                       const std::stop_token& stop,
                                                        const std::function<std::expected<void, StoreError>(const Row&)>& row) {
   const auto deadline = std::chrono::steady_clock::now() + within;
   // One client for all partitions: to connect takes longer than to read what has come since.
@@ -83,9 +84,10 @@ std::expected<Offset, StoreError> KafkaChangelog::read(Partition partition, Offs
         return next;
       }
     }
-    if (std::chrono::steady_clock::now() >= deadline)
-      return std::unexpected(StoreError{StoreError::Kind::Io, "changelog of states: partition " + std::to_string(partition.value) +
-                                                                  " could not be read to its end in time"});
+    if (stop.stop_requested() || std::chrono::steady_clock::now() >= deadline) {
+      const char* const why = stop.stop_requested() ? " was not read to its end: asked to stop" : " could not be read to its end in time";
+      return std::unexpected(StoreError{StoreError::Kind::Io, "changelog of states: partition " + std::to_string(partition.value) + why});
+    }
   }
 }
 

@@ -23,8 +23,9 @@ class KafkaChangelog final : public ChangelogTopic {
   [[nodiscard]] std::expected<void, StoreError> publish(Partition partition, std::string_view key, std::optional<std::string_view> value,
                                                         std::int64_t sequence) override;
   [[nodiscard]] std::int64_t acknowledged(Partition partition) const override { return producer_->acknowledged(partition).value; }
-  [[nodiscard]] std::expected<void, StoreError> flush(std::chrono::milliseconds within) override;
+  [[nodiscard]] std::expected<void, StoreError> flush(std::chrono::milliseconds within, const std::stop_token& stop) override;
   [[nodiscard]] std::expected<Offset, StoreError> read(Partition partition, Offset from, std::chrono::milliseconds within,
+                                                       const std::stop_token& stop,
                                                        const std::function<std::expected<void, StoreError>(const Row&)>& row) override;
   /// The first record the cluster refused for good: the log stands still from there on.
   [[nodiscard]] std::optional<KafkaError> failed() const { return producer_->failed(); }

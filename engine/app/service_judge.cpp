@@ -30,7 +30,7 @@ bool Service::Lane::all_acknowledged() const {
 }
 
 void Service::judge_forever(ShardRun& shard) {
-  while (!stop_) {
+  while (!stop_.stop_requested()) {
     auto taken = take_changes(shard);
     if (taken) taken = obey_orders(shard, *consumer_, [&](const OperatorCommand& order, Position at) { return obey(shard, order, at); });
     if (!taken) {
@@ -45,8 +45,7 @@ void Service::judge_forever(ShardRun& shard) {
     }
     if (!records->empty()) {
       if (auto stepped = step(shard, *records); !stepped) {
-        // An output that found no room before the stop is no fault: its record is judged again by the next run.
-        if (!stop_) fail(std::move(stepped.error()));
+        fail(std::move(stepped.error()));
         break;
       }
     }

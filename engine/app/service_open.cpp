@@ -231,7 +231,7 @@ std::expected<void, RunError> Service::open_http() {
     return Health{!fault, fault ? "the state store fails" : "ok"};
   };
   const auto ready = [this] {
-    if (stop_) return Health{false, "stopping"};
+    if (stop_.stop_requested()) return Health{false, "stopping"};
     return partitions_ > 0 ? Health{true, "ok"} : Health{false, "no partition is assigned"};
   };
   auto http = ServiceHttp::start(settings_.http.listen,

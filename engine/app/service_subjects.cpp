@@ -78,7 +78,7 @@ void Service::SubjectsRun::close() {
 // ---- serving thread ----
 
 void Service::SubjectsRun::serve_forever() {
-  while (!service.stop_) {
+  while (!service.stop_.stop_requested()) {
     if (const auto served = consumer->serve(kServeWait); !served) {
       if (served.error().fatal) return service.fail(of_kafka(served.error()));
       service.log_.warning("links consumer", {{"error", served.error().message}});
@@ -122,7 +122,7 @@ void Service::SubjectsRun::alarm(const ConsumerAlarm& alarm) {
 // ---- judging thread ----
 
 void Service::SubjectsRun::judge_forever() {
-  while (!service.stop_) {
+  while (!service.stop_.stop_requested()) {
     const auto records = consumer->poll(0, kPollWait);
     if (!records) {
       if (!records.error().fatal) continue;
@@ -134,7 +134,7 @@ void Service::SubjectsRun::judge_forever() {
     auto stepped = step(*records);
     if (stepped) stepped = service.obey_orders(*this, *consumer, [this](const auto& order, Position at) { return obey(order, at); });
     if (!stepped) {
-      if (!service.stop_) service.fail(std::move(stepped.error()));
+      service.fail(std::move(stepped.error()));
       break;
     }
     service.checkpoint(*this);

@@ -27,15 +27,16 @@ std::chrono::milliseconds until(Clock::time_point deadline) {
 Changelog::Changelog(std::unique_ptr<Store> local, ChangelogTopic& topic, std::string claimant)
     : local_(std::move(local)), topic_(topic), claimant_(std::move(claimant)) {}
 
-std::expected<Changelog::Arrival, StoreError> Changelog::take_on(Partition partition, std::chrono::milliseconds within) {
+std::expected<Changelog::Arrival, StoreError> Changelog::take_on(Partition partition, std::chrono::milliseconds within,
+                                                                 const std::stop_token& stop) {
   leave(partition);
   const auto deadline = Clock::now() + within;
   auto known = read_ownership(*local_, partition);
   if (!known) return std::unexpected(std::move(known.error()));
-  auto survey = survey_changelog(topic_, partition, *known, until(deadline));
+  auto survey = survey_changelog(topic_, partition, *known, until(deadline), stop);
   if (!survey) return std::unexpected(std::move(survey.error()));
   if (survey->moved_on) {
-    auto restored = restore_from_changelog(*local_, topic_, partition, until(deadline));
+    auto restored = restore_from_changelog(*local_, topic_, partition, until(deadline), stop);
     if (!restored) return std::unexpected(std::move(restored.error()));
     survey->next = *restored;
   }
@@ -56,7 +57,7 @@ std::expected<Changelog::Arrival, StoreError> Changelog::take_on(Partition parti
     owned.low = std::move(rows->low);
     for (StoreWrite& row : rows->records) owned.records.insert_or_assign(std::move(row.key), std::move(row.value));
   }
-  if (auto flushed = topic_.flush(until(deadline)); !flushed) return std::unexpected(std::move(flushed.error()));
+  if (auto flushed = topic_.flush(until(deadline), stop); !flushed) return std::unexpected(std::move(flushed.error()));
   if (auto put = write_ownership(*local_, partition, {owned.generation, survey->next, claimant_, *low}); !put)
     return std::unexpected(std::move(put.error()));
   {
@@ -120,7 +121,7 @@ std::expected<void, StoreError> Changelog::settle(std::chrono::milliseconds with
       send_all();
       for (const auto& [partition, owned] : owned_) done = done && owned.touched.empty() && owned.records.empty() && owned.due.empty();
     }
-    if (auto flushed = topic_.flush(until(deadline)); !flushed) return flushed;
+    if (auto flushed = topic_.flush(until(deadline), {}); !flushed) return flushed;
     if (done) return {};
     if (Clock::now() >= deadline)
       return std::unexpected(StoreError{StoreError::Kind::Io, "the changelog of states did not take everything in time"});

@@ -11,6 +11,7 @@
 #include <mutex>
 #include <optional>
 #include <set>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,7 +22,8 @@
 
 namespace ringfence {
 
-/// A compacted log of the states, kept where other hosts can read it. Thread-safe.
+/// A compacted log of the states, kept where other hosts can read it. Thread-safe. A wait ends, with an error, as soon as `stop` is asked
+/// for.
 class ChangelogTopic {
  public:
   virtual ~ChangelogTopic() = default;
@@ -32,7 +34,7 @@ class ChangelogTopic {
   /// Every record of this partition with a lesser sequence is stored for good.
   [[nodiscard]] virtual std::int64_t acknowledged(Partition partition) const = 0;
   /// Waits until all that was handed over is stored.
-  [[nodiscard]] virtual std::expected<void, StoreError> flush(std::chrono::milliseconds within) = 0;
+  [[nodiscard]] virtual std::expected<void, StoreError> flush(std::chrono::milliseconds within, const std::stop_token& stop) = 0;
 
   struct Row {
     std::string_view key;
@@ -42,6 +44,7 @@ class ChangelogTopic {
   /// Calls `row` for what the log holds for a partition from `from` on, in the order it was written, up to the end it had when asked; stops
   /// at the first error of `row`. Rows of other partitions may be among them. Gives the offset behind the last.
   [[nodiscard]] virtual std::expected<Offset, StoreError> read(Partition partition, Offset from, std::chrono::milliseconds within,
+                                                               const std::stop_token& stop,
                                                                const std::function<std::expected<void, StoreError>(const Row&)>& row) = 0;
 };
 
@@ -66,8 +69,10 @@ class Changelog final : public Store {
     Local,     // nobody else owned the partition since: the local states stand
     Restored,  // the local states are those of the log now
   };
-  /// Makes this process the owner of a partition and its local states the newest there are.
-  [[nodiscard]] std::expected<Arrival, StoreError> take_on(Partition partition, std::chrono::milliseconds within);
+  /// Makes this process the owner of a partition and its local states the newest there are. Given up when `stop` is asked for: the
+  /// partition then is nobody's here and can be taken on again.
+  [[nodiscard]] std::expected<Arrival, StoreError> take_on(Partition partition, std::chrono::milliseconds within,
+                                                           const std::stop_token& stop = {});
   /// Waits until the log has all that the store has of the partitions owned: another host can go on from here.
   [[nodiscard]] std::expected<void, StoreError> settle(std::chrono::milliseconds within);
   /// Nothing of this partition is published any more.

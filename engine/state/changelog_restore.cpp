@@ -144,7 +144,7 @@ std::expected<void, StoreError> write_ownership(Store& store, Partition partitio
 }
 
 std::expected<Survey, StoreError> survey_changelog(ChangelogTopic& topic, Partition partition, const std::optional<Ownership>& known,
-                                                   std::chrono::milliseconds within) {
+                                                   std::chrono::milliseconds within, const std::stop_token& stop) {
   Survey survey{.generation = known ? known->generation : 0, .next = {}, .moved_on = false, .log_low = {}};
   bool ours = false;
   std::optional<Offset> low;
@@ -163,7 +163,7 @@ std::expected<Survey, StoreError> survey_changelog(ChangelogTopic& topic, Partit
     }
     return {};
   };
-  auto next = topic.read(partition, known ? known->next : Offset{0}, within, look);
+  auto next = topic.read(partition, known ? known->next : Offset{0}, within, stop, look);
   if (!next) return std::unexpected(std::move(next.error()));
   survey.next = *next;
   survey.moved_on = survey.generation > (known ? known->generation : 0);
@@ -173,12 +173,12 @@ std::expected<Survey, StoreError> survey_changelog(ChangelogTopic& topic, Partit
 }
 
 std::expected<Offset, StoreError> restore_from_changelog(Store& store, ChangelogTopic& topic, Partition partition,
-                                                         std::chrono::milliseconds within) {
+                                                         std::chrono::milliseconds within, const std::stop_token& stop) {
   const StoreWrite unowned{StoreWrite::Kind::Delete, record_key(ownership_record(partition)), {}};
   if (auto written = store.write({unowned}); !written) return std::unexpected(std::move(written.error()));
   if (auto dropped = store.drop(partition_prefix(partition)); !dropped) return std::unexpected(std::move(dropped.error()));
   Restoring restoring(store, partition);
-  auto next = topic.read(partition, Offset{0}, within, [&](const ChangelogTopic::Row& row) -> std::expected<void, StoreError> {
+  auto next = topic.read(partition, Offset{0}, within, stop, [&](const ChangelogTopic::Row& row) -> std::expected<void, StoreError> {
     return concerns(row.key, partition) ? restoring.take(row) : std::expected<void, StoreError>{};
   });
   if (!next) return next;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <expected>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -34,12 +35,13 @@ struct Survey {
 };
 /// Reads what has been claimed since the store last owned the partition.
 [[nodiscard]] std::expected<Survey, StoreError> survey_changelog(ChangelogTopic& topic, Partition partition,
-                                                                 const std::optional<Ownership>& known, std::chrono::milliseconds within);
+                                                                 const std::optional<Ownership>& known, std::chrono::milliseconds within,
+                                                                 const std::stop_token& stop);
 
 /// Replaces a partition's rows and records in the store by the log's. Gives the offset of the log behind what was read. Cut short, it has
 /// to be called again: the store then knows of no ownership.
 [[nodiscard]] std::expected<Offset, StoreError> restore_from_changelog(Store& store, ChangelogTopic& topic, Partition partition,
-                                                                       std::chrono::milliseconds within);
+                                                                       std::chrono::milliseconds within, const std::stop_token& stop);
 
 /// A partition's low-water mark and named records as the store has them.
 struct PartitionRows {

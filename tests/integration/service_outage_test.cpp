@@ -43,6 +43,26 @@ TEST_F(Outage, LongerThanTheSessionCostsNothing) {
   expect_nothing_lost([](SupervisedService& service) { return service.logged("session timed out"); });
 }
 
+TEST_F(Outage, DoesNotHoldBackAStop) {
+  Installation at(broker(), kPartitions);
+  ServiceProcess service(at.member("a"));
+  ASSERT_TRUE(service.logged("partition assigned", kPartitions)) << service.log();
+  broker().kill();
+  ASSERT_TRUE(service.logged("kafka client")) << service.log();
+  EXPECT_EQ(service.end(SIGTERM), 0) << service.log();
+  ASSERT_TRUE(broker().start());
+}
+
+TEST_F(Outage, WhileAPartitionIsTakenOnDoesNotHoldBackAStop) {
+  Installation at(broker(), kPartitions);
+  ServiceProcess service(at.member("a"));
+  ASSERT_TRUE(service.logged("links assigned")) << "of eight partitions the first: " << service.log();
+  broker().kill();
+  ASSERT_TRUE(service.logged("kafka client")) << service.log();
+  EXPECT_EQ(service.end(SIGTERM), 0) << service.log();
+  ASSERT_TRUE(broker().start());
+}
+
 TEST_F(Services, AFencedWriterWhosePartitionIsStillOursSpeaksAgain) {
   Installation at(broker(), 1);
   TopicTail control(broker(), at.topic("control"));

@@ -41,11 +41,11 @@ class LogInMemory final : public ChangelogTopic {
     const auto open = std::ranges::find(waiting_, partition, &Sent::partition);
     return open == waiting_.end() ? std::numeric_limits<std::int64_t>::max() : open->sequence;
   }
-  std::expected<void, StoreError> flush(milliseconds) override {
+  std::expected<void, StoreError> flush(milliseconds, const std::stop_token&) override {
     take();
     return {};
   }
-  std::expected<Offset, StoreError> read(Partition, Offset from, milliseconds,
+  std::expected<Offset, StoreError> read(Partition, Offset from, milliseconds, const std::stop_token&,
                                          const std::function<std::expected<void, StoreError>(const Row&)>& row) override {
     for (const auto& [offset, record] : records_) {
       if (offset < from.value) continue;
