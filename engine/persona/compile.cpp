@@ -8,6 +8,7 @@
 
 #include "engine/event/limits.h"
 #include "engine/persona/argument.h"
+#include "engine/persona/envelope.h"
 #include "engine/persona/values.h"
 #include "engine/persona/view.h"
 
@@ -32,34 +33,6 @@ std::string pointer_of(std::string_view name) {
   std::string pointer = "/";
   for (const char c : name) pointer += c == '~' ? std::string("~0") : c == '/' ? std::string("~1") : std::string(1, c);
   return pointer;
-}
-
-std::optional<Ladder> ladder(View node, auto parse) {
-  if (!node.is_mapping()) return std::nullopt;
-  const auto rung = [&](std::string_view name) -> std::optional<double> {
-    const auto text = node[name].text();
-    return text ? parse(*text) : std::nullopt;
-  };
-  return Ladder{rung("p50"), rung("p99"), rung("max")};
-}
-
-Envelope envelope(View node) {
-  Envelope out;
-  out.records = ladder(node["records"], parse_number);
-  out.bytes = ladder(node["bytes"], parse_size);
-  out.tokens = ladder(node["tokens"], parse_number);
-  out.cost_usd = ladder(node["cost_usd"], parse_number);
-  const View entities = node["entities"];
-  const bool by_kind =
-      entities.is_mapping() && std::ranges::any_of(entities.node()->items, [](const YamlNode& item) { return item.is_mapping(); });
-  if (!by_kind) {
-    out.entities = ladder(entities, parse_number);
-    return out;
-  }
-  entities.each_pair([&](View kind, View rungs) {
-    if (auto one = ladder(rungs, parse_number)) out.entities_by_kind.emplace(kind.text().value_or(""), *one);
-  });
-  return out;
 }
 
 class Compiler {
