@@ -182,6 +182,19 @@ TEST(GateTable, a_scope_without_select_entries_stands_for_itself) {
   EXPECT_TRUE(GateTable({compiled.containment}).decide(call_by(SubjectField::Agent, "bot")).allowed);
 }
 
+TEST(GateTable, a_halted_tree_stops_its_root_and_descendants_that_nobody_knew_of_and_no_sibling) {
+  Held held;
+  const auto table = held.add(held.record(Level::Halt, {{"agent.id", "chief"}, {"delegation.root", "chief"}})).table();
+  EXPECT_FALSE(table.decide(call_by(SubjectField::Agent, "chief")).allowed);
+  Call descendant = call_by(SubjectField::Agent, "born-later");
+  descendant.subject[SubjectField::Root] = "chief";
+  EXPECT_FALSE(table.decide(descendant).allowed);
+  Call sibling = call_by(SubjectField::Agent, "born-later");
+  sibling.subject[SubjectField::Root] = "another-chief";
+  EXPECT_TRUE(table.decide(sibling).allowed);
+  EXPECT_TRUE(table.decide(call_by(SubjectField::Agent, "born-later")).allowed) << "who works for nobody";
+}
+
 TEST(GateTable, what_a_gate_cannot_see_it_says_it_cannot_enforce) {
   ContainmentRecord record;
   record.scope = session_scope_key("corp", "bot", "s-1");

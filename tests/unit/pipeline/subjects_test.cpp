@@ -68,6 +68,20 @@ TEST(Subjects, ProbingSpreadOverTenSubAgentsAddsUpInTheRootSession) {
   EXPECT_EQ(watch.agent("clerk-0").standing.held, std::nullopt) << "a link never changes an agent's own evidence";
 }
 
+TEST(Subjects, AHaltedRootSessionStopsByNameWhoJoinsItLaterAndNobodyOfAnother) {
+  Watch watch(kEnforced);
+  (void)probe(watch, 10, delegated());
+  const auto stopped_at_first_call = [&](const std::string& agent, const std::string& more) {
+    Call call{.session = "own-of-" + agent, .agent = agent};
+    call.more = more;
+    std::vector<std::string> stopped;
+    for (const ContainmentRecord& record : watch.see(call).containments) stopped.push_back(record.scope);
+    return stopped;
+  };
+  EXPECT_THAT(stopped_at_first_call("clerk-late", delegated()), ::testing::ElementsAre("agent:default/clerk-late"));
+  EXPECT_THAT(stopped_at_first_call("clerk-else", delegated("another-run")), ::testing::IsEmpty());
+}
+
 TEST(Subjects, TheSameAgentsInRootSessionsOfTheirOwnStayBelow) {
   Watch watch(kEnforced);
   for (int i = 0; i < 10; ++i) {
