@@ -25,10 +25,13 @@ void ControlWriters::own(Partition partition) {
   const Issuer issuer{settings_.iss, settings_.aud, engine_writer(settings_.topic, partition), 0, settings_.ack_within_ms};
   auto [writer, added] =
       writers_.try_emplace(partition, issuer, settings_.claimant, ControlWriter::Shared{key_, trusted_, log_, blast_radius_});
-  // Compaction would leave the same: of every key the latest. A claim comes before what was said under it.
-  if (const auto claim = latest_.find(claim_key(issuer.writer)); claim != latest_.end())
-    writer->second.observe({claim->first, claim->second});
-  for (const auto& [key, value] : latest_) writer->second.observe({key, value});
+  // Compaction would leave the same: of every key the latest, in the log's order. An owner that died before it said again what stands
+  // leaves a claim behind records of its predecessor, which hold all the same.
+  std::vector<const std::pair<const std::string, Latest>*> said;
+  for (const auto& row : latest_)
+    if (row.first.ends_with(issuer.writer)) said.push_back(&row);
+  std::ranges::sort(said, {}, [](const auto* row) { return row->second.place; });
+  for (const auto* row : said) writer->second.observe({row->first, row->second.value});
 }
 
 void ControlWriters::disown(Partition partition) {
@@ -52,7 +55,7 @@ std::expected<bool, SinkError> ControlWriters::read_on() {
     if (!batch) return std::unexpected(batch.error());
     for (const ControlEntry& entry : batch->entries) {
       for (auto& [partition, writer] : writers_) writer.observe(entry);
-      latest_.insert_or_assign(entry.key, entry.value);
+      latest_.insert_or_assign(entry.key, Latest{read_++, entry.value});
     }
     if (batch->caught_up) return true;
   }

@@ -59,7 +59,12 @@ class ControlWriters {
   ControlLog& log_;
   BlastRadius blast_radius_;
   std::map<Partition, ControlWriter> writers_;
-  std::map<std::string, std::string> latest_;  // key -> value, for writers that come later
+  struct Latest {
+    std::uint64_t place = 0;  // in the log's order
+    std::string value;
+  };
+  std::map<std::string, Latest> latest_;  // by key, for writers that come later
+  std::uint64_t read_ = 0;
   std::uint64_t acknowledged_ = 0;
   using Generations = std::map<Partition, std::uint64_t>;
   std::atomic<std::shared_ptr<const Generations>> speaking_{std::make_shared<const Generations>()};

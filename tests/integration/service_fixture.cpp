@@ -70,14 +70,14 @@ void expect_true_heartbeats(const ControlBoard& board) {
       newest = std::max(newest, claim->generation);
     }
     const auto* said = std::get_if<SignedContainment>(&board.messages[i].body);
-    // What a killed owner had sent may reach the log behind its successor's claim: every gate passes it over.
+    // What a killed owner had sent, heartbeats too, may reach the log behind its successor's claim: every gate passes it over.
     if (said != nullptr && said->generation >= generations[said->writer])
       live[said->writer][board.keys[i]] = {said->record.epoch, said->record.contained, said->record.level};
-    if (const auto* beat = std::get_if<Heartbeat>(&board.messages[i].body)) {
-      ++beats;
-      EXPECT_EQ(beat->count, live[beat->writer].size());
-      EXPECT_EQ(beat->state_hash, control_state_hash(live[beat->writer])) << beat->writer;
-    }
+    const auto* beat = std::get_if<Heartbeat>(&board.messages[i].body);
+    if (beat == nullptr || beat->generation < generations[beat->writer]) continue;
+    ++beats;
+    EXPECT_EQ(beat->count, live[beat->writer].size()) << beat->writer << " of generation " << beat->generation;
+    EXPECT_EQ(beat->state_hash, control_state_hash(live[beat->writer])) << beat->writer << " of generation " << beat->generation;
   }
   EXPECT_GT(beats, 0U);
 }

@@ -133,6 +133,23 @@ TEST(ControlWriterRestart, records_of_the_former_owner_are_published_again_as_it
   EXPECT_EQ(topic.entries.size(), size) << "once";
 }
 
+TEST(ControlWriterRestart, what_stands_outlives_an_owner_that_died_between_its_claim_and_saying_it_again) {
+  SharedTopic topic;
+  Process one(topic, "one"), two(topic, "two"), three(topic, "three");
+  one.start();
+  one.publish(halt(1));
+  two.poll(0);
+  ASSERT_EQ(topic.count(claim_key(kWriter)), 2U) << "claimed, and dead before it could speak";
+  // The third has read the log before the partition comes to it.
+  three.writers.disown(kPartition);
+  three.poll(0);
+  three.writers.own(kPartition);
+  three.start(1000);
+  three.poll(3000);
+  EXPECT_EQ(read_as_gate(topic, key_of(halt(1))).generation, 3U) << "said again as its own";
+  EXPECT_EQ(last_beat(topic).count, 1U);
+}
+
 TEST(ControlWriterRestart, what_the_replay_sends_again_is_not_written_twice) {
   SharedTopic topic;
   {
