@@ -36,6 +36,15 @@ bool Services::fleet_is_out(const Installation& at, TopicTail& findings, TopicTa
              [&](const auto& records) { return containments_in(read_board(at, records).messages).size() >= expected.containments.size(); });
 }
 
+bool Services::all_judged(const Installation& at) const {
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  for (std::int32_t partition = 0; partition < at.partitions(); ++partition) {
+    while (committed(broker(), at.group(), at.topic("events"), partition).value_or(Offset{0}) < at.fed(partition))
+      if (std::chrono::steady_clock::now() > deadline) return false;
+  }
+  return true;
+}
+
 void Services::expect_the_fleet(const Installation& at, TopicTail& findings, TopicTail& control) {
   const Expected& expected = expected_of_fleet();
   EXPECT_EQ(of_agents(findings_in(findings.all())), of_agents(expected.findings));

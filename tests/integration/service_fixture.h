@@ -20,6 +20,8 @@ class Services : public BrokerTest {
 
   /// Waits until every finding and containment that a replay of the fleet gives has come.
   [[nodiscard]] static bool fleet_is_out(const Installation& at, TopicTail& findings, TopicTail& control);
+  /// Waits until all that was fed is judged, and stored for good.
+  [[nodiscard]] bool all_judged(const Installation& at) const;
   /// Everything that came is what that replay gives.
   static void expect_the_fleet(const Installation& at, TopicTail& findings, TopicTail& control);
 };

@@ -211,15 +211,23 @@ void Installation::feed(const std::vector<FleetEvent>& events, std::size_t from,
   for (std::size_t i = from; i < to; ++i) {
     const FleetEvent& event = events[i];
     if (event.agent.empty()) {
-      for (std::int32_t p = 0; p < partitions_; ++p)
+      for (std::int32_t p = 0; p < partitions_; ++p) {
         must(producer_->publish({.topic = topic("events"), .key = "fact", .value = event.value, .cause = {}, .partition = Partition{p}}));
+        ++fed_[p];
+      }
       continue;
     }
     const auto [place, fresh] = places_.try_emplace(event.agent, static_cast<std::int32_t>(places_.size()) % partitions_);
     must(producer_->publish(
         {.topic = topic("events"), .key = event.agent, .value = event.value, .cause = {}, .partition = Partition{place->second}}));
+    ++fed_[place->second];
   }
   must(producer_->flush(kPatience));
+}
+
+Offset Installation::fed(std::int32_t partition) const {
+  const auto found = fed_.find(partition);
+  return Offset{found == fed_.end() ? 0 : found->second};
 }
 
 void Installation::put(const std::string& topic, std::int32_t partition, const std::string& key, const std::string& value) {

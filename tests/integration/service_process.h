@@ -92,6 +92,8 @@ class Installation {
   /// Publishes events `from` to before `to`, each agent's to one partition and facts to all, and waits until they are stored.
   void feed(const std::vector<FleetEvent>& events, std::size_t from, std::size_t to);
   void feed(const std::vector<FleetEvent>& events) { feed(events, 0, events.size()); }
+  /// The offset behind what was fed to a partition.
+  [[nodiscard]] Offset fed(std::int32_t partition) const;
   /// Any record anywhere.
   void put(const std::string& topic, std::int32_t partition, const std::string& key, const std::string& value);
 
@@ -101,6 +103,7 @@ class Installation {
   std::string stem_;
   std::filesystem::path directory_;
   std::map<std::string, std::int32_t> places_;
+  std::map<std::int32_t, std::int64_t> fed_;
   std::unique_ptr<Producer> producer_;
 };
 

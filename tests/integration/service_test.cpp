@@ -68,13 +68,13 @@ TEST_F(Services, KilledAgainAndAgainItLosesNothing) {
   }
   at.feed(fleet(), 3 * quarter, fleet().size());
   ServiceProcess last(at.member("a"));
-  ASSERT_TRUE(fleet_is_out(at, findings, control)) << last.log();
+  ASSERT_TRUE(fleet_is_out(at, findings, control) && all_judged(at)) << last.log();
   EXPECT_EQ(last.end(SIGTERM), 0) << last.log();
   expect_the_fleet(at, findings, control);
   expect_true_heartbeats(read_board(at, control.all()));
 
   TopicTail measure(broker(), undisturbed.topic("findings")), measure_control(broker(), undisturbed.topic("control"));
-  ASSERT_TRUE(fleet_is_out(undisturbed, measure, measure_control)) << reference.log();
+  ASSERT_TRUE(fleet_is_out(undisturbed, measure, measure_control) && all_judged(undisturbed)) << reference.log();
   EXPECT_EQ(reference.end(SIGTERM), 0) << reference.log();
   EXPECT_EQ(states_of(at, "a"), states_of(undisturbed, "a"));
 }
