@@ -16,11 +16,12 @@ int main(int argc, char** argv) {
   // Tier 4 alerts at 1e4, which half of this fleet is; the others at 1e5.
   const double bound = 1.0102 * static_cast<double>(events) * (.5e-4 + .5e-5);
   const auto of = [&](Level level) { return run.findings[static_cast<std::size_t>(level)]; };
-  const std::uint64_t acted = of(Level::Throttle) + of(Level::Hold) + of(Level::Halt) + of(Level::Revoke), alerts = of(Level::Alert);
+  const std::uint64_t alerts = of(Level::Alert), halts = of(Level::Halt) + of(Level::Revoke);
+  const std::uint64_t acted = of(Level::Throttle) + of(Level::Hold) + halts;
   std::printf("%llu events, %llu refused, greatest score %.3g\nalerts %llu (bound %.1f)  throttles %llu  holds %llu  halts %llu\n",
               static_cast<unsigned long long>(run.events), static_cast<unsigned long long>(run.refused), run.greatest_score,
               static_cast<unsigned long long>(alerts), bound, static_cast<unsigned long long>(of(Level::Throttle)),
-              static_cast<unsigned long long>(of(Level::Hold)), static_cast<unsigned long long>(of(Level::Halt) + of(Level::Revoke)));
+              static_cast<unsigned long long>(of(Level::Hold)), static_cast<unsigned long long>(halts));
   for (const auto& [title, count] : run.titles) std::printf("%8llu  %s\n", static_cast<unsigned long long>(count), title.c_str());
   return acted == 0 && static_cast<double>(alerts) <= bound ? EXIT_SUCCESS : EXIT_FAILURE;
 }

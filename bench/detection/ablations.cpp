@@ -254,6 +254,7 @@ bool print_channels(Size size) {
     const proof::ClassWorld world(persona, Null::Declared, channels);
     if (world.weight() == 0) return static_cast<double>(kLongest);
     std::vector<int> calls;
+    calls.reserve(static_cast<std::size_t>(runs));
     std::mt19937_64 rng(14);
     for (int run = 0; run < runs; ++run) calls.push_back(proof::calls_until(world, threat, {.clean_first = 100}, 1e7, kLongest, rng));
     return delay_of(calls).median;

@@ -22,7 +22,7 @@ namespace ringfence::proof {
 class BenignFleet {
  public:
   BenignFleet(std::size_t agents, std::uint64_t seed) : dice_(seed) {
-    const EventTime monday = *parse_rfc3339("2026-11-16T07:00:00Z");
+    const EventTime monday = parse_rfc3339("2026-11-16T07:00:00Z").value();
     for (std::size_t i = 0; i < agents; ++i)
       agents_.push_back(
           {.job = static_cast<Job>(i % kJobs.size()), .number = i, .time = monday + seconds(static_cast<std::int64_t>(i % 977))});

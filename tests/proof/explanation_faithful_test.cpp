@@ -55,7 +55,7 @@ Call attempt(Incident incident, int number, std::mt19937_64& dice) {
 std::vector<std::string> story(Incident incident, std::uint64_t seed) {
   std::mt19937_64 dice(seed);
   std::vector<std::string> events;
-  const EventTime start = *parse_rfc3339("2026-11-20T08:00:00Z");
+  const EventTime start = parse_rfc3339("2026-11-20T08:00:00Z").value();
   const int begin = 20 + static_cast<int>(dice() % 60), length = begin + 60 + static_cast<int>(dice() % 60);
   for (int n = 0; n < length; ++n) {
     Call call{.ref = word(dice), .more = R"(,"result":"nothing of the kind","bytes":{"response":)" + std::to_string(dice() % 9000) + "}"};
