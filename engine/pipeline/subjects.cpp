@@ -282,9 +282,8 @@ void join(Judgement& act, Judgement link) {
     if (std::ranges::find(act.verdict.raised, raised) == act.verdict.raised.end()) act.verdict.raised.push_back(raised);
 }
 
-std::expected<std::optional<Judgement>, StoreError> Subjects::judge(const Link& link, const Rulebook& rules, Position at,
-                                                                    std::string_view topic, bool derived) {
-  const AgentKey key = subject_key(link);
+std::expected<std::optional<Judgement>, StoreError> Subjects::judge(const Link& link, const AgentKey& key, const Rulebook& rules,
+                                                                    Position at, std::string_view topic, bool derived) {
   if (link.deed == Deed::Read || link.deed == Deed::Pass) {  // who knows of no labels has none to hand on: no state for all that is read
     const auto known = table_.find(at.partition, key);
     if (!known) return std::unexpected(known.error());
