@@ -234,18 +234,15 @@ std::vector<ContainmentRecord> contain_members(const Link& link, const Act& act,
   return records;
 }
 
-}  // namespace
-
-std::optional<Judgement> judge_link(const Link& link, AgentState& subject, const Rulebook& rules, Position at, std::string_view topic) {
+/// Judges where the judgement is to stay: it is too large to be moved about. False where `judge_link` gives none.
+bool judge_into(Judgement& out, const Link& link, AgentState& subject, const Rulebook& rules, Position at, std::string_view topic) {
   SubjectMemory& memory = memory_of(subject);
   const std::size_t index = rules.persona_named(link.act->persona);
-  if (!memory.news({link.partition.value, link.lsn, link.index}) || index == Rulebook::kNoPersona) return std::nullopt;
+  if (!memory.news({link.partition.value, link.lsn, link.index}) || index == Rulebook::kNoPersona) return false;
   const Persona* const persona = &rules.persona(index);
   subject.last_time = subject.arrivals == 0 ? link.act->time : std::max(subject.last_time, link.act->time);
   ++subject.arrivals;
 
-  std::optional<Judgement> made(std::in_place);  // the one value returned: a judgement is too large to be moved about
-  Judgement& out = *made;
   out.position = at;
   if (!subject.findings.empty()) out.findings = close_idle(subject, subject.last_time, {persona, topic, at});
   const std::size_t closed = out.findings.size();
@@ -272,6 +269,14 @@ std::optional<Judgement> judge_link(const Link& link, AgentState& subject, const
     place.standing.held.reset();
     place.held_acts = 0;
   }
+  return true;
+}
+
+}  // namespace
+
+std::optional<Judgement> judge_link(const Link& link, AgentState& subject, const Rulebook& rules, Position at, std::string_view topic) {
+  std::optional<Judgement> made(std::in_place);
+  if (!judge_into(*made, link, subject, rules, at, topic)) made.reset();
   return made;
 }
 
@@ -284,17 +289,21 @@ void join(Judgement& act, Judgement link) {
 
 std::expected<std::optional<Judgement>, StoreError> Subjects::judge(const Link& link, const AgentKey& key, const Rulebook& rules,
                                                                     Position at, std::string_view topic, bool derived) {
-  if (link.deed == Deed::Read || link.deed == Deed::Pass) {  // who knows of no labels has none to hand on: no state for all that is read
+  std::expected<std::optional<Judgement>, StoreError> judged;  // the one value returned
+  if (link.deed == Deed::Read || link.deed == Deed::Pass) {    // who knows of no labels has none to hand on: no state for all that is read
     const auto known = table_.find(at.partition, key);
-    if (!known) return std::unexpected(known.error());
-    if (*known == nullptr) return std::optional<Judgement>();
+    if (!known) judged = std::unexpected(known.error());
+    if (!known || *known == nullptr) return judged;
   }
   const bool known = table_.in_memory({at.partition, key}) != nullptr;
   const auto opened = table_.open(at, key, link.act->tenant, known ? std::string() : subject_name(link), link.act->time);
-  if (!opened) return std::unexpected(opened.error());
+  if (!opened) {
+    judged = std::unexpected(opened.error());
+    return judged;
+  }
   AgentState& subject = **opened;
-  if (at.offset.value <= subject.lsn - (derived ? 1 : 0)) return std::optional<Judgement>();
-  std::expected<std::optional<Judgement>, StoreError> judged(judge_link(link, subject, rules, at, topic));
+  if (at.offset.value <= subject.lsn - (derived ? 1 : 0)) return judged;
+  if (!judge_into(judged->emplace(), link, subject, rules, at, topic)) judged->reset();
   if (*judged && !(*judged)->containments.empty()) {
     Stopping& stopping = stopping_[at.partition];
     stopping.changed = stopping.subjects.insert(key).second || stopping.changed;
