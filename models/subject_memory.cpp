@@ -4,7 +4,14 @@
 #include <algorithm>
 #include <limits>
 
+#include "engine/event/event.h"
+
 namespace ringfence {
+namespace {
+
+std::uint32_t hash_of(std::string_view agent) { return static_cast<std::uint32_t>(hash64(agent)); }
+
+}  // namespace
 
 bool SubjectMemory::news(const Seen& link) {
   const auto at = std::ranges::lower_bound(seen_, link.partition, {}, &Seen::partition);
@@ -18,8 +25,12 @@ bool SubjectMemory::news(const Seen& link) {
 }
 
 bool SubjectMemory::join(std::string_view agent) {
-  if (std::ranges::find(members_, agent) != members_.end()) return false;
+  const std::uint32_t hash = hash_of(agent);
+  auto at = std::ranges::lower_bound(places_, hash, {}, &Place::hash);
+  for (; at != places_.end() && at->hash == hash; ++at)
+    if (members_[at->member] == agent) return false;
   if (members_.size() >= kMembers) return false;
+  places_.insert(at, {hash, static_cast<std::uint32_t>(members_.size())});
   members_.emplace_back(agent);
   return true;
 }
@@ -76,7 +87,7 @@ void SubjectMemory::encode(Writer& out) const {
 }
 
 std::size_t SubjectMemory::bytes() const {
-  std::size_t total = sizeof *this + seen_.capacity() * sizeof(Seen);
+  std::size_t total = sizeof *this + seen_.capacity() * sizeof(Seen) + places_.capacity() * sizeof(Place);
   for (const auto* texts : {&members_, &labels_, &from_})
     for (const std::string& text : *texts) total += sizeof text + text.capacity();
   for (const Late& deed : deeds_) {
@@ -103,6 +114,8 @@ std::unique_ptr<ChannelMemory> SubjectMemory::decode(Reader& in) {
     for (std::string& text : to) text = in.text();
   };
   texts(memory->members_, kMembers);
+  for (std::uint32_t i = 0; i < memory->members_.size(); ++i) memory->places_.push_back({hash_of(memory->members_[i]), i});
+  std::ranges::sort(memory->places_);
   texts(memory->labels_, kLabels);
   if (in.ok() && !in.at_end()) {  // what readers need; earlier states end before it
     texts(memory->from_, kLabels);

@@ -58,9 +58,16 @@ class SubjectMemory final : public ChannelMemory {
  private:
   std::vector<Seen> seen_;            // by partition
   std::vector<std::string> members_;  // in order of appearance
-  std::vector<std::string> labels_;   // sorted
-  std::vector<std::string> from_;     // of each label, or none at all
-  std::vector<Late> deeds_;           // the earliest first
+
+  /// Derived, not encoded: members by hash, so that one out of hundreds is found without reading the others.
+  struct Place {
+    std::uint32_t hash = 0, member = 0;
+    auto operator<=>(const Place&) const = default;
+  };
+  std::vector<Place> places_;        // sorted
+  std::vector<std::string> labels_;  // sorted
+  std::vector<std::string> from_;    // of each label, or none at all
+  std::vector<Late> deeds_;          // the earliest first
 };
 
 }  // namespace ringfence

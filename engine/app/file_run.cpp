@@ -53,6 +53,19 @@ Hash128 new_identity() {
 /// A name for findings: the file's own, without where it lies.
 std::string topic_of(const std::string& path) { return path == "-" ? "stdin" : std::filesystem::path(path).filename().string(); }
 
+/// The results of all lanes, in the order of their records.
+template <class Lanes>
+void put_in_order(const Lanes& lanes, std::size_t records, std::vector<Result*>& out) {
+  out.clear();
+  std::vector<std::size_t> next(lanes.size(), 0);
+  for (std::size_t i = 0; i < records; ++i) {
+    for (std::size_t lane = 0; lane < lanes.size(); ++lane) {
+      auto& results = lanes[lane]->results;
+      if (next[lane] < results.size() && results[next[lane]].index == i) out.push_back(&results[next[lane]++]);
+    }
+  }
+}
+
 }  // namespace
 
 FileRun::FileRun(FileRunOptions options, std::shared_ptr<const Rulebook> rules) : options_(std::move(options)), rules_(std::move(rules)) {}
@@ -271,29 +284,31 @@ std::expected<void, RunError> FileRun::step(const Origin& origin, std::span<cons
 }
 
 std::expected<void, RunError> FileRun::publish(const Origin& origin, std::span<const Record> records) {
-  std::vector<std::size_t> next(lanes_.size(), 0);
-  for (std::size_t i = 0; i < records.size(); ++i) {
-    for (std::size_t lane = 0; lane < lanes_.size(); ++lane) {
-      auto& results = lanes_[lane]->results;
-      if (next[lane] >= results.size() || results[next[lane]].index != i) continue;
-      Result& result = results[next[lane]++];
-      if (auto judged = judge_links(result.judgement, origin.base + records[i].position.offset.value); !judged) return judged;
-      if (origin.base + records[i].position.offset.value <= said_) continue;
-      if (result.refusal) {
-        ++report_.refused_by_reason[static_cast<std::size_t>(result.refusal->reason)];
-        if (const auto done = outputs_->refuse(records[i], *result.refusal); !done) return std::unexpected(of_output(done.error()));
-      }
-      pace(result.judgement.verdict.time);
-      if (const auto done = outputs_->publish(result.judgement); !done) return std::unexpected(of_output(done.error()));
-      for (const FindingRecord& finding : result.judgement.findings) {
-        ++report_.findings_by_level[static_cast<std::size_t>(finding.level)];
-        report_.highest = std::max(report_.highest, finding.level);
-      }
-      if (on_judgement) on_judgement(result.judgement);
-      if (!more_findings) continue;
-      for (const FindingRecord& finding : more_findings()) {
-        if (const auto done = outputs_->add(finding); !done) return std::unexpected(of_output(done.error()));
-      }
+  std::vector<Result*>& ordered = wide_->ordered;
+  put_in_order(lanes_, records.size(), ordered);
+  wide_->ahead.begin();
+  for (const Result* const result : ordered)
+    for (const Link& link : result->judgement.links) wide_->ahead.add({kLinksPartition, subject_key(link)});
+  for (Result* const each : ordered) {
+    Result& result = *each;
+    const Record& record = records[result.index];
+    const std::int64_t lsn = origin.base + record.position.offset.value;
+    if (auto judged = judge_links(result.judgement, lsn); !judged) return judged;
+    if (lsn <= said_) continue;
+    if (result.refusal) {
+      ++report_.refused_by_reason[static_cast<std::size_t>(result.refusal->reason)];
+      if (const auto done = outputs_->refuse(record, *result.refusal); !done) return std::unexpected(of_output(done.error()));
+    }
+    pace(result.judgement.verdict.time);
+    if (const auto done = outputs_->publish(result.judgement); !done) return std::unexpected(of_output(done.error()));
+    for (const FindingRecord& finding : result.judgement.findings) {
+      ++report_.findings_by_level[static_cast<std::size_t>(finding.level)];
+      report_.highest = std::max(report_.highest, finding.level);
+    }
+    if (on_judgement) on_judgement(result.judgement);
+    if (!more_findings) continue;
+    for (const FindingRecord& finding : more_findings()) {
+      if (const auto done = outputs_->add(finding); !done) return std::unexpected(of_output(done.error()));
     }
   }
   return {};
@@ -301,7 +316,8 @@ std::expected<void, RunError> FileRun::publish(const Origin& origin, std::span<c
 
 std::expected<void, RunError> FileRun::judge_links(Judgement& judgement, std::int64_t lsn) {
   const auto judged = judge_at_once(judgement, [&](const Link& link, bool derived) {
-    return wide_->subjects.judge(link, *wide_->rules, {kLinksPartition, Offset{lsn}}, kLinksTopic, derived);
+    const AgentKey key = derived ? subject_key(link) : wide_->ahead.step().key;
+    return wide_->subjects.judge(link, key, *wide_->rules, {kLinksPartition, Offset{lsn}}, kLinksTopic, derived);
   });
   if (!judged) return std::unexpected(of_store(judged.error()));
   keep_stopping();

@@ -3,6 +3,7 @@
 
 #include "engine/app/file_run.h"
 #include "engine/pipeline/subjects.h"
+#include "engine/state/look_ahead.h"
 
 namespace ringfence {
 
@@ -30,10 +31,13 @@ struct FileRun::Wide {
   Wide(Store& store, Flusher& flusher, const FileRunOptions& options)
       : table(store, channel_memories(), {.budget_bytes = options.memory_limit / 4, .expiry = options.expiry}),
         checkpoint(table, flusher, store),
-        subjects(table) {}
+        subjects(table),
+        ahead(table) {}
   AgentTable table;
   Checkpoint checkpoint;
   Subjects subjects;
+  LookAhead ahead;                        // over the subjects of the window whose results are published
+  std::vector<Result*> ordered;           // those results, in the order of their records
   std::shared_ptr<const Rulebook> rules;  // those the acts are judged by
 };
 

@@ -159,7 +159,7 @@ std::expected<void, RunError> Service::SubjectsRun::step(std::span<const Record>
 
 std::expected<void, RunError> Service::SubjectsRun::judge(const Link& link, Position at) {
   LinkCounters& counters = service.metrics_->links();
-  const Rulebook* rules = rules_of(link.persona);
+  const Rulebook* rules = rules_of(link.act->persona);
   if (rules == nullptr) {
     counters.unknown.add();
     return {};

@@ -13,25 +13,32 @@ namespace {
 constexpr std::array<std::string_view, 5> kNames{"root_session", "user", "artefact", "credential", "reader"};
 constexpr std::array<std::string_view, 5> kWords{"root session", "user", "artefact", "credential", "reader"};
 
-std::string owned(const Text& text) { return std::string(text.value_or("")); }
-
-/// Made where it stays: a link is a dozen texts.
-Link& add_link(std::vector<Link>& links, const Act& act, SubjectKind kind, std::string subject) {
+std::shared_ptr<const LinkedAct> linked(const Act& act) {
   const Event& event = act.event;
+  const auto owned = [](std::string& to, const Text& text) {
+    if (text) to = *text;
+  };
+  auto made = std::make_shared<LinkedAct>();
+  made->persona = hash64(act.persona.sha256);
+  made->tenant = event.tenant;
+  made->agent = event.agent.id;
+  owned(made->agent_name, event.agent.name);
+  owned(made->session, event.session.id);
+  owned(made->user, event.user.id);
+  made->event_id = event.id;
+  owned(made->tool_server, event.tool.server);
+  owned(made->tool_name, event.tool.name);
+  made->outcome = event.outcome.status;
+  made->time = event.time;
+  return made;
+}
+
+Link& add_link(std::vector<Link>& links, const Act& act, SubjectKind kind, std::string subject) {
+  auto of = links.empty() ? linked(act) : links.front().act;
   Link& link = links.emplace_back();
+  link.act = std::move(of);
   link.kind = kind;
-  link.tenant = event.tenant;
   link.subject = std::move(subject);
-  link.persona = hash64(act.persona.sha256);
-  link.agent = event.agent.id;
-  link.agent_name = owned(event.agent.name);
-  link.session = owned(event.session.id);
-  link.user = owned(event.user.id);
-  link.event_id = event.id;
-  link.tool_server = owned(event.tool.server);
-  link.tool_name = owned(event.tool.name);
-  link.outcome = event.outcome.status;
-  link.time = event.time;
   return link;
 }
 
@@ -58,20 +65,21 @@ std::string_view name_of(SubjectKind kind) { return kNames.at(static_cast<std::s
 
 AgentKey subject_key(const Link& link) {
   // The kind goes in front of the tenant with a byte that no tenant begins with, since its length is part of what is hashed.
-  std::string scope = std::string(1, '\x1f').append(name_of(link.kind)).append(1, '\x1f').append(link.tenant);
+  std::string scope = std::string(1, '\x1f').append(name_of(link.kind)).append(1, '\x1f').append(link.act->tenant);
   AgentKey key = agent_key(scope, link.subject);
   key.hash.high = ~key.hash.high;
   return key;
 }
 
 std::string subject_name(const Link& link) {
-  return std::string(kWords.at(static_cast<std::size_t>(link.kind))) + " " + link.tenant + "/" + link.subject;
+  return std::string(kWords.at(static_cast<std::size_t>(link.kind))) + " " + link.act->tenant + "/" + link.subject;
 }
 
 std::vector<Link> links_of(const Act& act, const std::vector<RowId>& marks, std::vector<LinkNote> notes, Partition partition,
                            std::int64_t lsn) {
   std::vector<Link> links;
-  if (act.event.kind != EventKind::ToolCall) return links;
+  if (act.event.kind != EventKind::ToolCall || (marks.empty() && notes.empty())) return links;
+  links.reserve(notes.size() + 2);
   const bool borrowed = act.session.borrowed;  // what was done in a borrowed name is not held against others either
   if (!marks.empty() && !borrowed) {
     add_root_session(links, act);

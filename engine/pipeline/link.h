@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,12 +14,21 @@
 
 namespace ringfence {
 
+/// The act that links came of, as a subject sees it; its links share it. Owned strings only.
+struct LinkedAct {
+  std::uint64_t persona = 0;  // hash64 of the persona's sha256
+  std::string tenant, agent, agent_name, session, user, event_id, tool_server, tool_name;
+  Outcome outcome = Outcome::Unknown;
+  EventTime time;
+};
+
 /// One act's bearing on a subject wider than its agent: what leaves an agent's stream on `ringfence.links` and is judged there as an input
-/// like any other (streaming.md §2). Owned strings only. The source names it: a subject takes no link that is not above the last one of the
+/// like any other (streaming.md §2). The source names it: a subject takes no link that is not above the last one of the
 /// same source partition, so repeats and replays are harmless. The links of one event concern distinct subjects.
 struct Link {
+  std::shared_ptr<const LinkedAct> act;  // never null
   SubjectKind kind{};
-  std::string tenant, subject;
+  std::string subject;
   Partition partition;      // of the input the act was read from
   std::int64_t lsn = -1;    // there
   std::uint16_t index = 0;  // among the links of that event
@@ -30,12 +40,6 @@ struct Link {
   std::string what;  // Send: where to; Pass: the artefact; Store at a reader: the artefact that was read
   std::optional<std::uint32_t> most_members;
   std::string root;  // RootSession: the root agent
-
-  // the act
-  std::uint64_t persona = 0;  // hash64 of the persona's sha256
-  std::string agent, agent_name, session, user, event_id, tool_server, tool_name;
-  Outcome outcome = Outcome::Unknown;
-  EventTime time;
 };
 
 /// `root_session`, `user`, `artefact`, `credential`, `reader`.

@@ -101,9 +101,10 @@ std::optional<T> named(const std::string& text, const std::array<T, N>& all, Nam
 }  // namespace
 
 std::string encode_link(const Link& link) {
+  const LinkedAct& act = *link.act;
   Json out = {{"v", 1},
               {"kind", name_of(link.kind)},
-              {"tenant", link.tenant},
+              {"tenant", act.tenant},
               {"subject", link.subject},
               {"partition", link.partition.value},
               {"lsn", link.lsn},
@@ -118,16 +119,16 @@ std::string encode_link(const Link& link) {
   put("what", link.what);
   if (link.most_members) out["most_members"] = *link.most_members;
   put("root", link.root);
-  out["persona"] = hex16(link.persona);
-  out["agent"] = link.agent;
-  put("agent_name", link.agent_name);
-  put("session", link.session);
-  put("user", link.user);
-  out["event"] = link.event_id;
-  put("server", link.tool_server);
-  put("tool", link.tool_name);
-  out["outcome"] = static_cast<unsigned>(link.outcome);
-  out["time"] = format_rfc3339(link.time);
+  out["persona"] = hex16(act.persona);
+  out["agent"] = act.agent;
+  put("agent_name", act.agent_name);
+  put("session", act.session);
+  put("user", act.user);
+  out["event"] = act.event_id;
+  put("server", act.tool_server);
+  put("tool", act.tool_name);
+  out["outcome"] = static_cast<unsigned>(act.outcome);
+  out["time"] = format_rfc3339(act.time);
   return out.dump(-1, ' ', true, Json::error_handler_t::replace);
 }
 
@@ -138,11 +139,12 @@ std::expected<Link, std::string> decode_link(std::string_view text) {
   Members in(json);
   if (in.number("v", 1, 1) != 1) return std::unexpected("v: another version");
   Link link;
+  LinkedAct act;
   const auto kind = named(in.text("kind"), kKinds, [](SubjectKind k) { return name_of(k); });
   const auto deed = named(in.text("deed"), kDeeds, [](std::string_view d) { return d; });
   if (!kind) in.fail("kind");
   if (!deed) in.fail("deed");
-  link.tenant = in.text("tenant", 512);
+  act.tenant = in.text("tenant", 512);
   link.subject = in.text("subject");
   link.partition = Partition{static_cast<std::int32_t>(in.number("partition", 0, 0xFFFE))};
   link.lsn = in.number("lsn", 0, std::numeric_limits<std::int64_t>::max());
@@ -154,23 +156,24 @@ std::expected<Link, std::string> decode_link(std::string_view text) {
   if (json.contains("most_members")) link.most_members = static_cast<std::uint32_t>(in.number("most_members", 0, 0x7FFFFFFF));
   link.root = in.text_or_empty("root");
   const std::string persona = in.text("persona", 16);
-  const auto [end, fault] = std::from_chars(persona.data(), persona.data() + persona.size(), link.persona, 16);
+  const auto [end, fault] = std::from_chars(persona.data(), persona.data() + persona.size(), act.persona, 16);
   if (fault != std::errc{} || end != persona.data() + persona.size()) in.fail("persona");
-  link.agent = in.text("agent");
-  link.agent_name = in.text_or_empty("agent_name");
-  link.session = in.text_or_empty("session");
-  link.user = in.text_or_empty("user");
-  link.event_id = in.text("event");
-  link.tool_server = in.text_or_empty("server");
-  link.tool_name = in.text_or_empty("tool");
-  link.outcome = static_cast<Outcome>(in.number("outcome", 0, 3));
+  act.agent = in.text("agent");
+  act.agent_name = in.text_or_empty("agent_name");
+  act.session = in.text_or_empty("session");
+  act.user = in.text_or_empty("user");
+  act.event_id = in.text("event");
+  act.tool_server = in.text_or_empty("server");
+  act.tool_name = in.text_or_empty("tool");
+  act.outcome = static_cast<Outcome>(in.number("outcome", 0, 3));
   const auto time = parse_rfc3339(in.text("time"));
   if (!time) in.fail("time");
   if (!in.fault().empty()) return std::unexpected(in.fault());
   link.kind = *kind;
   for (std::size_t i = 0; i < kDeeds.size(); ++i)
     if (kDeeds.at(i) == *deed) link.deed = static_cast<Deed>(i);
-  link.time = *time;
+  act.time = *time;
+  link.act = std::make_shared<const LinkedAct>(std::move(act));
   return link;
 }
 

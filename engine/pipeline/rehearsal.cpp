@@ -31,7 +31,7 @@ std::expected<Judgement, Refusal> Rehearsal::feed(std::string_view record, Posit
     AgentState& subject = subjects_[subject_key(link)];
     if (subject.id.empty()) {
       subject.key = subject_key(link);
-      subject.tenant = link.tenant;
+      subject.tenant = link.act->tenant;
       subject.id = subject_name(link);
     }
     return judge_link(link, subject, rules_, {kLinksPartition, position.offset}, kLinksTopic);

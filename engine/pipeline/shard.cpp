@@ -1,15 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/pipeline/shard.h"
 
-#include <algorithm>
-
-#include "engine/state/prefetch.h"
-
 namespace ringfence {
 namespace {
-
-/// Records looked up ahead of being judged, so that their states are in the cache by then (docs/design/streaming.md §4).
-constexpr std::size_t kPrefetch = 32;
 
 using Done = std::expected<void, StoreError>;
 
@@ -19,9 +12,12 @@ std::expected<std::vector<Result>, StoreError> Shard::judge(const Window& window
   results_ = std::move(room);
   results_.clear();
   results_.reserve(window.size() / settings_.share.count + 1);
+  ahead_.begin();
+  for (std::size_t i = 0; i < window.size(); ++i)
+    if (wants_state(window.entry(i))) ahead_.add({window.records()[i].position.partition, window.entry(i).key});
   std::size_t next_fact = 0;
   for (std::size_t i = 0; i < window.size(); ++i) {
-    look_ahead(window, i);
+    if (wants_state(window.entry(i))) ahead_.step();
     const Record& record = window.records()[i];
     const std::size_t before = results_.size();
     if (auto judged = judge_one(record, window.entry(i), origin); !judged) return std::unexpected(std::move(judged.error()));
@@ -140,37 +136,6 @@ std::expected<std::optional<Judgement>, StoreError> Shard::enforce(const Enforce
   table_.touch(agent, lsn);
   counters_.findings += out.findings.size();
   return out;
-}
-
-std::optional<AgentTable::Probe> Shard::probe(const Window& window, std::size_t index) const {
-  if (index >= window.size()) return std::nullopt;
-  const Window::Entry& entry = window.entry(index);
-  if (!entry.has_agent || !mine(entry.key)) return std::nullopt;
-  return AgentTable::Probe{window.records()[index].position.partition, entry.key};
-}
-
-void Shard::look_ahead(const Window& window, std::size_t at) {
-  if (at == 0) {
-    prefetch(window, 0);
-    for (std::size_t first = 0; first < kFar; ++first) look_into(window, first);
-  }
-  if (at % kPrefetch == kPrefetch / 2) prefetch(window, at + kPrefetch / 2);
-  look_into(window, at + kFar);
-  if (const AgentState* near = coming_[(at + kNear) % coming_.size()]) prefetch_memories(*near);
-}
-
-void Shard::prefetch(const Window& window, std::size_t from) {
-  probes_.clear();
-  for (std::size_t i = from; i < from + kPrefetch; ++i)
-    if (const auto one = probe(window, i)) probes_.push_back(*one);
-  table_.prefetch(probes_);
-}
-
-void Shard::look_into(const Window& window, std::size_t index) {
-  const auto one = probe(window, index);
-  const AgentState* const state = one ? table_.in_memory(*one) : nullptr;
-  if (state != nullptr) prefetch_scopes(*state);
-  coming_[index % coming_.size()] = state;
 }
 
 void Shard::count(const Judgement& judgement) {

@@ -18,6 +18,7 @@
 #include "engine/pipeline/window.h"
 #include "engine/state/agent_table.h"
 #include "engine/state/facts.h"
+#include "engine/state/look_ahead.h"
 #include "engine/verdict/enforcement.h"
 
 namespace ringfence {
@@ -56,7 +57,7 @@ struct ShardTally {
 class Shard {
  public:
   Shard(AgentTable& table, std::shared_ptr<const Rulebook> rules, ShardSettings settings)
-      : table_(table), rules_(std::move(rules)), settings_(std::move(settings)) {}
+      : table_(table), ahead_(table), rules_(std::move(rules)), settings_(std::move(settings)) {}
 
   /// Judges the entries of a decoded window that belong to this shard; results come in the window's order. An error means that the store is
   /// broken: the shard must stop, and what it had not judged will be read again from the low-water mark. `room` are results that nobody
@@ -91,9 +92,6 @@ class Shard {
   [[nodiscard]] const Evaluability& evaluability() const { return *evaluability_; }
 
  private:
-  /// How many records ahead of being judged a state is looked into, and what it points to.
-  static constexpr std::size_t kFar = 6, kNear = 3;
-
   // Each adds at most one result.
   [[nodiscard]] std::expected<void, StoreError> judge_one(const Record& record, const Window::Entry& entry, const Origin& origin);
   [[nodiscard]] std::expected<void, StoreError> judge_event(const Record& record, const Event& event, const AgentKey& key,
@@ -101,22 +99,17 @@ class Shard {
   [[nodiscard]] std::expected<void, StoreError> book_refusal(const Record& record, const Refusal& refusal, const AgentKey& key,
                                                              const Origin& origin);
   [[nodiscard]] bool mine(const AgentKey& key) const { return key.hash.low % settings_.share.count == settings_.share.index; }
-  // Hints for the records ahead: slots and states of a whole stretch, then what each of the next few states points to.
-  void look_ahead(const Window& window, std::size_t at);
-  void prefetch(const Window& window, std::size_t from);
-  void look_into(const Window& window, std::size_t index);
-  [[nodiscard]] std::optional<AgentTable::Probe> probe(const Window& window, std::size_t index) const;
+  [[nodiscard]] bool wants_state(const Window::Entry& entry) const { return entry.has_agent && mine(entry.key); }
   void count(const Judgement& judgement);
 
   AgentTable& table_;
+  LookAhead ahead_;
   std::shared_ptr<const Rulebook> rules_;
   ShardSettings settings_;
   std::map<Partition, Facts> facts_;
   ShardTally counters_;
   std::unique_ptr<Evaluability> evaluability_ = std::make_unique<Evaluability>();
-  std::vector<AgentTable::Probe> probes_;
-  std::array<const AgentState*, kFar + 1> coming_{};  // by index in the window, modulo its size
-  std::vector<Result> results_;                       // of the window under way
+  std::vector<Result> results_;  // of the window under way
 };
 
 }  // namespace ringfence

@@ -35,18 +35,19 @@ SubjectMemory& memory_of(AgentState& subject) {
 /// The act as its subject sees it. Views into the link.
 Event event_of(const Link& link) {
   const auto text = [](const std::string& s) { return s.empty() ? Text() : Text(s); };
+  const LinkedAct& act = *link.act;
   Event event;
   event.kind = EventKind::ToolCall;
-  event.id = link.event_id;
-  event.time = link.time;
-  event.tenant = link.tenant;
-  event.agent.id = link.agent;
-  event.agent.name = text(link.agent_name);
-  event.session.id = text(link.session);
-  event.user.id = text(link.user);
-  event.tool.server = text(link.tool_server);
-  event.tool.name = text(link.tool_name);
-  event.outcome.status = link.outcome;
+  event.id = act.event_id;
+  event.time = act.time;
+  event.tenant = act.tenant;
+  event.agent.id = act.agent;
+  event.agent.name = text(act.agent_name);
+  event.session.id = text(act.session);
+  event.user.id = text(act.user);
+  event.tool.server = text(act.tool_server);
+  event.tool.name = text(act.tool_name);
+  event.outcome.status = act.outcome;
   return event;
 }
 
@@ -75,10 +76,10 @@ std::optional<Breach> sent_out(const Link& link, const SubjectMemory& memory, st
 
 std::vector<Breach> breaches_of(const Link& link, SubjectMemory& memory) {
   std::vector<Breach> breaches;
-  const bool joined = memory.join(link.agent);
+  const bool joined = memory.join(link.act->agent);
   if (link.kind == SubjectKind::RootSession && joined && link.most_members) {
     const auto children = static_cast<std::size_t>(std::ranges::count_if(memory.members(), [&](const auto& m) { return m != link.root; }));
-    if (children > *link.most_members && link.agent != link.root) {
+    if (children > *link.most_members && link.act->agent != link.root) {
       breaches.push_back(
           {Analytic::DelegationExcess,
            std::to_string(children) + " agents work for one root session, declared are at most " + std::to_string(*link.most_members)});
@@ -91,13 +92,13 @@ std::vector<Breach> breaches_of(const Link& link, SubjectMemory& memory) {
   }
   if (link.deed == Deed::Send) {
     if (auto breach = sent_out(link, memory, link.labels, link.what)) breaches.push_back(std::move(*breach));
-    if (link.kind == SubjectKind::Reader) memory.did({.time = link.time, .sent = true, .what = link.what, .labels = link.labels});
+    if (link.kind == SubjectKind::Reader) memory.did({.time = link.act->time, .sent = true, .what = link.what, .labels = link.labels});
   }
   if (link.kind == SubjectKind::Reader && !fresh.empty()) {
     for (const SubjectMemory::Late& deed : memory.deeds()) {
       std::vector<std::string> both;
       std::ranges::set_intersection(deed.labels, fresh, std::back_inserter(both));
-      if (!deed.sent || deed.time <= link.time || both.empty()) continue;
+      if (!deed.sent || deed.time <= link.act->time || both.empty()) continue;
       if (auto breach = sent_out(link, memory, both, deed.what)) breaches.push_back(std::move(*breach));
     }
   }
@@ -123,16 +124,16 @@ Link further(const Link& link, SubjectKind kind, std::string subject, Deed deed,
 std::vector<Link> passed_on(const Link& link, SubjectMemory& memory, Position at) {
   std::vector<Link> links;
   if (link.kind == SubjectKind::Artefact && link.deed == Deed::Read && !memory.labels().empty())
-    links.push_back(further(link, SubjectKind::Reader, link.agent, Deed::Store, memory.labels(), link.subject));
+    links.push_back(further(link, SubjectKind::Reader, link.act->agent, Deed::Store, memory.labels(), link.subject));
   if (link.kind == SubjectKind::Reader && link.deed == Deed::Pass) {
-    memory.did({.time = link.time, .sent = false, .what = link.what, .labels = memory.labels()});
+    memory.did({.time = link.act->time, .sent = false, .what = link.what, .labels = memory.labels()});
     if (!memory.labels().empty()) links.push_back(further(link, SubjectKind::Artefact, link.what, Deed::Store, memory.labels()));
   }
   if (link.kind == SubjectKind::Reader && link.deed == Deed::Store) {
     for (SubjectMemory::Late& deed : memory.deeds()) {
       std::vector<std::string> missing;
       std::ranges::set_difference(link.labels, deed.labels, std::back_inserter(missing));
-      if (deed.sent || deed.time <= link.time || missing.empty() || deed.what == link.what) continue;
+      if (deed.sent || deed.time <= link.act->time || missing.empty() || deed.what == link.what) continue;
       links.push_back(further(link, SubjectKind::Artefact, deed.what, Deed::Store, missing));
       deed.labels.insert(deed.labels.end(), missing.begin(), missing.end());
       std::ranges::sort(deed.labels);
@@ -146,13 +147,15 @@ std::vector<Link> passed_on(const Link& link, SubjectMemory& memory, Position at
   return links;
 }
 
-std::vector<RowId> marks_of(const Link& link, const SubjectMemory& memory) {
+/// `room` holds them where they are put together.
+std::span<const RowId> marks_of(const Link& link, const SubjectMemory& memory, std::vector<RowId>& room) {
   const bool several = memory.members().size() > 1;
   if (link.kind == SubjectKind::RootSession) return link.marks;
   if (!several) return {};
-  std::vector<RowId> marks = link.marks;
-  marks.insert(marks.end(), link.shared_marks.begin(), link.shared_marks.end());
-  return marks;
+  if (link.shared_marks.empty()) return link.marks;
+  room = link.marks;
+  room.insert(room.end(), link.shared_marks.begin(), link.shared_marks.end());
+  return room;
 }
 
 bool move_evidence(const Act& act, const Tables& tables, std::span<const RowId> marks) {
@@ -191,16 +194,16 @@ ContainmentRecord next_record(const Link& link, const Act& act, AgentState& subj
   ++entry->epoch;
   entry->contained = true;
   entry->level = level;
-  entry->since = link.time;
+  entry->since = link.act->time;
   const auto parts = parse_scope(scope);
   return {.scope = scope,
-          .agent_id = parts ? parts->id : link.agent,
-          .tenant = link.tenant,
+          .agent_id = parts ? parts->id : link.act->agent,
+          .tenant = link.act->tenant,
           .epoch = entry->epoch,
           .level = level,
-          .effective_at = link.time,
+          .effective_at = link.act->time,
           .persona = act.persona.reference(),
-          .cause_event_id = link.event_id,
+          .cause_event_id = link.act->event_id,
           .position = at};
 }
 
@@ -221,27 +224,25 @@ std::vector<ContainmentRecord> contain_members(const Link& link, const Act& act,
     record.reason = cause.reason;
     std::ranges::find(act.agent.containments, scope, &Containment::scope)->finding_uid = cause.finding_uid;
   };
-  const auto stop_agent = [&](const std::string& id) { stop(scope_key("agent", link.tenant, id), {{"agent.id", id}}); };
-  if (link.kind == SubjectKind::Artefact || link.kind == SubjectKind::Reader) stop_agent(link.agent);
+  const auto stop_agent = [&](const std::string& id) { stop(scope_key("agent", link.act->tenant, id), {{"agent.id", id}}); };
+  if (link.kind == SubjectKind::Artefact || link.kind == SubjectKind::Reader) stop_agent(link.act->agent);
   if (link.kind == SubjectKind::RootSession) {
-    stop(scope_key("subtree", link.tenant, link.root), {{"agent.id", link.root}, {"delegation.root", link.root}});
+    stop(scope_key("subtree", link.act->tenant, link.root), {{"agent.id", link.root}, {"delegation.root", link.root}});
     for (const std::string& member : memory_of(act.agent).members())
       if (member != link.root) stop_agent(member);
   }
   return records;
 }
 
-}  // namespace
-
-std::optional<Judgement> judge_link(const Link& link, AgentState& subject, const Rulebook& rules, Position at, std::string_view topic) {
+/// Judges where the judgement is to stay: it is too large to be moved about. False where `judge_link` gives none.
+bool judge_into(Judgement& out, const Link& link, AgentState& subject, const Rulebook& rules, Position at, std::string_view topic) {
   SubjectMemory& memory = memory_of(subject);
-  const std::size_t index = rules.persona_named(link.persona);
-  if (!memory.news({link.partition.value, link.lsn, link.index}) || index == Rulebook::kNoPersona) return std::nullopt;
+  const std::size_t index = rules.persona_named(link.act->persona);
+  if (!memory.news({link.partition.value, link.lsn, link.index}) || index == Rulebook::kNoPersona) return false;
   const Persona* const persona = &rules.persona(index);
-  subject.last_time = subject.arrivals == 0 ? link.time : std::max(subject.last_time, link.time);
+  subject.last_time = subject.arrivals == 0 ? link.act->time : std::max(subject.last_time, link.act->time);
   ++subject.arrivals;
 
-  Judgement out;
   out.position = at;
   if (!subject.findings.empty()) out.findings = close_idle(subject, subject.last_time, {persona, topic, at});
   const std::size_t closed = out.findings.size();
@@ -251,7 +252,8 @@ std::optional<Judgement> judge_link(const Link& link, AgentState& subject, const
   const Act act{.event = event, .persona = *persona, .set = rules.set(), .match = {}, .effect = {}, .agent = subject, .session = place};
 
   const std::vector<Breach> breaches = breaches_of(link, memory);
-  const bool adds = move_evidence(act, tables, marks_of(link, memory));
+  std::vector<RowId> room;
+  const bool adds = move_evidence(act, tables, marks_of(link, memory, room));
   Decision decision = decide(act, breaches, tables, adds);
   for (FindingRecord& record : findings_of({act, decision, tables, adds, topic, at}, rules.channels())) {
     tell(link, memory, record);
@@ -267,7 +269,15 @@ std::optional<Judgement> judge_link(const Link& link, AgentState& subject, const
     place.standing.held.reset();
     place.held_acts = 0;
   }
-  return out;
+  return true;
+}
+
+}  // namespace
+
+std::optional<Judgement> judge_link(const Link& link, AgentState& subject, const Rulebook& rules, Position at, std::string_view topic) {
+  std::optional<Judgement> made(std::in_place);
+  if (!judge_into(*made, link, subject, rules, at, topic)) made.reset();
+  return made;
 }
 
 void join(Judgement& act, Judgement link) {
@@ -277,25 +287,29 @@ void join(Judgement& act, Judgement link) {
     if (std::ranges::find(act.verdict.raised, raised) == act.verdict.raised.end()) act.verdict.raised.push_back(raised);
 }
 
-std::expected<std::optional<Judgement>, StoreError> Subjects::judge(const Link& link, const Rulebook& rules, Position at,
-                                                                    std::string_view topic, bool derived) {
-  const AgentKey key = subject_key(link);
-  if (link.deed == Deed::Read || link.deed == Deed::Pass) {  // who knows of no labels has none to hand on: no state for all that is read
+std::expected<std::optional<Judgement>, StoreError> Subjects::judge(const Link& link, const AgentKey& key, const Rulebook& rules,
+                                                                    Position at, std::string_view topic, bool derived) {
+  std::expected<std::optional<Judgement>, StoreError> judged;  // the one value returned
+  if (link.deed == Deed::Read || link.deed == Deed::Pass) {    // who knows of no labels has none to hand on: no state for all that is read
     const auto known = table_.find(at.partition, key);
-    if (!known) return std::unexpected(known.error());
-    if (*known == nullptr) return std::optional<Judgement>();
+    if (!known) judged = std::unexpected(known.error());
+    if (!known || *known == nullptr) return judged;
   }
-  const auto opened = table_.open(at, key, link.tenant, subject_name(link), link.time);
-  if (!opened) return std::unexpected(opened.error());
+  const bool known = table_.in_memory({at.partition, key}) != nullptr;
+  const auto opened = table_.open(at, key, link.act->tenant, known ? std::string() : subject_name(link), link.act->time);
+  if (!opened) {
+    judged = std::unexpected(opened.error());
+    return judged;
+  }
   AgentState& subject = **opened;
-  if (at.offset.value <= subject.lsn - (derived ? 1 : 0)) return std::optional<Judgement>();
-  auto judgement = judge_link(link, subject, rules, at, topic);
-  if (judgement && !judgement->containments.empty()) {
+  if (at.offset.value <= subject.lsn - (derived ? 1 : 0)) return judged;
+  if (!judge_into(judged->emplace(), link, subject, rules, at, topic)) judged->reset();
+  if (*judged && !(*judged)->containments.empty()) {
     Stopping& stopping = stopping_[at.partition];
     stopping.changed = stopping.subjects.insert(key).second || stopping.changed;
   }
   table_.touch(subject, at.offset);
-  return judgement;
+  return judged;
 }
 
 std::expected<std::vector<Operated>, StoreError> Subjects::operate(const Command& command, const ScopeParts& scope, const Rulebook& rules,

@@ -81,7 +81,12 @@ class Subjects {
   /// Judges a link read at `at` (kLinksPartition or above; lsn there as offset). `derived`: another link of the same place led to it, so
   /// that its subject may have been here at that place before.
   [[nodiscard]] std::expected<std::optional<Judgement>, StoreError> judge(const Link& link, const Rulebook& rules, Position at,
-                                                                          std::string_view topic, bool derived = false);
+                                                                          std::string_view topic, bool derived = false) {
+    return judge(link, subject_key(link), rules, at, topic, derived);
+  }
+  /// The same where the subject's key is at hand.
+  [[nodiscard]] std::expected<std::optional<Judgement>, StoreError> judge(const Link& link, const AgentKey& key, const Rulebook& rules,
+                                                                          Position at, std::string_view topic, bool derived = false);
 
  private:
   struct Stopping {

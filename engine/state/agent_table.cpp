@@ -111,7 +111,9 @@ AgentTable::Progress* AgentTable::known_progress(Partition partition) const {
 std::optional<EventTime> AgentTable::reached(Partition partition, Offset low) { return progress(partition).reached.below(low); }
 
 void AgentTable::start_from(Partition partition, std::optional<EventTime> reached) {
-  if (reached) progress(partition).reached.start_from(*reached);
+  Progress& of = progress(partition);
+  of.behind.reset();
+  if (reached) of.reached.start_from(*reached);
 }
 
 std::expected<const AgentState*, StoreError> AgentTable::find(Partition partition, const AgentKey& key) {
@@ -123,7 +125,25 @@ std::expected<const AgentState*, StoreError> AgentTable::find(Partition partitio
   return &insert(partition, key, std::move(**loaded));
 }
 
+/// Whether asking the store for an agent that is not in memory can find anything: it had agents of the partition when this table took it,
+/// or one has left memory since. Where neither is so, all there are lie in memory.
+std::expected<bool, StoreError> AgentTable::any_behind(Partition partition) {
+  std::optional<bool>& behind = progress(partition).behind;
+  if (behind) return *behind;
+  bool any = false;
+  auto scanned = store_.scan(partition_prefix(partition), [&any](std::string_view name, std::string_view) {
+    any = agent_part_of(name).has_value();
+    return !any;
+  });
+  if (!scanned) return std::unexpected(std::move(scanned.error()));
+  behind = any;
+  return any;
+}
+
 std::expected<std::optional<DecodedAgent>, StoreError> AgentTable::load(Partition partition, const AgentKey& key) {
+  const auto behind = any_behind(partition);
+  if (!behind) return std::unexpected(behind.error());
+  if (!*behind) return std::nullopt;
   const auto core = store_.get(part_key(partition, key, {}));
   if (!core) return std::unexpected(core.error());
   if (!*core) return std::nullopt;
@@ -264,6 +284,7 @@ std::size_t AgentTable::trim() {
       e.referenced = false;
       continue;
     }
+    progress(Partition{e.partition}).behind = true;
     remove(e.index);
     ++left;
   }

@@ -34,7 +34,7 @@ struct TableSettings {
 ///
 /// A pointer from `open` stays good until the next `trim` or `leave`. A state of which no one holds on to anything leaves only by `trim`,
 /// and only when it is clean: written, with its outputs acknowledged (streaming.md §2). Cost of `open` and `touch`: 30 ns in the cache,
-/// 120-250 ns beyond it, about 10 us from the store.
+/// 120-250 ns beyond it, about 10 us from the store, which is asked only where it may have what memory has not.
 class AgentTable {
  public:
   AgentTable(Store& store, const MemoryFactory& memories, TableSettings settings);
@@ -102,7 +102,8 @@ class AgentTable {
   void submitted(std::uint32_t entry, std::uint64_t batch);
   /// Batches up to this number are in the store.
   void settle(std::uint64_t batch) { settled_ = batch; }
-  /// How far event time has come by the records below `low` (calls with growing `low`), and what the store says of it at the start.
+  /// How far event time has come by the records below `low` (calls with growing `low`), and what the store says of it at the start: its
+  /// rows of the partition are there by then, and no one else writes any from here on.
   [[nodiscard]] std::optional<EventTime> reached(Partition partition, Offset low);
   void start_from(Partition partition, std::optional<EventTime> reached);
   /// The smallest offset that dirtied a state not yet taken.
@@ -121,12 +122,14 @@ class AgentTable {
   struct Progress {
     std::deque<Waiting> waiting;  // in order of first-dirty offset
     ReachedTime reached;
+    std::optional<bool> behind;  // the store may have agents that are not in memory; unknown until one is missed
   };
   [[nodiscard]] Progress& progress(Partition partition);
   [[nodiscard]] Progress* known_progress(Partition partition) const;
   [[nodiscard]] Entry& entry(std::uint32_t index) const;
   [[nodiscard]] Entry* look_up(Partition partition, const AgentKey& key) const;
   [[nodiscard]] std::expected<std::optional<DecodedAgent>, StoreError> load(Partition partition, const AgentKey& key);
+  [[nodiscard]] std::expected<bool, StoreError> any_behind(Partition partition);
   Entry& insert(Partition partition, const AgentKey& key, DecodedAgent agent);
   void remove(std::uint32_t index);
   void grow();

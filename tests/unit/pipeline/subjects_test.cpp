@@ -326,6 +326,9 @@ TEST(SubjectMemory, ComesBackAsItWasWritten) {
   EXPECT_FALSE(read.news({3, 9, 5}));
   EXPECT_TRUE(read.news({3, 10, 2}));
   EXPECT_EQ(read.first_of(std::vector<std::string>{"internal", "pii"}), "pii");
+  EXPECT_FALSE(read.join("a"));
+  EXPECT_TRUE(read.join("b"));
+  EXPECT_FALSE(read.join("b"));
 }
 
 TEST(SubjectMemory, OfAReaderComesBackToo) {

@@ -142,6 +142,65 @@ TEST(AgentTable, LookingFromOutsideMakesNothing) {
   EXPECT_EQ(table.size(), 0U);
 }
 
+/// Counts the rows it was asked for.
+class CountingStore final : public Store {
+ public:
+  std::expected<std::optional<std::string>, StoreError> get(std::string_view key) override {
+    ++asked;
+    return rows_->get(key);
+  }
+  std::expected<void, StoreError> scan(std::string_view prefix,
+                                       const std::function<bool(std::string_view, std::string_view)>& row) override {
+    return rows_->scan(prefix, row);
+  }
+  std::expected<void, StoreError> write(const std::vector<StoreWrite>& batch) override { return rows_->write(batch); }
+  std::expected<void, StoreError> sync() override { return rows_->sync(); }
+  std::expected<void, StoreError> drop(std::string_view prefix) override { return rows_->drop(prefix); }
+
+  int asked = 0;
+
+ private:
+  std::unique_ptr<Store> rows_ = memory_store();
+};
+
+TEST(AgentTable, TheStoreIsAskedOnlyWhereItMayHaveWhatMemoryHasNot) {
+  CountingStore store;
+  AgentTable table(store, kMemories, {.budget_bytes = 1});
+  const Partition other{1};
+  for (std::uint64_t i = 0; i < 5; ++i) table.touch(opened(table, {kP0, Offset{0}}, sample::key_of(i), EventTime{0}), Offset{0});
+  EXPECT_EQ(*table.find(kP0, sample::key_of(99)), nullptr);
+  EXPECT_EQ(store.asked, 0) << "whoever there is lies in memory";
+  write_all(table, store, kP0, 1);
+  table.trim(), table.trim();
+  ASSERT_EQ(table.size(), 0U);
+  EXPECT_EQ(opened(table, {kP0, Offset{1}}, sample::key_of(3), EventTime{0}).lsn, 0) << "it has left memory, and comes back";
+  EXPECT_EQ(store.asked, 1);
+  (void)opened(table, {other, Offset{0}}, sample::key_of(3), EventTime{0});
+  EXPECT_EQ(store.asked, 1) << "the other partition never had any";
+}
+
+TEST(AgentTable, AgentsOfARunBeforeAreFoundWhereverThePartitionCameFrom) {
+  const auto store = memory_store();
+  {
+    AgentTable before(*store, kMemories, {});
+    before.touch(opened(before, {kP0, Offset{7}}, sample::key_of(1), EventTime{0}), Offset{7});
+    write_all(before, *store, kP0, 1);
+  }
+  AgentTable table(*store, kMemories, {});
+  EXPECT_EQ(opened(table, {kP0, Offset{8}}, sample::key_of(1), EventTime{0}).lsn, 7);
+  // Another owner had the partition in between, and its rows came into the store.
+  table.leave(kP0);
+  ASSERT_TRUE(store->drop(partition_prefix(kP0)));
+  EXPECT_EQ(*table.find(kP0, sample::key_of(2)), nullptr);
+  AgentState theirs;
+  theirs.key = sample::key_of(2);
+  theirs.lsn = 9;
+  for (const auto& part : sample::parts_of(theirs))
+    ASSERT_TRUE(store->write({{StoreWrite::Kind::Put, part_key(kP0, theirs.key, part.id), *part.bytes}}));
+  table.start_from(kP0, std::nullopt);
+  EXPECT_EQ(opened(table, {kP0, Offset{10}}, sample::key_of(2), EventTime{0}).lsn, 9);
+}
+
 TEST(AgentTable, DamagedBytesInTheStoreAreAnErrorNotANewAgent) {
   const auto store = memory_store();
   ASSERT_TRUE(store->write({{StoreWrite::Kind::Put, part_key(kP0, sample::key_of(1), {}), "not a state at all"}}));
