@@ -94,7 +94,8 @@ void FlowSession::learn_trusted(WordSpan words) {
 void FlowSession::learn_mention(WordSpan words) {
   if (words.empty()) return;
   if (!prose_) prose_ = std::make_unique<Prose>();
-  each_run(words.size(), [&](std::size_t i) { return words[i]; }, [&](std::uint64_t gram) { prose_->add(mixed(gram)); });
+  Prose& prose = *prose_;
+  each_run(words.size(), [at = words.data()](std::size_t i) { return at[i]; }, [&](std::uint64_t gram) { prose.add(mixed(gram)); });
 }
 
 void FlowSession::learn_order(Order order) {
