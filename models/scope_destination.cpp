@@ -212,7 +212,8 @@ std::optional<std::string> host_of(std::string_view text) {
     return host.size() <= kHostBytes && has_dotted_name(host) ? std::optional<std::string>(host) : std::nullopt;
   }
   const bool written_as_address = text.find("://") != std::string_view::npos;
-  if (!written_as_address && text.find('.') == std::string_view::npos) return std::nullopt;
+  // Of a path's text only what stands before its first slash could be a host.
+  if (!written_as_address && text.substr(0, kAuthorityEnds.find(text)).find('.') == std::string_view::npos) return std::nullopt;
   if (kSpaces.any_in(text)) return std::nullopt;
   const std::string_view host = authority_of(text);
   if (!spells_host(host)) return std::nullopt;
