@@ -130,20 +130,29 @@ void add_keys(BarrierAct& what, std::string_view uri, bool from_uri) {
   const std::span<const Identifier> ids = what.identifiers();
   if (ids.empty()) return;
   const std::uint64_t around = hash64(from_uri ? basename(parent(uri)) : parent(uri), kUriSeed);
+  std::array<std::uint64_t, BarrierAct::kIdentifiers> objects{};
+  std::array<bool, BarrierAct::kIdentifiers> alone{};
   std::uint64_t together = 0;
-  for (const Identifier& id : ids) together += mix(object_hash(id), hash64(stands_alone(id) ? std::string_view{} : id.kind, kKindSeed));
+  bool any_alone = false;
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    objects[i] = object_hash(ids[i]);
+    alone[i] = stands_alone(ids[i]);
+    any_alone = any_alone || alone[i];
+    together += mix(objects[i], hash64(alone[i] ? std::string_view{} : ids[i].kind, kKindSeed));
+  }
   if (ids.size() == 1) {
-    add_key(what, stands_alone(ids[0]) ? object_hash(ids[0]) : mix(together, around));
+    add_key(what, alone[0] ? objects[0] : mix(together, around));
   } else {
-    add_key(what, std::ranges::any_of(ids, stands_alone) ? together : mix(together, around));
+    add_key(what, any_alone ? together : mix(together, around));
     // Of several, the one that names the innermost thing also counts alone: a path, else a long code.
     const bool paths = std::ranges::any_of(ids, is_path);
-    for (const Identifier& id : ids)
-      if (stands_alone(id) && (paths ? is_path(id) : is_long_code(id))) add_key(what, object_hash(id));
+    for (std::size_t i = 0; i < ids.size(); ++i)
+      if (alone[i] && (paths ? is_path(ids[i]) : is_long_code(ids[i]))) add_key(what, objects[i]);
   }
   const std::string_view tail = last_segment(uri);
-  const auto ends_uri = [&](const Identifier& id) { return !id.hashed && basename(id.text) == tail && stands_alone(id); };
-  if (const auto found = std::ranges::find_if(ids, ends_uri); !tail.empty() && found != ids.end()) add_key(what, object_hash(*found));
+  if (tail.empty()) return;
+  for (std::size_t i = 0; i < ids.size(); ++i)
+    if (alone[i] && !ids[i].hashed && basename(ids[i].text) == tail) return add_key(what, objects[i]);
 }
 
 bool add_identifier(BarrierAct& what, Identifier id) {

@@ -10,12 +10,6 @@ namespace {
 constexpr std::uint8_t kVersion = 1;
 constexpr std::size_t kValueBytes = 64;
 
-std::uint32_t narrow(Reader& in) {
-  const std::uint64_t v = in.varint();
-  if (v > UINT32_MAX) in.fail();
-  return static_cast<std::uint32_t>(v);
-}
-
 std::uint16_t narrow16(Reader& in) {
   const std::uint64_t v = in.varint();
   if (v > UINT16_MAX) in.fail();
@@ -41,16 +35,16 @@ void encode(Writer& out, const Refused& r) {
 Refused decode_refused(Reader& in) {
   Refused r;
   r.target = in.u64();
-  r.tool = narrow(in);
-  r.credential = narrow(in);
+  r.tool = in.varint32();
+  r.credential = in.varint32();
   const std::uint8_t effect = in.u8();
   if (effect > kEffects) in.fail();
   if (effect > 0) r.effect = static_cast<Effect>(effect - 1);
-  for (std::size_t n = in.count(1, Refused::kKeys); n > 0; --n) r.keys.push_back(narrow(in));
+  for (std::size_t n = in.count(1, Refused::kKeys); n > 0; --n) r.keys.push_back(in.varint32());
   for (std::size_t n = in.count(2, Refused::kValues); n > 0; --n) {
     const std::string_view text = in.text();
     if (text.size() > kValueBytes) in.fail();
-    r.values.push_back({std::string(text.substr(0, kValueBytes)), narrow(in)});
+    r.values.push_back({std::string(text.substr(0, kValueBytes)), in.varint32()});
   }
   for (std::size_t n = in.count(1, Refused::kPaths); n > 0; --n) r.paths.push_back(narrow16(in));
   return r;
@@ -64,7 +58,7 @@ void encode(Writer& out, const Conduct& c) {
 
 Conduct decode_conduct(Reader& in) {
   Conduct c;
-  for (std::uint32_t* v : {&c.tool, &c.calls, &c.refused, &c.near, &c.unread, &c.malformed}) *v = narrow(in);
+  for (std::uint32_t* v : {&c.tool, &c.calls, &c.refused, &c.near, &c.unread, &c.malformed}) *v = in.varint32();
   c.near_lengths = in.u64();
   c.grounds_known = in.u8() != 0;
   return c;
@@ -254,8 +248,8 @@ std::unique_ptr<BarrierSession> BarrierSession::decode(Reader& in) {
   session->after_refusal = (flags & 1U) != 0;
   session->text_known = (flags & 2U) != 0;
   session->hashes_known = (flags & 4U) != 0;
-  session->serial = narrow(in);
-  for (std::size_t n = in.count(1, kCredentials); n > 0; --n) session->credentials.push_back(narrow(in));
+  session->serial = in.varint32();
+  for (std::size_t n = in.count(1, kCredentials); n > 0; --n) session->credentials.push_back(in.varint32());
   if (!session->seen.decode(in)) return nullptr;
   if ((flags & 8U) != 0) {
     session->refusals = std::make_unique<Refusals>();
@@ -318,11 +312,11 @@ void BarrierAgent::encode(Writer& out) const {
 std::unique_ptr<BarrierAgent> BarrierAgent::decode(Reader& in) {
   if (in.u8() != kVersion) return nullptr;
   auto agent = std::make_unique<BarrierAgent>();
-  agent->serials_ = narrow(in);
+  agent->serials_ = in.varint32();
   for (std::size_t n = in.count(11, kDeadEnds); n > 0; --n) {
     DeadEnd d;
     d.target = in.u64();
-    d.first = narrow(in);
+    d.first = in.varint32();
     d.sessions = narrow16(in);
     d.last = narrow16(in);
     agent->dead_ends_.push_back(d);

@@ -61,12 +61,6 @@ Looks looks_of(std::string_view text) {
   return {.digits = (seen & 1U) != 0, .one_word = (seen & 2U) == 0};
 }
 
-std::uint32_t narrow(Reader& in) {
-  const std::uint64_t v = in.varint();
-  if (v > UINT32_MAX) in.fail();
-  return static_cast<std::uint32_t>(v);
-}
-
 }  // namespace
 
 std::optional<Numbered> numbered(std::string_view identifier) {
@@ -184,12 +178,12 @@ std::unique_ptr<ChannelMemory> Session::decode(Reader& in) {
   const std::uint8_t version = in.u8();
   if (version != kVersion && version != kWholeHashes) return nullptr;
   auto memory = std::make_unique<Session>();
-  memory->gone_ = narrow(in);
+  memory->gone_ = in.varint32();
   memory->lost_ = in.u8() == 1;
   memory->listed_.resize(in.count(2, kListedMost));
   for (Listed& one : memory->listed_) {
-    one.value = version == kWholeHashes ? low(in.u64()) : narrow(in);
-    one.path = narrow(in);
+    one.value = version == kWholeHashes ? low(in.u64()) : in.varint32();
+    one.path = in.varint32();
   }
   memory->walks_.resize(in.count(4 * sizeof(std::uint64_t) + 5, kKindsMost));
   for (Walk& walk : memory->walks_) {
@@ -197,7 +191,7 @@ std::unique_ptr<ChannelMemory> Session::decode(Reader& in) {
     walk.last = in.u64();
     walk.around = in.u64();
     walk.number = in.u64();
-    for (std::uint32_t* length : {&walk.counted, &walk.listed, &walk.place, &walk.distinct}) *length = narrow(in);
+    for (std::uint32_t* length : {&walk.counted, &walk.listed, &walk.place, &walk.distinct}) *length = in.varint32();
     const std::uint8_t down = in.u8();
     if (down > 1) in.fail();
     walk.down = down == 1;

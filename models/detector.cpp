@@ -97,6 +97,7 @@ void Tables::compile(const ChannelInfo& info, const Bet& bet, const std::vector<
   if (best < kLeastGrowth) return;
   block.applies[n] |= bit_of(slot);
   block.ticks[n][slot] = 1;
+  block.ticking[n] |= bit_of(slot);
   for (std::size_t context = 0; context < block.contexts; ++context)
     for (std::size_t cls = 0; cls < block.classes; ++cls)
       rows_[block.first + context * block.classes + cls].factors[n][slot] = static_cast<float>(g[context][cls]);
@@ -138,51 +139,63 @@ const float* Tables::ticks(Null null, ChannelId channel) const {
 std::uint32_t Tables::applies(Null null, ChannelId channel) const {
   return blocks_[static_cast<std::size_t>(channel)].applies[index(null)];
 }
+std::uint32_t Tables::ticking(Null null, ChannelId channel) const {
+  return blocks_[static_cast<std::size_t>(channel)].ticking[index(null)];
+}
 double Tables::cap(Null null, RowId id) const { return caps_[index(null)][position(id)]; }
 
 bool Tables::contributes(RowId id) const { return contributes_[position(id)] != 0; }
 
 namespace {
 
-/// Eight slots at a time through all marks, so that they stay in registers. A threat that does not apply has tick 0 and factor 1, so it
-/// stays to the bit: no branch, no mask.
-void multiply(const Tables& tables, Null null, std::span<const RowId> marks, float* factors, float* ticks) {
+using Rows = std::span<const float* const>;
+
+/// Eight slots at a time through all marks, so that they stay in registers. A threat that does not apply has factor 1, so it stays to the
+/// bit: no branch, no mask.
+void multiply(Rows rows, std::size_t null, float* factors) {
   using Eight = Eigen::Array<float, 8, 1>;
-  using Place = Eigen::Map<Eight, Eigen::Aligned32>;
-  using ConstPlace = Eigen::Map<const Eight, Eigen::Aligned32>;
-  std::array<const float*, kChannels> rows{}, ticked{};
-  for (std::size_t i = 0; i < marks.size(); ++i) {
-    rows[i] = tables.row(null, marks[i]);
-    ticked[i] = tables.ticks(null, marks[i].channel);
-  }
   for (std::size_t slot = 0; slot < kThreats.size(); slot += 8) {
-    Eight g = ConstPlace(factors + slot), tick = ConstPlace(ticks + slot);
-    for (std::size_t i = 0; i < marks.size(); ++i) {
-      g *= ConstPlace(rows[i] + slot);
-      tick = tick.max(ConstPlace(ticked[i] + slot));
-    }
-    Place(factors + slot) = g;
-    Place(ticks + slot) = tick;
+    Eight g = Eigen::Map<Eight, Eigen::Aligned32>(factors + slot);
+    for (const float* row : rows) g *= Eigen::Map<const Eight, Eigen::Aligned32>(row + null * kThreatSlots + slot);
+    Eigen::Map<Eight, Eigen::Aligned32>(factors + slot) = g;
   }
+}
+
+/// Four slots at a time: 1 where the bit is set, else 0.
+void spread(std::uint32_t bits, float* ticks) {
+  static constexpr auto kFours = [] {
+    std::array<std::array<float, 4>, 16> fours{};
+    for (std::size_t of = 0; of < fours.size(); ++of)
+      for (std::size_t slot = 0; slot < 4; ++slot) fours[of][slot] = (of >> slot & 1U) != 0 ? 1.F : 0.F;
+    return fours;
+  }();
+  for (std::size_t slot = 0; slot < kThreatSlots; slot += 4, bits >>= 4U) std::copy_n(kFours[bits & 15U].data(), 4, ticks + slot);
 }
 
 }  // namespace
 
 Step step_of(const Tables& tables, std::span<const RowId> marks, std::span<const Wagered> wagers) {
   Step step;  // NOLINT(cppcoreguidelines-pro-type-member-init): every place is written below
-  for (const Null null : {Null::Alert, Null::Declared}) {
-    auto& factors = step.factors[static_cast<std::size_t>(null)];
-    auto& ticks = step.ticks[static_cast<std::size_t>(null)];
-    factors.fill(1);
-    ticks.fill(0);
-    for (auto rest = marks; !rest.empty(); rest = rest.subspan(std::min(rest.size(), kChannels)))
-      multiply(tables, null, rest.first(std::min(rest.size(), kChannels)), factors.data(), ticks.data());
+  std::array<std::uint32_t, kNulls> ticking{};
+  for (auto& factors : step.factors) factors.fill(1);
+  for (; !marks.empty(); marks = marks.subspan(std::min(marks.size(), kChannels))) {
+    std::array<const float*, kChannels> rows;  // NOLINT(cppcoreguidelines-pro-type-member-init): as many as are read
+    std::size_t count = 0;
+    for (const RowId& mark : marks.first(std::min(marks.size(), kChannels))) {
+      rows[count++] = tables.factors(mark);
+      for (std::size_t n = 0; n < kNulls; ++n) ticking[n] |= tables.ticking(static_cast<Null>(n), mark.channel);
+    }
+    for (std::size_t n = 0; n < kNulls; ++n) multiply(Rows(rows).first(count), n, step.factors[n].data());
+  }
+  for (std::size_t n = 0; n < kNulls; ++n) {
+    const auto null = static_cast<Null>(n);
     for (const Wagered& made : wagers) {
       const std::size_t slot = slot_of(made.wager.threat);
       if ((tables.applies(null, made.channel) & bit_of(slot)) == 0) continue;
-      factors[slot] *= std::min(made.factor(null), kGreatestWager);
-      if (made.wager.ticks) ticks[slot] = 1;
+      step.factors[n][slot] *= std::min(made.factor(null), kGreatestWager);
+      if (made.wager.ticks) ticking[n] |= bit_of(slot);
     }
+    spread(ticking[n], step.ticks[n].data());
   }
   return step;
 }

@@ -39,6 +39,9 @@ class Tables {
   [[nodiscard]] const float* row(Null null, RowId id) const;
   /// 1 per threat slot that ticks on a mark of this channel, else 0; aligned to 32 bytes.
   [[nodiscard]] const float* ticks(Null null, ChannelId channel) const;
+  /// The same as bits, and both nulls' factors of a row, kThreatSlots apart: what the kernel reads.
+  [[nodiscard]] std::uint32_t ticking(Null null, ChannelId channel) const;
+  [[nodiscard]] const float* factors(RowId id) const { return rows_[position(id)].factors.front().data(); }
   /// Threat slots that tick on a mark of this channel, as bits: those it bears on and that were not dropped.
   [[nodiscard]] std::uint32_t applies(Null null, ChannelId channel) const;
   /// Prior weight per slot, 0 for a dropped threat.
@@ -61,7 +64,7 @@ class Tables {
   struct Block {
     std::size_t contexts = 0, classes = 0;
     std::size_t first = 0;  // of its rows in rows_
-    std::array<std::uint32_t, kNulls> applies{};
+    std::array<std::uint32_t, kNulls> applies{}, ticking{};
     alignas(32) std::array<std::array<float, kThreatSlots>, kNulls> ticks{};
     std::array<double, kThreatSlots> resting{};
   };

@@ -104,7 +104,8 @@ class DriftChannel final : public Channel {
     if (plan == nullptr || act.event.kind != EventKind::ToolCall || act.event.phase == Phase::Request || refused_by_us)
       return Reading::of(Reading::Kind::Silent);
     const std::size_t cls = class_of(act, *plan), before = exchange_before(act, *plan, cls);
-    const std::optional<float> factor = mix_of(act, *plan).step(*plan, cls, before, suspicion(act) <= kSuspect);
+    const bool learns = surely_below(act, kSuspect) || suspicion(act) <= kSuspect;
+    const std::optional<float> factor = mix_of(act, *plan).step(*plan, cls, before, learns);
     Reading reading = Reading::of(Reading::Kind::Silent);
     if (factor) reading.wagers.push_back({.threat = Threat::RoleDrift, .context = 0, .cls = kind_of(*plan, cls), .alert = *factor});
     return reading;

@@ -128,17 +128,12 @@ std::unique_ptr<DriftMemory> DriftMemory::decode(Reader& in) {
     if (!(value >= 0 && value <= kGreatest)) in.fail();
     return value;
   };
-  const auto number = [&] {
-    const std::uint64_t value = in.varint();
-    if (value > std::numeric_limits<std::uint32_t>::max()) in.fail();
-    return static_cast<std::uint32_t>(value);
-  };
   memory->mix_ = held();
   for (std::size_t i = 0; i < kMost; ++i) {
     memory->late_[i] = held();
     memory->rises_[i] = held();
-    memory->came_[i] = number();
-    memory->could_[i] = number();
+    memory->came_[i] = in.varint32();
+    memory->could_[i] = in.varint32();
   }
   if (!in.ok()) return nullptr;
   return memory;

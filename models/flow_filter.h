@@ -20,9 +20,9 @@ class GramFilter {
   void add(std::uint64_t gram) {
     const std::size_t at = place(gram);
     if (whole()) {
-      words_[at] |= bits(gram);
+      words_.data()[at] |= bits(gram);
     } else if (has(at)) {
-      words_[rank(at)] |= bits(gram);
+      words_.data()[rank(at)] |= bits(gram);
     } else {
       insert(at, bits(gram));
     }
@@ -30,7 +30,7 @@ class GramFilter {
   [[nodiscard]] bool holds(std::uint64_t gram) const {
     const std::size_t at = place(gram);
     if (!whole() && !has(at)) return false;
-    return (words_[whole() ? at : rank(at)] & bits(gram)) == bits(gram);
+    return (words_.data()[whole() ? at : rank(at)] & bits(gram)) == bits(gram);
   }
   [[nodiscard]] std::size_t bytes() const { return sizeof(*this) + words_.capacity() * sizeof(std::uint64_t); }
 

@@ -103,21 +103,14 @@ const FlowAgent* labels_of(const Act& act) {
 
 }  // namespace
 
-std::vector<std::string_view> labels_read(const Act& act) {
-  std::vector<std::string_view> labels(act.event.data.classes.begin(), act.event.data.classes.end());
-  if (act.match.action) {
-    const auto& returns = act.persona.actions[*act.match.action].returns;
-    labels.insert(labels.end(), returns.begin(), returns.end());
-  }
-  return labels;
-}
-
 void carry_labels(const Act& act) {
   if (!happened(act.event)) return;
-  const auto memory = [&]() -> FlowAgent& {
-    return scope::memory_in<FlowAgent>(act.agent.memory[static_cast<std::size_t>(ChannelId::Flow)]);
+  const auto carry = [&](std::string_view label) {
+    scope::memory_in<FlowAgent>(act.agent.memory[static_cast<std::size_t>(ChannelId::Flow)]).carry(label, act.event.id);
   };
-  for (const std::string_view label : labels_read(act)) memory().carry(label, act.event.id);
+  for (const std::string_view label : act.event.data.classes) carry(label);
+  if (!act.match.action) return;
+  for (const std::string_view label : act.persona.actions[*act.match.action].returns) carry(label);
 }
 
 std::vector<Breach> forbidden_flows(const Act& act) {
@@ -142,7 +135,6 @@ std::vector<LinkNote> label_links(const Act& act) {
   std::vector<LinkNote> links;
   const FlowAgent* const agent = labels_of(act);
   if (agent == nullptr) return links;
-  const std::string reader(act.event.agent.id);
   const std::optional<std::string_view> written = artefacts_of(act).written;
   if (written && written->size() <= FlowAgent::kArtefactBytes) {
     if (!agent->labels().empty()) {
@@ -150,10 +142,11 @@ std::vector<LinkNote> label_links(const Act& act) {
       for (const FlowAgent::Label& label : agent->labels()) note.labels.push_back(label.name);
     }
     if (agent->reads())
-      links.push_back({.kind = SubjectKind::Reader, .subject = reader, .deed = Deed::Pass, .what = std::string(*written)});
+      links.push_back(
+          {.kind = SubjectKind::Reader, .subject = std::string(act.event.agent.id), .deed = Deed::Pass, .what = std::string(*written)});
   }
   if (!agent->reads() || act.persona.flows.empty()) return links;
-  LinkNote sent{.kind = SubjectKind::Reader, .subject = reader, .deed = Deed::Send};
+  LinkNote sent{.kind = SubjectKind::Reader, .subject = std::string(act.event.agent.id), .deed = Deed::Send};
   each_forbidden(act, [&](const FlowRule& rule, const scope::Target& target) {
     if (agent->carried(rule.from) != nullptr) return;  // the agent itself is held for it
     sent.labels.push_back(rule.from);
@@ -171,7 +164,9 @@ std::vector<LinkNote> read_links(const Act& act) {
   const std::optional<std::string_view> read = artefacts_of(act).read;
   if (!read || read->size() > FlowAgent::kArtefactBytes) return {};
   scope::memory_in<FlowAgent>(act.agent.memory[static_cast<std::size_t>(ChannelId::Flow)]).read();
-  return {{.kind = SubjectKind::Artefact, .subject = std::string(*read), .deed = Deed::Read}};
+  std::vector<LinkNote> links;  // a list in braces would be copied
+  links.push_back({.kind = SubjectKind::Artefact, .subject = std::string(*read), .deed = Deed::Read});
+  return links;
 }
 
 }  // namespace ringfence::flow

@@ -12,10 +12,8 @@
 /// Declared flows of labelled data (persona.md, data.flows): what the agent has read, in any of its sessions, against where it sends.
 namespace ringfence::flow {
 
-/// Labels of what the act reads: what its action `returns` and the event's `data.classes`.
-[[nodiscard]] std::vector<std::string_view> labels_read(const Act& act);
-
-/// The agent carries on the labels that this call read. A call that was denied or failed read nothing.
+/// The agent carries on the labels of what this call read: what its action `returns` and the event's `data.classes`. A call that was denied
+/// or failed read nothing.
 void carry_labels(const Act& act);
 
 /// Breaches of `allow: false`: one a label. A label counts that the agent carries, or that the event says this act's own data has. Of the

@@ -40,12 +40,6 @@ void each_run(std::size_t count, const WordAt& word, const Use& use) {
   }
 }
 
-std::uint32_t number(Reader& in) {
-  const std::uint64_t v = in.varint();
-  if (v > UINT32_MAX) in.fail();
-  return static_cast<std::uint32_t>(v);
-}
-
 }  // namespace
 
 std::string short_id(std::string_view id) {
@@ -100,7 +94,8 @@ void FlowSession::learn_trusted(WordSpan words) {
 void FlowSession::learn_mention(WordSpan words) {
   if (words.empty()) return;
   if (!prose_) prose_ = std::make_unique<Prose>();
-  each_run(words.size(), [&](std::size_t i) { return words[i]; }, [&](std::uint64_t gram) { prose_->add(mixed(gram)); });
+  Prose& prose = *prose_;
+  each_run(words.size(), [at = words.data()](std::size_t i) { return at[i]; }, [&](std::uint64_t gram) { prose.add(mixed(gram)); });
 }
 
 void FlowSession::learn_order(Order order) {
@@ -239,7 +234,7 @@ bool decode_order(Reader& in, Order& order) {
 
 bool decode_settled(Reader& in, Settled& value) {
   value.value = in.u64();
-  value.used = number(in);
+  value.used = in.varint32();
   const std::uint8_t packed = in.u8();
   value.origin = static_cast<Origin>(packed & 15U);
   value.addressed = (packed & 16U) != 0;
@@ -260,7 +255,7 @@ std::unique_ptr<ChannelMemory> FlowSession::decode(Reader& in) {
   memory->task_kin = in.u64();
   memory->task_nouns = in.u64();
   memory->task_.resize(in.count(1, kTaskWords));
-  for (std::uint32_t& word : memory->task_) word = number(in);
+  for (std::uint32_t& word : memory->task_) word = in.varint32();
   if (flags > 15 || !(version == kWholeForms ? memory->leaves_.decode_whole(in) : memory->leaves_.decode(in))) return nullptr;
   if ((flags & 4U) != 0) read(*(memory->prose_ = std::make_unique<Prose>()));
   if ((flags & 8U) != 0) read(*(memory->gone_ = std::make_unique<Gone>()));
@@ -274,8 +269,8 @@ std::unique_ptr<ChannelMemory> FlowSession::decode(Reader& in) {
   for (std::uint64_t& act : memory->pointed_) act = in.u64();
   for (std::uint32_t* count : {&memory->waiting_, &memory->calls, &memory->results, &memory->unheard, &memory->lost_leaves,
                                &memory->lost_orders, &memory->lost_values, &memory->lost_task})
-    *count = number(in);
-  for (std::uint32_t& count : memory->seen) count = number(in);
+    *count = in.varint32();
+  for (std::uint32_t& count : memory->seen) count = in.varint32();
   memory->told.cls = in.u8();
   memory->told.argument = in.text();
   memory->told.source = in.text();

@@ -6,6 +6,7 @@
 #include <bit>
 #include <utility>
 
+#include "models/byte_masks.h"
 #include "models/flow_scanner.h"
 
 namespace ringfence::flow {
@@ -14,6 +15,7 @@ namespace {
 
 constexpr std::size_t kBareBytes = 80;
 constexpr std::size_t kBareWords = 3;
+constexpr bytes::Set kSpaces(" \t\n\v\f\r");
 
 constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 constexpr bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
@@ -278,15 +280,15 @@ bool distinctive(std::string_view value) {
 
 bool is_bare(std::string_view leaf) {
   if (leaf.size() > kBareBytes) return false;
-  if (std::ranges::none_of(leaf, [](char c) { return static_cast<unsigned char>(c) <= ' '; })) return true;  // one word or none
   std::size_t words = 0;
-  bool before = true;
-  for (const char c : leaf) {
-    const bool space = is_space(c);
-    words += before && !space ? 1 : 0;
-    before = space;
+  std::uint64_t before = 0;  // bit 0: the byte before is of a word
+  for (std::size_t at = 0; at < leaf.size(); at += bytes::kBlock) {
+    const std::uint64_t of_words = bytes::where(leaf.substr(at, bytes::kBlock), [](bytes::Lane here) { return ~bytes::in<kSpaces>(here); });
+    for (std::uint64_t begins = of_words & ~(of_words << 1U | before); begins != 0; begins &= begins - 1)
+      if (++words > kBareWords) return false;
+    before = of_words >> 63U;
   }
-  return words <= kBareWords;
+  return true;
 }
 
 std::uint32_t stem_at(std::string_view text, const PlacedWord& word) {

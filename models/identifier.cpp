@@ -5,6 +5,8 @@
 #include <cassert>
 #include <charconv>
 
+#include "models/byte_masks.h"
+
 namespace ringfence {
 namespace {
 
@@ -13,11 +15,11 @@ constexpr std::size_t kHexLeast = 8;
 constexpr std::size_t kTemplateChars = 120;
 constexpr std::size_t kWordChars = 32;  // a longer run of letters is no word of a skeleton
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
-bool is_ascii_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-bool is_letter(char c) { return is_ascii_letter(c) || static_cast<unsigned char>(c) >= 0x80; }
-bool is_separator(char c) { return c == '/' || c == '.' || c == ':' || c == '-' || c == '_'; }
+constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
+constexpr bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
+constexpr bool is_ascii_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+constexpr bool is_letter(char c) { return is_ascii_letter(c) || static_cast<unsigned char>(c) >= 0x80; }
+constexpr bool is_separator(char c) { return c == '/' || c == '.' || c == ':' || c == '-' || c == '_'; }
 bool is_name_char(char c) { return is_digit(c) || is_letter(c); }
 
 bool is_uuid(std::string_view text) {
@@ -36,6 +38,8 @@ bool uuid_at(std::string_view rest) {
 
 /// Length of a text that begins here, is grouped like a uuid and is none: four to six groups of hex digits, 30 to 34 digits; else 0.
 std::size_t broken_uuid_at(std::string_view rest) {
+  constexpr std::size_t kLeast = 33;  // 30 digits in four groups
+  if (rest.size() < kLeast) return 0;
   std::size_t end = 0, digits = 0, groups = 1;
   while (end < rest.size() && (is_hex(rest[end]) || rest[end] == '-')) {
     if (rest[end] != '-') {
@@ -51,10 +55,25 @@ std::size_t broken_uuid_at(std::string_view rest) {
   return end < rest.size() && is_name_char(rest[end]) ? 0 : end;
 }
 
-PieceKind kind_of(std::string_view piece) {
-  if (std::ranges::all_of(piece, is_digit)) return PieceKind::Dec;
-  if (piece.size() >= kHexLeast && std::ranges::all_of(piece, is_hex)) return PieceKind::Hex;
-  return std::ranges::all_of(piece, is_letter) ? PieceKind::Word : PieceKind::Mixed;
+/// What a character can be part of, as bits.
+enum Part : std::uint8_t { kDigit = 1, kHexDigit = 2, kLetter = 4, kSeparator = 8 };
+constexpr std::array<std::uint8_t, 256> kParts = [] {
+  std::array<std::uint8_t, 256> parts{};
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const char c = static_cast<char>(i);
+    if (is_digit(c)) parts[i] |= kDigit;
+    if (is_hex(c)) parts[i] |= kHexDigit;
+    if (is_letter(c)) parts[i] |= kLetter;
+    if (is_separator(c)) parts[i] |= kSeparator;
+  }
+  return parts;
+}();
+
+/// Of a piece all of whose characters share these parts.
+PieceKind kind_of(unsigned shared, std::size_t length) {
+  if ((shared & kDigit) != 0) return PieceKind::Dec;
+  if (length >= kHexLeast && (shared & kHexDigit) != 0) return PieceKind::Hex;
+  return (shared & kLetter) != 0 ? PieceKind::Word : PieceKind::Mixed;
 }
 
 bool breaks_form(PieceKind kind, std::size_t length) {
@@ -78,9 +97,14 @@ Found piece_at(std::string_view value, std::size_t at) {
   if (uuid_at(rest)) return {rest.substr(0, kUuidLength), PieceKind::Uuid, false};
   if (const std::size_t length = broken_uuid_at(rest)) return {rest.substr(0, length), PieceKind::Uuid, true};
   std::size_t end = 0;
-  while (end < rest.size() && !is_separator(rest[end])) ++end;
+  unsigned shared = ~0U;
+  for (; end < rest.size(); ++end) {
+    const unsigned parts = kParts[static_cast<unsigned char>(rest[end])];
+    if ((parts & kSeparator) != 0) break;
+    shared &= parts;
+  }
   const std::string_view piece = rest.substr(0, end);
-  const PieceKind kind = kind_of(piece);
+  const PieceKind kind = kind_of(shared, piece.size());
   return {piece, kind, breaks_form(kind, piece.size()) || fails_check(kind, piece)};
 }
 
@@ -203,7 +227,7 @@ std::string template_text(std::string_view uri, std::size_t value_at) {
 }
 
 std::string_view last_segment(std::string_view uri) {
-  uri = {uri.begin(), std::ranges::find_if(uri, [](char c) { return c == '?' || c == '#'; })};
+  uri = uri.substr(0, std::min(uri.find('?'), uri.find('#')));
   while (uri.ends_with('/')) uri.remove_suffix(1);
   if (const std::size_t slash = uri.rfind('/'); slash != std::string_view::npos) return uri.substr(slash + 1);
   const std::size_t colon = uri.rfind(':');
@@ -214,14 +238,18 @@ std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t li
   assert(a.size() <= 64 && b.size() <= 64);
   const std::size_t apart = a.size() > b.size() ? a.size() - b.size() : b.size() - a.size();
   if (apart > limit) return apart;
+  // What both begin or end with takes no edit.
+  const auto begin = static_cast<std::size_t>(std::ranges::mismatch(a, b).in1 - a.begin());
+  a.remove_prefix(begin);
+  b.remove_prefix(begin);
+  for (; !a.empty() && !b.empty() && a.back() == b.back(); b.remove_suffix(1)) a.remove_suffix(1);
   if (a.empty() || b.empty()) return apart;
-  std::array<std::uint64_t, 256> where{};
-  for (std::size_t i = 0; i < a.size(); ++i) where[static_cast<unsigned char>(a[i])] |= std::uint64_t{1} << i;
   const std::uint64_t last = std::uint64_t{1} << (a.size() - 1);
   std::uint64_t up = ~std::uint64_t{0}, down = 0;  // vertical differences +1 and -1 of the column
   std::size_t distance = a.size();
+  std::size_t left = b.size();
   for (const char c : b) {
-    const std::uint64_t match = where[static_cast<unsigned char>(c)];
+    const std::uint64_t match = bytes::where(a, [c](bytes::Lane here) { return here == static_cast<signed char>(c); });
     const std::uint64_t x = match | down;
     const std::uint64_t diagonal = (((match & up) + up) ^ up) | match;
     std::uint64_t right_up = down | ~(diagonal | up), right_down = up & diagonal;
@@ -231,6 +259,7 @@ std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t li
     right_down <<= 1;
     up = right_down | ~(x | right_up);
     down = right_up & x;
+    if (distance > limit + --left) return distance;  // what is left can take off one each
   }
   return distance;
 }

@@ -82,9 +82,7 @@ std::unique_ptr<ChannelMemory> AgentIdentity::decode(Reader& in) {
     place.run = in.u64();
     place.last = in.time();
     place.step = in.varint();
-    const std::uint64_t returns = in.varint();
-    if (returns > std::numeric_limits<std::uint32_t>::max()) in.fail();
-    place.returns = static_cast<std::uint32_t>(returns);
+    place.returns = in.varint32();
     place.told = in.u8() == 1;
   }
   return in.ok() ? std::move(memory) : nullptr;

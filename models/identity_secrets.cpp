@@ -3,16 +3,19 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <initializer_list>
 
 #include "engine/event/char_set.h"
+#include "models/byte_masks.h"
 
 namespace ringfence::identity {
 namespace {
 
 constexpr std::size_t kTextBytes = 256;
 constexpr std::size_t kLeaves = 64;
-constexpr CharSet kWordBreaks(" \t\r\n\"'`=;|&<>(){}[],"), kSigns("._/\\"), kEdges("/:@"), kRawEdges("/\\:@");
+constexpr CharSet kWordBreaks(" \t\r\n\"'`=;|&<>(){}[],"), kSigns("._/\\"), kEdges("/:@");
+constexpr bytes::Set kRawEdges("/\\:@");
 
 enum class Where : std::uint8_t {
   End,        // the last segment is this
@@ -87,19 +90,24 @@ class Marks {
 constexpr Marks kInsideMarks({Where::Inside}, false), kNameMarks({Where::End, Where::Beginning}, false), kEndMarks({Where::Suffix}, true);
 /// With what the places inside a path begin.
 constexpr CharSet kInsideBegins(".1mse");
+constexpr bytes::Set kRawBegins(".1mseMSE");  // in either case
 static_assert(std::ranges::all_of(kPlaces,
                                   [](const Place& one) { return one.where != Where::Inside || kInsideBegins.has(one.text.front()); }));
 
 /// False where no place can be: most paths are read once and no more.
 bool may_name(std::string_view path) {
-  std::size_t last = 0;
-  for (std::size_t at = 0; at + 1 < path.size(); ++at) {
-    if (at == 0 || kRawEdges.has(path[at - 1])) {
-      if (kInsideMarks.has(path[at], path[at + 1])) return true;
+  std::uint64_t before = 1;  // bit 0: a segment may begin here
+  for (std::size_t from = 0; from < path.size(); from += bytes::kBlock) {
+    const std::string_view block = path.substr(from, bytes::kBlock);
+    const std::uint64_t edges = bytes::where_in<kRawEdges>(block);
+    for (std::uint64_t begins = bytes::where_in<kRawBegins>(block) & (edges << 1U | before); begins != 0; begins &= begins - 1) {
+      const std::size_t at = from + static_cast<std::size_t>(std::countr_zero(begins));
+      if (at + 1 < path.size() && kInsideMarks.has(path[at], path[at + 1])) return true;
     }
-    if (path[at] == '/' || path[at] == '\\') last = at + 1;
+    before = edges >> 63U;
   }
-  const std::string_view name = path.substr(last);
+  const auto slash = std::find_if(path.rbegin(), path.rend(), [](char c) { return small(c) == '/'; });
+  const std::string_view name(slash.base(), path.end());
   return name.size() >= 2 && (kNameMarks.has(name[0], name[1]) || kEndMarks.has(name[name.size() - 2], name.back()));
 }
 

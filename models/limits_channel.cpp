@@ -88,15 +88,17 @@ Ruling judge_entities(const Bounds& bounds, Span span, const Identifiers& identi
   return ruling;
 }
 
-Ruling judge_span(const Bounds& bounds, Span span, const Quantities& seen, const Identifiers& identifiers, const auto& totals) {
-  Ruling ruling = judge_units(bounds, span, seen, totals);
-  ruling += judge_entities(bounds, span, identifiers, totals);
-  return ruling;
-}
-
 bool declares_anything(const Envelope& envelope) {
   return envelope.records || envelope.bytes || envelope.tokens || envelope.cost_usd || envelope.entities ||
          !envelope.entities_by_kind.empty();
+}
+
+Ruling judge_span(const Bounds& bounds, Span span, const Quantities& seen, const Identifiers& identifiers, const auto& totals) {
+  const bool own = bounds.action != nullptr && envelope_of(*bounds.action, span) != nullptr;
+  if (!own && !declares_anything(envelope_of(bounds.job, span))) return {};
+  Ruling ruling = judge_units(bounds, span, seen, totals);
+  ruling += judge_entities(bounds, span, identifiers, totals);
+  return ruling;
 }
 
 Ruling judge_coverage(const Act& act, const Persona& job) {

@@ -1,18 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/outcome_memory.h"
 
-#include <limits>
-
 namespace ringfence::outcome {
 namespace {
 
 constexpr std::uint8_t kVersion = 1;
-
-std::uint32_t small(Reader& in) {
-  const std::uint64_t value = in.varint();
-  if (value > std::numeric_limits<std::uint32_t>::max()) in.fail();
-  return static_cast<std::uint32_t>(value);
-}
 
 }  // namespace
 
@@ -52,8 +44,8 @@ std::unique_ptr<ChannelMemory> SessionOutcome::decode(Reader& in) {
     one.result = in.u64();
     one.time = in.time();
   }
-  memory->repeats = small(in);
-  memory->failed = small(in);
+  memory->repeats = in.varint32();
+  memory->failed = in.varint32();
   memory->failures.resize(in.count(3 * sizeof(std::uint64_t) + 1, kFailures));
   for (Failure& one : memory->failures) {
     one.task = in.u64();
@@ -63,7 +55,7 @@ std::unique_ptr<ChannelMemory> SessionOutcome::decode(Reader& in) {
     if (one.label.size() > kLabelBytes) in.fail();
   }
   memory->after_destruction = in.u8() == 1;
-  memory->destroyed = small(in);
+  memory->destroyed = in.varint32();
   return in.ok() ? std::move(memory) : nullptr;
 }
 

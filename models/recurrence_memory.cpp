@@ -8,12 +8,6 @@ namespace {
 
 constexpr std::uint8_t kVersion = 1;
 
-std::uint32_t small(Reader& in) {
-  const std::uint64_t v = in.varint();
-  if (v > UINT32_MAX) in.fail();
-  return static_cast<std::uint32_t>(v);
-}
-
 void encode_all(Writer& out, const std::vector<std::uint32_t>& hashes) {
   out.varint(hashes.size());
   for (const std::uint32_t hash : hashes) out.varint(hash);
@@ -21,7 +15,7 @@ void encode_all(Writer& out, const std::vector<std::uint32_t>& hashes) {
 
 std::vector<std::uint32_t> decode_all(Reader& in, std::size_t most) {
   std::vector<std::uint32_t> hashes(in.count(1, most));
-  for (std::uint32_t& hash : hashes) hash = small(in);
+  for (std::uint32_t& hash : hashes) hash = in.varint32();
   return hashes;
 }
 
@@ -86,13 +80,13 @@ std::unique_ptr<ChannelMemory> AgentRecurrence::decode(Reader& in) {
   memory->blind = in.u8() == 1;
   memory->values.resize(in.count(2, kValues));
   for (Value& one : memory->values) {
-    one.hash = small(in);
-    one.session = small(in);
+    one.hash = in.varint32();
+    one.session = in.varint32();
   }
   memory->acts.resize(in.count(sizeof(std::uint64_t) + 2, kActs));
   for (Recurring& one : memory->acts) {
     one.act = in.u64();
-    one.count = small(in);
+    one.count = in.varint32();
     const std::size_t sessions = in.count(1 + sizeof(std::uint64_t), kSessions);
     for (std::size_t i = 0; i < sessions; ++i) {
       one.sessions.emplace_back(in.text());

@@ -5,6 +5,7 @@
 
 #include "engine/event/char_set.h"
 #include "engine/event/limits.h"
+#include "models/byte_masks.h"
 #include "models/flow_act.h"
 #include "models/scope_memory.h"
 #include "models/scope_task.h"
@@ -16,6 +17,8 @@ namespace {
 constexpr CharSet kAddressBreaks(" \t\r\n\v\f,;<>\"'()[]{}"), kSpaces(" \t\r\n\v\f"), kAuthorityEnds("/\\?#"), kBehindScheme("/\\?#@"),
     kAddressSigns("@0123456789");
 constexpr CharSet kHostAscii("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_.:");
+/// Of these alone are most hosts made, and nothing in them means anything but the name.
+constexpr bytes::Set kPlainHost("0123456789abcdefghijklmnopqrstuvwxyz-_.");
 constexpr std::size_t kHostBytes = 255;
 
 std::string lower(std::string_view text) {
@@ -28,9 +31,15 @@ bool all_digits(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
 }
 
+std::string_view without_final_dots(std::string_view text) {
+  while (text.ends_with('.')) text.remove_suffix(1);
+  return text;
+}
+
 /// The authority of a URL without user and port, or what stands in its place in a bare host or address. Read as a browser reads it: the
 /// first of `/ \ ? #` ends it and the last `@` begins it, whatever is made to look like a host around them.
 std::string_view authority_of(std::string_view text) {
+  if (bytes::all_in<kPlainHost>(text)) return without_final_dots(text);
   if (const std::size_t scheme = text.find("://"); scheme != std::string_view::npos && !kBehindScheme.any_in(text.substr(0, scheme))) {
     text.remove_prefix(scheme + 3);
   }
@@ -39,8 +48,7 @@ std::string_view authority_of(std::string_view text) {
   if (text.starts_with('[')) return text.substr(1, text.find(']') - 1);
   const std::size_t colon = text.rfind(':');
   if (colon != std::string_view::npos && text.find(':') == colon && all_digits(text.substr(colon + 1))) text = text.substr(0, colon);
-  while (text.ends_with('.')) text.remove_suffix(1);
-  return text;
+  return without_final_dots(text);
 }
 
 /// Letters, digits, `- _ . :` and what is not ASCII, as in internationalised names.
@@ -199,8 +207,13 @@ bool listed(const Act& act, const Target& target) {
 }
 
 std::optional<std::string> host_of(std::string_view text) {
+  if (bytes::all_in<kPlainHost>(text)) {
+    const std::string_view host = without_final_dots(text);
+    return host.size() <= kHostBytes && has_dotted_name(host) ? std::optional<std::string>(host) : std::nullopt;
+  }
   const bool written_as_address = text.find("://") != std::string_view::npos;
-  if (!written_as_address && text.find('.') == std::string_view::npos) return std::nullopt;
+  // Of a path's text only what stands before its first slash could be a host.
+  if (!written_as_address && text.substr(0, kAuthorityEnds.find(text)).find('.') == std::string_view::npos) return std::nullopt;
   if (kSpaces.any_in(text)) return std::nullopt;
   const std::string_view host = authority_of(text);
   if (!spells_host(host)) return std::nullopt;

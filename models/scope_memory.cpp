@@ -49,9 +49,7 @@ std::unique_ptr<ChannelMemory> AgentMemory::decode(Reader& in) {
   std::vector<RecentPeriods<std::uint32_t, 3>::Entry> days(in.count(2, 3));
   for (auto& day : days) {
     day.number = in.svarint();
-    const std::uint64_t count = in.varint();
-    if (count > std::numeric_limits<std::uint32_t>::max()) in.fail();
-    day.value = static_cast<std::uint32_t>(count);
+    day.value = in.varint32();
   }
   if (!in.ok() || !memory->new_destinations.restore(std::move(days))) return nullptr;
   return memory;

@@ -50,11 +50,8 @@ std::string qualified_name(const Event& event) {
 }  // namespace
 
 std::optional<std::string> resolved(std::string_view resource) {
-  bool begins = true, plain_path = true;  // of a segment
-  for (const char c : resource) {
-    plain_path = plain_path && c != '%' && !(begins && c == '.');
-    begins = c == '/';
-  }
+  const bool plain_path =
+      !resource.starts_with('.') && resource.find('%') == std::string_view::npos && resource.find("/.") == std::string_view::npos;
   if (plain_path) return std::nullopt;
   const std::string plain = with_plain_dots(resource);
   std::vector<std::string_view> segments;

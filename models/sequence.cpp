@@ -119,7 +119,7 @@ class SequenceChannel final : public Channel {
   static void learn(const Act& act, const SequencePlan& plan) {
     const SequenceContext context = context_of(act, plan);
     const std::uint8_t cls = plan.class_of(act.match.action);
-    if (suspicion(act) < kSuspect) memory_of(act, plan).learn(plan, context, cls);
+    if (surely_below(act, kSuspect) || suspicion(act) < kSuspect) memory_of(act, plan).learn(plan, context, cls);
     if (act.match.action && act.persona.actions[*act.match.action].anytime) return;
     SequenceSession& session = session_of(act);
     session.context = context;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/suspicion.h"
 
+#include <Eigen/Core>
+
 namespace ringfence {
 
 namespace {
@@ -12,6 +14,19 @@ constexpr auto kPriors = [] {
 }();
 
 }  // namespace
+
+bool surely_below(const Act& act, double s) {
+  constexpr double kRounding = 1 + 1e-9;
+  // Weights add up to at most 1 (threats.h): no sum is above the greatest of its values.
+  const auto greatest = [](const Evidence& evidence) {
+    return static_cast<double>(Eigen::Map<const Eigen::Array<float, kThreatSlots, 1>, Eigen::Aligned32>(evidence.alert.data()).maxCoeff());
+  };
+  double most = act.session.borrowed ? greatest(act.session.evidence) : greatest(act.agent.evidence);
+  if (!act.session.borrowed)
+    for (const SessionState& session : act.agent.sessions)
+      if (!session.borrowed) most += greatest(session.evidence);
+  return .5 * most * kRounding < s;
+}
 
 double suspicion(const Act& act) {
   const auto weighed = [](const Evidence& evidence) {

@@ -45,6 +45,8 @@ struct ThreatInfo {
   double prior = 0;         // weight; all weights sum to 1
   bool dangerous = true;    // may halt; drift alone never does
   Analytic analytic{};
+  /// Its alerts are bounded as its caps are declared; false where it bets against what was learned of the agent, whose null is an estimate.
+  bool bounded = true;
 };
 
 /// The barrier holds half of all weight (detection.md §3.1); a threat whose channel a persona gives nothing to judge keeps its weight
@@ -57,7 +59,7 @@ inline constexpr auto kThreats = std::to_array<ThreatInfo>({
     {Threat::DeadEnd, "dead_end", "barrier", .05, true, Analytic::BarrierDeadEnd},
     {Threat::Slow, "slow", "barrier", .05, true, Analytic::BarrierPersistence},
     {Threat::WorkflowBreak, "workflow_break", "workflow", .05, true, Analytic::WorkflowOrder},
-    {Threat::OffRole, "off_role", "workflow", .03, false, Analytic::WorkflowDrift},
+    {Threat::OffRole, "off_role", "workflow", .03, false, Analytic::WorkflowDrift, false},
     {Threat::Bulk, "bulk", "volume", .03, true, Analytic::VolumeBulk},
     {Threat::BulkHeavy, "bulk_heavy", "volume", .03, true, Analytic::VolumeBulk},
     {Threat::DripSession, "drip_session", "volume", .01, true, Analytic::VolumeDrip},
@@ -65,7 +67,7 @@ inline constexpr auto kThreats = std::to_array<ThreatInfo>({
     {Threat::Overuse, "overuse", "cost", .01, true, Analytic::CostOveruse},
     {Threat::Scrape, "scrape", "breadth", .04, true, Analytic::BreadthSweep},
     {Threat::Coverage, "coverage", "breadth", .03, true, Analytic::BreadthCoverage},
-    {Threat::RoleDrift, "role_drift", "drift", .04, false, Analytic::DriftRole},
+    {Threat::RoleDrift, "role_drift", "drift", .04, false, Analytic::DriftRole, false},
     {Threat::ToxicFlow, "toxic_flow", "flow", .06, true, Analytic::FlowToxic},
     {Threat::Ungrounded, "ungrounded", "flow", .02, true, Analytic::FlowUngroundedDestination},
     {Threat::Exfiltration, "exfiltration", "flow", .03, true, Analytic::FlowToxic},

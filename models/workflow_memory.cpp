@@ -10,12 +10,6 @@ namespace {
 constexpr std::uint8_t kVersion = 1;
 constexpr std::size_t kActionsKept = 2 * kActionsMax;
 
-std::uint32_t read_u32(Reader& in) {
-  const std::uint64_t value = in.varint();
-  if (value > std::numeric_limits<std::uint32_t>::max()) in.fail();
-  return static_cast<std::uint32_t>(value);
-}
-
 }  // namespace
 
 const WorkflowSession::Done* WorkflowSession::done(std::uint64_t action) const {
@@ -53,13 +47,13 @@ std::unique_ptr<ChannelMemory> WorkflowSession::decode(Reader& in) {
   auto memory = std::make_unique<WorkflowSession>();
   memory->last = in.u64();
   memory->refused = in.u8() == 1;
-  for (std::uint32_t& count : memory->judged) count = read_u32(in);
+  for (std::uint32_t& count : memory->judged) count = in.varint32();
   const std::size_t count = in.count(sizeof(std::uint64_t) + 2, kActionsKept);
   for (std::size_t i = 0; i < count; ++i) {
     Done& one = memory->done_.emplace_back();
     one.action = in.u64();
     one.first = in.time();
-    one.times = read_u32(in);
+    one.times = in.varint32();
   }
   if (!in.ok()) return nullptr;
   return memory;

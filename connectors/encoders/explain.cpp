@@ -25,9 +25,6 @@ double ledger_score(const Explanation& explanation) {
   return explanation.null == "alert" && explanation.alert_score ? *explanation.alert_score : explanation.score;
 }
 
-/// Threats that bet against what was learned of the agent: their null has no exact bound to print (docs/design/detection.md §3.2, §3.4).
-bool estimated(const Explanation& explanation) { return explanation.threat == "off_role" || explanation.threat == "role_drift"; }
-
 /// Characters a terminal shows; `printable` has removed what is wider or narrower than it looks.
 std::size_t shown(std::string_view text) {
   return static_cast<std::size_t>(std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
@@ -207,7 +204,7 @@ std::string score_sentence(const Explanation& explanation) {
   std::string out = "ln score " + hundredths(printed_terms(explanation).ln_score) + ": ";
   if (!(score >= 1)) return out + "nothing that a compliant agent would not show.";
   const bool plain = explanation.null == "alert" || explanation.tolerance == 1;
-  if (estimated(explanation)) {
+  if (!explanation.bounded) {  // docs/design/detection.md §3.2, §3.4
     out += "an estimate against its declaration and its own past, for alerts alone; the bound of throttles and halts does not cover it.";
   } else {
     out += "a compliant agent (declared caps" +

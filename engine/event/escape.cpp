@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/event/escape.h"
 
+#include <algorithm>
+
 #include "engine/event/utf8.h"
 
 namespace ringfence {
@@ -37,6 +39,8 @@ bool reorders_or_breaks(char32_t code) {
 }  // namespace
 
 std::string printable(std::string_view text, std::size_t max_chars) {
+  const auto plain = [](char c) { return c >= 0x20 && c < 0x7F && c != '\\'; };
+  if (text.size() <= max_chars && std::ranges::all_of(text, plain)) return std::string(text);
   std::string out;
   out.reserve(text.size() < max_chars ? text.size() : max_chars);
   std::size_t written = 0;

@@ -46,27 +46,27 @@ class FullToolName {
 };
 
 bool matches_names(const Glob& glob, std::string_view full, std::string_view bare) {
-  return glob.matches(full) || (glob.pattern().find('/') == std::string::npos && glob.matches(bare));
+  return glob.matches(full) || (glob.matches(bare) && glob.pattern().find('/') == std::string::npos);
 }
 bool matches_names(const GlobSet& set, std::string_view full, std::string_view bare) {
   return std::ranges::any_of(set.globs(), [&](const Glob& glob) { return matches_names(glob, full, bare); });
-}
-
-bool arguments_hold(const Action& action, const Event& event) {
-  return std::ranges::all_of(action.arguments, [&](const ArgumentRule& rule) {
-    if (!rule.required && !limits_values(rule)) return true;
-    const auto leaves = argument_leaves(event, rule);
-    if (leaves.empty()) return !rule.required;
-    return std::ranges::none_of(leaves, [&](const JsonLeaf* leaf) { return fault_of(rule, *leaf).has_value(); });
-  });
 }
 
 bool is_index(std::string_view segment) { return !segment.empty() && segment.find_first_not_of("0123456789") == std::string_view::npos; }
 
 std::string_view first_segment(std::string_view pointer) { return pointer.substr(1, std::min(pointer.find('/', 1), pointer.size()) - 1); }
 
+/// Whether a segment of the pointer may be a position in an array.
+bool may_hold_index(std::string_view pointer) {
+  for (std::size_t i = 1; i < pointer.size(); ++i)
+    if (pointer[i - 1] == '/' && pointer[i] >= '0' && pointer[i] <= '9') return true;
+  return false;
+}
+
 /// `pointer` is `rule` or below it; positions in arrays, which the rule does not write, are passed over.
 bool names(std::string_view rule, std::string_view pointer) {
+  if (pointer.starts_with(rule) && (pointer.size() == rule.size() || pointer[rule.size()] == '/')) return true;
+  if (!may_hold_index(pointer)) return rule.empty();
   while (!rule.empty()) {
     if (pointer.empty()) return false;
     const std::string_view wanted = first_segment(rule), found = first_segment(pointer);
@@ -78,6 +78,23 @@ bool names(std::string_view rule, std::string_view pointer) {
     }
   }
   return true;
+}
+
+bool speaks_of(const ArgumentRule& rule, const JsonLeaf& leaf) {
+  return leaf.kind != JsonLeaf::Kind::Key && names(rule.pointer, leaf.pointer);
+}
+
+bool arguments_hold(const Action& action, const Event& event) {
+  return std::ranges::all_of(action.arguments, [&](const ArgumentRule& rule) {
+    if (!rule.required && !limits_values(rule)) return true;
+    bool any = false;
+    for (const JsonLeaf& leaf : event.args ? event.args->leaves : std::span<const JsonLeaf>()) {
+      if (!speaks_of(rule, leaf)) continue;
+      any = true;
+      if (fault_of(rule, leaf)) return false;
+    }
+    return any || !rule.required;
+  });
 }
 
 std::size_t characters(std::string_view text) {
@@ -137,7 +154,7 @@ std::vector<const JsonLeaf*> argument_leaves(const Event& event, const ArgumentR
   std::vector<const JsonLeaf*> leaves;
   if (!event.args) return leaves;
   for (const JsonLeaf& leaf : event.args->leaves)
-    if (leaf.kind != JsonLeaf::Kind::Key && names(rule.pointer, leaf.pointer)) leaves.push_back(&leaf);
+    if (speaks_of(rule, leaf)) leaves.push_back(&leaf);
   return leaves;
 }
 

@@ -17,7 +17,8 @@ std::expected<Event, Refusal> decode_one(EventDecoder& decoder, const Record& re
 void Window::begin(std::span<const Record> records) {
   records_ = records;
   facts_.clear();
-  entries_.resize(records.size());
+  // Kept when a batch is smaller: an event is large, and batches vary.
+  if (entries_.size() < records.size()) entries_.resize(records.size());
   if (arenas_.size() < records.size()) arenas_.resize(records.size());
 }
 

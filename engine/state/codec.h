@@ -110,6 +110,12 @@ class Reader {
   std::uint8_t u8();
   std::uint64_t u64();
   std::uint64_t varint();
+  /// A larger number is a fault.
+  std::uint32_t varint32() {
+    const std::uint64_t v = varint();
+    if (v > UINT32_MAX) fail();
+    return static_cast<std::uint32_t>(v);
+  }
   std::int64_t svarint();
   float f32();
   double f64();

@@ -32,6 +32,7 @@ struct Explanation {
   std::optional<double> alert_score;  // where the alert null alone crossed
   double prior = 0, start = 0, late_starts = 0, others = 0;
   bool clamped = false;           // a score at 1e30
+  bool bounded = true;            // the score bounds false alarms (threats.h)
   std::vector<EvidenceRow> rows;  // greatest nats first
 };
 

@@ -161,6 +161,7 @@ std::optional<Explanation> explain(const Scored& scored, const Persona& persona,
   Explanation out;
   out.threat = kThreats[slot].id;
   out.family = kThreats[slot].family;
+  out.bounded = kThreats[slot].bounded;
   out.null = null == Null::Alert ? "alert" : "declared";
   out.scope = lead.session ? "session" : "agent";
   out.score = score(agent, tables, null, alone);

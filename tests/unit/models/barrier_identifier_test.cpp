@@ -125,7 +125,12 @@ TEST(EditDistance, EqualsTheTextbookTable) {
         b.insert(rng() % (b.size() + 1), 1, static_cast<char>('a' + rng() % 3));
       }
     }
-    ASSERT_EQ(edit_distance(a, b, 64), plain_distance(a, b)) << a << " " << b;
+    const std::size_t plain = plain_distance(a, b);
+    ASSERT_EQ(edit_distance(a, b, 64), plain) << a << " " << b;
+    for (const std::size_t limit : {0U, 2U, 5U}) {
+      const std::size_t near = edit_distance(a, b, limit);
+      ASSERT_TRUE(near == plain || (near > limit && plain > limit)) << a << " " << b << " within " << limit;
+    }
   }
 }
 
