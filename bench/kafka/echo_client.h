@@ -70,7 +70,8 @@ inline void publish(Producer& producer, const OutputRecord& record) {
     const auto done = producer.publish(record);
     if (done) return;
     if (done.error().code != KafkaError::Code::QueueFull) give_up(done.error().message);
-    static_cast<void>(producer.flush(std::chrono::milliseconds(20)));
+    const auto room = producer.flush(std::chrono::milliseconds(20));
+    if (!room && !room.error().retriable) give_up(room.error().message);
   }
 }
 

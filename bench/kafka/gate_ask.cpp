@@ -96,6 +96,7 @@ int run(const Options& options) {
     }
   });
   std::vector<std::jthread> gateways;
+  gateways.reserve(kGatewayConnections);
   for (std::size_t i = 0; i < kGatewayConnections; ++i)
     gateways.emplace_back([&] {
       testing::HttpClient gateway(world.gate_port());

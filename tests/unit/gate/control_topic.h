@@ -95,7 +95,7 @@ inline ControlState::Settings gate_settings() {
 /// A gate without its threads: what it has read, and what it would answer.
 class QuietGate {
  public:
-  explicit QuietGate(ControlState::Settings settings = gate_settings()) : state(std::move(settings)) {}
+  explicit QuietGate(const ControlState::Settings& settings = gate_settings()) : state(settings) {}
 
   ControlState::Step read(std::vector<ControlEntry> entries, std::int64_t ms = 0) {
     auto step = state.take(entries, 0);
