@@ -60,7 +60,8 @@ struct Setting {
 
 /// Every setting, sections together, in the order of the default file.
 [[nodiscard]] std::span<const Setting> settings_table();
-/// Of them, those of the section `ask`.
+/// Of them, those of the sections `gate` and `ask`, which are the gate's.
+[[nodiscard]] std::span<const Setting> gate_settings();
 [[nodiscard]] std::span<const Setting> ask_settings();
 /// One sentence on a section for the reference and the default file; empty where the section is unknown.
 [[nodiscard]] std::string_view section_doc(std::string_view section);
