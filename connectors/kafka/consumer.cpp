@@ -13,6 +13,9 @@
 namespace ringfence {
 namespace {
 
+/// From the last partition given back to the end of the client.
+constexpr std::chrono::seconds kCloseWithin{10};
+
 std::optional<EventTime> timestamp_of(const rd_kafka_message_t& message) {
   rd_kafka_timestamp_type_t type{};
   const std::int64_t ms = rd_kafka_message_timestamp(&message, &type);
@@ -138,9 +141,27 @@ void Consumer::close() {
   if (client_->closed) return;
   client_->closed = true;
   for (std::size_t shard = 0; shard < client_->shards.size(); ++shard) leave(shard);
-  rd_kafka_consumer_close(client_->handle.get());
+  const bool left = client_->leave_group();
   for (auto& shard : client_->shards) shard.queue.reset();
   client_->main.reset();
+  // A client that has not closed would wait for that again.
+  if (!left) rd_kafka_destroy_flags(client_->handle.release(), RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+}
+
+/// Gives the partitions back and leaves the group. False where the client did not come to an end: without a broker the one of 2.0.2 may
+/// wait for an answer for good (confluentinc/librdkafka#4527).
+bool Consumer::Client::leave_group() {
+  rd_kafka_t* const rk = handle.get();
+  const kafka::Queue closing(rd_kafka_queue_new(rk));
+  if (const kafka::Error error(rd_kafka_consumer_close_queue(rk, closing.get())); error) return rd_kafka_consumer_closed(rk) != 0;
+  rebalanced = std::chrono::steady_clock::now();
+  while (rd_kafka_consumer_closed(rk) == 0) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(rebalanced + kCloseWithin - std::chrono::steady_clock::now());
+    if (left.count() <= 0) return false;
+    // Serves the callbacks that store what is owned; those have deadlines of their own.
+    const kafka::Message message(rd_kafka_consume_queue(closing.get(), kafka::to_ms(left)));
+  }
+  return true;
 }
 
 void Consumer::Client::fail(KafkaError error) {

@@ -50,6 +50,7 @@ struct Consumer::Client {
   kafka::Queue main;
   std::vector<Shard> shards;  // destroyed before the handle
   bool closed = false;
+  std::chrono::steady_clock::time_point rebalanced;  // last; serving thread
 
   /// Grows while all shards are parked and `mutex` is held; an element never moves.
   std::deque<Continuity> partitions;
@@ -70,6 +71,7 @@ struct Consumer::Client {
   [[nodiscard]] std::expected<void, KafkaError> join();
   bool joined = false;
   void fail(KafkaError error);
+  [[nodiscard]] bool leave_group();
   [[nodiscard]] KafkaError failure_copy() const;
   void alarm(ConsumerAlarm::Kind kind, Partition partition, std::int64_t expected, std::int64_t found, std::string message);
 

@@ -73,6 +73,7 @@ void Consumer::Client::rebalance(rd_kafka_resp_err_t event, rd_kafka_topic_parti
     const kafka::Error ignored(rd_kafka_incremental_unassign(handle.get(), list));
     fail(kafka::to_error(event, "rebalance of group " + settings.group));
   }
+  rebalanced = Clock::now();
   park.open();
 }
 
