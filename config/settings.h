@@ -70,7 +70,7 @@ struct Settings {
     bool changelog = false;
   } state;
   struct {
-    OutputTarget findings, control, dead_letter;
+    OutputTarget findings, control, dead_letter, audit;
   } outputs;
   struct {
     std::filesystem::path key_file;

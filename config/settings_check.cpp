@@ -105,10 +105,11 @@ class Check {
   }
 
   void outputs(const Settings& settings) {
-    const std::array<std::pair<std::string_view, const OutputTarget*>, 3> outputs = {
+    const std::array<std::pair<std::string_view, const OutputTarget*>, 4> outputs = {
         {{"outputs.findings", &settings.outputs.findings},
          {"outputs.control", &settings.outputs.control},
-         {"outputs.dead_letter", &settings.outputs.dead_letter}}};
+         {"outputs.dead_letter", &settings.outputs.dead_letter},
+         {"outputs.audit", &settings.outputs.audit}}};
     for (std::size_t later = 1; later < outputs.size(); ++later) {
       for (std::size_t first = 0; first < later; ++first) {
         const auto &a = *outputs[first].second, &b = *outputs[later].second;

@@ -220,6 +220,11 @@ const Setting kTable[] = {
      .fallback = "topic",
      .slot = [](Settings& s) -> auto& { return s.outputs.dead_letter; },
      .doc = "Records that were refused."},
+    {.path = "outputs.audit",
+     .type = SettingType::Output,
+     .fallback = "topic",
+     .slot = [](Settings& s) -> auto& { return s.outputs.audit; },
+     .doc = "Signed chain of what was done. Without Kafka `topic` is `audit.ndjson` in `state.directory`."},
 
     {.path = "control.key_file",
      .type = SettingType::Path,

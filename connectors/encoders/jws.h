@@ -42,4 +42,12 @@ struct VerifiedJws {
 /// here.
 [[nodiscard]] std::expected<VerifiedJws, ControlRefusal> verify_jws(std::string_view token, const TrustedKeys& trusted);
 
+/// The same signature with the payload left out (RFC 7515, Appendix F): `header..signature`, for a payload that stands beside it.
+[[nodiscard]] std::string sign_detached(const SigningKey& key, std::string_view payload);
+/// As `verify_jws` of what `sign_detached` writes, given the payload.
+[[nodiscard]] std::expected<VerifiedJws, ControlRefusal> verify_detached(std::string_view token, std::string_view payload,
+                                                                         const TrustedKeys& trusted);
+/// Whose key a token names; nothing is verified but the header's form.
+[[nodiscard]] std::expected<std::string, ControlRefusal> kid_of_jws(std::string_view token);
+
 }  // namespace ringfence

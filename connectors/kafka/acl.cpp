@@ -38,8 +38,8 @@ class Lines {
 
 std::vector<std::string> acl_lines(const TopicNames& names, const TopicPrincipals& principals, const std::string& group) {
   Lines lines;
-  lines.component("engine: reads what is judged, writes what it decided");
-  for (const auto& topic : {names.events, names.links, names.context, names.control, names.control_acks, names.state})
+  lines.component("engine: reads what is judged and where its audit chain ends, writes what it decided");
+  for (const auto& topic : {names.events, names.links, names.context, names.control, names.control_acks, names.state, names.audit})
     lines.read(principals.engine, topic);
   for (const auto& topic :
        {names.findings, names.control, names.verdicts, names.links, names.state, names.context, names.audit, names.deadletter})

@@ -90,12 +90,32 @@ std::expected<void, KafkaError> TopicReader::Client::assign() {
     const bool wanted = !settings.partition || settings.partition->value == partition;
     at_end[static_cast<std::size_t>(partition)] = wanted ? 0 : 1;
     if (!wanted) continue;
-    rd_kafka_topic_partition_list_add(list.get(), settings.topic.c_str(), partition)->offset =
-        settings.from.value <= 0 ? std::int64_t{RD_KAFKA_OFFSET_BEGINNING} : settings.from.value;
+    const auto begin = begin_of(partition);
+    if (!begin) return std::unexpected(begin.error());
+    rd_kafka_topic_partition_list_add(list.get(), settings.topic.c_str(), partition)->offset = *begin;
   }
   if (const auto error = rd_kafka_assign(handle.get(), list.get()); error != RD_KAFKA_RESP_ERR_NO_ERROR)
     return std::unexpected(kafka::to_error(error, "topic " + settings.topic));
   return {};
+}
+
+/// Where reading begins. The end is asked for: what is written after this call is read, whenever the first fetch comes.
+std::expected<std::int64_t, KafkaError> TopicReader::Client::begin_of(std::int32_t partition) {
+  const auto within = kafka::to_ms(settings.open_within);
+  if (settings.since_ms) {
+    const kafka::PartitionList asked(rd_kafka_topic_partition_list_new(1));
+    rd_kafka_topic_partition_t* const row = rd_kafka_topic_partition_list_add(asked.get(), settings.topic.c_str(), partition);
+    row->offset = *settings.since_ms;
+    auto error = rd_kafka_offsets_for_times(handle.get(), asked.get(), within);
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) error = row->err;
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return std::unexpected(kafka::to_error(error, "topic " + settings.topic));
+    return row->offset;  // the end where nothing is that young
+  }
+  if (!settings.only_new) return settings.from.value <= 0 ? std::int64_t{RD_KAFKA_OFFSET_BEGINNING} : settings.from.value;
+  std::int64_t low = 0, high = 0;
+  const auto error = rd_kafka_query_watermark_offsets(handle.get(), settings.topic.c_str(), partition, &low, &high, within);
+  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return std::unexpected(kafka::to_error(error, "topic " + settings.topic));
+  return high;
 }
 
 TopicReader::TopicReader(std::unique_ptr<Client> client) : client_(std::move(client)) {}

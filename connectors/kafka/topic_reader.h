@@ -22,6 +22,8 @@ struct TopicReaderSettings {
   std::optional<Partition> partition = {};
   /// Begins behind what is there when it is opened instead.
   bool only_new = false;
+  /// Begins in each partition with the first record that is stamped with this time or a later one; milliseconds since 1970-01-01T00:00:00Z.
+  std::optional<std::int64_t> since_ms = {};
   std::chrono::milliseconds open_within{10'000};
   /// How long the broker may hold a fetch back at the end of the log: that is how long it takes to know the end.
   std::chrono::milliseconds fetch_wait{100};

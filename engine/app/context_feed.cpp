@@ -18,10 +18,11 @@ constexpr std::string_view kBookRecord = "commands";
 
 }  // namespace
 
-std::expected<std::unique_ptr<ContextFeed>, std::string> ContextFeed::open(const Settings& settings, Store& store, const ServiceLog& log) {
+std::expected<std::unique_ptr<ContextFeed>, std::string> ContextFeed::open(const Settings& settings, Store& store, const ServiceLog& log,
+                                                                           PassedOver passed_over) {
   auto topic = ContextLog::open(kafka_of(settings), settings.topics.context);
   if (!topic) return std::unexpected(topic.error().message);
-  std::unique_ptr<ContextFeed> feed(new ContextFeed(std::move(*topic), settings, store, log));
+  std::unique_ptr<ContextFeed> feed(new ContextFeed(std::move(*topic), settings, store, log, std::move(passed_over)));
   const auto book = get_record(store, kBookRecord);
   if (!book) return std::unexpected(book.error().message);
   if (*book && !feed->book_.restore(**book)) return std::unexpected("state: what it holds of operators' commands cannot be read");
@@ -68,6 +69,7 @@ std::optional<Offset> ContextFeed::place_of(const OperatorCommand& order, Offset
   const auto pass_over = [&](std::string_view why) {
     log_.warning("operator's command passed over",
                  {{"offset", at.value}, {"command", order.command.command}, {"scope", order.command.scope}, {"why", why}});
+    passed_over_(&order, at, why);
     return std::nullopt;
   };
   if (sighting == CommandBook::Sighting::Again) return pass_over("the same signed record was there before");
@@ -87,6 +89,8 @@ void ContextFeed::take(const TopicRecord& record) {
       log_.warning("context record passed over: no persona set, fact or command",
                    {{"offset", record.position.offset.value}, {"error", error}});
   }
+  if (!read.content && record.key.starts_with(kCommandKeys))
+    passed_over_(nullptr, record.position.offset, read.errors.empty() ? "" : read.errors.front());
   if (!read.content) return;
   Offset at = record.position.offset;
   if (const auto* order = std::get_if<OperatorCommand>(&*read.content)) {

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <expected>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -41,8 +42,11 @@ inline constexpr std::string_view kCommandKeys = "command/";
 class ContextFeed {
  public:
   /// Reads what the topic holds now; an error where it is not reachable or holds no valid persona set.
+  /// `passed_over` is told of each record in a command's place that counts as none, by the thread that opens and then by the own one;
+  /// the command is null where nobody who may command signed it.
+  using PassedOver = std::function<void(const OperatorCommand*, Offset at, std::string_view why)>;
   [[nodiscard]] static std::expected<std::unique_ptr<ContextFeed>, std::string> open(const Settings& settings, Store& store,
-                                                                                     const ServiceLog& log);
+                                                                                     const ServiceLog& log, PassedOver passed_over);
   ~ContextFeed();
 
   /// Number of changes so far; grows only. Cheap.
@@ -51,13 +55,14 @@ class ContextFeed {
   [[nodiscard]] std::vector<ContextChange> since(std::size_t from) const;
 
  private:
-  ContextFeed(std::unique_ptr<ContextLog> topic, const Settings& settings, Store& store, const ServiceLog& log)
+  ContextFeed(std::unique_ptr<ContextLog> topic, const Settings& settings, Store& store, const ServiceLog& log, PassedOver passed_over)
       : topic_(std::move(topic)),
         internal_hosts_(settings.internal_hosts),
         operators_(operators_keys(settings)),
         audience_(settings.control.audience.empty() ? "" : settings.control.audience.front()),
         store_(store),
-        log_(log) {}
+        log_(log),
+        passed_over_(std::move(passed_over)) {}
   [[nodiscard]] ContextRead read(const TopicRecord& record) const;
   /// Where the command counts from; nothing where it does not count.
   [[nodiscard]] std::optional<Offset> place_of(const OperatorCommand& order, Offset at);
@@ -71,6 +76,7 @@ class ContextFeed {
   Store& store_;
   CommandBook book_;
   const ServiceLog& log_;
+  const PassedOver passed_over_;
   mutable std::mutex mutex_;
   std::vector<ContextChange> changes_;
   std::atomic<std::size_t> size_{0};

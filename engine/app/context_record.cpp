@@ -103,7 +103,9 @@ std::string_view record_of(const ContextContent& content) {
 ContextRead read_signed_command(std::string_view jws, const TrustedKeys& trusted, std::string_view audience) {
   auto verified = verify_command(jws, trusted, audience);
   if (!verified) return {.content = {}, .errors = {"command: " + verified.error().detail}};
-  return checked(std::move(verified->command), std::move(verified->jti), verified->iat);
+  ContextRead read = checked(std::move(verified->command), std::move(verified->jti), verified->iat);
+  if (read.content) std::get<OperatorCommand>(*read.content).kid = kid_of_jws(jws).value_or("");
+  return read;
 }
 
 ContextRead read_persona_set(std::string record, const std::vector<std::string>& internal_hosts) {

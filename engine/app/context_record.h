@@ -32,6 +32,7 @@ struct OperatorCommand {
   std::string record;
   std::string jti;       // of the signed record; empty where a log of an older release does not say
   std::int64_t iat = 0;  // of the signed record alone
+  std::string kid{};     // whose key signed that
 };
 
 /// What every expected gate has confirmed; never on the context topic, in the context log as `{"v":1,"kind":"enforced",…}`.

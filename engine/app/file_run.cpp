@@ -235,6 +235,7 @@ std::expected<void, RunError> FileRun::take_new_rules() {
   for (const auto& lane : lanes_) lane->shard.adopt(rules);
   wide_->rules = rules;
   rules_ = std::move(rules);
+  if (on_new_rules) return on_new_rules(*rules_, {kFilePartition, Offset{last_lsn_}});
   return {};
 }
 

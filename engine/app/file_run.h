@@ -81,6 +81,9 @@ class FileRun {
   /// file, record), before it does.
   std::function<std::vector<GatesWord>()> gates_words;
   std::function<std::expected<void, RunError>(Partition file, Offset after, std::string_view record)> place_word;
+  /// Told where that changed what is known, before it is checkpointed; and of new rules, with the last record that was judged by the old.
+  std::function<std::expected<void, RunError>(const GatesWord& word, Position after)> on_enforced;
+  std::function<std::expected<void, RunError>(const Rulebook& rules, Position after)> on_new_rules;
   /// Called for each judgement in order of the input, and now and then with how far reading has come.
   std::function<void(const Judgement&)> on_judgement;
   std::function<void(std::uint64_t records, std::uint64_t bytes)> on_progress;

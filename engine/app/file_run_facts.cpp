@@ -152,6 +152,8 @@ std::expected<void, RunError> FileRun::take_words(const Origin& origin, Offset a
       const auto taken = lane->shard.enforce(word.what, word.scope, {kFilePartition, after}, origin);
       if (!taken) return std::unexpected(RunError{ExitCode::Unreachable, "state: " + taken.error().message});
       if (!*taken) continue;
+      if (on_enforced)
+        if (auto done = on_enforced(word, {kFilePartition, after}); !done) return done;
       if (auto told = tell(**taken); !told) return told;
     }
     ++since_cut_;

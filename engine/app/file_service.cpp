@@ -13,6 +13,7 @@ namespace ringfence {
 namespace {
 
 constexpr std::chrono::seconds kControlWithin{10};
+constexpr Nanos kAuditWithin = seconds(10);
 
 Nanos steady_now() {
   return Nanos{std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count()};
@@ -38,6 +39,7 @@ std::expected<std::unique_ptr<FileService>, RunError> FileService::open(const Se
         RunError{ExitCode::Unusable, "outputs: an input of files or standard input writes to files; set outputs.* to file:PATH"});
   }
   std::unique_ptr<FileService> service(new FileService(settings, log));
+  service->personas_ = rules.rules->set().sha256();
   if (auto opened = service->open_control(); !opened) return std::unexpected(std::move(opened.error()));
   if (auto opened = service->open_enforcement(); !opened) return std::unexpected(std::move(opened.error()));
 
@@ -52,6 +54,7 @@ std::expected<std::unique_ptr<FileService>, RunError> FileService::open(const Se
   auto run = FileRun::open(std::move(options), std::move(rules.rules));
   if (!run) return std::unexpected(std::move(run.error()));
   service->run_ = std::move(*run);
+  if (auto opened = service->open_audit(); !opened) return std::unexpected(std::move(opened.error()));
 
   auto http = ServiceHttp::start(settings.http.listen, {.metrics = [s = service.get()] { return s->metrics_.exposition(steady_now()); },
                                                         .healthz = [] { return Health{true, "ok"}; },
@@ -75,7 +78,8 @@ std::expected<void, RunError> FileService::open_control() {
   auto opened = FileControlLog::open(settings_.outputs.control.file.string());
   if (!opened) return std::unexpected(of_sink(opened.error()));
   control_log_ = std::move(*opened);
-  TrustedKeys trusted;
+  // What former keys signed is this writer's history too: without it a new key would begin at the first generation, which no gate takes.
+  TrustedKeys trusted = TrustedKeys::load(settings_.gate.keys_file).value_or(TrustedKeys());
   trusted.add(*key, {"engine-*"});
   control_ = std::make_unique<ControlWriters>(
       ControlWriters::Settings{.iss = settings_.control.issuer,
@@ -131,6 +135,56 @@ void FileService::follow_gates() {
   };
 }
 
+std::expected<void, RunError> FileService::open_audit() {
+  const std::string file = audit_file(settings_).string();
+  auto sink = FileSink::open(file, 0);  // whatever is said stands there at once, whenever the process is killed
+  if (!sink) return std::unexpected(of_sink(sink.error()));
+  audit_sink_ = std::move(*sink);
+  auto key = SigningKey::load(settings_.control.key_file);
+  if (!key) return std::unexpected(RunError{ExitCode::Unusable, key.error().message});
+  auto trail = AuditTrail::open(
+      {.writer = "engine-files-audit", .instance = "files", .note = settings_.state.directory / kAuditNote, .adopt = true}, std::move(*key),
+      TrustedKeys::load(settings_.gate.keys_file).value_or(TrustedKeys()), *audit_sink_, audit_past_of_file(file));
+  if (!trail) return std::unexpected(RunError{ExitCode::Unreachable, trail.error()});
+  audit_ = std::move(*trail);
+  if (!audit_->warning().empty()) log_.error("audit trail", {{"chain", audit_->chain()}, {"warning", audit_->warning()}});
+  if (const auto told = tell_purges(settings_.state.directory, *audit_, *audit_sink_); !told) return std::unexpected(of_sink(told.error()));
+  if (const auto said = audit_->start(personas_, wall_now()); !said) return std::unexpected(of_sink(said.error()));
+  return {};
+}
+
+/// What takes effect between records.
+void FileService::keep_audit() {
+  const auto say = [this](const AuditEntry& entry, Position after) -> std::expected<void, RunError> {
+    if (const auto said = audit_->say(entry, after); !said) return std::unexpected(of_sink(said.error()));
+    return {};
+  };
+  run_->on_enforced = [say](const GatesWord& word, Position after) { return say(audit_of(word.what, after, wall_now()), after); };
+  run_->on_new_rules = [say](const Rulebook& rules, Position after) {
+    const PersonaSet& set = rules.set();
+    return say(audit_of_personas(set.sha256(), set.personas().size(), "files:" + std::to_string(after.offset.value), wall_now()), after);
+  };
+  run_->more_findings = [this] {
+    std::vector<FindingRecord> findings;
+    for (HeldBack& held : held_back(*control_, "files", std::string(kLinksTopic), wall_now())) {
+      if (const auto said = audit_->say(held.audit, held.finding.position); !said) fail(of_sink(said.error()));
+      findings.push_back(std::move(held.finding));
+    }
+    return findings;
+  };
+}
+
+void FileService::fail(RunError error) {
+  if (fault_) return;
+  fault_ = std::move(error);
+  run_->stop();
+}
+
+std::expected<void, SinkError> FileService::publish(const ContainmentRecord& record, std::size_t active_agents) {
+  if (auto sent = control_->publish(record, active_agents, wall_now()); !sent) return sent;
+  return audit_->say(audit_of(record, engine_writer("files", record.position.partition), wall_now()), record.position);
+}
+
 void FileService::count(const Judgement& judgement) {
   ShardCounters& counters = metrics_.shard(0);
   counters.events.add();
@@ -144,14 +198,11 @@ std::expected<void, RunError> FileService::run() {
     count(judgement);
     active.seen(agent_key(judgement.verdict.tenant, judgement.verdict.agent_id), ActiveAgents::Steady::now());
     for (const ContainmentRecord& record : judgement.containments) {
-      if (const auto sent = control_->publish(record, active.count(), wall_now()); !sent && !fault_) {
-        fault_ = of_sink(sent.error());
-        run_->stop();
-      }
+      if (const auto sent = publish(record, active.count()); !sent) fail(of_sink(sent.error()));
     }
     if (!judgement.containments.empty()) (void)control_->poll(wall_now());
   };
-  run_->more_findings = [&] { return held_findings(*control_, "files", std::string(kLinksTopic)); };
+  keep_audit();
   follow_gates();
   run_->before_checkpoint = [&]() -> std::expected<void, RunError> {
     const auto deadline = std::chrono::steady_clock::now() + kControlWithin;
@@ -160,9 +211,11 @@ std::expected<void, RunError> FileService::run() {
       if (std::chrono::steady_clock::now() > deadline)
         return std::unexpected(RunError{ExitCode::Unreachable, "control: records were not stored in time"});
     }
+    if (const auto kept = audit_sink_->flush(kAuditWithin); !kept) return std::unexpected(of_sink(kept.error()));
     return {};
   };
   const auto report = run_->run();
+  audit_->end(wall_now());
   if (const auto polled = control_->poll(wall_now()); !polled) log_.warning("control log", {{"error", polled.error().message}});
   if (fault_) return std::unexpected(*fault_);
   if (!report) return std::unexpected(report.error());

@@ -6,6 +6,8 @@
 #include "config/settings.h"
 #include "connectors/sinks/control_writers.h"
 #include "connectors/sinks/file_control_log.h"
+#include "connectors/sinks/file_sink.h"
+#include "engine/app/audit_trail.h"
 #include "engine/app/context_positions.h"
 #include "engine/app/enforcement_feed.h"
 #include "engine/app/file_run.h"
@@ -34,6 +36,10 @@ class FileService {
   [[nodiscard]] std::expected<void, RunError> open_control();
   [[nodiscard]] std::expected<void, RunError> open_enforcement();
   void follow_gates();
+  [[nodiscard]] std::expected<void, RunError> open_audit();
+  void keep_audit();
+  [[nodiscard]] std::expected<void, SinkError> publish(const ContainmentRecord& record, std::size_t active_agents);
+  void fail(RunError error);
   void count(const Judgement& judgement);
 
   const Settings& settings_;
@@ -44,8 +50,11 @@ class FileService {
   std::unique_ptr<EnforcementFeed> enforcement_;  // null: nobody says where acknowledgements are
   std::unique_ptr<ContextPositions> positions_;   // of what they confirm
   std::size_t words_taken_ = 0;
+  std::unique_ptr<FileSink> audit_sink_;
+  std::unique_ptr<AuditTrail> audit_;
   std::unique_ptr<FileRun> run_;
   std::unique_ptr<ServiceHttp> http_;
+  std::string personas_;  // the set of the start
   std::optional<RunError> fault_;
 };
 

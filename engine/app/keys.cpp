@@ -2,10 +2,14 @@
 #include "connectors/encoders/keys.h"
 
 #include <cstdio>
+#include <map>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "connectors/encoders/strict_json.h"
 #include "engine/app/commands.h"
 #include "engine/event/escape.h"
 
@@ -17,6 +21,7 @@ constexpr std::size_t kMessageChars = 1024;  // a path may be long
 struct Options {
   std::string file;
   std::vector<std::string> writers{"engine-*"};
+  std::vector<std::string> files, without;
 };
 
 ExitCode fail(const KeyError& error) {
@@ -41,6 +46,25 @@ ExitCode show(const Options& options) {
   return ExitCode::Done;
 }
 
+/// Each file is checked as a gate checks it before anything of it is taken over, and so is what comes of them.
+ExitCode merge(const Options& options) {
+  std::map<std::string, nlohmann::ordered_json> keys;
+  for (const std::string& file : options.files) {
+    const auto trusted = TrustedKeys::load(file);
+    if (!trusted) return fail(trusted.error());
+    const auto jwks = parse_strict_json(trusted->jwks());
+    for (const auto& key : jwks->at("keys")) keys.insert_or_assign(key.at("kid").get<std::string>(), key);
+  }
+  for (const std::string& kid : options.without)
+    if (keys.erase(kid) == 0) return fail({KeyError::Kind::NotFound, "no file holds a key " + kid});
+  nlohmann::ordered_json all{{"keys", nlohmann::ordered_json::array()}};
+  for (auto& [kid, key] : keys) all["keys"].push_back(std::move(key));
+  const auto merged = TrustedKeys::parse(all.dump());
+  if (!merged) return fail(merged.error());
+  std::printf("%s\n", merged->jwks().c_str());
+  return ExitCode::Done;
+}
+
 }  // namespace
 
 void add_keys(CLI::App& app, Subcommand& action) {
@@ -55,7 +79,13 @@ void add_keys(CLI::App& app, Subcommand& action) {
   print->add_option("FILE", options->file, "A key file")->required();
   print->add_option("--writer", options->writers, "Writer the key may speak as; a name or a prefix and *")->capture_default_str();
   print->callback([options, &action] { action = [options] { return show(*options); }; });
-  keys->footer("Exit codes: 0 done; 2 the file exists, cannot be read, is open to others, or is no Ed25519 key.");
+  CLI::App* join =
+      keys->add_subcommand("merge", "Prints the public keys of several JWKS files as one: what is trusted while a key changes");
+  join->add_option("FILE", options->files, "JWKS files, as `keys show` writes them; of a key in several the last one's writers count")
+      ->required();
+  join->add_option("--without", options->without, "A key to leave out")->type_name("KID");
+  join->callback([options, &action] { action = [options] { return merge(*options); }; });
+  keys->footer("Exit codes: 0 done; 2 the file exists, cannot be read, is open to others, or is no Ed25519 key; or no key of that name.");
 }
 
 }  // namespace ringfence

@@ -40,6 +40,7 @@ int run(int argc, char** argv) {
   ringfence::add_report(app, action);
   ringfence::add_status(app, action);
   ringfence::add_operators(app, action);
+  ringfence::add_audit(app, action);
   ringfence::add_publish(app, action);
   ringfence::add_topics(app, action);
   ringfence::add_state(app, action);

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,6 +14,8 @@
 #include "connectors/kafka/context_log.h"
 #include "connectors/sinks/blast_radius.h"
 #include "connectors/sinks/control_writer.h"
+#include "connectors/sinks/file_sink.h"
+#include "engine/app/audit_trail.h"
 #include "engine/app/context_feed.h"
 #include "engine/app/control_places.h"
 #include "engine/app/kafka_settings.h"
@@ -206,6 +209,40 @@ std::expected<bool, Fault> speak(const Command& command, const ScopeParts& scope
   return true;
 }
 
+/// Where no engine reads commands: what the operator's own writer can do alone.
+std::expected<std::string, Fault> give_without_engine(const Command& command, const ScopeParts& scope, const Settings& settings,
+                                                      const SigningKey& key, const TrustedKeys& trusted) {
+  const auto spoke = speak(command, scope, settings, key, trusted, nullptr);
+  if (!spoke) return std::unexpected(spoke.error());
+  if (*spoke) return "published by the writer operator";
+  const std::string engine = "an engine takes commands from the context topic only (context.source)";
+  if (command.command == "halt") return std::unexpected(Fault{ExitCode::Unusable, "halted by an operator already"});
+  if (command.command == "release") return std::unexpected(Fault{ExitCode::Unusable, "no operator has halted this scope, and " + engine});
+  return std::unexpected(Fault{ExitCode::Unusable, engine});
+}
+
+/// What was done about such a command, on record in a chain of the operators' own.
+Done put_on_record(const Command& command, const Settings& settings, const std::string& kid,
+                   const std::expected<std::string, Fault>& answer) {
+  const std::string file = operators_audit_file(settings).string();
+  std::error_code ignored;
+  std::filesystem::create_directories(operators_audit_file(settings).parent_path(), ignored);
+  auto sink = FileSink::open(file);
+  if (!sink) return std::unexpected(Fault{ExitCode::Unreachable, sink.error().message});
+  auto key = SigningKey::load(settings.control.key_file);
+  if (!key) return std::unexpected(Fault{ExitCode::Unusable, key.error().message});
+  auto trail = AuditTrail::open({.writer = std::string(kWriter), .instance = "people", .note = {}, .adopt = true}, std::move(*key),
+                                operators_keys(settings), **sink, audit_past_of_file(file));
+  if (!trail) return std::unexpected(Fault{ExitCode::Unreachable, trail.error()});
+  const WallTime now = wall_now();
+  const std::string jti = "cmd-" + sha256_hex(cause_of(command) + std::to_string(now.value)).substr(0, 16);
+  const AuditEntry entry = audit_of_given({command, jti, kid}, answer.has_value(), answer ? *answer : answer.error().message, now);
+  if (const auto said = (*trail)->say(entry, {kNoInput, Offset{0}}); !said)
+    return std::unexpected(Fault{ExitCode::Unreachable, said.error().message});
+  if (const auto stored = (*sink)->flush(seconds(2)); !stored) return std::unexpected(Fault{ExitCode::Unreachable, stored.error().message});
+  return {};
+}
+
 std::expected<std::string, Fault> give(const Command& command, const std::string& config) {
   const SettingsLoad load = load_settings(config);
   for (const SettingsError& e : load.errors) std::fprintf(stderr, "%s\n", to_string(e).c_str());
@@ -226,16 +263,14 @@ std::expected<std::string, Fault> give(const Command& command, const std::string
     if (!opened) return std::unexpected(Fault{ExitCode::Unreachable, opened.error().message});
     context = std::move(*opened);
   }
+  if (!context) {
+    auto answer = give_without_engine(command, *scope, settings, *key, trusted);
+    const auto put = put_on_record(command, settings, key->kid(), answer);
+    if (answer && !put) return std::unexpected(Fault{put.error().exit, *answer + ", and not put on record: " + put.error().message});
+    return answer;
+  }
   const auto spoke = speak(command, *scope, settings, *key, trusted, context.get());
   if (!spoke) return std::unexpected(spoke.error());
-  if (!context) {
-    const std::string engine = "an engine takes commands from the context topic only (context.source)";
-    if (!*spoke && command.command == "halt") return std::unexpected(Fault{ExitCode::Unusable, "halted by an operator already"});
-    if (!*spoke && command.command == "release")
-      return std::unexpected(Fault{ExitCode::Unusable, "no operator has halted this scope, and " + engine});
-    if (!*spoke) return std::unexpected(Fault{ExitCode::Unusable, engine});
-    return "published by the writer operator";
-  }
   if (auto put = put_on_context(command, settings, *key, *context); !put) return std::unexpected(put.error());
   return std::string(*spoke ? "published by the writer operator, and " : "") + "put on the context topic";
 }

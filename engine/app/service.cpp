@@ -49,6 +49,9 @@ Service::Service(const Settings& settings, const ServiceLog& log) : settings_(se
 Service::~Service() { close(); }
 
 std::expected<void, RunError> Service::run() {
+  const auto& rules = shards_.front()->in_force.rules;
+  if (const auto said = audit_->start(rules ? rules->set().sha256() : "", wall_now()); !said)
+    log_.warning("audit trail", {{"error", said.error().message}});
   std::jthread control([this](const std::stop_token& stop) { serve_control(stop); });
   for (const auto& shard : shards_) shard->thread = std::jthread([this, &shard] { judge_forever(*shard); });
   subjects_->start();
@@ -98,6 +101,8 @@ void Service::close() {
   for (std::size_t i = 0; i < shards_.size(); ++i) consumer_->leave(i);
   consumer_->close();
   consumer_.reset();
+  tell_record();
+  if (audit_) audit_->end(wall_now());
   if (const auto known = observer_ ? observer_->to_keep(true) : std::nullopt) {
     if (const auto kept = put_record(*store_, kObserverRecord, *known); !kept) log_.warning("the observer's knowledge is not kept");
   }
@@ -245,7 +250,11 @@ void Service::serve_control(const std::stop_token& stop) {
     if (hopeless && Steady::now() - *refusing > kControlFaultFor) fail(of_sink(polled.error()));
     reclaim(fenced);
     // Of records that had waited for the writer's claim; a shard sends the others itself.
-    std::ranges::move(held_findings(*control_, settings_.topics.events, settings_.topics.links), std::back_inserter(held));
+    for (HeldBack& one : held_back(*control_, settings_.topics.events, settings_.topics.links, wall_now())) {
+      put_on_record(std::move(one.audit));
+      held.push_back(std::move(one.finding));
+    }
+    tell_record();
     std::ranges::move(gate_alarms(), std::back_inserter(held));
     while (!held.empty() && findings_->publish(encode_finding(held.front()), held.front().agent_id, held.front().position))
       held.pop_front();

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <deque>
 #include <expected>
 #include <map>
 #include <memory>
@@ -76,6 +77,7 @@ class Service final : private PartitionOwner {
   [[nodiscard]] std::expected<void, RunError> open_control();
   [[nodiscard]] std::expected<void, RunError> open_enforcement();
   [[nodiscard]] std::expected<void, RunError> open_outputs();
+  [[nodiscard]] std::expected<void, RunError> open_audit();
   [[nodiscard]] std::expected<void, RunError> open_answers();
   [[nodiscard]] std::expected<void, RunError> open_context();
   [[nodiscard]] std::expected<void, RunError> open_links();
@@ -109,8 +111,17 @@ class Service final : private PartitionOwner {
   /// Commands that came while another member owned the partition, or none did.
   [[nodiscard]] std::expected<void, std::string> orders_missed(Lane& lane, Partition partition, std::size_t changes_taken);
   /// Says what came of a command and publishes what leaves because of it.
-  [[nodiscard]] std::expected<void, RunError> carry_out(Lane& lane, const OperatorCommand& order, const Operated& done);
+  [[nodiscard]] std::expected<void, RunError> carry_out(Lane& lane, const OperatorCommand& order, const Operated& done, Position at);
+  /// Puts on record that a persona set took effect behind these places of a shard.
+  [[nodiscard]] std::expected<void, RunError> record_personas(ShardRun& shard, const std::string& places, Position cause);
   [[nodiscard]] std::expected<std::vector<Operated>, StoreError> obey(ShardRun& shard, const OperatorCommand& order, Position after);
+  /// Says it as soon as the trail takes it; for what no judgement leads to. `passed`: the record of the context topic that it is about.
+  /// Thread-safe.
+  void put_on_record(AuditEntry entry, std::optional<Offset> passed = {});
+  /// Says what waits for that.
+  void tell_record();
+  /// A record in a command's place that counts as none; once, and of many at most a few a minute.
+  void passed_over(const OperatorCommand* order, Offset at, std::string_view why);
   void forget_observed(ShardRun& shard, std::span<const ContextChange> taken);
   void take_fact(ShardRun& shard, Partition partition, const std::string& fact);
   /// What gates have confirmed of containments that the states of the shard know and had not heard of.
@@ -160,8 +171,18 @@ class Service final : private PartitionOwner {
   std::unique_ptr<ControlWriters> control_;
   std::unique_ptr<Producer> producer_;
   std::unique_ptr<Sink> findings_, dead_letters_, links_;
-  std::unique_ptr<Sink> facts_;  // the context topic, where facts come from there
-  std::vector<Sink*> files_;     // those of them that are files
+  std::unique_ptr<Sink> audit_sink_;
+  std::unique_ptr<AuditTrail> audit_;
+  std::mutex unsaid_mutex_;  // guards the next three
+  struct Unsaid {
+    AuditEntry entry;
+    std::optional<Offset> passed;
+  };
+  std::deque<Unsaid> unsaid_;
+  std::chrono::steady_clock::time_point passed_over_since_;
+  std::uint64_t passed_over_ = 0, passed_over_unsaid_ = 0;  // in this minute; not on record
+  std::unique_ptr<Sink> facts_;                             // the context topic, where facts come from there
+  std::vector<Sink*> files_;                                // those of them that are files
   std::unique_ptr<ServiceAnswers> answers_;
   std::unique_ptr<ServiceObserver> observer_;
   std::vector<std::unique_ptr<ShardRun>> shards_;

@@ -78,7 +78,19 @@ std::expected<void, RunError> Service::take_changes(ShardRun& shard) {
     if (const auto kept = keep_in_force(shard, partition); !kept) return std::unexpected(of_store(kept.error()));
     places += (places.empty() ? "" : " ") + std::to_string(partition.value) + ":" + std::to_string(owned.applied.value);
   }
+  const auto is_set = [](const ContextChange& change) { return std::holds_alternative<RuleSet>(change.what); };
+  if (!shard.owned.empty() && std::ranges::any_of(due, is_set)) {
+    const auto& [partition, first] = *shard.owned.begin();
+    if (auto said = record_personas(shard, places, {partition, first.applied}); !said) return said;
+  }
   log_.info("rules and facts in force", {{"shard", shard.index}, {"personas", shard.shard.rules().set().sha256()}, {"after", places}});
+  return {};
+}
+
+std::expected<void, RunError> Service::record_personas(ShardRun& shard, const std::string& places, Position cause) {
+  const PersonaSet& set = shard.in_force.rules->set();
+  const auto said = shard.outputs->record(audit_of_personas(set.sha256(), set.personas().size(), places, wall_now()), cause);
+  if (!said) return std::unexpected(RunError{ExitCode::Unreachable, said.error().message});
   return {};
 }
 
@@ -179,8 +191,13 @@ std::expected<void, std::string> Service::catch_up(ShardRun& shard, Partition pa
     std::vector<ContextPositions::Line> lines;
     for (const ContextChange& change : due) lines.push_back({partition, shard.owned.at(partition).applied, record_of(change.what)});
     if (const auto written = positions_->write(lines); !written) return std::unexpected(written.error().message);
+    const Position at{partition, shard.owned.at(partition).applied};
     for (const ContextChange& change : due) {
-      if (std::holds_alternative<RuleSet>(change.what)) continue;
+      if (std::holds_alternative<RuleSet>(change.what)) {
+        const std::string place = std::to_string(partition.value) + ":" + std::to_string(at.offset.value);
+        if (const auto recorded = record_personas(shard, place, at); !recorded) return std::unexpected(recorded.error().message);
+        continue;
+      }
       if (const auto taken = take_one(shard, partition, change); !taken) return std::unexpected(taken.error().message);
     }
     if (const auto stored = store_words(shard, due); !stored) return std::unexpected(stored.error().message);

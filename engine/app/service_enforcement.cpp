@@ -69,6 +69,9 @@ std::expected<void, RunError> Service::take_word(ShardRun& shard, Partition part
   if (!taken) return std::unexpected(of_store(taken.error()));
   if (!*taken) return {};
   log_.info("containment enforced", {{"scope", word.what.scope}, {"level", name_of(word.what.level)}, {"gates", word.what.gates.size()}});
+  const Position at{partition, shard.owned.at(partition).applied};
+  if (const auto said = shard.outputs->record(audit_of(word.what, at, wall_now()), at); !said)
+    return std::unexpected(RunError{ExitCode::Unreachable, said.error().message});
   if (const auto told = shard.outputs->publish(**taken); !told)
     return std::unexpected(RunError{ExitCode::Unreachable, told.error().message});
   return {};

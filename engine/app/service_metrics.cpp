@@ -97,11 +97,10 @@ ServiceMetrics::ServiceMetrics(std::size_t shards) : count_(shards), shards_(std
 std::string ServiceMetrics::exposition(Nanos steady_now) const {
   const auto count = [](const SharedCounter& counter) { return static_cast<double>(counter.value()); };
   const auto per_output = [&](const SharedCounter ProcessCounters::Output::* of) {
-    return std::vector<std::pair<Labels, double>>{{{{"output", "findings"}}, count(process_.findings.*of)},
-                                                  {{{"output", "control"}}, count(process_.control.*of)},
-                                                  {{{"output", "dead_letter"}}, count(process_.dead_letter.*of)},
-                                                  {{{"output", "links"}}, count(process_.links.*of)},
-                                                  {{{"output", "answers"}}, count(process_.answers.*of)}};
+    return std::vector<std::pair<Labels, double>>{
+        {{{"output", "findings"}}, count(process_.findings.*of)},       {{{"output", "control"}}, count(process_.control.*of)},
+        {{{"output", "dead_letter"}}, count(process_.dead_letter.*of)}, {{{"output", "links"}}, count(process_.links.*of)},
+        {{{"output", "answers"}}, count(process_.answers.*of)},         {{{"output", "audit"}}, count(process_.audit.*of)}};
   };
   const auto number = [](const auto& counter) { return static_cast<double>(counter.value()); };
   Page page(count_, shards_.get());

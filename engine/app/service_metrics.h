@@ -103,7 +103,7 @@ struct ProcessCounters {
   struct Output {
     SharedCounter acknowledged, failed;  // records; failed attempts, each retried
   };
-  Output findings, control, dead_letter, links;
+  Output findings, control, dead_letter, links, audit;
   Output answers;           // to gates that asked before an act; `acknowledged`: sent
   Output observer_facts;    // outages and recoveries that the fleet observer found
   Gauge changelog_waiting;  // states that wait for room in the changelog; serving thread

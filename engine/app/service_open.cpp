@@ -99,7 +99,8 @@ std::expected<void, RunError> Service::open_control() {
     if (!opened) return std::unexpected(of_sink(opened.error()));
     control_log_ = std::move(*opened);
   }
-  TrustedKeys trusted;
+  // What former keys signed is this writer's history too: without it a new key would begin at the first generation, which no gate takes.
+  TrustedKeys trusted = TrustedKeys::load(settings_.gate.keys_file).value_or(TrustedKeys());
   trusted.add(*key, {"engine-*"});
   ControlWriters::Settings control{.iss = settings_.control.issuer,
                                    .aud = settings_.control.audience,
@@ -136,6 +137,26 @@ std::expected<void, RunError> Service::open_outputs() {
   auto links = open_one({.topic = true, .file = {}}, settings_.topics.links);
   if (!links) return std::unexpected(std::move(links.error()));
   links_ = std::move(*links);
+  auto audit = open_one(settings_.outputs.audit, settings_.topics.audit);
+  if (!audit) return std::unexpected(std::move(audit.error()));
+  audit_sink_ = std::move(*audit);
+  return open_audit();
+}
+
+std::expected<void, RunError> Service::open_audit() {
+  auto key = SigningKey::load(settings_.control.key_file);
+  if (!key) return std::unexpected(RunError{ExitCode::Unusable, key.error().message});
+  const bool topic = settings_.outputs.audit.topic;
+  auto trail = AuditTrail::open({.writer = "engine-" + settings_.topics.events + "-audit",
+                                 .instance = instance_of(settings_),
+                                 .note = settings_.state.directory / kAuditNote,
+                                 .adopt = !topic},
+                                std::move(*key), TrustedKeys::load(settings_.gate.keys_file).value_or(TrustedKeys()), *audit_sink_,
+                                topic ? audit_past_of_topic(settings_) : audit_past_of_file(settings_.outputs.audit.file.string()));
+  if (!trail) return std::unexpected(RunError{ExitCode::Unreachable, trail.error()});
+  audit_ = std::move(*trail);
+  if (!audit_->warning().empty()) log_.error("audit trail", {{"chain", audit_->chain()}, {"warning", audit_->warning()}});
+  if (const auto told = tell_purges(settings_.state.directory, *audit_, *audit_sink_); !told) return std::unexpected(of_sink(told.error()));
   return {};
 }
 
@@ -162,6 +183,7 @@ std::unique_ptr<ServiceOutputs> Service::outputs_of_thread() {
                               .links = *links_,
                               .facts = facts_.get(),
                               .control = *control_,
+                              .audit = *audit_,
                               .counters = metrics_->process(),
                               .topic = settings_.topics.events,
                               .links_topic = settings_.topics.links,
@@ -177,7 +199,8 @@ std::expected<void, RunError> Service::open_context() {
   if (!positions) return std::unexpected(of_sink(positions.error()));
   positions_ = std::move(*positions);
   if (settings_.context.source != ContextSource::Topic) return {};
-  auto context = ContextFeed::open(settings_, *store_, log_);
+  const auto passed = [this](const OperatorCommand* order, Offset at, std::string_view why) { passed_over(order, at, why); };
+  auto context = ContextFeed::open(settings_, *store_, log_, passed);
   if (!context) return std::unexpected(RunError{ExitCode::Unreachable, context.error()});
   context_ = std::move(*context);
   return {};

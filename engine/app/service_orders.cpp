@@ -13,6 +13,13 @@ namespace ringfence {
 namespace {
 
 constexpr int kStoreAttempts = 5;
+/// Every command takes effect in every partition; who serves this one puts on record that it was taken.
+constexpr Partition kFirst{0};
+constexpr std::chrono::minutes kPassedOverIn{1};
+constexpr std::uint64_t kPassedOverMost = 30;  // on record in that time: who may write to the topic must not fill the trail
+constexpr std::size_t kUnsaidMost = 10'000;
+/// Name of the offset of the context topic below which what was passed over is on record.
+constexpr std::string_view kPassedOverRecord = "audit_passed_over";
 constexpr std::chrono::seconds kOrdersAgain{5};
 
 }  // namespace
@@ -75,10 +82,15 @@ std::expected<void, RunError> Service::obey_orders(Lane& lane, Partition partiti
   for (const Lane::Order& order : std::span(owned.orders).first(count)) {
     const auto& command = std::get<OperatorCommand>(order.change.what);
     next = std::max(next, order.change.offset.value + 1);
+    if (partition == kFirst) {
+      const AuditEntry taken = audit_of_taken({command.command, command.jti, command.kid}, {partition, owned.applied}, wall_now());
+      if (const auto said = lane.outputs->record(taken, {partition, owned.applied}); !said)
+        return std::unexpected(RunError{ExitCode::Unreachable, said.error().message});
+    }
     const auto done = obey(command, {partition, owned.applied});
     if (!done) return std::unexpected(of_store(done.error()));
     for (const Operated& one : *done)
-      if (auto carried = carry_out(lane, command, one); !carried) return carried;
+      if (auto carried = carry_out(lane, command, one, {partition, owned.applied}); !carried) return carried;
   }
   owned.orders.erase(owned.orders.begin(), owned.orders.begin() + static_cast<std::ptrdiff_t>(count));
   lane.checkpoint.put_record(commands_record(partition), std::to_string(next));
@@ -95,17 +107,61 @@ std::expected<std::vector<Operated>, StoreError> Service::obey(ShardRun& shard, 
   return answers;
 }
 
-std::expected<void, RunError> Service::carry_out(Lane& lane, const OperatorCommand& order, const Operated& done) {
+std::expected<void, RunError> Service::carry_out(Lane& lane, const OperatorCommand& order, const Operated& done, Position at) {
   log_.info("operator's command", {{"command", order.command.command},
                                    {"scope", order.command.scope},
                                    {"by", order.command.by},
                                    {"approver", order.command.approver},
                                    {"effective", done.answer == CommandAnswer::Done},
                                    {"answer", words_of(done.answer)}});
+  const AuditEntry entry =
+      audit_of_answer({order.command, order.jti, order.kid}, done.answer == CommandAnswer::Done, words_of(done.answer), at, wall_now());
+  if (const auto said = lane.outputs->record(entry, at); !said)
+    return std::unexpected(RunError{ExitCode::Unreachable, said.error().message});
   if (!done.judgement) return {};
   if (const auto told = lane.outputs->publish(*done.judgement); !told)
     return std::unexpected(RunError{ExitCode::Unreachable, told.error().message});
   return {};
+}
+
+void Service::passed_over(const OperatorCommand* order, Offset at, std::string_view why) {
+  std::uint64_t more = 0;
+  {
+    const std::lock_guard lock(unsaid_mutex_);
+    const auto kept = get_record(*store_, kPassedOverRecord);
+    if (kept && *kept && at.value < std::strtoll((*kept)->c_str(), nullptr, 10)) return;
+    if (Steady::now() - passed_over_since_ > kPassedOverIn) {
+      passed_over_since_ = Steady::now();
+      passed_over_ = 0;
+    }
+    if (++passed_over_ > kPassedOverMost) {
+      ++passed_over_unsaid_;
+      return;
+    }
+    more = std::exchange(passed_over_unsaid_, 0);
+  }
+  if (order == nullptr) return put_on_record(audit_of_passed_over(nullptr, at, why, more, wall_now()), at);
+  const CommandOnRecord command{order->command, order->jti, order->kid};
+  put_on_record(audit_of_passed_over(&command, at, why, more, wall_now()), at);
+}
+
+void Service::put_on_record(AuditEntry entry, std::optional<Offset> passed) {
+  const std::lock_guard lock(unsaid_mutex_);
+  if (unsaid_.size() >= kUnsaidMost) {
+    log_.error("audit trail", {{"error", "too much waits to be put on record"}});
+    return;
+  }
+  unsaid_.push_back({std::move(entry), passed});
+}
+
+void Service::tell_record() {
+  const std::lock_guard lock(unsaid_mutex_);
+  while (!unsaid_.empty() && audit_->say(unsaid_.front().entry, {kNoInput, Offset{0}})) {
+    // Where that is not stored it is on record once more after a restart.
+    if (const auto& passed = unsaid_.front().passed) [[maybe_unused]]
+      const auto put = put_record(*store_, kPassedOverRecord, std::to_string(passed->value + 1));
+    unsaid_.pop_front();
+  }
 }
 
 }  // namespace ringfence

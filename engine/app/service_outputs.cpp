@@ -15,10 +15,11 @@ constexpr std::chrono::milliseconds kBackpressure{10};
 
 }  // namespace
 
-std::vector<FindingRecord> held_findings(ControlWriters& control, const std::string& topic, const std::string& links_topic) {
-  std::vector<FindingRecord> out;
+std::vector<HeldBack> held_back(ControlWriters& control, const std::string& topic, const std::string& links_topic, WallTime now) {
+  std::vector<HeldBack> out;
   for (const ContainmentRecord& held : control.take_held())
-    out.push_back(blast_radius_finding(held, held.position.partition < kLinksPartition ? topic : links_topic));
+    out.push_back({blast_radius_finding(held, held.position.partition < kLinksPartition ? topic : links_topic),
+                   audit_of_held(held, engine_writer(topic, held.position.partition), now)});
   return out;
 }
 
@@ -26,10 +27,13 @@ std::expected<void, OutputError> ServiceOutputs::publish(const Judgement& judgem
   for (const ContainmentRecord& record : judgement.containments) {
     const auto hand_over = [&] { return parts_.control.publish(record, parts_.active_agents(), parts_.now()); };
     if (auto sent = until_taken(parts_.counters.control, hand_over); !sent) return sent;
+    const AuditEntry entry = audit_of(record, engine_writer(parts_.topic, record.position.partition), parts_.now());
+    if (auto said = this->record(entry, record.position); !said) return said;
   }
-  std::vector<FindingRecord> held;
-  if (!judgement.containments.empty()) held = held_findings(parts_.control, parts_.topic, parts_.links_topic);
-  for (const FindingRecord& finding : held) {
+  std::vector<HeldBack> held;
+  if (!judgement.containments.empty()) held = held_back(parts_.control, parts_.topic, parts_.links_topic, parts_.now());
+  for (const auto& [finding, audit] : held) {
+    if (auto said = record(audit, finding.position); !said) return said;
     if (auto sent = send(parts_.findings, parts_.counters.findings, encode_finding(finding), finding.agent_id, finding.position); !sent)
       return sent;
   }
@@ -49,6 +53,10 @@ std::expected<void, OutputError> ServiceOutputs::refuse(const Record& record, co
   DeadLetter letter = dead_letter(record, refusal, link ? parts_.links_topic : parts_.topic, InputKind::Topic);
   letter.position.partition = partition_in_topic(letter.position.partition);
   return send(parts_.dead_letters, parts_.counters.dead_letter, encode_dead_letter(letter), dead_letter_key(letter), record.position);
+}
+
+std::expected<void, OutputError> ServiceOutputs::record(const AuditEntry& entry, Position cause) {
+  return until_taken(parts_.counters.audit, [&] { return parts_.audit.say(entry, cause); });
 }
 
 std::expected<void, OutputError> ServiceOutputs::announce(const std::string& fact, std::string_view scope, Position cause) {
@@ -78,7 +86,7 @@ std::expected<void, OutputError> ServiceOutputs::until_taken(ProcessCounters::Ou
 Offset ServiceOutputs::acknowledged(Partition partition) const {
   const Offset facts = parts_.facts == nullptr ? kAllAcknowledged : parts_.facts->acknowledged(partition);
   return std::min({facts, parts_.findings.acknowledged(partition), parts_.dead_letters.acknowledged(partition),
-                   parts_.links.acknowledged(partition), parts_.control.acknowledged(partition)});
+                   parts_.links.acknowledged(partition), parts_.control.acknowledged(partition), parts_.audit.acknowledged(partition)});
 }
 
 }  // namespace ringfence

@@ -11,6 +11,7 @@
 
 #include "connectors/sinks/control_writers.h"
 #include "connectors/sinks/sink.h"
+#include "engine/app/audit_trail.h"
 #include "engine/app/service_metrics.h"
 #include "engine/pipeline/outputs.h"
 
@@ -38,9 +39,14 @@ class SharedSink final : public Sink {
   std::unique_ptr<Sink> sink_;
 };
 
-/// Findings `containment.blast_radius` of what went out as pending holds since the last call, to be sent by the caller. Thread-safe.
-/// `topic` and `links_topic` name the inputs.
-[[nodiscard]] std::vector<FindingRecord> held_findings(ControlWriters& control, const std::string& topic, const std::string& links_topic);
+/// What went out as a pending hold since the last call, as its finding `containment.blast_radius` and for the record, to be sent by the
+/// caller. Thread-safe. `topic` and `links_topic` name the inputs.
+struct HeldBack {
+  FindingRecord finding;
+  AuditEntry audit;
+};
+[[nodiscard]] std::vector<HeldBack> held_back(ControlWriters& control, const std::string& topic, const std::string& links_topic,
+                                              WallTime now);
 
 /// The outputs of one judging thread of the service: containments to the control writers, findings, dead letters and links to their sinks.
 /// Called by that thread; the writers and sinks behind are shared and thread-safe.
@@ -52,6 +58,7 @@ class ServiceOutputs final : public Outputs {
     Sink& links;
     Sink* facts = nullptr;  // the context topic; null where facts come from elsewhere
     ControlWriters& control;
+    AuditTrail& audit;
     ProcessCounters& counters;
     std::string topic, links_topic;  // names of the inputs
     std::function<WallTime()> now;
@@ -64,6 +71,8 @@ class ServiceOutputs final : public Outputs {
   [[nodiscard]] std::expected<void, OutputError> publish(const Judgement& judgement) override;
   [[nodiscard]] std::expected<void, OutputError> refuse(const Record& record, const Refusal& refusal) override;
   [[nodiscard]] Offset acknowledged(Partition partition) const override;
+  /// Puts it on record.
+  [[nodiscard]] std::expected<void, OutputError> record(const AuditEntry& entry, Position cause);
   /// A fact that the act at `cause` led to, to the context topic.
   [[nodiscard]] std::expected<void, OutputError> announce(const std::string& fact, std::string_view scope, Position cause);
 

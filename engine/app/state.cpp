@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <chrono>
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "engine/app/audit_trail.h"
 #include "engine/app/live_state.h"
 #include "engine/app/operators.h"
 #include "engine/event/decode.h"
@@ -107,6 +109,9 @@ ExitCode purge(const Options& options) {
   if ((*agent)->contained()) return fail("the agent is contained: release it first, or its gates would keep what the engine has forgotten");
   const auto purged = (*live)->purge(scope->tenant, scope->id);
   if (!purged) return fail(purged.error());
+  const WallTime now{std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count()};
+  if (const auto noted = note_purge(options.directory, options.subject, now); !noted)
+    std::fprintf(stderr, "state: forgotten, and not on record: %s\n", noted.error().message.c_str());
   std::printf("forgot %s\n", printable(options.subject).c_str());
   return ExitCode::Done;
 }

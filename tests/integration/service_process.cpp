@@ -171,6 +171,7 @@ Installation::Installation(const Broker& broker, std::int32_t partitions)
                                                                        {"acks", 1},
                                                                        {"context", 1},
                                                                        {"deadletter", 1},
+                                                                       {"audit", 1},
                                                                        {"links", partitions},
                                                                        {"state", partitions},
                                                                        {"verdicts", 1},
@@ -196,7 +197,8 @@ fs::path Installation::member(const std::string& instance, const std::string& mo
   out << "kafka: {bootstrap: \"" << broker_.address() << "\", group: " << stem_ << ", instance_id: " << instance << "}\n"
       << "topics: {events: " << topic("events") << ", findings: " << topic("findings") << ", control: " << topic("control")
       << ", acks: " << topic("acks") << ", links: " << topic("links") << ", verdicts: " << topic("verdicts")
-      << ", context: " << topic("context") << ", state: " << topic("state") << ", dead_letter: " << topic("deadletter") << "}\n"
+      << ", context: " << topic("context") << ", state: " << topic("state") << ", audit: " << topic("audit")
+      << ", dead_letter: " << topic("deadletter") << "}\n"
       << "personas: {directory: " << personas().string() << "}\n"
       << "state: {directory: " << (directory_ / ("state-" + instance)).string() << ", shards: 2, flush_age: 200ms}\n"
       << "http: {listen: \"127.0.0.1:0\"}\n"

@@ -17,7 +17,6 @@ namespace {
 /// Raised on the wall clock, by a gate's answers or by whoever publishes: not by judging an act.
 constexpr std::array kElsewhere{
     Analytic::ContainmentUnacked,      // acknowledgements that do not come: unit/connectors, integration
-    Analytic::ContainmentViolated,     // only where gates are known to have applied what stands: unit/pipeline, integration
     Analytic::ContainmentBlastRadius,  // what the writer of containments keeps back: unit/connectors
     Analytic::GateStale,  // heartbeats that are not answered: unit/connectors
     Analytic::AgentUnattributed,

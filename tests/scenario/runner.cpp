@@ -84,6 +84,16 @@ class Process {
     return {std::move(out), answer};
   }
 
+  /// What gates have confirmed at its own place among the records.
+  Result confirm(const Enforcement& enforcement, std::int64_t number) {
+    const ScopeParts scope = parse_scope(enforcement.scope).value();
+    Result out{.refusal = {}, .judgement = {}};
+    for (const auto& lane : lanes_)
+      if (auto taken = must(lane->shard.enforce(enforcement, scope, {kPartition, Offset{number}}, {"scenario", 0})))
+        join(out.judgement, std::move(*taken));
+    return out;
+  }
+
   void write_all(std::int64_t last) {
     const Horizon horizon{kPartition, Offset{last}}, wide{kLinksPartition, Offset{last}};
     if (must(wide_checkpoint_.flush({&wide, 1}, kAtMost)) != 0) throw std::runtime_error("a subject was not written");
@@ -143,6 +153,15 @@ std::optional<Command> command_in(const std::string& record) {
   return Command{json.at("command"), json.at("scope"), json.at("reason"), json.at("by"), json.at("approver"), ""};
 }
 
+std::optional<Enforcement> confirmed_in(const std::string& record) {
+  if (!record.starts_with(R"({"gates":)")) return std::nullopt;
+  const auto json = nlohmann::json::parse(record).at("gates");
+  const EventTime at{json.at("at_ms").get<std::int64_t>() * 1'000'000};
+  Enforcement out{.scope = json.at("scope"), .level = level_named(json.at("level").get<std::string>()).value(), .effective_at = at};
+  for (const auto& gate : json.at("gates")) out.gates.push_back({gate.get<std::string>(), at});
+  return out;
+}
+
 std::vector<Outcome> run(const std::shared_ptr<const Rulebook>& rules, std::span<const std::string> records, const Way& way) {
   const auto store = memory_store();
   auto process = std::make_unique<Process>(*store, rules, way.shards, 0);
@@ -162,6 +181,14 @@ std::vector<Outcome> run(const std::shared_ptr<const Rulebook>& rules, std::span
       outcome.agent = scope.tenant + "/" + scope.id;
       outcome.refused = "command";
       outcome.answer = words_of(answer);
+      outcomes.push_back(std::move(outcome));
+      continue;
+    }
+    if (const auto enforcement = confirmed_in(records[i])) {
+      Outcome outcome = outcome_of(process->confirm(*enforcement, number), way);
+      const ScopeParts scope = *parse_scope(enforcement->scope);
+      outcome.agent = scope.tenant + "/" + scope.id;
+      outcome.refused = "confirmed";
       outcomes.push_back(std::move(outcome));
       continue;
     }

@@ -12,6 +12,7 @@
 #include "engine/event/level.h"
 #include "engine/pipeline/rulebook.h"
 #include "engine/verdict/command.h"
+#include "engine/verdict/enforcement.h"
 
 namespace ringfence::scenario {
 
@@ -19,7 +20,7 @@ namespace ringfence::scenario {
 struct Outcome {
   std::string agent;    // tenant/id; empty where the record shows none
   std::string id;       // of the event; empty where it was refused or is a fact
-  std::string refused;  // reason; `command` for an operator's command, which is no event
+  std::string refused;  // reason; `command` for an operator's command, `confirmed` for gates' word: neither is an event
   std::string answer;   // to a command
   bool copy = false, fact = false;
   Level level = Level::Observe, applied = Level::Observe;
@@ -31,6 +32,9 @@ struct Outcome {
 
 /// The operator's command that a line of the scenario gave, or nothing where the record is another.
 [[nodiscard]] std::optional<Command> command_in(const std::string& record);
+
+/// What gates have confirmed, as a line of the scenario gave it, or nothing where the record is another.
+[[nodiscard]] std::optional<Enforcement> confirmed_in(const std::string& record);
 
 /// How records go through the pipeline.
 struct Way {

@@ -11,6 +11,7 @@
 
 #include "engine/event/decode.h"
 #include "engine/event/ids.h"
+#include "engine/event/level.h"
 
 namespace ringfence::scenario {
 namespace {
@@ -91,6 +92,8 @@ class Teller {
       expect(words);
     } else if (verb == "halt" || verb == "approve" || verb == "release" || verb == "purge") {
       command(words);
+    } else if (verb == "confirmed") {
+      confirmed(words);
     } else {
       act(words);
     }
@@ -108,6 +111,15 @@ class Teller {
         {"command", words[0]}, {"scope", argument(words, 1)}, {"reason", "looked at"}, {"by", argument(words, 3)}, {"approver", ""}};
     if (words.size() > 4) command["approver"] = argument(words, 5);
     out_.events.push_back(json{{"operator", std::move(command)}}.dump());
+  }
+
+  void confirmed(const std::vector<std::string>& words) {
+    if (argument(words, 3) != "by") throw Fault{"who confirms comes after `by`"};
+    json gates = json::array();
+    for (std::size_t i = 4; i < words.size(); ++i) gates.push_back(words[i]);
+    if (gates.empty() || !level_named(words[2])) throw Fault{"a level and a gate are wanted"};
+    json word{{"scope", words[1]}, {"level", words[2]}, {"gates", std::move(gates)}, {"at_ms", to_milliseconds(now_)}};
+    out_.events.push_back(json{{"gates", std::move(word)}}.dump());
   }
 
   void act(const std::vector<std::string>& words) {

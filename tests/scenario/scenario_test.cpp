@@ -230,6 +230,13 @@ TEST_P(Scenarios, IsRehearsedAsItIsServed) {
       EXPECT_EQ(words_of(rehearsal.operate(*command).answer), served[i].answer) << "record " << i + 1;
       continue;
     }
+    if (const auto enforcement = confirmed_in(scenario_.events[i])) {
+      std::vector<std::string> raised;
+      for (const FindingRecord& finding : rehearsal.enforce(*enforcement))
+        if (finding.activity == FindingRecord::Activity::Create) raised.emplace_back(uid_of(finding.analytic));
+      EXPECT_EQ(raised, served[i].raised) << "record " << i + 1;
+      continue;
+    }
     const auto judgement = rehearsal.feed(scenario_.events[i]);
     ASSERT_EQ(judgement.has_value(), served[i].refused.empty()) << "record " << i + 1;
     if (!judgement || served[i].fact) continue;

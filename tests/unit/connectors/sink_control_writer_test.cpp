@@ -347,5 +347,30 @@ TEST(ControlWriterOnAFile, halts_are_in_the_file_and_a_restart_goes_on_from_it) 
   for (const int agent : {1, 2}) EXPECT_EQ(read_as_gate(topic, key_of(halt(agent))).generation, 2U);
 }
 
+TEST(ControlWriterKeys, a_new_key_goes_on_where_the_former_one_was) {
+  SharedTopic topic;
+  {
+    Process former(topic, "former");
+    former.start();
+    former.publish(halt(1));
+  }
+  SigningKey next = std::move(*SigningKey::from_seed(std::string(32, '\x22')));
+  TrustedKeys both = trusted();
+  both.add(next, {"engine-*"});
+  FakeControlLog log(topic);
+  ControlWriters writers({"https://ringfence.corp.example/", {std::string(kAudience)}, "ringfence.events", "next", 2000, {}},
+                         std::move(next), both, log);
+  writers.own(kPartition);
+  for (std::int64_t ms = 1000; ms < 1004; ++ms) ASSERT_TRUE(writers.poll(at_ms(ms)).has_value());
+  ASSERT_EQ(writers.state(kPartition), State::Speaking);
+  const auto message = verify_control(key_of(halt(1)), topic.last_value(key_of(halt(1))), both, kAudience);
+  ASSERT_TRUE(message.has_value());
+  const auto& said = std::get<SignedContainment>(message->body);
+  EXPECT_EQ(said.generation, 2U) << "gates take no generation that they have seen";
+  EXPECT_EQ(said.record.epoch, 1U);
+  EXPECT_FALSE(verify_control(key_of(halt(1)), topic.last_value(key_of(halt(1))), trusted(), kAudience))
+      << "signed anew, under the new key";
+}
+
 }  // namespace
 }  // namespace ringfence
