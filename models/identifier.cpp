@@ -244,12 +244,16 @@ std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t li
   b.remove_prefix(begin);
   for (; !a.empty() && !b.empty() && a.back() == b.back(); b.remove_suffix(1)) a.remove_suffix(1);
   if (a.empty() || b.empty()) return apart;
+  std::array<bytes::Lane, bytes::kBlock / bytes::kLane> lanes{};
+  const std::size_t count = (a.size() + bytes::kLane - 1) / bytes::kLane;
+  for (std::size_t i = 0; i < count; ++i) lanes[i] = bytes::lane(&a[i * bytes::kLane], a.size() - i * bytes::kLane);
   const std::uint64_t last = std::uint64_t{1} << (a.size() - 1);
   std::uint64_t up = ~std::uint64_t{0}, down = 0;  // vertical differences +1 and -1 of the column
   std::size_t distance = a.size();
   std::size_t left = b.size();
   for (const char c : b) {
-    const std::uint64_t match = bytes::where(a, [c](bytes::Lane here) { return here == static_cast<signed char>(c); });
+    std::uint64_t match = 0;  // what is set behind the end of `a` stays behind it
+    for (std::size_t i = 0; i < count; ++i) match |= bytes::tops(lanes[i] == static_cast<signed char>(c)) << (i * bytes::kLane);
     const std::uint64_t x = match | down;
     const std::uint64_t diagonal = (((match & up) + up) ^ up) | match;
     std::uint64_t right_up = down | ~(diagonal | up), right_down = up & diagonal;
