@@ -67,6 +67,11 @@ std::vector<EnforcementFeed::Entry> EnforcementFeed::since(std::size_t from) con
   return {entries_.begin() + static_cast<std::ptrdiff_t>(std::min(from, entries_.size())), entries_.end()};
 }
 
+EnforcementBoard::Standing EnforcementFeed::standing(std::size_t most) const {
+  const std::lock_guard lock(mutex_);
+  return board_.standing(most);
+}
+
 std::vector<FindingRecord> EnforcementFeed::alarms(const EnforcementBoard::Mine& mine) {
   const std::lock_guard lock(mutex_);
   // Who cannot hear cannot say that somebody is silent.

@@ -43,6 +43,7 @@ class EnforcementFeed {
   };
   [[nodiscard]] std::vector<Entry> since(std::size_t from) const;
   /// As of EnforcementBoard.
+  [[nodiscard]] EnforcementBoard::Standing standing(std::size_t most) const;
   [[nodiscard]] std::vector<FindingRecord> alarms(const EnforcementBoard::Mine& mine);
 
  private:

@@ -53,9 +53,11 @@ std::expected<std::unique_ptr<FileService>, RunError> FileService::open(const Se
   if (!run) return std::unexpected(std::move(run.error()));
   service->run_ = std::move(*run);
 
-  auto http = ServiceHttp::start(settings.http.listen, {.metrics = [s = service.get()] { return s->metrics_.exposition(steady_now()); },
-                                                        .healthz = [] { return Health{true, "ok"}; },
-                                                        .readyz = [] { return Health{true, "ok"}; }});
+  HttpEndpoints endpoints{.metrics = [s = service.get()] { return s->metrics_.exposition(steady_now()); },
+                          .healthz = [] { return Health{true, "ok"}; },
+                          .readyz = [] { return Health{true, "ok"}; }};
+  if (is_loopback(settings.http.listen)) endpoints.top = [s = service.get()] { return s->live_view(); };
+  auto http = ServiceHttp::start(settings.http.listen, std::move(endpoints));
   if (!http) return std::unexpected(RunError{ExitCode::Unusable, http.error()});
   service->http_ = std::move(*http);
   return service;
@@ -131,7 +133,12 @@ void FileService::follow_gates() {
   };
 }
 
+std::string FileService::live_view() const {
+  return encode_live_view(view_.shown(), {{}}, enforcement_ ? enforcement_->standing(LiveView::kShown) : EnforcementBoard::Standing());
+}
+
 void FileService::count(const Judgement& judgement) {
+  view_.see(judgement);
   ShardCounters& counters = metrics_.shard(0);
   counters.events.add();
   if (judgement.copy) counters.copies.add();
@@ -162,6 +169,7 @@ std::expected<void, RunError> FileService::run() {
     }
     return {};
   };
+  log_.info("serving", {{"http_port", http_->port()}});
   const auto report = run_->run();
   if (const auto polled = control_->poll(wall_now()); !polled) log_.warning("control log", {{"error", polled.error().message}});
   if (fault_) return std::unexpected(*fault_);

@@ -9,6 +9,7 @@
 #include "engine/app/context_positions.h"
 #include "engine/app/enforcement_feed.h"
 #include "engine/app/file_run.h"
+#include "engine/app/live_view.h"
 #include "engine/app/service_http.h"
 #include "engine/app/service_log.h"
 #include "engine/app/service_metrics.h"
@@ -34,6 +35,7 @@ class FileService {
   [[nodiscard]] std::expected<void, RunError> open_control();
   [[nodiscard]] std::expected<void, RunError> open_enforcement();
   void follow_gates();
+  [[nodiscard]] std::string live_view() const;
   void count(const Judgement& judgement);
 
   const Settings& settings_;
@@ -44,6 +46,7 @@ class FileService {
   std::unique_ptr<EnforcementFeed> enforcement_;  // null: nobody says where acknowledgements are
   std::unique_ptr<ContextPositions> positions_;   // of what they confirm
   std::size_t words_taken_ = 0;
+  LiveView view_;
   std::unique_ptr<FileRun> run_;
   std::unique_ptr<ServiceHttp> http_;
   std::optional<RunError> fault_;

@@ -39,6 +39,7 @@ int run(int argc, char** argv) {
   ringfence::add_explain(app, action);
   ringfence::add_report(app, action);
   ringfence::add_status(app, action);
+  ringfence::add_top(app, action);
   ringfence::add_operators(app, action);
   ringfence::add_publish(app, action);
   ringfence::add_topics(app, action);

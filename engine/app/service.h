@@ -119,6 +119,8 @@ class Service final : private PartitionOwner {
   [[nodiscard]] std::expected<void, RunError> take_word(ShardRun& shard, Partition partition, const GatesWord& word);
   /// Of gates that do not confirm, from outside the core.
   [[nodiscard]] std::vector<FindingRecord> gate_alarms();
+  /// Thread-safe, once it is open.
+  [[nodiscard]] std::string live_view() const;
   /// Writes to the context log what of these is to take effect behind each of the shard's partitions.
   [[nodiscard]] bool write_positions(const ShardRun& shard, std::span<const ContextChange> changes);
   /// A partition that has come: what is in force in its shard and was not yet in force there takes effect behind its low-water mark.

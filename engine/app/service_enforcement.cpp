@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What gates have confirmed: into the states behind recorded places, and the alarms about gates that do not confirm.
 #include <algorithm>
+#include <iterator>
 
 #include "engine/app/service_shard.h"
 
@@ -72,6 +73,16 @@ std::expected<void, RunError> Service::take_word(ShardRun& shard, Partition part
   if (const auto told = shard.outputs->publish(**taken); !told)
     return std::unexpected(RunError{ExitCode::Unreachable, told.error().message});
   return {};
+}
+
+std::string Service::live_view() const {
+  std::vector<LiveView::Row> agents;
+  std::vector<ShardLag> lag;
+  for (std::size_t i = 0; i < shards_.size(); ++i) {
+    std::ranges::move(shards_[i]->view.shown(), std::back_inserter(agents));
+    lag.push_back({metrics_->shard(i).lag_records.value(), metrics_->shard(i).feed_delay_ns.value()});
+  }
+  return encode_live_view(std::move(agents), lag, enforcement_->standing(LiveView::kShown));
 }
 
 std::vector<FindingRecord> Service::gate_alarms() {

@@ -104,6 +104,7 @@ std::expected<void, RunError> Service::publish(ShardRun& shard, const Result& re
     counters.verdicts_at(result.judgement.verdict.level).add();
   }
   shard.contained = shard.contained || !result.judgement.containments.empty();
+  shard.view.see(result.judgement);
   if (const auto done = shard.outputs->publish(result.judgement); !done) return unreachable(done.error());
   return {};
 }

@@ -196,6 +196,8 @@ Judgement judge(const Event& event, const Admission& admission, AgentState& agen
     forget_unclassified(agent);  // it has a job now
     judge_by_persona(event, admission, agent, session, index, circumstances, out);
   }
+  for (const Containment& entry : agent.containments)
+    if (entry.contained) out.passed += entry.passed.count;
   return out;
 }
 
