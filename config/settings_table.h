@@ -62,6 +62,7 @@ struct Setting {
 [[nodiscard]] std::span<const Setting> settings_table();
 /// Of them, those of the section `ask`.
 [[nodiscard]] std::span<const Setting> ask_settings();
+[[nodiscard]] std::span<const Setting> drill_settings();
 /// One sentence on a section for the reference and the default file; empty where the section is unknown.
 [[nodiscard]] std::string_view section_doc(std::string_view section);
 

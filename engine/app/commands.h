@@ -19,6 +19,7 @@ void add_test(CLI::App& app, Subcommand& action);
 void add_explain(CLI::App& app, Subcommand& action);
 void add_report(CLI::App& app, Subcommand& action);
 void add_status(CLI::App& app, Subcommand& action);
+void add_drill(CLI::App& app, Subcommand& action);
 void add_top(CLI::App& app, Subcommand& action);
 void add_publish(CLI::App& app, Subcommand& action);
 void add_topics(CLI::App& app, Subcommand& action);

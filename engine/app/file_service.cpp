@@ -8,6 +8,7 @@
 
 #include "engine/app/active_agents.h"
 #include "engine/app/service_outputs.h"
+#include "engine/event/drill.h"
 
 namespace ringfence {
 namespace {
@@ -138,6 +139,7 @@ std::string FileService::live_view() const {
 }
 
 void FileService::count(const Judgement& judgement) {
+  if (is_drill(judgement.verdict.tenant)) return;
   view_.see(judgement);
   ShardCounters& counters = metrics_.shard(0);
   counters.events.add();
@@ -149,7 +151,8 @@ std::expected<void, RunError> FileService::run() {
   ActiveAgents active;
   run_->on_judgement = [&](const Judgement& judgement) {
     count(judgement);
-    active.seen(agent_key(judgement.verdict.tenant, judgement.verdict.agent_id), ActiveAgents::Steady::now());
+    if (!is_drill(judgement.verdict.tenant))
+      active.seen(agent_key(judgement.verdict.tenant, judgement.verdict.agent_id), ActiveAgents::Steady::now());
     for (const ContainmentRecord& record : judgement.containments) {
       if (const auto sent = control_->publish(record, active.count(), wall_now()); !sent && !fault_) {
         fault_ = of_sink(sent.error());

@@ -7,6 +7,7 @@
 #include <span>
 
 #include "engine/event/decode.h"
+#include "engine/event/drill.h"
 #include "engine/event/hash.h"
 
 namespace ringfence {
@@ -31,7 +32,7 @@ void LiveView::forget_released(const Judgement& judgement) {
 void LiveView::see(const Judgement& judgement) {
   const Verdict& verdict = judgement.verdict;
   if (verdict.event_id.empty()) forget_released(judgement);
-  if (judgement.copy || judgement.fact || verdict.event_id.empty()) return;
+  if (judgement.copy || judgement.fact || verdict.event_id.empty() || is_drill(verdict.tenant)) return;
   const bool worth = verdict.level > Level::Observe || verdict.score >= kWorthShowing;
   if (!worth && rows_.empty()) return;
   const std::uint64_t key = key_of(verdict.tenant, verdict.agent_id);

@@ -46,6 +46,7 @@ int run(int argc, char** argv) {
   ringfence::add_state(app, action);
   ringfence::add_dead_letter(app, action);
   ringfence::add_gate(app, action);
+  ringfence::add_drill(app, action);
   ringfence::add_keys(app, action);
 
   try {

@@ -26,6 +26,7 @@
 #include "engine/app/output_progress.h"
 #include "engine/app/service_answers.h"
 #include "engine/app/service_changelog.h"
+#include "engine/app/service_drills.h"
 #include "engine/app/service_http.h"
 #include "engine/app/service_log.h"
 #include "engine/app/service_metrics.h"
@@ -81,6 +82,7 @@ class Service final : private PartitionOwner {
   [[nodiscard]] std::expected<void, RunError> open_observer();
   [[nodiscard]] std::expected<void, RunError> open_consumer();
   [[nodiscard]] std::expected<void, RunError> open_http();
+  [[nodiscard]] std::expected<void, RunError> open_drills();
   [[nodiscard]] KafkaLog client_log() const;
   [[nodiscard]] std::unique_ptr<ServiceOutputs> outputs_of_thread();
 
@@ -172,6 +174,7 @@ class Service final : private PartitionOwner {
   std::unique_ptr<ContextFeed> context_;  // null: personas come from files
   std::unique_ptr<EnforcementFeed> enforcement_;
   std::unique_ptr<ContextPositions> positions_;
+  std::unique_ptr<ServiceDrills> drills_;  // null: nobody wants them
 
   std::atomic<bool> stop_{false};
   std::atomic<std::size_t> partitions_{0};  // owned

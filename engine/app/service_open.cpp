@@ -43,7 +43,7 @@ std::expected<std::unique_ptr<Service>, RunError> Service::open(const Settings& 
   service->metrics_ = std::make_unique<ServiceMetrics>(service->shards_count_);
   for (const auto opening : {&Service::open_store, &Service::open_control, &Service::open_enforcement, &Service::open_outputs,
                              &Service::open_answers, &Service::open_context, &Service::open_observer, &Service::open_links,
-                             &Service::open_consumer, &Service::open_http}) {
+                             &Service::open_consumer, &Service::open_http, &Service::open_drills}) {
     if (auto opened = (service.get()->*opening)(); !opened) return std::unexpected(std::move(opened.error()));
   }
   return service;

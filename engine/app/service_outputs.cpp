@@ -28,6 +28,7 @@ std::expected<void, OutputError> ServiceOutputs::publish(const Judgement& judgem
     if (auto sent = until_taken(parts_.counters.control, hand_over); !sent) return sent;
   }
   std::vector<FindingRecord> held;
+  if (!judgement.containments.empty()) handed_over_ = parts_.now();
   if (!judgement.containments.empty()) held = held_findings(parts_.control, parts_.topic, parts_.links_topic);
   for (const FindingRecord& finding : held) {
     if (auto sent = send(parts_.findings, parts_.counters.findings, encode_finding(finding), finding.agent_id, finding.position); !sent)

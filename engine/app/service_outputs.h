@@ -64,6 +64,8 @@ class ServiceOutputs final : public Outputs {
   [[nodiscard]] std::expected<void, OutputError> publish(const Judgement& judgement) override;
   [[nodiscard]] std::expected<void, OutputError> refuse(const Record& record, const Refusal& refusal) override;
   [[nodiscard]] Offset acknowledged(Partition partition) const override;
+  /// When the last containments had been signed and handed over.
+  [[nodiscard]] WallTime handed_over() const { return handed_over_; }
   /// A fact that the act at `cause` led to, to the context topic.
   [[nodiscard]] std::expected<void, OutputError> announce(const std::string& fact, std::string_view scope, Position cause);
 
@@ -75,6 +77,7 @@ class ServiceOutputs final : public Outputs {
                                                              const std::function<std::expected<void, SinkError>()>& hand_over);
 
   Parts parts_;
+  WallTime handed_over_;
 };
 
 }  // namespace ringfence
