@@ -107,6 +107,10 @@ struct Settings {
     std::string server, act;  // places; empty: nowhere
   } ask;
   struct {
+    std::map<std::string, std::string> ask, headers;
+    Nanos within, every;  // every: 0 never
+  } drill;
+  struct {
     Address listen;
   } http;
   struct {

@@ -19,7 +19,7 @@ constexpr std::array<std::string_view, 2> kContextSources = {"files", "topic"};
 constexpr std::array<std::string_view, 4> kLogLevels = {"debug", "info", "warning", "error"};
 constexpr std::array<std::string_view, 2> kLogFormats = {"json", "text"};
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 13> kSections = {{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 14> kSections = {{
     {"input", "What is judged."},
     {"kafka", "The cluster, for every topic. Names of topics stand in `topics`."},
     {"topics", "Names of the topics, for installations that prefix theirs. No two may be equal."},
@@ -31,6 +31,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 13> kSection
     {"control", "How a halt is signed, whom it addresses, and how many may go out without a person."},
     {"gate", "The enforcement point, `ringfence gate`: it follows `outputs.control` and answers gateways."},
     {"ask", "How a gate asks the engine about acts before they happen; over Kafka only."},
+    {"drill", "The way from a forbidden call to its refusal, tried with an agent that nobody has (`ringfence drill`)."},
     {"http", "The endpoint for Prometheus and health probes. It has no authentication."},
     {"log", "Messages on standard error."},
 }};
@@ -307,7 +308,7 @@ std::string_view Setting::key() const {
 std::span<const Setting> settings_table() {
   static const std::vector<Setting> all = [] {
     std::vector<Setting> out(std::begin(kTable), std::end(kTable));
-    for (const auto& of_gates : {gate_settings(), ask_settings()})
+    for (const auto& of_gates : {gate_settings(), ask_settings(), drill_settings()})
       out.insert(std::ranges::find(out, "http", &Setting::section), of_gates.begin(), of_gates.end());
     return out;
   }();

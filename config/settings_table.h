@@ -63,6 +63,7 @@ struct Setting {
 /// Of them, those of the sections `gate` and `ask`, which are the gate's.
 [[nodiscard]] std::span<const Setting> gate_settings();
 [[nodiscard]] std::span<const Setting> ask_settings();
+[[nodiscard]] std::span<const Setting> drill_settings();
 /// One sentence on a section for the reference and the default file; empty where the section is unknown.
 [[nodiscard]] std::string_view section_doc(std::string_view section);
 

@@ -11,6 +11,7 @@
 
 #include "connectors/encoders/explain.h"
 #include "connectors/encoders/numbers.h"
+#include "engine/event/drill.h"
 #include "engine/verdict/analytics.h"
 
 namespace ringfence {
@@ -128,10 +129,14 @@ std::string description(const FindingRecord& record) {
   return out;
 }
 
+/// Of an agent that a drill plays: no incident, whatever it shows. A record that was refused for claiming to be one is none.
+bool of_drill(const FindingRecord& record) { return is_drill(record.tenant) && record.analytic != Analytic::FeedRefused; }
+std::string title_of(const FindingRecord& record) { return of_drill(record) ? "Drill: " + record.title : record.title; }
+
 Json finding_info(const FindingRecord& record, const PrintedTerms& printed) {
   const AnalyticInfo& info = info_of(record.analytic);
   Json out{{"uid", record.uid},
-           {"title", text(record.title)},
+           {"title", text(title_of(record))},
            {"desc", description(record)},
            {"types", Json::array({kind_of_finding(record.analytic)})},
            {"created_time", to_milliseconds(record.created)},
@@ -292,6 +297,7 @@ Json ours(const FindingRecord& record, const PrintedTerms& printed) {
   out["engine_version"] = RINGFENCE_VERSION;
   out["tenant"] = text(record.tenant);
   out["applied"] = name_of(record.applied);
+  if (of_drill(record)) out["drill"] = true;
   if (record.explanation) add_ledger(out, *record.explanation, printed);
   if (!record.breaches.empty()) {
     Json breaches = Json::array();
@@ -334,16 +340,17 @@ void add_assessment(Json& out, const FindingRecord& record) {
   };
   const bool closed = record.activity == FindingRecord::Activity::Close;
   // A persona that only observes has findings to read, none to act on.
-  const bool observed = record.applied == Level::Observe;
+  const bool drill = of_drill(record), observed = record.applied == Level::Observe || drill;
   put("severity", severity_of(observed ? Level::Observe : record.level));
-  put("status", closed ? OcsfChoice{4, "Resolved"} : OcsfChoice{1, "New"});
+  const OcsfChoice open = drill ? OcsfChoice{3, "Suppressed"} : OcsfChoice{1, "New"};
+  put("status", closed ? OcsfChoice{4, "Resolved"} : open);
   if (!record.close_reason.empty()) out["status_detail"] = text(record.close_reason);
   out["is_alert"] = record.level >= Level::Alert && !observed;
   put("confidence", confidence_of(record));
-  put("risk_level", risk_level_of(record.level));
-  out["risk_score"] = risk_score_of(record);
+  put("risk_level", risk_level_of(drill ? Level::Observe : record.level));
+  out["risk_score"] = drill ? 0 : risk_score_of(record);
   out["count"] = record.count;
-  out["message"] = text(record.title);
+  out["message"] = text(title_of(record));
   // Published is not enforced: until the gates have said so the act was only observed.
   put("action", record.enforced ? OcsfChoice{2, "Denied"} : OcsfChoice{3, "Observed"});
   put("disposition", record.enforced ? OcsfChoice{4, "Isolated"} : OcsfChoice{19, "Alert"});

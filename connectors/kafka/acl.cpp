@@ -64,8 +64,9 @@ std::vector<std::string> acl_lines(const TopicNames& names, const TopicPrincipal
   lines.component("operators: publish personas and commands, see what is in force");
   lines.write(principals.operators, names.context);
   for (const auto& topic : {names.events, names.links}) lines.write(principals.operators, topic);  // `deadletter resend`
-  for (const auto& topic : {names.context, names.control, names.control_acks, names.findings, names.audit, names.deadletter})
-    lines.read(principals.operators, topic);
+  for (const auto& topic :
+       {names.context, names.control, names.control_acks, names.verdicts, names.findings, names.audit, names.deadletter})
+    lines.read(principals.operators, topic);  // verdicts: `drill`
   lines.component("whoever runs `topics check` and `topics create`");
   for (const auto& topic : {names.events, names.findings, names.control, names.control_acks, names.verdicts, names.links, names.state,
                             names.context, names.audit, names.deadletter})

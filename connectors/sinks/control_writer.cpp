@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "connectors/encoders/strict_json.h"
+#include "engine/event/drill.h"
 #include "engine/event/sha256.h"
 
 namespace ringfence {
@@ -106,6 +107,7 @@ void ControlWriter::observe_record(const ControlEntry& entry) {
 void ControlWriter::remember(const std::string& key, Own own) {
   const std::string agent = own.agent;
   own_.insert_or_assign(key, std::move(own));
+  if (const auto scope = parse_scope(agent); scope && is_drill(scope->tenant)) return;  // nobody is stopped
   // An agent may be stopped under several scopes; it is free when the last of them is.
   const bool stopped =
       std::ranges::any_of(own_, [&agent](const auto& entry) { return entry.second.agent == agent && stops(entry.second.live); });
@@ -169,7 +171,7 @@ std::expected<void, SinkError> ControlWriter::send(ContainmentRecord record, std
   }
   if (known != own_.end() && record.contained && !record.approver.empty()) widen_selection(record, known->second.payload);
   const std::string agent = counted_agent(record);
-  const bool widens = record.contained && record.level >= Level::Halt && record.approver.empty();
+  const bool widens = record.contained && record.level >= Level::Halt && record.approver.empty() && !is_drill(record.tenant);
   if (widens && !shared_.blast_radius.admit(agent, active_agents, now)) {
     record.wanted = std::exchange(record.level, Level::Hold);
     record.pending_approval = true;

@@ -3,11 +3,12 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 #include <utility>
 
+#include "connectors/sinks/alarm.h"
 #include "engine/event/decode.h"
 #include "engine/event/escape.h"
-#include "engine/verdict/analytics.h"
 
 namespace ringfence {
 namespace {
@@ -35,31 +36,6 @@ std::string_view words_of(AckStatus status) {
       return "cannot do all of it (501)";
   }
   return "";
-}
-
-/// What is open or ends, without an act of the agent behind it.
-FindingRecord alarm(Analytic analytic, std::string uid, EventTime now) {
-  FindingRecord out{.analytic = analytic, .level = Level::Alert, .applied = Level::Alert};
-  out.activity = FindingRecord::Activity::Create;
-  out.uid = std::move(uid);
-  out.title = std::string(info_of(analytic).title);
-  out.count = 1;
-  out.time = out.created = out.first_seen = out.last_seen = now;
-  return out;
-}
-
-FindingRecord next_of(FindingRecord last, FindingRecord::Activity activity, EventTime now, std::string sentence) {
-  last.activity = activity;
-  ++last.number;
-  last.time = last.last_seen = std::max(now, last.last_seen);
-  last.sentence = std::move(sentence);
-  return last;
-}
-
-FindingRecord closed(FindingRecord last, EventTime now, std::string reason, std::string sentence) {
-  last = next_of(std::move(last), FindingRecord::Activity::Close, now, std::move(sentence));
-  last.close_reason = std::move(reason);
-  return last;
 }
 
 void describe(FindingRecord& out, const ContainmentRecord& record) {
@@ -183,6 +159,21 @@ EnforcementState EnforcementBoard::state(const std::string& key) const {
   return in_force == std::ssize(gates) ? EnforcementState::Enforced : EnforcementState::Partial;
 }
 
+EnforcementBoard::Standing EnforcementBoard::standing(std::size_t most) const {
+  std::vector<std::pair<EventTime, const std::string*>> latest;
+  for (const auto& [key, row] : rows_)
+    if (row.record.contained) latest.emplace_back(row.record.effective_at, &key);
+  const std::size_t count = std::min(most, latest.size());
+  std::ranges::partial_sort(latest, latest.begin() + static_cast<std::ptrdiff_t>(count), std::ranges::greater(),
+                            [](const auto& entry) { return std::pair(entry.first, std::string_view(*entry.second)); });
+  Standing out{.latest = {}, .count = latest.size()};
+  for (const auto& [since, key] : std::span(latest).first(count)) {
+    const Row& row = rows_.at(*key);
+    out.latest.push_back({row.record.scope, row.record.level, state(*key), since});
+  }
+  return out;
+}
+
 void EnforcementBoard::look_again(const std::string& key) {
   const auto found = rows_.find(key);
   if (found == rows_.end()) return;
@@ -211,31 +202,37 @@ std::vector<FindingRecord> EnforcementBoard::alarms(WallTime now, const Mine& mi
 void EnforcementBoard::tell_unacked(const std::string& key, WallTime now, std::vector<FindingRecord>& out) {
   const Row& row = rows_.at(key);
   const auto said = words(key);
+  const std::string uid = finding_uid(row.record.tenant, row.record.scope, row.jti, Analytic::ContainmentUnacked, row.record.persona);
+  const auto known = alarms_.find(key);
+  const bool told = known != alarms_.end() && known->second.last.uid == uid;
   std::vector<std::string> missing;
+  bool rolled_up = false;
   for (const std::string& gate : counts(row) ? settings_.gates : std::vector<std::string>()) {
     const auto word = said.find(gate);
     if (word != said.end() && word->second.status == AckStatus::Applied) continue;
+    if (word == said.end() && !told && stale(gate, now)) {
+      rolled_up = true;
+      continue;
+    }
     std::string what =
         printable(gate, kNameChars) + " " + std::string(word == said.end() ? "has not answered" : words_of(word->second.status));
     if (word != said.end() && word->second.applied_at) what += ", but refuses the calls";
     missing.push_back(std::move(what));
   }
-  const std::string uid = finding_uid(row.record.tenant, row.record.scope, row.jti, Analytic::ContainmentUnacked, row.record.persona);
-  const auto known = alarms_.find(key);
   if (known != alarms_.end() && (missing.empty() || known->second.last.uid != uid)) {
     const bool released = !row.record.contained;
     const bool replaced = !released && known->second.last.uid != uid;
-    out.push_back(closed(std::move(known->second.last), event_time(now),
-                         released   ? "released"
-                         : replaced ? "replaced"
-                                    : "acknowledged",
-                         released   ? "The containment was released."
-                         : replaced ? "The containment was replaced by a later one."
-                                    : "Every expected gate has acknowledged the containment."));
+    out.push_back(closed_alarm(std::move(known->second.last), event_time(now),
+                               released   ? "released"
+                               : replaced ? "replaced"
+                                          : "acknowledged",
+                               released   ? "The containment was released."
+                               : replaced ? "The containment was replaced by a later one."
+                                          : "Every expected gate has acknowledged the containment."));
     alarms_.erase(known);
   }
   if (missing.empty()) {
-    open_.erase(key);
+    if (!rolled_up) open_.erase(key);
     return;
   }
   if (now.value - row.heard.value < milliseconds(row.ack_within_ms).value) return;
@@ -246,14 +243,14 @@ void EnforcementBoard::tell_unacked(const std::string& key, WallTime now, std::v
   sentence += ". Calls may pass there.";
   const auto open = alarms_.find(key);
   if (open == alarms_.end()) {
-    FindingRecord made = alarm(Analytic::ContainmentUnacked, uid, event_time(now));
+    FindingRecord made = new_alarm(Analytic::ContainmentUnacked, uid, event_time(now));
     describe(made, row.record);
     made.sentence = sentence;
     made.breaches = std::move(missing);
     out.push_back(made);
     alarms_.emplace(key, Alarm{std::move(made), std::move(sentence)});
   } else if (open->second.said != sentence) {
-    FindingRecord next = next_of(open->second.last, FindingRecord::Activity::Update, event_time(now), sentence);
+    FindingRecord next = next_alarm(open->second.last, FindingRecord::Activity::Update, event_time(now), sentence);
     next.breaches = std::move(missing);
     out.push_back(next);
     open->second = {std::move(next), std::move(sentence)};
@@ -262,25 +259,46 @@ void EnforcementBoard::tell_unacked(const std::string& key, WallTime now, std::v
 
 void EnforcementBoard::tell_stale(WallTime now, std::vector<FindingRecord>& out) {
   for (const std::string& gate : settings_.gates) {
-    const auto alive = alive_.find(gate);
-    const WallTime last = alive == alive_.end() ? *caught_up_ : alive->second;
-    const bool stale = now.value - last.value >= settings_.silence.value;
+    const bool stale = this->stale(gate, now);
     const std::string name = std::string(kServiceKeys) + gate;
     const auto open = alarms_.find(name);
     if (stale && open == alarms_.end()) {
-      const std::string since = format_rfc3339(event_time(last));
-      FindingRecord made = alarm(Analytic::GateStale, finding_uid("", gate, since, Analytic::GateStale, ""), event_time(now));
+      const std::string since = format_rfc3339(event_time(last_alive(gate)));
+      FindingRecord made = new_alarm(Analytic::GateStale, finding_uid("", gate, since, Analytic::GateStale, ""), event_time(now));
       made.sentence = printable(gate, kNameChars) + " has confirmed no heartbeat since " + since +
                       ": it goes on with what it knew then, and later containments are not in force there.";
       made.breaches = {printable(gate, kNameChars)};
       out.push_back(made);
       alarms_.emplace(name, Alarm{std::move(made), {}});
+    } else if (stale) {
+      const std::vector<std::string> waiting = unconfirmed(gate);
+      if (waiting.empty() || waiting.size() < 10 * open->second.rolled_up) continue;
+      const std::string sentence = printable(gate, kNameChars) + " has confirmed no heartbeat since " +
+                                   format_rfc3339(event_time(last_alive(gate))) + ", and nothing of " + std::to_string(waiting.size()) +
+                                   (waiting.size() == 1 ? " containment: " : " containments, such as ") + printable(waiting.front()) +
+                                   ". Calls may pass there.";
+      FindingRecord next = next_alarm(open->second.last, FindingRecord::Activity::Update, event_time(now), sentence);
+      next.count = waiting.size();
+      out.push_back(next);
+      open->second = {std::move(next), {}, waiting.size()};
     } else if (!stale && open != alarms_.end()) {
-      out.push_back(
-          closed(std::move(open->second.last), event_time(now), "fresh", printable(gate, kNameChars) + " confirms heartbeats again."));
+      out.push_back(closed_alarm(std::move(open->second.last), event_time(now), "fresh",
+                                 printable(gate, kNameChars) + " confirms heartbeats again."));
       alarms_.erase(open);
     }
   }
+}
+
+std::vector<std::string> EnforcementBoard::unconfirmed(const std::string& gate) const {
+  std::vector<std::string> out;
+  for (const std::string& key : open_)
+    if (counts(rows_.at(key)) && !alarms_.contains(key) && !words(key).contains(gate)) out.push_back(key);
+  return out;
+}
+
+WallTime EnforcementBoard::last_alive(const std::string& gate) const {
+  const auto alive = alive_.find(gate);
+  return alive == alive_.end() ? *caught_up_ : alive->second;
 }
 
 }  // namespace ringfence

@@ -68,6 +68,18 @@ class EnforcementBoard {
   [[nodiscard]] std::map<std::string, Word> words(const std::string& key) const;
   [[nodiscard]] EnforcementState state(const std::string& key) const;
   [[nodiscard]] const std::map<std::string, Heartbeat>& heartbeats() const { return heartbeats_; }
+  /// The containments that stand.
+  struct Standing {
+    struct One {
+      std::string scope;
+      Level level{};
+      EnforcementState state{};
+      EventTime since;
+    };
+    std::vector<One> latest;  // newest first
+    std::size_t count = 0;    // of all
+  };
+  [[nodiscard]] Standing standing(std::size_t most) const;
   /// Entries that no trusted key signed or that are older than what is known, and acknowledgements that do not read.
   [[nodiscard]] std::uint64_t refused() const { return refused_; }
 
@@ -82,7 +94,8 @@ class EnforcementBoard {
     std::function<bool(const std::string& writer)> speaks;
     bool gates = false;
   };
-  /// Findings due: `containment.unacked` for containments of hold or above, naming the gates, `gate.stale`, and their ends.
+  /// Findings due: `containment.unacked` for containments of hold or above, naming the gates, `gate.stale`, and their ends. What a gate
+  /// does not confirm while it is stale is told with the gate, not containment by containment.
   [[nodiscard]] std::vector<FindingRecord> alarms(WallTime now, const Mine& mine);
 
  private:
@@ -94,6 +107,7 @@ class EnforcementBoard {
   struct Alarm {
     FindingRecord last;
     std::string said;
+    std::size_t rolled_up = 0;  // containments told with a gate
   };
 
   [[nodiscard]] std::optional<Word> word(const Row& row, std::uint64_t row_turn, const Said& said) const;
@@ -101,6 +115,13 @@ class EnforcementBoard {
   void look_again(const std::string& key);
   void tell_unacked(const std::string& key, WallTime now, std::vector<FindingRecord>& out);
   void tell_stale(WallTime now, std::vector<FindingRecord>& out);
+  /// When the gate last had a word on a heartbeat; since the logs' ends were reached, where it has had none.
+  [[nodiscard]] WallTime last_alive(const std::string& gate) const;
+  [[nodiscard]] bool stale(const std::string& gate, WallTime now) const {
+    return now.value - last_alive(gate).value >= settings_.silence.value;
+  }
+  /// The keys of containments that the gate has not said a word about, but for those that have a finding of their own.
+  [[nodiscard]] std::vector<std::string> unconfirmed(const std::string& gate) const;
 
   Settings settings_;
   ControlOrder order_;

@@ -20,6 +20,8 @@ void add_explain(CLI::App& app, Subcommand& action);
 void add_report(CLI::App& app, Subcommand& action);
 void add_audit(CLI::App& app, Subcommand& action);
 void add_status(CLI::App& app, Subcommand& action);
+void add_drill(CLI::App& app, Subcommand& action);
+void add_top(CLI::App& app, Subcommand& action);
 void add_publish(CLI::App& app, Subcommand& action);
 void add_topics(CLI::App& app, Subcommand& action);
 void add_state(CLI::App& app, Subcommand& action);

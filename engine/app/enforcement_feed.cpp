@@ -67,6 +67,19 @@ std::vector<EnforcementFeed::Entry> EnforcementFeed::since(std::size_t from) con
   return {entries_.begin() + static_cast<std::ptrdiff_t>(std::min(from, entries_.size())), entries_.end()};
 }
 
+EnforcementBoard::Standing EnforcementFeed::standing(std::size_t most) const {
+  const std::lock_guard lock(mutex_);
+  return board_.standing(most);
+}
+
+std::optional<EventTime> EnforcementFeed::last_of(const std::string& scope) const {
+  const std::lock_guard lock(mutex_);
+  std::optional<EventTime> last;
+  for (const auto& [key, row] : board_.rows())
+    if (row.record.scope == scope && (!last || row.record.effective_at > *last)) last = row.record.effective_at;
+  return last;
+}
+
 std::vector<FindingRecord> EnforcementFeed::alarms(const EnforcementBoard::Mine& mine) {
   const std::lock_guard lock(mutex_);
   // Who cannot hear cannot say that somebody is silent.

@@ -43,6 +43,9 @@ class EnforcementFeed {
   };
   [[nodiscard]] std::vector<Entry> since(std::size_t from) const;
   /// As of EnforcementBoard.
+  [[nodiscard]] EnforcementBoard::Standing standing(std::size_t most) const;
+  /// The event time of the last record that stands for this scope, whoever wrote it.
+  [[nodiscard]] std::optional<EventTime> last_of(const std::string& scope) const;
   [[nodiscard]] std::vector<FindingRecord> alarms(const EnforcementBoard::Mine& mine);
 
  private:

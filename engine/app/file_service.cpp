@@ -8,6 +8,7 @@
 
 #include "engine/app/active_agents.h"
 #include "engine/app/service_outputs.h"
+#include "engine/event/drill.h"
 
 namespace ringfence {
 namespace {
@@ -56,9 +57,11 @@ std::expected<std::unique_ptr<FileService>, RunError> FileService::open(const Se
   service->run_ = std::move(*run);
   if (auto opened = service->open_audit(); !opened) return std::unexpected(std::move(opened.error()));
 
-  auto http = ServiceHttp::start(settings.http.listen, {.metrics = [s = service.get()] { return s->metrics_.exposition(steady_now()); },
-                                                        .healthz = [] { return Health{true, "ok"}; },
-                                                        .readyz = [] { return Health{true, "ok"}; }});
+  HttpEndpoints endpoints{.metrics = [s = service.get()] { return s->metrics_.exposition(steady_now()); },
+                          .healthz = [] { return Health{true, "ok"}; },
+                          .readyz = [] { return Health{true, "ok"}; }};
+  if (is_loopback(settings.http.listen)) endpoints.top = [s = service.get()] { return s->live_view(); };
+  auto http = ServiceHttp::start(settings.http.listen, std::move(endpoints));
   if (!http) return std::unexpected(RunError{ExitCode::Unusable, http.error()});
   service->http_ = std::move(*http);
   return service;
@@ -135,6 +138,10 @@ void FileService::follow_gates() {
   };
 }
 
+std::string FileService::live_view() const {
+  return encode_live_view(view_.shown(), {{}}, enforcement_ ? enforcement_->standing(LiveView::kShown) : EnforcementBoard::Standing());
+}
+
 std::expected<void, RunError> FileService::open_audit() {
   const std::string file = audit_file(settings_).string();
   auto sink = FileSink::open(file, 0);  // whatever is said stands there at once, whenever the process is killed
@@ -186,6 +193,8 @@ std::expected<void, SinkError> FileService::publish(const ContainmentRecord& rec
 }
 
 void FileService::count(const Judgement& judgement) {
+  if (is_drill(judgement.verdict.tenant)) return;
+  view_.see(judgement);
   ShardCounters& counters = metrics_.shard(0);
   counters.events.add();
   if (judgement.copy) counters.copies.add();
@@ -196,7 +205,8 @@ std::expected<void, RunError> FileService::run() {
   ActiveAgents active;
   run_->on_judgement = [&](const Judgement& judgement) {
     count(judgement);
-    active.seen(agent_key(judgement.verdict.tenant, judgement.verdict.agent_id), ActiveAgents::Steady::now());
+    if (!is_drill(judgement.verdict.tenant))
+      active.seen(agent_key(judgement.verdict.tenant, judgement.verdict.agent_id), ActiveAgents::Steady::now());
     for (const ContainmentRecord& record : judgement.containments) {
       if (const auto sent = publish(record, active.count()); !sent) fail(of_sink(sent.error()));
     }
@@ -214,6 +224,7 @@ std::expected<void, RunError> FileService::run() {
     if (const auto kept = audit_sink_->flush(kAuditWithin); !kept) return std::unexpected(of_sink(kept.error()));
     return {};
   };
+  log_.info("serving", {{"http_port", http_->port()}});
   const auto report = run_->run();
   audit_->end(wall_now());
   if (const auto polled = control_->poll(wall_now()); !polled) log_.warning("control log", {{"error", polled.error().message}});

@@ -11,6 +11,7 @@
 #include "engine/app/context_positions.h"
 #include "engine/app/enforcement_feed.h"
 #include "engine/app/file_run.h"
+#include "engine/app/live_view.h"
 #include "engine/app/service_http.h"
 #include "engine/app/service_log.h"
 #include "engine/app/service_metrics.h"
@@ -40,6 +41,7 @@ class FileService {
   void keep_audit();
   [[nodiscard]] std::expected<void, SinkError> publish(const ContainmentRecord& record, std::size_t active_agents);
   void fail(RunError error);
+  [[nodiscard]] std::string live_view() const;
   void count(const Judgement& judgement);
 
   const Settings& settings_;
@@ -52,6 +54,7 @@ class FileService {
   std::size_t words_taken_ = 0;
   std::unique_ptr<FileSink> audit_sink_;
   std::unique_ptr<AuditTrail> audit_;
+  LiveView view_;
   std::unique_ptr<FileRun> run_;
   std::unique_ptr<ServiceHttp> http_;
   std::string personas_;  // the set of the start

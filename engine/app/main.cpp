@@ -39,6 +39,7 @@ int run(int argc, char** argv) {
   ringfence::add_explain(app, action);
   ringfence::add_report(app, action);
   ringfence::add_status(app, action);
+  ringfence::add_top(app, action);
   ringfence::add_operators(app, action);
   ringfence::add_audit(app, action);
   ringfence::add_publish(app, action);
@@ -46,6 +47,7 @@ int run(int argc, char** argv) {
   ringfence::add_state(app, action);
   ringfence::add_dead_letter(app, action);
   ringfence::add_gate(app, action);
+  ringfence::add_drill(app, action);
   ringfence::add_keys(app, action);
 
   try {

@@ -61,6 +61,7 @@ std::expected<void, RunError> Service::run() {
   while (!stop_.stop_requested()) {
     if (auto served = serve_once(); !served) fail(std::move(served.error()));
   }
+  if (drills_) drills_->stop();
   for (const auto& shard : shards_) shard->thread.join();
   subjects_->join();
   close();

@@ -28,6 +28,7 @@
 #include "engine/app/output_progress.h"
 #include "engine/app/service_answers.h"
 #include "engine/app/service_changelog.h"
+#include "engine/app/service_drills.h"
 #include "engine/app/service_http.h"
 #include "engine/app/service_log.h"
 #include "engine/app/service_metrics.h"
@@ -84,6 +85,7 @@ class Service final : private PartitionOwner {
   [[nodiscard]] std::expected<void, RunError> open_observer();
   [[nodiscard]] std::expected<void, RunError> open_consumer();
   [[nodiscard]] std::expected<void, RunError> open_http();
+  [[nodiscard]] std::expected<void, RunError> open_drills();
   [[nodiscard]] KafkaLog client_log() const;
   [[nodiscard]] std::unique_ptr<ServiceOutputs> outputs_of_thread();
 
@@ -131,6 +133,8 @@ class Service final : private PartitionOwner {
   [[nodiscard]] std::expected<void, RunError> take_word(ShardRun& shard, Partition partition, const GatesWord& word);
   /// Of gates that do not confirm, from outside the core.
   [[nodiscard]] std::vector<FindingRecord> gate_alarms();
+  /// Thread-safe, once it is open.
+  [[nodiscard]] std::string live_view() const;
   /// Writes to the context log what of these is to take effect behind each of the shard's partitions.
   [[nodiscard]] bool write_positions(const ShardRun& shard, std::span<const ContextChange> changes);
   /// A partition that has come: what is in force in its shard and was not yet in force there takes effect behind its low-water mark.
@@ -192,6 +196,7 @@ class Service final : private PartitionOwner {
   std::unique_ptr<ContextFeed> context_;  // null: personas come from files
   std::unique_ptr<EnforcementFeed> enforcement_;
   std::unique_ptr<ContextPositions> positions_;
+  std::unique_ptr<ServiceDrills> drills_;  // null: nobody wants them
 
   std::stop_source stop_;
   std::atomic<std::size_t> partitions_{0};  // owned

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/app/service_answers.h"
 
+#include "engine/app/drill_verdict.h"
 #include "engine/app/service_shard.h"
 #include "engine/event/sha256.h"
 #include "engine/verdict/contain.h"
@@ -35,6 +36,16 @@ void ServiceAnswers::answer(const Record& record, const Event& event, const Resu
   const std::string token = sign_jws(key_, encode_answer(answer, issuer));
   const auto sent = producer_->publish(
       {.topic = settings_.verdicts, .key = answer.gate, .value = token, .cause = std::nullopt, .partition = std::nullopt});
+  (sent ? counters_.answers.acknowledged : counters_.answers.failed).add();
+}
+
+void ServiceAnswers::tell_drill(const Record& record, const Event& event, const Result& result, WallTime decided, WallTime handed_over) {
+  DrillVerdict verdict{.event = std::string(event.id), .level = result.judgement.verdict.applied, .decided = decided, .signed_at = {}};
+  // A writer that does not speak yet signs later.
+  if (!result.judgement.containments.empty() && writers_.speaking(record.position.partition)) verdict.signed_at = handed_over;
+  const std::string value = encode_drill_verdict(verdict);
+  const auto sent = producer_->publish(
+      {.topic = settings_.verdicts, .key = event.agent.id, .value = value, .cause = std::nullopt, .partition = std::nullopt});
   (sent ? counters_.answers.acknowledged : counters_.answers.failed).add();
 }
 

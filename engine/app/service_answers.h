@@ -30,6 +30,8 @@ class ServiceAnswers {
 
   /// Answers where a gate waits for it; a cheap look where none does.
   void answer(const Record& record, const Event& event, const Result& result);
+  /// Tells a drill how its call was judged, and when. It wants to know and nobody decides by it, so it is not signed.
+  void tell_drill(const Record& record, const Event& event, const Result& result, WallTime decided, WallTime handed_over);
 
  private:
   Settings settings_;

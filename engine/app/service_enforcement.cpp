@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What gates have confirmed: into the states behind recorded places, and the alarms about gates that do not confirm.
 #include <algorithm>
+#include <iterator>
 
 #include "engine/app/service_shard.h"
 
@@ -77,12 +78,36 @@ std::expected<void, RunError> Service::take_word(ShardRun& shard, Partition part
   return {};
 }
 
+std::expected<void, RunError> Service::open_drills() {
+  if (settings_.drill.every.value == 0) return {};
+  if (auto hindrance = drill_hindrance(settings_)) return std::unexpected(RunError{ExitCode::Unusable, std::move(*hindrance)});
+  drills_ = std::make_unique<ServiceDrills>(ServiceDrills::Parts{
+      .every = settings_.drill.every,
+      .log = log_,
+      .counters = metrics_->process(),
+      .due_here = [this] { return control_->speaking(Partition{0}).has_value(); },
+      .last = [this] { return enforcement_->last_of(drill_scope(kScheduledDrill)); },
+      .play = [this](const std::function<bool()>& stopping) { return run_drill(settings_, kScheduledDrill, stopping); }});
+  return {};
+}
+
+std::string Service::live_view() const {
+  std::vector<LiveView::Row> agents;
+  std::vector<ShardLag> lag;
+  for (std::size_t i = 0; i < shards_.size(); ++i) {
+    std::ranges::move(shards_[i]->view.shown(), std::back_inserter(agents));
+    lag.push_back({metrics_->shard(i).lag_records.value(), metrics_->shard(i).feed_delay_ns.value()});
+  }
+  return encode_live_view(std::move(agents), lag, enforcement_->standing(LiveView::kShown));
+}
+
 std::vector<FindingRecord> Service::gate_alarms() {
   const auto speaks = [this](const std::string& writer) {
     if (!writer.starts_with("engine-")) return control_->state(Partition{0}).has_value();
     return control_->speaks(writer);
   };
   std::vector<FindingRecord> out = enforcement_->alarms({.speaks = speaks, .gates = control_->state(Partition{0}).has_value()});
+  if (drills_) std::ranges::move(drills_->take_findings(), std::back_inserter(out));
   for (FindingRecord& finding : out) {
     finding.position.partition = kNoInput;
     log_.warning("enforcement", {{"analytic", uid_of(finding.analytic)}, {"told", finding.sentence}});

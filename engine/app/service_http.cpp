@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/app/service_http.h"
 
+#include <arpa/inet.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -97,7 +98,29 @@ std::string to_bytes(const Answer& answer, bool with_body) {
 
 Answer answer_of(const Health& health) { return {health.good ? 200 : 503, health.text + "\n"}; }
 
-/// The bytes that answer a complete request head; of the request only its first line matters.
+/// It was asked for under a name of this machine. A page of elsewhere that a browser here has open can point its own name at this endpoint
+/// and read what the browser reads, but it cannot ask under ours.
+bool asked_here(std::string_view head) {
+  for (auto rest = head; !rest.empty();) {
+    const auto end = rest.find("\r\n");
+    std::string line(rest.substr(0, end));
+    rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 2);
+    std::ranges::transform(line, line.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+    if (!line.starts_with("host:")) continue;
+    const auto from = line.find_first_not_of(" \t", 5);
+    if (from == std::string::npos) return false;
+    std::string host = line.substr(from, line.find_last_not_of(" \t") + 1 - from);
+    const bool bare = std::ranges::count(host, ':') > 1 && !host.starts_with('[');  // an address of version 6 without a port
+    if (host.starts_with('['))
+      host = host.substr(1, host.find(']') - 1);
+    else if (!bare)
+      host = host.substr(0, host.find(':'));
+    return is_loopback({std::move(host), 0});
+  }
+  return false;
+}
+
+/// The bytes that answer a complete request head.
 std::string respond(std::string_view head, const HttpEndpoints& endpoints) {
   const auto line = head.substr(0, head.find("\r\n"));
   const auto first = line.find(' ');
@@ -113,6 +136,7 @@ std::string respond(std::string_view head, const HttpEndpoints& endpoints) {
   if (path == "/metrics") return to_bytes({200, endpoints.metrics(), "text/plain; version=0.0.4; charset=utf-8"}, get);
   if (path == "/healthz") return to_bytes(answer_of(endpoints.healthz()), get);
   if (path == "/readyz") return to_bytes(answer_of(endpoints.readyz()), get);
+  if (path == "/top" && endpoints.top && asked_here(head)) return to_bytes({200, endpoints.top(), "application/json"}, get);
   return to_bytes({404, "here are /metrics, /healthz and /readyz\n"}, get);
 }
 
@@ -177,6 +201,13 @@ class Connection {
 };
 
 }  // namespace
+
+bool is_loopback(const Address& address) {
+  in_addr v4{};
+  in6_addr v6{};
+  if (::inet_pton(AF_INET, address.host.c_str(), &v4) == 1) return address.host.starts_with("127.");
+  return address.host == "localhost" || (::inet_pton(AF_INET6, address.host.c_str(), &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6));
+}
 
 /// The thread that serves: one poll over the wake-up, the listening socket and the connections.
 class ServiceHttp::Loop {

@@ -18,11 +18,17 @@ struct Health {
   std::string text;
 };
 
+/// Nobody beyond this machine reaches the address.
+[[nodiscard]] bool is_loopback(const Address& address);
+
 /// What the endpoint serves. Called on the endpoint's own thread, one at a time, so each must be quick and must not throw.
 struct HttpEndpoints {
   std::function<std::string()> metrics;  // GET /metrics, Prometheus text format
   std::function<Health()> healthz;       // GET /healthz: the process works; else it should be restarted
   std::function<Health()> readyz;        // GET /readyz: it judges events now
+  /// GET /top, JSON that names agents: only where the endpoint listens at loopback, because it has no authentication, and only for a Host
+  /// of this machine. May be empty.
+  std::function<std::string()> top{};
 };
 
 /// The HTTP endpoint of the service: three paths, GET and HEAD, one answer a connection.

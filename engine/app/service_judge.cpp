@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/app/service_shard.h"
+#include "engine/event/drill.h"
 #include "engine/state/records.h"
 
 namespace ringfence {
@@ -67,12 +68,18 @@ std::expected<void, RunError> Service::step(ShardRun& shard, std::span<const Rec
   const Steady::time_point now = Steady::now();
   for (const Result& result : *results) {
     // Before it is published: the blast radius is a share of the active agents.
-    if (const Window::Entry& entry = shard.window.entry(result.index); entry.has_agent) shard.active.seen(entry.key, now);
+    const Window::Entry& entry = shard.window.entry(result.index);
+    if (entry.has_agent && !(entry.event && is_drill(entry.event->tenant))) shard.active.seen(entry.key, now);
   }
   shard.active_count.store(shard.active.count(), std::memory_order_relaxed);
   for (const Result& result : *results) {
+    const auto& event = shard.window.entry(result.index).event;
+    const bool drill = event && is_drill(event->tenant);
+    const WallTime decided = drill ? wall_now() : WallTime{};
     if (auto done = publish(shard, result, records[result.index]); !done) return done;
-    if (const auto& event = shard.window.entry(result.index).event) {
+    if (drill) {
+      answers_->tell_drill(records[result.index], *event, result, decided, shard.outputs->handed_over());
+    } else if (event) {
       answers_->answer(records[result.index], *event, result);
       if (auto seen = observe(shard, *event, records[result.index].position); !seen) return seen;
     }
@@ -97,12 +104,13 @@ std::expected<void, RunError> Service::publish(ShardRun& shard, const Result& re
   if (result.refusal) {
     counters.refused_for(result.refusal->reason).add();
     if (const auto done = shard.outputs->refuse(record, *result.refusal); !done) return unreachable(done.error());
-  } else {
+  } else if (!is_drill(result.judgement.verdict.tenant)) {
     counters.events.add();
     if (result.judgement.copy) counters.copies.add();
     counters.verdicts_at(result.judgement.verdict.level).add();
   }
   shard.contained = shard.contained || !result.judgement.containments.empty();
+  shard.view.see(result.judgement);
   if (const auto done = shard.outputs->publish(result.judgement); !done) return unreachable(done.error());
   return {};
 }

@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "engine/app/drill.h"
+
 namespace ringfence {
 namespace {
 
@@ -163,6 +165,16 @@ std::string ServiceMetrics::exposition(Nanos steady_now) const {
   page.process("ringfence_lacking_total", "Acts for which single constraints could not be judged for want of a field.", std::move(fields));
   page.process("ringfence_reloads_total", "Persona sets taken into force or refused since the start.",
                {{{{"result", "taken"}}, count(process_.reloads)}, {{{"result", "refused"}}, count(process_.reloads_refused)}});
+  page.process("ringfence_drills_total", "Drills that this process has played, by whether every stage answered.",
+               {{{{"result", "passed"}}, count(process_.drills_passed)}, {{{"result", "failed"}}, count(process_.drills_failed)}});
+  std::vector<std::pair<Labels, double>> stages;
+  for (std::size_t i = 0; i < kDrillStages; ++i)
+    if (const std::int64_t ns = process_.drill_stage_ns.at(i).value(); ns > 0)
+      stages.push_back({{{"stage", std::string(name_of(static_cast<DrillStageId>(i)))}}, in_seconds(ns)});
+  page.process("ringfence_drill_stage_seconds", "When each stage of the latest drill had answered, from its forbidden call on.",
+               std::move(stages), MetricType::Gauge);
+  page.process("ringfence_drill_passed_timestamp_seconds", "When a drill last passed; 0: none since the start.",
+               {{{}, in_seconds(process_.drill_passed_ns.value())}}, MetricType::Gauge);
   return page.text();
 }
 

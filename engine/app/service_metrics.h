@@ -98,6 +98,9 @@ struct alignas(64) LinkCounters {
   Gauge lag_records, oldest_dirty_ns, state_bytes, subjects;  // as a shard's
 };
 
+/// Stages of a drill, which engine/app/drill.h names.
+inline constexpr std::size_t kDrillStages = 7;
+
 /// What the process as a whole counts, by any thread.
 struct ProcessCounters {
   struct Output {
@@ -109,6 +112,9 @@ struct ProcessCounters {
   Gauge changelog_waiting;  // states that wait for room in the changelog; serving thread
   SharedCounter store_faults;
   SharedCounter reloads, reloads_refused;  // of persona sets
+  SharedCounter drills_passed, drills_failed;
+  std::array<Gauge, kDrillStages> drill_stage_ns;  // of the latest drill: from the forbidden call
+  Gauge drill_passed_ns;                           // when one last did, since 1970; 0: not since the start
 };
 
 /// All counters of a running service and their page for Prometheus. The counters are written while the page is made: each number is right

@@ -41,9 +41,9 @@ std::expected<std::unique_ptr<Service>, RunError> Service::open(const Settings& 
   const auto processors = std::max(1U, std::thread::hardware_concurrency());
   service->shards_count_ = settings.state.shards > 0 ? static_cast<std::size_t>(settings.state.shards) : processors;
   service->metrics_ = std::make_unique<ServiceMetrics>(service->shards_count_);
-  for (const auto opening :
-       {&Service::open_store, &Service::open_control, &Service::open_enforcement, &Service::open_outputs, &Service::open_answers,
-        &Service::open_context, &Service::open_observer, &Service::open_links, &Service::open_consumer, &Service::open_http}) {
+  for (const auto opening : {&Service::open_store, &Service::open_control, &Service::open_enforcement, &Service::open_outputs,
+                             &Service::open_answers, &Service::open_context, &Service::open_observer, &Service::open_links,
+                             &Service::open_consumer, &Service::open_http, &Service::open_drills}) {
     if (auto opened = (service.get()->*opening)(); !opened) return std::unexpected(std::move(opened.error()));
   }
   return service;
@@ -257,8 +257,9 @@ std::expected<void, RunError> Service::open_http() {
     if (stop_.stop_requested()) return Health{false, "stopping"};
     return partitions_ > 0 ? Health{true, "ok"} : Health{false, "no partition is assigned"};
   };
-  auto http = ServiceHttp::start(settings_.http.listen,
-                                 {.metrics = [this] { return metrics_->exposition(steady_now()); }, .healthz = healthy, .readyz = ready});
+  HttpEndpoints endpoints{.metrics = [this] { return metrics_->exposition(steady_now()); }, .healthz = healthy, .readyz = ready};
+  if (is_loopback(settings_.http.listen)) endpoints.top = [this] { return live_view(); };
+  auto http = ServiceHttp::start(settings_.http.listen, std::move(endpoints));
   if (!http) return std::unexpected(RunError{ExitCode::Unusable, http.error()});
   http_ = std::move(*http);
   return {};

@@ -103,6 +103,7 @@ std::expected<std::vector<Operated>, StoreError> Service::obey(ShardRun& shard, 
   auto done = shard.shard.operate(order.command, order.scope, after, {.topic = settings_.topics.events});
   if (!done) return std::unexpected(std::move(done.error()));
   std::vector<Operated> answers;
+  if (*done && (*done)->judgement) shard.view.see(*(*done)->judgement);
   if (*done && (*done)->answer != CommandAnswer::UnknownAgent) answers.push_back(std::move(**done));  // else another partition's
   return answers;
 }

@@ -31,6 +31,7 @@ std::expected<void, OutputError> ServiceOutputs::publish(const Judgement& judgem
     if (auto said = this->record(entry, record.position); !said) return said;
   }
   std::vector<HeldBack> held;
+  if (!judgement.containments.empty()) handed_over_ = parts_.now();
   if (!judgement.containments.empty()) held = held_back(parts_.control, parts_.topic, parts_.links_topic, parts_.now());
   for (const auto& [finding, audit] : held) {
     if (auto said = record(audit, finding.position); !said) return said;

@@ -73,6 +73,8 @@ class ServiceOutputs final : public Outputs {
   [[nodiscard]] Offset acknowledged(Partition partition) const override;
   /// Puts it on record.
   [[nodiscard]] std::expected<void, OutputError> record(const AuditEntry& entry, Position cause);
+  /// When the last containments had been signed and handed over.
+  [[nodiscard]] WallTime handed_over() const { return handed_over_; }
   /// A fact that the act at `cause` led to, to the context topic.
   [[nodiscard]] std::expected<void, OutputError> announce(const std::string& fact, std::string_view scope, Position cause);
 
@@ -84,6 +86,7 @@ class ServiceOutputs final : public Outputs {
                                                              const std::function<std::expected<void, SinkError>()>& hand_over);
 
   Parts parts_;
+  WallTime handed_over_;
 };
 
 }  // namespace ringfence

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "engine/app/active_agents.h"
+#include "engine/app/live_view.h"
 #include "engine/app/service.h"
 #include "engine/pipeline/fact_journal.h"
 
@@ -87,6 +88,7 @@ struct Service::ShardRun : Lane {
   std::vector<ContextChange> words;  // read and not taken: the states may yet come to what they are about
   bool contained = false;            // something was, since words were looked at
   Steady::time_point next_words;
+  LiveView view;
   std::size_t active_written = 0;  // the number last given to the store, and when it is due again
   Steady::time_point active_due;
 };

@@ -2,15 +2,19 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <utility>
 
+#include "connectors/encoders/strict_json.h"
 #include "connectors/sinks/enforcement_board.h"
 #include "engine/app/commands.h"
 #include "engine/app/control_places.h"
 #include "engine/app/enforcement_feed.h"
+#include "engine/app/http_ask.h"
 #include "engine/app/live_state.h"
 #include "engine/event/decode.h"
 #include "engine/event/escape.h"
@@ -21,6 +25,7 @@ namespace {
 constexpr std::size_t kBatch = 1000;
 constexpr std::chrono::seconds kReadWithin{15};
 constexpr std::chrono::milliseconds kAcksWait{200};
+constexpr std::chrono::milliseconds kServiceWithin{1000};
 
 struct Options {
   std::string config, trusted;
@@ -32,16 +37,40 @@ ExitCode fail(ExitCode exit, const std::string& message) {
   return exit;
 }
 
-/// The board with what the states know, where nobody else holds them.
+/// Calls by tenant and agent that succeeded though what contains it denies them.
+using Passed = std::map<std::pair<std::string, std::string>, std::uint64_t>;
+
+/// The board with what is known of calls: by the states, where nobody holds them, else by the service that does.
 struct Sight {
   EnforcementBoard board;
   std::unique_ptr<LiveState> states;
+  Passed told;
 };
 
-/// Calls that succeeded since the containment though it denies them, as of the last checkpoint; nothing where that cannot be known now.
+/// What a service on this machine says of the agents in its live view; nothing where none answers.
+Passed told_by_service(const Address& at) {
+  Passed out;
+  const auto reply = http_ask(at, "/top", kServiceWithin);
+  if (!reply || reply->status != 200) return out;
+  const auto view = parse_strict_json(reply->body);
+  if (!view) return out;
+  try {
+    for (const auto& row : view->at("agents"))
+      out[{row.at("tenant").get<std::string>(), row.at("agent").get<std::string>()}] = row.at("passed").get<std::uint64_t>();
+  } catch (const nlohmann::json::exception&) {
+    out.clear();
+  }
+  return out;
+}
+
+/// Calls that succeeded since the containment though it denies them, as of the last checkpoint; where a service tells, those of an agent by
+/// all that contains it. Nothing where that cannot be known now.
 std::optional<std::uint64_t> passed_since(const Sight& sight, const ContainmentRecord& record) {
   const auto scope = parse_scope(record.scope);
-  if (!sight.states || !scope || !record.contained) return std::nullopt;
+  if (!scope || !record.contained) return std::nullopt;
+  if (const auto told = sight.told.find({scope->tenant, scope->id}); told != sight.told.end() && scope->session.empty())
+    return told->second;
+  if (!sight.states) return std::nullopt;
   const auto agent = sight.states->find(scope->tenant, scope->id);
   if (!agent || *agent == nullptr) return std::nullopt;
   const auto entry = std::ranges::find((*agent)->containments, record.scope, &Containment::scope);
@@ -141,7 +170,7 @@ ExitCode status(const Options& options) {
   if (!log) return fail(ExitCode::Unreachable, log.error());
   auto settings = board_settings(*load.settings);
   settings.trusted = *trusted;
-  Sight sight{EnforcementBoard(std::move(settings)), nullptr};
+  Sight sight{EnforcementBoard(std::move(settings)), nullptr, {}};
   const auto deadline = std::chrono::steady_clock::now() + kReadWithin;
   for (bool at_end = false; !at_end;) {
     const auto batch = (*log)->read(kBatch);
@@ -152,7 +181,10 @@ ExitCode status(const Options& options) {
       return fail(ExitCode::Unreachable, "the end of the control log was not reached in time");
   }
   hear_gates(*load.settings, sight.board, deadline);
-  if (auto states = LiveState::open(load.settings->state.directory.string())) sight.states = std::move(*states);
+  if (auto states = LiveState::open(load.settings->state.directory.string()))
+    sight.states = std::move(*states);
+  else
+    sight.told = told_by_service(load.settings->http.listen);
   print(sight, options.json);
   return ExitCode::Done;
 }
@@ -170,7 +202,9 @@ void add_status(CLI::App& app, Subcommand& action) {
       ->type_name("FILE");
   command->add_flag("--json", options->json, "One line of JSON instead of a table");
   command->footer(
-      "passed: calls that succeeded since though the level denies them, those under way among them; - while a service holds the states.\n"
+      "passed: calls that succeeded since though the level denies them, those under way among them; - where a service holds the states "
+      "and\n"
+      "does not tell (`top`), or nothing is known.\n"
       "Exit codes: 0 done; 2 wrong settings or keys; 3 the control log is not reachable.");
   command->callback([options, &action] { action = [options] { return status(*options); }; });
 }

@@ -6,6 +6,7 @@
 
 #include "engine/event/decode_salvage.h"
 #include "engine/event/decode_walk.h"
+#include "engine/event/drill.h"
 #include "engine/event/limits.h"
 
 namespace ringfence {
@@ -53,11 +54,25 @@ bool from_the_future(EventTime time, EventTime arrival) {
   return arrival.value <= std::numeric_limits<std::int64_t>::max() - kTolerance && time.value > arrival.value + kTolerance;
 }
 
+/// The tenant and the names of drills are theirs alone (engine/event/drill.h).
+bool claims_a_drill(const Event& event) { return is_drill(event.tenant) || event.agent.id.starts_with(kDrillAgents); }
+bool is_a_drill(const Event& event) {
+  const bool speaks_of_others = event.user.id || event.user.email || event.credential.fingerprint || event.delegation.parent ||
+                                event.delegation.root || event.delegation.session || !event.delegation.chain.empty();
+  const bool forbidden = event.kind == EventKind::ToolCall && event.tool.server == kDrillServer && event.tool.name == kDrillTool;
+  return is_drill(event.tenant) && event.agent.id.starts_with(kDrillAgents) && !speaks_of_others &&
+         (forbidden || event.kind == EventKind::TaskEnd);
+}
+
 bool read_event(decoding::Walk& walk, std::optional<EventTime> arrival) {
   if (!walk.record() || !required_are_present(walk)) return false;
   Event& event = walk.event;
   if (arrival && from_the_future(event.time, *arrival)) {
     return walk.refuse(RefusalReason::FromTheFuture, "time", "expected at most 1 h ahead of the record's arrival");
+  }
+  if (claims_a_drill(event) && !is_a_drill(event)) {
+    return walk.refuse(RefusalReason::UnknownValue, is_drill(event.tenant) ? "tenant" : "agent.id",
+                       "expected another: reserved for drills");
   }
   if (event.approval.at && *event.approval.at > event.time) event.approval.at.reset();
   return true;

@@ -3,8 +3,11 @@
 
 #include <algorithm>
 
+#include "engine/event/drill.h"
+#include "engine/pipeline/drill_rules.h"
 #include "engine/pipeline/judge_act.h"
 #include "engine/pipeline/judge_unclassified.h"
+#include "engine/pipeline/operate.h"
 #include "engine/verdict/case.h"
 #include "engine/verdict/contain.h"
 #include "engine/verdict/enforcement.h"
@@ -169,9 +172,34 @@ void judge_by_persona(const Event& event, const Admission& admission, AgentState
   out.containments = contain(act, cause_of(agent, out.findings), circumstances.position);
 }
 
+/// What a drill led to ends with it, without a person: it was nobody's. Of the agent nothing stays but its epochs.
+void end_drill(AgentState& agent, const Circumstances& circumstances, Judgement& out) {
+  const std::string scope = scope_key("agent", agent.tenant, agent.id);
+  const Command release{"release", scope, "the drill has ended", "ringfence drill", "", ""};
+  Operated ended = operate(release, *parse_scope(scope), agent, circumstances.rules, circumstances.position, circumstances.topic);
+  if (!ended.judgement) return;
+  append(out.findings, std::move(ended.judgement->findings));
+  for (ContainmentRecord& record : ended.judgement->containments) out.containments.push_back(std::move(record));
+  agent.start_afresh();
+}
+
+Judgement judge_drill(const Event& event, const Admission& admission, AgentState& agent, const Circumstances& given) {
+  Judgement out = judge(event, admission, agent,
+                        {.rules = drill_rules(),
+                         .facts = given.facts,
+                         .topic = given.topic,
+                         .position = given.position,
+                         .lsn = given.lsn,
+                         .assume_gate = given.assume_gate});
+  out.links.clear();  // it means nothing for anybody else
+  if (event.kind == EventKind::TaskEnd && !out.copy) end_drill(agent, given, out);
+  return out;
+}
+
 }  // namespace
 
 Judgement judge(const Event& event, const Admission& admission, AgentState& agent, const Circumstances& circumstances) {
+  if (is_drill(event.tenant) && &circumstances.rules != &drill_rules()) return judge_drill(event, admission, agent, circumstances);
   Judgement out = begin(event, circumstances);
   if (admission.sighting == Sighting::Copy) {
     out.copy = true;
@@ -196,10 +224,13 @@ Judgement judge(const Event& event, const Admission& admission, AgentState& agen
     forget_unclassified(agent);  // it has a job now
     judge_by_persona(event, admission, agent, session, index, circumstances, out);
   }
+  for (const Containment& entry : agent.containments)
+    if (entry.contained) out.passed += entry.passed.count;
   return out;
 }
 
-const Persona* known_persona(const AgentState& agent, const Rulebook& rules) {
+const Persona* known_persona(const AgentState& agent, const Rulebook& in_force) {
+  const Rulebook& rules = rules_of(agent.tenant, in_force);
   const std::size_t index = rules.persona_named(agent.persona);
   if (index != Rulebook::kNoPersona) return &rules.persona(index);
   Event event;

@@ -155,5 +155,30 @@ TEST(ServiceHttp, AHostThatIsNotOursIsAnError) {
   EXPECT_THAT(server.error(), StartsWith("cannot listen at 192.0.2.1:0: "));
 }
 
+TEST(ServiceHttp, ShowsTheLiveViewOnlyWhereItIsGivenAndThatIsOnLoopbackAlone) {
+  const std::string here = "GET /top HTTP/1.1\r\nHost: 127.0.0.1:9464\r\n\r\n";
+  HttpEndpoints with = endpoints();
+  EXPECT_THAT(ask(*started(with), here), StartsWith("HTTP/1.1 404"));
+  with.top = [] { return std::string("{}\n"); };
+  const auto server = started(with);
+  EXPECT_THAT(ask(*server, here), AllOf(StartsWith("HTTP/1.1 200"), HasSubstr("application/json"), EndsWith("{}\n")));
+  EXPECT_THAT(ask(*server, "GET /top HTTP/1.1\r\nhOST: [::1]:1\r\n\r\n"), StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(ask(*server, "GET /top HTTP/1.1\r\nHost: ::1\r\n\r\n"), StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(ask(*server, "GET /top HTTP/1.1\r\nHost: localhost\r\n\r\n"), StartsWith("HTTP/1.1 200"));
+  EXPECT_TRUE(is_loopback({"127.0.0.1", 1}));
+  EXPECT_TRUE(is_loopback({"::1", 1}));
+  EXPECT_FALSE(is_loopback({"0.0.0.0", 1}));
+  EXPECT_FALSE(is_loopback({"127.evil.example", 1}));
+}
+
+TEST(ServiceHttp, ShowsTheLiveViewToNoPageThatABrowserWasLedHereBy) {
+  HttpEndpoints with = endpoints();
+  with.top = [] { return std::string("{}\n"); };
+  const auto server = started(with);
+  for (const std::string head : {"Host: evil.example\r\n", "Host:\r\n", "", "Host: evil.example\r\nHost: 127.0.0.1\r\n", "Host: [\r\n",
+                                 "Host: 127.0.0.1.evil.example\r\n"})
+    EXPECT_THAT(ask(*server, "GET /top HTTP/1.1\r\n" + head + "\r\n"), StartsWith("HTTP/1.1 404")) << head;
+}
+
 }  // namespace
 }  // namespace ringfence

@@ -84,5 +84,21 @@ TEST(BlastRadiusLimit, throttles_and_holds_are_not_limited) {
   EXPECT_TRUE(engine.writers.take_held().empty());
 }
 
+TEST(BlastRadiusLimit, a_drill_is_neither_limited_nor_counted) {
+  SharedTopic topic;
+  Process engine(topic, "one", {1, 1.0, 3});  // one halt a minute
+  engine.start();
+  for (int i = 0; i < 5; ++i) {
+    ContainmentRecord drill = halt(i);
+    drill.tenant = "ringfence-drill";
+    drill.agent_id = "urn:ringfence:drill:" + std::to_string(i);
+    drill.scope = scope_key("agent", drill.tenant, drill.agent_id);
+    engine.publish(drill);
+    EXPECT_EQ(read_as_gate(topic, key_of(drill)).record.level, Level::Halt);
+  }
+  engine.publish(halt(9));
+  EXPECT_EQ(read_as_gate(topic, key_of(halt(9))).record.level, Level::Halt) << "the one halt is still there for a real agent";
+}
+
 }  // namespace
 }  // namespace ringfence

@@ -185,6 +185,48 @@ TEST_F(Board, AGateThatConfirmsNoHeartbeatIsStaleUntilItDoes) {
   EXPECT_EQ(closed[0].activity, FindingRecord::Activity::Close);
 }
 
+TEST_F(Board, WhatAStaleGateDoesNotConfirmIsToldWithTheGateAndAgainAtTenTimesAsMany) {
+  begin({"nginx-eu-1"});
+  alive("nginx-eu-1", 0);
+  said(Speaker::halt("before"), 13'500);
+  EXPECT_THAT(board->alarms(at_ms(14'000), kAll), IsEmpty());
+  ASSERT_THAT(board->alarms(at_ms(15'000), kAll), SizeIs(1)) << "the gate";
+  std::vector<std::uint64_t> counts;
+  for (int i = 0; i < 100; ++i) {
+    said(Speaker::halt("bot-" + std::to_string(i)), 16'000);
+    for (const FindingRecord& finding : board->alarms(at_ms(20'000), kAll)) {
+      EXPECT_EQ(finding.analytic, Analytic::GateStale);
+      EXPECT_EQ(finding.activity, FindingRecord::Activity::Update);
+      counts.push_back(finding.count);
+    }
+  }
+  EXPECT_THAT(counts, ElementsAre(2, 20)) << "with the one before";
+  alive("nginx-eu-1", 21'000);
+  std::size_t closed = 0, unacked = 0;
+  for (const FindingRecord& finding : board->alarms(at_ms(21'000), kAll)) {
+    closed += finding.activity == FindingRecord::Activity::Close ? 1U : 0U;
+    unacked += finding.analytic == Analytic::ContainmentUnacked ? 1U : 0U;
+  }
+  EXPECT_EQ(closed, 1U);
+  EXPECT_EQ(unacked, 101U) << "a gate that is back and still has not confirmed them fails each of them";
+}
+
+TEST_F(Board, AContainmentThatHasAFindingOfItsOwnKeepsItWhenTheGateGoesStale) {
+  begin({"nginx-eu-1"});
+  alive("nginx-eu-1", 0);
+  said(Speaker::halt("bot"));
+  ASSERT_THAT(board->alarms(at_ms(2'000), kAll), SizeIs(1));
+  const auto stale = board->alarms(at_ms(15'000), kAll);
+  ASSERT_THAT(stale, SizeIs(1));
+  EXPECT_EQ(stale[0].analytic, Analytic::GateStale);
+  EXPECT_THAT(board->alarms(at_ms(16'000), kAll), IsEmpty());
+  ack("nginx-eu-1", 17'000);
+  const auto closed = board->alarms(at_ms(17'000), kAll);
+  ASSERT_THAT(closed, SizeIs(1));
+  EXPECT_EQ(closed[0].analytic, Analytic::ContainmentUnacked);
+  EXPECT_EQ(closed[0].activity, FindingRecord::Activity::Close);
+}
+
 TEST_F(Board, OnlyWhoAnswersForAContainmentRaisesItsAlarm) {
   said(Speaker::halt("bot"));
   EXPECT_THAT(board->alarms(at_ms(60'000), {.speaks = [](const std::string&) { return false; }, .gates = false}), IsEmpty());

@@ -308,5 +308,29 @@ TEST(OcsfFinding, our_sensor_is_never_presented_as_the_agent) {
   EXPECT_THAT(encode_finding(golden_record()), Not(HasSubstr("agent_list")));
 }
 
+TEST(Ocsf, AFindingOfADrillIsMarkedAndNoIncident) {
+  for (FindingRecord record : {golden_record(), breach_record()}) {
+    record.tenant = "ringfence-drill";
+    const Json finding = Json::parse(encode_finding(record));
+    EXPECT_EQ(schema().faults(finding.dump()), "");
+    EXPECT_EQ(finding.at("unmapped").at("ringfence").at("drill"), true);
+    EXPECT_EQ(finding.at("severity_id"), 1);
+    EXPECT_EQ(finding.at("status_id"), 3);
+    EXPECT_EQ(finding.at("is_alert"), false);
+    EXPECT_EQ(finding.at("risk_level_id"), 0);
+    EXPECT_EQ(finding.at("risk_score"), 0);
+    EXPECT_THAT(finding.at("message").get<std::string>(), ::testing::StartsWith("Drill: "));
+    record.activity = FindingRecord::Activity::Close;
+    EXPECT_EQ(Json::parse(encode_finding(record)).at("status_id"), 4);
+  }
+  FindingRecord refused = breach_record();
+  refused.tenant = "ringfence-drill";
+  refused.analytic = Analytic::FeedRefused;
+  const Json finding = Json::parse(encode_finding(refused));
+  EXPECT_FALSE(finding.at("unmapped").at("ringfence").contains("drill")) << "who only claims to be one is an incident";
+  EXPECT_EQ(finding.at("is_alert"), true);
+  EXPECT_FALSE(Json::parse(encode_finding(golden_record())).at("unmapped").at("ringfence").contains("drill"));
+}
+
 }  // namespace
 }  // namespace ringfence

@@ -140,6 +140,20 @@ TEST(GateTable, agents_of_two_tenants_never_meet_where_the_gate_sees_tenants) {
   EXPECT_FALSE(table.decide(call).allowed) << "an unknown tenant is every tenant";
 }
 
+TEST(GateTable, the_agent_of_a_drill_is_refused_whichever_tenant_its_callers_are_of_and_nobody_else_is) {
+  Held held;
+  ContainmentRecord drill = held.record(Level::Halt, {{"agent.id", "urn:ringfence:drill:a"}});
+  drill.tenant = "ringfence-drill";
+  const auto table = held.add(drill).table();
+  for (const std::string_view tenant : {"corp", "", "ringfence-drill"}) {
+    Call call = call_by(SubjectField::Agent, "urn:ringfence:drill:a");
+    call.subject[SubjectField::Tenant] = tenant;
+    EXPECT_FALSE(table.decide(call).allowed) << tenant;
+    call.subject[SubjectField::Agent] = "bot";
+    EXPECT_TRUE(table.decide(call).allowed) << tenant;
+  }
+}
+
 TEST(GateTable, the_global_scope_stops_everyone) {
   ContainmentRecord record;
   record.scope = "global:";
