@@ -27,11 +27,11 @@ std::expected<void, OutputError> ServiceOutputs::publish(const Judgement& judgem
   for (const ContainmentRecord& record : judgement.containments) {
     const auto hand_over = [&] { return parts_.control.publish(record, parts_.active_agents(), parts_.now()); };
     if (auto sent = until_taken(parts_.counters.control, hand_over); !sent) return sent;
+    handed_over_ = parts_.now();
     const AuditEntry entry = audit_of(record, engine_writer(parts_.topic, record.position.partition), parts_.now());
     if (auto said = this->record(entry, record.position); !said) return said;
   }
   std::vector<HeldBack> held;
-  if (!judgement.containments.empty()) handed_over_ = parts_.now();
   if (!judgement.containments.empty()) held = held_back(parts_.control, parts_.topic, parts_.links_topic, parts_.now());
   for (const auto& [finding, audit] : held) {
     if (auto said = record(audit, finding.position); !said) return said;

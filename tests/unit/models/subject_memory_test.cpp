@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "models/subject_memory.h"
+
+#include <gmock/gmock.h>
+
+#include <string>
+#include <vector>
+
+#include "engine/state/codec.h"
+
+namespace ringfence {
+namespace {
+
+TEST(SubjectMemory, ComesBackAsItWasWritten) {
+  SubjectMemory memory;
+  ASSERT_TRUE(memory.news({3, 10, 1}));
+  ASSERT_TRUE(memory.news({-1, 4, 0}));
+  (void)memory.join("a");
+  memory.store(std::vector<std::string>{"secret", "pii"});
+  Writer out;
+  memory.encode(out);
+  Reader in(out.bytes());
+  const auto back = SubjectMemory::decode(in);
+  ASSERT_NE(back, nullptr);
+  EXPECT_TRUE(in.at_end());
+  Writer again;
+  back->encode(again);
+  EXPECT_EQ(again.bytes(), out.bytes());
+  auto& read = static_cast<SubjectMemory&>(*back);
+  EXPECT_FALSE(read.news({3, 10, 1}));
+  EXPECT_FALSE(read.news({3, 9, 5}));
+  EXPECT_TRUE(read.news({3, 10, 2}));
+  EXPECT_EQ(read.first_of(std::vector<std::string>{"internal", "pii"}), "pii");
+  EXPECT_FALSE(read.join("a"));
+  EXPECT_TRUE(read.join("b"));
+  EXPECT_FALSE(read.join("b"));
+}
+
+TEST(SubjectMemory, OfAReaderComesBackToo) {
+  SubjectMemory memory;
+  memory.store(std::vector<std::string>{"secret"}, "share/plan.txt");
+  memory.store(std::vector<std::string>{"pii", "secret"}, "share/list.txt");
+  memory.did({.time = EventTime{7}, .sent = true, .what = "to an external host", .labels = {"internal", "pii"}});
+  Writer out;
+  memory.encode(out);
+  Reader in(out.bytes());
+  const auto back = SubjectMemory::decode(in);
+  ASSERT_NE(back, nullptr);
+  EXPECT_TRUE(in.at_end());
+  auto& read = static_cast<SubjectMemory&>(*back);
+  EXPECT_EQ(read.from("secret"), "share/plan.txt") << "where it was read first";
+  EXPECT_EQ(read.from("pii"), "share/list.txt");
+  ASSERT_EQ(read.deeds().size(), 1U);
+  EXPECT_EQ(read.deeds().front().what, "to an external host");
+  EXPECT_THAT(read.deeds().front().labels, ::testing::ElementsAre("internal", "pii"));
+}
+
+TEST(SubjectMemory, IsBounded) {
+  SubjectMemory memory;
+  for (int i = 0; i < 1000; ++i) (void)memory.join("agent-" + std::to_string(i));
+  EXPECT_EQ(memory.members().size(), SubjectMemory::kMembers);
+}
+
+}  // namespace
+}  // namespace ringfence
