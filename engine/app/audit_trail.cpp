@@ -102,7 +102,7 @@ std::expected<AuditTrail::Found, std::string> AuditTrail::find(const Settings& s
   const WallTime since{note ? note->time.value - kBefore.value : 0};
   if (auto read = past(since, take); !read) return std::unexpected(std::move(read.error()));
   if (note && other) found = {note->head, std::move(found.said), "it is another trail than the one this state directory has written"};
-  if (note && !seen && found.warning.empty())
+  if (note && !seen && note->head.number > 0 && found.warning.empty())
     found.warning = "record " + std::to_string(note->head.number) + " of the chain, which was stored, is not there";
   return found;
 }
@@ -112,6 +112,8 @@ std::expected<std::unique_ptr<AuditTrail>, std::string> AuditTrail::open(Setting
   trusted.add(key, {settings.writer});
   auto found = find(settings, trusted, past);
   if (!found) return std::unexpected("audit trail: " + found.error());
+  // Its name is kept before its first record: whoever is killed before the next note goes on in the same chain.
+  if (found->head.number == 0 && !settings.note.empty()) write_note(settings.note, found->head);
   return std::unique_ptr<AuditTrail>(new AuditTrail(std::move(settings), std::move(key), sink, std::move(*found)));
 }
 
