@@ -18,7 +18,7 @@ namespace {
 constexpr std::array kElsewhere{
     Analytic::ContainmentUnacked,      // acknowledgements that do not come: unit/connectors, integration
     Analytic::ContainmentBlastRadius,  // what the writer of containments keeps back: unit/connectors
-    Analytic::GateStale,  // heartbeats that are not answered: unit/connectors
+    Analytic::GateStale,               // heartbeats that are not answered: unit/connectors
     Analytic::AgentUnattributed,
     Analytic::FeedSilent,
     Analytic::FeedLag,
