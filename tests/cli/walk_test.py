@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The README's walk with nginx and Kafka: its commands are run as they stand there, in one shell, with a real broker and a real nginx. Ports
 alone are others, and a block whose output is shown is run again until it is that."""
+import contextlib
 import os
 import pathlib
 import re
@@ -95,10 +96,9 @@ class Walk(unittest.TestCase):
             self.walk(shell, commands, output)
 
     def end_nginx(self):
-        """It has left the shell's session; the walk's last block ends it."""
-        pid = self.dir / "out/walk/nginx.pid"
-        if pid.exists():
-            os.kill(int(pid.read_text(encoding="utf-8")), signal.SIGTERM)
+        """It has left the shell's session; the walk's last block ends it, and it takes its file away when it has."""
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            os.kill(int((self.dir / "out/walk/nginx.pid").read_text(encoding="utf-8")), signal.SIGTERM)
 
     def said(self, shell, commands):
         try:
