@@ -24,20 +24,7 @@ char* put_prefixed(char* out, std::string_view text) {
 
 }  // namespace
 
-namespace {
-
-/// Apart, so that the short way out of `hash64` makes no room for it.
-[[gnu::noinline]] std::uint64_t hash64_of_long(std::string_view text, std::uint64_t seed) {
-  return XXH3_64bits_withSeed(text.data(), text.size(), seed);
-}
-
-}  // namespace
-
-std::uint64_t hash64(std::string_view text, std::uint64_t seed) {
-  constexpr std::size_t kShort = 16;  // what XXH3 itself hashes without a loop
-  if (text.size() > kShort) return hash64_of_long(text, seed);
-  return XXH3_len_0to16_64b(reinterpret_cast<const std::uint8_t*>(text.data()), text.size(), XXH3_kSecret, seed);
-}
+std::uint64_t hash64(std::string_view text, std::uint64_t seed) { return XXH3_64bits_withSeed(text.data(), text.size(), seed); }
 
 Hash128 hash128(std::string_view bytes) { return from(XXH3_128bits(bytes.data(), bytes.size())); }
 
