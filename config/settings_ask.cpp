@@ -5,8 +5,6 @@
 namespace ringfence {
 namespace {
 
-constexpr double in_ns(Nanos length) { return static_cast<double>(length.value); }
-
 const Setting kAsk[] = {
     {.path = "ask.tiers",
      .type = SettingType::TextMap,

@@ -5,8 +5,6 @@
 namespace ringfence {
 namespace {
 
-constexpr double in_ns(Nanos length) { return static_cast<double>(length.value); }
-
 const Setting kDrill[] = {
     {.path = "drill.ask",
      .type = SettingType::TextMap,

@@ -7,9 +7,6 @@
 namespace ringfence {
 namespace {
 
-constexpr double kMiB = 1024.0 * 1024.0;
-constexpr double in_ns(Nanos length) { return static_cast<double>(length.value); }
-
 constexpr std::array<std::string_view, 2> kGateFails = {"static", "closed"};
 
 const Setting kGate[] = {

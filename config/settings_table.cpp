@@ -10,9 +10,7 @@
 namespace ringfence {
 namespace {
 
-constexpr double kMiB = 1024.0 * 1024.0;
 constexpr double kTiB = kMiB * kMiB;
-constexpr double in_ns(Nanos length) { return static_cast<double>(length.value); }
 
 constexpr std::array<std::string_view, 3> kInputKinds = {"kafka", "file", "stdin"};
 constexpr std::array<std::string_view, 2> kContextSources = {"files", "topic"};

@@ -58,9 +58,13 @@ struct Setting {
   [[nodiscard]] std::string_view key() const;
 };
 
+/// Bounds of Bytes and Duration as the rows write them.
+inline constexpr double kMiB = 1024.0 * 1024.0;
+constexpr double in_ns(Nanos length) { return static_cast<double>(length.value); }
+
 /// Every setting, sections together, in the order of the default file.
 [[nodiscard]] std::span<const Setting> settings_table();
-/// Of them, those of the sections `gate` and `ask`, which are the gate's.
+/// Of them, those of the sections `gate`, `ask` and `drill`.
 [[nodiscard]] std::span<const Setting> gate_settings();
 [[nodiscard]] std::span<const Setting> ask_settings();
 [[nodiscard]] std::span<const Setting> drill_settings();
