@@ -99,7 +99,7 @@ class Consumer {
   void move(Partition partition, Offset offset);
 
   /// Gives every partition back (through `revoked`) and ends the session; as a named member its partitions stay reserved for the session
-  /// time. Every shard must have left.
+  /// time. Every shard must have left. Returns at most 10 s after the last partition was given back, whatever becomes of the broker.
   void close();
 
   [[nodiscard]] std::vector<PartitionLag> lag() const;

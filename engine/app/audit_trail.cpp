@@ -13,6 +13,7 @@
 #include "connectors/sinks/file_sink.h"
 #include "connectors/sinks/posix_file.h"
 #include "engine/app/kafka_settings.h"
+#include "engine/app/wall_clock.h"
 #include "engine/event/escape.h"
 #include "engine/event/event.h"
 #include "engine/event/sha256.h"
@@ -25,6 +26,7 @@ constexpr Nanos kEndWithin = seconds(2);
 constexpr std::int64_t kNanosPerMs = 1'000'000;
 constexpr std::size_t kBatch = 1000;
 constexpr std::chrono::milliseconds kWait{500};
+constexpr std::chrono::seconds kStuckAfter{30};  // nothing read for so long, and not at the end
 constexpr Nanos kPurgesWithin = seconds(10);
 constexpr std::string_view kPurges = "audit.purges";
 constexpr std::size_t kScopeChars = 1024;
@@ -53,8 +55,8 @@ void write_note(const std::filesystem::path& file, const AuditHead& head) {
   const std::string next = file.string() + ".next";
   const int fd = ::open(next.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (fd < 0) return;
-  const auto now = std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
-  const std::string text = head.chain + " " + std::to_string(head.number) + " " + head.sha256 + " " + std::to_string(now) + "\n";
+  const std::string text =
+      head.chain + " " + std::to_string(head.number) + " " + head.sha256 + " " + std::to_string(wall_now().value) + "\n";
   const bool written = posix_file::write_all(fd, text).whole && ::fsync(fd) == 0;
   ::close(fd);
   // Where it cannot be written less is known of the tail, nothing else.
@@ -184,11 +186,10 @@ std::expected<void, SinkError> tell_purges(const std::filesystem::path& state_di
   const std::filesystem::path path = state_directory / kPurges;
   std::ifstream notes(path);
   if (!notes) return {};
-  const WallTime now{std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count()};
   std::int64_t time = 0;
   std::string scope;
   while (notes >> time >> scope)
-    if (auto said = trail.say(audit_of_purge(scope, time / kNanosPerMs, now), kNobody); !said) return said;
+    if (auto said = trail.say(audit_of_purge(scope, time / kNanosPerMs, wall_now()), kNobody); !said) return said;
   if (auto stored = sink.flush(kPurgesWithin); !stored) return stored;
   std::error_code ignored;  // else they are on record once more
   std::filesystem::remove(path, ignored);
@@ -199,11 +200,15 @@ AuditPast audit_past_of_topic(const ringfence::Settings& settings) {
   return [&settings](WallTime since, const std::function<void(std::string_view line)>& take) -> std::expected<void, std::string> {
     auto reader = TopicReader::open({.kafka = kafka_of(settings), .topic = settings.topics.audit, .since_ms = since.value / kNanosPerMs});
     if (!reader) return std::unexpected(reader.error().message);
+    auto heard = std::chrono::steady_clock::now();
     while (true) {
       const auto batch = (*reader)->read(kBatch, kWait);
       if (!batch) return std::unexpected(batch.error().message);
       for (const TopicRecord& record : batch->records) take(record.value);
       if (batch->caught_up && batch->records.empty()) return {};
+      if (!batch->records.empty()) heard = std::chrono::steady_clock::now();
+      if (std::chrono::steady_clock::now() - heard > kStuckAfter)
+        return std::unexpected("topic " + settings.topics.audit + " could not be read to its end");
     }
   };
 }

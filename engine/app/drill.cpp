@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "engine/app/drill_verdict.h"
+#include "engine/app/wall_clock.h"
 #include "engine/event/decode.h"
 #include "engine/event/drill.h"
 #include "engine/event/escape.h"
@@ -23,10 +24,6 @@ constexpr std::size_t kBatch = 1000;
 constexpr std::chrono::milliseconds kWait{20};  // for a log's next records, so that a stop is heard
 constexpr std::chrono::milliseconds kEndWithin{2000};
 constexpr int kRefused = 403;
-
-WallTime wall_now() {
-  return WallTime{std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count()};
-}
 
 class Drill {
  public:

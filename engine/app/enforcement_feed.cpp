@@ -8,6 +8,7 @@
 #include "connectors/encoders/keys.h"
 #include "connectors/kafka/control_feed.h"
 #include "engine/app/kafka_settings.h"
+#include "engine/app/wall_clock.h"
 
 namespace ringfence {
 namespace {
@@ -16,10 +17,6 @@ constexpr std::chrono::milliseconds kWait{20};
 constexpr std::chrono::milliseconds kPause{200};
 constexpr std::chrono::seconds kReadWithin{20};
 constexpr std::size_t kBatch = 1000;
-
-WallTime wall_now() {
-  return WallTime{std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count()};
-}
 
 std::filesystem::path file_of(const OutputTarget& target) { return target.topic ? std::filesystem::path() : target.file; }
 

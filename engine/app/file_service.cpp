@@ -8,6 +8,7 @@
 
 #include "engine/app/active_agents.h"
 #include "engine/app/service_outputs.h"
+#include "engine/app/wall_clock.h"
 #include "engine/event/drill.h"
 
 namespace ringfence {
@@ -19,10 +20,6 @@ constexpr Nanos kAuditWithin = seconds(10);
 Nanos steady_now() {
   return Nanos{std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count()};
 }
-WallTime wall_now() {
-  return WallTime{std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count()};
-}
-
 RunError of_sink(const SinkError& error) {
   return {error.kind == SinkError::Kind::InUse ? ExitCode::Unusable : ExitCode::Unreachable, error.message};
 }

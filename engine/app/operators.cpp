@@ -20,6 +20,7 @@
 #include "engine/app/control_places.h"
 #include "engine/app/kafka_settings.h"
 #include "engine/app/output_progress.h"
+#include "engine/app/wall_clock.h"
 #include "engine/event/escape.h"
 #include "engine/event/sha256.h"
 #include "engine/persona/load.h"
@@ -39,10 +40,6 @@ struct Fault {
   std::string message;
 };
 using Done = std::expected<void, Fault>;
-
-WallTime wall_now() {
-  return WallTime{std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count()};
-}
 
 /// The operator's own word on the control log. It claims a generation only where it has something to say, and does not beat: it has no
 /// process that lives on, and gates wait for no heartbeat of a writer that never sent one.

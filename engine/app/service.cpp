@@ -29,10 +29,6 @@ std::string_view name_of(ConsumerAlarm::Kind kind) {
 }  // namespace
 
 Nanos steady_now() { return Nanos{std::chrono::duration_cast<std::chrono::nanoseconds>(Steady::now().time_since_epoch()).count()}; }
-WallTime wall_now() {
-  return WallTime{std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count()};
-}
-
 RunError of_kafka(const KafkaError& error) {
   return {error.code == KafkaError::Code::Config ? ExitCode::Unusable : ExitCode::Unreachable, "kafka: " + error.message};
 }
@@ -121,7 +117,10 @@ void Service::fail(RunError error) {
   {
     const std::lock_guard lock(mutex_);
     // What fails because the service is about to stop is no fault: what it left undone is done by the next run.
-    if (!stop_.stop_requested()) fault_ = std::move(error);
+    if (!stop_.stop_requested())
+      fault_ = std::move(error);
+    else
+      log_.warning("while stopping", {{"error", error.message}});
   }
   stop();
 }

@@ -158,9 +158,9 @@ void Service::put_on_record(AuditEntry entry, std::optional<Offset> passed) {
 void Service::tell_record() {
   const std::lock_guard lock(unsaid_mutex_);
   while (!unsaid_.empty() && audit_->say(unsaid_.front().entry, {kNoInput, Offset{0}})) {
-    // Where that is not stored it is on record once more after a restart.
-    if (const auto& passed = unsaid_.front().passed) [[maybe_unused]]
-      const auto put = put_record(*store_, kPassedOverRecord, std::to_string(passed->value + 1));
+    if (const auto& passed = unsaid_.front().passed)
+      if (const auto put = put_record(*store_, kPassedOverRecord, std::to_string(passed->value + 1)); !put)
+        log_.warning("what was passed over is on record once more after a restart", {{"error", put.error().message}});
     unsaid_.pop_front();
   }
 }

@@ -12,6 +12,7 @@
 #include "engine/app/active_agents.h"
 #include "engine/app/live_view.h"
 #include "engine/app/service.h"
+#include "engine/app/wall_clock.h"
 #include "engine/pipeline/fact_journal.h"
 
 namespace ringfence {
@@ -94,7 +95,6 @@ struct Service::ShardRun : Lane {
 };
 
 [[nodiscard]] Nanos steady_now();
-[[nodiscard]] WallTime wall_now();
 [[nodiscard]] RunError of_kafka(const KafkaError& error);
 [[nodiscard]] RunError of_store(const StoreError& error);
 [[nodiscard]] RunError of_sink(const SinkError& error);

@@ -8,6 +8,7 @@
 #include "engine/app/audit_trail.h"
 #include "engine/app/live_state.h"
 #include "engine/app/operators.h"
+#include "engine/app/wall_clock.h"
 #include "engine/event/decode.h"
 #include "engine/event/escape.h"
 #include "engine/verdict/containment.h"
@@ -109,8 +110,7 @@ ExitCode purge(const Options& options) {
   if ((*agent)->contained()) return fail("the agent is contained: release it first, or its gates would keep what the engine has forgotten");
   const auto purged = (*live)->purge(scope->tenant, scope->id);
   if (!purged) return fail(purged.error());
-  const WallTime now{std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count()};
-  if (const auto noted = note_purge(options.directory, options.subject, now); !noted)
+  if (const auto noted = note_purge(options.directory, options.subject, wall_now()); !noted)
     std::fprintf(stderr, "state: forgotten, and not on record: %s\n", noted.error().message.c_str());
   std::printf("forgot %s\n", printable(options.subject).c_str());
   return ExitCode::Done;
