@@ -58,7 +58,8 @@ struct Settings {
   } personas;
   struct {
     ContextSource source{};
-    std::filesystem::path log;  // empty: `context.ndjson` in `state.directory`
+    std::filesystem::path log;       // empty: `context.ndjson` in `state.directory`
+    std::filesystem::path commands;  // empty: `commands.ndjson` in `state.directory`
   } context;
   std::vector<std::string> internal_hosts;
   struct {

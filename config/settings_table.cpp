@@ -154,8 +154,16 @@ const Setting kTable[] = {
      .type = SettingType::Path,
      .fallback = "\"\"",
      .slot = [](Settings& s) -> auto& { return s.context.log; },
-     .doc = "Where `run` over Kafka writes which persona sets and facts took effect behind which offset of each partition, for "
-            "`replay --context`. Empty: `context.ndjson` in `state.directory`.",
+     .doc = "Where `run` writes what took effect behind which offset of each partition (persona sets and facts over Kafka, operators' "
+            "commands, what gates have confirmed), for `replay --context`. Empty: `context.ndjson` in `state.directory`.",
+     .may_be_empty = true},
+    {.path = "context.commands",
+     .type = SettingType::Path,
+     .fallback = "\"\"",
+     .slot = [](Settings& s) -> auto& { return s.context.commands; },
+     .doc =
+         "Without Kafka: the file on which `halt`, `approve`, `release` and `state purge` put their signed commands, and from which `run` "
+         "takes them. Empty: `commands.ndjson` in `state.directory`.",
      .may_be_empty = true},
 
     {.path = "internal_hosts",
