@@ -97,7 +97,7 @@ std::expected<std::optional<Operated>, StoreError> Shard::operate(const Command&
   const Offset lsn{origin.base + after.offset.value};
   const auto known = table_.find(after.partition, key);
   if (!known) return std::unexpected(known.error());
-  if (*known == nullptr || (*known)->lsn < origin.base) return Operated{CommandAnswer::UnknownAgent, {}};
+  if (*known == nullptr || (settings_.inputs_apart && (*known)->lsn < origin.base)) return Operated{CommandAnswer::UnknownAgent, {}};
   const auto opened = table_.open({after.partition, lsn}, key, scope.tenant, scope.id, (*known)->last_time);
   if (!opened) return std::unexpected(opened.error());
   AgentState& agent = **opened;

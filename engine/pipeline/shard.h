@@ -39,6 +39,8 @@ struct Share {
 struct ShardSettings {
   bool assume_gate = false;
   Share share;
+  /// Each input is what a partition was: a command behind a record of it reaches the agents that were last seen in it, and no others.
+  bool inputs_apart = false;
 };
 
 /// The input a window came from.
@@ -66,8 +68,7 @@ class Shard {
                                                                      std::vector<Result> room = {});
 
   /// Applies a checked command of an operator behind record `after` of the partition, to the state of the agent its scope names. Nothing
-  /// where that agent is another shard's, or its state has later records in it, and so the command too. Of several inputs it reaches the
-  /// agents that were last seen in this one.
+  /// where that agent is another shard's, or its state has later records in it, and so the command too.
   [[nodiscard]] std::expected<std::optional<Operated>, StoreError> operate(const Command& command, const ScopeParts& scope, Position after,
                                                                            const Origin& origin);
 
