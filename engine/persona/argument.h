@@ -18,4 +18,15 @@ enum class ArgumentFault : std::uint8_t { NotListed, NotOneOf, NoGlob, AboveMax,
 /// True where the rule limits values at all; one that only marks what the argument is does not.
 [[nodiscard]] bool limits_values(const ArgumentRule& rule);
 
+/// True if the leaf is what the rule's pointer names, or lies below it.
+[[nodiscard]] bool speaks_of(const ArgumentRule& rule, const JsonLeaf& leaf);
+
+/// Calls `visit` with every leaf of `args` that the rule speaks of, in document order: `argument_leaves` without a list.
+template <class Visit>
+void each_argument_leaf(const Event& event, const ArgumentRule& rule, const Visit& visit) {
+  if (!event.args) return;
+  for (const JsonLeaf& leaf : event.args->leaves)
+    if (speaks_of(rule, leaf)) visit(leaf);
+}
+
 }  // namespace ringfence

@@ -80,10 +80,6 @@ bool names(std::string_view rule, std::string_view pointer) {
   return true;
 }
 
-bool speaks_of(const ArgumentRule& rule, const JsonLeaf& leaf) {
-  return leaf.kind != JsonLeaf::Kind::Key && names(rule.pointer, leaf.pointer);
-}
-
 bool arguments_hold(const Action& action, const Event& event) {
   return std::ranges::all_of(action.arguments, [&](const ArgumentRule& rule) {
     if (!rule.required && !limits_values(rule)) return true;
@@ -102,6 +98,10 @@ std::size_t characters(std::string_view text) {
 }
 
 }  // namespace
+
+bool speaks_of(const ArgumentRule& rule, const JsonLeaf& leaf) {
+  return leaf.kind != JsonLeaf::Kind::Key && leaf.pointer.size() >= rule.pointer.size() && names(rule.pointer, leaf.pointer);
+}
 
 bool matches_tool(const GlobSet& tools, const Event& event) {
   if (!event.tool.name) return false;
