@@ -18,7 +18,7 @@ namespace {
 
 using namespace ringfence;
 
-constexpr std::uint64_t kTinyHash = 0x66b2e476b392bcb5ULL;
+constexpr std::uint64_t kTinyHash = 0x95004fdd223334adULL;
 
 Persona clerk() {
   Persona persona;

@@ -128,16 +128,17 @@ FlowClass class_of(const Act& act, const Settled& value, Asking& asking) {
 /// The origin of a value, settled now if this is its first use in a call.
 Settled settled(const Act& act, FlowSession& session, const Value& value, flow::WordSpan words, std::string& source) {
   const std::uint64_t hash = flow::run_hash(words);
-  if (const Settled* const known = session.settled(hash)) {
-    session.touch(hash);
+  if (const std::optional<Settled> known = session.used(hash)) {
     if (known->origin == Origin::Command) source = flow::trace(act, session, value, words).source;
     return *known;
   }
   flow::Traced traced = flow::trace(act, session, value, words);
   source = std::move(traced.source);
   // While a result is still to come, what stands nowhere may stand there.
-  if (traced.origin == Origin::Nowhere && !session.complete()) return {hash, 0, traced.origin};
-  return session.settle({hash, 0, traced.origin, traced.addressed, traced.pointed});
+  if (traced.origin == Origin::Nowhere && !session.complete()) return {traced.origin};
+  const Settled now{traced.origin, traced.addressed, traced.pointed};
+  session.settle(hash, now);
+  return now;
 }
 
 Worst worst_value(const Act& act, FlowSession& session, const std::vector<Value>& values, Asking& asking) {

@@ -87,7 +87,8 @@ class Words::Builder {
     const std::size_t size = std::bit_ceil(4 * entries_.size() + 4);
     words_.mask_ = size - 1;
     words_.table_.resize(size);
-    for (const auto& [hash, made] : entries_) {
+    for (auto& [hash, made] : entries_) {
+      if ((made.places[0] & words_.of(Meaning::Order)) != 0) made.classes |= WordEntry::BeginsOrder;
       std::size_t at = hash & words_.mask_;
       while (words_.table_[at].hash != 0) at = (at + 1) & words_.mask_;
       words_.table_[at] = made;

@@ -23,7 +23,8 @@ inline constexpr std::size_t kStemLetters = 5;
 
 /// What is known of one word; found by its hash, one probe for most words.
 struct WordEntry {
-  enum Class : std::uint8_t { Verb = 1, Opener = 2, Filler = 4, Copula = 8, HostEnding = 16 };
+  /// BeginsOrder: the first word of a pattern that is an order.
+  enum Class : std::uint8_t { Verb = 1, Opener = 2, Filler = 4, Copula = 8, HostEnding = 16, BeginsOrder = 32 };
   std::uint64_t hash = 0;
   std::uint8_t classes = 0;
   std::uint64_t kin = 0;                  // a bit per row of kin it stands in, in any form
