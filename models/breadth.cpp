@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "engine/event/escape.h"
+#include "engine/persona/argument.h"
 #include "models/breadth_memory.h"
 #include "models/detector.h"
 #include "models/envelope.h"
@@ -72,11 +73,10 @@ std::vector<Named> named_by(const Act& act, const Action& action) {
   std::vector<Named> found;
   for (const ArgumentRule& rule : action.arguments) {
     if (!rule.identifier) continue;
-    for (const JsonLeaf* leaf : argument_leaves(act.event, rule)) {
-      const bool value = leaf->kind == JsonLeaf::Kind::String || leaf->kind == JsonLeaf::Kind::Number;
-      if (value && !leaf->text.empty() && found.size() < kNamedMost)
-        found.push_back({rule.identifier_kind, leaf->text, hash64(leaf->text)});
-    }
+    each_argument_leaf(act.event, rule, [&](const JsonLeaf& leaf) {
+      const bool value = leaf.kind == JsonLeaf::Kind::String || leaf.kind == JsonLeaf::Kind::Number;
+      if (value && !leaf.text.empty() && found.size() < kNamedMost) found.push_back({rule.identifier_kind, leaf.text, hash64(leaf.text)});
+    });
     if (act.event.args) continue;
     for (const std::string_view id : scope::reported_ids(act.event, rule))
       if (found.size() < kNamedMost) found.push_back({rule.identifier_kind, {}, hash64(id)});
