@@ -31,6 +31,7 @@ SequencePlan::SequencePlan(const Persona& persona) {
   declares_ = !persona.workflow.next.empty() || std::ranges::any_of(persona.actions, [](const Action& a) { return a.share.has_value(); });
   for (std::size_t i = 0; i < persona.actions.size(); ++i) {
     class_of_[i] = static_cast<std::uint8_t>(std::min<std::size_t>(i, kOthers));
+    own_ = class_of_[i] + 1U;
     stamp_ = hash64(persona.actions[i].id, stamp_);
   }
   weigh_shares(persona);
@@ -85,37 +86,39 @@ SequenceMemory::Row* SequenceMemory::make_row(std::uint16_t key, float weight) {
   return &rows_.emplace_back(Row{.key = key, .weight = weight});
 }
 
-double SequenceMemory::estimate(const SequenceMix& declared, const Row* row, std::uint8_t cls) {
+double SequenceMemory::estimate(const SequencePlan& plan, const SequenceMix& declared, const Row* row, std::uint8_t cls) {
   const auto prior = static_cast<double>(declared[cls]);
   if (row == nullptr) return prior;
   double sum = 0;
-  for (const float n : row->n) sum += static_cast<double>(n);
+  for (std::size_t i = 0; i < plan.own(); ++i) sum += static_cast<double>(row->n[i]);
+  sum += static_cast<double>(row->n[SequencePlan::kForeign]);
   return (kPseudoCalls * prior + static_cast<double>(row->n[cls])) / (kPseudoCalls + sum);
 }
 
 double SequenceMemory::predicted(const SequencePlan& plan, SequenceContext context, std::uint8_t cls) const {
-  double p = estimate(plan.shares(), row(0), cls);
+  double p = estimate(plan, plan.shares(), row(0), cls);
   for (std::size_t order = 1; order <= 2; ++order) {
     const Row* const longer = row(key_of(order, context));
     if (longer == nullptr && order == 2) continue;  // an unmet longer context knows no more than the shorter one
     const double weight = longer != nullptr ? static_cast<double>(longer->weight) : static_cast<double>(plan.first_weight(context.one));
-    p = weight * estimate(plan.after(context.one), longer, cls) + (1 - weight) * p;
+    p = weight * estimate(plan, plan.after(context.one), longer, cls) + (1 - weight) * p;
   }
   return p;
 }
 
 void SequenceMemory::learn(const SequencePlan& plan, SequenceContext context, std::uint8_t cls) {
-  double shorter = estimate(plan.shares(), row(0), cls);
+  double shorter = estimate(plan, plan.shares(), row(0), cls);
   for (std::size_t order = 0; order <= 2; ++order) {
     Row* const known = make_row(key_of(order, context), order == 1 ? plan.first_weight(context.one) : .5F);
     if (known == nullptr) continue;
     if (order > 0) {
       const auto weight = static_cast<double>(known->weight);
-      const double mine = weight * estimate(plan.after(context.one), known, cls), all = mine + (1 - weight) * shorter;
+      const double mine = weight * estimate(plan, plan.after(context.one), known, cls), all = mine + (1 - weight) * shorter;
       if (all > 0) known->weight = std::clamp(static_cast<float>(mine / all), kLeastWeight, 1 - kLeastWeight);
       shorter = all;
     }
-    for (float& n : known->n) n *= kFading;
+    for (std::size_t i = 0; i < plan.own(); ++i) known->n[i] *= kFading;
+    known->n[SequencePlan::kForeign] *= kFading;
     known->n[cls] += 1;
   }
 }

@@ -32,9 +32,12 @@ class SequencePlan final : public ChannelPlan {
   /// P_off: the same for every class there is.
   [[nodiscard]] float off() const { return off_; }
   [[nodiscard]] std::uint64_t stamp() const { return stamp_; }
+  /// The persona's own are the first so many; kForeign is the last. What was learned under this plan counts no others.
+  [[nodiscard]] std::size_t own() const { return own_; }
+  static constexpr std::uint8_t kForeign = 15;
 
  private:
-  static constexpr std::uint8_t kOthers = 14, kForeign = 15;
+  static constexpr std::uint8_t kOthers = 14;
   void weigh_shares(const Persona& persona);
   void weigh_successors(const Persona& persona);
 
@@ -45,6 +48,7 @@ class SequencePlan final : public ChannelPlan {
   std::array<bool, kSequenceClasses + 1> declared_{};
   float off_ = 0;
   std::uint64_t stamp_ = 1;
+  std::size_t own_ = 0;
 };
 
 /// The two classes before, latest first.
@@ -80,7 +84,7 @@ class SequenceMemory final : public ChannelMemory {
   };
   [[nodiscard]] const Row* row(std::uint16_t key) const;
   [[nodiscard]] Row* make_row(std::uint16_t key, float weight);
-  [[nodiscard]] static double estimate(const SequenceMix& declared, const Row* row, std::uint8_t cls);
+  [[nodiscard]] static double estimate(const SequencePlan& plan, const SequenceMix& declared, const Row* row, std::uint8_t cls);
 
   std::uint64_t plan_;
   std::vector<Row> rows_;  // in order of first use
