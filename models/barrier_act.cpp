@@ -112,7 +112,7 @@ bool stands_alone(const Identifier& id) { return id.hashed ? is_long_code(id) : 
 
 void add_key(BarrierAct& what, std::uint64_t hash) {
   const std::uint32_t key = fold(hash);
-  if (what.keys.size() < Refused::kKeys && std::ranges::find(what.keys, key) == what.keys.end()) what.keys.push_back(key);
+  if (!what.keys.has(key)) what.keys.add(key);
 }
 
 void add_keys(BarrierAct& what, std::string_view uri, bool from_uri) {

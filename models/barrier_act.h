@@ -36,7 +36,7 @@ struct BarrierAct {
   std::size_t count = 0;
   std::uint64_t target = 0;
   std::uint32_t tool = 0, credential = 0;
-  std::vector<std::uint32_t> keys;
+  Handful<std::uint32_t, Refused::kKeys> keys;
 
   [[nodiscard]] std::span<const Identifier> identifiers() const { return {storage.data(), count}; }
   /// As the ring keeps it.
