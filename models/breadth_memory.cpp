@@ -29,11 +29,26 @@ constexpr std::uint32_t kTaskPath = 1, kHashedPath = 2;
 
 constexpr bool digit(char c) { return c >= '0' && c <= '9'; }
 
-constexpr std::string_view kWordCharacters = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_.@";
 /// Not `/` and not `,`: what a path or a line of a table holds is looked at piece by piece.
-constexpr CharSet kPartsOfWord(kWordCharacters);
-constexpr bytes::Set kWordBytes(kWordCharacters), kDigits("0123456789");
-bool part_of_word(char c) { return kPartsOfWord.has(c); }
+constexpr CharSet kWordParts("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_.@");
+constexpr bytes::Set kDigits("0123456789");
+
+/// Calls `visit` with every word that has a digit. Only these are looked for: what lies between two of them is passed over.
+template <class Visit>
+void each_numbered_word(std::string_view text, const Visit& visit) {
+  std::size_t behind = 0;  // the last one
+  for (std::size_t from = 0; from < text.size(); from += bytes::kBlock) {
+    for (std::uint64_t digits = bytes::where_in<kDigits>(text.substr(from, bytes::kBlock)); digits != 0; digits &= digits - 1) {
+      std::size_t begin = from + static_cast<std::size_t>(std::countr_zero(digits));
+      if (begin < behind) continue;
+      std::size_t end = begin;
+      while (end < text.size() && kWordParts.has(text[end])) ++end;
+      while (begin > behind && kWordParts.has(text[begin - 1])) --begin;
+      visit(text.substr(begin, end - begin));
+      behind = end;
+    }
+  }
+}
 
 /// The pointer with its array indices taken away: one field of all rows.
 std::uint32_t path_of(std::string_view pointer) {
@@ -89,10 +104,14 @@ void Session::learn_result(const Event& call) {
     for (const JsonLeaf& leaf : leaves.subspan(first)) {
       const bool value = leaf.kind == JsonLeaf::Kind::String || leaf.kind == JsonLeaf::Kind::Number;
       if (!value) continue;
-      if (bytes::find_in<kDigits>(leaf.text) == leaf.text.size()) continue;
-      const std::uint32_t path = path_of(leaf.pointer);
-      if (leaf.text.size() <= kIdentifierBytes) give(hash64(leaf.text), path);
-      if (!bytes::all_in<kWordBytes>(leaf.text)) give_words(leaf.text, path + 1);
+      std::optional<std::uint32_t> path;  // a value without digits needs none
+      each_numbered_word(leaf.text, [&](std::string_view word) {
+        if (!path) {
+          path = path_of(leaf.pointer);
+          if (leaf.text.size() <= kIdentifierBytes) give(hash64(leaf.text), *path);
+        }
+        if (word.size() < leaf.text.size()) give_word(word, *path + 1);
+      });
     }
   } else if (call.result_ids) {
     const std::size_t first = call.result_ids->size() > kListedMost ? call.result_ids->size() - kListedMost : 0;
@@ -101,18 +120,13 @@ void Session::learn_result(const Event& call) {
   }
 }
 
-void Session::learn_task(const Event& task_start) { give_words(task_start.task.text.value_or(""), kTaskPath); }
+void Session::learn_task(const Event& task_start) {
+  each_numbered_word(task_start.task.text.value_or(""), [&](std::string_view word) { give_word(word, kTaskPath); });
+}
 
-/// Only words with a digit are looked for, so what lies between two of them is passed over.
-void Session::give_words(std::string_view text, std::uint32_t path) {
-  for (std::size_t at = 0; (at = bytes::find_in<kDigits>(text, at)) < text.size();) {
-    std::size_t begin = at;
-    while (begin > 0 && part_of_word(text[begin - 1])) --begin;
-    while (at < text.size() && part_of_word(text[at])) ++at;
-    std::string_view word = text.substr(begin, at - begin);
-    while (word.ends_with('.') || word.ends_with('-')) word.remove_suffix(1);
-    if (word.size() <= kIdentifierBytes) give(hash64(word), path);
-  }
+void Session::give_word(std::string_view word, std::uint32_t path) {
+  while (word.ends_with('.') || word.ends_with('-')) word.remove_suffix(1);
+  if (word.size() <= kIdentifierBytes) give(hash64(word), path);
 }
 
 Session::Walk* Session::walk(std::uint64_t kind) {

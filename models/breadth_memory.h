@@ -61,7 +61,7 @@ class Session final : public ChannelMemory {
 
  private:
   void give(std::uint64_t value, std::uint32_t path);
-  void give_words(std::string_view text, std::uint32_t path);
+  void give_word(std::string_view word, std::uint32_t path);
   [[nodiscard]] std::uint32_t next_after(std::uint32_t place) const;
 
   /// Of each value of results and of the task's text the low half of its hash: one that was not given passes for one of 512 once in eight

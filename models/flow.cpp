@@ -141,7 +141,7 @@ Settled settled(const Act& act, FlowSession& session, const Value& value, flow::
   return now;
 }
 
-Worst worst_value(const Act& act, FlowSession& session, const std::vector<Value>& values, Asking& asking) {
+Worst worst_value(const Act& act, FlowSession& session, const flow::Values& values, Asking& asking) {
   Worst worst;
   for (const Value& value : values) {
     const flow::WordList words = flow::words_of(value.text);
@@ -165,7 +165,7 @@ const flow::Order* commanding_order(const Act& act, const FlowSession& session, 
   return nullptr;
 }
 
-Worst judge(const Act& act, FlowSession& session, const std::vector<Value>& values) {
+Worst judge(const Act& act, FlowSession& session, const flow::Values& values) {
   Asking asking(act, session);
   Worst worst = worst_value(act, session, values, asking);
   if (worst.cls >= FlowClass::CommandedAct) return worst;
@@ -307,7 +307,7 @@ class Flow final : public Channel {
     const bool request = act.event.phase == Phase::Request;
     const bool pointed = request && flow::user_pointed(act, session);
     ++session.calls;
-    const std::vector<Value> values = flow::values_of(act);
+    const flow::Values values = flow::values_of(act);
     const Worst worst = judge(act, session, values);
     settle_targets(act, session);
 

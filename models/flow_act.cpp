@@ -102,8 +102,8 @@ bool listed_value(const Act& act, const Value& value) {
 
 bool is_sink(std::optional<Effect> effect) { return effect && *effect != Effect::Read && *effect != Effect::Execute; }
 
-std::vector<Value> values_of(const Act& act) {
-  std::vector<Value> values;
+Values values_of(const Act& act) {
+  Values values;
   const Event& event = act.event;
   if (!event.args) {
     for (const std::string_view host : event.destination.hosts)

@@ -75,7 +75,7 @@ class GramFilter {
   static constexpr std::size_t kByte = 256, kRow = 8;
   static_assert(kWords >= kByte && std::has_single_bit(kWords));
   /// Entries of one row at home and of the row behind it must not be taken for those of a word 256 away.
-  static constexpr std::size_t kLeastRows = 2 * kWords / kByte, kMostRows = 3 * kWords / 16;
+  static constexpr std::size_t kLeastRows = 2 * kWords / kByte, kMostRows = 3 * kWords / 16, kManyRows = kWords / 32;
 
   static std::size_t place(std::uint64_t gram) { return (gram >> 32U) % kWords; }
   /// Four numbers of six bits.
@@ -131,12 +131,12 @@ class GramFilter {
     return false;
   }
 
-  /// To half as many rows again, or what more it takes; false where that would be too many.
+  /// To twice as many rows, later to half as many again, or what more it takes; false where that would be too many.
   bool grow() {
     std::vector<std::uint32_t> old;
     old.swap(entries_);
     for (std::size_t more = old.size() / kRow;;) {
-      more += std::max(more / 2, kLeastRows);
+      more += more < kManyRows ? more : more / 2;
       if (more > kMostRows) break;
       entries_.assign(more * kRow, 0);
       if (each(old, [this](std::size_t place, std::uint32_t entry) { return put(place, entry); })) return true;

@@ -291,6 +291,7 @@ bool distinctive(std::string_view value) {
 
 bool is_bare(std::string_view leaf) {
   if (leaf.size() > kBareBytes) return false;
+  if (bytes::find_in<kSpaces>(leaf) == leaf.size()) return true;
   std::size_t words = 0;
   std::uint64_t before = 0;  // bit 0: the byte before is of a word
   for (std::size_t at = 0; at < leaf.size(); at += bytes::kBlock) {

@@ -7,7 +7,6 @@
 #include "engine/event/char_set.h"
 #include "engine/event/escape.h"
 #include "engine/event/short_list.h"
-#include "models/byte_masks.h"
 #include "models/recurrence_memory.h"
 #include "models/scope_destination.h"
 #include "models/scope_memory.h"
@@ -23,29 +22,43 @@ constexpr std::uint8_t kFirstCalls = 5;
 constexpr std::size_t kWordsOfText = 64;
 constexpr std::size_t kLeaves = 64;
 constexpr std::size_t kLeastBytes = 5, kMostBytes = 256;
-constexpr CharSet kStops(".,:;!?");
-constexpr bytes::Set kBreaks(" \t\r\n\v\f,;<>\"'()[]{}|"), kSigns(".@:/_0123456789");
+constexpr CharSet kBreaks(" \t\r\n\v\f,;<>\"'()[]{}|"), kStops(".,:;!?"), kSigns(".@:/_0123456789");
+/// One look-up a byte: 1 parts words, 2 is a sign.
+constexpr std::array<std::uint8_t, 256> kRoles = [] {
+  std::array<std::uint8_t, 256> roles{};
+  for (std::size_t c = 0; c < roles.size(); ++c)
+    roles[c] = kBreaks.has(static_cast<char>(c)) ? 1 : kSigns.has(static_cast<char>(c)) ? 2 : 0;
+  return roles;
+}();
 
 std::uint32_t short_hash(std::string_view text) { return static_cast<std::uint32_t>(hash64(text)); }
 
 /// What names a place, a person or a thing has a sign in it that plain words have not.
-bool names_something(std::string_view word) {
-  return word.size() >= kLeastBytes && word.size() <= kMostBytes && bytes::find_in<kSigns>(word) < word.size();
-}
+bool names_something(std::string_view word) { return word.size() >= kLeastBytes && word.size() <= kMostBytes && kSigns.any_in(word); }
 
 /// The hashes of the names in a text, in lower case and without the stops around them; of an address its host too.
 template <class Use>
 void each_name(std::string_view text, std::size_t& left, const Use& use) {
   std::array<char, kMostBytes> lowered;  // NOLINT(cppcoreguidelines-pro-type-member-init): written before it is read
-  bytes::each_piece<kBreaks>(text, [&](std::string_view word) {
+  for (std::size_t at = 0; at < text.size() && left > 0;) {
+    std::size_t end = at;
+    unsigned roles = 0;
+    for (; end < text.size(); ++end) {
+      const unsigned role = kRoles[static_cast<unsigned char>(text[end])];
+      if (role == 1) break;
+      roles |= role;
+    }
+    std::string_view word = text.substr(at, end - at);
+    at = end + 1;
+    if (roles == 0) continue;  // no sign in it
     while (!word.empty() && kStops.has(word.back())) word.remove_suffix(1);
-    if (left == 0 || !names_something(word)) return;
+    if (!names_something(word)) continue;
     --left;
     std::ranges::transform(word, lowered.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
     const std::string_view small(lowered.data(), word.size());
     use(short_hash(small));
     if (const auto host = scope::host_of(small); host && *host != small) use(short_hash(*host));
-  });
+  }
 }
 
 template <class Use>
