@@ -32,7 +32,7 @@ const Setting kDrill[] = {
      .slot = [](Settings& s) -> auto& { return s.drill.every; },
      .doc = "How often `run` over Kafka drills by itself, in the process that owns partition 0 of the events. 0: never.",
      .least = 0,
-     .most = in_ns(hours(24 * 30))},
+     .most = in_ns(hours(30L * 24))},
 };
 
 }  // namespace

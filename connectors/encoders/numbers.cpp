@@ -23,7 +23,8 @@ Decimal parse_scientific(const char* begin, const char* end) {
   const char* c = begin;
   for (; c != end && *c != 'e'; ++c)
     if (*c != '.') out.digits += *c;
-  if (c != end && ++c != end && *c == '+') ++c;
+  if (c != end) ++c;
+  if (c != end && *c == '+') ++c;
   std::from_chars(c, end, out.exponent);
   return out;
 }
@@ -51,9 +52,10 @@ std::string spelled(Decimal number) {
     if (size > 1) out += "." + number.digits.substr(1);
     return out + "e" + std::to_string(number.exponent);
   }
-  if (number.exponent < 0) return "0." + std::string(static_cast<std::size_t>(-number.exponent - 1), '0') + number.digits;
-  if (size <= number.exponent + 1) return number.digits + std::string(static_cast<std::size_t>(number.exponent + 1 - size), '0');
-  const auto point = static_cast<std::size_t>(number.exponent + 1);
+  const int whole = number.exponent + 1;  // digits before the point
+  if (whole <= 0) return "0." + std::string(static_cast<std::size_t>(-whole), '0') + number.digits;
+  if (size <= whole) return number.digits + std::string(static_cast<std::size_t>(whole - size), '0');
+  const auto point = static_cast<std::size_t>(whole);
   return number.digits.substr(0, point) + "." + number.digits.substr(point);
 }
 

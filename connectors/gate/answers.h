@@ -15,6 +15,7 @@
 #include "connectors/gate/follower.h"
 #include "connectors/gate/http_message.h"
 #include "connectors/gate/subject_places.h"
+#include "engine/event/published.h"
 
 namespace ringfence {
 
@@ -62,12 +63,12 @@ class GateAnswers {
   };
   GateAnswers(Settings settings, const Follower& follower, std::optional<Asking> asking = std::nullopt)
       : settings_(std::move(settings)), follower_(follower), asking_(std::move(asking)) {
-    if (asking_) policy_ = std::move(asking_->policy);
+    if (asking_) policy_.store(std::move(asking_->policy));
   }
 
   [[nodiscard]] HttpAnswer answer(const HttpRequest& request);
   /// Personas have changed. Any thread.
-  void adopt(std::shared_ptr<const AskPolicy> policy) { policy_ = std::move(policy); }
+  void adopt(std::shared_ptr<const AskPolicy> policy) { policy_.store(std::move(policy)); }
   /// Null where nothing is asked.
   [[nodiscard]] const AskTally* asks() const { return asking_ ? &asking_->asker->tally() : nullptr; }
   [[nodiscard]] const GateTally& tally() const { return tally_; }
@@ -107,7 +108,7 @@ class GateAnswers {
   Settings settings_;
   const Follower& follower_;
   GateTally tally_;
-  std::atomic<std::shared_ptr<const AskPolicy>> policy_;
+  Published<AskPolicy> policy_;
   std::optional<Asking> asking_;  // last: what still waits is ended by means of the rest
 };
 

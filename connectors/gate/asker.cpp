@@ -49,6 +49,7 @@ void Asker::ask(const std::string& agent, const std::string& event, WithoutAnswe
       tally_.waiting.store(waiting_.size(), std::memory_order_relaxed);
     }
   }
+  // NOLINTNEXTLINE(bugprone-use-after-move): it was taken only where there was room.
   if (full) return done(counted(without_answer(AskEnd::Full, without)));
   if (first) changed_.notify_all();
   if (feed_->send(agent, event)) return;

@@ -99,7 +99,7 @@ void Follower::take(const ControlLog::Batch& batch) {
 void Follower::put_in_force() {
   auto next = state_.table();
   const std::size_t in_force = next->size();
-  table_.store(std::move(next), std::memory_order_release);
+  table_.store(std::move(next));
   const std::lock_guard lock(mutex_);
   ++figures_.tables;
   figures_.in_force = in_force;

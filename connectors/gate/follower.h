@@ -16,6 +16,7 @@
 #include "connectors/gate/control_feed.h"
 #include "connectors/gate/control_state.h"
 #include "connectors/gate/state_store.h"
+#include "engine/event/published.h"
 
 namespace ringfence {
 
@@ -56,7 +57,7 @@ class Follower {
   Follower(const Follower&) = delete;
   Follower& operator=(const Follower&) = delete;
 
-  [[nodiscard]] std::shared_ptr<const GateTable> table() const { return table_.load(std::memory_order_acquire); }
+  [[nodiscard]] std::shared_ptr<const GateTable> table() const { return table_.load(); }
   /// False where no question may be answered from the table: everything is refused.
   [[nodiscard]] bool answers() const { return answers_.load(std::memory_order_relaxed); }
   /// As of the last look, at most 0.2 s ago.
@@ -89,7 +90,7 @@ class Follower {
   std::vector<ControlEntry> unstored_;
   std::vector<GateAck> unsent_;
 
-  std::atomic<std::shared_ptr<const GateTable>> table_{std::make_shared<const GateTable>()};
+  Published<GateTable> table_{std::make_shared<const GateTable>()};
   std::atomic<bool> answers_{false};
   std::condition_variable_any pause_;
   mutable std::mutex mutex_;  // of what follows; never held on the way of a decision

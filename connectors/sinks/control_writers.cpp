@@ -92,7 +92,7 @@ std::optional<ControlWriter::State> ControlWriters::state(Partition partition) c
 }
 
 std::optional<std::uint64_t> ControlWriters::speaking(Partition partition) const {
-  const auto now = speaking_.load(std::memory_order_acquire);
+  const auto now = speaking_.load();
   const auto found = now->find(partition);
   return found == now->end() ? std::nullopt : std::optional(found->second);
 }
@@ -101,8 +101,7 @@ void ControlWriters::note_speaking() {
   Generations now;
   for (const auto& [partition, writer] : writers_)
     if (writer.state() == ControlWriter::State::Speaking) now.emplace(partition, writer.generation());
-  if (now != *speaking_.load(std::memory_order_acquire))
-    speaking_.store(std::make_shared<const Generations>(std::move(now)), std::memory_order_release);
+  if (now != *speaking_.load()) speaking_.store(std::make_shared<const Generations>(std::move(now)));
 }
 
 bool ControlWriters::speaks(std::string_view writer) const {

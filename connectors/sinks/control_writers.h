@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -9,6 +8,7 @@
 #include <vector>
 
 #include "connectors/sinks/control_writer.h"
+#include "engine/event/published.h"
 
 namespace ringfence {
 
@@ -67,7 +67,7 @@ class ControlWriters {
   std::uint64_t read_ = 0;
   std::uint64_t acknowledged_ = 0;
   using Generations = std::map<Partition, std::uint64_t>;
-  std::atomic<std::shared_ptr<const Generations>> speaking_{std::make_shared<const Generations>()};
+  Published<Generations> speaking_{std::make_shared<const Generations>()};
 };
 
 }  // namespace ringfence

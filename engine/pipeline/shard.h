@@ -57,7 +57,7 @@ struct ShardTally {
 class Shard {
  public:
   Shard(AgentTable& table, std::shared_ptr<const Rulebook> rules, ShardSettings settings)
-      : table_(table), ahead_(table), rules_(std::move(rules)), settings_(std::move(settings)) {}
+      : table_(table), ahead_(table), rules_(std::move(rules)), settings_(settings) {}
 
   /// Judges the entries of a decoded window that belong to this shard; results come in the window's order. An error means that the store is
   /// broken: the shard must stop, and what it had not judged will be read again from the low-water mark. `room` are results that nobody

@@ -47,6 +47,7 @@ TEST_F(Outages, ABrokerKilledUnderWayCostsNoRecordAndRepeatsNone) {
 class BusyStore : public Member {
  public:
   using Member::Member;
+  ~BusyStore() override { stop(); }  // while what its thread calls is still there
   std::optional<Offset> low(Partition) override { return Offset{++low_}; }
 
  private:

@@ -3,12 +3,9 @@
 
 #include <fstream>
 #include <map>
-#include <valijson/adapters/nlohmann_json_adapter.hpp>
-#include <valijson/schema.hpp>
-#include <valijson/schema_parser.hpp>
-#include <valijson/validator.hpp>
 
 #include "connectors/sinks/control_writer.h"
+#include "tests/schema/json_schema.h"
 
 namespace ringfence::testing {
 
@@ -59,14 +56,7 @@ void Services::expect_the_fleet(const Installation& at, TopicTail& findings, Top
 }
 
 void expect_schema(const std::vector<TopicRecord>& findings) {
-  const json document = json::parse(std::ifstream(std::string(RINGFENCE_SOURCE_DIR) + "/config/ocsf_detection_finding_1.8.0.schema.json"));
-  valijson::Schema schema;
-  valijson::SchemaParser().populateSchema(valijson::adapters::NlohmannJsonAdapter(document), schema);
-  for (const TopicRecord& record : findings) {
-    const json finding = json::parse(record.value);
-    valijson::Validator validator;
-    EXPECT_TRUE(validator.validate(schema, valijson::adapters::NlohmannJsonAdapter(finding), nullptr)) << record.value;
-  }
+  for (const TopicRecord& record : findings) EXPECT_EQ(finding_schema().faults(json::parse(record.value)), "") << record.value;
 }
 
 void expect_true_heartbeats(const ControlBoard& board) {

@@ -6,13 +6,9 @@
 #include <nlohmann/json.hpp>
 #include <set>
 #include <utility>
-#include <valijson/adapters/nlohmann_json_adapter.hpp>
-#include <valijson/schema.hpp>
-#include <valijson/schema_parser.hpp>
-#include <valijson/validation_results.hpp>
-#include <valijson/validator.hpp>
 
 #include "connectors/encoders/audit_verifier.h"
+#include "tests/schema/json_schema.h"
 #include "tests/unit/encoders/findings.h"
 
 namespace ringfence {
@@ -228,27 +224,9 @@ TEST(Audit, AReleaseSaysThatItSetTheEvidenceToZeroAndAThrottleThatEndsKeepsIt) {
   EXPECT_EQ(own(audit_of(ended, kWriter, kNow)).at("evidence"), "kept");
 }
 
-/// The schema of the two classes, whose shared objects stand in that of the detection finding.
-class AuditSchema : public ::testing::Test {
- protected:
-  AuditSchema() {
-    document_ = json::parse(testing::read_text("config/ocsf_audit_1.8.0.schema.json"));
-    const json shared = json::parse(testing::read_text("config/ocsf_detection_finding_1.8.0.schema.json"));
-    for (const auto& [name, object] : shared.at("$defs").items()) document_["$defs"].emplace(name, object);
-    valijson::SchemaParser parser(valijson::SchemaParser::kDraft7);
-    parser.populateSchema(valijson::adapters::NlohmannJsonAdapter(document_), schema_);
-  }
-  [[nodiscard]] bool accepts(const json& record) const {
-    valijson::Validator validator;
-    return validator.validate(schema_, valijson::adapters::NlohmannJsonAdapter(record), nullptr);
-  }
+[[nodiscard]] bool accepts(const json& record) { return testing::audit_schema().faults(record).empty(); }
 
- private:
-  json document_;
-  valijson::Schema schema_;
-};
-
-TEST_F(AuditSchema, AcceptsEveryKindOfRecord) {
+TEST(AuditSchema, AcceptsEveryKindOfRecord) {
   const SigningKey own = key('a');
   AuditChain chain(own, beginning_of(kChain));
   const CommandOnRecord release = order(kRelease);
@@ -278,7 +256,7 @@ TEST_F(AuditSchema, AcceptsEveryKindOfRecord) {
   }
 }
 
-TEST_F(AuditSchema, IsNoRubberStamp) {
+TEST(AuditSchema, IsNoRubberStamp) {
   const SigningKey own = key('a');
   AuditChain chain(own, beginning_of(kChain));
   const json good = json::parse(chain.next(audit_of_given(order(kRelease), true, "done", kNow)));

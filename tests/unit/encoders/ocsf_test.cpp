@@ -7,13 +7,9 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <random>
-#include <valijson/adapters/nlohmann_json_adapter.hpp>
-#include <valijson/schema.hpp>
-#include <valijson/schema_parser.hpp>
-#include <valijson/validation_results.hpp>
-#include <valijson/validator.hpp>
 
 #include "engine/verdict/analytics.h"
+#include "tests/schema/json_schema.h"
 #include "tests/unit/encoders/findings.h"
 
 namespace ringfence {
@@ -22,43 +18,10 @@ namespace {
 using Json = nlohmann::ordered_json;
 using ::testing::AllOf;
 using testing::breach_record;
+using testing::finding_schema;
 using testing::golden_record;
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-/// Validates as plain nlohmann::json, which is what the adapter knows.
-class OcsfSchema {
- public:
-  OcsfSchema() {
-    document_ = nlohmann::json::parse(testing::read_text("config/ocsf_detection_finding_1.8.0.schema.json"));
-    valijson::SchemaParser parser;
-    parser.populateSchema(valijson::adapters::NlohmannJsonAdapter(document_), schema_);
-  }
-  /// Empty where the schema accepts it.
-  std::string faults(const std::string& finding) {
-    const nlohmann::json value = nlohmann::json::parse(finding);
-    valijson::Validator validator;
-    valijson::ValidationResults results;
-    if (validator.validate(schema_, valijson::adapters::NlohmannJsonAdapter(value), &results)) return "";
-    std::string out;
-    valijson::ValidationResults::Error error;
-    while (results.popError(error)) {
-      for (const std::string& part : error.context) out += part;
-      out += ": " + error.description + "\n";
-    }
-    return out;
-  }
-  [[nodiscard]] const nlohmann::json& document() const { return document_; }
-
- private:
-  nlohmann::json document_;
-  valijson::Schema schema_;
-};
-
-OcsfSchema& schema() {
-  static OcsfSchema loaded;
-  return loaded;
-}
 
 /// Captions of an enumeration attribute as the schema's annotations give them.
 std::string caption(const nlohmann::json& attributes, const std::string& name, int id) {
@@ -76,7 +39,7 @@ const Json* attribute(const Json& finding, const std::string& name) {
 }
 
 void expect_rules_beyond_the_schema(const Json& finding) {
-  const nlohmann::json& top = schema().document().at("properties");
+  const nlohmann::json& top = finding_schema().document().at("properties");
   for (const std::string name : {"severity", "status", "confidence", "risk_level", "action", "disposition"})
     EXPECT_EQ(finding.at(name), caption(top, name + "_id", finding.at(name + "_id"))) << name;
   EXPECT_EQ(finding.at("activity_name"), caption(top, "activity_id", finding.at("activity_id")));
@@ -84,7 +47,7 @@ void expect_rules_beyond_the_schema(const Json& finding) {
   EXPECT_EQ(finding.at("category_name"), caption(top, "category_uid", finding.at("category_uid")));
   EXPECT_EQ(finding.at("type_name"), caption(top, "type_uid", finding.at("type_uid")));
   EXPECT_EQ(finding.at("type_uid").get<int>(), finding.at("class_uid").get<int>() * 100 + finding.at("activity_id").get<int>());
-  const nlohmann::json& defs = schema().document().at("$defs");
+  const nlohmann::json& defs = finding_schema().document().at("$defs");
   const Json& analytic = finding.at("finding_info").at("analytic");
   EXPECT_EQ(analytic.at("type"), caption(defs.at("analytic").at("properties"), "type_id", analytic.at("type_id")));
   for (const Json& resource : finding.value("resources", Json::array()))
@@ -130,7 +93,7 @@ TEST(OcsfFinding, is_accepted_by_the_schema_for_every_analytic_level_and_activit
         if (record.enforced) record.gates = {{"edge \x1b", EventTime{1'795'170'000'131'000'000}}};
         if (activity == Activity::Close) record.close_reason = "released by a person";
         const std::string line = encode_finding(record);
-        ASSERT_EQ(schema().faults(line), "") << line;
+        ASSERT_EQ(finding_schema().faults(nlohmann::json::parse(line)), "") << line;
         const Json finding = Json::parse(line);
         expect_rules_beyond_the_schema(finding);
         expect_terms_add_up(finding);
@@ -144,10 +107,10 @@ TEST(OcsfFinding, is_accepted_by_the_schema_for_every_analytic_level_and_activit
 TEST(OcsfFinding, the_schema_check_itself_can_fail) {
   Json finding = Json::parse(encode_finding(golden_record()));
   finding["severity_id"] = 17;
-  EXPECT_NE(schema().faults(finding.dump()), "");
+  EXPECT_NE(finding_schema().faults(finding), "");
   finding = Json::parse(encode_finding(golden_record()));
   finding["metadata"].erase("profiles");
-  EXPECT_NE(schema().faults(finding.dump()), "") << "policy and action belong to the profile security_control";
+  EXPECT_NE(finding_schema().faults(finding), "") << "policy and action belong to the profile security_control";
 }
 
 TEST(OcsfFinding, severity_follows_the_level) {
@@ -262,7 +225,7 @@ TEST(OcsfFinding, hostile_identifiers_cannot_break_the_line_the_json_or_the_term
   record.credential_fingerprint = hostile;
   record.explanation->rows[0].samples = {hostile};
   const std::string line = encode_finding(record);
-  EXPECT_EQ(schema().faults(line), "");
+  EXPECT_EQ(finding_schema().faults(nlohmann::json::parse(line)), "");
   EXPECT_TRUE(std::ranges::all_of(line, [](char c) { return c >= 0x20 && c < 0x7f; })) << "printable ASCII only";
   const Json finding = Json::parse(line);
   expect_rules_beyond_the_schema(finding);
@@ -277,7 +240,7 @@ TEST(OcsfFinding, stays_small_whatever_the_length_of_names) {
   record.breaches.assign(1000, huge);
   const std::string line = encode_finding(record);
   EXPECT_LT(line.size(), 900U << 10U) << "must fit a broker's default limit of 1 MiB";
-  EXPECT_EQ(schema().faults(line), "");
+  EXPECT_EQ(finding_schema().faults(nlohmann::json::parse(line)), "");
 }
 
 TEST(OcsfFinding, address_and_credential_are_observables_that_point_at_their_attributes) {
@@ -287,7 +250,7 @@ TEST(OcsfFinding, address_and_credential_are_observables_that_point_at_their_att
   const Json finding = Json::parse(encode_finding(record));
   EXPECT_EQ(finding["observables"].size(), 3U);
   expect_rules_beyond_the_schema(finding);
-  EXPECT_EQ(schema().faults(finding.dump()), "");
+  EXPECT_EQ(finding_schema().faults(finding), "");
 }
 
 TEST(OcsfFinding, an_alarm_about_silence_needs_no_agent_event_or_persona) {
@@ -300,7 +263,7 @@ TEST(OcsfFinding, an_alarm_about_silence_needs_no_agent_event_or_persona) {
   record.count = 1;
   record.time = record.created = record.first_seen = record.last_seen = testing::at_ms(1795170360187);
   const std::string line = encode_finding(record);
-  EXPECT_EQ(schema().faults(line), "") << line;
+  EXPECT_EQ(finding_schema().faults(nlohmann::json::parse(line)), "") << line;
   expect_rules_beyond_the_schema(Json::parse(line));
 }
 
@@ -312,7 +275,7 @@ TEST(Ocsf, AFindingOfADrillIsMarkedAndNoIncident) {
   for (FindingRecord record : {golden_record(), breach_record()}) {
     record.tenant = "ringfence-drill";
     const Json finding = Json::parse(encode_finding(record));
-    EXPECT_EQ(schema().faults(finding.dump()), "");
+    EXPECT_EQ(finding_schema().faults(finding), "");
     EXPECT_EQ(finding.at("unmapped").at("ringfence").at("drill"), true);
     EXPECT_EQ(finding.at("severity_id"), 1);
     EXPECT_EQ(finding.at("status_id"), 3);
