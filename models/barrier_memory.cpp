@@ -81,19 +81,7 @@ void SeenIds::Generation::set(std::uint64_t hash) {
   }
 }
 
-/// All probes at once: what a branch on each would save is less than a wrong guess costs.
-bool SeenIds::Generation::has(std::uint64_t hash) const {
-  const std::uint64_t* const all = words.data();
-  const std::uint64_t step = (hash >> 32) | 1;
-  std::uint64_t set = 1;
-  for (std::size_t i = 0; i < kProbes; ++i) {
-    const std::uint64_t bit = (hash + i * step) % kBits;
-    set &= all[bit / 64] >> (bit % 64);
-  }
-  return set != 0;
-}
-
-void SeenIds::add(std::uint64_t hash, std::size_t& next) {
+void SeenIds::add_new(std::uint64_t hash, std::size_t& next) {
   if (!young_) {
     if (next < plain_.size() && plain_[next] == hash) {
       ++next;
@@ -110,8 +98,8 @@ void SeenIds::add(std::uint64_t hash, std::size_t& next) {
     for (const std::uint64_t known : plain_) young_->set(known);
     young_->ids = static_cast<std::uint16_t>(plain_.size());
     std::vector<std::uint64_t>().swap(plain_);  // assigning an empty one would keep the memory
+    if (young_->has(hash)) return;
   }
-  if (young_->has(hash)) return;
   if (young_->ids == kIdsPerGeneration) {
     if (!old_) old_ = std::make_unique<Generation>();
     std::swap(young_, old_);

@@ -25,7 +25,9 @@ class SeenIds {
     add(hash, next);
   }
   /// For ids that may come in the order in which they came before: `next` is where the one is looked for first, and moves on.
-  void add(std::uint64_t hash, std::size_t& next);
+  void add(std::uint64_t hash, std::size_t& next) {
+    if (!young_ || !young_->has(hash)) add_new(hash, next);
+  }
   [[nodiscard]] bool contains(std::uint64_t hash) const;
   void encode(Writer& out) const;
   [[nodiscard]] bool decode(Reader& in);
@@ -40,8 +42,19 @@ class SeenIds {
     std::array<std::uint64_t, kBits / 64> words{};
     std::uint16_t ids = 0;
     void set(std::uint64_t hash);
-    [[nodiscard]] bool has(std::uint64_t hash) const;
+    /// Every bit is looked at: a branch for each would save less than a wrong guess costs.
+    [[nodiscard]] bool has(std::uint64_t hash) const {
+      const std::uint64_t* const all = words.data();
+      const std::uint64_t step = (hash >> 32) | 1;
+      std::uint64_t set = 1;
+      for (std::size_t i = 0; i < kProbes; ++i) {
+        const std::uint64_t bit = (hash + i * step) % kBits;
+        set &= all[bit / 64] >> (bit % 64);
+      }
+      return set != 0;
+    }
   };
+  void add_new(std::uint64_t hash, std::size_t& next);
   static void encode(Writer& out, const Generation& generation);
   static std::unique_ptr<Generation> decode_generation(Reader& in);
 

@@ -270,7 +270,13 @@ class Flow final : public Channel {
     reading.links = flow::label_links(act);
     if (event.phase != Phase::Complete) return reading;
     flow::carry_labels(act);
-    if (watched(act)) std::ranges::move(flow::read_links(act), std::back_inserter(reading.links));
+    if (!watched(act)) return reading;
+    std::vector<LinkNote> read = flow::read_links(act);
+    if (reading.links.empty()) {
+      reading.links = std::move(read);
+    } else {
+      std::ranges::move(read, std::back_inserter(reading.links));
+    }
     return reading;
   }
 

@@ -6,6 +6,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "engine/state/codec.h"
@@ -149,15 +150,13 @@ class GramFilter {
   template <class Use>
   static bool each(const std::vector<std::uint32_t>& entries, const Use& use) {
     const std::size_t rows = entries.size() / kRow;
-    for (std::size_t at = 0; at < entries.size(); ++at) {
-      if (entries[at] == 0) continue;
-      std::size_t place = entries[at] % kByte;
-      const auto lies_here = [&] {
-        const std::size_t home = place * rows / kWords;
-        return home == at / kRow || (home + 1) % rows == at / kRow;
-      };
-      while (!lies_here()) place += kByte;
-      if (!use(place, entries[at])) return false;
+    for (std::size_t row = 0; row < rows; ++row) {
+      // Of the places at home here or one row before, of which there are at most as many as a byte tells apart, the first.
+      const std::size_t least = ((row + rows - 1) % rows * kWords + rows - 1) / rows;
+      for (const std::uint32_t entry : std::span(entries).subspan(row * kRow, kRow)) {
+        if (entry == 0) break;
+        if (!use((least + (entry - least) % kByte) % kWords, entry)) return false;
+      }
     }
     return true;
   }

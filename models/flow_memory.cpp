@@ -87,8 +87,6 @@ bool FlowSession::task_holds_any(const std::vector<std::uint64_t>& words) const 
 
 // Results
 
-void FlowSession::leaf(std::uint64_t hash) { lost_leaves += leaves_.add(hash); }
-
 void FlowSession::learn_trusted(WordSpan words) {
   each_run(words.size(), [&](std::size_t i) { return words[i]; }, [&](std::uint64_t gram) { leaf(gram ^ kTrusted); });
 }
@@ -305,8 +303,9 @@ std::size_t FlowSession::bytes() const {
 // Labels
 
 void FlowAgent::carry(std::string_view label, std::string_view source) {
+  if (std::ranges::find(labels_, label, &Label::name) != labels_.end()) return;  // most calls read what others read before
   const auto place = std::ranges::lower_bound(labels_, label, {}, &Label::name);
-  if ((place != labels_.end() && place->name == label) || labels_.size() == kLabels || label.size() > kLabelBytes) return;
+  if (labels_.size() == kLabels || label.size() > kLabelBytes) return;
   labels_.insert(place, {std::string(label), short_id(source)});
 }
 

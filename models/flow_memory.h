@@ -32,8 +32,11 @@ class LeafSet {
  public:
   static constexpr std::size_t kMost = 2048;
   /// How many others had to go for it: 0, in a full set mostly 1.
-  std::uint32_t add(std::uint64_t hash);
-  [[nodiscard]] bool holds(std::uint64_t hash) const;
+  std::uint32_t add(std::uint64_t hash) {
+    const std::uint32_t half = cut(hash);
+    return has(half) ? 0 : add_cut(half);
+  }
+  [[nodiscard]] bool holds(std::uint64_t hash) const { return has(cut(hash)); }
   [[nodiscard]] std::size_t bytes() const { return places_.capacity() * sizeof(std::uint32_t); }
   void encode(Writer& out) const;
   [[nodiscard]] bool decode(Reader& in);
@@ -49,6 +52,11 @@ class LeafSet {
   static std::uint32_t cut(std::uint64_t hash) {
     const auto half = static_cast<std::uint32_t>(hash ^ hash >> 32U);
     return half == 0 ? 1 : half;
+  }
+  [[nodiscard]] bool has(std::uint32_t half) const {
+    if (places_.empty()) return false;
+    const std::uint32_t* const all = places_.data();
+    return (bytes::where_equal(all + first_row(half), half) | bytes::where_equal(all + second_row(half), half)) != 0;
   }
   [[nodiscard]] std::size_t rows() const { return places_.size() / kRow; }
   [[nodiscard]] std::size_t first_row(std::uint32_t hash) const { return (hash & (rows() - 1)) * kRow; }
@@ -157,7 +165,7 @@ class FlowSession final : public ChannelMemory {
 
   bool decode_values(Reader& in, bool whole);
   [[nodiscard]] std::uint32_t task_hash(std::uint64_t word) const;
-  void leaf(std::uint64_t hash);
+  void leaf(std::uint64_t hash) { lost_leaves += leaves_.add(hash); }
   void forget_oldest_order();
 
   std::uint64_t seed_;  // an outsider who could know the hashes of the task's words could forge a match of 32 bits
