@@ -23,18 +23,13 @@ namespace ringfence::bytes {
 using Lane [[gnu::vector_size(16)]] = signed char;
 inline constexpr std::size_t kLane = 16, kBlock = 64;
 
-/// Eight bytes or fewer as a number, the first lowest; zeros for what is not there. Two reads that overlap are cheaper than a copy whose
-/// length is not known.
+/// Eight bytes or fewer as a number, the first lowest where that is how numbers lie in memory; zeros for what is not there. Two reads that
+/// overlap are cheaper than a copy whose length is not known.
 [[nodiscard]] inline std::uint64_t word(const char* from, std::size_t count) {
   const auto read = [from]<class T>(std::size_t at, T value) {
     std::memcpy(&value, from + at, sizeof value);
     return std::uint64_t{value};
   };
-  if constexpr (std::endian::native != std::endian::little) {
-    std::uint64_t value = 0;
-    for (std::size_t i = 0; i < count; ++i) value |= std::uint64_t{static_cast<unsigned char>(from[i])} << 8 * i;
-    return value;
-  }
   if (count >= 8) return read(0, std::uint64_t{});
   if (count >= 4) return read(0, std::uint32_t{}) | read(count - 4, std::uint32_t{}) << 8 * (count - 4);
   if (count == 0) return 0;
@@ -43,13 +38,12 @@ inline constexpr std::size_t kLane = 16, kBlock = 64;
 
 /// The first sixteen of `count` bytes; zeros for what is not there.
 [[nodiscard]] inline Lane lane(const char* from, std::size_t count) {
-  Lane bytes;
-  if (count >= kLane) {
-    std::memcpy(&bytes, from, kLane);
-  } else {
-    const std::array<std::uint64_t, 2> halves{word(from, count), count > 8 ? word(from + 8, count - 8) : 0};
-    std::memcpy(&bytes, halves.data(), kLane);
+  if (std::endian::native == std::endian::little && count < kLane) {
+    using Halves [[gnu::vector_size(16)]] = std::uint64_t;
+    return reinterpret_cast<Lane>(Halves{word(from, count), count > 8 ? word(from + 8, count - 8) : 0});
   }
+  Lane bytes{};
+  std::memcpy(&bytes, from, std::min(count, kLane));
   return bytes;
 }
 

@@ -31,11 +31,6 @@ std::vector<std::string_view> split(std::string_view text, char at) {
 
 }  // namespace
 
-std::uint64_t word_hash(std::string_view lower_case) {
-  const std::uint64_t hash = hash64(lower_case);
-  return hash == 0 ? 1 : hash;  // 0 is an empty place of a table
-}
-
 std::uint32_t stem_of(std::string_view lower_case) { return static_cast<std::uint32_t>(hash64(lower_case.substr(0, kStemLetters))); }
 
 std::vector<std::string> forms_of(std::string_view word) {

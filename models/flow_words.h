@@ -10,11 +10,16 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/event/event.h"
+
 /// The words by which orders are known (docs/design/flow.md §4), compiled from config/words: data, a file per language, all at once.
 namespace ringfence::flow {
 
 /// Hash of a word in lower case.
-[[nodiscard]] std::uint64_t word_hash(std::string_view lower_case);
+[[nodiscard]] inline std::uint64_t word_hash(std::string_view lower_case) {
+  const std::uint64_t hash = hash64(lower_case);
+  return hash == 0 ? 1 : hash;  // 0 is an empty place of a table
+}
 /// The word and its inflections: `share shares shared sharing …`, by the regular endings.
 [[nodiscard]] std::vector<std::string> forms_of(std::string_view word);
 /// A word's stem: its first five letters.
