@@ -68,6 +68,25 @@ std::uint32_t path_of(std::string_view pointer) {
   return static_cast<std::uint32_t>(hash64({field, static_cast<std::size_t>(to - field)}));
 }
 
+/// Paths of leaves in document order: of the elements of one array it is worked out once.
+class Paths {
+ public:
+  std::uint32_t of(std::string_view pointer) {
+    const std::size_t slash = pointer.rfind('/');
+    const std::string_view array = pointer.substr(0, slash == std::string_view::npos ? 0 : slash);
+    const bool element = slash != std::string_view::npos && std::ranges::all_of(pointer.substr(slash + 1), digit);
+    if (!element || !known_ || array != array_) path_ = path_of(pointer);
+    known_ = element;
+    array_ = array;
+    return path_;
+  }
+
+ private:
+  bool known_ = false;  // path_ is that of the elements of array_
+  std::string_view array_;
+  std::uint32_t path_ = 0;
+};
+
 }  // namespace
 
 std::optional<Numbered> numbered(std::string_view identifier) {
@@ -99,6 +118,7 @@ void Session::give(std::uint64_t value, std::uint32_t path) {
 void Session::learn_result(const Event& call) {
   if (call.result) {
     const auto& leaves = call.result->leaves;
+    Paths paths;
     const std::size_t first = leaves.size() > kLeavesMost ? leaves.size() - kLeavesMost : 0;
     lost_ = lost_ || first > 0;
     for (const JsonLeaf& leaf : leaves.subspan(first)) {
@@ -107,7 +127,7 @@ void Session::learn_result(const Event& call) {
       std::optional<std::uint32_t> path;  // a value without digits needs none
       each_numbered_word(leaf.text, [&](std::string_view word) {
         if (!path) {
-          path = path_of(leaf.pointer);
+          path = paths.of(leaf.pointer);
           if (leaf.text.size() <= kIdentifierBytes) give(hash64(leaf.text), *path);
         }
         if (word.size() < leaf.text.size()) give_word(word, *path + 1);
