@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <utility>
 
 #include "engine/persona/argument.h"
 #include "models/byte_masks.h"
@@ -144,9 +143,9 @@ void add_keys(BarrierAct& what, std::string_view uri, bool from_uri) {
     if (alone[i] && !ids[i].hashed && basename(ids[i].text) == tail) return add_key(what, objects[i]);
 }
 
-bool add_identifier(BarrierAct& what, Identifier id) {
+bool add_identifier(BarrierAct& what, const Identifier& id) {
   if (what.count == BarrierAct::kIdentifiers) return false;
-  what.storage[what.count++] = std::move(id);
+  what.storage[what.count++] = id;
   return true;
 }
 

@@ -19,7 +19,6 @@ namespace ringfence {
 namespace {
 
 using breadth::Session;
-using scope::number_words;
 using scope::Ruling;
 
 constexpr std::size_t kWalkClasses = 5, kShareClasses = 5, kClasses = kWalkClasses + kShareClasses, kWalkContexts = 3;

@@ -64,7 +64,7 @@ class ProseReader {
       const WordEntry* const entry = lexicon_.find(hash);
       out_.words.push_back(hash);
       out_.places.push_back({static_cast<std::uint32_t>(scanner.begin()), static_cast<std::uint32_t>(scanner.end() - scanner.begin())});
-      entries_.push_back(entry);
+      known_.push_back({entry});
       if (entry != nullptr) classes |= entry->classes;
     }
     if ((classes & (WordEntry::Verb | WordEntry::BeginsOrder)) != 0) find_orders();
@@ -79,7 +79,7 @@ class ProseReader {
       const WordPlace place = out_.places[next_];
       between(place.first);
       behind = place.first + place.size;
-      word(place, entries_[next_]);
+      word(place, known_[next_].entry);
       ++next_;
     }
     between(text_.size());
@@ -205,12 +205,16 @@ class ProseReader {
     }
   }
 
+  struct Known {
+    const WordEntry* entry;  // null where the word means nothing
+  };
+
   const Words& lexicon_;
   std::string_view text_;
   Patterns patterns_;
   ProseText out_;
-  ShortList<const WordEntry*, 64> entries_;  // of each word
-  std::size_t next_ = 0;                     // the word that comes next
+  ShortList<Known, 64> known_;  // of each word
+  std::size_t next_ = 0;        // the word that comes next
   Sentence now_;
   std::size_t paragraph_ = 0;
   bool open_ = true;       // a verb here begins an order

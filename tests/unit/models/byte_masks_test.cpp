@@ -50,7 +50,7 @@ TEST(ByteMasks, KnowWhetherAllOfATextIsInTheSet) {
 TEST(ByteMasks, ReadZerosBehindTheEndOfAShortText) {
   const std::string_view text = "abcdefghijklmnopq";
   for (std::size_t size = 0; size <= bytes::kLane; ++size) {
-    const bytes::Lane here = bytes::lane(text.data(), size);
+    const bytes::Lane here = bytes::lane(&text.front(), size);
     for (std::size_t at = 0; at < bytes::kLane; ++at) EXPECT_EQ(here[at], at < size ? text[at] : 0) << size << " " << at;
   }
 }
