@@ -94,18 +94,25 @@ std::expected<void, RunError> FileRun::tell(const Judgement& judgement) {
 std::expected<void, RunError> FileRun::obey(const Origin& origin, const OperatorCommand& order, Offset after) {
   return take_as_cut(origin, [&](bool said) -> std::expected<Taken, StoreError> {
     std::vector<Operated> answers;
+    bool changed = false;
+    const bool is_tree = order.scope.type == "subtree";  // its members are several shards' agents
     for (const auto& lane : lanes_) {
       auto done = lane->shard.operate(order.command, order.scope, {kFilePartition, after}, origin);
       if (!done) return std::unexpected(done.error());
-      if (*done) answers.push_back(std::move(**done));
+      if (*done && (answers.empty() || !is_tree))
+        answers.push_back(std::move(**done));
+      else if (*done)
+        join(answers.front(), std::move(**done));
+      changed = lane->shard.foreign(kFilePartition).take_changed() || changed;
     }
+    if (is_tree && !answers.empty() && answers.front().judgement) order_by_agent(*answers.front().judgement);
     auto wide =
         wide_->subjects.operate(order.command, order.scope, *wide_->rules, {kLinksPartition, Offset{last_lsn_}}, kLinksTopic, origin.base);
     if (!wide) return std::unexpected(wide.error());
     std::ranges::move(*wide, std::back_inserter(answers));
     keep_stopping();
     if (!said && on_command && !answers.empty()) on_command(order.command, std::ranges::min(answers, {}, &Operated::answer).answer);
-    Taken taken;
+    Taken taken{.changed = changed, .judgements = {}};
     for (Operated& done : answers) {
       taken.changed = taken.changed || done.answer == CommandAnswer::Done;
       if (done.judgement) taken.judgements.push_back(std::move(*done.judgement));
@@ -122,8 +129,12 @@ std::expected<void, RunError> FileRun::take_word(const Origin& origin, const Gat
       if (!done) return std::unexpected(done.error());
       if (!*done) continue;
       taken.changed = true;
-      taken.judgements.push_back(std::move(**done));
+      if (taken.judgements.empty())
+        taken.judgements.push_back(std::move(**done));
+      else
+        join(taken.judgements.front(), std::move(**done));
     }
+    if (!taken.judgements.empty()) order_by_agent(taken.judgements.front());
     return taken;
   });
 }
@@ -148,13 +159,22 @@ std::expected<void, RunError> FileRun::take_words(const Origin& origin, Offset a
     if (is != EnforcementIs::News) continue;
     if (auto written = cut(last_lsn_); !written) return written;
     if (auto placed = place_word(Partition{static_cast<std::int32_t>(reading_index_)}, after, word.record); !placed) return placed;
+    std::optional<Judgement> led_to;
     for (const auto& lane : lanes_) {
-      const auto taken = lane->shard.enforce(word.what, word.scope, {kFilePartition, after}, origin);
+      auto taken = lane->shard.enforce(word.what, word.scope, {kFilePartition, after}, origin);
       if (!taken) return std::unexpected(RunError{ExitCode::Unreachable, "state: " + taken.error().message});
       if (!*taken) continue;
-      if (on_enforced)
+      if (led_to)
+        join(*led_to, std::move(**taken));
+      else
+        led_to = std::move(**taken);
+    }
+    if (led_to) {
+      order_by_agent(*led_to);
+      if (on_enforced && !word.what.lifted())
         if (auto done = on_enforced(word, {kFilePartition, after}); !done) return done;
-      if (auto told = tell(**taken); !told) return told;
+      if (auto told = tell(*led_to); !told) return told;
+      if (on_judgement && !led_to->containments.empty()) on_judgement(*led_to);
     }
     ++since_cut_;
     if (auto written = cut(last_lsn_); !written) return written;
@@ -166,6 +186,12 @@ std::expected<void, RunError> FileRun::take_words(const Origin& origin, Offset a
 void FileRun::keep_stopping() {
   if (const auto stopping = wide_->subjects.stopping_changed(kLinksPartition))
     wide_->checkpoint.put_record(stopping_record(kLinksPartition), *stopping);
+}
+
+std::string FileRun::foreign() const {
+  ForeignContainments all = lanes_.front()->shard.foreign(kFilePartition);
+  for (const auto& lane : lanes_) all.take_members(lane->shard.foreign(kFilePartition));
+  return all.encode();
 }
 
 /// What the observer knew at the last two cuts: a kill during a cut leaves the low-water mark at one of them.

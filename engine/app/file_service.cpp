@@ -114,12 +114,12 @@ std::expected<void, RunError> FileService::open_enforcement() {
 
 void FileService::follow_gates() {
   if (!enforcement_) return;
-  run_->gates_words = [this] {
+  run_->gates_words = [this, own = engine_writer("files", Partition{0})] {
     std::vector<GatesWord> words;
     if (enforcement_->size() == words_taken_) return words;
     for (EnforcementFeed::Entry& entry : enforcement_->since(words_taken_)) {
       ++words_taken_;
-      words.push_back(std::move(entry.word));
+      if (auto word = word_for(own, entry.writer, std::move(entry.what))) words.push_back(std::move(*word));
     }
     return words;
   };
@@ -192,6 +192,7 @@ std::expected<void, SinkError> FileService::publish(const ContainmentRecord& rec
 void FileService::count(const Judgement& judgement) {
   if (is_drill(judgement.verdict.tenant)) return;
   view_.see(judgement);
+  if (judgement.verdict.agent_id.empty() && !judgement.containments.empty()) return;  // what a release freed: no event
   ShardCounters& counters = metrics_.shard(0);
   counters.events.add();
   if (judgement.copy) counters.copies.add();
@@ -202,7 +203,7 @@ std::expected<void, RunError> FileService::run() {
   ActiveAgents active;
   run_->on_judgement = [&](const Judgement& judgement) {
     count(judgement);
-    if (!is_drill(judgement.verdict.tenant))
+    if (!judgement.verdict.agent_id.empty() && !is_drill(judgement.verdict.tenant))
       active.seen(agent_key(judgement.verdict.tenant, judgement.verdict.agent_id), ActiveAgents::Steady::now());
     for (const ContainmentRecord& record : judgement.containments) {
       if (const auto sent = publish(record, active.count()); !sent) fail(of_sink(sent.error()));
