@@ -155,7 +155,10 @@ std::expected<void, RunError> FileRun::take_words(const Origin& origin, Offset a
       if (!seen) return std::unexpected(RunError{ExitCode::Unreachable, "state: " + seen.error().message});
       if (*seen != EnforcementIs::Unasked) is = *seen;
     }
-    if (is == EnforcementIs::Unasked) kept.push_back(std::move(word));
+    if (is == EnforcementIs::Unasked) {
+      kept.push_back(std::move(word));
+      continue;
+    }
     if (is != EnforcementIs::News) continue;
     if (auto written = cut(last_lsn_); !written) return written;
     if (auto placed = place_word(Partition{static_cast<std::int32_t>(reading_index_)}, after, word.record); !placed) return placed;
