@@ -6,6 +6,7 @@
 
 #include "engine/verdict/contain.h"
 #include "engine/verdict/enforcement.h"
+#include "engine/verdict/policy.h"
 #include "models/scope_job.h"
 
 namespace ringfence {
@@ -41,7 +42,12 @@ void tell_violation(const Contained& contained, AgentState& agent, const Event& 
   out.verdict.raised.push_back(Analytic::ContainmentViolated);
   const auto add = [&](std::vector<FindingRecord> records) { std::ranges::move(records, std::back_inserter(out.findings)); };
   if (contained.violated) add(violation_finding(agent, event, contained.started, contained.broken, told));
+  if (contained.round.empty()) return;
   add(gone_round_findings(agent, contained.round, event, told));
+  // Of what another writer has contained the agent's own levels know nothing; whoever looks at calls must see this one.
+  out.verdict.level = std::max(out.verdict.level, Level::Halt);
+  out.verdict.applied =
+      std::max(out.verdict.applied, told.persona != nullptr ? applied_level(Level::Halt, told.persona->response.mode) : Level::Halt);
 }
 
 bool own_refusal(const AgentState& agent, const SessionState& session, const Event& event, std::optional<Effect> effect,

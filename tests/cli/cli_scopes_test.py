@@ -2,13 +2,14 @@
 """Containments that people and links put over agents: trees and users, in a replay, killed and continued, and live over files with a gate."""
 import datetime
 import json
+import re
 import signal
 import subprocess
 import time
 import unittest
 
 import program
-from program import DONE, event, lines, run
+from program import DONE, event, free_port, lines, run
 
 PERSONA = """schema: ringfence/persona/v1
 id: watched
@@ -119,11 +120,13 @@ control: {{key_file: {key}, gates: [edge], clock_skew: 0s}}
 outputs: {{findings: "file:{self.dir}/findings", control: "file:{self.dir}/control", dead_letter: "file:{self.dir}/letters"}}
 gate: {{name: edge, listen: "127.0.0.1:0", state: {self.dir}/gate, keys_file: {self.dir}/keys.json,
        acks: "file:{self.dir}/acks", subject: {{agent: "header:x-agent-id", user: "header:x-user"}}}}
-http: {{listen: "127.0.0.1:0"}}
+http: {{listen: "127.0.0.1:{free_port()}"}}
 """)
 
     def started(self, command):
-        process = subprocess.Popen([program.BINARY, command, "--config", self.config], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        # Of the two on one machine the service has the endpoint that `top` asks.
+        config = self.config if command == "run" else self.file("gate.yaml", re.sub('http: .*', 'http: {listen: "127.0.0.1:0"}', self.config.read_text()))
+        process = subprocess.Popen([program.BINARY, command, "--config", config], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
         self.addCleanup(process.stdin.close)
@@ -168,6 +171,9 @@ http: {{listen: "127.0.0.1:0"}}
         self.assertIsNone(self.row("agent:default/watched-3")["state"])
         self.until("the user's agent is found", lambda: (self.dir / "findings").exists() and bool(violations(self.left("findings"))))
         self.assertIn(USER, json.dumps(violations(self.left("findings"))[0]))
+        view = json.loads(run("top", "--config", self.config, "--json").out)
+        self.assertEqual({row["scope"]: row["state"] for row in view["contained"]}, dict.fromkeys((TREE, USER, member), "enforced"))
+        self.assertEqual({row["agent"]: (row["level"], row["passed"]) for row in view["agents"]}, {"watched-1": ("halt", 0), "watched-3": ("halt", 1)})
         self.give("release", TREE)
         self.until("the member is free with its tree", lambda: self.row(member)["enforcement"] == "released")
         service.stdin.close()
