@@ -66,7 +66,7 @@ void contain_in_trees(const Event& event, AgentState& agent, SessionState& sessi
   const std::vector<std::string_view> ancestors = scope::ancestors_of(event);
   for (const ForeignContainment* const tree : circumstances.foreign->trees_over(event, ancestors)) {
     const bool known = tree->members.contains(agent.key);
-    if (!known && tree->members.size() >= ForeignContainments::kMembersMost) continue;
+    if (!known && !circumstances.foreign->room_for_member()) continue;
     auto record = contain_member(event, agent, session, *tree, persona, circumstances.position);
     if (!record) continue;
     if (!known) out.joined.push_back(tree->key);

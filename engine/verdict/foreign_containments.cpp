@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::string_view kOperator = "operator";
 constexpr std::uint8_t kForm = 1;
+constexpr std::size_t kMembersRead = std::size_t{1} << 24U;  // of all shards over one partition together
 constexpr std::array<std::string_view, 8> kScopeTypes{"agent", "session", "instance", "credential", "subtree", "user", "tenant", "global"};
 
 std::size_t type_of(const ForeignContainment& standing) {
@@ -74,7 +75,7 @@ std::optional<ForeignContainment> read(Reader& in) {
     name = in.text();
     applied_at = in.time();
   }
-  const std::size_t members = in.count(16, ForeignContainments::kMembersMost);
+  const std::size_t members = in.count(16, kMembersRead);
   for (std::size_t i = 0; i < members && in.ok(); ++i) {
     const std::uint64_t high = in.u64(), low = in.u64();
     s.members.insert(AgentKey{{high, low}});
@@ -171,8 +172,9 @@ bool ForeignContainments::knows(const std::string& scope) const { return all_.co
 
 void ForeignContainments::join(const std::string& key, const AgentKey& member) {
   const auto tree = all_.find(key);
-  if (tree == all_.end() || tree->second.members.size() >= kMembersMost) return;
-  changed_ = tree->second.members.insert(member).second || changed_;
+  if (tree == all_.end() || !room_for_member() || !tree->second.members.insert(member).second) return;
+  ++members_;
+  changed_ = true;
 }
 
 std::vector<const ForeignContainment*> ForeignContainments::trees_of(std::string_view scope) const {
@@ -207,6 +209,7 @@ void ForeignContainments::restore(std::string_view bytes) {
   for (std::size_t i = 0; i < count; ++i) {
     auto standing = read(in);
     if (!standing) return;
+    read_back.members_ += standing->members.size();
     const auto [row, fresh] = read_back.all_.emplace(standing->key, std::move(*standing));
     if (!fresh || row->second.gone) continue;
     ++read_back.standing_;
@@ -218,7 +221,10 @@ void ForeignContainments::restore(std::string_view bytes) {
 void ForeignContainments::take_members(const ForeignContainments& other) {
   for (const auto& [key, theirs] : other.all_) {
     const auto mine = all_.find(key);
-    if (mine != all_.end()) mine->second.members.insert(theirs.members.begin(), theirs.members.end());
+    if (mine == all_.end()) continue;
+    members_ -= mine->second.members.size();
+    mine->second.members.insert(theirs.members.begin(), theirs.members.end());
+    members_ += mine->second.members.size();
   }
 }
 
@@ -240,6 +246,7 @@ bool ForeignContainments::make_room() {
   for (auto row = all_.begin(); row != all_.end(); ++row)
     if (row->second.gone && (oldest == all_.end() || row->second.number < oldest->second.number)) oldest = row;
   if (oldest == all_.end()) return false;
+  members_ -= oldest->second.members.size();
   all_.erase(oldest);
   return true;
 }
@@ -257,6 +264,7 @@ void ForeignContainments::begin(ForeignContainment& standing) {
   ++standing_;
   ++of_type_.at(type_of(standing));
   changed_ = true;
+  forget_freed(standing);
 }
 
 void ForeignContainments::end(ForeignContainment& standing) {
@@ -264,6 +272,16 @@ void ForeignContainments::end(ForeignContainment& standing) {
   --standing_;
   --of_type_.at(type_of(standing));
   changed_ = true;
+  forget_freed(standing);
+}
+
+/// What the change before this one freed is stored for good by now: only the last is taken once more after a kill.
+void ForeignContainments::forget_freed(const ForeignContainment& but) {
+  for (auto& [key, other] : all_) {
+    if (!other.gone || &other == &but) continue;
+    members_ -= other.members.size();
+    other.members.clear();
+  }
 }
 
 }  // namespace ringfence

@@ -41,7 +41,8 @@ struct ForeignContainment {
 
 /// The containments of other writers that stand over the agents of one partition, by what the partition has been told behind recorded
 /// places: operators' commands and what gates have confirmed. Kept with the partition. Plain values, one thread; at most `kMost`, and
-/// `kMembersMost` members a tree: what is beyond is neither watched nor contained here, gates hold it all the same.
+/// `kMembersMost` members of their trees, so that all of it is one record: what is beyond is neither watched nor contained here, gates hold
+/// it all the same.
 class ForeignContainments {
  public:
   static constexpr std::size_t kMost = 4096, kMembersMost = 65'536;
@@ -64,6 +65,7 @@ class ForeignContainments {
 
   /// A person has contained the scope, now or before.
   [[nodiscard]] bool knows(const std::string& scope) const;
+  [[nodiscard]] bool room_for_member() const { return members_ < kMembersMost; }
   /// Notes that a tree has contained an agent of this partition.
   void join(const std::string& key, const AgentKey& member);
   /// The trees of a scope, stood or gone, whose members are to be freed once it is released.
@@ -84,11 +86,13 @@ class ForeignContainments {
   ForeignContainment* open(const std::string& key, const ScopeParts& scope);
   void end(ForeignContainment& standing);
   void begin(ForeignContainment& standing);
+  void forget_freed(const ForeignContainment& but);
   [[nodiscard]] bool make_room();
 
   std::map<std::string, ForeignContainment, std::less<>> all_;  // by key
   std::array<std::size_t, kTypes> of_type_{};                   // that stand
   std::size_t standing_ = 0;
+  std::size_t members_ = 0;  // of all trees
   std::uint64_t numbers_ = 0;
   bool changed_ = false;
 };

@@ -230,6 +230,26 @@ TEST(ForeignContainmentsKept, WhatStandsIsReadBackAndDamageChangesNothing) {
   }
 }
 
+TEST(ForeignContainmentsKept, MembersAreRememberedUntilWhatFreedThemIsStoredAndAreBounded) {
+  ForeignContainments foreign;
+  const Command one = command("halt", scope_key("subtree", "default", "one")),
+                two = command("halt", scope_key("subtree", "default", "two"));
+  const auto release = [](Command halt) { return halt.command = "release", halt; };
+  ASSERT_TRUE(foreign.obey(one, *parse_scope(one.scope)));
+  ASSERT_TRUE(foreign.obey(two, *parse_scope(two.scope)));
+  for (std::uint64_t i = 0; foreign.room_for_member(); ++i) foreign.join(one.scope + "#operator", AgentKey{{1, i}});
+  ASSERT_THAT(foreign.trees_of(one.scope), SizeIs(1));
+  EXPECT_EQ(foreign.trees_of(one.scope)[0]->members.size(), ForeignContainments::kMembersMost);
+  foreign.join(two.scope + "#operator", AgentKey{{2, 1}});
+  EXPECT_THAT(foreign.trees_of(two.scope), IsEmpty()) << "beyond what fits";
+  ASSERT_TRUE(foreign.obey(release(one), *parse_scope(one.scope)));
+  EXPECT_THAT(foreign.trees_of(one.scope), SizeIs(1)) << "they may have to be freed once more";
+  EXPECT_LT(foreign.encode().size(), std::size_t{2} << 20U);
+  ASSERT_TRUE(foreign.obey(release(two), *parse_scope(two.scope)));
+  EXPECT_THAT(foreign.trees_of(one.scope), IsEmpty());
+  EXPECT_TRUE(foreign.room_for_member());
+}
+
 TEST(ForeignContainmentsKept, WhatIsGoneMakesRoomAndNothingElseDoes) {
   ForeignContainments foreign;
   for (std::size_t i = 0; i < ForeignContainments::kMost; ++i)
