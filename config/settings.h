@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "engine/event/ids.h"
@@ -58,7 +59,8 @@ struct Settings {
   } personas;
   struct {
     ContextSource source{};
-    std::filesystem::path log;  // empty: `context.ndjson` in `state.directory`
+    std::filesystem::path log;       // empty: `context.ndjson` in `state.directory`
+    std::filesystem::path commands;  // empty: `commands.ndjson` in `state.directory`
   } context;
   std::vector<std::string> internal_hosts;
   struct {
@@ -108,7 +110,8 @@ struct Settings {
   } ask;
   struct {
     std::map<std::string, std::string> ask, headers;
-    Nanos within, every;  // every: 0 never
+    std::filesystem::path ca_file;  // empty: those of the system
+    Nanos within, every;            // every: 0 never
   } drill;
   struct {
     Address listen;
@@ -128,11 +131,18 @@ struct SettingsError {
 /// `file:line:column: message`, escaped for a terminal.
 [[nodiscard]] std::string to_string(const SettingsError& error);
 
+/// Line and column of every setting the file named, by path; of an entry of a map, `path/key`.
+using SettingPlaces = std::map<std::string, std::pair<int, int>, std::less<>>;
+
 /// Settings, or everything wrong with them in order of place: all errors in one pass, and no settings where there is one.
 struct SettingsLoad {
   std::optional<Settings> settings;
   std::vector<SettingsError> errors;
+  SettingPlaces places;
 };
+/// Something wrong with a setting, at its place in the file, or at the file where only a default stands there.
+[[nodiscard]] SettingsError settings_error(const SettingPlaces& places, const std::string& file, std::string_view path,
+                                           std::string message);
 
 /// Reads a settings file of at most 1 MiB. Unknown and repeated keys, aliases, tags, values of another type or out of range are errors;
 /// what the file leaves out has its default. Nothing comes from the environment. Relative paths mean the working directory.

@@ -57,11 +57,7 @@ class Check {
       : places_(places), file_(file), errors_(errors) {}
 
   /// At the place of `path`, or at the file where only a default stands there.
-  void refuse(std::string_view path, std::string message) {
-    const auto place = places_.find(path);
-    const auto [line, column] = place == places_.end() ? std::pair{0, 0} : place->second;
-    errors_.push_back({file_, line, column, std::move(message)});
-  }
+  void refuse(std::string_view path, std::string message) { errors_.push_back(settings_error(places_, file_, path, std::move(message))); }
 
   void input(const Settings& settings) {
     const auto& input = settings.input;
@@ -127,6 +123,12 @@ class Check {
 };
 
 }  // namespace
+
+SettingsError settings_error(const SettingPlaces& places, const std::string& file, std::string_view path, std::string message) {
+  const auto place = places.find(path);
+  const auto [line, column] = place == places.end() ? std::pair{0, 0} : place->second;
+  return {file, line, column, std::move(message)};
+}
 
 void check_together(const Settings& settings, const SettingPlaces& places, const std::string& file, std::vector<SettingsError>& errors) {
   Check check(places, file, errors);

@@ -11,8 +11,15 @@ const Setting kDrill[] = {
      .fallback = "{}",
      .slot = [](Settings& s) -> auto& { return s.drill.ask; },
      .doc = "Where a drill asks about its agent's next call: the name of a gate, to `HOST:PORT/PATH` of that gate, such as "
-            "`127.0.0.1:9465/envoy/drill`, or of a gateway in front of it. Plain HTTP. A gate that is not listed in `control.gates` must "
-            "acknowledge a drill's halt too."},
+            "`127.0.0.1:9465/envoy/drill`, or of a gateway in front of it; with `https://` in front over TLS. A gate that is not listed in "
+            "`control.gates` must acknowledge a drill's halt too."},
+    {.path = "drill.ca_file",
+     .type = SettingType::Path,
+     .fallback = "\"\"",
+     .slot = [](Settings& s) -> auto& { return s.drill.ca_file; },
+     .doc = "PEM file of the authorities that gates' certificates come from, for `https://`. Empty: those of the system. A certificate is "
+            "always checked, also for the host that `drill.ask` names.",
+     .may_be_empty = true},
     {.path = "drill.headers",
      .type = SettingType::TextMap,
      .fallback = "{x-agent-id: \"{agent}\"}",

@@ -291,12 +291,13 @@ SettingsLoad parse_settings(std::string_view yaml, const std::string& file) {
   if (load.errors.empty()) check_together(settings, reading.places(), file, load.errors);
   std::ranges::stable_sort(load.errors, {}, [](const SettingsError& e) { return std::tuple(e.line, e.column); });
   if (load.errors.empty()) load.settings = std::move(settings);
+  load.places = reading.places();
   return load;
 }
 
 SettingsLoad load_settings(const std::filesystem::path& file) {
   const auto bytes = read_bounded(file, kSettingsFileBytes);
-  if (!bytes) return {std::nullopt, {{file.string(), 0, 0, bytes.error()}}};
+  if (!bytes) return {std::nullopt, {{file.string(), 0, 0, bytes.error()}}, {}};
   return parse_settings(*bytes, file.string());
 }
 

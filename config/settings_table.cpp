@@ -148,14 +148,23 @@ const Setting kTable[] = {
      .type = SettingType::Choice,
      .fallback = "files",
      .slot = [](Settings& s, std::size_t i) { s.context.source = static_cast<ContextSource>(i); },
-     .doc = "Files and SIGHUP, or the topic `topics.context`; the topic, where chosen, alone counts.",
+     .doc = "Files and SIGHUP, or the topic `topics.context`; the topic, where chosen, alone counts. For a gate that asks, where its personas "
+            "come from.",
      .choices = kContextSources},
     {.path = "context.log",
      .type = SettingType::Path,
      .fallback = "\"\"",
      .slot = [](Settings& s) -> auto& { return s.context.log; },
-     .doc = "Where `run` over Kafka writes which persona sets and facts took effect behind which offset of each partition, for "
-            "`replay --context`. Empty: `context.ndjson` in `state.directory`.",
+     .doc = "Where `run` writes what took effect behind which offset of each partition (persona sets and facts over Kafka, operators' "
+            "commands, what gates have confirmed), for `replay --context`. Empty: `context.ndjson` in `state.directory`.",
+     .may_be_empty = true},
+    {.path = "context.commands",
+     .type = SettingType::Path,
+     .fallback = "\"\"",
+     .slot = [](Settings& s) -> auto& { return s.context.commands; },
+     .doc =
+         "Without Kafka: the file on which `halt`, `approve`, `release` and `state purge` put their signed commands, and from which `run` "
+         "takes them. Empty: `commands.ndjson` in `state.directory`.",
      .may_be_empty = true},
 
     {.path = "internal_hosts",

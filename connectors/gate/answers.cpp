@@ -95,6 +95,14 @@ HttpAnswer GateAnswers::ruled(Ruling ruling, std::string_view text, Form form) {
 void GateAnswers::look_before(Ruling& ruling, const HttpRequest& request, const Identified& who, std::string_view method,
                               std::string_view body) {
   const auto policy = policy_.load();
+  if (!policy) {
+    tally_.unready.fetch_add(1, std::memory_order_relaxed);
+    ruling.answer = {.allowed = false,
+                     .denial = {503, -32013, "the gate does not know whose acts to ask about"},
+                     .reason = "gate.unready",
+                     .retry_after_s = 1};
+    return;
+  }
   const Subject subject = who.subject();
   const std::string_view tenant = subject[SubjectField::Tenant];
   const auto without = policy->concerns(tenant.empty() ? kDefaultTenant : tenant, subject[SubjectField::Agent]);

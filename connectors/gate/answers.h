@@ -55,7 +55,8 @@ class GateAnswers {
     std::vector<std::string> read_tools;
     std::string toolhive_secret;  // empty: unsigned webhooks are answered
   };
-  /// Asking before acts; without it nothing is asked.
+  /// Asking before acts; without it nothing is asked. While there is no policy nobody knows whose acts to ask about, and every call is
+  /// answered as by a gate that does not know.
   struct Asking {
     AskWriter writer;
     std::unique_ptr<Asker> asker;

@@ -51,6 +51,7 @@ std::vector<std::string> acl_lines(const TopicNames& names, const TopicPrincipal
   lines.read(principals.gate, names.control);
   lines.write(principals.gate, names.control_acks);
   lines.read(principals.gate, names.verdicts);
+  lines.read(principals.gate, names.context);  // whose acts to ask about, where `publish` says so
   lines.write(principals.gate, names.events);
 
   lines.component("feeder (gateways and agents' platforms): writes events and nothing else");

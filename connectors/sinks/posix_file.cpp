@@ -66,6 +66,20 @@ std::expected<std::uint64_t, SinkError> whole_lines(int fd, const std::string& n
   return 0;
 }
 
+std::expected<void, SinkError> replace(const std::string& path, std::string_view content) {
+  const std::string next = path + ".next";
+  const int fd = ::open(next.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (fd < 0) return std::unexpected(fault(next, "open"));
+  const bool stored = write_all(fd, content).whole && ::fsync(fd) == 0;
+  std::expected<void, SinkError> done;
+  if (!stored) done = std::unexpected(fault(next, "write"));
+  ::close(fd);
+  if (!stored) return done;
+  if (std::rename(next.c_str(), path.c_str()) != 0) return std::unexpected(fault(path, "replace"));
+  sync_directory_of(path);
+  return {};
+}
+
 void sync_directory_of(const std::string& path) {
   const auto parent = std::filesystem::path(path).parent_path();
   const int fd = ::open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -21,6 +21,8 @@ struct Written {
 [[nodiscard]] Written write_all(int fd, std::string_view bytes);
 /// Length of the file up to and with its last line feed. The rest must look like the start of one of our lines, else the file is not ours.
 [[nodiscard]] std::expected<std::uint64_t, SinkError> whole_lines(int fd, const std::string& name);
+/// Puts a file of this content, mode 0600, in the place of the one there may be; a crash leaves the one or the other.
+[[nodiscard]] std::expected<void, SinkError> replace(const std::string& path, std::string_view content);
 /// Makes the name of a new file durable.
 void sync_directory_of(const std::string& path);
 

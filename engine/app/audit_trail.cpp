@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/app/audit_trail.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -51,16 +50,11 @@ std::optional<Note> read_note(const std::filesystem::path& file) {
   return note;
 }
 
+/// Where it cannot be written less is known of the tail, nothing else.
 void write_note(const std::filesystem::path& file, const AuditHead& head) {
-  const std::string next = file.string() + ".next";
-  const int fd = ::open(next.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (fd < 0) return;
   const std::string text =
       head.chain + " " + std::to_string(head.number) + " " + head.sha256 + " " + std::to_string(wall_now().value) + "\n";
-  const bool written = posix_file::write_all(fd, text).whole && ::fsync(fd) == 0;
-  ::close(fd);
-  // Where it cannot be written less is known of the tail, nothing else.
-  if (written && std::rename(next.c_str(), file.c_str()) == 0) posix_file::sync_directory_of(file.string());
+  (void)posix_file::replace(file.string(), text);
 }
 
 std::string new_name() {

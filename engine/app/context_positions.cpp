@@ -36,6 +36,10 @@ std::optional<nlohmann::ordered_json> placed(const std::string& line) {
 
 }  // namespace
 
+std::filesystem::path context_log_file(const Settings& settings) {
+  return settings.context.log.empty() ? settings.state.directory / "context.ndjson" : settings.context.log;
+}
+
 std::expected<std::unique_ptr<ContextPositions>, SinkError> ContextPositions::open(const std::filesystem::path& path) {
   const std::string name = path.string();
   Descriptor file(::open(name.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600));
@@ -64,6 +68,10 @@ std::optional<Offset> ContextPositions::place_of(Partition partition, std::strin
   return found == commands_.end() ? std::nullopt : std::optional(found->second);
 }
 
+bool ContextPositions::places(std::string_view command) const {
+  return std::ranges::any_of(commands_, [&](const auto& row) { return row.first.second == command; });
+}
+
 std::expected<void, SinkError> ContextPositions::write(std::span<const Line> lines) {
   std::string text;
   for (const Line& line : lines) {
@@ -84,7 +92,7 @@ std::expected<void, SinkError> ContextPositions::write(std::span<const Line> lin
   return {};
 }
 
-std::expected<std::vector<PlacedChange>, std::string> load_context_log(const std::string& file,
+std::expected<std::vector<PlacedChange>, std::string> read_context_log(const std::string& file,
                                                                        const std::vector<std::string>& internal_hosts) {
   std::ifstream in(file);
   if (!in) return std::unexpected(printable(file) + ": cannot be read");
@@ -105,7 +113,13 @@ std::expected<std::vector<PlacedChange>, std::string> load_context_log(const std
     }
     changes.push_back({Partition{json->at("partition").get<std::int32_t>()}, Offset{json->at("after").get<std::int64_t>()}, found->second});
   }
-  std::ranges::stable_sort(changes, {}, [](const PlacedChange& c) { return std::pair(c.partition, c.after); });
+  return changes;
+}
+
+std::expected<std::vector<PlacedChange>, std::string> load_context_log(const std::string& file,
+                                                                       const std::vector<std::string>& internal_hosts) {
+  auto changes = read_context_log(file, internal_hosts);
+  if (changes) std::ranges::stable_sort(*changes, {}, [](const PlacedChange& c) { return std::pair(c.partition, c.after); });
   return changes;
 }
 

@@ -13,11 +13,15 @@
 #include <utility>
 #include <vector>
 
+#include "config/settings.h"
 #include "connectors/sinks/sink.h"
 #include "connectors/sources/descriptor.h"
 #include "engine/app/context_record.h"
 
 namespace ringfence {
+
+/// Where a service writes its context log.
+[[nodiscard]] std::filesystem::path context_log_file(const Settings& settings);
 
 /// The context log of a live run: what took effect, and behind which offset of each input partition, one
 /// `{"partition":P,"after":N,"record":"…"}` a line. `replay --context` reads it. `record` is a persona set or a fact as the context topic
@@ -40,6 +44,8 @@ class ContextPositions {
 
   /// Behind which offset of the partition the operators' command takes effect, where the log of an earlier run says so.
   [[nodiscard]] std::optional<Offset> place_of(Partition partition, std::string_view command) const;
+  /// That log says so of any partition.
+  [[nodiscard]] bool places(std::string_view command) const;
 
   /// There was nothing in it when it was opened: it is new, or somebody took the old one away.
   [[nodiscard]] bool began_empty() const { return began_empty_; }
@@ -62,7 +68,10 @@ struct PlacedChange {
   Offset after;
   ContextContent what;
 };
-/// Reads a context log in order of partition and place, what took effect at one place in order of the log; the error names the line.
+/// Reads a context log, line by line; the error names the line.
+[[nodiscard]] std::expected<std::vector<PlacedChange>, std::string> read_context_log(const std::string& file,
+                                                                                     const std::vector<std::string>& internal_hosts);
+/// The same in order of partition and place, what took effect at one place in order of the log.
 [[nodiscard]] std::expected<std::vector<PlacedChange>, std::string> load_context_log(const std::string& file,
                                                                                      const std::vector<std::string>& internal_hosts);
 

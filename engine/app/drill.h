@@ -70,8 +70,17 @@ struct DrillWorld {
 /// Blocks, at most `within` a stage and a gate. Signatures are checked as a gate checks them.
 [[nodiscard]] DrillReport play_drill(std::string_view name, const DrillWorld& world);
 
-/// What stands in the way of a drill with these settings; nothing where it can be played.
-[[nodiscard]] std::optional<std::string> drill_hindrance(const Settings& settings);
+/// A setting with which a drill cannot be played, and why.
+struct DrillFault {
+  std::string path, why;
+  bool operator==(const DrillFault&) const = default;
+};
+/// All that stands in the way of a drill with these settings.
+[[nodiscard]] std::vector<DrillFault> drill_faults(const Settings& settings);
+/// And of the drills of a service (`drill.every`), whose own halts they are.
+[[nodiscard]] std::vector<DrillFault> scheduled_drill_faults(const Settings& settings);
+/// Prints them with their places in the file; false where there is none.
+[[nodiscard]] bool tell_drill_faults(const std::vector<DrillFault>& faults, const SettingsLoad& load, const std::string& file);
 /// The same through the topics and gates of the settings, which nothing hinders.
 [[nodiscard]] DrillReport run_drill(const Settings& settings, std::string_view name, const std::function<bool()>& stopping);
 

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // A drill through the topics and gates of an installation.
 #include <charconv>
+#include <cstdio>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
 #include <system_error>
 #include <utility>
 
+#include "connectors/encoders/keys.h"
 #include "connectors/kafka/ask_feed.h"
 #include "engine/app/drill.h"
 #include "engine/app/enforcement_feed.h"
@@ -18,13 +21,18 @@ namespace {
 
 constexpr std::string_view kAgentMark = "{agent}";
 
+constexpr std::string_view kSecure = "https://";
+
 struct Place {
   Address at;
   std::string target;
+  bool secure = false;
 };
 
-/// `HOST:PORT/PATH`.
-std::optional<Place> place_of(const std::string& text) {
+/// `HOST:PORT/PATH`, and what may stand before it.
+std::optional<Place> place_of(std::string text) {
+  const bool secure = text.starts_with(kSecure);
+  if (secure) text.erase(0, kSecure.size());
   const auto slash = text.find('/');
   const std::string host = text.substr(0, slash);
   const auto colon = host.rfind(':');
@@ -34,7 +42,7 @@ std::optional<Place> place_of(const std::string& text) {
   if (error != std::errc{} || end != host.data() + host.size() || port == 0) return std::nullopt;
   const std::string target = slash == std::string::npos ? "/" : text.substr(slash);
   if (target.find_first_of(" \r\n\t") != std::string::npos) return std::nullopt;
-  return Place{{host.substr(0, colon), port}, target};
+  return Place{{host.substr(0, colon), port}, target, secure};
 }
 
 std::vector<std::string> headers_of(const Settings& settings, const std::string& agent) {
@@ -56,14 +64,44 @@ DrillReport not_begun(std::string_view name, std::string why) {
 
 }  // namespace
 
-std::optional<std::string> drill_hindrance(const Settings& settings) {
-  if (settings.input.kind != SourceKind::Kafka) return "a drill goes through the topics of a service over Kafka (`input.kind`)";
-  if (settings.drill.ask.empty()) return "`drill.ask` names no gate at which to ask";
-  for (const auto& [gate, where] : settings.drill.ask)
-    if (!place_of(where)) return "`drill.ask` of " + gate + " is not HOST:PORT/PATH";
+std::vector<DrillFault> drill_faults(const Settings& settings) {
+  std::vector<DrillFault> out;
+  if (settings.input.kind != SourceKind::Kafka)
+    out.push_back({"input.kind", "a drill goes through the topics of a service over Kafka (`input.kind`)"});
+  if (settings.drill.ask.empty()) out.push_back({"drill.every", "`drill.ask` names no gate at which to ask"});
+  bool secure = false;
+  for (const auto& [gate, where] : settings.drill.ask) {
+    const auto place = place_of(where);
+    if (!place) out.push_back({"drill.ask/" + gate, "`drill.ask` of " + gate + " is not HOST:PORT/PATH or https://HOST:PORT/PATH"});
+    secure = secure || (place && place->secure);
+  }
   for (const auto& [name, text] : settings.drill.headers)
-    if ((name + text).find_first_of("\r\n") != std::string::npos) return "`drill.headers` holds a line break";
-  return std::nullopt;
+    if ((name + text).find_first_of("\r\n") != std::string::npos)
+      out.push_back({"drill.headers/" + name, "`drill.headers` holds a line break"});
+  if (!secure && settings.drill.ca_file.empty()) return out;
+  if (const auto trust = TlsTrust::load(settings.drill.ca_file); !trust) out.push_back({"drill.ca_file", trust.error()});
+  return out;
+}
+
+std::vector<DrillFault> scheduled_drill_faults(const Settings& settings) {
+  std::vector<DrillFault> out = drill_faults(settings);
+  const auto key = SigningKey::load(settings.control.key_file);
+  if (!key) out.push_back({"control.key_file", key.error().message});
+  std::error_code unknown;
+  if (!std::filesystem::exists(settings.gate.keys_file, unknown)) return out;  // then the own key counts
+  const auto pinned = TrustedKeys::load(settings.gate.keys_file);
+  if (!pinned) out.push_back({"gate.keys_file", pinned.error().message});
+  if (!key || !pinned) return out;
+  const TrustedKey* const own = pinned->find(key->kid());
+  if (own == nullptr || !own->may_speak_as(engine_writer(settings.topics.events, Partition{0})))
+    out.push_back(
+        {"control.key_file", "`gate.keys_file` does not trust this key as an engine's: no gate would apply what a drill leads to"});
+  return out;
+}
+
+bool tell_drill_faults(const std::vector<DrillFault>& faults, const SettingsLoad& load, const std::string& file) {
+  for (const auto& [path, why] : faults) std::fprintf(stderr, "%s\n", to_string(settings_error(load.places, file, path, why)).c_str());
+  return !faults.empty();
 }
 
 DrillReport run_drill(const Settings& settings, std::string_view name, const std::function<bool()>& stopping) {
@@ -75,6 +113,8 @@ DrillReport run_drill(const Settings& settings, std::string_view name, const std
   if (!engine) return not_begun(name, engine.error().message);
   const EnforcementLogs logs = enforcement_logs(settings);
   std::map<std::string, Place> places;
+  const auto trust = TlsTrust::load(settings.drill.ca_file);
+  if (!trust) return not_begun(name, "drill.ca_file: " + trust.error());
   DrillWorld world{.board = board_settings(settings),
                    .within = within,
                    .asked = {},
@@ -85,13 +125,13 @@ DrillReport run_drill(const Settings& settings, std::string_view name, const std
                    .stopping = stopping};
   for (const auto& [gate, where] : settings.drill.ask) {
     auto place = place_of(where);
-    if (!place) return not_begun(name, *drill_hindrance(settings));
+    if (!place) return not_begun(name, "`drill.ask` of " + gate + " is no address");
     places.emplace(gate, std::move(*place));
     world.asked.push_back(gate);
   }
   world.ask = [&](const std::string& gate, const std::string& asking) -> std::expected<int, std::string> {
     const Place& place = places.at(gate);
-    const auto reply = http_ask(place.at, place.target, within, headers_of(settings, asking));
+    const auto reply = http_ask(place.at, place.target, within, headers_of(settings, asking), place.secure ? &*trust : nullptr);
     if (!reply) return std::unexpected(reply.error());
     return reply->status;
   };

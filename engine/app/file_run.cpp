@@ -23,18 +23,15 @@ constexpr std::int64_t kRecordsPerCut = 1'048'576;
 /// ones can leave; never after fewer records than this.
 constexpr std::int64_t kRecordsPerCount = 65'536;
 constexpr std::chrono::milliseconds kReadWait{500};
+constexpr std::chrono::milliseconds kNoWait{0};
+/// So often nothing comes in a row only at the end: the longest line comes in fewer pieces.
+constexpr int kIdleAtEnd = 8;
 constexpr std::chrono::milliseconds kFlushWait{60'000};
 constexpr std::string_view kOutputsRecord = "file_run.outputs";
 constexpr std::string_view kFactsRecord = "file_run.facts";
 constexpr std::string_view kObserverRecord = "file_run.observer";
 constexpr std::string_view kForeignRecord = "file_run.foreign";
 
-RunError of_store(const StoreError& error) {
-  const bool full = error.kind == StoreError::Kind::NoSpace;
-  const bool unusable =
-      error.kind == StoreError::Kind::Locked || error.kind == StoreError::Kind::Version || error.kind == StoreError::Kind::Corrupt;
-  return {full ? ExitCode::Unreachable : unusable ? ExitCode::Unusable : ExitCode::Unreachable, "state: " + error.message};
-}
 RunError of_output(const OutputError& error) { return {ExitCode::Unreachable, error.message}; }
 /// An output that cannot even be begun is a wrong path, unless the disk is full.
 RunError of_output_path(const OutputError& error) { return {error.no_space ? ExitCode::Unreachable : ExitCode::Unusable, error.message}; }
@@ -69,6 +66,13 @@ void put_in_order(const Lanes& lanes, std::size_t records, std::vector<Result*>&
 
 }  // namespace
 
+RunError FileRun::of_store(const StoreError& error) {
+  const bool full = error.kind == StoreError::Kind::NoSpace;
+  const bool unusable =
+      error.kind == StoreError::Kind::Locked || error.kind == StoreError::Kind::Version || error.kind == StoreError::Kind::Corrupt;
+  return {full ? ExitCode::Unreachable : unusable ? ExitCode::Unusable : ExitCode::Unreachable, "state: " + error.message};
+}
+
 FileRun::FileRun(FileRunOptions options, std::shared_ptr<const Rulebook> rules) : options_(std::move(options)), rules_(std::move(rules)) {}
 FileRun::~FileRun() = default;
 
@@ -92,6 +96,7 @@ std::expected<void, RunError> FileRun::prepare() {
     const auto identity = (*source)->identity(kIdentityBytes);
     if (!identity) return std::unexpected(of_source(identity.error()));
     identities.push_back(*identity ? identity_of(**identity) : new_identity());
+    rereadable_.push_back(identity->has_value());
     sources_.push_back(std::move(*source));
   }
   std::error_code unknown;
@@ -125,6 +130,7 @@ std::expected<void, RunError> FileRun::prepare() {
   if (!outputs) return std::unexpected(of_output_path(outputs.error()));
   outputs_ = std::move(*outputs);
   std::optional<std::string> lengths;
+  began_fresh_ = !*outputs_record;
   if (*outputs_record) {
     Reader in(**outputs_record);
     said_ = in.svarint();
@@ -203,10 +209,16 @@ std::expected<void, RunError> FileRun::read_input(std::size_t index) {
   begin_partition(index);
   reading_ = &source;
   std::int64_t records = first_records_[index];
+  if (auto taken = take_in_flight(origin, Offset{records - 1}); !taken) return taken;
+  caught_up_ = !live_ || !rereadable_[index];
+  int idle = 0;
   while (!stop_) {
-    const auto batch = source.next(kWindowPerShard * options_.shards, kReadWait);
+    const auto batch = source.next(kWindowPerShard * options_.shards, caught_up_ ? kReadWait : kNoWait);
     if (!batch) return std::unexpected(of_source(batch.error()));
-    if (auto taken = take_words(origin, Offset{records - 1}); !taken) return taken;
+    idle = batch->state == Batch::State::Idle ? idle + 1 : 0;
+    const bool last = batch->state == Batch::State::Ended && index + 1 == sources_.size();
+    caught_up_ = caught_up_ || idle >= kIdleAtEnd || last;
+    if (auto taken = take_live(origin, Offset{records - 1}); !taken) return taken;
     if (batch->state == Batch::State::Ended) {
       if (auto taken = take_changes_before(origin, Offset{records}); !taken) return taken;
       if (auto written = cut(last_lsn_); !written) return written;
@@ -221,26 +233,6 @@ std::expected<void, RunError> FileRun::read_input(std::size_t index) {
     if (auto stepped = step_between_changes(origin, batch->records); !stepped) return stepped;
     records = batch->records.back().position.offset.value + 1;
   }
-  return {};
-}
-
-void FileRun::adopt(std::shared_ptr<const Rulebook> rules) {
-  const std::lock_guard lock(pause_);
-  new_rules_ = std::move(rules);
-}
-
-std::expected<void, RunError> FileRun::take_new_rules() {
-  std::shared_ptr<const Rulebook> rules;
-  {
-    const std::lock_guard lock(pause_);
-    rules = std::exchange(new_rules_, nullptr);
-  }
-  if (!rules) return {};
-  if (auto written = cut(last_lsn_); !written) return written;
-  for (const auto& lane : lanes_) lane->shard.adopt(rules);
-  wide_->rules = rules;
-  rules_ = std::move(rules);
-  if (on_new_rules) return on_new_rules(*rules_, {kFilePartition, Offset{last_lsn_}});
   return {};
 }
 

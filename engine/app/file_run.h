@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -75,13 +76,16 @@ class FileRun {
                                                                               std::shared_ptr<const Rulebook> rules);
   ~FileRun();
 
-  /// Told of each operator's command that took effect or did not, and why.
-  std::function<void(const Command&, CommandAnswer)> on_command;
-  /// Asked between records: what gates have confirmed since. `place_word` puts it on disk with the place behind which it takes effect (P-th
-  /// file, record), before it does.
+  /// Asked between records by a live run: what gates have confirmed since, and the next command of a person. Commands wait until all that
+  /// lay in the input at the start is judged: what they speak of may be in it.
   std::function<std::vector<GatesWord>()> gates_words;
-  std::function<std::expected<void, RunError>(Partition file, Offset after, std::string_view record)> place_word;
-  /// Told where that changed what is known, before it is checkpointed; and of new rules, with the last record that was judged by the old.
+  std::function<std::expected<std::optional<OperatorCommand>, RunError>()> next_command;
+  /// Puts either on disk with the place behind which it takes effect (P-th file, record), before it does.
+  std::function<std::expected<void, RunError>(Partition file, Offset after, const ContextContent& what)> place;
+  /// Told of what either led to, and then of what became of it, before it is checkpointed; and of new rules, with the last record that was
+  /// judged by the old.
+  std::function<std::expected<void, RunError>(const Judgement&)> on_outside;
+  std::function<std::expected<void, RunError>(const OperatorCommand& order, CommandAnswer answer, Position after)> on_command;
   std::function<std::expected<void, RunError>(const GatesWord& word, Position after)> on_enforced;
   std::function<std::expected<void, RunError>(const Rulebook& rules, Position after)> on_new_rules;
   /// Called for each judgement in order of the input, and now and then with how far reading has come.
@@ -98,6 +102,10 @@ class FileRun {
 
   /// Runs to the end of the input or until `stop`. What was judged is written and checkpointed in either case.
   [[nodiscard]] std::expected<RunReport, RunError> run();
+  /// Makes it a live run, which takes what comes from outside and goes on writing this context log; before `run`.
+  void go_on_from(std::vector<PlacedChange> log) { live_ = std::move(log); }
+  /// Where the states lie, for what belongs to them under a name of its own: before `run`, or called by it.
+  [[nodiscard]] Store& store() { return *store_; }
   /// Ends the run at the next record; thread-safe.
   void stop() noexcept;
   /// The next window is judged by these; what was judged before is checkpointed first, so a restart never judges it by the new ones.
@@ -108,6 +116,7 @@ class FileRun {
   struct Lane;
   struct Wide;
   FileRun(FileRunOptions options, std::shared_ptr<const Rulebook> rules);
+  [[nodiscard]] static RunError of_store(const StoreError& error);
   [[nodiscard]] std::expected<void, RunError> prepare();
   [[nodiscard]] std::expected<void, RunError> read_input(std::size_t index);
   [[nodiscard]] std::expected<void, RunError> step_between_changes(const Origin& origin, std::span<const Record> records);
@@ -117,13 +126,17 @@ class FileRun {
   struct Taken {
     bool changed = false;
     std::vector<Judgement> judgements;
+    std::optional<CommandAnswer> answer;
   };
-  template <class Take>
-  [[nodiscard]] std::expected<void, RunError> take_as_cut(const Origin& origin, Take take);
+  template <class Take, class Told>
+  [[nodiscard]] std::expected<void, RunError> take_as_cut(const Origin& origin, Take take, Told told);
   [[nodiscard]] std::expected<void, RunError> tell(const Judgement& judgement);
   [[nodiscard]] std::expected<void, RunError> obey(const Origin& origin, const OperatorCommand& order, Offset after);
   [[nodiscard]] std::expected<void, RunError> take_word(const Origin& origin, const GatesWord& word, Offset after);
+  [[nodiscard]] std::expected<void, RunError> take_in_flight(const Origin& origin, Offset after);
+  [[nodiscard]] std::expected<void, RunError> take_live(const Origin& origin, Offset after);
   [[nodiscard]] std::expected<void, RunError> take_words(const Origin& origin, Offset after);
+  [[nodiscard]] std::expected<void, RunError> take_now(const Origin& origin, Offset after, ContextContent what);
   void keep_stopping();
   /// What other writers have put over agents; of the shards each knows the members of trees that are its own.
   [[nodiscard]] std::string foreign() const;
@@ -152,7 +165,7 @@ class FileRun {
   std::unique_ptr<ForkJoin> fork_;
   std::vector<std::unique_ptr<Source>> sources_;
   std::vector<std::int64_t> ordinals_, first_records_;
-  std::vector<bool> done_;
+  std::vector<bool> done_, rereadable_;
   std::atomic<Source*> reading_{nullptr};
   std::atomic<bool> stop_{false};
   Window window_;
@@ -166,8 +179,13 @@ class FileRun {
   std::size_t next_change_ = 0, end_change_ = 0;  // of options_.context, those of the file being read
   std::size_t reading_index_ = 0;                 // of the file being read
   std::vector<GatesWord> words_;                  // about containments that the states do not know yet
-  std::size_t obeyed_ = 0;                        // of options_.context, up to the last command whose outputs have been written,
+  std::size_t change_number_ = 0;                 // of what is being taken: its place in the context log, from 1
+  std::size_t obeyed_ = 0;                        // number of the last whose outputs have been written,
   std::int64_t obeyed_in_ = 0;                    // and the input it was for (Origin::base)
+  bool began_fresh_ = false;                      // the state was empty
+  bool began_live_ = false;
+  std::optional<std::vector<PlacedChange>> live_;  // the log as the run before left it, until that is taken
+  bool caught_up_ = false;                         // with what lay in the input at the start
   std::chrono::steady_clock::time_point paced_from_;
   EventTime first_event_;
   bool pacing_ = false;

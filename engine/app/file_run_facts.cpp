@@ -9,7 +9,6 @@
 #include "engine/state/codec.h"
 
 namespace ringfence {
-
 /// Facts of the fleet act at the next line, whatever the number of shards. A recorded run has its own.
 void FileRun::observe(const Origin& origin) {
   if (options_.recorded) return;
@@ -38,6 +37,26 @@ void FileRun::begin_partition(std::size_t index) {
   facts_ = {};
 }
 
+void FileRun::adopt(std::shared_ptr<const Rulebook> rules) {
+  const std::lock_guard lock(pause_);
+  new_rules_ = std::move(rules);
+}
+
+std::expected<void, RunError> FileRun::take_new_rules() {
+  std::shared_ptr<const Rulebook> rules;
+  {
+    const std::lock_guard lock(pause_);
+    rules = std::exchange(new_rules_, nullptr);
+  }
+  if (!rules) return {};
+  if (auto written = cut(last_lsn_); !written) return written;
+  for (const auto& lane : lanes_) lane->shard.adopt(rules);
+  wide_->rules = rules;
+  rules_ = std::move(rules);
+  if (on_new_rules) return on_new_rules(*rules_, {kFilePartition, Offset{last_lsn_}});
+  return {};
+}
+
 std::expected<void, RunError> FileRun::take(const Origin& origin, const PlacedChange& change) {
   if (const auto* set = std::get_if<RuleSet>(&change.what)) {
     for (const auto& lane : lanes_) lane->shard.adopt(set->rules);
@@ -55,6 +74,7 @@ std::expected<void, RunError> FileRun::take(const Origin& origin, const PlacedCh
 
 std::expected<void, RunError> FileRun::take_changes_before(const Origin& origin, Offset record) {
   for (; next_change_ < end_change_ && options_.context[next_change_].after < record; ++next_change_) {
+    change_number_ = next_change_ + 1;
     if (auto taken = take(origin, options_.context[next_change_]); !taken) return taken;
   }
   return {};
@@ -62,21 +82,22 @@ std::expected<void, RunError> FileRun::take_changes_before(const Origin& origin,
 
 /// What comes from outside is a cut of its own: what lies before it is stored, then its outputs and the state it changed. So a run that was
 /// killed finds all of it but the last in the states for certain; that one is taken again, which changes nothing where it is in, and is not
-/// said again. `take` is told whether it was said.
-template <class Take>
-std::expected<void, RunError> FileRun::take_as_cut(const Origin& origin, Take take) {
-  const std::size_t number = next_change_ + 1;
-  if (obeyed_in_ != origin.base) obeyed_ = 0;
+/// said again. `told` is called once everything it led to was said.
+template <class Take, class Told>
+std::expected<void, RunError> FileRun::take_as_cut(const Origin& origin, Take take, Told told) {
+  const std::size_t number = change_number_;
+  if (!live_ && obeyed_in_ != origin.base) obeyed_ = 0;
   obeyed_in_ = origin.base;
   if (number < obeyed_) return {};
   if (auto written = cut(last_lsn_); !written) return written;
-  auto taken = take(number == obeyed_);
-  if (!taken) return std::unexpected(RunError{ExitCode::Unreachable, "state: " + taken.error().message});
+  const auto taken = take();
+  if (!taken) return std::unexpected(of_store(taken.error()));
   if (number != obeyed_) {
     for (const Judgement& judgement : taken->judgements)
-      if (auto told = tell(judgement); !told) return told;
+      if (auto said = tell(judgement); !said) return said;
+    if (auto said = told(*taken); !said) return said;
   }
-  if (!taken->changed) return {};
+  if (!taken->changed && !live_) return {};
   obeyed_ = number;
   ++since_cut_;
   return cut(last_lsn_);
@@ -88,11 +109,11 @@ std::expected<void, RunError> FileRun::tell(const Judgement& judgement) {
     ++report_.findings_by_level[static_cast<std::size_t>(finding.level)];
     report_.highest = std::max(report_.highest, finding.level);
   }
-  return {};
+  return on_outside ? on_outside(judgement) : std::expected<void, RunError>{};
 }
 
 std::expected<void, RunError> FileRun::obey(const Origin& origin, const OperatorCommand& order, Offset after) {
-  return take_as_cut(origin, [&](bool said) -> std::expected<Taken, StoreError> {
+  const auto operate = [&]() -> std::expected<Taken, StoreError> {
     std::vector<Operated> answers;
     bool changed = false;
     const bool is_tree = order.scope.type == "subtree";  // its members are several shards' agents
@@ -106,23 +127,27 @@ std::expected<void, RunError> FileRun::obey(const Origin& origin, const Operator
       changed = lane->shard.foreign(kFilePartition).take_changed() || changed;
     }
     if (is_tree && !answers.empty() && answers.front().judgement) order_by_agent(*answers.front().judgement);
-    auto wide =
-        wide_->subjects.operate(order.command, order.scope, *wide_->rules, {kLinksPartition, Offset{last_lsn_}}, kLinksTopic, origin.base);
+    auto wide = wide_->subjects.operate(order.command, order.scope, *wide_->rules, {kLinksPartition, Offset{last_lsn_}}, kLinksTopic,
+                                        options_.recorded ? origin.base : 0);
     if (!wide) return std::unexpected(wide.error());
     std::ranges::move(*wide, std::back_inserter(answers));
     keep_stopping();
-    if (!said && on_command && !answers.empty()) on_command(order.command, std::ranges::min(answers, {}, &Operated::answer).answer);
-    Taken taken{.changed = changed, .judgements = {}};
+    Taken taken{.changed = changed, .judgements = {}, .answer = {}};
+    if (!answers.empty()) taken.answer = std::ranges::min(answers, {}, &Operated::answer).answer;
     for (Operated& done : answers) {
       taken.changed = taken.changed || done.answer == CommandAnswer::Done;
       if (done.judgement) taken.judgements.push_back(std::move(*done.judgement));
     }
     return taken;
+  };
+  return take_as_cut(origin, operate, [&](const Taken& taken) -> std::expected<void, RunError> {
+    if (!on_command || !taken.answer) return {};
+    return on_command(order, *taken.answer, {kFilePartition, after});
   });
 }
 
 std::expected<void, RunError> FileRun::take_word(const Origin& origin, const GatesWord& word, Offset after) {
-  return take_as_cut(origin, [&](bool) -> std::expected<Taken, StoreError> {
+  const auto enforce = [&]() -> std::expected<Taken, StoreError> {
     Taken taken;
     for (const auto& lane : lanes_) {
       auto done = lane->shard.enforce(word.what, word.scope, {kFilePartition, after}, origin);
@@ -136,15 +161,47 @@ std::expected<void, RunError> FileRun::take_word(const Origin& origin, const Gat
     }
     if (!taken.judgements.empty()) order_by_agent(taken.judgements.front());
     return taken;
+  };
+  return take_as_cut(origin, enforce, [&](const Taken& taken) -> std::expected<void, RunError> {
+    return on_enforced && taken.changed && !word.what.lifted() ? on_enforced(word, {kFilePartition, after})
+                                                               : std::expected<void, RunError>{};
   });
 }
 
-/// What gates have confirmed meanwhile. It is on the context log before it takes effect, and in the state before the next record is judged.
-std::expected<void, RunError> FileRun::take_words(const Origin& origin, Offset after) {
+/// What the process before this one was taking when it ended. It stands on the log behind the last record that is stored: the last one
+/// whose outputs are stored too may be in some states only, and what comes behind that in none.
+std::expected<void, RunError> FileRun::take_in_flight(const Origin& origin, Offset after) {
+  if (!live_ || std::exchange(began_live_, true)) return {};
+  obeyed_ = std::min(obeyed_, live_->size());  // somebody took the log away
+  const std::vector<PlacedChange> log = std::exchange(*live_, {});
+  for (const PlacedChange& change : log) {
+    ++change_number_;
+    const bool here =
+        rereadable_[reading_index_] && change.after == after && static_cast<std::size_t>(change.partition.value) == reading_index_;
+    if (began_fresh_ || change_number_ < obeyed_ || (change_number_ == obeyed_ && !here)) continue;
+    if (auto taken = take(origin, change); !taken) return taken;
+  }
+  return {};
+}
+
+/// What has come from outside meanwhile. It is on the context log before it takes effect, and in the state before the next record is
+/// judged.
+std::expected<void, RunError> FileRun::take_live(const Origin& origin, Offset after) {
   for (const FindingRecord& finding : alarms ? alarms() : std::vector<FindingRecord>()) {
     if (const auto done = outputs_->add(finding); !done) return std::unexpected(RunError{ExitCode::Unreachable, done.error().message});
     ++since_cut_;
   }
+  if (auto taken = take_words(origin, after); !taken) return taken;
+  while (next_command && caught_up_) {
+    auto order = next_command();
+    if (!order) return std::unexpected(std::move(order.error()));
+    if (!*order) break;
+    if (auto taken = take_now(origin, after, std::move(**order)); !taken) return taken;
+  }
+  return {};
+}
+
+std::expected<void, RunError> FileRun::take_words(const Origin& origin, Offset after) {
   if (!gates_words) return {};
   std::ranges::move(gates_words(), std::back_inserter(words_));
   std::vector<GatesWord> kept;
@@ -152,7 +209,7 @@ std::expected<void, RunError> FileRun::take_words(const Origin& origin, Offset a
     auto is = EnforcementIs::Unasked;
     for (const auto& lane : lanes_) {
       const auto seen = lane->shard.look_at(word.what, word.scope, kFilePartition);
-      if (!seen) return std::unexpected(RunError{ExitCode::Unreachable, "state: " + seen.error().message});
+      if (!seen) return std::unexpected(of_store(seen.error()));
       if (*seen != EnforcementIs::Unasked) is = *seen;
     }
     if (is == EnforcementIs::Unasked) {
@@ -160,30 +217,18 @@ std::expected<void, RunError> FileRun::take_words(const Origin& origin, Offset a
       continue;
     }
     if (is != EnforcementIs::News) continue;
-    if (auto written = cut(last_lsn_); !written) return written;
-    if (auto placed = place_word(Partition{static_cast<std::int32_t>(reading_index_)}, after, word.record); !placed) return placed;
-    std::optional<Judgement> led_to;
-    for (const auto& lane : lanes_) {
-      auto taken = lane->shard.enforce(word.what, word.scope, {kFilePartition, after}, origin);
-      if (!taken) return std::unexpected(RunError{ExitCode::Unreachable, "state: " + taken.error().message});
-      if (!*taken) continue;
-      if (led_to)
-        join(*led_to, std::move(**taken));
-      else
-        led_to = std::move(**taken);
-    }
-    if (led_to) {
-      order_by_agent(*led_to);
-      if (on_enforced && !word.what.lifted())
-        if (auto done = on_enforced(word, {kFilePartition, after}); !done) return done;
-      if (auto told = tell(*led_to); !told) return told;
-      if (on_judgement && !led_to->containments.empty()) on_judgement(*led_to);
-    }
-    ++since_cut_;
-    if (auto written = cut(last_lsn_); !written) return written;
+    if (auto taken = take_now(origin, after, std::move(word)); !taken) return taken;
   }
   words_ = std::move(kept);
   return {};
+}
+
+std::expected<void, RunError> FileRun::take_now(const Origin& origin, Offset after, ContextContent what) {
+  if (auto written = cut(last_lsn_); !written) return written;
+  const PlacedChange change{Partition{static_cast<std::int32_t>(reading_index_)}, after, std::move(what)};
+  if (auto placed = place(change.partition, change.after, change.what); !placed) return placed;
+  ++change_number_;
+  return take(origin, change);
 }
 
 void FileRun::keep_stopping() {

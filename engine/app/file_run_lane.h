@@ -15,7 +15,8 @@ struct FileRun::Lane {
   Lane(Store& store, Flusher& flusher, const FileRunOptions& options, std::shared_ptr<const Rulebook> rules, std::size_t index)
       : table(store, channel_memories(), {.budget_bytes = options.memory_limit / options.shards, .expiry = options.expiry}),
         checkpoint(table, flusher, store),
-        shard(table, std::move(rules), {.assume_gate = options.assume_gate, .share = {index, options.shards}}) {}
+        shard(table, std::move(rules),
+              {.assume_gate = options.assume_gate, .share = {index, options.shards}, .inputs_apart = options.recorded}) {}
 
   AgentTable table;
   Checkpoint checkpoint;

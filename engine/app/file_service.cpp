@@ -6,7 +6,6 @@
 #include <chrono>
 #include <filesystem>
 
-#include "engine/app/active_agents.h"
 #include "engine/app/service_outputs.h"
 #include "engine/app/wall_clock.h"
 #include "engine/event/drill.h"
@@ -39,7 +38,6 @@ std::expected<std::unique_ptr<FileService>, RunError> FileService::open(const Se
   std::unique_ptr<FileService> service(new FileService(settings, log));
   service->personas_ = rules.rules->set().sha256();
   if (auto opened = service->open_control(); !opened) return std::unexpected(std::move(opened.error()));
-  if (auto opened = service->open_enforcement(); !opened) return std::unexpected(std::move(opened.error()));
 
   FileRunOptions options{.follow = settings.input.follow,
                          .state_directory = settings.state.directory.string(),
@@ -52,7 +50,9 @@ std::expected<std::unique_ptr<FileService>, RunError> FileService::open(const Se
   auto run = FileRun::open(std::move(options), std::move(rules.rules));
   if (!run) return std::unexpected(std::move(run.error()));
   service->run_ = std::move(*run);
-  if (auto opened = service->open_audit(); !opened) return std::unexpected(std::move(opened.error()));
+  for (const auto& open :
+       {&FileService::open_context, &FileService::open_enforcement, &FileService::open_audit, &FileService::open_commands})
+    if (auto opened = (*service.*open)(); !opened) return std::unexpected(std::move(opened.error()));
 
   HttpEndpoints endpoints{.metrics = [s = service.get()] { return s->metrics_.exposition(steady_now()); },
                           .healthz = [] { return Health{true, "ok"}; },
@@ -98,17 +98,37 @@ std::expected<void, RunError> FileService::open_control() {
   return {};
 }
 
+std::expected<void, RunError> FileService::open_context() {
+  const std::filesystem::path file = context_log_file(settings_);
+  auto positions = ContextPositions::open(file);
+  if (!positions) return std::unexpected(of_sink(positions.error()));
+  positions_ = std::move(*positions);
+  auto log = read_context_log(file.string(), settings_.internal_hosts);
+  if (!log) return std::unexpected(RunError{ExitCode::Unusable, "context.log: " + log.error()});
+  run_->go_on_from(std::move(*log));
+  run_->place = [this](Partition input, Offset after, const ContextContent& what) -> std::expected<void, RunError> {
+    const ContextPositions::Line line{input, after, record_of(what)};
+    if (const auto written = positions_->write({&line, 1}); !written) return std::unexpected(of_sink(written.error()));
+    if (!std::holds_alternative<OperatorCommand>(what)) return {};
+    if (auto kept = commands_->placed(); !kept) return std::unexpected(RunError{ExitCode::Unreachable, std::move(kept.error())});
+    return {};
+  };
+  return {};
+}
+
 std::expected<void, RunError> FileService::open_enforcement() {
   if (settings_.gate.acks.topic) return {};
   auto feed = EnforcementFeed::open(settings_, log_);
   if (!feed) return std::unexpected(RunError{ExitCode::Unreachable, feed.error()});
   enforcement_ = std::move(*feed);
-  std::error_code ignored;
-  std::filesystem::create_directories(settings_.state.directory, ignored);
-  const auto& log = settings_.context.log;
-  auto positions = ContextPositions::open(log.empty() ? settings_.state.directory / "context.ndjson" : log);
-  if (!positions) return std::unexpected(of_sink(positions.error()));
-  positions_ = std::move(*positions);
+  return {};
+}
+
+std::expected<void, RunError> FileService::open_commands() {
+  const auto passed = [this](const OperatorCommand* order, Offset at, std::string_view why) { passed_over(order, at, why); };
+  auto commands = CommandFile::open(settings_, run_->store(), *positions_, log_, passed);
+  if (!commands) return std::unexpected(RunError{ExitCode::Unusable, commands.error()});
+  commands_ = std::move(*commands);
   return {};
 }
 
@@ -122,11 +142,6 @@ void FileService::follow_gates() {
       if (auto word = word_for(own, entry.writer, std::move(entry.what))) words.push_back(std::move(*word));
     }
     return words;
-  };
-  run_->place_word = [this](Partition file, Offset after, std::string_view record) -> std::expected<void, RunError> {
-    const ContextPositions::Line line{file, after, record};
-    if (const auto written = positions_->write({&line, 1}); !written) return std::unexpected(of_sink(written.error()));
-    return {};
   };
   run_->alarms = [this] {
     std::vector<FindingRecord> found = enforcement_->alarms({.speaks = [](const std::string&) { return true; }, .gates = true});
@@ -157,14 +172,15 @@ std::expected<void, RunError> FileService::open_audit() {
   return {};
 }
 
+std::expected<void, RunError> FileService::say(const AuditEntry& entry, Position after) {
+  if (const auto said = audit_->say(entry, after); !said) return std::unexpected(of_sink(said.error()));
+  return {};
+}
+
 /// What takes effect between records.
 void FileService::keep_audit() {
-  const auto say = [this](const AuditEntry& entry, Position after) -> std::expected<void, RunError> {
-    if (const auto said = audit_->say(entry, after); !said) return std::unexpected(of_sink(said.error()));
-    return {};
-  };
-  run_->on_enforced = [say](const GatesWord& word, Position after) { return say(audit_of(word.what, after, wall_now()), after); };
-  run_->on_new_rules = [say](const Rulebook& rules, Position after) {
+  run_->on_enforced = [this](const GatesWord& word, Position after) { return say(audit_of(word.what, after, wall_now()), after); };
+  run_->on_new_rules = [this](const Rulebook& rules, Position after) {
     const PersonaSet& set = rules.set();
     return say(audit_of_personas(set.sha256(), set.personas().size(), "files:" + std::to_string(after.offset.value), wall_now()), after);
   };
@@ -178,21 +194,55 @@ void FileService::keep_audit() {
   };
 }
 
+void FileService::obey_people() {
+  run_->next_command = [this]() -> std::expected<std::optional<OperatorCommand>, RunError> {
+    auto order = commands_->next();
+    if (!order) return std::unexpected(RunError{ExitCode::Unreachable, std::move(order.error())});
+    return std::move(*order);
+  };
+  run_->on_outside = [this](const Judgement& judgement) {
+    view_.see(judgement);
+    return publish(judgement);
+  };
+  run_->on_command = [this](const OperatorCommand& order, CommandAnswer answer, Position after) {
+    const bool done = answer == CommandAnswer::Done;
+    log_command(log_, order, answer);
+    const CommandOnRecord command{order.command, order.jti, order.kid};
+    if (auto said = say(audit_of_taken(command, after, wall_now()), after); !said) return said;
+    return say(audit_of_answer(command, done, words_of(answer), after, wall_now()), after);
+  };
+}
+
+void FileService::passed_over(const OperatorCommand* order, Offset at, std::string_view why) {
+  const auto more = passed_over_bound_.admit(std::chrono::steady_clock::now());
+  if (!more) return;
+  const auto entry = [&] {
+    if (order == nullptr) return audit_of_passed_over(nullptr, at, why, *more, wall_now());
+    const CommandOnRecord command{order->command, order->jti, order->kid};
+    return audit_of_passed_over(&command, at, why, *more, wall_now());
+  };
+  if (auto said = say(entry(), {kNoInput, Offset{0}}); !said) fail(std::move(said.error()));
+}
+
 void FileService::fail(RunError error) {
   if (fault_) return;
   fault_ = std::move(error);
   run_->stop();
 }
 
-std::expected<void, SinkError> FileService::publish(const ContainmentRecord& record, std::size_t active_agents) {
-  if (auto sent = control_->publish(record, active_agents, wall_now()); !sent) return sent;
-  return audit_->say(audit_of(record, engine_writer("files", record.position.partition), wall_now()), record.position);
+std::expected<void, RunError> FileService::publish(const Judgement& judgement) {
+  for (const ContainmentRecord& record : judgement.containments) {
+    if (auto sent = control_->publish(record, active_.count(), wall_now()); !sent) return std::unexpected(of_sink(sent.error()));
+    auto said = say(audit_of(record, engine_writer("files", record.position.partition), wall_now()), record.position);
+    if (!said) return said;
+  }
+  if (!judgement.containments.empty()) (void)control_->poll(wall_now());
+  return {};
 }
 
 void FileService::count(const Judgement& judgement) {
   if (is_drill(judgement.verdict.tenant)) return;
   view_.see(judgement);
-  if (judgement.verdict.agent_id.empty() && !judgement.containments.empty()) return;  // what a release freed: no event
   ShardCounters& counters = metrics_.shard(0);
   counters.events.add();
   if (judgement.copy) counters.copies.add();
@@ -200,17 +250,14 @@ void FileService::count(const Judgement& judgement) {
 }
 
 std::expected<void, RunError> FileService::run() {
-  ActiveAgents active;
-  run_->on_judgement = [&](const Judgement& judgement) {
+  run_->on_judgement = [this](const Judgement& judgement) {
     count(judgement);
-    if (!judgement.verdict.agent_id.empty() && !is_drill(judgement.verdict.tenant))
-      active.seen(agent_key(judgement.verdict.tenant, judgement.verdict.agent_id), ActiveAgents::Steady::now());
-    for (const ContainmentRecord& record : judgement.containments) {
-      if (const auto sent = publish(record, active.count()); !sent) fail(of_sink(sent.error()));
-    }
-    if (!judgement.containments.empty()) (void)control_->poll(wall_now());
+    if (!is_drill(judgement.verdict.tenant))
+      active_.seen(agent_key(judgement.verdict.tenant, judgement.verdict.agent_id), ActiveAgents::Steady::now());
+    if (auto sent = publish(judgement); !sent) fail(std::move(sent.error()));
   };
   keep_audit();
+  obey_people();
   follow_gates();
   run_->before_checkpoint = [&]() -> std::expected<void, RunError> {
     const auto deadline = std::chrono::steady_clock::now() + kControlWithin;

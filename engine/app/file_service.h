@@ -7,19 +7,23 @@
 #include "connectors/sinks/control_writers.h"
 #include "connectors/sinks/file_control_log.h"
 #include "connectors/sinks/file_sink.h"
+#include "engine/app/active_agents.h"
 #include "engine/app/audit_trail.h"
+#include "engine/app/command_file.h"
 #include "engine/app/context_positions.h"
 #include "engine/app/enforcement_feed.h"
 #include "engine/app/file_run.h"
 #include "engine/app/live_view.h"
+#include "engine/app/passed_over_bound.h"
 #include "engine/app/service_http.h"
 #include "engine/app/service_log.h"
 #include "engine/app/service_metrics.h"
 
 namespace ringfence {
 
-/// `ringfence run` without Kafka: files or standard input in, findings and signed control records to files. The run itself is FileRun; this
-/// adds the signature, metrics and health. A control record that a cut run sent already is not sent again: its epoch is known to the log.
+/// `ringfence run` without Kafka: files or standard input in, findings and signed control records to files, and people's commands from one.
+/// The run itself is FileRun; this adds the signature, metrics and health. A control record that a cut run sent already is not sent again:
+/// its epoch is known to the log.
 class FileService {
  public:
   [[nodiscard]] static std::expected<std::unique_ptr<FileService>, RunError> open(const Settings& settings, RuleSet rules,
@@ -35,11 +39,16 @@ class FileService {
  private:
   FileService(const Settings& settings, const ServiceLog& log);
   [[nodiscard]] std::expected<void, RunError> open_control();
+  [[nodiscard]] std::expected<void, RunError> open_context();
   [[nodiscard]] std::expected<void, RunError> open_enforcement();
   void follow_gates();
   [[nodiscard]] std::expected<void, RunError> open_audit();
+  [[nodiscard]] std::expected<void, RunError> open_commands();
   void keep_audit();
-  [[nodiscard]] std::expected<void, SinkError> publish(const ContainmentRecord& record, std::size_t active_agents);
+  void obey_people();
+  void passed_over(const OperatorCommand* order, Offset at, std::string_view why);
+  [[nodiscard]] std::expected<void, RunError> say(const AuditEntry& entry, Position after);
+  [[nodiscard]] std::expected<void, RunError> publish(const Judgement& judgement);
   void fail(RunError error);
   [[nodiscard]] std::string live_view() const;
   void count(const Judgement& judgement);
@@ -50,12 +59,15 @@ class FileService {
   std::unique_ptr<FileControlLog> control_log_;
   std::unique_ptr<ControlWriters> control_;
   std::unique_ptr<EnforcementFeed> enforcement_;  // null: nobody says where acknowledgements are
-  std::unique_ptr<ContextPositions> positions_;   // of what they confirm
+  std::unique_ptr<ContextPositions> positions_;   // of what they confirm, and of people's commands
   std::size_t words_taken_ = 0;
   std::unique_ptr<FileSink> audit_sink_;
   std::unique_ptr<AuditTrail> audit_;
+  PassedOverBound passed_over_bound_;
+  ActiveAgents active_;
   LiveView view_;
   std::unique_ptr<FileRun> run_;
+  std::unique_ptr<CommandFile> commands_;
   std::unique_ptr<ServiceHttp> http_;
   std::string personas_;  // the set of the start
   std::optional<RunError> fault_;

@@ -19,6 +19,7 @@
 #include "connectors/kafka/control_feed.h"
 #include "engine/app/commands.h"
 #include "engine/app/gate_metrics.h"
+#include "engine/app/gate_personas.h"
 #include "engine/app/kafka_settings.h"
 #include "engine/app/service_http.h"
 #include "engine/app/service_log.h"
@@ -97,9 +98,11 @@ Or<Follower::Parts> parts_of(const Settings& settings, const ServiceLog& log) {
   return Follower::Parts{std::move(feed), std::move(acks), std::move(*store)};
 }
 
+/// By the personas of files; null where those of the context topic count.
 Or<std::shared_ptr<const AskPolicy>> policy_of(const Settings& settings, const ServiceLog& log) {
   auto wanted = AskPolicy::parse(settings.ask.tiers, settings.ask.effects);
   if (!wanted) return std::unexpected("ask: " + wanted.error());
+  if (settings.context.source == ContextSource::Topic) return nullptr;
   const auto lists = settings.personas.lists.empty() ? std::nullopt : std::optional(settings.personas.lists);
   PersonaLoad load = load_personas(settings.personas.directory, lists);
   for (const Diagnostic& d : load.diagnostics)
@@ -150,8 +153,9 @@ Or<HttpServer::Settings> server_of(const Settings& settings) {
   return out;
 }
 
-Health readyz(const Follower& follower, bool closed) {
+Health readyz(const Follower& follower, bool closed, const GatePersonas* personas) {
   const GateReadiness now = follower.readiness();
+  if (personas != nullptr && !personas->known()) return {false, "whose acts to ask about is not known: " + personas->why()};
   const bool good = now.caught_up && now.agrees && (now.fresh || !closed);
   // Fail-static: a gate without a fresh heartbeat goes on with what it knows, and says so.
   if (good) return {true, now.fresh ? "ready" : "ready, with what was known last: " + now.why};
@@ -210,12 +214,17 @@ class Gate {
       const std::lock_guard lock(mutex_);
       answers_ = std::make_unique<GateAnswers>(std::move(answers), *follower_, std::move(*asking));
     }
+    if (!settings_.ask.tiers.empty() && settings_.context.source == ContextSource::Topic)
+      personas_ = std::make_unique<GatePersonas>(settings_, log_, [this](auto set) {
+        answers_->adopt(std::make_shared<const AskPolicy>(*AskPolicy::parse(settings_.ask.tiers, settings_.ask.effects), std::move(set)));
+      });
     auto serving = HttpServer::start(std::move(*server), [this](const HttpRequest& request) { return answers_->answer(request); });
     if (!serving) return fail(ExitCode::Unusable, serving.error());
     server_ = std::move(*serving);
-    auto http = ServiceHttp::start(settings_.http.listen, {.metrics = [this] { return gate_exposition(*follower_, *answers_, *server_); },
-                                                           .healthz = [] { return Health{true, "alive"}; },
-                                                           .readyz = [this, closed] { return readyz(*follower_, closed); }});
+    auto http =
+        ServiceHttp::start(settings_.http.listen, {.metrics = [this] { return gate_exposition(*follower_, *answers_, *server_); },
+                                                   .healthz = [] { return Health{true, "alive"}; },
+                                                   .readyz = [this, closed] { return readyz(*follower_, closed, personas_.get()); }});
     if (!http) return fail(ExitCode::Unusable, http.error());
     http_ = std::move(*http);
     log_.info("gate answers", {{"port", server_->port()}, {"http_port", http_->port()}});
@@ -231,6 +240,10 @@ class Gate {
   void reload() {
     const std::lock_guard lock(mutex_);
     if (settings_.ask.tiers.empty() || !answers_) return;
+    if (personas_) {
+      log_.info("personas come from the context topic: nothing to read again");
+      return;
+    }
     auto policy = policy_of(settings_, log_);
     if (policy) answers_->adopt(std::move(*policy));
     log_.info(policy ? "personas read again" : "persona set refused, the old one stays", {{"error", policy ? "" : policy.error()}});
@@ -250,6 +263,7 @@ class Gate {
   // Each uses those before it.
   std::unique_ptr<Follower> follower_;
   std::unique_ptr<GateAnswers> answers_;
+  std::unique_ptr<GatePersonas> personas_;  // where they come from the context topic
   std::unique_ptr<HttpServer> server_;
   std::unique_ptr<ServiceHttp> http_;
 };

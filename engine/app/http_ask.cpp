@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <netdb.h>
-#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -12,9 +11,12 @@
 #include <cerrno>
 #include <charconv>
 #include <memory>
+#include <span>
+#include <string_view>
 #include <system_error>
 
 #include "connectors/sources/descriptor.h"
+#include "engine/app/socket_wait.h"
 #include "engine/event/escape.h"
 
 namespace ringfence {
@@ -23,18 +25,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 std::string fault(const char* what) { return std::string(what) + ": " + std::generic_category().message(errno); }
-
-/// False once the time is over.
-bool ready(int socket, short events, Clock::time_point until) {
-  while (true) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now()).count();
-    if (left <= 0) return false;
-    pollfd polled{socket, events, 0};
-    const int found = ::poll(&polled, 1, static_cast<int>(std::min<std::int64_t>(left, 60'000)));
-    if (found > 0) return true;
-    if (found < 0 && errno != EINTR) return false;
-  }
-}
 
 std::expected<Descriptor, std::string> connected(const Address& at, Clock::time_point until) {
   addrinfo hints{};
@@ -53,7 +43,7 @@ std::expected<Descriptor, std::string> connected(const Address& at, Clock::time_
     }
     int error = 0;
     socklen_t size = sizeof error;
-    if (!ready(socket.number(), POLLOUT, until)) {
+    if (!socket_ready(socket.number(), POLLOUT, until)) {
       why = "connect: no answer in time";
     } else if (::getsockopt(socket.number(), SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error == 0) {
       return socket;
@@ -65,9 +55,9 @@ std::expected<Descriptor, std::string> connected(const Address& at, Clock::time_
   return std::unexpected(why);
 }
 
-std::expected<HttpReply, std::string> parsed(const std::string& bytes) {
+std::expected<HttpReceived, std::string> parsed(const std::string& bytes) {
   const auto head_end = bytes.find("\r\n\r\n");
-  HttpReply out;
+  HttpReceived out;
   if (head_end == std::string::npos || !bytes.starts_with("HTTP/1.") || bytes.size() < 12) return std::unexpected("no HTTP reply");
   const auto [end, error] = std::from_chars(bytes.data() + 9, bytes.data() + 12, out.status);
   if (error != std::errc{} || end != bytes.data() + 12) return std::unexpected("no HTTP reply");
@@ -75,32 +65,61 @@ std::expected<HttpReply, std::string> parsed(const std::string& bytes) {
   return out;
 }
 
+/// A connection in the clear.
+class PlainConnection {
+ public:
+  explicit PlainConnection(int socket) : socket_(socket) {}
+  std::expected<void, std::string> send(std::string_view bytes, Clock::time_point until) {
+    while (!bytes.empty()) {
+      if (!socket_ready(socket_, POLLOUT, until)) return std::unexpected("the request was not taken in time");
+      const ssize_t put = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      if (put < 0 && errno != EAGAIN && errno != EINTR) return std::unexpected(fault("send"));
+      bytes.remove_prefix(static_cast<std::size_t>(std::max<ssize_t>(put, 0)));
+    }
+    return {};
+  }
+  /// At least a byte; 0 at the end.
+  std::expected<std::size_t, std::string> receive(std::span<char> out, Clock::time_point until) {
+    while (true) {
+      if (!socket_ready(socket_, POLLIN, until)) return std::unexpected("no reply in time");
+      const ssize_t got = ::recv(socket_, out.data(), out.size(), 0);
+      if (got >= 0) return static_cast<std::size_t>(got);
+      if (errno != EAGAIN && errno != EINTR) return std::unexpected(fault("receive"));
+    }
+  }
+
+ private:
+  int socket_;
+};
+
+template <class Connection>
+std::expected<HttpReceived, std::string> asked(Connection connection, const std::string& request, Clock::time_point until) {
+  if (const auto sent = connection.send(request, until); !sent) return std::unexpected(sent.error());
+  std::string reply;
+  std::array<char, 16384> chunk{};
+  while (true) {
+    const auto got = connection.receive(chunk, until);
+    if (!got) return std::unexpected(got.error());
+    if (*got == 0) return parsed(reply);
+    reply.append(chunk.data(), *got);
+    if (reply.size() > kHttpReplyBytes) return std::unexpected("a reply of over 4 MiB");
+  }
+}
+
 }  // namespace
 
-std::expected<HttpReply, std::string> http_ask(const Address& at, const std::string& target, std::chrono::milliseconds within,
-                                               const std::vector<std::string>& headers) {
+std::expected<HttpReceived, std::string> http_ask(const Address& at, const std::string& target, std::chrono::milliseconds within,
+                                                  const std::vector<std::string>& headers, const TlsTrust* trust) {
   const auto until = Clock::now() + within;
   const auto socket = connected(at, until);
   if (!socket) return std::unexpected(socket.error());
   std::string request = "GET " + target + " HTTP/1.1\r\nHost: " + printable(at.host) + "\r\nConnection: close\r\n";
   for (const std::string& header : headers) request += header + "\r\n";
   request += "\r\n";
-  for (std::size_t sent = 0; sent < request.size();) {
-    if (!ready(socket->number(), POLLOUT, until)) return std::unexpected("the request was not taken in time");
-    const ssize_t put = ::send(socket->number(), request.data() + sent, request.size() - sent, MSG_NOSIGNAL);
-    if (put < 0 && errno != EAGAIN && errno != EINTR) return std::unexpected(fault("send"));
-    sent += static_cast<std::size_t>(std::max<ssize_t>(put, 0));
-  }
-  std::string reply;
-  while (true) {
-    if (!ready(socket->number(), POLLIN, until)) return std::unexpected("no reply in time");
-    std::array<char, 16384> chunk{};
-    const ssize_t got = ::recv(socket->number(), chunk.data(), chunk.size(), 0);
-    if (got == 0) return parsed(reply);
-    if (got < 0 && errno != EAGAIN && errno != EINTR) return std::unexpected(fault("receive"));
-    reply.append(chunk.data(), static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
-    if (reply.size() > kHttpReplyBytes) return std::unexpected("a reply of over 4 MiB");
-  }
+  if (trust == nullptr) return asked(PlainConnection(socket->number()), request, until);
+  auto secured = TlsConnection::open(*trust, socket->number(), at.host, until);
+  if (!secured) return std::unexpected(std::move(secured.error()));
+  return asked(std::move(*secured), request, until);
 }
 
 }  // namespace ringfence

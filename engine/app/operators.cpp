@@ -8,14 +8,18 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 
+#include "connectors/encoders/strict_json.h"
 #include "connectors/kafka/context_log.h"
 #include "connectors/sinks/blast_radius.h"
 #include "connectors/sinks/control_writer.h"
 #include "connectors/sinks/file_sink.h"
 #include "engine/app/audit_trail.h"
+#include "engine/app/command_answer.h"
+#include "engine/app/command_file.h"
 #include "engine/app/context_feed.h"
 #include "engine/app/control_places.h"
 #include "engine/app/kafka_settings.h"
@@ -24,6 +28,7 @@
 #include "engine/event/escape.h"
 #include "engine/event/sha256.h"
 #include "engine/persona/load.h"
+#include "engine/state/store.h"
 #include "engine/verdict/command.h"
 
 namespace ringfence {
@@ -31,6 +36,7 @@ namespace {
 
 constexpr std::string_view kWriter = "operator";
 constexpr std::chrono::seconds kWithin{20};
+constexpr std::chrono::seconds kAnswerWithin{10};
 constexpr std::size_t kBatch = 1000;
 constexpr std::size_t kMessageChars = 1024;
 constexpr int kApprovedTier = 4;
@@ -178,18 +184,30 @@ Done check_approver(const Command& command, const ScopeParts& scope, const std::
   return {};
 }
 
-Done put_on_context(const Command& command, const Settings& settings, const SigningKey& key, ContextLog& context) {
+/// A command as engines read it.
+struct Signed {
+  std::string key, jws, jti;
+};
+Signed sign(const Command& command, const Settings& settings, const SigningKey& key) {
   const Issuer issuer{.iss = settings.control.issuer, .aud = settings.control.audience, .writer = std::string(kWriter)};
   const std::string payload = encode_command(command, issuer, wall_now());
-  const std::string name = std::string(kCommandKeys) + sha256_hex(payload).substr(0, 16);
-  if (const auto sent = context.append(name, sign_jws(key, payload), kWithin); !sent)
+  return {std::string(kCommandKeys) + sha256_hex(payload).substr(0, 16), sign_jws(key, payload),
+          parse_strict_json(payload)->at("jti").get<std::string>()};
+}
+
+Done put_on_context(const Command& command, const Settings& settings, const SigningKey& key, ContextLog& context) {
+  const Signed order = sign(command, settings, key);
+  if (const auto sent = context.append(order.key, order.jws, kWithin); !sent)
     return std::unexpected(Fault{ExitCode::Unreachable, sent.error().message});
   return {};
 }
 
+/// Whether engines of these settings take commands at all.
+enum class Engine : std::uint8_t { Takes, TakesNone };
+
 /// True where the operator's own writer had something to say.
 std::expected<bool, Fault> speak(const Command& command, const ScopeParts& scope, const Settings& settings, const SigningKey& key,
-                                 const TrustedKeys& trusted, ContextLog* context) {
+                                 const TrustedKeys& trusted, Engine engine, ContextLog* context = nullptr) {
   if (command.command == "approve" || command.command == "purge") return false;
   OutputProgress progress;  // outlives the log that tells it
   auto log = open_control_log(settings, [&progress] { progress.tell(); });
@@ -198,7 +216,7 @@ std::expected<bool, Fault> speak(const Command& command, const ScopeParts& scope
   if (auto read = voice.read_to_end(command.scope); !read) return std::unexpected(read.error());
   const bool halted = voice.last() && voice.last()->contained;
   const bool release = command.command == "release";
-  if (release && (halted || context != nullptr)) {
+  if (release && (halted || engine == Engine::Takes)) {
     if (auto allowed = check_approver(command, scope, voice.last(), settings, context); !allowed) return std::unexpected(allowed.error());
   }
   if (halted != release) return false;  // it is as commanded already
@@ -206,13 +224,36 @@ std::expected<bool, Fault> speak(const Command& command, const ScopeParts& scope
   return true;
 }
 
+std::string words_of(const Command& command, const CommandAnswers::Answer& answer) {
+  if (!answer.done || command.command != "release") return answer.words;
+  return answer.words + ": its evidence starts at zero, its containments are released and its findings closed";
+}
+
+/// Without Kafka: on the file that the service follows, and what that made of it.
+std::expected<std::string, Fault> give_by_file(const Command& command, const ScopeParts& scope, const Settings& settings,
+                                               const SigningKey& key, const TrustedKeys& trusted) {
+  const auto spoke = speak(command, scope, settings, key, trusted, Engine::Takes);
+  if (!spoke) return std::unexpected(spoke.error());
+  CommandAnswers answers(audit_file(settings).string());
+  const Signed order = sign(command, settings, key);
+  if (const auto put = append_command(settings, order.key, order.jws); !put)
+    return std::unexpected(Fault{ExitCode::Unreachable, put.error().message});
+  const std::string done = *spoke ? "published by the writer operator; " : "";
+  const std::string recorded = done + "recorded in " + command_file(settings).string();
+  if (!rocksdb_in_use(settings.state.directory.string())) return recorded + ": no service is running, the next start takes it";
+  const auto answer = answers.wait(order.jti, kAnswerWithin);
+  if (!answer) return recorded + ": the service takes it once it has judged what lies in its input";
+  if (!answer->done && !*spoke) return std::unexpected(Fault{ExitCode::Unusable, answer->words});
+  return done + words_of(command, *answer);
+}
+
 /// Where no engine reads commands: what the operator's own writer can do alone.
 std::expected<std::string, Fault> give_without_engine(const Command& command, const ScopeParts& scope, const Settings& settings,
                                                       const SigningKey& key, const TrustedKeys& trusted) {
-  const auto spoke = speak(command, scope, settings, key, trusted, nullptr);
+  const auto spoke = speak(command, scope, settings, key, trusted, Engine::TakesNone);
   if (!spoke) return std::unexpected(spoke.error());
   if (*spoke) return "published by the writer operator";
-  const std::string engine = "an engine takes commands from the context topic only (context.source)";
+  const std::string engine = "an engine over Kafka takes commands from the context topic only (context.source)";
   if (command.command == "halt") return std::unexpected(Fault{ExitCode::Unusable, "halted by an operator already"});
   if (command.command == "release") return std::unexpected(Fault{ExitCode::Unusable, "no operator has halted this scope, and " + engine});
   return std::unexpected(Fault{ExitCode::Unusable, engine});
@@ -261,12 +302,13 @@ std::expected<std::string, Fault> give(const Command& command, const std::string
     context = std::move(*opened);
   }
   if (!context) {
-    auto answer = give_without_engine(command, *scope, settings, *key, trusted);
+    const auto give_it = settings.input.kind == SourceKind::Kafka ? give_without_engine : give_by_file;
+    auto answer = give_it(command, *scope, settings, *key, trusted);
     const auto put = put_on_record(command, settings, key->kid(), answer);
     if (answer && !put) return std::unexpected(Fault{put.error().exit, *answer + ", and not put on record: " + put.error().message});
     return answer;
   }
-  const auto spoke = speak(command, *scope, settings, *key, trusted, context.get());
+  const auto spoke = speak(command, *scope, settings, *key, trusted, Engine::Takes, context.get());
   if (!spoke) return std::unexpected(spoke.error());
   if (auto put = put_on_context(command, settings, *key, *context); !put) return std::unexpected(put.error());
   return std::string(*spoke ? "published by the writer operator, and " : "") + "put on the context topic";
@@ -288,12 +330,12 @@ void add_one(CLI::App& app, Subcommand& action, const std::string& word, const s
   command->add_option("--approver", options->command.approver, "Who approves it; tier 4 is released only with one other than --by")
       ->type_name("WHO");
   command->add_option("--ticket", options->command.ticket, "Where it is written down")->type_name("T");
-  command->add_option("--config", options->config, "Settings file: the signing key, the control log and the context topic")
+  command->add_option("--config", options->config, "Settings file: the signing key, the control log, and where engines read commands")
       ->required()
       ->type_name("FILE");
   command->footer(
-      "Exit codes: 0 the command is stored: engines obey it and say so in their logs; 2 wrong scope, settings or key, or it is not\n"
-      "allowed; 3 the cluster or the control log is not reachable.");
+      "Exit codes: 0 the command is stored: engines obey it and say so in their logs; a service without Kafka says so here, where one\n"
+      "is running; 2 wrong scope, settings or key, or it is not allowed; 3 the cluster or the control log is not reachable.");
   command->callback([options, &action] { action = [options] { return give_command(options->command, options->config); }; });
 }
 

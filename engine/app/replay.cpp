@@ -195,9 +195,11 @@ ExitCode replay(const Options& options) {
   };
   hand_signals_to(run->get());
 
-  (*run)->on_command = [](const Command& command, CommandAnswer answer) {
+  (*run)->on_command = [](const OperatorCommand& order, CommandAnswer answer, Position) -> std::expected<void, RunError> {
+    const Command& command = order.command;
     std::fprintf(stderr, "%s of %s by %s: %s\n", command.command.c_str(), printable(command.scope).c_str(), printable(command.by).c_str(),
                  std::string(words_of(answer)).c_str());
+    return {};
   };
   Transcript transcript(stderr, options.transcript);
   const std::uint64_t size = plain_size(options.files);

@@ -9,6 +9,7 @@
 #include "connectors/sinks/file_control_log.h"
 #include "engine/app/commands.h"
 #include "engine/app/context_record.h"
+#include "engine/app/drill.h"
 #include "engine/app/file_run.h"
 #include "engine/app/file_service.h"
 #include "engine/app/service.h"
@@ -87,6 +88,8 @@ ExitCode run(const std::string& config) {
   const SettingsLoad load = load_settings(config);
   for (const SettingsError& e : load.errors) std::fprintf(stderr, "%s\n", to_string(e).c_str());
   if (!load.settings) return ExitCode::Unusable;
+  if (load.settings->drill.every.value > 0 && tell_drill_faults(scheduled_drill_faults(*load.settings), load, config))
+    return ExitCode::Unusable;
   const ServiceLog log(load.settings->log.level, load.settings->log.format);
   return load.settings->input.kind == SourceKind::Kafka ? serve<Service>(*load.settings, log) : serve<FileService>(*load.settings, log);
 }

@@ -26,6 +26,7 @@
 #include "engine/app/exit_code.h"
 #include "engine/app/file_run.h"
 #include "engine/app/output_progress.h"
+#include "engine/app/passed_over_bound.h"
 #include "engine/app/service_answers.h"
 #include "engine/app/service_changelog.h"
 #include "engine/app/service_drills.h"
@@ -187,10 +188,9 @@ class Service final : private PartitionOwner {
     std::optional<Offset> passed;
   };
   std::deque<Unsaid> unsaid_;
-  std::chrono::steady_clock::time_point passed_over_since_;
-  std::uint64_t passed_over_ = 0, passed_over_unsaid_ = 0;  // in this minute; not on record
-  std::unique_ptr<Sink> facts_;                             // the context topic, where facts come from there
-  std::vector<Sink*> files_;                                // those of them that are files
+  PassedOverBound passed_over_bound_;
+  std::unique_ptr<Sink> facts_;  // the context topic, where facts come from there
+  std::vector<Sink*> files_;     // those of them that are files
   std::unique_ptr<ServiceAnswers> answers_;
   std::unique_ptr<ServiceObserver> observer_;
   std::vector<std::unique_ptr<ShardRun>> shards_;

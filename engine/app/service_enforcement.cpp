@@ -114,7 +114,6 @@ void Service::keep_foreign(ShardRun& shard, Partition partition) {
 
 std::expected<void, RunError> Service::open_drills() {
   if (settings_.drill.every.value == 0) return {};
-  if (auto hindrance = drill_hindrance(settings_)) return std::unexpected(RunError{ExitCode::Unusable, std::move(*hindrance)});
   drills_ = std::make_unique<ServiceDrills>(ServiceDrills::Parts{
       .every = settings_.drill.every,
       .log = log_,

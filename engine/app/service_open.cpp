@@ -194,8 +194,7 @@ std::unique_ptr<ServiceOutputs> Service::outputs_of_thread() {
 }
 
 std::expected<void, RunError> Service::open_context() {
-  const auto& log = settings_.context.log;
-  auto positions = ContextPositions::open(log.empty() ? settings_.state.directory / "context.ndjson" : log);
+  auto positions = ContextPositions::open(context_log_file(settings_));
   if (!positions) return std::unexpected(of_sink(positions.error()));
   positions_ = std::move(*positions);
   if (settings_.context.source != ContextSource::Topic) return {};

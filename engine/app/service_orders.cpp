@@ -15,8 +15,6 @@ namespace {
 constexpr int kStoreAttempts = 5;
 /// Every command takes effect in every partition; who serves this one puts on record that it was taken.
 constexpr Partition kFirst{0};
-constexpr std::chrono::minutes kPassedOverIn{1};
-constexpr std::uint64_t kPassedOverMost = 30;  // on record in that time: who may write to the topic must not fill the trail
 constexpr std::size_t kUnsaidMost = 10'000;
 /// Name of the offset of the context topic below which what was passed over is on record.
 constexpr std::string_view kPassedOverRecord = "audit_passed_over";
@@ -112,12 +110,7 @@ std::expected<std::vector<Operated>, StoreError> Service::obey(ShardRun& shard, 
 }
 
 std::expected<void, RunError> Service::carry_out(Lane& lane, const OperatorCommand& order, const Operated& done, Position at) {
-  log_.info("operator's command", {{"command", order.command.command},
-                                   {"scope", order.command.scope},
-                                   {"by", order.command.by},
-                                   {"approver", order.command.approver},
-                                   {"effective", done.answer == CommandAnswer::Done},
-                                   {"answer", words_of(done.answer)}});
+  log_command(log_, order, done.answer);
   const AuditEntry entry =
       audit_of_answer({order.command, order.jti, order.kid}, done.answer == CommandAnswer::Done, words_of(done.answer), at, wall_now());
   if (const auto said = lane.outputs->record(entry, at); !said)
@@ -134,15 +127,9 @@ void Service::passed_over(const OperatorCommand* order, Offset at, std::string_v
     const std::lock_guard lock(unsaid_mutex_);
     const auto kept = get_record(*store_, kPassedOverRecord);
     if (kept && *kept && at.value < std::strtoll((*kept)->c_str(), nullptr, 10)) return;
-    if (Steady::now() - passed_over_since_ > kPassedOverIn) {
-      passed_over_since_ = Steady::now();
-      passed_over_ = 0;
-    }
-    if (++passed_over_ > kPassedOverMost) {
-      ++passed_over_unsaid_;
-      return;
-    }
-    more = std::exchange(passed_over_unsaid_, 0);
+    const auto admitted = passed_over_bound_.admit(Steady::now());
+    if (!admitted) return;
+    more = *admitted;
   }
   if (order == nullptr) return put_on_record(audit_of_passed_over(nullptr, at, why, more, wall_now()), at);
   const CommandOnRecord command{order->command, order->jti, order->kid};

@@ -23,6 +23,15 @@ std::vector<HeldBack> held_back(ControlWriters& control, const std::string& topi
   return out;
 }
 
+void log_command(const ServiceLog& log, const OperatorCommand& order, CommandAnswer answer) {
+  log.info("operator's command", {{"command", order.command.command},
+                                  {"scope", order.command.scope},
+                                  {"by", order.command.by},
+                                  {"approver", order.command.approver},
+                                  {"effective", answer == CommandAnswer::Done},
+                                  {"answer", words_of(answer)}});
+}
+
 std::expected<void, OutputError> ServiceOutputs::publish(const Judgement& judgement) {
   for (const ContainmentRecord& record : judgement.containments) {
     const auto hand_over = [&] { return parts_.control.publish(record, parts_.active_agents(), parts_.now()); };

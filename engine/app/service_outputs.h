@@ -12,7 +12,10 @@
 #include "connectors/sinks/control_writers.h"
 #include "connectors/sinks/sink.h"
 #include "engine/app/audit_trail.h"
+#include "engine/app/context_record.h"
+#include "engine/app/service_log.h"
 #include "engine/app/service_metrics.h"
+#include "engine/pipeline/operate.h"
 #include "engine/pipeline/outputs.h"
 
 namespace ringfence {
@@ -47,6 +50,9 @@ struct HeldBack {
 };
 [[nodiscard]] std::vector<HeldBack> held_back(ControlWriters& control, const std::string& topic, const std::string& links_topic,
                                               WallTime now);
+
+/// Tells in the log what came of a person's command.
+void log_command(const ServiceLog& log, const OperatorCommand& order, CommandAnswer answer);
 
 /// The outputs of one judging thread of the service: containments to the control writers, findings, dead letters and links to their sinks.
 /// Called by that thread; the writers and sinks behind are shared and thread-safe.

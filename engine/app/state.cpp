@@ -134,7 +134,7 @@ void add_state(CLI::App& app, Subcommand& action) {
       "Forgets an agent that is not contained: by a signed command to running engines, or in a state directory that no process holds");
   forget->add_option("SCOPE", options->subject, "agent:TENANT/ID, percent-encoded")->required();
   auto* directory = forget->add_option("--state", options->directory, "State directory")->type_name("DIR");
-  auto* config = forget->add_option("--config", options->config, "Settings file: the command goes on the context topic")->type_name("FILE");
+  auto* config = forget->add_option("--config", options->config, "Settings file: the command goes to its engines")->type_name("FILE");
   directory->excludes(config);
   forget->add_option("--reason", options->reason, "Why; with --config")->type_name("TEXT");
   forget->add_option("--by", options->by, "Who gives the command; with --config")->type_name("WHO");

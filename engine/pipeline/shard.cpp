@@ -136,7 +136,7 @@ std::expected<AgentState*, StoreError> Shard::open_known(const AgentKey& key, Po
   const Offset lsn{origin.base + after.offset.value};
   const auto known = table_.find(after.partition, key);
   if (!known) return std::unexpected(known.error());
-  if (*known == nullptr || (*known)->lsn < origin.base) return nullptr;
+  if (*known == nullptr || (settings_.inputs_apart && (*known)->lsn < origin.base)) return nullptr;
   const auto opened = table_.open({after.partition, lsn}, key, (*known)->tenant, (*known)->id, (*known)->last_time);
   if (!opened) return std::unexpected(opened.error());
   return (*opened)->lsn > lsn.value ? nullptr : *opened;
@@ -149,7 +149,7 @@ std::expected<std::optional<Operated>, StoreError> Shard::operate_named(const Co
   const Offset lsn{origin.base + after.offset.value};
   const auto known = table_.find(after.partition, key);
   if (!known) return std::unexpected(known.error());
-  if (*known == nullptr || (*known)->lsn < origin.base) return Operated{CommandAnswer::UnknownAgent, {}};
+  if (*known == nullptr || (settings_.inputs_apart && (*known)->lsn < origin.base)) return Operated{CommandAnswer::UnknownAgent, {}};
   const auto opened = table_.open({after.partition, lsn}, key, scope.tenant, scope.id, (*known)->last_time);
   if (!opened) return std::unexpected(opened.error());
   AgentState& agent = **opened;

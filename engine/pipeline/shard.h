@@ -40,6 +40,8 @@ struct Share {
 struct ShardSettings {
   bool assume_gate = false;
   Share share;
+  /// Each input is what a partition was: a command behind a record of it reaches the agents that were last seen in it, and no others.
+  bool inputs_apart = false;
 };
 
 /// The input a window came from.
@@ -68,7 +70,7 @@ class Shard {
 
   /// Applies a checked command of an operator behind record `after` of the partition, to the state of the agent its scope names, to what
   /// stands over the partition's agents, and to those that a tree of that scope has contained. Nothing where all that is another shard's,
-  /// or states have later records in them, and so the command too. Of several inputs it reaches the agents that were last seen in this one.
+  /// or states have later records in them, and so the command too.
   [[nodiscard]] std::expected<std::optional<Operated>, StoreError> operate(const Command& command, const ScopeParts& scope, Position after,
                                                                            const Origin& origin);
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
 #include <rocksdb/cache.h>
 #include <rocksdb/compaction_filter.h>
 #include <rocksdb/convenience.h>
@@ -10,6 +11,7 @@
 #include <rocksdb/sst_file_manager.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_buffer_manager.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -334,6 +336,18 @@ std::expected<std::unique_ptr<RocksdbStore>, StoreError> opened(const std::strin
 
 std::expected<std::unique_ptr<Store>, StoreError> rocksdb_store(const std::string& directory, std::optional<Nanos> expiry, StoreLife life) {
   return opened(directory, expiry, life);
+}
+
+/// The library holds a record lock on this file for as long as the database is open; asking about it takes none.
+bool rocksdb_in_use(const std::string& directory) {
+  const int fd = ::open((directory + "/LOCK").c_str(), O_RDWR | O_CLOEXEC);
+  if (fd < 0) return false;
+  struct flock wanted{};
+  wanted.l_type = F_WRLCK;
+  wanted.l_whence = SEEK_SET;
+  const bool held = ::fcntl(fd, F_GETLK, &wanted) == 0 && wanted.l_type != F_UNLCK;
+  ::close(fd);
+  return held;
 }
 
 std::expected<void, StoreError> compact_rocksdb(const std::string& directory, Nanos expiry) {

@@ -54,6 +54,8 @@ enum class StoreLife : std::uint8_t { Kept, Scratch };
 [[nodiscard]] std::expected<std::unique_ptr<Store>, StoreError> rocksdb_store(const std::string& directory,
                                                                               std::optional<Nanos> expiry = std::nullopt,
                                                                               StoreLife life = StoreLife::Kept);
+/// Whether a process has the database in `directory` open; false where there is none.
+[[nodiscard]] bool rocksdb_in_use(const std::string& directory);
 /// Compacts the whole database in `directory`, which no one has open: what has expired gives back its space at once.
 [[nodiscard]] std::expected<void, StoreError> compact_rocksdb(const std::string& directory, Nanos expiry);
 

@@ -232,14 +232,14 @@ class Audit(program.Case):
         self.file("control", b"")
         words = (SCOPE, "--reason", "strange payments", "--by", "ada", "--config", config)
         self.assertEqual(run("halt", *words).code, DONE)
-        self.assertEqual(run("halt", *words).code, UNUSABLE, "halted already")
+        self.assertEqual(run("release", "tenant:corp/corp", *words[1:]).code, UNUSABLE, "it takes two people")
         self.assertEqual(run("release", *words).code, DONE)
         people = self.dir / "audit-operator"
         ended = self.verify(self.records(people))
         self.assertEqual(ended.code, DONE, ended)
         self.assertIn(b"3 records, 1 chains: whole", ended.out)
         said = [(r["command"], r["by"], json.loads(line)["status"]) for r, line in zip(self.own(people), self.records(people))]
-        self.assertEqual(said, [("halt", "ada", "Success"), ("halt", "ada", "Failure"), ("release", "ada", "Success")])
+        self.assertEqual(said, [("halt", "ada", "Success"), ("release", "ada", "Failure"), ("release", "ada", "Success")])
         self.assertEqual(self.verify(self.records(people), trusted=self.trust(self.key, name="engine.json")).code, NO, "not an engine's chain")
 
     def test_unreadable(self):

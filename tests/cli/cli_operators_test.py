@@ -110,7 +110,7 @@ class Releases(program.Case):
 
 
 class Commands(program.Case):
-    """Without Kafka: what a person halts is on the control file, signed as the writer operator."""
+    """Without Kafka, and no service running: what a person halts is on the control file, signed as the writer operator."""
     WORDS = ("--reason", "strange payments", "--by", "ada")
 
     def setUp(self):
@@ -119,8 +119,11 @@ class Commands(program.Case):
         self.assertEqual(run("keys", "generate", self.key).code, DONE)
         self.file("control", b"")
         self.file("personas/watched.yaml", PERSONA)
-        self.config = self.file("settings.yaml", json.dumps({
-            "input": {"kind": "stdin"}, "personas": {"directory": str(self.dir / "personas")}, "state": {"directory": str(self.dir / "state")},
+        self.config = self.settings("stdin")
+
+    def settings(self, kind):
+        return self.file("settings.yaml", json.dumps({
+            "input": {"kind": kind}, "personas": {"directory": str(self.dir / "personas")}, "state": {"directory": str(self.dir / "state")},
             "outputs": {name: f"file:{self.dir / name}" for name in ("findings", "control", "dead_letter")},
             "control": {"key_file": str(self.key)}, "gate": {"keys_file": str(self.dir / "pinned.json")}, "http": {"listen": "127.0.0.1:0"}}))
 
@@ -133,14 +136,30 @@ class Commands(program.Case):
     def test_halted_and_released_by_people(self):
         self.assertEqual(self.give("halt").code, DONE)
         self.assertEqual(self.board(), [("operator", "contained", 1)])
-        self.assertEqual(self.give("halt").code, UNUSABLE, "halted already")
-        self.assertEqual(self.give("release").code, DONE)
+        self.expect_recorded(self.give("halt"))
+        self.assertEqual(self.board(), [("operator", "contained", 1)], "halted already")
+        self.assertIn(b"published by the writer operator; recorded in ", self.give("release").out)
         self.assertEqual(self.board(), [("operator", "released", 2)])
-        ended = self.give("release")
-        self.assertEqual(ended.code, UNUSABLE)
-        self.assertIn(b"no operator has halted this scope", ended.err)
+        self.expect_recorded(self.give("release"))
+        self.expect_recorded(self.give("approve"))
         self.assertEqual(self.give("halt").code, DONE)
         self.assertEqual(self.board(), [("operator", "contained", 3)])
+
+    def expect_recorded(self, ended):
+        self.assertEqual(ended.code, DONE, ended)
+        self.assertNotIn(b"published", ended.out)
+        self.assertIn(b"/state/commands.ndjson: no service is running, the next start takes it", ended.out)
+
+    def test_where_an_engine_over_kafka_has_no_context_topic_people_free_only_what_people_halted(self):
+        self.settings("kafka")
+        self.assertEqual(self.give("approve").code, UNUSABLE)
+        self.assertEqual(self.give("halt").code, DONE)
+        self.assertIn(b"halted by an operator already", self.give("halt").err)
+        self.assertEqual(self.give("release").code, DONE)
+        ended = self.give("release")
+        self.assertEqual(ended.code, UNUSABLE)
+        self.assertIn(b"no operator has halted this scope, and an engine over Kafka takes commands from the context topic only", ended.err)
+        self.assertFalse((self.dir / "state/commands.ndjson").exists())
 
     def test_tier_four_and_wider_scopes_take_two(self):
         self.file("personas/watched.yaml", PERSONA.replace("confidence:", "tier: 4\nconfidence:"))
@@ -158,7 +177,6 @@ class Commands(program.Case):
             self.assertEqual(self.give("halt", words=words).code, UNUSABLE, words)
         for scope in ("watched-halt-1", "agent:x", "agent:default/a/b", "\x1b[2J"):
             self.assertEqual(self.give("halt", scope=scope).code, UNUSABLE, scope)
-        self.assertEqual(self.give("approve").code, UNUSABLE, "an engine takes commands from the context topic")
         self.assertEqual(self.board(), [])
 
     def test_only_a_key_that_may_speak_as_operator(self):

@@ -96,5 +96,75 @@ TEST_F(Services, WhatWasDoneIsOnRecordOnceAlsoWhereTheEngineIsKilled) {
   EXPECT_EQ(verified(exported.substr(exported.find('\n') + 1)).exit, 1) << "its beginning is missing";
 }
 
+TEST_F(Services, AChangeOfPersonasAnAgentForgottenOfflineAndACommandPassedOverAreOnRecordOnce) {
+  Installation at(broker(), 1);
+  TopicTail audit(broker(), at.topic("audit"));
+  const std::filesystem::path config = at.member("a", unlimited(at));
+  const auto count = [&](const std::string& kind) {
+    return std::ranges::count_if(audit.all(), [&](const TopicRecord& record) { return own(record).at("kind") == kind; });
+  };
+  const auto on_record = [&](const std::string& kind, std::ptrdiff_t times = 1) {
+    return audit.until([&](const auto& records) {
+      return std::ranges::count_if(records, [&](const TopicRecord& record) { return own(record).at("kind") == kind; }) >= times;
+    });
+  };
+  std::string before;
+  {
+    ServiceProcess service(config);
+    ASSERT_TRUE(on_record("personas")) << service.log();
+    json quiet = json::parse(forbidden_call("code-71", "1").value);
+    quiet["tool"]["name"] = "get_commit";
+    at.feed({{"code-71", quiet.dump()}});
+    ASSERT_TRUE(all_judged(at)) << service.log();
+    for (const TopicRecord& record : audit.all())
+      if (own(record).at("kind") == "personas") before = json::parse(record.value).at("entity").at("uid");
+    set_version(at, "2.1.0");
+    service.signal(SIGHUP);
+    ASSERT_TRUE(on_record("personas", 2)) << service.log();
+    EXPECT_EQ(service.end(SIGTERM), 0) << service.log();
+  }
+  const json changed = json::parse(audit.all().at(audit.all().size() - 2).value);
+  EXPECT_NE(changed.at("entity").at("uid"), before);
+  EXPECT_EQ(changed.at("unmapped").at("ringfence").at("after"), "0:0") << "behind the one record there was";
+
+  const Ran purged = run_ringfence({"state", "purge", scope_of("code-71"), "--state", (at.directory() / "state-a").string()});
+  ASSERT_EQ(purged.exit, 0) << purged.output;
+  ASSERT_EQ(run_ringfence({"publish", at.personas().string(), "--config", at.member("a", "context: {source: topic}\n").string()}).exit, 0);
+  const std::filesystem::path commanded = at.member("a", "context: {source: topic}\n" + unlimited(at));
+  ASSERT_EQ(run_ringfence({"halt", scope_of("of-nobody"), "--reason", "looked at", "--by", "ada", "--config", commanded.string()}).exit, 0);
+  TopicTail context(broker(), at.topic("context"));
+  std::string given;
+  ASSERT_TRUE(context.until([&](const auto& records) {
+    for (const TopicRecord& record : records)
+      if (record.key.starts_with("command/")) given = record.value;
+    return !given.empty();
+  }));
+  at.put(at.topic("context"), 0, "command/again", given);
+  for (int start = 0; start < 2; ++start) {
+    ServiceProcess service(commanded);
+    ASSERT_TRUE(on_record("purged_offline")) << service.log();
+    ASSERT_TRUE(on_record("command_passed_over")) << service.log();
+    ASSERT_TRUE(on_record("command_taken")) << service.log();
+    ASSERT_TRUE(service.logged("partition assigned")) << service.log();
+    EXPECT_EQ(service.end(SIGTERM), 0) << service.log();
+  }
+  EXPECT_EQ(count("purged_offline"), 1);
+  EXPECT_EQ(count("command_passed_over"), 1);
+  EXPECT_EQ(count("command_taken"), 1);
+  for (const TopicRecord& record : audit.all()) {
+    if (own(record).at("kind") == "purged_offline") {
+      EXPECT_EQ(own(record).at("scope"), scope_of("code-71"));
+    }
+    if (own(record).at("kind") == "command_passed_over") {
+      EXPECT_EQ(own(record).at("by"), "ada") << "it is signed by somebody who may command";
+      EXPECT_THAT(json::parse(record.value).at("status_detail"), HasSubstr("was there before"));
+    }
+  }
+  const std::string keys = (at.directory() / "trusted.json").string(), file = (at.directory() / "audit.ndjson").string();
+  std::ofstream(keys) << run_ringfence({"keys", "show", (at.directory() / "control.key").string()}).output;
+  std::ofstream(file) << run_ringfence({"audit", "export", "--config", config.string()}).output;
+  EXPECT_THAT(run_ringfence({"audit", "verify", file, "--trusted", keys}).output, HasSubstr(" 1 chains: whole"));
+}
+
 }  // namespace
 }  // namespace ringfence::testing

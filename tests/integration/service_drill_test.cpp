@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "engine/event/drill.h"
+#include "tests/integration/process.h"
 #include "tests/integration/service_fixture.h"
 
 namespace ringfence::testing {
@@ -60,13 +61,14 @@ class Drills : public Services {
                                ", max_halts_per_minute: 1, max_halted_share: 1.0, gates: [edge], clock_skew: 0s}\n" +
                                "drill: {ask: {edge: \"127.0.0.1:" + gate_port + "/envoy/drill\"}, " + drill + "}\n");
   }
-  [[nodiscard]] std::filesystem::path gate() const {
+  [[nodiscard]] std::filesystem::path gate(const std::string& more = {}) const {
     const auto file = at->directory() / "gate.yaml";
     std::ofstream(file) << "kafka: {bootstrap: \"" << broker().address() << "\"}\n"
                         << "topics: {control: " << at->topic("control") << ", acks: " << at->topic("acks") << "}\n"
                         << "http: {listen: \"127.0.0.1:0\"}\n"
                         << "gate: {name: edge, listen: \"127.0.0.1:0\", state: " << (at->directory() / "gate").string()
-                        << ", keys_file: " << (at->directory() / "keys.json").string() << ", subject: {agent: \"header:x-agent-id\"}}\n";
+                        << ", keys_file: " << (at->directory() / "keys.json").string() << ", subject: {agent: \"header:x-agent-id\"}"
+                        << more << "}\n";
     return file;
   }
   static Ran drill(const std::filesystem::path& config, const std::string& name = "by-hand") {
@@ -109,6 +111,42 @@ TEST_F(Drills, SayHowLongEachStageTookAndAreNoIncidents) {
   }
   expect_schema(findings.all());
   EXPECT_EQ(judged(findings.all()), expected_of_log(broker(), *at, at->context_log("a")).findings) << "a replay knows drills too";
+}
+
+TEST_F(Drills, AskAGateOverTlsAndTakeNoOtherForIt) {
+  const auto certificate = [&](const std::string& name, const std::vector<std::string>& more) {
+    std::vector<std::string> command{"openssl", "req",        "-x509", "-newkey", "ec",          "-pkeyopt", "ec_paramgen_curve:P-256",
+                                     "-nodes",  "-days",      "1",     "-keyout", name + ".key", "-out",     name + ".pem",
+                                     "-subj",   "/CN=" + name};
+    command.insert(command.end(), more.begin(), more.end());
+    const auto made = Process::start(command, at->directory(), true);
+    ASSERT_NE(made, nullptr);
+    const std::string said = made->read_all();
+    ASSERT_EQ(made->wait(), 0) << said;
+    std::filesystem::permissions(at->directory() / (name + ".key"),
+                                 std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  };
+  certificate("authority", {});
+  certificate("stranger", {});
+  certificate("gate", {"-CA", "authority.pem", "-CAkey", "authority.key", "-addext", "subjectAltName=IP:127.0.0.1"});
+  const std::string path = at->directory().string();
+  ServiceProcess edge(gate(", tls_certificate: " + path + "/gate.pem, tls_key: " + path + "/gate.key"), "gate");
+  ASSERT_TRUE(edge.logged("gate answers")) << edge.log();
+  const std::string port = port_of(edge, "gate answers", "port");
+  const auto settings = [&](const std::string& where, const std::string& authority) {
+    return at->member("a", "control: {key_file: " + path +
+                               "/control.key, max_halts_per_minute: 1, max_halted_share: 1.0, gates: [edge]}\n" + "drill: {ask: {edge: \"" +
+                               where + ":" + port + "/envoy/drill\"}, ca_file: " + path + "/" + authority + ".pem, within: 30s}\n");
+  };
+  const auto config = settings("https://127.0.0.1", "authority");
+  ServiceProcess service(config);
+  ASSERT_TRUE(service.logged("partition assigned", 2)) << service.log();
+  const Ran passed = drill(config);
+  EXPECT_EQ(passed.exit, 0) << passed.output << service.log() << edge.log();
+  EXPECT_THAT(drill(settings("https://127.0.0.1", "stranger"), "stranger").output, HasSubstr("the certificate is not taken"));
+  EXPECT_THAT(drill(settings("https://localhost", "authority"), "other-host").output,
+              HasSubstr("the certificate is not taken: hostname mismatch"));
+  EXPECT_THAT(drill(settings("127.0.0.1", "authority"), "in-the-clear").output, HasSubstr("at edge did not answer: no HTTP reply"));
 }
 
 TEST_F(Drills, NameTheStageThatDidNotAnswer) {

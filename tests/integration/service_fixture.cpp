@@ -93,6 +93,18 @@ std::size_t containments_read(const ControlBoard& board) {
       std::ranges::count_if(board.messages, [](const ControlMessage& m) { return std::holds_alternative<SignedContainment>(m.body); }));
 }
 
+void set_version(const Installation& at, const std::string& version) {
+  const auto file = at.personas() / "code-maintainer.yaml";
+  std::string text;
+  {
+    std::ifstream in(file);
+    text.assign(std::istreambuf_iterator<char>(in), {});
+  }
+  const auto from = text.find("version: \"") + 10;
+  text.replace(from, text.find('"', from) - from, version);
+  std::ofstream(file) << text;
+}
+
 FleetEvent forbidden_call(const std::string& agent, const std::string& id) {
   const json event = {{"v", 1},
                       {"kind", "tool_call"},

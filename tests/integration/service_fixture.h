@@ -41,6 +41,8 @@ void expect_true_heartbeats(const ControlBoard& board);
 [[nodiscard]] std::string unlimited(const Installation& at);
 /// A call that no code-maintainer may make: the agent is halted at once.
 [[nodiscard]] FleetEvent forbidden_call(const std::string& agent, const std::string& id);
+/// Gives the code-maintainer of the installation another version.
+void set_version(const Installation& at, const std::string& version);
 /// A record about the agent is there.
 [[nodiscard]] inline auto about(const std::string& agent) {
   return [agent](const std::vector<TopicRecord>& records) { return std::ranges::count(records, agent, &TopicRecord::key) > 0; };

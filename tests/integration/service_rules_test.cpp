@@ -24,19 +24,6 @@ std::set<std::string> personas_of(const std::vector<TopicRecord>& findings, cons
     if (record.key == agent) out.insert(json::parse(record.value).at("unmapped").at("ringfence").value("persona", ""));
   return out;
 }
-/// Gives the code-maintainer of the installation another version.
-void set_version(const Installation& at, const std::string& version) {
-  const auto file = at.personas() / "code-maintainer.yaml";
-  std::string text;
-  {
-    std::ifstream in(file);
-    text.assign(std::istreambuf_iterator<char>(in), {});
-  }
-  const auto from = text.find("version: \"") + 10;
-  text.replace(from, text.find('"', from) - from, version);
-  std::ofstream(file) << text;
-}
-
 TEST_F(Services, HangUpTakesAGoodSetAndRefusesABadOne) {
   Installation at(broker(), 1);
   TopicTail findings(broker(), at.topic("findings"));

@@ -12,15 +12,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The scenarios' assistant, as one of the crown jewels.
-void add_assistant(const fs::path& personas) {
+/// The scenarios' assistant, as one of the crown jewels or less.
+void add_assistant(const fs::path& personas, int to_tier = 4) {
   std::ifstream in(fs::path(RINGFENCE_SOURCE_DIR) / "tests/scenario/personas/assistant.yaml");
   std::stringstream text;
   text << in.rdbuf();
   std::string persona = text.str();
   const auto tier = persona.find("tier: 3");
   if (tier == std::string::npos) throw std::runtime_error("the assistant's tier is another");
-  std::ofstream(personas / "assistant.yaml") << persona.replace(tier, 7, "tier: 4");
+  std::ofstream(personas / "assistant.yaml") << persona.replace(tier, 7, "tier: " + std::to_string(to_tier));
 }
 
 }  // namespace
@@ -36,10 +36,20 @@ AskingWorld::AskingWorld(Broker& broker, Settings settings)
   std::ofstream(installation_.directory() / "keys.json") << keys.output;
 }
 
+fs::path AskingWorld::engine_settings() const {
+  return installation_.member("engine", "control: {key_file: " + (installation_.directory() / "control.key").string() +
+                                            ", max_halts_per_minute: 100000, max_halted_share: 1.0}\n" +
+                                            (settings_.published ? "context: {source: topic}\n" : ""));
+}
+
+void AskingWorld::publish(int tier) {
+  add_assistant(installation_.personas(), tier);
+  const Ran ran = run_ringfence({"publish", installation_.personas().string(), "--config", engine_settings().string()});
+  if (ran.exit != 0) throw std::runtime_error(ran.output);
+}
+
 void AskingWorld::start_engine() {
-  engine_ = std::make_unique<ServiceProcess>(
-      installation_.member("engine", "control: {key_file: " + (installation_.directory() / "control.key").string() +
-                                         ", max_halts_per_minute: 100000, max_halted_share: 1.0}\n"));
+  engine_ = std::make_unique<ServiceProcess>(engine_settings());
   if (!engine_->logged("partition assigned", static_cast<std::size_t>(settings_.partitions))) throw std::runtime_error(engine_->log());
 }
 
@@ -48,8 +58,10 @@ void AskingWorld::start_gate() {
   const fs::path config = installation_.directory() / "gate.yaml";
   std::ofstream(config) << "kafka: {bootstrap: \"" << broker_.address() << "\"}\n"
                         << "topics: {control: " << installation_.topic("control") << ", acks: " << installation_.topic("acks")
-                        << ", events: " << installation_.topic("events") << ", verdicts: " << installation_.topic("verdicts") << "}\n"
-                        << "personas: {directory: " << installation_.personas().string() << "}\n"
+                        << ", events: " << installation_.topic("events") << ", verdicts: " << installation_.topic("verdicts")
+                        << ", context: " << installation_.topic("context") << "}\n"
+                        << (settings_.published ? "context: {source: topic}\n"
+                                                : "personas: {directory: " + installation_.personas().string() + "}\n")
                         << "http: {listen: \"127.0.0.1:0\"}\n"
                         << "gate:\n  name: gateway-1\n  listen: \"127.0.0.1:0\"\n  state: " << path << "/gate\n  keys_file: " << path
                         << "/keys.json\n  subject: " << settings_.subject << "\n"

@@ -18,11 +18,14 @@ class AskingWorld {
     /// Where the gate finds who calls and which server is called.
     std::string subject = "{agent: \"header:x-agent-id\", session: \"header:mcp-session-id\"}", server = "header:x-server";
     std::int32_t partitions = 1;
+    bool published = false;  // personas come from the context topic, where `publish` puts them
   };
   AskingWorld(Broker& broker, Settings settings);
 
   void start_engine();
   void start_gate();
+  /// Puts the installation's personas on the context topic, the assistant's of this tier.
+  void publish(int tier);
   /// As a power cut ends them.
   void kill_engine() { engine_->end(SIGKILL); }
   void kill_gate() { gate_->end(SIGKILL); }
@@ -42,6 +45,7 @@ class AskingWorld {
   [[nodiscard]] std::uint16_t gate_port() const { return port_; }
 
  private:
+  [[nodiscard]] std::filesystem::path engine_settings() const;
   Broker& broker_;
   Settings settings_;
   Installation installation_;

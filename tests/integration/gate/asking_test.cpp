@@ -14,6 +14,7 @@ namespace ringfence::testing {
 namespace {
 
 using nlohmann::json;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 constexpr const char* kAccount = "LT601010012345678901";
@@ -32,6 +33,12 @@ json event_of(const std::string& agent, const std::string& session, const std::s
 class AskedBefore : public ::testing::Test {
  protected:
   void start(AskingWorld::Settings settings = {}) {
+    open(std::move(settings));
+    world_->start_engine();
+    world_->start_gate();
+    ASSERT_TRUE(world_->answers()) << world_->engine().log() << world_->gate().log();
+  }
+  void open(AskingWorld::Settings settings) {
     const auto shared = Broker::shared();
     ASSERT_TRUE(shared) << shared.error();
     broker_ = *shared;
@@ -40,9 +47,12 @@ class AskedBefore : public ::testing::Test {
       ASSERT_TRUE(started) << started.error();
     }
     world_ = std::make_unique<AskingWorld>(*broker_, std::move(settings));
-    world_->start_engine();
-    world_->start_gate();
-    ASSERT_TRUE(world_->answers()) << world_->engine().log() << world_->gate().log();
+  }
+  /// What becomes of a payment, without a word of whether it was justified: nobody answers.
+  [[nodiscard]] std::string pays() {
+    const HttpAnswer answer = world_->envoy("assistant-3", "s-3", "bank", payment());
+    const auto at = answer.head.find("X-Ringfence-Reason: ");
+    return at == std::string::npos ? std::to_string(answer.status) : answer.head.substr(at + 20, answer.head.find("\r\n", at) - at - 20);
   }
   /// The user's task, and the mail that the assistant then reads.
   void reads_the_mail(const std::string& agent, const std::string& session, const std::string& task) {
@@ -107,6 +117,38 @@ TEST_F(AskedBefore, AKilledGateAndAKilledEngineComeBackToAnswers) {
   EXPECT_THAT(world_->gate().get("/metrics"), HasSubstr("ringfence_gate_asks_total{answer=\"refused\",end=\"late\"}"));
   world_->start_engine();
   EXPECT_TRUE(world_->answers()) << world_->engine().log();
+}
+
+TEST_F(AskedBefore, WhoseActsToAskAboutComesFromWhatWasPublished) {
+  open({.deadline = "300ms", .published = true});
+  world_->start_gate();
+  EXPECT_EQ(pays(), "gate.unready") << "nothing was published yet";
+  EXPECT_THAT(world_->gate().get("/readyz"), AllOf(HasSubstr("503"), HasSubstr("whose acts to ask about is not known")));
+  world_->publish(4);
+  ASSERT_TRUE(world_->gate().logged("personas taken from the context topic")) << world_->gate().log();
+  world_->start_engine();
+  ASSERT_TRUE(world_->answers()) << world_->engine().log() << world_->gate().log();
+  EXPECT_THAT(world_->gate().get("/readyz"), HasSubstr("200"));
+  world_->kill_engine();
+  EXPECT_EQ(pays(), "ask.late");
+
+  world_->publish(3);
+  ASSERT_TRUE(world_->gate().logged("personas taken from the context topic", 2)) << world_->gate().log();
+  EXPECT_EQ(pays(), "200") << "acts of that tier are not asked about";
+  world_->installation().put(world_->installation().topic("context"), 0, "personas",
+                             R"({"v":1,"kind":"persona_set","files":{"broken.yaml":"id: ["}})");
+  ASSERT_TRUE(world_->gate().logged("persona set refused, the old one stays")) << world_->gate().log();
+  EXPECT_EQ(pays(), "200");
+  world_->publish(4);
+  ASSERT_TRUE(world_->gate().logged("personas taken from the context topic", 3)) << world_->gate().log();
+  EXPECT_EQ(pays(), "ask.late");
+
+  // A start needs no broker: what was in force is.
+  world_->kill_gate();
+  broker_->stop();
+  world_->start_gate();
+  EXPECT_EQ(pays(), "ask.unsent") << "asked about, with nobody to ask: " << world_->gate().log();
+  ASSERT_TRUE(broker_->start().has_value());
 }
 
 /// Whoever can write to both topics plays the gate an answer that it has had, and one that nobody signed.

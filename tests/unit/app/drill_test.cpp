@@ -4,7 +4,11 @@
 
 #include <gmock/gmock.h>
 
+#include <unistd.h>
+
 #include <deque>
+#include <filesystem>
+#include <fstream>
 #include <memory>
 
 #include "connectors/encoders/acknowledgement.h"
@@ -208,22 +212,59 @@ Settings drilling() {
   return settings;
 }
 
+/// The path of each setting that stands in the way, and why.
+std::vector<std::string> faults(const std::vector<DrillFault>& found) {
+  std::vector<std::string> out;
+  for (const auto& [path, why] : found) out.push_back(path + ": " + why);
+  return out;
+}
+
 TEST(DrillSettings, AreRefusedWhereADrillCouldNotBePlayed) {
-  EXPECT_EQ(drill_hindrance(drilling()), std::nullopt);
-  for (const char* where : {"", "host", "host:/x", ":9465/x", "host:0/x", "host:99999/x", "host:94x5/x", "host:9465/x y"}) {
+  EXPECT_THAT(drill_faults(drilling()), IsEmpty());
+  for (const char* where :
+       {"", "host", "host:/x", ":9465/x", "host:0/x", "host:99999/x", "host:94x5/x", "host:9465/x y", "https://host/x"}) {
     Settings settings = drilling();
     settings.drill.ask = {{"edge", where}};
-    EXPECT_THAT(drill_hindrance(settings).value_or(""), HasSubstr("`drill.ask` of edge is not HOST:PORT/PATH")) << where;
+    EXPECT_THAT(faults(drill_faults(settings)), ElementsAre(HasSubstr("drill.ask/edge: `drill.ask` of edge is not HOST:PORT/PATH")))
+        << where;
   }
   Settings settings = drilling();
   settings.drill.ask.clear();
-  EXPECT_THAT(drill_hindrance(settings).value_or(""), HasSubstr("`drill.ask` names no gate"));
+  EXPECT_THAT(faults(drill_faults(settings)), ElementsAre(HasSubstr("`drill.ask` names no gate")));
   settings = drilling();
   settings.input.kind = SourceKind::File;
-  EXPECT_THAT(drill_hindrance(settings).value_or(""), HasSubstr("over Kafka"));
-  settings = drilling();
   settings.drill.headers = {{"x-agent-id", "{agent}\r\nevil: 1"}};
-  EXPECT_THAT(drill_hindrance(settings).value_or(""), HasSubstr("line break"));
+  settings.drill.ca_file = "/nowhere/ca.pem";
+  EXPECT_THAT(faults(drill_faults(settings)), ElementsAre(HasSubstr("over Kafka"), HasSubstr("drill.headers/x-agent-id: "),
+                                                          HasSubstr("/nowhere/ca.pem holds no certificates")));
+}
+
+std::string jwks(const SigningKey& key, const std::string& writer) {
+  TrustedKeys keys;
+  keys.add(key, {writer});
+  return keys.jwks();
+}
+
+TEST(DrillSettings, OfAServiceNeedItsKeyAsGatesTrustIt) {
+  const std::filesystem::path directory = ::testing::TempDir() + "drill-keys-" + std::to_string(::getpid());
+  std::filesystem::create_directories(directory);
+  Settings settings = drilling();
+  settings.control.key_file = directory / "control.key";
+  settings.gate.keys_file = directory / "trusted.json";
+  EXPECT_THAT(faults(scheduled_drill_faults(settings)), ElementsAre(HasSubstr("control.key_file: ")));
+  const SigningKey key = *SigningKey::from_seed(std::string(32, 'k'));
+  ASSERT_TRUE(key.save(settings.control.key_file));
+  EXPECT_THAT(scheduled_drill_faults(settings), IsEmpty()) << "its own key counts where none are pinned";
+  const auto pin = [&](const std::string& text) { std::ofstream(settings.gate.keys_file) << text; };
+  pin("{");
+  EXPECT_THAT(faults(scheduled_drill_faults(settings)), ElementsAre(HasSubstr("gate.keys_file: ")));
+  pin(jwks(key, "operator"));
+  EXPECT_THAT(faults(scheduled_drill_faults(settings)), ElementsAre(HasSubstr("does not trust this key as an engine's")));
+  pin(jwks(key, "engine-*"));
+  EXPECT_THAT(scheduled_drill_faults(settings), IsEmpty());
+  std::filesystem::permissions(settings.control.key_file, std::filesystem::perms::others_read, std::filesystem::perm_options::add);
+  EXPECT_THAT(faults(scheduled_drill_faults(settings)), ElementsAre(HasSubstr("control.key_file: ")));
+  std::filesystem::remove_all(directory);
 }
 
 }  // namespace
