@@ -70,6 +70,14 @@ void EnforcementBoard::observe(const ControlEntry& entry, WallTime now) {
   Row& row = rows_[entry.key];
   row.generation = said->generation;
   if (row.jti == message->jti) return;  // said again by a later owner
+  if (!said->record.contained && said->record.level >= Level::Hold) {
+    confirmed_.push_back({said->writer,
+                          {.scope = said->record.scope,
+                           .level = Level::Observe,
+                           .effective_at = said->record.effective_at,
+                           .gates = {},
+                           .finding_uid = said->record.finding_uid}});
+  }
   row.writer = said->writer;
   row.jti = message->jti;
   row.record = std::move(said->record);
@@ -180,8 +188,12 @@ void EnforcementBoard::look_again(const std::string& key) {
   const Row& row = found->second;
   if (!counts(row) || told_[key] == row.jti || state(key) != EnforcementState::Enforced) return;
   told_[key] = row.jti;
-  Enforcement what{
-      .scope = row.record.scope, .level = row.record.level, .effective_at = row.record.effective_at, .gates = {}, .skew = settings_.skew};
+  Enforcement what{.scope = row.record.scope,
+                   .level = row.record.level,
+                   .effective_at = row.record.effective_at,
+                   .gates = {},
+                   .skew = settings_.skew,
+                   .finding_uid = row.record.finding_uid};
   const auto said = words(key);
   for (const std::string& gate : expected(key)) what.gates.push_back({gate, *said.at(gate).applied_at});
   confirmed_.push_back({row.writer, std::move(what)});

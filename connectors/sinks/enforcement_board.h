@@ -87,7 +87,9 @@ class EnforcementBoard {
     std::string writer;
     Enforcement what;
   };
-  /// Containments of hold or above that have come to be in force at every expected gate, each once an epoch.
+  /// Containments of hold or above that have come to be in force at every expected gate, each once an epoch, and those that have been
+  /// released since (Enforcement::lifted), in the order in which that came about. Whose they are for is left to who takes them: `writer` of
+  /// the enforcement is empty.
   [[nodiscard]] std::vector<Confirmed> take_confirmed();
   /// What this process answers for: several follow the same logs.
   struct Mine {

@@ -62,7 +62,11 @@ ContextRead read_enforced(const nlohmann::ordered_json& json) {
   for (const auto& gate : json.at("gates"))
     what.gates.push_back({gate.at("gate").get<std::string>(), EventTime{nanos(gate, "applied_at")}});
   what.skew = Nanos{nanos(json, "skew_ms")};
-  if (!level || what.gates.empty() || !in_range) return {.content = {}, .errors = {"enforced: without a level, a gate or a time"}};
+  if (json.contains("writer")) what.writer = json.at("writer").get<std::string>();
+  if (json.contains("finding")) what.finding_uid = json.at("finding").get<std::string>();
+  const bool lifted = level == Level::Observe && !what.writer.empty();
+  if (!level || what.gates.empty() != lifted || !in_range)
+    return {.content = {}, .errors = {"enforced: without a level, a gate or a time"}};
   what.level = *level;
   auto word = gates_word(std::move(what));
   if (!word) return {.content = {}, .errors = {"enforced: no scope of an agent"}};
@@ -74,16 +78,20 @@ ContextRead read_enforced(const nlohmann::ordered_json& json) {
 std::optional<GatesWord> gates_word(Enforcement enforcement) {
   auto scope = parse_scope(enforcement.scope);
   constexpr std::array<std::string_view, 3> kScopes{"agent", "session", "subtree"};
-  if (!scope || std::ranges::find(kScopes, scope->type) == kScopes.end()) return std::nullopt;
+  if (!scope || (enforcement.writer.empty() && std::ranges::find(kScopes, scope->type) == kScopes.end())) return std::nullopt;
   nlohmann::ordered_json gates = nlohmann::ordered_json::array();
   for (const auto& [name, applied_at] : enforcement.gates) gates.push_back({{"gate", name}, {"applied_at", to_milliseconds(applied_at)}});
-  const nlohmann::ordered_json json{{"v", 1},
-                                    {"kind", kEnforcedKind},
-                                    {"scope", enforcement.scope},
-                                    {"level", name_of(enforcement.level)},
-                                    {"effective_at", to_milliseconds(enforcement.effective_at)},
-                                    {"skew_ms", enforcement.skew.value / kNanosPerMs},
-                                    {"gates", std::move(gates)}};
+  nlohmann::ordered_json json{{"v", 1},
+                              {"kind", kEnforcedKind},
+                              {"scope", enforcement.scope},
+                              {"level", name_of(enforcement.level)},
+                              {"effective_at", to_milliseconds(enforcement.effective_at)},
+                              {"skew_ms", enforcement.skew.value / kNanosPerMs},
+                              {"gates", std::move(gates)}};
+  if (!enforcement.writer.empty()) {
+    json["writer"] = enforcement.writer;
+    json["finding"] = enforcement.finding_uid;
+  }
   std::string record = json.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
   return GatesWord{std::move(enforcement), std::move(*scope), std::move(record)};
 }

@@ -35,13 +35,14 @@ struct OperatorCommand {
   std::string kid{};     // whose key signed that
 };
 
-/// What every expected gate has confirmed; never on the context topic, in the context log as `{"v":1,"kind":"enforced",…}`.
+/// What every expected gate has confirmed, or what another writer has ended since (level `observe`); never on the context topic, in the
+/// context log as `{"v":1,"kind":"enforced",…}`.
 struct GatesWord {
   Enforcement what;
   ScopeParts scope;
   std::string record;
 };
-/// Nothing where the scope is not one that an agent's state answers for.
+/// Nothing where the scope is none, or, but for another writer's, not one that an agent's state answers for.
 [[nodiscard]] std::optional<GatesWord> gates_word(Enforcement enforcement);
 
 /// What takes effect behind a recorded place: a persona set, a fact as its canonical event, an operator's command (all of the context

@@ -18,9 +18,23 @@ constexpr std::chrono::milliseconds kPause{200};
 constexpr std::chrono::seconds kReadWithin{20};
 constexpr std::size_t kBatch = 1000;
 
+/// A person's, or one that links led to: no agent's state answers for it.
+bool stands_apart(std::string_view writer) {
+  return !writer.starts_with("engine-") || writer.starts_with("engine-" + std::string(kLinksTopic) + "-");
+}
+
 std::filesystem::path file_of(const OutputTarget& target) { return target.topic ? std::filesystem::path() : target.file; }
 
 }  // namespace
+
+std::optional<GatesWord> word_for(const std::string& own, const std::string& writer, Enforcement what) {
+  if (stands_apart(writer)) {
+    what.writer = writer;
+    return gates_word(std::move(what));
+  }
+  what.finding_uid.clear();
+  return writer == own ? gates_word(std::move(what)) : std::nullopt;
+}
 
 EnforcementLogs enforcement_logs(const Settings& settings) {
   EnforcementLogs out;
@@ -119,10 +133,14 @@ std::optional<bool> EnforcementFeed::read(Side side, std::chrono::milliseconds w
     else
       board_.observe(entry, wall_now());
   }
+  std::size_t lifted = lifted_.load(std::memory_order_relaxed);
   for (EnforcementBoard::Confirmed& confirmed : board_.take_confirmed()) {
-    if (auto word = gates_word(std::move(confirmed.what))) entries_.push_back({std::move(confirmed.writer), std::move(*word)});
+    if (confirmed.what.lifted() && !stands_apart(confirmed.writer)) continue;  // who published it knows
+    lifted += confirmed.what.lifted() ? 1U : 0U;
+    entries_.push_back({std::move(confirmed.writer), std::move(confirmed.what)});
   }
   size_.store(entries_.size(), std::memory_order_release);
+  lifted_.store(lifted, std::memory_order_release);
   return batch->caught_up;
 }
 

@@ -28,6 +28,10 @@ struct EnforcementLogs {
 /// How the board of these settings reads them; whose records count is `gate.keys_file` where it can be read, and the own key.
 [[nodiscard]] EnforcementBoard::Settings board_settings(const Settings& settings);
 
+/// What one entry of the feed means for a partition of this input whose own writer is `own`: a word for the state of the agent it names,
+/// one for what stands over the partition's agents, or nothing, where it is another partition's.
+[[nodiscard]] std::optional<GatesWord> word_for(const std::string& own, const std::string& writer, Enforcement what);
+
 /// Follows the control log and the acknowledgements on a thread of its own and keeps the board.
 class EnforcementFeed {
  public:
@@ -39,9 +43,11 @@ class EnforcementFeed {
   [[nodiscard]] std::size_t size() const { return size_.load(std::memory_order_acquire); }
   struct Entry {
     std::string writer;
-    GatesWord word;
+    Enforcement what;
   };
   [[nodiscard]] std::vector<Entry> since(std::size_t from) const;
+  /// How many of them say that something was released: those are urgent, because gates let calls pass again. Any thread.
+  [[nodiscard]] std::size_t lifted() const { return lifted_.load(std::memory_order_acquire); }
   /// As of EnforcementBoard.
   [[nodiscard]] EnforcementBoard::Standing standing(std::size_t most) const;
   /// The event time of the last record that stands for this scope, whoever wrote it.
@@ -63,7 +69,7 @@ class EnforcementFeed {
   mutable std::mutex mutex_;
   EnforcementBoard board_;
   std::vector<Entry> entries_;
-  std::atomic<std::size_t> size_{0};
+  std::atomic<std::size_t> size_{0}, lifted_{0};
   bool away_ = false;
   std::jthread thread_;
 };

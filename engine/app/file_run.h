@@ -138,6 +138,8 @@ class FileRun {
   [[nodiscard]] std::expected<void, RunError> take_words(const Origin& origin, Offset after);
   [[nodiscard]] std::expected<void, RunError> take_now(const Origin& origin, Offset after, ContextContent what);
   void keep_stopping();
+  /// What other writers have put over agents; of the shards each knows the members of trees that are its own.
+  [[nodiscard]] std::string foreign() const;
   void begin_partition(std::size_t index);
   [[nodiscard]] std::expected<void, RunError> step(const Origin& origin, std::span<const Record> records);
   [[nodiscard]] std::expected<void, RunError> publish(const Origin& origin, std::span<const Record> records);

@@ -115,17 +115,24 @@ std::expected<void, RunError> FileRun::tell(const Judgement& judgement) {
 std::expected<void, RunError> FileRun::obey(const Origin& origin, const OperatorCommand& order, Offset after) {
   const auto operate = [&]() -> std::expected<Taken, StoreError> {
     std::vector<Operated> answers;
+    bool changed = false;
+    const bool is_tree = order.scope.type == "subtree";  // its members are several shards' agents
     for (const auto& lane : lanes_) {
       auto done = lane->shard.operate(order.command, order.scope, {kFilePartition, after}, origin);
       if (!done) return std::unexpected(done.error());
-      if (*done) answers.push_back(std::move(**done));
+      if (*done && (answers.empty() || !is_tree))
+        answers.push_back(std::move(**done));
+      else if (*done)
+        join(answers.front(), std::move(**done));
+      changed = lane->shard.foreign(kFilePartition).take_changed() || changed;
     }
+    if (is_tree && !answers.empty() && answers.front().judgement) order_by_agent(*answers.front().judgement);
     auto wide = wide_->subjects.operate(order.command, order.scope, *wide_->rules, {kLinksPartition, Offset{last_lsn_}}, kLinksTopic,
                                         options_.recorded ? origin.base : 0);
     if (!wide) return std::unexpected(wide.error());
     std::ranges::move(*wide, std::back_inserter(answers));
     keep_stopping();
-    Taken taken;
+    Taken taken{.changed = changed, .judgements = {}, .answer = {}};
     if (!answers.empty()) taken.answer = std::ranges::min(answers, {}, &Operated::answer).answer;
     for (Operated& done : answers) {
       taken.changed = taken.changed || done.answer == CommandAnswer::Done;
@@ -147,12 +154,17 @@ std::expected<void, RunError> FileRun::take_word(const Origin& origin, const Gat
       if (!done) return std::unexpected(done.error());
       if (!*done) continue;
       taken.changed = true;
-      taken.judgements.push_back(std::move(**done));
+      if (taken.judgements.empty())
+        taken.judgements.push_back(std::move(**done));
+      else
+        join(taken.judgements.front(), std::move(**done));
     }
+    if (!taken.judgements.empty()) order_by_agent(taken.judgements.front());
     return taken;
   };
   return take_as_cut(origin, enforce, [&](const Taken& taken) -> std::expected<void, RunError> {
-    return on_enforced && taken.changed ? on_enforced(word, {kFilePartition, after}) : std::expected<void, RunError>{};
+    return on_enforced && taken.changed && !word.what.lifted() ? on_enforced(word, {kFilePartition, after})
+                                                               : std::expected<void, RunError>{};
   });
 }
 
@@ -200,7 +212,10 @@ std::expected<void, RunError> FileRun::take_words(const Origin& origin, Offset a
       if (!seen) return std::unexpected(of_store(seen.error()));
       if (*seen != EnforcementIs::Unasked) is = *seen;
     }
-    if (is == EnforcementIs::Unasked) kept.push_back(std::move(word));
+    if (is == EnforcementIs::Unasked) {
+      kept.push_back(std::move(word));
+      continue;
+    }
     if (is != EnforcementIs::News) continue;
     if (auto taken = take_now(origin, after, std::move(word)); !taken) return taken;
   }
@@ -219,6 +234,12 @@ std::expected<void, RunError> FileRun::take_now(const Origin& origin, Offset aft
 void FileRun::keep_stopping() {
   if (const auto stopping = wide_->subjects.stopping_changed(kLinksPartition))
     wide_->checkpoint.put_record(stopping_record(kLinksPartition), *stopping);
+}
+
+std::string FileRun::foreign() const {
+  ForeignContainments all = lanes_.front()->shard.foreign(kFilePartition);
+  for (const auto& lane : lanes_) all.take_members(lane->shard.foreign(kFilePartition));
+  return all.encode();
 }
 
 /// What the observer knew at the last two cuts: a kill during a cut leaves the low-water mark at one of them.

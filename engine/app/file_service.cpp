@@ -134,12 +134,12 @@ std::expected<void, RunError> FileService::open_commands() {
 
 void FileService::follow_gates() {
   if (!enforcement_) return;
-  run_->gates_words = [this] {
+  run_->gates_words = [this, own = engine_writer("files", Partition{0})] {
     std::vector<GatesWord> words;
     if (enforcement_->size() == words_taken_) return words;
     for (EnforcementFeed::Entry& entry : enforcement_->since(words_taken_)) {
       ++words_taken_;
-      words.push_back(std::move(entry.word));
+      if (auto word = word_for(own, entry.writer, std::move(entry.what))) words.push_back(std::move(*word));
     }
     return words;
   };

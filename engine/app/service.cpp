@@ -156,6 +156,9 @@ std::expected<std::optional<Offset>, std::string> Service::assigned(Partition pa
   const auto facts = get_record(*store_, facts_record(partition));
   if (!facts) return std::unexpected(facts.error().message);
   if (*facts) owned.facts.restore(**facts, from.value, {&shard.shard.facts(partition)});
+  const auto foreign = get_record(*store_, foreign_record(partition));
+  if (!foreign) return std::unexpected(foreign.error().message);
+  if (*foreign) shard.shard.foreign(partition).restore(**foreign);
   control_->own(partition);  // a command that came meanwhile may release what it published
   if (auto caught_up = catch_up(shard, partition); !caught_up) return std::unexpected(std::move(caught_up.error()));
   ++partitions_;

@@ -132,6 +132,10 @@ class Service final : private PartitionOwner {
   /// The same for a partition that has come.
   [[nodiscard]] std::expected<std::vector<ContextChange>, RunError> confirmations_of(ShardRun& shard, Partition partition);
   [[nodiscard]] std::expected<void, RunError> take_word(ShardRun& shard, Partition partition, const GatesWord& word);
+  /// The words of these entries that concern the partition.
+  [[nodiscard]] std::vector<ContextChange> words_for(Partition partition, const std::vector<EnforcementFeed::Entry>& entries) const;
+  /// What stands over agents of the partition goes to the store ahead of the states, where it has changed.
+  void keep_foreign(ShardRun& shard, Partition partition);
   /// Of gates that do not confirm, from outside the core.
   [[nodiscard]] std::vector<FindingRecord> gate_alarms();
   /// Thread-safe, once it is open.

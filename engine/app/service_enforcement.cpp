@@ -2,8 +2,10 @@
 // What gates have confirmed: into the states behind recorded places, and the alarms about gates that do not confirm.
 #include <algorithm>
 #include <iterator>
+#include <map>
 
 #include "engine/app/service_shard.h"
+#include "engine/state/keyspace.h"
 
 namespace ringfence {
 namespace {
@@ -14,6 +16,8 @@ constexpr std::size_t kWordsMost = 100'000;
 
 }  // namespace
 
+std::string foreign_record(Partition partition) { return partition_record("foreign", partition); }
+
 std::expected<void, RunError> Service::open_enforcement() {
   auto feed = EnforcementFeed::open(settings_, log_);
   if (!feed) return std::unexpected(RunError{ExitCode::Unreachable, feed.error()});
@@ -21,21 +25,19 @@ std::expected<void, RunError> Service::open_enforcement() {
   return {};
 }
 
-/// News are due; what is about no containment yet stays, because the state may be behind after a crash.
+/// News are due; what is about no containment yet stays, because the state may be behind after a crash. What was released is due at once:
+/// gates let calls pass again.
 std::expected<std::vector<ContextChange>, RunError> Service::confirmations_due(ShardRun& shard) {
   std::vector<ContextChange> due;
+  const std::size_t lifted = enforcement_->lifted();
   const bool any = enforcement_->size() > shard.words_read || (shard.contained && !shard.words.empty());
-  if (!any || Steady::now() < shard.next_words) return due;
+  if (!any || (Steady::now() < shard.next_words && lifted == shard.lifted_read)) return due;
   shard.next_words = Steady::now() + kWordsAgain;
+  shard.lifted_read = lifted;
   shard.contained = false;
-  for (EnforcementFeed::Entry& entry : enforcement_->since(shard.words_read)) {
-    ++shard.words_read;
-    const bool engine = entry.writer.starts_with("engine-");
-    for (const auto& [partition, owned] : shard.owned) {
-      if (engine && entry.writer != engine_writer(settings_.topics.events, partition)) continue;
-      shard.words.push_back({Offset{-1}, entry.word, partition});
-    }
-  }
+  const std::vector<EnforcementFeed::Entry> entries = enforcement_->since(shard.words_read);
+  shard.words_read += entries.size();
+  for (const auto& [partition, owned] : shard.owned) std::ranges::move(words_for(partition, entries), std::back_inserter(shard.words));
   if (shard.words.size() > kWordsMost) shard.words.erase(shard.words.begin(), shard.words.end() - static_cast<std::ptrdiff_t>(kWordsMost));
   std::vector<ContextChange> kept;
   for (ContextChange& change : shard.words) {
@@ -51,31 +53,63 @@ std::expected<std::vector<ContextChange>, RunError> Service::confirmations_due(S
   return due;
 }
 
+std::vector<ContextChange> Service::words_for(Partition partition, const std::vector<EnforcementFeed::Entry>& entries) const {
+  const std::string own = engine_writer(settings_.topics.events, partition);
+  std::vector<ContextChange> words;
+  std::map<std::string, std::size_t> last;  // of what stands apart only the last word of a key counts
+  for (const EnforcementFeed::Entry& entry : entries) {
+    auto word = word_for(own, entry.writer, entry.what);
+    if (!word) continue;
+    const bool apart = !word->what.writer.empty();
+    const std::string key = apart ? control_key(word->what.scope, word->what.writer) : std::string();
+    ContextChange change{Offset{-1}, std::move(*word), partition};
+    if (const auto before = apart ? last.find(key) : last.end(); before != last.end()) {
+      words[before->second] = std::move(change);
+      continue;
+    }
+    if (apart) last.emplace(key, words.size());
+    words.push_back(std::move(change));
+  }
+  return words;
+}
+
 std::expected<std::vector<ContextChange>, RunError> Service::confirmations_of(ShardRun& shard, Partition partition) {
   std::vector<ContextChange> due;
-  for (EnforcementFeed::Entry& entry : enforcement_->since(0)) {
-    if (entry.writer.starts_with("engine-") && entry.writer != engine_writer(settings_.topics.events, partition)) continue;
-    const auto is = shard.shard.look_at(entry.word.what, entry.word.scope, partition);
+  for (ContextChange& change : words_for(partition, enforcement_->since(0))) {
+    const auto& word = std::get<GatesWord>(change.what);
+    const auto is = shard.shard.look_at(word.what, word.scope, partition);
     if (!is) return std::unexpected(of_store(is.error()));
-    ContextChange change{Offset{-1}, std::move(entry.word), partition};
-    if (*is == EnforcementIs::Unasked) shard.words.push_back(std::move(change));
-    if (*is == EnforcementIs::News) due.push_back(std::move(change));
+    if (*is == EnforcementIs::Unasked)
+      shard.words.push_back(std::move(change));
+    else if (*is == EnforcementIs::News)
+      due.push_back(std::move(change));
   }
   return due;
 }
 
 std::expected<void, RunError> Service::take_word(ShardRun& shard, Partition partition, const GatesWord& word) {
-  const auto taken =
-      shard.shard.enforce(word.what, word.scope, {partition, shard.owned.at(partition).applied}, {.topic = settings_.topics.events});
-  if (!taken) return std::unexpected(of_store(taken.error()));
-  if (!*taken) return {};
-  log_.info("containment enforced", {{"scope", word.what.scope}, {"level", name_of(word.what.level)}, {"gates", word.what.gates.size()}});
   const Position at{partition, shard.owned.at(partition).applied};
-  if (const auto said = shard.outputs->record(audit_of(word.what, at, wall_now()), at); !said)
-    return std::unexpected(RunError{ExitCode::Unreachable, said.error().message});
+  const auto taken = shard.shard.enforce(word.what, word.scope, at, {.topic = settings_.topics.events});
+  if (!taken) return std::unexpected(of_store(taken.error()));
+  keep_foreign(shard, partition);
+  if (!*taken) return {};
+  const std::string_view what = word.what.lifted() ? "containment lifted" : "containment enforced";
+  log_.info(
+      what,
+      {{"scope", word.what.scope}, {"level", name_of(word.what.level)}, {"gates", word.what.gates.size()}, {"partition", partition.value}});
+  // What stands over the agents of every partition is put on record by who serves the first.
+  if (!word.what.lifted() && (word.what.writer.empty() || partition == Partition{0})) {
+    if (const auto said = shard.outputs->record(audit_of(word.what, at, wall_now()), at); !said)
+      return std::unexpected(RunError{ExitCode::Unreachable, said.error().message});
+  }
   if (const auto told = shard.outputs->publish(**taken); !told)
     return std::unexpected(RunError{ExitCode::Unreachable, told.error().message});
   return {};
+}
+
+void Service::keep_foreign(ShardRun& shard, Partition partition) {
+  ForeignContainments& foreign = shard.shard.foreign(partition);
+  if (foreign.take_changed()) shard.checkpoint.put_record(foreign_record(partition), foreign.encode());
 }
 
 std::expected<void, RunError> Service::open_drills() {

@@ -45,6 +45,13 @@ void Service::judge_forever(ShardRun& shard) {
       break;
     }
     if (!records->empty()) {
+      // A release that was heard of while records were waited for: calls that it lets pass again are no violations.
+      if (enforcement_->lifted() != shard.lifted_read) {
+        if (auto lifted = take_changes(shard); !lifted) {
+          fail(std::move(lifted.error()));
+          break;
+        }
+      }
       if (auto stepped = step(shard, *records); !stepped) {
         fail(std::move(stepped.error()));
         break;
@@ -87,6 +94,7 @@ std::expected<void, RunError> Service::step(ShardRun& shard, std::span<const Rec
   }
   for (auto& [partition, owned] : shard.owned) {
     if (owned.facts.note(shard.window, partition, 0)) shard.checkpoint.put_record(facts_record(partition), owned.facts.encode());
+    keep_foreign(shard, partition);
   }
   for (const Record& record : records) shard.owned.at(record.position.partition).applied = record.position.offset;
   if (const Record& last = records.back(); last.arrival) {

@@ -86,6 +86,7 @@ struct Service::ShardRun : Lane {
   std::atomic<std::size_t> observed_count{0};
   Steady::time_point next_change;
   std::size_t words_read = 0;        // of what gates have confirmed
+  std::size_t lifted_read = 0;       // of what was released since, as far as it is among them
   std::vector<ContextChange> words;  // read and not taken: the states may yet come to what they are about
   bool contained = false;            // something was, since words were looked at
   Steady::time_point next_words;
@@ -108,6 +109,8 @@ inline constexpr std::string_view kLinkSetsRecord = "links/sets";
 [[nodiscard]] std::string instance_of(const Settings& settings);
 /// Name of a partition's facts in the store.
 [[nodiscard]] std::string facts_record(Partition partition);
+/// Name of what other writers have put over a partition's agents in the store.
+[[nodiscard]] std::string foreign_record(Partition partition);
 /// Name of the offset of the context topic from which on no operators' command has been obeyed in a partition.
 [[nodiscard]] std::string commands_record(Partition partition);
 /// Name of what of the context has taken effect in a partition: `next digest`, the offset of the context topic from which on nothing has,

@@ -18,6 +18,7 @@
 #include "engine/app/live_state.h"
 #include "engine/event/decode.h"
 #include "engine/event/escape.h"
+#include "engine/pipeline/operate.h"
 
 namespace ringfence {
 namespace {
@@ -64,17 +65,19 @@ Passed told_by_service(const Address& at) {
 }
 
 /// Calls that succeeded since the containment though it denies them, as of the last checkpoint; where a service tells, those of an agent by
-/// all that contains it. Nothing where that cannot be known now.
-std::optional<std::uint64_t> passed_since(const Sight& sight, const ContainmentRecord& record) {
+/// all that contains it. Nothing where that cannot be known now, or the scope is wider than an agent and its tree.
+std::optional<std::uint64_t> passed_since(const Sight& sight, const std::string& key, const ContainmentRecord& record) {
   const auto scope = parse_scope(record.scope);
-  if (!scope || !record.contained) return std::nullopt;
+  if (!scope || !record.contained || is_wide(*scope)) return std::nullopt;
   if (const auto told = sight.told.find({scope->tenant, scope->id}); told != sight.told.end() && scope->session.empty())
     return told->second;
   if (!sight.states) return std::nullopt;
   const auto agent = sight.states->find(scope->tenant, scope->id);
   if (!agent || *agent == nullptr) return std::nullopt;
-  const auto entry = std::ranges::find((*agent)->containments, record.scope, &Containment::scope);
-  return entry == (*agent)->containments.end() ? std::nullopt : std::optional(entry->passed.count);
+  const auto& entries = (*agent)->containments;
+  auto entry = std::ranges::find(entries, record.scope, &Containment::scope);
+  if (entry == entries.end()) entry = std::ranges::find(entries, key, &Containment::scope);  // another writer's
+  return entry == entries.end() ? std::nullopt : std::optional(entry->passed.count);
 }
 
 nlohmann::ordered_json json_of(const Sight& sight, const std::string& key, const EnforcementBoard::Row& row) {
@@ -98,7 +101,7 @@ nlohmann::ordered_json json_of(const Sight& sight, const std::string& key, const
                              {"approver", r.approver},
                              {"pending", r.pending_approval},
                              {"gates", std::move(gates)}};
-  if (const auto passed = passed_since(sight, r)) out["passed_since"] = *passed;
+  if (const auto passed = passed_since(sight, key, r)) out["passed_since"] = *passed;
   return out;
 }
 
@@ -124,7 +127,7 @@ void print(const Sight& sight, bool json) {
   std::printf("%-60s %-18s %-9s %-24s %-20s %-6s %-40s %s\n", "scope", "state", "level", "since", "finding", "passed", "gates", "reason");
   for (const auto& [key, row] : rows) {
     const ContainmentRecord& r = row.record;
-    const auto passed = passed_since(sight, r);
+    const auto passed = passed_since(sight, key, r);
     std::printf("%-60s %-18s %-9s %-24s %-20s %-6s %-40s %s%s\n", printable(r.scope, 60).c_str(),
                 std::string(name_of(sight.board.state(key))).c_str(), std::string(name_of(r.level)).c_str(),
                 format_rfc3339(r.effective_at).c_str(), printable(r.finding_uid, 40).c_str(),

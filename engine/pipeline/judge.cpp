@@ -2,23 +2,22 @@
 #include "engine/pipeline/judge.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "engine/event/drill.h"
 #include "engine/pipeline/drill_rules.h"
 #include "engine/pipeline/judge_act.h"
+#include "engine/pipeline/judge_containments.h"
 #include "engine/pipeline/judge_unclassified.h"
 #include "engine/pipeline/operate.h"
 #include "engine/verdict/case.h"
 #include "engine/verdict/contain.h"
-#include "engine/verdict/enforcement.h"
 #include "engine/verdict/ledger.h"
 #include "engine/verdict/policy.h"
 #include "models/scope_job.h"
 
 namespace ringfence {
 namespace {
-
-constexpr std::string_view kThrottleCode = "429";
 
 /// The event's session; ended ones (24 h without an event) and, of more than 64, the least recent make room. One that comes back finds the
 /// containment that was published for it.
@@ -70,13 +69,6 @@ std::vector<const Persona*> parents_of(const Event& event, const Rulebook& rules
   return jobs;
 }
 
-bool own_refusal(const AgentState& agent, const SessionState& session, const Event& event, std::optional<Effect> effect) {
-  if (event.outcome.status != Outcome::Denied) return false;
-  return std::ranges::any_of(agent.containments, [&](const Containment& c) {
-    return covers(c, agent, session) && (c.level == Level::Throttle ? event.outcome.code == kThrottleCode : denies(c.level, effect));
-  });
-}
-
 std::string tool_label(const Event& event) {
   std::string label;
   if (event.tool.server) label.append(*event.tool.server).append("/");
@@ -94,27 +86,6 @@ Judgement begin(const Event& event, const Circumstances& circumstances) {
   verdict.tool = tool_label(event);
   verdict.outcome = event.outcome.status;
   return out;
-}
-
-/// Holds a call against the containments of its agent.
-struct Contained {
-  bool stopped = false;   // a gate that had applied what stands would have denied it: that had been published when the call started
-  bool violated = false;  // it succeeded past gates that had confirmed what stands
-};
-Contained hold_against_containments(const Event& event, const Admission& admission, AgentState& agent, const SessionState& session,
-                                    std::optional<Effect> effect, bool assume_gate) {
-  if (event.kind != EventKind::ToolCall || admission.sighting == Sighting::Request || agent.containments.empty()) return {};
-  const double length_ns = std::clamp(event.duration_ms.value_or(0) * 1e6, 0., 1e18);
-  const EventTime started = std::min(event.time - Nanos{static_cast<std::int64_t>(length_ns)}, admission.first_seen);
-  Contained out{.stopped = denies(contained_level(agent, session, started), effect)};
-  if (event.outcome.status != Outcome::Ok) return out;
-  out.violated = passed_enforcement(agent, session, event, started, effect) || (out.stopped && assume_gate);
-  return out;
-}
-
-void tell_violation(AgentState& agent, const Event& event, const Told& told, Judgement& out) {
-  out.verdict.raised.push_back(Analytic::ContainmentViolated);
-  append(out.findings, violation_finding(agent, event, told));
 }
 
 void judge_by_persona(const Event& event, const Admission& admission, AgentState& agent, SessionState& session, std::size_t index,
@@ -138,11 +109,11 @@ void judge_by_persona(const Event& event, const Admission& admission, AgentState
           .parents = parents};
   act.explained = circumstances.facts.explains(event, persona.id);
   if (event.credential.fingerprint) act.credential_changed = circumstances.facts.credential_changed(event, persona.id);
-  act.own_refusal = own_refusal(agent, session, event, act.effect);
+  act.own_refusal = own_refusal(agent, session, event, act.effect, circumstances.foreign);
 
   KnownAct& known = agent.acts[admission.act];
   act.held_before = has_raised_hold(known);
-  const Contained contained = hold_against_containments(event, admission, agent, session, act.effect, circumstances.assume_gate);
+  const Contained contained = hold_against_containments(event, admission, agent, session, act.effect, circumstances);
   out.stopped = contained.stopped;
 
   Readings readings = ask_channels(act, admission.sighting, rules.channels());
@@ -163,13 +134,13 @@ void judge_by_persona(const Event& event, const Admission& admission, AgentState
   out.verdict.raised = newly_raised(decision, act, tables);
 
   append(out.findings, findings_of({act, decision, tables, adds, circumstances.topic, circumstances.position}, rules.channels()));
-  if (contained.violated) tell_violation(agent, event, {&persona, circumstances.topic, circumstances.position}, out);
+  tell_violation(contained, agent, event, {&persona, circumstances.topic, circumstances.position}, out);
   out.marks = readings.marks;
   for (const Wagered& made : readings.wagers) out.marks.push_back(made.row());
   // What an agent stands accused of by itself is not held against its user and its root session too (a mark less is always safe).
   if (standing_level(agent) >= Level::Alert) readings.marks.clear();
   out.links = links_of(act, readings.marks, std::move(readings.links), circumstances.position.partition, circumstances.lsn);
-  out.containments = contain(act, cause_of(agent, out.findings), circumstances.position);
+  std::ranges::move(contain(act, cause_of(agent, out.findings), circumstances.position), std::back_inserter(out.containments));
 }
 
 /// What a drill led to ends with it, without a person: it was nobody's. Of the agent nothing stays but its epochs.
@@ -213,19 +184,22 @@ Judgement judge(const Event& event, const Admission& admission, AgentState& agen
   const Persona* const persona = index == Rulebook::kNoPersona ? nullptr : &circumstances.rules.persona(index);
   if (!agent.findings.empty())
     append(out.findings, close_idle(agent, agent.last_time, {persona, circumstances.topic, circumstances.position}));
+  if (circumstances.foreign != nullptr && !agent.containments.empty())
+    append(out.findings, forget_ended(agent, *circumstances.foreign, {persona, circumstances.topic, circumstances.position}));
 
   SessionState& session = session_of(agent, event);
+  contain_in_trees(event, agent, session, persona, circumstances, out);
   if (persona == nullptr) {
-    const Contained contained = hold_against_containments(event, admission, agent, session, event.tool.effect, circumstances.assume_gate);
+    const Contained contained = hold_against_containments(event, admission, agent, session, event.tool.effect, circumstances);
     out.stopped = contained.stopped;
     judge_unclassified({event, admission.sighting, agent, session, circumstances}, out);
-    if (contained.violated) tell_violation(agent, event, {nullptr, circumstances.topic, circumstances.position}, out);
+    tell_violation(contained, agent, event, {nullptr, circumstances.topic, circumstances.position}, out);
   } else {
     forget_unclassified(agent);  // it has a job now
     judge_by_persona(event, admission, agent, session, index, circumstances, out);
   }
   for (const Containment& entry : agent.containments)
-    if (entry.contained) out.passed += entry.passed.count;
+    if (entry.contained || is_foreign(entry)) out.passed += entry.passed.count;
   return out;
 }
 

@@ -14,6 +14,7 @@
 #include "engine/state/facts.h"
 #include "engine/verdict/containment.h"
 #include "engine/verdict/finding.h"
+#include "engine/verdict/foreign_containments.h"
 #include "engine/verdict/verdict.h"
 
 namespace ringfence {
@@ -26,12 +27,13 @@ struct Judgement {
   std::vector<ContainmentRecord> containments;
   std::vector<RowId> marks;  // that moved the evidence, those of wagers too
   std::vector<ChannelId> not_evaluable;
-  std::uint32_t lacking = 0;  // `Lacking` bits of constraints that could not be judged
-  std::vector<Link> links;    // what the act means for subjects wider than its agent, judged apart from it
-  std::uint64_t passed = 0;   // calls of the agent so far that succeeded though what contains it denies them
-  bool copy = false;          // a known act: nothing else is set
-  bool fact = false;          // a fact about the fleet: no agent, no verdict
-  bool stopped = false;       // a gate that had applied the standing containment would have denied this call
+  std::uint32_t lacking = 0;        // `Lacking` bits of constraints that could not be judged
+  std::vector<Link> links;          // what the act means for subjects wider than its agent, judged apart from it
+  std::vector<std::string> joined;  // trees halted by a person (ForeignContainment::key) that the agent is now known to work in
+  std::uint64_t passed = 0;         // calls of the agent so far that succeeded though what contains it denies them
+  bool copy = false;                // a known act: nothing else is set
+  bool fact = false;                // a fact about the fleet: no agent, no verdict
+  bool stopped = false;             // a gate that had applied the standing containment would have denied this call
 };
 
 /// What a judgement depends on beside the event and the agent's state.
@@ -43,6 +45,7 @@ struct Circumstances {
   std::int64_t lsn = -1;  // of the record in its partition's states; names the links that come of it
   /// Every containment counts as applied at once, so a call that went through is containment.violated (replay --assume-gate).
   bool assume_gate = false;
+  const ForeignContainments* foreign = nullptr;  // what other writers have put over agents of the partition; null: nothing
 };
 
 /// Judges one admitted event against its agent's state: channels, evidence, ledger, policy, findings, containment, in this order.

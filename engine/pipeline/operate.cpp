@@ -2,12 +2,12 @@
 #include "engine/pipeline/operate.h"
 
 #include <algorithm>
-#include <array>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "engine/event/escape.h"
+#include "engine/pipeline/subjects.h"
 #include "engine/verdict/case.h"
 
 namespace ringfence {
@@ -258,8 +258,7 @@ std::string_view words_of(CommandAnswer answer) {
 
 Operated operate(const Command& command, const ScopeParts& scope, AgentState& agent, const Rulebook& rules, Position at,
                  std::string_view topic) {
-  constexpr std::array<std::string_view, 3> kScopes{"agent", "session", "subtree"};
-  if (std::ranges::find(kScopes, scope.type) == kScopes.end()) return {CommandAnswer::NotInState, {}};
+  if (is_wide(scope)) return {CommandAnswer::NotInState, {}};
   const Order order{command, scope, agent, known_persona(agent, rules), at, topic};
   if (const auto why = refused(order)) return {*why, {}};
   if (command.command == "approve") return approve(order);
@@ -267,6 +266,44 @@ Operated operate(const Command& command, const ScopeParts& scope, AgentState& ag
   if (command.command == "purge") return purge(order);
   return halt(order);
 }
+
+Operated free_member(const Command& command, const ForeignContainment& tree, AgentState& member, const Rulebook& rules, Position at,
+                     std::string_view topic) {
+  const auto its = [&](const Containment& c) { return c.contained && c.finding_uid == tree.finding_uid; };
+  if (std::ranges::none_of(member.containments, its)) return {CommandAnswer::NothingStands, {}};
+  const ScopeParts scope{"agent", member.tenant, member.id, {}};
+  const Order order{command, scope, member, known_persona(member, rules), at, topic};
+  if (!tree.by.empty())
+    if (const auto why = refused(order)) return {*why, {}};
+  return release(order);
+}
+
+bool held_by_tree(const Command& command, const ScopeParts& scope, const AgentState& agent, const ForeignContainments& foreign) {
+  if (command.command != "release" || is_tree(command.scope) || is_wide(scope)) return false;
+  return std::ranges::any_of(agent.containments,
+                             [&](const Containment& c) { return c.contained && foreign.holds(agent.key, c.finding_uid); });
+}
+
+void join(Operated& out, Operated one) {
+  out.answer = std::min(out.answer, one.answer);
+  if (!one.judgement) return;
+  if (out.judgement)
+    join(*out.judgement, std::move(*one.judgement));
+  else
+    out.judgement = std::move(one.judgement);
+}
+
+void order_by_agent(Judgement& judgement) {
+  std::ranges::stable_sort(judgement.containments, {}, &ContainmentRecord::agent_id);
+  std::ranges::stable_sort(judgement.findings, {}, &FindingRecord::agent_id);
+}
+
+CommandAnswer operate_foreign(const Command& command, const ScopeParts& scope, ForeignContainments& foreign) {
+  if (foreign.obey(command, scope)) return CommandAnswer::Done;
+  return foreign.knows(command.scope) ? CommandAnswer::NothingStands : CommandAnswer::NotInState;
+}
+
+bool is_wide(const ScopeParts& scope) { return scope.type != "agent" && scope.type != "session" && scope.type != "subtree"; }
 
 Operated operate_subject(const Command& command, const ScopeParts& scope, AgentState& subject, const Rulebook& rules, Position at,
                          std::string_view topic) {

@@ -9,6 +9,7 @@
 #include "engine/pipeline/rulebook.h"
 #include "engine/state/agent_state.h"
 #include "engine/verdict/command.h"
+#include "engine/verdict/foreign_containments.h"
 
 namespace ringfence {
 
@@ -47,5 +48,26 @@ struct Operated {
 /// evidence starts at zero where it is freed. A member of a root session that is stopped as a whole is freed with the whole.
 [[nodiscard]] Operated operate_subject(const Command& command, const ScopeParts& scope, AgentState& subject, const Rulebook& rules,
                                        Position at, std::string_view topic);
+
+/// Frees an agent that was contained because it worked in a tree which a person had halted (contain_member), as `release` of the agent
+/// does; where a command told of the tree, by the rules of a release. NothingStands where it is not contained for that.
+[[nodiscard]] Operated free_member(const Command& command, const ForeignContainment& tree, AgentState& member, const Rulebook& rules,
+                                   Position at, std::string_view topic);
+
+/// True where the command would free, by its own name, an agent that a tree has contained which stands.
+[[nodiscard]] bool held_by_tree(const Command& command, const ScopeParts& scope, const AgentState& agent,
+                                const ForeignContainments& foreign);
+
+/// Adds what the command came to in one more state.
+void join(Operated& out, Operated one);
+
+/// Puts what several agents' states made of one command in order of the agents' names, so that it is the same over any number of shards.
+void order_by_agent(Judgement& judgement);
+
+/// Scopes whose containments lie in no agent's state, whoever they cover.
+[[nodiscard]] bool is_wide(const ScopeParts& scope);
+
+/// Takes a command into what stands over the agents of a partition, whatever its scope. The answer is for a wide one.
+CommandAnswer operate_foreign(const Command& command, const ScopeParts& scope, ForeignContainments& foreign);
 
 }  // namespace ringfence

@@ -26,7 +26,8 @@ std::expected<Judgement, Refusal> Rehearsal::feed(std::string_view record, Posit
   }
   const auto sighting = admit(agent, *event);
   if (!sighting) return std::unexpected(sighting.error());
-  Judgement judgement = judge(*event, *sighting, agent, {rules_, facts_, topic_, position, position.offset.value, assume_gate_});
+  Judgement judgement = judge(*event, *sighting, agent, {rules_, facts_, topic_, position, position.offset.value, assume_gate_, &foreign_});
+  for (const std::string& tree : judgement.joined) foreign_.join(tree, key);
   const auto judge_one = [&](const Link& link, bool /*derived*/) -> std::expected<std::optional<Judgement>, Refusal> {
     AgentState& subject = subjects_[subject_key(link)];
     if (subject.id.empty()) {
@@ -43,22 +44,34 @@ std::expected<Judgement, Refusal> Rehearsal::feed(std::string_view record, Posit
 Operated Rehearsal::operate(const Command& command) {
   const auto scope = check_command(command);
   if (!scope) return {CommandAnswer::NotInState, {}};
+  const Position behind{Partition{0}, Offset{records_ - 1}};
   Operated out{CommandAnswer::UnknownAgent, {}};
-  if (const auto found = agents_.find(agent_key(scope->tenant, scope->id)); found != agents_.end())
-    out = ringfence::operate(command, *scope, found->second, rules_, {Partition{0}, Offset{records_ - 1}}, topic_);
+  if (const CommandAnswer answer = operate_foreign(command, *scope, foreign_); is_wide(*scope)) out.answer = answer;
+  if (command.command == "release") {
+    for (const ForeignContainment* const tree : foreign_.trees_of(command.scope))
+      for (const AgentKey& member : tree->members)
+        if (Operated one = free_member(command, *tree, agents_[member], rules_, behind, topic_); one.answer != CommandAnswer::NothingStands)
+          join(out, std::move(one));
+  }
+  const auto found = is_wide(*scope) ? agents_.end() : agents_.find(agent_key(scope->tenant, scope->id));
+  if (found != agents_.end()) {
+    join(out, held_by_tree(command, *scope, found->second, foreign_)
+                  ? Operated{CommandAnswer::WiderScope, {}}
+                  : ringfence::operate(command, *scope, found->second, rules_, behind, topic_));
+  }
   for (auto& [key, subject] : subjects_) {
+    if (!subject.contained()) continue;
     Operated one = operate_subject(command, *scope, subject, rules_, {kLinksPartition, Offset{records_ - 1}}, kLinksTopic);
-    out.answer = std::min(out.answer, one.answer);
-    if (!one.judgement) continue;
-    if (out.judgement)
-      join(*out.judgement, std::move(*one.judgement));
-    else
-      out.judgement = std::move(one.judgement);
+    join(out, std::move(one));
   }
   return out;
 }
 
 std::vector<FindingRecord> Rehearsal::enforce(const Enforcement& enforcement) {
+  if (!enforcement.writer.empty()) {
+    foreign_.take(enforcement);
+    return {};
+  }
   const auto scope = parse_scope(enforcement.scope);
   const auto found = scope ? agents_.find(agent_key(scope->tenant, scope->id)) : agents_.end();
   if (found == agents_.end()) return {};

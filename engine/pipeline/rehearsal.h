@@ -46,6 +46,7 @@ class Rehearsal {
   EventDecoder decoder_;
   EventArena arena_;
   Facts facts_;
+  ForeignContainments foreign_;
   std::map<AgentKey, AgentState> agents_;
   std::map<AgentKey, AgentState> subjects_;
   std::int64_t records_ = 0;

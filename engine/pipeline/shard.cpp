@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/pipeline/shard.h"
 
+#include <algorithm>
+#include <utility>
+
+#include "engine/pipeline/subjects.h"
+
 namespace ringfence {
 namespace {
 
@@ -59,9 +64,11 @@ std::expected<void, StoreError> Shard::judge_event(const Record& record, const E
   const auto sighting = admit(agent, event);
   if (!sighting) return book_refusal(record, sighting.error(), key, origin);
 
+  ForeignContainments& foreign = foreign_[partition];
   Result& result = results_.emplace_back();
-  result.judgement =
-      ringfence::judge(event, *sighting, agent, {*rules_, facts_[partition], origin.topic, record.position, lsn, settings_.assume_gate});
+  result.judgement = ringfence::judge(event, *sighting, agent,
+                                      {*rules_, facts_[partition], origin.topic, record.position, lsn, settings_.assume_gate, &foreign});
+  for (const std::string& tree : result.judgement.joined) foreign.join(tree, key);
   table_.touch(agent, Offset{lsn});
   count(result.judgement);
   evaluability_->note(event.source.product.value_or(""), result.judgement.not_evaluable, result.judgement.lacking);
@@ -92,6 +99,51 @@ std::expected<void, StoreError> Shard::book_refusal(const Record& record, const 
 
 std::expected<std::optional<Operated>, StoreError> Shard::operate(const Command& command, const ScopeParts& scope, Position after,
                                                                   const Origin& origin) {
+  const CommandAnswer answer = operate_foreign(command, scope, foreign_[after.partition]);
+  if (is_wide(scope)) return settings_.share.index == 0 ? std::optional(Operated{answer, {}}) : std::nullopt;
+  auto freed = free_members(command, after, origin);
+  if (!freed) return std::unexpected(freed.error());
+  auto named = operate_named(command, scope, after, origin);
+  if (!named || !*freed) return named;
+  if (*named) join(**freed, std::move(**named));
+  if ((*freed)->judgement) order_by_agent(*(*freed)->judgement);
+  return freed;
+}
+
+std::expected<std::optional<Operated>, StoreError> Shard::free_members(const Command& command, Position after, const Origin& origin) {
+  std::optional<Operated> out;
+  if (command.command != "release") return out;
+  for (const ForeignContainment* const tree : foreign_[after.partition].trees_of(command.scope)) {
+    for (const AgentKey& key : tree->members) {
+      if (!mine(key)) continue;
+      const auto opened = open_known(key, after, origin);
+      if (!opened) return std::unexpected(opened.error());
+      if (*opened == nullptr) continue;
+      Operated one = free_member(command, *tree, **opened, *rules_, after, origin.topic);
+      if (one.answer == CommandAnswer::NothingStands) continue;
+      if (one.answer == CommandAnswer::Done) table_.touch(**opened, Offset{origin.base + after.offset.value});
+      count_outputs(one);
+      if (out)
+        join(*out, std::move(one));
+      else
+        out = std::move(one);
+    }
+  }
+  return out;
+}
+
+std::expected<AgentState*, StoreError> Shard::open_known(const AgentKey& key, Position after, const Origin& origin) {
+  const Offset lsn{origin.base + after.offset.value};
+  const auto known = table_.find(after.partition, key);
+  if (!known) return std::unexpected(known.error());
+  if (*known == nullptr || (settings_.inputs_apart && (*known)->lsn < origin.base)) return nullptr;
+  const auto opened = table_.open({after.partition, lsn}, key, (*known)->tenant, (*known)->id, (*known)->last_time);
+  if (!opened) return std::unexpected(opened.error());
+  return (*opened)->lsn > lsn.value ? nullptr : *opened;
+}
+
+std::expected<std::optional<Operated>, StoreError> Shard::operate_named(const Command& command, const ScopeParts& scope, Position after,
+                                                                        const Origin& origin) {
   const AgentKey key = agent_key(scope.tenant, scope.id);
   if (!mine(key)) return std::optional<Operated>();
   const Offset lsn{origin.base + after.offset.value};
@@ -102,16 +154,21 @@ std::expected<std::optional<Operated>, StoreError> Shard::operate(const Command&
   if (!opened) return std::unexpected(opened.error());
   AgentState& agent = **opened;
   if (agent.lsn > lsn.value) return std::optional<Operated>();
+  if (held_by_tree(command, scope, agent, foreign_[after.partition])) return Operated{CommandAnswer::WiderScope, {}};
   Operated done = ringfence::operate(command, scope, agent, *rules_, after, origin.topic);
   if (done.answer == CommandAnswer::Done) table_.touch(agent, lsn);
-  if (done.judgement) {
-    counters_.findings += done.judgement->findings.size();
-    counters_.containments += done.judgement->containments.size();
-  }
+  count_outputs(done);
   return done;
 }
 
+void Shard::count_outputs(const Operated& done) {
+  if (!done.judgement) return;
+  counters_.findings += done.judgement->findings.size();
+  counters_.containments += done.judgement->containments.size();
+}
+
 std::expected<EnforcementIs, StoreError> Shard::look_at(const Enforcement& enforcement, const ScopeParts& scope, Partition partition) {
+  if (!enforcement.writer.empty()) return foreign_[partition].look_at(enforcement);
   const AgentKey key = agent_key(scope.tenant, scope.id);
   if (!mine(key)) return EnforcementIs::Unasked;
   const auto known = table_.find(partition, key);
@@ -121,6 +178,7 @@ std::expected<EnforcementIs, StoreError> Shard::look_at(const Enforcement& enfor
 
 std::expected<std::optional<Judgement>, StoreError> Shard::enforce(const Enforcement& enforcement, const ScopeParts& scope, Position after,
                                                                    const Origin& origin) {
+  if (!enforcement.writer.empty()) return take_foreign(enforcement, after, origin);
   const auto is = look_at(enforcement, scope, after.partition);
   if (!is) return std::unexpected(is.error());
   if (*is != EnforcementIs::News) return std::optional<Judgement>();
@@ -135,6 +193,23 @@ std::expected<std::optional<Judgement>, StoreError> Shard::enforce(const Enforce
   out.findings = take_enforcement(enforcement, agent, {known_persona(agent, *rules_), origin.topic, after});
   table_.touch(agent, lsn);
   counters_.findings += out.findings.size();
+  return out;
+}
+
+std::expected<std::optional<Judgement>, StoreError> Shard::take_foreign(const Enforcement& word, Position after, const Origin& origin) {
+  ForeignContainments& foreign = foreign_[after.partition];
+  if (!foreign.take(word)) return std::optional<Judgement>();
+  Judgement out;
+  out.position = after;
+  if (!word.lifted()) return out;
+  // Of a tree that a command told of, the members are freed by the command that frees it, under its rules.
+  const auto trees = foreign.trees_of(word.scope);
+  if (std::ranges::any_of(trees, [](const ForeignContainment* tree) { return !tree->by.empty(); })) return out;
+  const Command release{"release", word.scope, "no longer halted", word.finding_uid, "", ""};
+  auto freed = free_members(release, after, origin);
+  if (!freed) return std::unexpected(freed.error());
+  if (*freed && (*freed)->judgement) join(out, std::move(*(*freed)->judgement));
+  order_by_agent(out);
   return out;
 }
 

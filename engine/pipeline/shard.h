@@ -20,6 +20,7 @@
 #include "engine/state/facts.h"
 #include "engine/state/look_ahead.h"
 #include "engine/verdict/enforcement.h"
+#include "engine/verdict/foreign_containments.h"
 
 namespace ringfence {
 
@@ -67,12 +68,14 @@ class Shard {
   [[nodiscard]] std::expected<std::vector<Result>, StoreError> judge(const Window& window, const Origin& origin,
                                                                      std::vector<Result> room = {});
 
-  /// Applies a checked command of an operator behind record `after` of the partition, to the state of the agent its scope names. Nothing
-  /// where that agent is another shard's, or its state has later records in it, and so the command too.
+  /// Applies a checked command of an operator behind record `after` of the partition, to the state of the agent its scope names, to what
+  /// stands over the partition's agents, and to those that a tree of that scope has contained. Nothing where all that is another shard's,
+  /// or states have later records in them, and so the command too.
   [[nodiscard]] std::expected<std::optional<Operated>, StoreError> operate(const Command& command, const ScopeParts& scope, Position after,
                                                                            const Origin& origin);
 
-  /// What an enforcement is to the state of the agent its scope names; Unasked where that is not this shard's or not known.
+  /// What an enforcement is to the state of the agent its scope names; Unasked where that is not this shard's or not known. One of another
+  /// writer is for what stands over the partition's agents, in every shard.
   [[nodiscard]] std::expected<EnforcementIs, StoreError> look_at(const Enforcement& enforcement, const ScopeParts& scope,
                                                                  Partition partition);
   /// Takes it behind record `after` of the partition; nothing where it is no news there.
@@ -83,8 +86,14 @@ class Shard {
   void adopt(std::shared_ptr<const Rulebook> rules) { rules_ = std::move(rules); }
   [[nodiscard]] const Rulebook& rules() const { return *rules_; }
 
-  /// A partition has left: its facts go with it.
-  void forget(Partition partition) { facts_.erase(partition); }
+  /// A partition has left: its facts go with it, and what stands over its agents.
+  void forget(Partition partition) {
+    facts_.erase(partition);
+    foreign_.erase(partition);
+  }
+  /// What other writers have put over agents of a partition, to be kept with its checkpoint: ahead of the states, where a judgement has
+  /// changed it.
+  [[nodiscard]] ForeignContainments& foreign(Partition partition) { return foreign_[partition]; }
 
   /// Facts of a partition, to be kept with its checkpoint.
   [[nodiscard]] Facts& facts(Partition partition) { return facts_[partition]; }
@@ -99,6 +108,15 @@ class Shard {
                                                             const Origin& origin);
   [[nodiscard]] std::expected<void, StoreError> book_refusal(const Record& record, const Refusal& refusal, const AgentKey& key,
                                                              const Origin& origin);
+  [[nodiscard]] std::expected<std::optional<Operated>, StoreError> operate_named(const Command& command, const ScopeParts& scope,
+                                                                                 Position after, const Origin& origin);
+  [[nodiscard]] std::expected<std::optional<Operated>, StoreError> free_members(const Command& command, Position after,
+                                                                                const Origin& origin);
+  [[nodiscard]] std::expected<std::optional<Judgement>, StoreError> take_foreign(const Enforcement& word, Position after,
+                                                                                 const Origin& origin);
+  /// The state of an agent of this input; null where there is none, or it has records behind `after` in it.
+  [[nodiscard]] std::expected<AgentState*, StoreError> open_known(const AgentKey& key, Position after, const Origin& origin);
+  void count_outputs(const Operated& done);
   [[nodiscard]] bool mine(const AgentKey& key) const { return key.hash.low % settings_.share.count == settings_.share.index; }
   [[nodiscard]] bool wants_state(const Window::Entry& entry) const { return entry.has_agent && mine(entry.key); }
   void count(const Judgement& judgement);
@@ -108,6 +126,7 @@ class Shard {
   std::shared_ptr<const Rulebook> rules_;
   ShardSettings settings_;
   std::map<Partition, Facts> facts_;
+  std::map<Partition, ForeignContainments> foreign_;
   ShardTally counters_;
   std::unique_ptr<Evaluability> evaluability_ = std::make_unique<Evaluability>();
   std::vector<Result> results_;  // of the window under way

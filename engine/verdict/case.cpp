@@ -5,6 +5,7 @@
 
 #include "engine/event/sha256.h"
 #include "engine/verdict/analytics.h"
+#include "engine/verdict/contain.h"
 #include "engine/verdict/ledger.h"
 
 namespace ringfence {
@@ -25,10 +26,21 @@ struct Contribution {
   Mode mode = Mode::Enforce;
   EventTime first_seen;
   std::string origin;  // names a new finding; empty: the event's id
+  Containment* about = nullptr;
 };
 
+OpenFinding* open_as(AgentState& agent, const std::string& uid) {
+  const auto found = std::ranges::find(agent.findings, uid, &OpenFinding::uid);
+  return found == agent.findings.end() ? nullptr : &*found;
+}
+
+/// What is about one containment of another writer is no finding of the family's.
 OpenFinding* open_in_family(AgentState& agent, std::string_view family) {
-  const auto found = std::ranges::find_if(agent.findings, [&](const OpenFinding& f) { return family_of(f.analytic) == family; });
+  const auto apart = [&](const OpenFinding& f) {
+    return std::ranges::any_of(agent.containments, [&](const Containment& c) { return is_foreign(c) && c.finding_uid == f.uid; });
+  };
+  const auto found =
+      std::ranges::find_if(agent.findings, [&](const OpenFinding& f) { return family_of(f.analytic) == family && !apart(f); });
   return found == agent.findings.end() ? nullptr : &*found;
 }
 
@@ -80,10 +92,13 @@ bool due(const OpenFinding& finding, Level level) {
   return level > finding.level || finding.count >= kUpdateFactor * finding.count_written;
 }
 
-/// Books the contribution; true where a record is due.
-bool book(AgentState& agent, const Event& event, std::string_view persona_sha256, const Contribution& part,
-          FindingRecord::Activity& activity) {
-  OpenFinding* finding = open_in_family(agent, family_of(part.analytic));
+/// What the contribution was booked under, and as what.
+struct Booked {
+  OpenFinding* finding = nullptr;  // null: no record is due
+  FindingRecord::Activity activity = FindingRecord::Activity::Update;
+};
+Booked book(AgentState& agent, const Event& event, std::string_view persona_sha256, const Contribution& part) {
+  OpenFinding* finding = part.about != nullptr ? open_as(agent, part.about->finding_uid) : open_in_family(agent, family_of(part.analytic));
   if (finding == nullptr) {
     const std::string_view named_by = part.origin.empty() ? event.id : std::string_view(part.origin);
     agent.findings.push_back({.uid = finding_uid(event.tenant, agent.id, named_by, part.analytic, persona_sha256),
@@ -95,17 +110,16 @@ bool book(AgentState& agent, const Event& event, std::string_view persona_sha256
                               .records = 1,
                               .count = part.count,
                               .count_written = part.count});
-    activity = FindingRecord::Activity::Create;
-    return true;
+    if (part.about != nullptr) part.about->finding_uid = agent.findings.back().uid;
+    return {&agent.findings.back(), FindingRecord::Activity::Create};
   }
-  activity = FindingRecord::Activity::Update;
   finding->count += part.count;
   finding->last_seen = std::max({finding->last_seen, agent.last_time, event.time});
-  if (!due(*finding, part.level)) return false;
+  if (!due(*finding, part.level)) return {};
   finding->level = std::max(finding->level, part.level);
   finding->count_written = finding->count;
   ++finding->records;
-  return true;
+  return {finding, FindingRecord::Activity::Update};
 }
 
 /// Calls of what the finding led to are refused, as far as gates say.
@@ -116,11 +130,11 @@ bool enforced(const AgentState& agent, const OpenFinding& finding) {
 }
 
 std::optional<FindingRecord> write(AgentState& agent, FindingRecord base, const Event& event, Contribution part) {
-  FindingRecord::Activity activity{};
-  if (!book(agent, event, base.persona_sha256, part, activity)) return std::nullopt;
-  const OpenFinding& finding = *open_in_family(agent, family_of(part.analytic));
+  const Booked booked = book(agent, event, base.persona_sha256, part);
+  if (booked.finding == nullptr) return std::nullopt;
+  const OpenFinding& finding = *booked.finding;
   describe_finding(base, finding);
-  base.activity = activity;
+  base.activity = booked.activity;
   base.level = finding.level;
   base.applied = applied_level(finding.level, part.mode);
   base.title = std::move(part.title);
@@ -341,7 +355,9 @@ std::vector<FindingRecord> fact_finding(AgentState& agent, const Event& event, F
                     .title = std::string(info_of(fact.analytic).title),
                     .sentence = std::move(fact.sentence),
                     .mode = mode_of(told),
-                    .first_seen = event.time};
+                    .first_seen = event.time,
+                    .about = fact.about};
+  if (fact.about != nullptr) part.origin = std::string(event.id) + "#" + fact.about->scope;
   std::vector<FindingRecord> records;
   FindingRecord base = describe_event(event, told.topic, told.position);
   if (told.persona != nullptr) describe_persona(base, *told.persona);

@@ -58,6 +58,9 @@ struct Fact {
   Analytic analytic{};
   Level level = Level::Alert;
   std::string sentence;
+  /// What the fact is about, where that has a finding of its own beside the others of the family: what stands for it in the agent's
+  /// containments (is_foreign). A new one is written into it.
+  Containment* about = nullptr;
 };
 /// True where one more such fact will be written and not only counted: what is costly to say is said only then.
 [[nodiscard]] bool record_due(const AgentState& agent, Analytic analytic, Level level);

@@ -6,6 +6,7 @@
 
 #include "engine/verdict/analytics.h"
 #include "engine/verdict/case.h"
+#include "engine/verdict/foreign_containments.h"
 
 namespace ringfence {
 namespace {
@@ -126,6 +127,37 @@ std::vector<ContainmentRecord> contain(const Act& act, const ContainmentCause& c
   }
   release_throttles(act, position, records);
   return records;
+}
+
+std::optional<ContainmentRecord> contain_member(const Event& event, AgentState& agent, SessionState& session,
+                                                const ForeignContainment& tree, const Persona* persona, Position position) {
+  Containment& entry = entry_for(agent, session.borrowed ? session_scope(agent, session) : scope_key("agent", agent.tenant, agent.id));
+  if (entry.contained && entry.level >= Level::Halt) return std::nullopt;
+  if (!entry.contained) entry.enforced = {}, entry.passed = {};
+  ++entry.epoch;
+  entry.contained = true;
+  entry.level = Level::Halt;
+  entry.finding_uid = tree.finding_uid;
+  entry.since = event.time;
+  std::optional<Level>& held = (session.borrowed ? session.standing : agent.standing).held;
+  held = std::max(held.value_or(Level::Observe), Level::Halt);
+  ContainmentRecord record;
+  record.scope = entry.scope;
+  record.agent_id = agent.id;
+  record.tenant = agent.tenant;
+  record.session_id = session.borrowed ? session.id : std::string();
+  record.epoch = entry.epoch;
+  record.select = session.borrowed ? std::vector<ContainmentRecord::Select>{{"session.id", session.id}}
+                                   : std::vector<ContainmentRecord::Select>{{"agent.id", agent.id}};
+  record.effective_at = event.time;
+  record.finding_uid = tree.finding_uid;
+  record.reason =
+      "works in " + std::string(tree.scope_text()) + ", which a person has halted" + (tree.reason.empty() ? "" : ": ") + tree.reason;
+  record.approver = tree.by.empty() ? tree.finding_uid : tree.by;  // a person has decided: nothing holds it back
+  if (persona != nullptr) record.persona = persona->reference();
+  record.cause_event_id = event.id;
+  record.position = position;
+  return record;
 }
 
 FindingRecord blast_radius_finding(const ContainmentRecord& held, std::string topic) {

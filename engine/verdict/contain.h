@@ -23,11 +23,22 @@ struct ContainmentCause {
 /// scope of the agent. Raises the epochs in `AgentState::containments`.
 [[nodiscard]] std::vector<ContainmentRecord> contain(const Act& act, const ContainmentCause& cause, Position position);
 
+struct ForeignContainment;
+/// The containment of an agent that works in a tree which a person has halted, by its name (or of its session, where that borrows the
+/// name): whatever its job's mode, without evidence, and going back to the person as the tree's does. Nothing where it is halted already.
+[[nodiscard]] std::optional<ContainmentRecord> contain_member(const Event& event, AgentState& agent, SessionState& session,
+                                                              const ForeignContainment& tree, const Persona* persona, Position position);
+
 /// What an analyst reads of a halt that went out as a pending hold (control.md, blast radius): who would be halted, and why it waits.
 [[nodiscard]] FindingRecord blast_radius_finding(const ContainmentRecord& held, std::string topic);
 
 /// The scope key a containment of this act would carry.
 [[nodiscard]] std::string containment_scope(const Act& act);
+
+/// An entry of `AgentState::containments` that keeps what calls made of a containment which another writer has put over the agent
+/// (foreign_containments.h): its scope is that one's key `scope#writer`, its epoch its number, it is never `contained`, since nothing is
+/// published from here, and its finding is that of the calls.
+[[nodiscard]] inline bool is_foreign(const Containment& entry) { return entry.scope.find('#') != std::string::npos; }
 
 /// A containment in force that covers the calls of this agent in this session, as the engine has published it.
 [[nodiscard]] bool covers(const Containment& containment, const AgentState& agent, const SessionState& session);

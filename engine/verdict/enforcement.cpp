@@ -10,7 +10,7 @@
 namespace ringfence {
 namespace {
 
-constexpr std::size_t kGateChars = 80;
+constexpr std::size_t kGateChars = 80, kScopeChars = 256;
 constexpr std::int64_t kNanosPerMs = 1'000'000;
 
 /// As control records carry times.
@@ -67,30 +67,34 @@ std::vector<FindingRecord> take_enforcement(const Enforcement& enforcement, Agen
     event.agent.id = agent.id;
     event.id = last->event_id;
     event.outcome.status = Outcome::Ok;
-    for (FindingRecord& record : violation_finding(agent, event, told)) records.push_back(std::move(record));
+    for (FindingRecord& record : violation_finding(agent, event, last->started, &entry, told)) records.push_back(std::move(record));
   }
   return records;
 }
 
-bool passed_enforcement(AgentState& agent, const SessionState& session, const Event& event, EventTime started,
-                        std::optional<Effect> effect) {
-  bool violated = false;
+const Containment* passed_enforcement(AgentState& agent, const SessionState& session, const Event& event, EventTime started,
+                                      std::optional<Effect> effect) {
+  const Containment* broken = nullptr;
   for (Containment& entry : agent.containments) {
     if (!covers(entry, agent, session) || !denies(entry.level, effect) || event.time <= entry.since) continue;
     ++entry.passed.count;
     Containment::Passed::Last& last = effect == Effect::Read ? entry.passed.read : entry.passed.other;
     if (last.event_id.empty() || started > last.started) last = {started, std::string(event.id)};
-    violated = violated || (denies(entry.enforced.level, effect) && started > entry.enforced.from);
+    if (broken == nullptr && denies(entry.enforced.level, effect) && started > entry.enforced.from) broken = &entry;
   }
-  return violated;
+  return broken;
 }
 
-std::vector<FindingRecord> violation_finding(AgentState& agent, const Event& event, const Told& told) {
-  return fact_finding(agent, event,
-                      {Analytic::ContainmentViolated, Level::Halt,
-                       "A call that the containment denies went through, although it started after every expected gate had confirmed the "
-                       "containment and the allowance for clocks had passed: there is a way around the gates."},
-                      told);
+std::vector<FindingRecord> violation_finding(AgentState& agent, const Event& event, EventTime started, const Containment* broken,
+                                             const Told& told) {
+  std::string sentence = "A call that the containment denies went through: there is a way around the gates.";
+  if (broken != nullptr) {
+    sentence = "A call that the " + std::string(name_of(broken->enforced.level)) + " of " + printable(broken->scope, kScopeChars) + " (" +
+               printable(broken->finding_uid, kGateChars) + ") denies went through: " + printable(event.id, kGateChars) + " started at " +
+               format_rfc3339(started) + ", after every expected gate had confirmed it and the allowance for clocks had passed at " +
+               format_rfc3339(broken->enforced.from) + ": there is a way around the gates.";
+  }
+  return fact_finding(agent, event, {Analytic::ContainmentViolated, Level::Halt, std::move(sentence)}, told);
 }
 
 }  // namespace ringfence

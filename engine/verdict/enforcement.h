@@ -22,12 +22,18 @@ struct Enforcement {
   std::string scope;
   Level level = Level::Halt;  // in force at the gates, which for a halt that waits for approval is hold
   EventTime effective_at;     // of the record that they confirm, in milliseconds
-  std::vector<Gate> gates;    // in order of their names; at least one
+  std::vector<Gate> gates;    // in order of their names; at least one, but where it is lifted
   Nanos skew;                 // by how much clocks may differ
+  /// Who contained, where that is another than the writer of the partition: then it is for the containments that stand over agents
+  /// (foreign_containments.h) and of any scope. Empty: for the state of the agent that the scope names.
+  std::string writer;
+  std::string finding_uid;  // what it goes back to; of another writer's alone
   bool operator==(const Enforcement&) const = default;
 
   /// No call that started later can have passed by what stood before.
   [[nodiscard]] EventTime from() const;
+  /// The other writer has ended it: nothing is in force any more.
+  [[nodiscard]] bool lifted() const { return level == Level::Observe; }
 };
 
 /// What an enforcement is to an agent's state now.
@@ -42,12 +48,13 @@ enum class EnforcementIs : std::uint8_t {
 /// where a call that had passed before is now known to have started too late, `containment.violated`.
 [[nodiscard]] std::vector<FindingRecord> take_enforcement(const Enforcement& enforcement, AgentState& agent, const Told& told);
 
-/// Books a call that succeeded although a containment denies it. True where every expected gate had confirmed that containment, at a level
-/// that denies it, before the call started: it went around them.
-[[nodiscard]] bool passed_enforcement(AgentState& agent, const SessionState& session, const Event& event, EventTime started,
-                                      std::optional<Effect> effect);
+/// Books a call that succeeded although a containment denies it. Gives the containment that every expected gate had confirmed, at a level
+/// that denies it, before the call started: it went around them. Null where there is none.
+[[nodiscard]] const Containment* passed_enforcement(AgentState& agent, const SessionState& session, const Event& event, EventTime started,
+                                                    std::optional<Effect> effect);
 
-/// The finding of such a call.
-[[nodiscard]] std::vector<FindingRecord> violation_finding(AgentState& agent, const Event& event, const Told& told);
+/// The finding of such a call. `broken` null: that the gates had it in force is only assumed.
+[[nodiscard]] std::vector<FindingRecord> violation_finding(AgentState& agent, const Event& event, EventTime started,
+                                                           const Containment* broken, const Told& told);
 
 }  // namespace ringfence

@@ -7,7 +7,6 @@ import os
 import pty
 import select
 import signal
-import socket
 import struct
 import subprocess
 import termios
@@ -15,16 +14,10 @@ import threading
 import time
 import unittest
 
-from program import BINARY, DONE, PERSONAS, UNREACHABLE, UNUSABLE, Case, event, lines, run
+from program import BINARY, DONE, PERSONAS, UNREACHABLE, UNUSABLE, Case, event, free_port, lines, run
 
 WITHIN = 60
 HALTED = event(2, agent={"id": "payer-1", "trust": "verified"}, tool={"server": "erp", "name": "supplier.x"})
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Screen:

@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import re
+import socket
 import subprocess
 import sys
 import tempfile
@@ -47,6 +48,12 @@ def event(number=1, **changes):
               "agent": {"id": "watched-alert-1", "trust": "verified"}, "session": {"id": "s-1"}, "tool": {"server": "wiki", "name": "get"},
               "outcome": {"status": "ok"}, **changes}
     return {k: v for k, v in fields.items() if v is not None}
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def lines(*records):

@@ -59,13 +59,15 @@ class Enforcements : public Services {
   }
   std::filesystem::path gate(const Installation& at) {
     const auto file = at.directory() / "gate.yaml";
-    const Ran keys = run_ringfence({"keys", "show", (at.directory() / "control.key").string()});
+    const Ran keys =
+        run_ringfence({"keys", "show", (at.directory() / "control.key").string(), "--writer", "engine-*", "--writer", "operator"});
     std::ofstream(at.directory() / "keys.json") << keys.output;
     std::ofstream(file) << "kafka: {bootstrap: \"" << broker().address() << "\"}\n"
                         << "topics: {control: " << at.topic("control") << ", acks: " << at.topic("acks") << "}\n"
                         << "http: {listen: \"127.0.0.1:0\"}\n"
                         << "gate: {name: edge, listen: \"127.0.0.1:0\", state: " << (at.directory() / "gate").string()
-                        << ", keys_file: " << (at.directory() / "keys.json").string() << ", subject: {agent: \"header:x-agent-id\"}}\n";
+                        << ", keys_file: " << (at.directory() / "keys.json").string()
+                        << ", subject: {agent: \"header:x-agent-id\", user: \"header:x-user\"}}\n";
     return file;
   }
   /// All but what gates did not do in time, which is of the wall clock and no part of a replay.
@@ -128,6 +130,38 @@ TEST_F(Enforcements, WhatAGateConfirmsWhileTheEngineIsDeadIsKnownToTheNextOne) {
   EXPECT_EQ(judged_in(findings.all()), expected_of_log(broker(), at, at.context_log("a")).findings);
   std::map<std::string, std::string> said;  // by id: what is said again after a crash is the same
   for (const auto& [uid, finding] : judged_in(findings.all())) EXPECT_TRUE(said.emplace(uid, finding).second);
+}
+
+/// A call for a user, which starts now and goes through.
+FleetEvent call_for(const std::string& user, const std::string& agent, const std::string& id) {
+  json event = json::parse(passing_call(agent, id).value);
+  event["user"] = {{"id", user}};
+  return {agent, event.dump()};
+}
+
+TEST_F(Enforcements, AgentsOfAUserWhomAPersonHaltedAreSeenInEveryPartition) {
+  Installation at(broker(), 2);
+  TopicTail findings(broker(), at.topic("findings"));
+  const auto config = at.member("a", "context: {source: topic}\ncontrol: {key_file: " + (at.directory() / "control.key").string() +
+                                         ", max_halted_share: 1.0, gates: [edge], clock_skew: 0s}\n");
+  const Ran published = run_ringfence({"publish", at.personas().string(), "--config", config.string()});
+  ASSERT_EQ(published.exit, 0) << published.output;
+  ServiceProcess service(config), edge(gate(at), "gate");
+  ASSERT_TRUE(edge.logged("gate answers")) << edge.log();
+  ASSERT_TRUE(service.logged("partition assigned", 2)) << service.log();
+  const Ran halted = run_ringfence({"halt", "user:corp/u-1", "--reason", "a test", "--by", "ada", "--config", config.string()});
+  ASSERT_EQ(halted.exit, 0) << halted.output;
+  ASSERT_TRUE(service.logged("containment enforced", 2)) << service.log();
+  at.feed({call_for("u-1", "code-1", "1"), call_for("u-1", "code-2", "1"), call_for("u-2", "code-3", "1")});
+  ASSERT_TRUE(findings.until(has("containment.violated", "code-1"))) << service.log();
+  ASSERT_TRUE(findings.until(has("containment.violated", "code-2"))) << service.log();
+  const std::string said = told(findings.all(), "containment.violated", "code-1").front().at("finding_info").at("desc");
+  EXPECT_THAT(said, HasSubstr("user:corp/u-1"));
+  EXPECT_THAT(said, HasSubstr("edge since"));
+  EXPECT_EQ(service.end(SIGTERM), 0) << service.log();
+  expect_schema(findings.all());
+  EXPECT_TRUE(told(findings.all(), "containment.violated", "code-3").empty());
+  EXPECT_EQ(judged_in(findings.all()), expected_of_log(broker(), at, at.context_log("a")).findings);
 }
 
 }  // namespace

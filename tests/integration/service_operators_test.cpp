@@ -215,5 +215,48 @@ TEST_F(Services, PurgeForgetsAnAgentThroughTheRunningServiceOnceItIsReleased) {
   desk.expect_replay(broker());
 }
 
+/// A call below the chief, whom nobody has seen.
+FleetEvent below_chief(const std::string& agent, const std::string& id) {
+  json event = json::parse(forbidden_call(agent, id).value);
+  event["tool"] = {{"server", "git"}, {"name", "git_log"}};
+  event["delegation"] = {{"root", "chief"}, {"parent", "chief"}};
+  return {agent, event.dump()};
+}
+
+TEST_F(Services, WhoWorksInATreeThatAPersonHaltedIsStoppedByNameAndFreedWithItAlsoAfterAKill) {
+  Desk desk(broker(), 2);
+  const auto config = desk.open();
+  const std::string tree = scope_key("subtree", kTenant, "chief");
+  {
+    ServiceProcess service(config);
+    ASSERT_TRUE(service.logged("partition assigned", 2)) << service.log();
+    ASSERT_EQ(desk.give("halt", tree, "ada").exit, 0);
+    for (const char* partition : {"0", "1"})
+      ASSERT_TRUE(service.logged("\"partition\":" + std::string(partition) + ",\"commands\":")) << service.log();
+    desk.at.feed({below_chief("code-61", "1"), below_chief("code-62", "1"), forbidden_call("code-63", "1")});
+    for (const char* agent : {"code-61", "code-62"}) {
+      ASSERT_TRUE(desk.said(agent_scope(agent), true, 1)) << service.log();
+      EXPECT_EQ(desk.last().finding_uid, halted_by("ada"));
+      EXPECT_EQ(desk.last().approver, "ada");
+    }
+    ASSERT_TRUE(desk.said(agent_scope("code-63"), true, 1)) << service.log();
+    EXPECT_NE(desk.last().finding_uid, halted_by("ada")) << "halted for what it did itself";
+    service.end(SIGKILL);
+  }
+  ServiceProcess service(config);
+  ASSERT_TRUE(service.logged("partition assigned", 2)) << service.log();
+  desk.at.feed({below_chief("code-64", "1")});
+  ASSERT_TRUE(desk.said(agent_scope("code-64"), true, 1)) << "who appears later";
+  ASSERT_EQ(desk.give("release", tree, "grace").exit, 0);
+  for (const char* agent : {"code-61", "code-62", "code-64"}) ASSERT_TRUE(desk.said(agent_scope(agent), false, 2)) << service.log();
+  ASSERT_TRUE(desk.said(agent_scope("code-63"), true, 1)) << "it stays";
+  EXPECT_EQ(service.end(SIGTERM), 0) << service.log();
+  const Expected expected = expected_of_log(broker(), desk.at, desk.at.context_log("a"));
+  std::set<std::string> said = desk.containments();
+  std::erase_if(said, [&](const std::string& one) { return one.starts_with(tree); });  // the person's own
+  EXPECT_EQ(wanted(said), expected.containments);
+  EXPECT_EQ(judged_in(desk.findings.all()), expected.findings);
+}
+
 }  // namespace
 }  // namespace ringfence::testing

@@ -12,6 +12,7 @@
 #include "engine/pipeline/shard.h"
 #include "engine/pipeline/subjects.h"
 #include "engine/state/checkpoint.h"
+#include "engine/state/records.h"
 #include "engine/state/store.h"
 
 namespace ringfence::scenario {
@@ -19,6 +20,12 @@ namespace {
 
 constexpr Partition kPartition{0};
 constexpr std::chrono::seconds kAtMost{60};
+constexpr std::string_view kForeign = "foreign";
+
+template <class E>
+void must(std::expected<void, E> value) {
+  if (!value) throw std::runtime_error(value.error().message);
+}
 
 template <class T, class E>
 T must(std::expected<T, E> value) {
@@ -31,6 +38,7 @@ class Process {
  public:
   Process(Store& store, const std::shared_ptr<const Rulebook>& rules, std::size_t shards, std::int64_t next)
       : rules_(*rules),
+        store_(store),
         flusher_(store, FlusherSettings{.threaded = false}),
         wide_(store, channel_memories(), {}),
         wide_checkpoint_(wide_, flusher_, store),
@@ -39,6 +47,7 @@ class Process {
     for (std::size_t i = 0; i < shards; ++i) {
       lanes_.push_back(std::make_unique<Lane>(store, flusher_, rules, Share{i, shards}));
       lanes_.back()->checkpoint.assign(kPartition, Offset{next}, static_cast<std::uint8_t>(i));
+      if (const auto foreign = must(get_record(store, kForeign))) lanes_.back()->shard.foreign(kPartition).restore(*foreign);
     }
   }
 
@@ -79,6 +88,7 @@ class Process {
     };
     for (const auto& lane : lanes_)
       if (auto done = must(lane->shard.operate(command, scope, {kPartition, Offset{number}}, {"scenario", 0}))) take(std::move(*done));
+    order_by_agent(out.judgement);
     for (Operated& done : must(subjects_.operate(command, scope, rules_, {kLinksPartition, Offset{number}}, kLinksTopic)))
       take(std::move(done));
     return {std::move(out), answer};
@@ -91,10 +101,14 @@ class Process {
     for (const auto& lane : lanes_)
       if (auto taken = must(lane->shard.enforce(enforcement, scope, {kPartition, Offset{number}}, {"scenario", 0})))
         join(out.judgement, std::move(*taken));
+    order_by_agent(out.judgement);
     return out;
   }
 
   void write_all(std::int64_t last) {
+    ForeignContainments foreign = lanes_.front()->shard.foreign(kPartition);
+    for (const auto& lane : lanes_) foreign.take_members(lane->shard.foreign(kPartition));
+    must(put_record(store_, kForeign, foreign.encode()));
     const Horizon horizon{kPartition, Offset{last}}, wide{kLinksPartition, Offset{last}};
     if (must(wide_checkpoint_.flush({&wide, 1}, kAtMost)) != 0) throw std::runtime_error("a subject was not written");
     for (const auto& lane : lanes_) {
@@ -111,6 +125,7 @@ class Process {
     Shard shard;
   };
   const Rulebook& rules_;
+  Store& store_;
   Flusher flusher_;
   AgentTable wide_;
   Checkpoint wide_checkpoint_;
@@ -158,6 +173,7 @@ std::optional<Enforcement> confirmed_in(const std::string& record) {
   const auto json = nlohmann::json::parse(record).at("gates");
   const EventTime at{json.at("at_ms").get<std::int64_t>() * 1'000'000};
   Enforcement out{.scope = json.at("scope"), .level = level_named(json.at("level").get<std::string>()).value(), .effective_at = at};
+  out.writer = json.at("writer");
   for (const auto& gate : json.at("gates")) out.gates.push_back({gate.get<std::string>(), at});
   return out;
 }

@@ -94,6 +94,8 @@ class Teller {
       command(words);
     } else if (verb == "confirmed") {
       confirmed(words);
+    } else if (verb == "lifted") {
+      lifted(words);
     } else {
       act(words);
     }
@@ -116,9 +118,18 @@ class Teller {
   void confirmed(const std::vector<std::string>& words) {
     if (argument(words, 3) != "by") throw Fault{"who confirms comes after `by`"};
     json gates = json::array();
-    for (std::size_t i = 4; i < words.size(); ++i) gates.push_back(words[i]);
+    const auto of = std::find(words.begin() + 4, words.end(), "of");
+    for (auto gate = words.begin() + 4; gate != of; ++gate) gates.push_back(*gate);
     if (gates.empty() || !level_named(words[2])) throw Fault{"a level and a gate are wanted"};
     json word{{"scope", words[1]}, {"level", words[2]}, {"gates", std::move(gates)}, {"at_ms", to_milliseconds(now_)}};
+    word["writer"] = of == words.end() ? "" : argument(words, static_cast<std::size_t>(of - words.begin()) + 1);
+    out_.events.push_back(json{{"gates", std::move(word)}}.dump());
+  }
+
+  void lifted(const std::vector<std::string>& words) {
+    if (argument(words, 2) != "of") throw Fault{"whose it was comes after `of`"};
+    json word{{"scope", words[1]}, {"level", "observe"}, {"gates", json::array()}, {"at_ms", to_milliseconds(now_)}};
+    word["writer"] = argument(words, 3);
     out_.events.push_back(json{{"gates", std::move(word)}}.dump());
   }
 
@@ -241,6 +252,7 @@ class Teller {
         {"result", json::json_pointer("/result")},
         {"approved", json::json_pointer("/approval/at")},
         {"parent", json::json_pointer("/delegation/parent")},
+        {"chain", json::json_pointer("/delegation/chain/0")},
         {"id", json::json_pointer("/id")},
         {"persona", json::json_pointer("/agent/persona")},
         {"charter", json::json_pointer("/agent/charter_sha256")},

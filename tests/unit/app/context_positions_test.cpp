@@ -146,6 +146,16 @@ TEST_F(ContextLogs, HoldWhatGatesHaveConfirmed) {
   Enforcement wide = said;
   wide.scope = "user:corp/ada";
   EXPECT_FALSE(gates_word(wide)) << "no agent's state answers for it";
+  wide.writer = "operator";
+  wide.finding_uid = "op-1";
+  Enforcement lifted = wide;
+  lifted.level = Level::Observe;
+  lifted.gates.clear();
+  for (const Enforcement& theirs : {wide, lifted}) {
+    const auto read_back = read_context_record(gates_word(theirs).value().record, {});
+    ASSERT_TRUE(read_back.content);
+    EXPECT_EQ(std::get<GatesWord>(*read_back.content).what, theirs) << "another writer's, of any scope";
+  }
   for (const std::string from : {R"("level":"halt")", R"("skew_ms":2000)", R"("effective_at":1795170000123)", R"("gate":"edge")"}) {
     std::string broken = word->record;
     broken.replace(broken.find(from), from.size(), R"("x":1)");

@@ -76,6 +76,10 @@ TEST_F(Board, AContainmentIsRequestedThenPartlyThenEverywhereInForceAndReleased)
   EXPECT_THAT(board->take_confirmed(), IsEmpty()) << "once an epoch";
   said(Speaker::release("bot", 2), 100);
   EXPECT_EQ(board->state(key()), EnforcementState::Released);
+  const auto ended = board->take_confirmed();
+  ASSERT_THAT(ended, SizeIs(1));
+  EXPECT_TRUE(ended[0].what.lifted());
+  EXPECT_EQ(ended[0].what.effective_at, last.effective_at);
 }
 
 TEST_F(Board, AGateThatDoesNotAnswerInTimeIsNamed) {
