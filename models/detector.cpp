@@ -11,8 +11,8 @@ namespace ringfence {
 namespace {
 
 using Threats = Eigen::Array<float, static_cast<int>(kThreatSlots), 1>;
-using Slots = Eigen::Map<Threats, Eigen::Aligned32>;
-using ConstSlots = Eigen::Map<const Threats, Eigen::Aligned32>;
+using Slots = Eigen::Map<Threats, Eigen::Aligned16>;
+using ConstSlots = Eigen::Map<const Threats, Eigen::Aligned16>;
 
 constexpr std::size_t slot_of(Threat threat) { return static_cast<std::size_t>(threat); }
 /// Per slot the first slot of the same family: families compared as numbers.
