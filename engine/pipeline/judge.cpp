@@ -78,22 +78,21 @@ bool own_refusal(const AgentState& agent, const SessionState& session, const Eve
 }
 
 std::string tool_label(const Event& event) {
+  const std::string_view name = event.tool.name.value_or("");
+  if (!event.tool.server) return std::string(name);
   std::string label;
-  if (event.tool.server) label.append(*event.tool.server).append("/");
-  return label.append(event.tool.name.value_or(""));
+  label.reserve(event.tool.server->size() + 1 + name.size());
+  return label.append(*event.tool.server).append(1, '/').append(name);
 }
 
 Judgement begin(const Event& event, const Circumstances& circumstances) {
-  Judgement out;
-  out.position = circumstances.position;
-  Verdict& verdict = out.verdict;
-  verdict.event_id = event.id;
-  verdict.tenant = event.tenant;
-  verdict.agent_id = event.agent.id;
-  verdict.time = event.time;
-  verdict.tool = tool_label(event);
-  verdict.outcome = event.outcome.status;
-  return out;
+  return {.position = circumstances.position,
+          .verdict = {.event_id = std::string(event.id),
+                      .tenant = std::string(event.tenant),
+                      .agent_id = std::string(event.agent.id),
+                      .time = event.time,
+                      .tool = tool_label(event),
+                      .outcome = event.outcome.status}};
 }
 
 /// Holds a call against the containments of its agent.
