@@ -177,7 +177,11 @@ struct AgentState {
     std::uint64_t rules = 0;  // stamp of the rulebook the match came from; 0: none
     std::uint64_t bound = 0;  // hash of the persona id the gateway had bound
     std::size_t persona = 0;  // index into the rulebook; kNoPersona where none matches
-    std::vector<std::uint16_t> act_slots;
+    /// A byte of each act while they are few: an act that is new is told from all of them without a look at any.
+    static constexpr std::size_t kTags = 56;
+    std::uint8_t tagged = 0;
+    std::array<std::uint8_t, kTags> act_tags{};
+    std::vector<std::uint16_t> act_slots;  // once they are many
   } derived;
   std::array<std::unique_ptr<ChannelMemory>, kChannels> memory;
   Evidence evidence;
