@@ -18,7 +18,7 @@ namespace {
 
 using namespace ringfence;
 
-constexpr std::uint64_t kTinyHash = 0x66b2e476b392bcb5ULL;
+constexpr std::uint64_t kTinyHash = 0xfc8a3e98a16d37cdULL;
 
 Persona clerk() {
   Persona persona;

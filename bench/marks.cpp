@@ -109,6 +109,18 @@ class Fleet {
     for (const AgentState& agent : agents_) bytes += agent.bytes();
     return bytes / agents_.size();
   }
+  /// Of it what the channel remembers, of the agent and of its sessions.
+  [[nodiscard]] std::size_t bytes_of(ChannelId channel) const {
+    std::size_t bytes = 0;
+    const auto add = [&](const auto& memory) {
+      if (const auto& slot = memory[static_cast<std::size_t>(channel)]) bytes += slot->bytes();
+    };
+    for (const AgentState& agent : agents_) {
+      add(agent.memory);
+      for (const SessionState& session : agent.sessions) add(session.memory);
+    }
+    return bytes / agents_.size();
+  }
 
  private:
   Act act_of(std::size_t i) {
@@ -172,7 +184,8 @@ void print(const char* what, const Fleet::Cost& cost, const Fleet& fleet, const 
   std::printf("%s\n", what);
   for (const Channel* channel : rules.channels()) {
     const double ns = cost.usual(channel->info().id) - clock;
-    std::printf("  %-14.*s %8.0f ns\n", static_cast<int>(channel->info().name.size()), channel->info().name.data(), ns);
+    std::printf("  %-14.*s %8.0f ns %8zu bytes\n", static_cast<int>(channel->info().name.size()), channel->info().name.data(), ns,
+                fleet.bytes_of(channel->info().id));
     all += ns;
   }
   std::printf("  %-14s %8.0f ns a call, %zu bytes an agent\n", "all", all, fleet.bytes_an_agent());

@@ -11,8 +11,8 @@ enum class BarrierClass : std::uint8_t { Fine, Retry, NewTarget, Guess, OtherPat
 
 /// The channel; judged on completed tool calls, once an act.
 ///
-/// Bytes: an agent never refused nothing, its sessions 0.5 KiB to 2 KiB once they have read ids; a refused one 1 KiB of dead ends and up
-/// to 2.5 KiB a session. Cost: 20 ns for a fine call in a session without refusals, some 30 ns a token of its result, 200-600 ns after a
+/// Bytes: an agent never refused nothing, its sessions 0.5 KiB to 2 KiB once they have read ids; a refused one 0.8 KiB of dead ends and
+/// up to 2.2 KiB a session. Cost: 20 ns for a fine call in a session without refusals, some 20 ns a token of its result, 0.5-1 us after a
 /// refusal [E]. Interpretations beyond the table:
 /// - a way round, or from reading to changing, that works counts once per refused object and tool; one that is refused counts each time;
 /// - reading an object that was refused for a change is no way to the change; declared next steps (`barriers.then`) and actions that need

@@ -5,6 +5,9 @@
 #include <array>
 #include <utility>
 
+#include "engine/persona/argument.h"
+#include "models/byte_masks.h"
+
 namespace ringfence {
 namespace {
 
@@ -25,14 +28,16 @@ std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
 
 std::uint32_t fold(std::uint64_t hash) { return static_cast<std::uint32_t>(hash ^ (hash >> 32)); }
 
+/// What parts tokens.
+constexpr bytes::Set kGaps("/ \t\n\v\f\r");
+
 /// What a character is to the words around it, as bits.
-enum Role : std::uint8_t { kGap = 1, kBefore = 2, kAfter = 4 };
+enum Role : std::uint8_t { kBefore = 1, kAfter = 2 };
 constexpr std::array<std::uint8_t, 256> kRoles = [] {
   std::array<std::uint8_t, 256> roles{};
   const auto give = [&](std::string_view characters, Role role) {
     for (const char c : characters) roles[static_cast<unsigned char>(c)] |= role;
   };
-  give("/ \t\n\v\f\r", kGap);
   give("([{<\"'`", kBefore);
   give(")]}>\"'`,;:!?.", kAfter);
   return roles;
@@ -54,34 +59,18 @@ inline bool trivial(std::string_view token) {
 
 std::uint64_t seen_hash(std::string_view text) { return hash64(text, kSeenSeed); }
 
+/// Every hash by which `has_read` needs an identifier of this text: its tokens without the punctuation around them. What is more than one
+/// token has been read where all of it has; what is nothing but gaps is known as a whole.
 template <class Visit>
-void each_token(std::string_view text, Visit visit) {
-  const char* const last = text.data() + text.size();
-  for (const char* at = text.data(); at != last;) {
-    if (is(*at, kGap)) {
-      ++at;
-      continue;
-    }
-    const char* end = at;
-    while (end != last && !is(*end, kGap)) ++end;
-    visit(std::string_view(at, static_cast<std::size_t>(end - at)));
-    at = end;
-  }
-}
-
-/// Every hash by which an identifier in this text may later be asked for: the whole, its tokens, and these without punctuation around them.
-template <class Visit>
-void each_id(std::string_view text, Visit visit) {
+void each_id(std::string_view text, const Visit& visit) {
+  bool any = false;
   const auto offer = [&](std::string_view id) {
-    if (id.empty() || id.size() > kIdentifierBytes || trivial(id)) return;
-    visit(seen_hash(id));
+    any = true;
     const std::string_view inner = bare(id);
-    if (inner.size() != id.size() && !inner.empty() && !trivial(inner)) visit(seen_hash(inner));
+    if (!inner.empty() && id.size() <= kIdentifierBytes && !trivial(inner)) visit(seen_hash(inner));
   };
-  offer(text);
-  each_token(text, [&](std::string_view token) {
-    if (token.size() != text.size()) offer(token);
-  });
+  bytes::each_piece<kGaps>(text, offer);
+  if (!any) offer(text);
 }
 
 std::uint64_t hashed_key(std::uint64_t hash) { return mix(hash, kHashedSeed); }
@@ -123,7 +112,7 @@ bool stands_alone(const Identifier& id) { return id.hashed ? is_long_code(id) : 
 
 void add_key(BarrierAct& what, std::uint64_t hash) {
   const std::uint32_t key = fold(hash);
-  if (what.keys.size() < Refused::kKeys && std::ranges::find(what.keys, key) == what.keys.end()) what.keys.push_back(key);
+  if (!what.keys.has(key)) what.keys.add(key);
 }
 
 void add_keys(BarrierAct& what, std::string_view uri, bool from_uri) {
@@ -170,10 +159,10 @@ void add_marked(BarrierAct& what, const Act& act) {
   if (!act.match.action || !act.event.args) return;
   for (const ArgumentRule& rule : act.persona.actions[*act.match.action].arguments) {
     if (!rule.identifier) continue;
-    for (const JsonLeaf* leaf : argument_leaves(act.event, rule)) {
-      if (leaf->kind != JsonLeaf::Kind::String && leaf->kind != JsonLeaf::Kind::Number) continue;
-      add_value(what, leaf->text, rule.identifier_kind.empty() ? std::string_view(rule.name) : std::string_view(rule.identifier_kind));
-    }
+    each_argument_leaf(act.event, rule, [&](const JsonLeaf& leaf) {
+      if (leaf.kind != JsonLeaf::Kind::String && leaf.kind != JsonLeaf::Kind::Number) return;
+      add_value(what, leaf.text, rule.identifier_kind.empty() ? std::string_view(rule.name) : std::string_view(rule.identifier_kind));
+    });
   }
 }
 
@@ -249,7 +238,7 @@ bool has_read(const BarrierSession& session, const Identifier& id) {
   };
   if (known(id.text)) return true;
   bool all = true, several = false;
-  each_token(id.text, [&](std::string_view token) {
+  bytes::each_piece<kGaps>(id.text, [&](std::string_view token) {
     several = several || token.size() != id.text.size();
     all = all && known(token);
   });

@@ -36,7 +36,7 @@ struct BarrierAct {
   std::size_t count = 0;
   std::uint64_t target = 0;
   std::uint32_t tool = 0, credential = 0;
-  std::vector<std::uint32_t> keys;
+  Handful<std::uint32_t, Refused::kKeys> keys;
 
   [[nodiscard]] std::span<const Identifier> identifiers() const { return {storage.data(), count}; }
   /// As the ring keeps it.
@@ -55,7 +55,7 @@ struct BarrierAct {
 
 /// Identifiers of the task's text count as given by the user; true where it held any text.
 void learn_task(BarrierSession& session, const Event& task_start);
-/// Whole leaves of the result and their tokens. A refusal or error that repeats the agent's own values grounds none of them.
+/// The tokens of the result's leaves. A refusal or error that repeats the agent's own values grounds none of them.
 void learn_result(BarrierSession& session, const Event& call);
 /// True if `learn_task` or `learn_result` has anything to learn from the event.
 [[nodiscard]] bool teaches(const Event& event);

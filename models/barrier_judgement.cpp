@@ -14,8 +14,7 @@ constexpr std::size_t kNearLeast = 12;  // characters; shorter ones lie near one
 std::uint16_t path_tag(const BarrierAct& what) { return static_cast<std::uint16_t>((what.tool ^ (what.credential * 0x9E3779B1U)) >> 16U); }
 
 bool same_object(const Refused& refused, const BarrierAct& what) {
-  return refused.target == what.target ||
-         std::ranges::any_of(what.keys, [&](std::uint32_t key) { return std::ranges::find(refused.keys, key) != refused.keys.end(); });
+  return refused.target == what.target || std::ranges::any_of(what.keys, [&](std::uint32_t key) { return refused.keys.has(key); });
 }
 
 bool other_credential(const Refused& refused, const BarrierAct& what) {
@@ -52,9 +51,7 @@ bool asks_for_rights(const Act& act) {
   return act.effect != Effect::Read && named_for_rights(act.event);
 }
 
-bool way_counted(const Refused& refused, std::uint16_t tag) {
-  return refused.paths.size() == Refused::kPaths || std::ranges::find(refused.paths, tag) != refused.paths.end();
-}
+bool way_counted(const Refused& refused, std::uint16_t tag) { return refused.paths.size() == Refused::kPaths || refused.paths.has(tag); }
 
 bool escalates(const Act& act, const BarrierAct& what, const BarrierSession& session, bool failed) {
   const auto& known = session.credentials;
@@ -157,7 +154,7 @@ void count_path(BarrierSession& session, const BarrierAct& what) {
   if (!session.refusals) return;
   const std::uint16_t tag = path_tag(what);
   for (Refused& refused : session.refusals->ring) {
-    if (same_object(refused, what) && !way_counted(refused, tag)) refused.paths.push_back(tag);
+    if (same_object(refused, what) && !way_counted(refused, tag)) refused.paths.add(tag);
   }
 }
 

@@ -7,8 +7,12 @@
 namespace ringfence {
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kVersion = 1, kAgentVersion = 2;
+/// The version before of an agent: targets with all their bits.
+constexpr std::uint8_t kWholeTargets = 1;
 constexpr std::size_t kValueBytes = 64;
+
+constexpr std::uint32_t low(std::uint64_t hash) { return static_cast<std::uint32_t>(hash); }
 
 std::uint16_t narrow16(Reader& in) {
   const std::uint64_t v = in.varint();
@@ -40,13 +44,13 @@ Refused decode_refused(Reader& in) {
   const std::uint8_t effect = in.u8();
   if (effect > kEffects) in.fail();
   if (effect > 0) r.effect = static_cast<Effect>(effect - 1);
-  for (std::size_t n = in.count(1, Refused::kKeys); n > 0; --n) r.keys.push_back(in.varint32());
+  for (std::size_t n = in.count(1, Refused::kKeys); n > 0; --n) r.keys.add(in.varint32());
   for (std::size_t n = in.count(2, Refused::kValues); n > 0; --n) {
     const std::string_view text = in.text();
     if (text.size() > kValueBytes) in.fail();
     r.values.push_back({std::string(text.substr(0, kValueBytes)), in.varint32()});
   }
-  for (std::size_t n = in.count(1, Refused::kPaths); n > 0; --n) r.paths.push_back(narrow16(in));
+  for (std::size_t n = in.count(1, Refused::kPaths); n > 0; --n) r.paths.add(narrow16(in));
   return r;
 }
 
@@ -77,19 +81,7 @@ void SeenIds::Generation::set(std::uint64_t hash) {
   }
 }
 
-/// All probes at once: what a branch on each would save is less than a wrong guess costs.
-bool SeenIds::Generation::has(std::uint64_t hash) const {
-  const std::uint64_t* const all = words.data();
-  const std::uint64_t step = (hash >> 32) | 1;
-  std::uint64_t set = 1;
-  for (std::size_t i = 0; i < kProbes; ++i) {
-    const std::uint64_t bit = (hash + i * step) % kBits;
-    set &= all[bit / 64] >> (bit % 64);
-  }
-  return set != 0;
-}
-
-void SeenIds::add(std::uint64_t hash, std::size_t& next) {
+void SeenIds::add_new(std::uint64_t hash, std::size_t& next) {
   if (!young_) {
     if (next < plain_.size() && plain_[next] == hash) {
       ++next;
@@ -106,8 +98,8 @@ void SeenIds::add(std::uint64_t hash, std::size_t& next) {
     for (const std::uint64_t known : plain_) young_->set(known);
     young_->ids = static_cast<std::uint16_t>(plain_.size());
     std::vector<std::uint64_t>().swap(plain_);  // assigning an empty one would keep the memory
+    if (young_->has(hash)) return;
   }
-  if (young_->has(hash)) return;
   if (young_->ids == kIdsPerGeneration) {
     if (!old_) old_ = std::make_unique<Generation>();
     std::swap(young_, old_);
@@ -264,8 +256,7 @@ std::size_t BarrierSession::bytes() const {
   if (!refusals) return sum;
   sum += sizeof(Refusals) + refusals->ring.capacity() * sizeof(Refused) + refusals->conducts.capacity() * sizeof(Conduct);
   for (const Refused& r : refusals->ring) {
-    sum += r.keys.capacity() * sizeof(std::uint32_t) + r.paths.capacity() * sizeof(std::uint16_t) +
-           r.values.capacity() * sizeof(Refused::Value);
+    sum += r.values.capacity() * sizeof(Refused::Value);
     for (const Refused::Value& value : r.values) sum += value.text.capacity();
   }
   return sum;
@@ -274,35 +265,35 @@ std::size_t BarrierSession::bytes() const {
 // ---- BarrierAgent
 
 const BarrierAgent::DeadEnd* BarrierAgent::earlier(std::uint64_t target, std::uint32_t serial) const {
-  const auto found = std::ranges::find(dead_ends_, target, &DeadEnd::target);
+  const auto found = std::ranges::find(dead_ends_, low(target), &DeadEnd::target);
   return found == dead_ends_.end() || found->first == serial ? nullptr : &*found;
 }
 
 void BarrierAgent::note(std::uint64_t target, std::uint32_t serial) {
-  const auto found = std::ranges::find(dead_ends_, target, &DeadEnd::target);
-  const auto low = static_cast<std::uint16_t>(serial & 0xFFFFU);
+  const auto found = std::ranges::find(dead_ends_, low(target), &DeadEnd::target);
+  const auto latest = static_cast<std::uint16_t>(serial & 0xFFFFU);
   if (found != dead_ends_.end()) {
-    if (found->last != low) {
-      found->last = low;
+    if (found->last != latest) {
+      found->last = latest;
       if (found->sessions < UINT16_MAX) ++found->sessions;
     }
     std::rotate(found, found + 1, dead_ends_.end());
     return;
   }
   if (dead_ends_.size() == kDeadEnds) dead_ends_.erase(dead_ends_.begin());
-  dead_ends_.push_back({.target = target, .first = serial, .sessions = 1, .last = low});
+  dead_ends_.push_back({.target = low(target), .first = serial, .sessions = 1, .last = latest});
 }
 
 void BarrierAgent::forget(std::uint64_t target) {
-  std::erase_if(dead_ends_, [&](const DeadEnd& d) { return d.target == target; });
+  std::erase_if(dead_ends_, [&](const DeadEnd& d) { return d.target == low(target); });
 }
 
 void BarrierAgent::encode(Writer& out) const {
-  out.u8(kVersion);
+  out.u8(kAgentVersion);
   out.varint(serials_);
   out.varint(dead_ends_.size());
   for (const DeadEnd& d : dead_ends_) {
-    out.u64(d.target);
+    out.varint(d.target);
     out.varint(d.first);
     out.varint(d.sessions);
     out.varint(d.last);
@@ -310,12 +301,13 @@ void BarrierAgent::encode(Writer& out) const {
 }
 
 std::unique_ptr<BarrierAgent> BarrierAgent::decode(Reader& in) {
-  if (in.u8() != kVersion) return nullptr;
+  const std::uint8_t version = in.u8();
+  if (version != kAgentVersion && version != kWholeTargets) return nullptr;
   auto agent = std::make_unique<BarrierAgent>();
   agent->serials_ = in.varint32();
-  for (std::size_t n = in.count(11, kDeadEnds); n > 0; --n) {
+  for (std::size_t n = in.count(4, kDeadEnds); n > 0; --n) {
     DeadEnd d;
-    d.target = in.u64();
+    d.target = version == kWholeTargets ? low(in.u64()) : in.varint32();
     d.first = in.varint32();
     d.sessions = narrow16(in);
     d.last = narrow16(in);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -24,7 +25,9 @@ class SeenIds {
     add(hash, next);
   }
   /// For ids that may come in the order in which they came before: `next` is where the one is looked for first, and moves on.
-  void add(std::uint64_t hash, std::size_t& next);
+  void add(std::uint64_t hash, std::size_t& next) {
+    if (!young_ || !young_->has(hash)) add_new(hash, next);
+  }
   [[nodiscard]] bool contains(std::uint64_t hash) const;
   void encode(Writer& out) const;
   [[nodiscard]] bool decode(Reader& in);
@@ -39,13 +42,42 @@ class SeenIds {
     std::array<std::uint64_t, kBits / 64> words{};
     std::uint16_t ids = 0;
     void set(std::uint64_t hash);
-    [[nodiscard]] bool has(std::uint64_t hash) const;
+    /// Every bit is looked at: a branch for each would save less than a wrong guess costs.
+    [[nodiscard]] bool has(std::uint64_t hash) const {
+      const std::uint64_t* const all = words.data();
+      const std::uint64_t step = (hash >> 32) | 1;
+      std::uint64_t set = 1;
+      for (std::size_t i = 0; i < kProbes; ++i) {
+        const std::uint64_t bit = (hash + i * step) % kBits;
+        set &= all[bit / 64] >> (bit % 64);
+      }
+      return set != 0;
+    }
   };
+  void add_new(std::uint64_t hash, std::size_t& next);
   static void encode(Writer& out, const Generation& generation);
   static std::unique_ptr<Generation> decode_generation(Reader& in);
 
   std::vector<std::uint64_t> plain_;
   std::unique_ptr<Generation> young_, old_;
+};
+
+/// A few numbers, in the object itself.
+template <class T, std::size_t Most>
+class Handful {
+ public:
+  [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] const T* begin() const { return numbers_.data(); }
+  [[nodiscard]] const T* end() const { return numbers_.data() + size_; }
+  [[nodiscard]] bool has(T number) const { return std::find(begin(), end(), number) != end(); }
+  /// One that there is no room for is left out.
+  void add(T number) {
+    if (size_ < Most) numbers_[size_++] = number;
+  }
+
+ private:
+  std::array<T, Most> numbers_{};
+  std::uint8_t size_ = 0;
 };
 
 /// A refused object, as long as its session lives and seven others have not been refused since.
@@ -63,9 +95,9 @@ struct Refused {
   std::uint32_t tool = 0;
   std::uint32_t credential = 0;  // 0: none named
   std::optional<Effect> effect;
-  std::vector<std::uint32_t> keys;  // of the object, whatever tool or directory leads to it
+  Handful<std::uint32_t, kKeys> keys;  // of the object, whatever tool or directory leads to it
   std::vector<Value> values;
-  std::vector<std::uint16_t> paths;  // other ways that worked and have been counted
+  Handful<std::uint16_t, kPaths> paths;  // other ways that worked and have been counted
 };
 
 /// Counts for the finding's sentence: one tool of this session since its first refusal.
@@ -110,13 +142,13 @@ class BarrierSession final : public ChannelMemory {
   [[nodiscard]] Conduct* conduct(std::uint32_t tool, bool make);
 };
 
-/// Of one agent, from its first refusal on: targets refused or missed, over all its sessions, 64 at most, least recently met out; 16 bytes
-/// each.
+/// Of one agent, from its first refusal on: targets refused or missed, over all its sessions, 64 at most, least recently met out; 12 bytes
+/// each. Of a target 32 bits are kept: one that is not among them passes for one once in 60 million times.
 class BarrierAgent final : public ChannelMemory {
  public:
   static constexpr std::size_t kDeadEnds = 64;
   struct DeadEnd {
-    std::uint64_t target = 0;
+    std::uint32_t target = 0;
     std::uint32_t first = 0;     // serial of the session that met it first
     std::uint16_t sessions = 1;  // how many sessions met it
     std::uint16_t last = 0;      // low bits of the serial of the latest of them

@@ -4,6 +4,8 @@
 #include <algorithm>
 
 #include "engine/event/escape.h"
+#include "engine/event/short_list.h"
+#include "engine/persona/argument.h"
 #include "models/breadth_memory.h"
 #include "models/detector.h"
 #include "models/envelope.h"
@@ -68,15 +70,16 @@ struct Named {
 };
 constexpr std::size_t kNamedMost = 256;
 
-std::vector<Named> named_by(const Act& act, const Action& action) {
-  std::vector<Named> found;
+using AllNamed = ShortList<Named, 4>;
+
+AllNamed named_by(const Act& act, const Action& action) {
+  AllNamed found;
   for (const ArgumentRule& rule : action.arguments) {
     if (!rule.identifier) continue;
-    for (const JsonLeaf* leaf : argument_leaves(act.event, rule)) {
-      const bool value = leaf->kind == JsonLeaf::Kind::String || leaf->kind == JsonLeaf::Kind::Number;
-      if (value && !leaf->text.empty() && found.size() < kNamedMost)
-        found.push_back({rule.identifier_kind, leaf->text, hash64(leaf->text)});
-    }
+    each_argument_leaf(act.event, rule, [&](const JsonLeaf& leaf) {
+      const bool value = leaf.kind == JsonLeaf::Kind::String || leaf.kind == JsonLeaf::Kind::Number;
+      if (value && !leaf.text.empty() && found.size() < kNamedMost) found.push_back({rule.identifier_kind, leaf.text, hash64(leaf.text)});
+    });
     if (act.event.args) continue;
     for (const std::string_view id : scope::reported_ids(act.event, rule))
       if (found.size() < kNamedMost) found.push_back({rule.identifier_kind, {}, hash64(id)});
@@ -149,7 +152,7 @@ Step judge_step(const Act& act, Session& session, Session::Walk& walk, const Nam
 }
 
 /// The step that says most where an act names several identifiers.
-Step judge_walks(const Act& act, Session& session, const std::vector<Named>& all) {
+Step judge_walks(const Act& act, Session& session, const AllNamed& all) {
   Step worst;
   for (const Named& to : all) {
     Session::Walk* const walk = session.walk(hash64(to.kind));
@@ -277,7 +280,7 @@ class Breadth final : public Channel {
   /// Marks only acts that move on to another identifier: which acts these are is settled before the class (tool, arguments, outcome), and
   /// the caps are those of such acts, so calls in between neither help nor harm.
   static void walk(const Act& act, std::unique_ptr<ChannelMemory>& slot, Reading& reading) {
-    const std::vector<Named> all = named_by(act, *envelope::action_of(act));
+    const AllNamed all = named_by(act, *envelope::action_of(act));
     if (all.empty()) {
       reading.lacking |= bit_of(Lacking::Identifier);
       reading.kind = Reading::Kind::NotEvaluable;

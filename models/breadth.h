@@ -17,7 +17,7 @@ namespace ringfence {
 /// Coverage: records returned over the population, of calls that report both, where `data.coverage` is declared: up to the declared p99,
 /// then by tenths; caps 1, .2, .05, .01, .002, of which none above a declared p99 exceeds .01. A wager, since a call can be both.
 ///
-/// Bytes: at most 4.2 KiB a session: 512 entries of listings given (8 bytes each, the latest), 40 bytes a KIND; only where the
+/// Bytes: at most 4 KiB a session: 512 entries of listings given (6 bytes each, the latest), 64 bytes a KIND; only where the
 /// persona marks identifiers and they are used. Cost: 10 ns without identifiers, a search among the listing where the agent moves on.
 /// Blind to: counting one step a session (totals of days see it), order that is no count and in no listing (random ids), listings past the
 /// latest 512 values, ids hidden in other arguments, counting where the gateway sends only hashes.

@@ -3,16 +3,19 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <string>
 
 #include "engine/event/char_set.h"
+#include "models/byte_masks.h"
 
 namespace ringfence::breadth {
 
 namespace {
 
-constexpr std::uint8_t kVersion = 2;
-constexpr std::uint8_t kWholeHashes = 1;  // the version before: of listed values all 64 bits
+constexpr std::uint8_t kVersion = 3;
+/// Versions before: of listed values all 64 bits; of paths all 32.
+constexpr std::uint8_t kWholeHashes = 1, kWholePaths = 2;
 
 constexpr std::uint32_t low(std::uint64_t hash) { return static_cast<std::uint32_t>(hash); }
 
@@ -26,8 +29,31 @@ constexpr std::uint32_t kTaskPath = 1, kHashedPath = 2;
 
 constexpr bool digit(char c) { return c >= '0' && c <= '9'; }
 
+/// Not `/` and not `,`: what a path or a line of a table holds is looked at piece by piece.
+constexpr CharSet kWordParts("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_.@");
+constexpr bytes::Set kDigits("0123456789");
+
+/// Calls `visit` with every word that has a digit. Only these are looked for: what lies between two of them is passed over.
+template <class Visit>
+void each_numbered_word(std::string_view text, const Visit& visit) {
+  std::size_t behind = 0;  // the last one
+  for (std::size_t from = 0; from < text.size(); from += bytes::kBlock) {
+    for (std::uint64_t digits = bytes::where_in<kDigits>(text.substr(from, bytes::kBlock)); digits != 0; digits &= digits - 1) {
+      std::size_t begin = from + static_cast<std::size_t>(std::countr_zero(digits));
+      if (begin < behind) continue;
+      std::size_t end = begin;
+      while (end < text.size() && kWordParts.has(text[end])) ++end;
+      while (begin > behind && kWordParts.has(text[begin - 1])) --begin;
+      visit(text.substr(begin, end - begin));
+      behind = end;
+    }
+  }
+}
+
 /// The pointer with its array indices taken away: one field of all rows.
 std::uint32_t path_of(std::string_view pointer) {
+  // Without a digit it has no index.
+  if (pointer.starts_with('/') && bytes::find_in<kDigits>(pointer) == pointer.size()) return low(hash64(pointer));
   std::array<char, 256> small;  // NOLINT(cppcoreguidelines-pro-type-member-init): written before it is read
   std::string large(pointer.size() > small.size() ? pointer.size() : 0, '\0');
   char* const field = large.empty() ? small.data() : large.data();
@@ -40,25 +66,6 @@ std::uint32_t path_of(std::string_view pointer) {
     begin = end;
   }
   return static_cast<std::uint32_t>(hash64({field, static_cast<std::size_t>(to - field)}));
-}
-
-/// Not `/` and not `,`: what a path or a line of a table holds is looked at piece by piece.
-constexpr CharSet kWordParts("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_.@");
-bool part_of_word(char c) { return kWordParts.has(c); }
-
-/// What a look at every byte tells of a value.
-struct Looks {
-  bool digits = false, one_word = true;
-};
-Looks looks_of(std::string_view text) {
-  static constexpr std::array<std::uint8_t, 256> kBits = [] {
-    std::array<std::uint8_t, 256> bits{};
-    for (std::size_t c = 0; c < bits.size(); ++c) bits[c] = digit(static_cast<char>(c)) ? 1 : kWordParts.has(static_cast<char>(c)) ? 0 : 2;
-    return bits;
-  }();
-  unsigned seen = 0;
-  for (const char c : text) seen |= kBits[static_cast<unsigned char>(c)];
-  return {.digits = (seen & 1U) != 0, .one_word = (seen & 2U) == 0};
 }
 
 }  // namespace
@@ -76,12 +83,17 @@ std::optional<Numbered> numbered(std::string_view identifier) {
 }
 
 void Session::give(std::uint64_t value, std::uint32_t path) {
-  if (listed_.size() == kListedMost) {
-    listed_.erase(listed_.begin(), listed_.begin() + static_cast<std::ptrdiff_t>(kLeaveAtOnce));
+  if (values_.size() == kListedMost) {
+    values_.erase(values_.begin(), values_.begin() + static_cast<std::ptrdiff_t>(kLeaveAtOnce));
+    paths_.erase(paths_.begin(), paths_.begin() + static_cast<std::ptrdiff_t>(kLeaveAtOnce));
     gone_ += static_cast<std::uint32_t>(kLeaveAtOnce);
   }
-  if (listed_.size() == listed_.capacity()) listed_.reserve(std::min(kListedMost, listed_.size() + listed_.size() / 2 + kStep));
-  listed_.push_back({low(value), path});
+  if (values_.size() == values_.capacity()) {
+    values_.reserve(std::min(kListedMost, values_.size() + values_.size() / 4 + kStep));
+    paths_.reserve(values_.capacity());
+  }
+  values_.push_back(low(value));
+  paths_.push_back(static_cast<std::uint16_t>(path));
 }
 
 void Session::learn_result(const Event& call) {
@@ -92,11 +104,14 @@ void Session::learn_result(const Event& call) {
     for (const JsonLeaf& leaf : leaves.subspan(first)) {
       const bool value = leaf.kind == JsonLeaf::Kind::String || leaf.kind == JsonLeaf::Kind::Number;
       if (!value) continue;
-      const Looks looks = looks_of(leaf.text);
-      if (!looks.digits) continue;
-      const std::uint32_t path = path_of(leaf.pointer);
-      if (leaf.text.size() <= kIdentifierBytes) give(hash64(leaf.text), path);
-      if (!looks.one_word) give_words(leaf.text, path + 1);
+      std::optional<std::uint32_t> path;  // a value without digits needs none
+      each_numbered_word(leaf.text, [&](std::string_view word) {
+        if (!path) {
+          path = path_of(leaf.pointer);
+          if (leaf.text.size() <= kIdentifierBytes) give(hash64(leaf.text), *path);
+        }
+        if (word.size() < leaf.text.size()) give_word(word, *path + 1);
+      });
     }
   } else if (call.result_ids) {
     const std::size_t first = call.result_ids->size() > kListedMost ? call.result_ids->size() - kListedMost : 0;
@@ -105,21 +120,13 @@ void Session::learn_result(const Event& call) {
   }
 }
 
-void Session::learn_task(const Event& task_start) { give_words(task_start.task.text.value_or(""), kTaskPath); }
+void Session::learn_task(const Event& task_start) {
+  each_numbered_word(task_start.task.text.value_or(""), [&](std::string_view word) { give_word(word, kTaskPath); });
+}
 
-/// Only words with a digit are looked for, so what lies between two of them is passed over.
-void Session::give_words(std::string_view text, std::uint32_t path) {
-  const char* at = text.data();
-  const char* const last = at + text.size();
-  while ((at = std::find_if(at, last, digit)) != last) {
-    const char *begin = at, *end = at;
-    while (begin != text.data() && part_of_word(begin[-1])) --begin;
-    while (end != last && part_of_word(*end)) ++end;
-    at = end;
-    std::string_view word(begin, static_cast<std::size_t>(end - begin));
-    while (word.ends_with('.') || word.ends_with('-')) word.remove_suffix(1);
-    if (word.size() <= kIdentifierBytes) give(hash64(word), path);
-  }
+void Session::give_word(std::string_view word, std::uint32_t path) {
+  while (word.ends_with('.') || word.ends_with('-')) word.remove_suffix(1);
+  if (word.size() <= kIdentifierBytes) give(hash64(word), path);
 }
 
 Session::Walk* Session::walk(std::uint64_t kind) {
@@ -129,25 +136,21 @@ Session::Walk* Session::walk(std::uint64_t kind) {
   return &walks_.emplace_back(Walk{.kind = kind});
 }
 
-bool Session::gave(std::uint64_t value) const { return std::ranges::find(listed_, low(value), &Listed::value) != listed_.end(); }
-
-const Session::Listed* Session::at(std::uint32_t place) const {
-  return place == kNowhere || place < gone_ || place - gone_ >= listed_.size() ? nullptr : &listed_[place - gone_];
-}
+bool Session::gave(std::uint64_t value) const { return bytes::find_equal(values_, low(value)) < values_.size(); }
 
 std::uint32_t Session::next_after(std::uint32_t place) const {
-  const Listed* const from = at(place);
-  if (from == nullptr) return kNowhere;
-  for (std::uint32_t next = place + 1; const Listed* const to = at(next); ++next)
-    if (to->path == from->path && to->value != from->value) return next;
+  if (place == kNowhere || place < gone_ || place - gone_ >= values_.size()) return kNowhere;
+  const std::size_t from = place - gone_;
+  for (std::size_t next = from + 1; next < values_.size(); ++next)
+    if (paths_[next] == paths_[from] && values_[next] != values_[from]) return gone_ + static_cast<std::uint32_t>(next);
   return kNowhere;
 }
 
 std::uint32_t Session::place_of(std::uint64_t value, std::uint32_t after) const {
   const std::uint32_t next = next_after(after);
-  if (const Listed* const expected = at(next); expected != nullptr && expected->value == low(value)) return next;
-  const auto found = std::ranges::find(listed_, low(value), &Listed::value);
-  return found == listed_.end() ? kNowhere : gone_ + static_cast<std::uint32_t>(found - listed_.begin());
+  if (next != kNowhere && values_[next - gone_] == low(value)) return next;
+  const std::size_t found = bytes::find_equal(values_, low(value));
+  return found == values_.size() ? kNowhere : gone_ + static_cast<std::uint32_t>(found);
 }
 
 bool Session::follows(std::uint32_t from, std::uint32_t to) const { return to != kNowhere && next_after(from) == to; }
@@ -156,10 +159,10 @@ void Session::encode(Writer& out) const {
   out.u8(kVersion);
   out.varint(gone_);
   out.u8(lost_ ? 1 : 0);
-  out.varint(listed_.size());
-  for (const Listed& one : listed_) {
-    out.varint(one.value);
-    out.varint(one.path);
+  out.varint(values_.size());
+  for (std::size_t i = 0; i < values_.size(); ++i) {
+    out.varint(values_[i]);
+    out.varint(paths_[i]);
   }
   out.varint(walks_.size());
   for (const Walk& walk : walks_) {
@@ -172,18 +175,23 @@ void Session::encode(Writer& out) const {
   }
 }
 
-std::size_t Session::bytes() const { return sizeof(*this) + listed_.capacity() * sizeof(Listed) + walks_.capacity() * sizeof(Walk); }
+std::size_t Session::bytes() const {
+  return sizeof(*this) + values_.capacity() * (sizeof(std::uint32_t) + sizeof(std::uint16_t)) + walks_.capacity() * sizeof(Walk);
+}
 
 std::unique_ptr<ChannelMemory> Session::decode(Reader& in) {
   const std::uint8_t version = in.u8();
-  if (version != kVersion && version != kWholeHashes) return nullptr;
+  if (version < kWholeHashes || version > kVersion) return nullptr;
   auto memory = std::make_unique<Session>();
   memory->gone_ = in.varint32();
   memory->lost_ = in.u8() == 1;
-  memory->listed_.resize(in.count(2, kListedMost));
-  for (Listed& one : memory->listed_) {
-    one.value = version == kWholeHashes ? low(in.u64()) : in.varint32();
-    one.path = in.varint32();
+  memory->values_.resize(in.count(2, kListedMost));
+  memory->paths_.resize(memory->values_.size());
+  for (std::size_t i = 0; i < memory->values_.size(); ++i) {
+    memory->values_[i] = version == kWholeHashes ? low(in.u64()) : in.varint32();
+    const std::uint32_t path = in.varint32();
+    if (version > kWholePaths && path > std::numeric_limits<std::uint16_t>::max()) in.fail();
+    memory->paths_[i] = static_cast<std::uint16_t>(path);
   }
   memory->walks_.resize(in.count(4 * sizeof(std::uint64_t) + 5, kKindsMost));
   for (Walk& walk : memory->walks_) {

@@ -28,12 +28,6 @@ class Session final : public ChannelMemory {
   static constexpr std::size_t kKindsMost = 16;
   static constexpr std::uint32_t kNowhere = 0xffffffff;
 
-  /// One value of a result or of the task's text, as the low half of its hash: one that was not given passes for one of 512 once in eight
-  /// million times. Values of one field share a path, so that the next of a listing is the next with it.
-  struct Listed {
-    std::uint32_t value = 0;
-    std::uint32_t path = 0;
-  };
   /// Where the agent is among the identifiers of one KIND.
   struct Walk {
     std::uint64_t kind = 0;
@@ -54,7 +48,7 @@ class Session final : public ChannelMemory {
   [[nodiscard]] Walk* walk(std::uint64_t kind);
   [[nodiscard]] bool gave(std::uint64_t value) const;
   /// All that could have given a value is still there to look at.
-  [[nodiscard]] bool knows_origins() const { return gone_ == 0 && !lost_ && !listed_.empty(); }
+  [[nodiscard]] bool knows_origins() const { return gone_ == 0 && !lost_ && !values_.empty(); }
   /// Place of the value, next after `after` where it is that; kNowhere where it was not given.
   [[nodiscard]] std::uint32_t place_of(std::uint64_t value, std::uint32_t after) const;
   /// True if `to` is the next value of the same field after `from`.
@@ -67,11 +61,13 @@ class Session final : public ChannelMemory {
 
  private:
   void give(std::uint64_t value, std::uint32_t path);
-  void give_words(std::string_view text, std::uint32_t path);
+  void give_word(std::string_view word, std::uint32_t path);
   [[nodiscard]] std::uint32_t next_after(std::uint32_t place) const;
-  [[nodiscard]] const Listed* at(std::uint32_t place) const;
 
-  std::vector<Listed> listed_;
+  /// Of each value of results and of the task's text the low half of its hash: one that was not given passes for one of 512 once in eight
+  /// million times. Values of one field share a path, so that the next of a listing is the next with it; two fields do once in 65,536.
+  std::vector<std::uint32_t> values_;
+  std::vector<std::uint16_t> paths_;
   std::uint32_t gone_ = 0;  // values that left at the front
   bool lost_ = false;       // others were never taken in
   std::vector<Walk> walks_;

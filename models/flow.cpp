@@ -128,19 +128,20 @@ FlowClass class_of(const Act& act, const Settled& value, Asking& asking) {
 /// The origin of a value, settled now if this is its first use in a call.
 Settled settled(const Act& act, FlowSession& session, const Value& value, flow::WordSpan words, std::string& source) {
   const std::uint64_t hash = flow::run_hash(words);
-  if (const Settled* const known = session.settled(hash)) {
-    session.touch(hash);
+  if (const std::optional<Settled> known = session.used(hash)) {
     if (known->origin == Origin::Command) source = flow::trace(act, session, value, words).source;
     return *known;
   }
   flow::Traced traced = flow::trace(act, session, value, words);
   source = std::move(traced.source);
   // While a result is still to come, what stands nowhere may stand there.
-  if (traced.origin == Origin::Nowhere && !session.complete()) return {hash, 0, traced.origin};
-  return session.settle({hash, 0, traced.origin, traced.addressed, traced.pointed});
+  if (traced.origin == Origin::Nowhere && !session.complete()) return {traced.origin};
+  const Settled now{traced.origin, traced.addressed, traced.pointed};
+  session.settle(hash, now);
+  return now;
 }
 
-Worst worst_value(const Act& act, FlowSession& session, const std::vector<Value>& values, Asking& asking) {
+Worst worst_value(const Act& act, FlowSession& session, const flow::Values& values, Asking& asking) {
   Worst worst;
   for (const Value& value : values) {
     const flow::WordList words = flow::words_of(value.text);
@@ -164,7 +165,7 @@ const flow::Order* commanding_order(const Act& act, const FlowSession& session, 
   return nullptr;
 }
 
-Worst judge(const Act& act, FlowSession& session, const std::vector<Value>& values) {
+Worst judge(const Act& act, FlowSession& session, const flow::Values& values) {
   Asking asking(act, session);
   Worst worst = worst_value(act, session, values, asking);
   if (worst.cls >= FlowClass::CommandedAct) return worst;
@@ -269,7 +270,13 @@ class Flow final : public Channel {
     reading.links = flow::label_links(act);
     if (event.phase != Phase::Complete) return reading;
     flow::carry_labels(act);
-    if (watched(act)) std::ranges::move(flow::read_links(act), std::back_inserter(reading.links));
+    if (!watched(act)) return reading;
+    std::vector<LinkNote> read = flow::read_links(act);
+    if (reading.links.empty()) {
+      reading.links = std::move(read);
+    } else {
+      std::ranges::move(read, std::back_inserter(reading.links));
+    }
     return reading;
   }
 
@@ -306,7 +313,7 @@ class Flow final : public Channel {
     const bool request = act.event.phase == Phase::Request;
     const bool pointed = request && flow::user_pointed(act, session);
     ++session.calls;
-    const std::vector<Value> values = flow::values_of(act);
+    const flow::Values values = flow::values_of(act);
     const Worst worst = judge(act, session, values);
     settle_targets(act, session);
 

@@ -15,10 +15,11 @@ enum class FlowClass : std::uint8_t { Given, Record, Mention, Nowhere, Commanded
 /// evidence only. Beside them `data.flows`: a label that `allow: false` keeps from a destination holds, in any session of the agent.
 ///
 /// Bytes: nothing for a persona without sinks, marked arguments and labels; a session up to 32 KiB, made as the task and results need it
-/// (2 KiB task, 8 KiB leaves, 8 KiB words of prose, 8.5 KiB orders, 2 KiB orders forgotten, 2 KiB values); an agent up to 64 labels and 16
-/// artefacts, where it has read any. Hashes only: no text of an outsider is at rest, whatever `privacy.keep_text` says. Where more is read
-/// than fits, a record may look like a mention or like nothing; an order never looks like less, it is kept as a filter of its words.
-/// Cost: one pass over a result and a few look-ups a call; figures in docs/real_traces.md.
+/// (2 KiB task, 8 KiB leaves, 8 KiB words of prose, of which a new one costs some 18 bytes at first, 8.5 KiB orders, 2 KiB orders
+/// forgotten, 1 KiB values); an agent up to 64 labels. Hashes only: no text of an outsider is at rest, whatever `privacy.keep_text` says.
+/// Where more is read than fits, a record may look like a mention or like nothing; an order never looks like less, it is kept as a filter
+/// of its words. Cost: one pass over a result, of prose some 250 instructions a word, where a word may begin an order half as many again,
+/// and a few look-ups a call; figures in docs/real_traces.md.
 ///
 /// Interpretations beyond the table:
 /// - two texts are the same where their words are: case, marks and spaces between words do not count; numbers are values like strings;

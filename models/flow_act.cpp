@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "engine/persona/argument.h"
 #include "models/scope_destination.h"
 #include "models/scope_task.h"
 
@@ -68,7 +69,7 @@ void learn_sentence(FlowSession& session, std::string_view text, const ProseText
                 .words = {}};
     order.words.reserve(last - first);
     for (std::size_t i = first; i < last; ++i)
-      order.words.push_back({static_cast<std::uint32_t>(prose.words[i].hash), stem_at(text, prose.words[i])});
+      order.words.push_back({static_cast<std::uint32_t>(prose.words[i]), stem_at(text, prose.places[i], prose.words[i])});
     session.learn_order(std::move(order));
     first = last == sentence.last ? last : last - Order::kOverlap;
   }
@@ -78,10 +79,8 @@ void learn_sentence(FlowSession& session, std::string_view text, const ProseText
 void learn_prose(FlowSession& session, std::string_view text, const Giver& giver) {
   const ProseText prose = read_prose(Words::built_in(), text);
   if (prose.words.empty()) return;
-  WordList words;
-  for (const PlacedWord& word : prose.words) words.push_back(word.hash);
-  session.learn_record(words);
-  session.learn_mention(words);
+  session.learn_record(prose.words);
+  session.learn_mention(prose.words);
   if (!prose.commands) return;
   for (const Sentence& sentence : prose.sentences)
     if (sentence.commands) learn_sentence(session, text, prose, sentence, giver);
@@ -103,8 +102,8 @@ bool listed_value(const Act& act, const Value& value) {
 
 bool is_sink(std::optional<Effect> effect) { return effect && *effect != Effect::Read && *effect != Effect::Execute; }
 
-std::vector<Value> values_of(const Act& act) {
-  std::vector<Value> values;
+Values values_of(const Act& act) {
+  Values values;
   const Event& event = act.event;
   if (!event.args) {
     for (const std::string_view host : event.destination.hosts)
@@ -114,20 +113,24 @@ std::vector<Value> values_of(const Act& act) {
     return values;
   }
   std::vector<const JsonLeaf*> marked;
+  const bool sink = is_sink(act.effect);
   if (act.match.action) {
+    bool destinations = false;
     for (const ArgumentRule& rule : act.persona.actions[*act.match.action].arguments) {
       if (!rule.destination && !rule.identifier) continue;
-      for (const JsonLeaf* leaf : argument_leaves(event, rule)) {
-        if (!is_value(*leaf)) continue;
-        marked.push_back(leaf);
-        if (!rule.destination && values.size() < kValuesMost) values.push_back({Value::Kind::Identifier, rule.name, leaf->text, &rule});
-      }
+      destinations = destinations || rule.destination;
+      each_argument_leaf(event, rule, [&](const JsonLeaf& leaf) {
+        if (!is_value(leaf)) return;
+        if (sink) marked.push_back(&leaf);
+        if (!rule.destination && values.size() < kValuesMost) values.push_back({Value::Kind::Identifier, rule.name, leaf.text, &rule});
+      });
     }
-    for (const scope::Target& target : scope::targets_of(act).first) {
-      if (target.rule != nullptr) values.push_back({Value::Kind::Destination, target.name, target.value, target.rule});
+    if (destinations) {
+      for (const scope::Target& target : scope::targets_of(act).first)
+        if (target.rule != nullptr) values.push_back({Value::Kind::Destination, target.name, target.value, target.rule});
     }
   }
-  if (!is_sink(act.effect)) return values;
+  if (!sink) return values;
   std::ranges::sort(marked);
   for (const JsonLeaf& leaf : event.args->leaves) {
     if (leaf.kind != JsonLeaf::Kind::String || std::ranges::binary_search(marked, &leaf)) continue;
@@ -232,7 +235,7 @@ Traced trace(const Act& act, const FlowSession& session, const Value& value, Wor
     if (!tool) tool.emplace(act);
     weighs = tool->fits(order);
   }
-  for (const unsigned kind : {0U, 1U, 2U, 3U}) {
+  for (unsigned kind = 0; kind < (session.lost_orders > 0 ? 4U : 0U); ++kind) {
     const bool addressed = (kind & 1U) != 0;
     const bool pointed = (kind & 2U) != 0;
     if (!session.gone_order_held(words, addressed, pointed)) continue;
@@ -302,8 +305,8 @@ Grounded grounded(const Act& act, std::string_view destination) {
   if (session == nullptr) return Grounded::Unknown;
   const Value value{Value::Kind::Destination, {}, destination, nullptr};
   const WordList words = words_of(destination);
-  const Settled* const known = session->settled(run_hash(words));
-  const Origin origin = known != nullptr ? known->origin : trace(act, *session, value, words).origin;
+  const std::optional<Settled> known = session->settled(run_hash(words));
+  const Origin origin = known ? known->origin : trace(act, *session, value, words).origin;
   if (origin == Origin::User || origin == Origin::Listed || origin == Origin::Record) return Grounded::Yes;
   return origin == Origin::Command || session->current() ? Grounded::No : Grounded::Unknown;
 }

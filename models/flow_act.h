@@ -27,7 +27,8 @@ struct Value {
 
 /// Arguments marked destination (each address of one that has several) or identifier, and in a sink the addresses inside every other one.
 /// Of an event without arguments the fields of `destination`. At most 2,048; what is beyond is not looked at.
-[[nodiscard]] std::vector<Value> values_of(const Act& act);
+using Values = ShortList<Value, 4>;
+[[nodiscard]] Values values_of(const Act& act);
 
 /// What texts call the tool: the kin of its verb and the nouns of its object, with `words` of its action. Built only where an order must be
 /// held against it.

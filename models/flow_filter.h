@@ -1,117 +1,203 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
+#include <span>
 #include <vector>
 
 #include "engine/state/codec.h"
+#include "models/byte_masks.h"
 
 namespace ringfence::flow {
 
-/// A Bloom filter whose every entry lies in one word of 64 bits, four of them set. 3,000 entries in 1,024 words: .3 % false. Only words
-/// that have a bit are there, in order, until half of them have: a filter of few entries costs 8 bytes each and answers as the whole one
-/// does.
+/// A Bloom filter whose every entry lies in one word of 64 bits, four of them set. 3,000 entries in 1,024 words: .3 % false. As long as
+/// that is smaller, the entries themselves are kept, four bytes each in rows of eight, and answer as the whole filter does.
 template <std::size_t kWords>
 class GramFilter {
  public:
   void add(std::uint64_t gram) {
-    const std::size_t at = place(gram);
-    if (whole()) {
-      words_.data()[at] |= bits(gram);
-    } else if (has(at)) {
-      words_.data()[rank(at)] |= bits(gram);
-    } else {
-      insert(at, bits(gram));
+    if (!words_.empty()) {
+      words_.data()[place(gram)] |= bits(code(gram));
+    } else if (!kept(place(gram), entry(place(gram), code(gram)))) {
+      keep(gram);
     }
   }
   [[nodiscard]] bool holds(std::uint64_t gram) const {
-    const std::size_t at = place(gram);
-    if (!whole() && !has(at)) return false;
-    return (words_.data()[whole() ? at : rank(at)] & bits(gram)) == bits(gram);
+    const std::uint64_t wanted = bits(code(gram));
+    return (word(place(gram)) & wanted) == wanted;
   }
-  [[nodiscard]] std::size_t bytes() const { return sizeof(*this) + words_.capacity() * sizeof(std::uint64_t); }
+  [[nodiscard]] std::size_t bytes() const {
+    return sizeof(*this) + words_.capacity() * sizeof(std::uint64_t) + entries_.capacity() * sizeof(std::uint32_t);
+  }
 
   void encode(Writer& out) const {
-    out.u8(whole() ? 1 : 0);
-    if (!whole()) out.u64s(used_);
+    out.u8(words_.empty() ? kEntries : kWhole);
     out.u64s(words_);
+    if (!words_.empty()) return;
+    out.varint(rows());
+    for (std::size_t row = 0; row < rows(); ++row) {
+      const std::uint32_t* const first = &entries_[row * kRow];
+      const std::size_t count = used(first);
+      out.u8(static_cast<std::uint8_t>(count));
+      for (std::size_t i = 0; i < count; ++i) out.f32(std::bit_cast<float>(first[i]));  // four bytes
+    }
   }
   void decode(Reader& in) {
     const std::uint8_t form = in.u8();
-    if (form == 1) return decode_whole(in);
-    if (form > 1) return in.fail();
-    for (std::uint64_t& group : used_) group = in.u64();
-    before_ = {};
-    std::size_t before = 0;
-    for (std::size_t i = 0; i < kGroups; ++i) {
-      before_[i / 4] |= std::uint64_t{before} << (16 * (i % 4));
-      before += count(used_[i]);
+    if (form == kWhole) return decode_whole(in);
+    if (form == kUsedWords) return decode_used(in);
+    if (form != kEntries) return in.fail();
+    const std::uint64_t rows = in.varint();
+    if (rows == 0) return;
+    if (rows < kLeastRows || rows > kMostRows) return in.fail();
+    entries_.resize(rows * kRow);
+    for (std::size_t row = 0; row < rows; ++row) {
+      const std::size_t count = in.u8();
+      if (count > kRow) return in.fail();
+      for (std::size_t i = 0; i < count; ++i) {
+        const auto entry = std::bit_cast<std::uint32_t>(in.f32());
+        if (entry == 0 || !belongs(entry, row)) return in.fail();
+        entries_[row * kRow + i] = entry;
+      }
     }
-    if (before > kFew) return in.fail();
-    words_.resize(before);
-    for (std::uint64_t& word : words_) word = in.u64();
   }
-  /// The form in which all words are there, empty ones too.
+  /// The form of the first version, in which all words are there, empty ones too.
   void decode_whole(Reader& in) {
     words_.assign(kWords, 0);
     for (std::uint64_t& word : words_) word = in.u64();
   }
 
  private:
-  static constexpr std::size_t kGroups = kWords / 64, kFew = kWords / 2;
+  enum Form : std::uint8_t { kUsedWords, kWhole, kEntries };
+  static constexpr std::size_t kByte = 256, kRow = 8;
+  static_assert(kWords >= kByte && std::has_single_bit(kWords));
+  /// Entries of one row at home and of the row behind it must not be taken for those of a word 256 away.
+  static constexpr std::size_t kLeastRows = 2 * kWords / kByte, kMostRows = 3 * kWords / 16, kManyRows = kWords / 32;
 
   static std::size_t place(std::uint64_t gram) { return (gram >> 32U) % kWords; }
-  static std::uint64_t bits(std::uint64_t gram) {
-    const auto bit = [&](unsigned shift) { return std::uint64_t{1} << ((gram >> shift) & 63U); };
+  /// Four numbers of six bits.
+  static std::uint32_t code(std::uint64_t gram) { return static_cast<std::uint32_t>(gram & 0xFFFFFFU); }
+  static std::uint64_t bits(std::uint32_t code) {
+    const auto bit = [code](unsigned shift) { return std::uint64_t{1} << ((code >> shift) & 63U); };
     return bit(0) | bit(6) | bit(12) | bit(18);
   }
+  /// An entry is a code, and of its place what the row leaves open; 0 is an empty one.
+  static std::uint32_t entry(std::size_t place, std::uint32_t code) { return code << 8U | static_cast<std::uint32_t>(place % kByte); }
 
-  [[nodiscard]] bool whole() const { return words_.size() == kWords; }
-  [[nodiscard]] bool has(std::size_t at) const { return (used_[at / 64] >> (at % 64) & 1U) != 0; }
-  [[nodiscard]] std::size_t rank(std::size_t at) const {
-    const std::uint64_t below = (std::uint64_t{1} << (at % 64)) - 1;
-    const std::size_t group = at / 64;
-    return (before_[group / 4] >> (16 * (group % 4)) & 0xFFFFU) + count(used_[group] & below);
+  [[nodiscard]] std::size_t rows() const { return entries_.size() / kRow; }
+  [[nodiscard]] std::size_t home(std::size_t place) const { return place * rows() / kWords; }
+  [[nodiscard]] std::size_t behind(std::size_t row) const { return row + 1 == rows() ? 0 : row + 1; }
+  static bool has(const std::uint32_t* row, std::uint32_t entry) {
+    return (bytes::where_equal(row, entry) | bytes::where_equal(row + 4, entry)) != 0;
+  }
+  /// Entries of a row, which are those in front.
+  static std::size_t used(const std::uint32_t* row) {
+    return static_cast<std::size_t>(std::countr_zero(bytes::where_equal(row, 0) | bytes::where_equal(row + 4, 0) << 4U | 1U << kRow));
+  }
+  [[nodiscard]] bool belongs(std::uint32_t entry, std::size_t row) const {
+    for (std::size_t place = entry % kByte; place < kWords; place += kByte)
+      if (home(place) == row || behind(home(place)) == row) return true;
+    return false;
   }
 
-  /// Bits set. Written out: without an instruction for it std::popcount is a call.
-  static std::size_t count(std::uint64_t v) {
-    v -= v >> 1U & 0x5555555555555555U;
-    v = (v & 0x3333333333333333U) + (v >> 2U & 0x3333333333333333U);
-    return ((v + (v >> 4U)) & 0x0F0F0F0F0F0F0F0FU) * 0x0101010101010101U >> 56U;
+  /// The entry is there. Behind its home it can only be where that is full.
+  [[nodiscard]] bool kept(std::size_t place, std::uint32_t entry) const {
+    if (entries_.empty() || entry == 0) return false;
+    const std::size_t at_home = home(place);
+    const std::uint32_t* const first = entries_.data() + at_home * kRow;
+    return has(first, entry) || (first[kRow - 1] != 0 && has(entries_.data() + behind(at_home) * kRow, entry));
   }
-
-  void insert(std::size_t at, std::uint64_t word) {
-    if (words_.size() == kFew) {
+  [[gnu::noinline]] void keep(std::uint64_t gram) {
+    const std::uint32_t fresh = entry(place(gram), code(gram));
+    if (entries_.empty()) entries_.resize(kLeastRows * kRow);
+    while (fresh == 0 || !put(place(gram), fresh)) {
+      if (fresh != 0 && grow()) continue;
       spread();
-      words_[at] = word;
+      words_[place(gram)] |= bits(code(gram));
       return;
     }
-    const std::size_t first = rank(at), behind = words_.size() - first;
-    if (words_.size() == words_.capacity()) words_.reserve(words_.size() + words_.size() / 4 + kStep);
-    words_.push_back(0);
-    std::uint64_t* const to = words_.data() + first;
-    std::memmove(to + 1, to, behind * sizeof(std::uint64_t));
-    *to = word;
-    used_[at / 64] |= std::uint64_t{1} << (at % 64);
-    const std::size_t next = at / 64 + 1;  // the first group that has one more in front of it
-    for (std::size_t i = next / 4; i < before_.size(); ++i) before_[i] += i == next / 4 ? kOnes << (16 * (next % 4)) : kOnes;
+  }
+  /// False where both rows are full.
+  bool put(std::size_t place, std::uint32_t entry) {
+    for (const std::size_t row : {home(place), behind(home(place))}) {
+      std::uint32_t* const first = entries_.data() + row * kRow;
+      if (first[kRow - 1] != 0) continue;
+      first[used(first)] = entry;
+      return true;
+    }
+    return false;
+  }
+
+  /// To twice as many rows, later to half as many again, or what more it takes; false where that would be too many.
+  bool grow() {
+    std::vector<std::uint32_t> old;
+    old.swap(entries_);
+    for (std::size_t more = old.size() / kRow;;) {
+      more += more < kManyRows ? more : more / 2;
+      if (more > kMostRows) break;
+      entries_.assign(more * kRow, 0);
+      if (each(old, [this](std::size_t place, std::uint32_t entry) { return put(place, entry); })) return true;
+    }
+    entries_ = std::move(old);
+    return false;
+  }
+
+  /// Calls `use` with the place of every entry until it says no.
+  template <class Use>
+  static bool each(const std::vector<std::uint32_t>& entries, const Use& use) {
+    const std::size_t rows = entries.size() / kRow;
+    for (std::size_t row = 0; row < rows; ++row) {
+      // Of the places at home here or one row before, of which there are at most as many as a byte tells apart, the first.
+      const std::size_t least = ((row + rows - 1) % rows * kWords + rows - 1) / rows;
+      for (const std::uint32_t entry : std::span(entries).subspan(row * kRow, kRow)) {
+        if (entry == 0) break;
+        if (!use((least + (entry - least) % kByte) % kWords, entry)) return false;
+      }
+    }
+    return true;
+  }
+
+  /// The filter's word, whatever it is kept as.
+  [[nodiscard]] std::uint64_t word(std::size_t place) const {
+    if (!words_.empty()) return words_[place];
+    if (entries_.empty()) return 0;
+    std::uint64_t set = 0;
+    for (const std::size_t row : {home(place), behind(home(place))})
+      for (std::size_t i = row * kRow; i < (row + 1) * kRow; ++i)
+        if (entries_[i] != 0 && entries_[i] % kByte == place % kByte) set |= bits(entries_[i] >> 8U);
+    return set;
   }
 
   void spread() {
-    std::vector<std::uint64_t> all(kWords);
-    for (std::size_t at = 0; at < kWords; ++at)
-      if (has(at)) all[at] = words_[rank(at)];
-    words_ = std::move(all);
+    words_.resize(kWords);
+    (void)each(entries_, [this](std::size_t place, std::uint32_t entry) { return words_[place] |= bits(entry >> 8U), true; });
+    std::vector<std::uint32_t>().swap(entries_);
   }
 
-  static constexpr std::size_t kStep = 16;
-  std::array<std::uint64_t, kGroups> used_{};  // a bit a word that is there; without meaning once all are
-  static constexpr std::uint64_t kOnes = 0x0001000100010001;
-  std::array<std::uint64_t, kGroups / 4> before_{};  // words in front of a group, 16 bits each
+  /// The form of the second version: which words have bits, and these. What set them is not known: any entries with these bits will do.
+  void decode_used(Reader& in) {
+    std::array<std::uint64_t, kWords / 64> has{};
+    for (std::uint64_t& group : has) group = in.u64();
+    std::vector<std::uint64_t> words(kWords);
+    for (std::size_t at = 0; at < kWords; ++at)
+      if ((has[at / 64] >> (at % 64) & 1U) != 0) words[at] = in.u64();
+    for (std::size_t at = 0; at < kWords; ++at) {
+      for (std::uint64_t left = words[at]; left != 0;) {
+        std::uint32_t four = 0;
+        for (unsigned i = 0; i < 4; ++i) {
+          four = four << 6U | static_cast<std::uint32_t>(std::countr_zero(left));
+          if ((left & (left - 1)) != 0 || i == 3) left &= left - 1;
+        }
+        add(std::uint64_t{at} << 32U | four);
+      }
+    }
+  }
+
+  std::vector<std::uint32_t> entries_;  // rows of eight; none once the words are there
   std::vector<std::uint64_t> words_;
 };
 

@@ -6,12 +6,6 @@
 
 namespace ringfence::flow {
 
-bool LeafSet::holds(std::uint64_t hash) const {
-  if (places_.empty()) return false;
-  const std::uint32_t half = cut(hash);
-  return used(first_row(half), half) == kHere || used(second_row(half), half) == kHere;
-}
-
 /// In front of the row's others, of which the last falls out where it is full.
 void LeafSet::put(std::size_t row, std::uint32_t hash) {
   std::uint32_t* const at = places_.data() + row;
@@ -20,8 +14,6 @@ void LeafSet::put(std::size_t row, std::uint32_t hash) {
   at[1] = at[0];
   at[0] = hash;
 }
-
-std::uint32_t LeafSet::add(std::uint64_t hash) { return add_cut(cut(hash)); }
 
 std::uint32_t LeafSet::add_cut(std::uint32_t hash) {
   if (places_.empty()) places_.resize(kFirst);

@@ -9,10 +9,12 @@ namespace ringfence::flow {
 
 namespace {
 
-constexpr std::uint8_t kVersion = 2, kAgentVersion = 2;
-/// The version before of a session: filters with all their words, leaves with all their bits; and of an agent.
-constexpr std::uint8_t kWholeForms = 1, kAgentBefore = 1;
+constexpr std::uint8_t kVersion = 3, kAgentVersion = 2;
+/// Versions before of a session: filters with all their words, leaves with all their bits; settled values with all theirs. And of an agent.
+constexpr std::uint8_t kWholeForms = 1, kWholeValues = 2, kAgentBefore = 1;
 constexpr std::uint64_t kTrusted = 0xC3C3'0003'3C3C'0004ULL;
+
+constexpr std::uint32_t low(std::uint64_t hash) { return static_cast<std::uint32_t>(hash); }
 
 std::uint64_t mixed(std::uint64_t v) {
   v = (v ^ (v >> 32U)) * 0xD6E8FEB86659FD93ULL;
@@ -85,8 +87,6 @@ bool FlowSession::task_holds_any(const std::vector<std::uint64_t>& words) const 
 
 // Results
 
-void FlowSession::leaf(std::uint64_t hash) { lost_leaves += leaves_.add(hash); }
-
 void FlowSession::learn_trusted(WordSpan words) {
   each_run(words.size(), [&](std::size_t i) { return words[i]; }, [&](std::uint64_t gram) { leaf(gram ^ kTrusted); });
 }
@@ -146,23 +146,34 @@ bool FlowSession::is_mentioned(WordSpan value) const {
 
 // Values
 
-const Settled* FlowSession::settled(std::uint64_t value) const {
-  const auto found = std::ranges::find(settled_, value, &Settled::value);
-  return found == settled_.end() ? nullptr : &*found;
+std::optional<Settled> FlowSession::settled(std::uint64_t value) const {
+  const std::size_t at = bytes::find_equal(values_, low(value));
+  return at == values_.size() ? std::nullopt : std::optional(uses_[at].what());
 }
 
-Settled& FlowSession::settle(Settled value) {
-  value.used = calls;
-  if (settled_.size() < kSettled) return settled_.emplace_back(value);
+std::optional<Settled> FlowSession::used(std::uint64_t value) {
+  const std::size_t at = bytes::find_equal(values_, low(value));
+  if (at == values_.size()) return std::nullopt;
+  uses_[at].use(calls);
+  return uses_[at].what();
+}
+
+void FlowSession::settle(std::uint64_t value, Settled what) {
+  if (values_.size() < kSettled) {
+    if (values_.size() == values_.capacity()) {
+      values_.reserve(values_.size() + values_.size() / 4 + 4);
+      uses_.reserve(values_.capacity());
+    }
+    values_.push_back(low(value));
+    uses_.emplace_back(what, calls);
+    return;
+  }
   // What an order gave is kept longest: forgetting it could make less of it than it is.
   ++lost_values;
-  const auto keep = [](const Settled& known) { return std::pair(known.origin == Origin::Command, known.used); };
-  return *std::ranges::min_element(settled_, {}, keep) = value;
-}
-
-void FlowSession::touch(std::uint64_t value) {
-  const auto found = std::ranges::find(settled_, value, &Settled::value);
-  if (found != settled_.end()) found->used = calls;
+  const auto keep = [](const Use& known) { return std::pair(known.what().origin == Origin::Command, known.call()); };
+  const auto leaves = std::ranges::min_element(uses_, {}, keep);
+  values_[static_cast<std::size_t>(leaves - uses_.begin())] = low(value);
+  *leaves = Use(what, calls);
 }
 
 void FlowSession::await(std::uint64_t act, bool pointed) {
@@ -199,11 +210,12 @@ void FlowSession::encode(Writer& out) const {
     out.varint(order.words.size());
     for (const Order::Word& word : order.words) out.u64((std::uint64_t{word.word} << 32U) | word.stem);
   }
-  out.varint(settled_.size());
-  for (const Settled& value : settled_) {
-    out.u64(value.value);
-    out.varint(value.used);
-    out.u8(static_cast<std::uint8_t>(static_cast<unsigned>(value.origin) | (value.addressed ? 16U : 0U) | (value.pointed ? 32U : 0U)));
+  out.varint(values_.size());
+  for (std::size_t i = 0; i < values_.size(); ++i) {
+    out.f32(std::bit_cast<float>(values_[i]));  // four bytes
+    const Settled what = uses_[i].what();
+    out.varint(uses_[i].call());
+    out.u8(static_cast<std::uint8_t>(static_cast<unsigned>(what.origin) | (what.addressed ? 16U : 0U) | (what.pointed ? 32U : 0U)));
   }
   out.varint(pointed_.size());
   for (const std::uint64_t act : pointed_) out.u64(act);
@@ -232,21 +244,24 @@ bool decode_order(Reader& in, Order& order) {
   return in.ok() && flags < 8 && order.source.size() <= Order::kSourceBytes;
 }
 
-bool decode_settled(Reader& in, Settled& value) {
-  value.value = in.u64();
-  value.used = in.varint32();
-  const std::uint8_t packed = in.u8();
-  value.origin = static_cast<Origin>(packed & 15U);
-  value.addressed = (packed & 16U) != 0;
-  value.pointed = (packed & 32U) != 0;
-  return in.ok() && (packed & 15U) <= static_cast<unsigned>(Origin::Command) && packed < 64;
-}
-
 }  // namespace
+
+bool FlowSession::decode_values(Reader& in, bool whole) {
+  values_.resize(in.count(whole ? 10 : 6, kSettled));
+  uses_.resize(values_.size());
+  for (std::size_t i = 0; i < values_.size(); ++i) {
+    values_[i] = whole ? low(in.u64()) : std::bit_cast<std::uint32_t>(in.f32());
+    const std::uint32_t call = in.varint32();
+    const unsigned packed = in.u8();
+    if (packed >= 64 || (packed & 15U) > static_cast<unsigned>(Origin::Command)) return false;
+    uses_[i] = Use({static_cast<Origin>(packed & 7U), (packed & 16U) != 0, (packed & 32U) != 0}, call);
+  }
+  return in.ok();
+}
 
 std::unique_ptr<ChannelMemory> FlowSession::decode(Reader& in) {
   const std::uint8_t version = in.u8();
-  if (version != kVersion && version != kWholeForms) return nullptr;
+  if (version < kWholeForms || version > kVersion) return nullptr;
   const auto read = [&](auto& filter) { version == kWholeForms ? filter.decode_whole(in) : filter.decode(in); };
   auto memory = std::make_unique<FlowSession>(in.u64());
   const std::uint8_t flags = in.u8();
@@ -262,9 +277,7 @@ std::unique_ptr<ChannelMemory> FlowSession::decode(Reader& in) {
   memory->orders_.resize(in.count(18, kOrders));
   for (Order& order : memory->orders_)
     if (!decode_order(in, order)) return nullptr;
-  memory->settled_.resize(in.count(10, kSettled));
-  for (Settled& value : memory->settled_)
-    if (!decode_settled(in, value)) return nullptr;
+  if (!memory->decode_values(in, version <= kWholeValues)) return nullptr;
   memory->pointed_.resize(in.count(sizeof(std::uint64_t), kPending));
   for (std::uint64_t& act : memory->pointed_) act = in.u64();
   for (std::uint32_t* count : {&memory->waiting_, &memory->calls, &memory->results, &memory->unheard, &memory->lost_leaves,
@@ -280,8 +293,9 @@ std::unique_ptr<ChannelMemory> FlowSession::decode(Reader& in) {
 
 std::size_t FlowSession::bytes() const {
   std::size_t bytes = sizeof(*this) + task_.capacity() * sizeof(std::uint32_t) + leaves_.bytes() + (prose_ ? prose_->bytes() : 0) +
-                      (gone_ ? gone_->bytes() : 0) + orders_.capacity() * sizeof(Order) + settled_.capacity() * sizeof(Settled) +
-                      pointed_.capacity() * sizeof(std::uint64_t) + told.argument.capacity() + told.source.capacity();
+                      (gone_ ? gone_->bytes() : 0) + orders_.capacity() * sizeof(Order) + values_.capacity() * sizeof(std::uint32_t) +
+                      uses_.capacity() * sizeof(Use) + pointed_.capacity() * sizeof(std::uint64_t) + told.argument.capacity() +
+                      told.source.capacity();
   for (const Order& order : orders_) bytes += order.words.capacity() * sizeof(Order::Word) + order.source.capacity();
   return bytes;
 }
@@ -289,8 +303,9 @@ std::size_t FlowSession::bytes() const {
 // Labels
 
 void FlowAgent::carry(std::string_view label, std::string_view source) {
+  if (std::ranges::find(labels_, label, &Label::name) != labels_.end()) return;  // most calls read what others read before
   const auto place = std::ranges::lower_bound(labels_, label, {}, &Label::name);
-  if ((place != labels_.end() && place->name == label) || labels_.size() == kLabels || label.size() > kLabelBytes) return;
+  if (labels_.size() == kLabels || label.size() > kLabelBytes) return;
   labels_.insert(place, {std::string(label), short_id(source)});
 }
 

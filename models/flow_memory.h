@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -11,10 +13,11 @@
 #include <vector>
 
 #include "engine/state/channel_memory.h"
+#include "models/byte_masks.h"
 #include "models/flow_filter.h"
 #include "models/flow_text.h"
 
-/// What the flow channel remembers (docs/design/flow.md §3): of one session at most 40 KiB, each part made when a task or a result first
+/// What the flow channel remembers (docs/design/flow.md §3): of one session at most 32 KiB, each part made when a task or a result first
 /// needs it. No text of an outsider is kept, only hashes of its words: what `privacy.keep_text` would permit nobody needs. Nothing here
 /// can be looked up without the state; writing and reading it back is exact.
 namespace ringfence::flow {
@@ -29,8 +32,11 @@ class LeafSet {
  public:
   static constexpr std::size_t kMost = 2048;
   /// How many others had to go for it: 0, in a full set mostly 1.
-  std::uint32_t add(std::uint64_t hash);
-  [[nodiscard]] bool holds(std::uint64_t hash) const;
+  std::uint32_t add(std::uint64_t hash) {
+    const std::uint32_t half = cut(hash);
+    return has(half) ? 0 : add_cut(half);
+  }
+  [[nodiscard]] bool holds(std::uint64_t hash) const { return has(cut(hash)); }
   [[nodiscard]] std::size_t bytes() const { return places_.capacity() * sizeof(std::uint32_t); }
   void encode(Writer& out) const;
   [[nodiscard]] bool decode(Reader& in);
@@ -38,7 +44,7 @@ class LeafSet {
   [[nodiscard]] bool decode_whole(Reader& in);
 
  private:
-  static constexpr std::size_t kRow = 4;  // written out in `used` and `put`
+  static constexpr std::size_t kRow = 4;  // written out in `put`
   static constexpr std::size_t kFirst = 64;
   static constexpr std::size_t kHere = kRow + 1;
 
@@ -47,14 +53,19 @@ class LeafSet {
     const auto half = static_cast<std::uint32_t>(hash ^ hash >> 32U);
     return half == 0 ? 1 : half;
   }
+  [[nodiscard]] bool has(std::uint32_t half) const {
+    if (places_.empty()) return false;
+    const std::uint32_t* const all = places_.data();
+    return (bytes::where_equal(all + first_row(half), half) | bytes::where_equal(all + second_row(half), half)) != 0;
+  }
   [[nodiscard]] std::size_t rows() const { return places_.size() / kRow; }
   [[nodiscard]] std::size_t first_row(std::uint32_t hash) const { return (hash & (rows() - 1)) * kRow; }
   [[nodiscard]] std::size_t second_row(std::uint32_t hash) const { return (hash * 0x9E3779B1U >> 16U & (rows() - 1)) * kRow; }
   /// How many places of the row are taken, which are those in front; kHere where the hash is among them.
   [[nodiscard]] std::size_t used(std::size_t row, std::uint32_t hash) const {
     const std::uint32_t* const at = places_.data() + row;
-    if (at[0] == hash || at[1] == hash || at[2] == hash || at[3] == hash) return kHere;
-    return at[1] == 0 ? (at[0] == 0 ? 0 : 1) : at[2] == 0 ? 2 : at[3] == 0 ? 3 : 4;
+    if (bytes::where_equal(at, hash) != 0) return kHere;
+    return static_cast<std::size_t>(std::countr_zero(bytes::where_equal(at, 0) | 1U << kRow));
   }
   std::uint32_t add_cut(std::uint32_t hash);
   void put(std::size_t row, std::uint32_t hash);
@@ -77,14 +88,11 @@ struct Order {
   std::vector<Word> words;
 };
 
-/// A value that a call has carried: its origin is settled.
+/// What is settled of a value that a call has carried.
 struct Settled {
-  std::uint64_t value = 0;
-  std::uint32_t used = 0;  // number of the call that used it last
   Origin origin{};
   bool addressed = false, pointed = false;
 };
-static_assert(sizeof(Settled) == 16);
 
 /// What the finding's sentence tells of the most suspicious value so far.
 struct Told {
@@ -123,10 +131,11 @@ class FlowSession final : public ChannelMemory {
   [[nodiscard]] bool gone_order_held(WordSpan value, bool addressed, bool pointed) const;
   [[nodiscard]] static bool holds(const Order& order, WordSpan value);
 
-  // Values.
-  [[nodiscard]] const Settled* settled(std::uint64_t value) const;
-  Settled& settle(Settled value);
-  void touch(std::uint64_t value);
+  // Values, by their hashes, of which 32 bits are kept: one of 128 that is not among them passes for one once in 30 million times.
+  [[nodiscard]] std::optional<Settled> settled(std::uint64_t value) const;
+  /// The same of a value that this call carries.
+  [[nodiscard]] std::optional<Settled> used(std::uint64_t value);
+  void settle(std::uint64_t value, Settled what);
 
   // Calls whose completion may lack their arguments.
   void await(std::uint64_t act, bool pointed);
@@ -154,8 +163,9 @@ class FlowSession final : public ChannelMemory {
   using Prose = GramFilter<1024>;
   using Gone = GramFilter<256>;
 
+  bool decode_values(Reader& in, bool whole);
   [[nodiscard]] std::uint32_t task_hash(std::uint64_t word) const;
-  void leaf(std::uint64_t hash);
+  void leaf(std::uint64_t hash) { lost_leaves += leaves_.add(hash); }
   void forget_oldest_order();
 
   std::uint64_t seed_;  // an outsider who could know the hashes of the task's words could forge a match of 32 bits
@@ -165,7 +175,24 @@ class FlowSession final : public ChannelMemory {
   std::unique_ptr<Prose> prose_;
   std::unique_ptr<Gone> gone_;
   std::vector<Order> orders_;  // least recently read first
-  std::vector<Settled> settled_;
+  /// What is settled of a value, and the number of the call that used it last.
+  class Use {
+   public:
+    Use() = default;
+    Use(Settled what, std::uint32_t call)
+        : bits_(static_cast<std::uint32_t>(what.origin) | (what.addressed ? 8U : 0U) | (what.pointed ? 16U : 0U)) {
+      use(call);
+    }
+    void use(std::uint32_t call) { bits_ = (bits_ & 31U) | std::min(call, ~std::uint32_t{0} >> 5U) << 5U; }
+    [[nodiscard]] std::uint32_t call() const { return bits_ >> 5U; }
+    [[nodiscard]] Settled what() const { return {static_cast<Origin>(bits_ & 7U), (bits_ & 8U) != 0, (bits_ & 16U) != 0}; }
+
+   private:
+    std::uint32_t bits_ = 0;
+  };
+
+  std::vector<std::uint32_t> values_;   // settled ones
+  std::vector<Use> uses_;               // of each
   std::vector<std::uint64_t> pointed_;  // awaited acts whose request had an argument of the user's
   std::uint32_t waiting_ = 0;           // requests judged whose completion has not come
 };

@@ -9,7 +9,7 @@
 namespace ringfence::flow {
 namespace {
 
-constexpr bytes::Set kCapitals("ABCDEFGHIJKLMNOPQRSTUVWXYZ"), kSmall("abcdefghijklmnopqrstuvwxyz0123456789_"), kSpace(" ");
+constexpr bytes::Set kCapitals("ABCDEFGHIJKLMNOPQRSTUVWXYZ"), kSmall("abcdefghijklmnopqrstuvwxyz0123456789_");
 
 }  // namespace
 
@@ -25,27 +25,21 @@ void Scanner::load() {
   until_ += kBlock;
   const std::size_t count = std::min(kBlock, text_.size() - from_);
   std::uint64_t high = 0;
-  words_ = upper_ = telling_ = 0;
+  words_ = upper_ = 0;
   for (std::size_t at = 0; at < count; at += bytes::kLane) {
     const bytes::Lane here = bytes::lane(text_.data() + from_ + at, count - at);
     upper_ |= bytes::tops(bytes::in<kCapitals>(here)) << at;
     words_ |= bytes::tops(bytes::in<kSmall>(here)) << at;
-    telling_ |= bytes::tops(~bytes::in<kSpace>(here)) << at;
     high |= bytes::tops(here) << at;
   }
   words_ |= upper_ | high;
-  if (count < kBlock) telling_ &= (std::uint64_t{1} << count) - 1;  // what is not there reads as zeros
   if (high != 0 || wide_until_ > from_) clear_wide_marks(high);
 }
 
 /// They part words and mean nothing else; one may reach into the next block.
 void Scanner::clear_wide_marks(std::uint64_t high) {
   const auto clear = [&](std::size_t begin) {
-    for (std::size_t at = begin; at < std::min(wide_until_, until_); ++at) {
-      const std::uint64_t bit = std::uint64_t{1} << (at - from_);
-      words_ &= ~bit;
-      telling_ &= ~bit;
-    }
+    for (std::size_t at = begin; at < std::min(wide_until_, until_); ++at) words_ &= ~(std::uint64_t{1} << (at - from_));
   };
   clear(from_);
   for (; high != 0; high &= high - 1) {

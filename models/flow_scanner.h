@@ -15,52 +15,43 @@ namespace ringfence::flow {
 /// Bytes of a mark that is not ASCII at `at`: no-break space, and general punctuation (U+2000 to U+207F: dashes, quotes, bullets); else 0.
 [[nodiscard]] std::size_t wide_mark(std::string_view text, std::size_t at);
 
-/// A text word by word; between words, its marks. Reads 64 bytes at once into a bit a byte. Views the text, which must outlive it.
+/// Calls `visit` with the places of the marks of one byte in what lies between two words, [first, last) of the text. Spaces and marks that
+/// are not ASCII mean nothing.
+template <class Visit>
+void each_mark(std::string_view text, std::size_t first, std::size_t last, const Visit& visit) {
+  for (; first < last; ++first)
+    if (const char c = text.data()[first]; c != ' ' && (c & 0x80) == 0) visit(first);
+}
+
+/// A text word by word. Reads 64 bytes at once into a bit a byte. Views the text, which must outlive it.
 class Scanner {
  public:
   explicit Scanner(std::string_view text) : text_(text) {}
 
-  enum class Found : std::uint8_t { End, Word, Mark };
-  /// The next word or mark of one byte; spaces and marks that are not ASCII mean nothing and are passed over.
-  Found next() {
-    return find([this] { return telling_; });
-  }
   /// False at the end.
   bool next_word() {
-    return find([this] { return words_; }) == Found::Word;
+    std::size_t at = end_;
+    for (;; at = until_) {
+      if (at >= text_.size()) {
+        begin_ = end_ = text_.size();
+        return false;
+      }
+      if (at >= until_) load();
+      const std::uint64_t bits = words_ >> (at - from_);
+      if (bits == 0) continue;
+      begin_ = at + static_cast<std::size_t>(std::countr_zero(bits));
+      take_word();
+      return true;
+    }
   }
 
   [[nodiscard]] std::string_view word() const { return word_; }  // in lower case; until the next word
   [[nodiscard]] std::uint64_t hash() const { return word_hash(word_); }
   [[nodiscard]] std::size_t begin() const { return begin_; }
   [[nodiscard]] std::size_t end() const { return end_; }
-  [[nodiscard]] char at(std::size_t place) const { return place < text_.size() ? text_.data()[place] : '\0'; }
 
  private:
   static constexpr std::size_t kBlock = 64;
-
-  template <class Wanted>
-  Found find(const Wanted& wanted) {
-    std::size_t at = end_;
-    for (;; at = until_) {
-      if (at >= text_.size()) {
-        begin_ = end_ = text_.size();
-        return Found::End;
-      }
-      if (at >= until_) load();
-      const std::uint64_t bits = wanted() >> (at - from_);
-      if (bits == 0) continue;
-      at += static_cast<std::size_t>(std::countr_zero(bits));
-      break;
-    }
-    begin_ = at;
-    if ((words_ >> (at - from_) & 1U) == 0) {
-      end_ = at + 1;
-      return Found::Mark;
-    }
-    take_word();
-    return Found::Word;
-  }
 
   void take_word() {
     std::size_t at = begin_;
@@ -88,7 +79,7 @@ class Scanner {
   std::string long_;
   std::size_t begin_ = 0, end_ = 0;
   std::size_t from_ = 0, until_ = 0;  // the block
-  std::uint64_t words_ = 0, upper_ = 0, telling_ = 0;
+  std::uint64_t words_ = 0, upper_ = 0;
   std::size_t wide_until_ = 0;  // where the last mark that is not ASCII ends
 };
 

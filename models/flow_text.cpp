@@ -51,36 +51,47 @@ class Patterns {
   std::uint64_t first_ = 0, second_ = 0;
 };
 
-/// Sentences and orders of one leaf (flow.md §2, rules 2 to 4).
+/// Sentences and orders of one leaf (flow.md §2, rules 2 to 4). First its words; only where one of them can begin an order, what stands
+/// between them.
 class ProseReader {
  public:
-  ProseReader(const Words& lexicon, std::string_view text) : lexicon_(lexicon), text_(text), scanner_(text), patterns_(lexicon) {}
+  ProseReader(const Words& lexicon, std::string_view text) : lexicon_(lexicon), text_(text), patterns_(lexicon) {}
 
   ProseText read() {
-    for (;;) {
-      switch (scanner_.next()) {
-        case Scanner::Found::Word:
-          word();
-          continue;
-        case Scanner::Found::Mark:
-          mark();
-          continue;
-        case Scanner::Found::End:
-          end_sentence();
-          carry_orders();
-          return std::move(out_);
-      }
+    unsigned classes = 0;
+    for (Scanner scanner(text_); scanner.next_word();) {
+      const std::uint64_t hash = scanner.hash();
+      const WordEntry* const entry = lexicon_.find(hash);
+      out_.words.push_back(hash);
+      out_.places.push_back({static_cast<std::uint32_t>(scanner.begin()), static_cast<std::uint32_t>(scanner.end() - scanner.begin())});
+      entries_.push_back(entry);
+      if (entry != nullptr) classes |= entry->classes;
     }
+    if ((classes & (WordEntry::Verb | WordEntry::BeginsOrder)) != 0) find_orders();
+    return std::move(out_);
   }
 
  private:
-  void word() {
-    const std::uint64_t hash = scanner_.hash();
-    const WordEntry* const entry = lexicon_.find(hash);
-    out_.words.push_back(
-        {hash, static_cast<std::uint32_t>(scanner_.begin()), static_cast<std::uint32_t>(scanner_.end() - scanner_.begin())});
+  void find_orders() {
+    std::size_t behind = 0;
+    const auto between = [&](std::size_t last) { each_mark(text_, behind, last, [this](std::size_t place) { mark(place); }); };
+    for (next_ = 0; next_ < out_.words.size();) {
+      const WordPlace place = out_.places[next_];
+      between(place.first);
+      behind = place.first + place.size;
+      word(place, entries_[next_]);
+      ++next_;
+    }
+    between(text_.size());
+    end_sentence();
+    carry_orders();
+  }
+
+  [[nodiscard]] char at(std::size_t place) const { return place < text_.size() ? text_[place] : '\0'; }
+
+  void word(WordPlace place, const WordEntry* entry) {
     if (!lettered_) {
-      const std::string_view written = text_.substr(scanner_.begin(), scanner_.end() - scanner_.begin());
+      const std::string_view written = text_.substr(place.first, place.size);
       const auto letter = std::ranges::find_if(written, is_letter);
       lettered_ = letter != written.end();
       now_.lower_start = lettered_ && *letter >= 'a';
@@ -88,7 +99,7 @@ class ProseReader {
     const std::uint8_t classes = entry != nullptr ? entry->classes : std::uint8_t{0};
     if (verb_ && (classes & WordEntry::Copula) == 0) now_.commands = true;
     verb_ = false;
-    const std::uint64_t hits = patterns_.step(entry, scanner_.at(scanner_.end()));
+    const std::uint64_t hits = patterns_.step(entry, at(place.first + place.size));
     if ((hits & lexicon_.of(Words::Meaning::Order)) != 0) now_.commands = true;
     if ((hits & lexicon_.of(Words::Meaning::Addressed)) != 0) out_.addressed = true;
     if (entry != nullptr) {
@@ -100,9 +111,9 @@ class ProseReader {
     if (open && (classes & WordEntry::Filler) != 0) open_ = true;
   }
 
-  void mark() {
-    const char c = text_[scanner_.begin()];
-    const char behind = scanner_.at(scanner_.end());
+  void mark(std::size_t place) {
+    const char c = text_[place];
+    const char behind = at(place + 1);
     switch (c) {
       case '\t':
       case '\r':
@@ -114,7 +125,7 @@ class ProseReader {
       case '~':
         return;
       case '\n':
-        new_line();
+        new_line(place + 1);
         return;
       case ',':
         settle();
@@ -144,22 +155,21 @@ class ProseReader {
     }
   }
 
-  void new_line() {
-    std::size_t at = scanner_.end();
-    while (scanner_.at(at) == ' ' || scanner_.at(at) == '\t' || scanner_.at(at) == '\r') ++at;
-    const bool blank = scanner_.at(at) == '\n';
-    if (blank || list_marker(at)) end_sentence();
+  void new_line(std::size_t place) {
+    while (at(place) == ' ' || at(place) == '\t' || at(place) == '\r') ++place;
+    const bool blank = at(place) == '\n';
+    if (blank || list_marker(place)) end_sentence();
     if (blank) ++paragraph_;
     open_ = true;
   }
 
-  [[nodiscard]] bool list_marker(std::size_t at) const {
-    const char c = scanner_.at(at);
-    if (c == '-' || c == '*') return is_space(scanner_.at(at + 1));
-    if (text_.substr(std::min(at, text_.size())).starts_with("\xE2\x80\xA2")) return true;
+  [[nodiscard]] bool list_marker(std::size_t place) const {
+    const char c = at(place);
+    if (c == '-' || c == '*') return is_space(at(place + 1));
+    if (text_.substr(std::min(place, text_.size())).starts_with("\xE2\x80\xA2")) return true;
     if (!is_digit(c)) return false;
-    while (is_digit(scanner_.at(at))) ++at;
-    return (scanner_.at(at) == '.' || scanner_.at(at) == ')') && is_space(scanner_.at(at + 1));
+    while (is_digit(at(place))) ++place;
+    return (at(place) == '.' || at(place) == ')') && is_space(at(place + 1));
   }
 
   /// What stands before a mark is over: the verb of an order is followed by no copula, and no pattern goes on.
@@ -171,11 +181,11 @@ class ProseReader {
 
   void end_sentence() {
     settle();
-    now_.last = out_.words.size();
+    now_.last = next_;
     now_.paragraph = paragraph_;
     if (now_.last > now_.first) out_.sentences.push_back(now_);
     now_ = {};
-    now_.first = out_.words.size();
+    now_.first = next_;
     lettered_ = false;
     open_ = true;
   }
@@ -197,9 +207,10 @@ class ProseReader {
 
   const Words& lexicon_;
   std::string_view text_;
-  Scanner scanner_;
   Patterns patterns_;
   ProseText out_;
+  ShortList<const WordEntry*, 64> entries_;  // of each word
+  std::size_t next_ = 0;                     // the word that comes next
   Sentence now_;
   std::size_t paragraph_ = 0;
   bool open_ = true;       // a verb here begins an order
@@ -280,6 +291,7 @@ bool distinctive(std::string_view value) {
 
 bool is_bare(std::string_view leaf) {
   if (leaf.size() > kBareBytes) return false;
+  if (bytes::find_in<kSpaces>(leaf) == leaf.size()) return true;
   std::size_t words = 0;
   std::uint64_t before = 0;  // bit 0: the byte before is of a word
   for (std::size_t at = 0; at < leaf.size(); at += bytes::kBlock) {
@@ -291,10 +303,10 @@ bool is_bare(std::string_view leaf) {
   return true;
 }
 
-std::uint32_t stem_at(std::string_view text, const PlacedWord& word) {
-  if (word.size <= kStemLetters) return static_cast<std::uint32_t>(word.hash);  // the word itself
+std::uint32_t stem_at(std::string_view text, WordPlace place, std::uint64_t hash) {
+  if (place.size <= kStemLetters) return static_cast<std::uint32_t>(hash);  // the word itself
   std::array<char, kStemLetters> stem;  // NOLINT(cppcoreguidelines-pro-type-member-init): written right here
-  std::ranges::transform(text.substr(word.place, kStemLetters), stem.begin(), small);
+  std::ranges::transform(text.substr(place.first, kStemLetters), stem.begin(), small);
   return stem_of({stem.data(), stem.size()});
 }
 
@@ -307,7 +319,8 @@ TaskText read_task(const Words& lexicon, std::string_view text) {
   while (scanner.next_word()) {
     task.words.push_back(scanner.hash());
     const WordEntry* const entry = lexicon.find(task.words.back());
-    if ((patterns.step(entry, scanner.at(scanner.end())) & lexicon.of(Words::Meaning::Follows)) != 0) task.follows = true;
+    if ((patterns.step(entry, scanner.end() < text.size() ? text[scanner.end()] : '\0') & lexicon.of(Words::Meaning::Follows)) != 0)
+      task.follows = true;
     if (entry == nullptr) continue;
     task.kin |= entry->kin;
     task.nouns |= entry->nouns;

@@ -64,21 +64,21 @@ struct Sentence {
   std::uint64_t kin = 0, nouns = 0;  // rows of the word tables it touches
 };
 
-/// A word of prose: its hash, and where it stands in the leaf.
-struct PlacedWord {
-  std::uint64_t hash = 0;
-  std::uint32_t place = 0, size = 0;
+/// Where a word of prose stands in its leaf.
+struct WordPlace {
+  std::uint32_t first = 0, size = 0;
 };
 
-/// A leaf of prose, read.
+/// A leaf of prose, read. Sentences, and whether it speaks to the agent, only where a word of it can begin an order.
 struct ProseText {
-  ShortList<PlacedWord, 64> words;
+  ShortList<std::uint64_t, 64> words;  // hashes
+  ShortList<WordPlace, 64> places;     // of each
   ShortList<Sentence, 8> sentences;
   bool addressed = false;  // it speaks to the agent
   bool commands = false;   // some sentence does
 };
-/// The stem of a word of `text`.
-[[nodiscard]] std::uint32_t stem_at(std::string_view text, const PlacedWord& word);
+/// The stem of a word of `text`, which hashes to `hash`.
+[[nodiscard]] std::uint32_t stem_at(std::string_view text, WordPlace place, std::uint64_t hash);
 [[nodiscard]] ProseText read_prose(const Words& lexicon, std::string_view leaf);
 
 /// A task's words, and what it asks for in the terms of the word tables.

@@ -31,11 +31,6 @@ std::vector<std::string_view> split(std::string_view text, char at) {
 
 }  // namespace
 
-std::uint64_t word_hash(std::string_view lower_case) {
-  const std::uint64_t hash = hash64(lower_case);
-  return hash == 0 ? 1 : hash;  // 0 is an empty place of a table
-}
-
 std::uint32_t stem_of(std::string_view lower_case) { return static_cast<std::uint32_t>(hash64(lower_case.substr(0, kStemLetters))); }
 
 std::vector<std::string> forms_of(std::string_view word) {
@@ -87,7 +82,8 @@ class Words::Builder {
     const std::size_t size = std::bit_ceil(4 * entries_.size() + 4);
     words_.mask_ = size - 1;
     words_.table_.resize(size);
-    for (const auto& [hash, made] : entries_) {
+    for (auto& [hash, made] : entries_) {
+      if ((made.places[0] & words_.of(Meaning::Order)) != 0) made.classes |= WordEntry::BeginsOrder;
       std::size_t at = hash & words_.mask_;
       while (words_.table_[at].hash != 0) at = (at + 1) & words_.mask_;
       words_.table_[at] = made;

@@ -10,11 +10,16 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/event/event.h"
+
 /// The words by which orders are known (docs/design/flow.md §4), compiled from config/words: data, a file per language, all at once.
 namespace ringfence::flow {
 
 /// Hash of a word in lower case.
-[[nodiscard]] std::uint64_t word_hash(std::string_view lower_case);
+[[nodiscard]] inline std::uint64_t word_hash(std::string_view lower_case) {
+  const std::uint64_t hash = hash64(lower_case);
+  return hash == 0 ? 1 : hash;  // 0 is an empty place of a table
+}
 /// The word and its inflections: `share shares shared sharing …`, by the regular endings.
 [[nodiscard]] std::vector<std::string> forms_of(std::string_view word);
 /// A word's stem: its first five letters.
@@ -23,7 +28,8 @@ inline constexpr std::size_t kStemLetters = 5;
 
 /// What is known of one word; found by its hash, one probe for most words.
 struct WordEntry {
-  enum Class : std::uint8_t { Verb = 1, Opener = 2, Filler = 4, Copula = 8, HostEnding = 16 };
+  /// BeginsOrder: the first word of a pattern that is an order.
+  enum Class : std::uint8_t { Verb = 1, Opener = 2, Filler = 4, Copula = 8, HostEnding = 16, BeginsOrder = 32 };
   std::uint64_t hash = 0;
   std::uint8_t classes = 0;
   std::uint64_t kin = 0;                  // a bit per row of kin it stands in, in any form

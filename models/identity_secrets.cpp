@@ -90,7 +90,6 @@ class Marks {
 constexpr Marks kInsideMarks({Where::Inside}, false), kNameMarks({Where::End, Where::Beginning}, false), kEndMarks({Where::Suffix}, true);
 /// With what the places inside a path begin.
 constexpr CharSet kInsideBegins(".1mse");
-constexpr bytes::Set kRawBegins(".1mseMSE");  // in either case
 static_assert(std::ranges::all_of(kPlaces,
                                   [](const Place& one) { return one.where != Where::Inside || kInsideBegins.has(one.text.front()); }));
 
@@ -100,7 +99,7 @@ bool may_name(std::string_view path) {
   for (std::size_t from = 0; from < path.size(); from += bytes::kBlock) {
     const std::string_view block = path.substr(from, bytes::kBlock);
     const std::uint64_t edges = bytes::where_in<kRawEdges>(block);
-    for (std::uint64_t begins = bytes::where_in<kRawBegins>(block) & (edges << 1U | before); begins != 0; begins &= begins - 1) {
+    for (std::uint64_t begins = edges << 1U | before; begins != 0; begins &= begins - 1) {
       const std::size_t at = from + static_cast<std::size_t>(std::countr_zero(begins));
       if (at + 1 < path.size() && kInsideMarks.has(path[at], path[at + 1])) return true;
     }

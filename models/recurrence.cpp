@@ -3,10 +3,12 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 
 #include "engine/event/char_set.h"
 #include "engine/event/escape.h"
 #include "engine/event/short_list.h"
+#include "models/byte_masks.h"
 #include "models/recurrence_memory.h"
 #include "models/scope_destination.h"
 #include "models/scope_memory.h"
@@ -22,14 +24,9 @@ constexpr std::uint8_t kFirstCalls = 5;
 constexpr std::size_t kWordsOfText = 64;
 constexpr std::size_t kLeaves = 64;
 constexpr std::size_t kLeastBytes = 5, kMostBytes = 256;
-constexpr CharSet kBreaks(" \t\r\n\v\f,;<>\"'()[]{}|"), kStops(".,:;!?"), kSigns(".@:/_0123456789");
-/// One look-up a byte: 1 parts words, 2 is a sign.
-constexpr std::array<std::uint8_t, 256> kRoles = [] {
-  std::array<std::uint8_t, 256> roles{};
-  for (std::size_t c = 0; c < roles.size(); ++c)
-    roles[c] = kBreaks.has(static_cast<char>(c)) ? 1 : kSigns.has(static_cast<char>(c)) ? 2 : 0;
-  return roles;
-}();
+constexpr std::string_view kSignCharacters = ".@:/_0123456789";
+constexpr CharSet kBreaks(" \t\r\n\v\f,;<>\"'()[]{}|"), kStops(".,:;!?"), kSigns(kSignCharacters);
+constexpr bytes::Set kSignBytes(kSignCharacters);
 
 std::uint32_t short_hash(std::string_view text) { return static_cast<std::uint32_t>(hash64(text)); }
 
@@ -40,25 +37,25 @@ bool names_something(std::string_view word) { return word.size() >= kLeastBytes 
 template <class Use>
 void each_name(std::string_view text, std::size_t& left, const Use& use) {
   std::array<char, kMostBytes> lowered;  // NOLINT(cppcoreguidelines-pro-type-member-init): written before it is read
-  for (std::size_t at = 0; at < text.size() && left > 0;) {
-    std::size_t end = at;
-    unsigned roles = 0;
-    for (; end < text.size(); ++end) {
-      const unsigned role = kRoles[static_cast<unsigned char>(text[end])];
-      if (role == 1) break;
-      roles |= role;
-    }
-    std::string_view word = text.substr(at, end - at);
-    at = end + 1;
-    if (roles == 0) continue;  // no sign in it
+  // Only words with a sign are looked for.
+  std::size_t behind = 0;  // the last one
+  const auto each = [&](std::size_t sign) {
+    if (sign < behind) return;
+    const std::size_t end = kBreaks.find(text, sign);
+    while (sign > behind && !kBreaks.has(text[sign - 1])) --sign;
+    behind = end;
+    std::string_view word = text.substr(sign, end - sign);
     while (!word.empty() && kStops.has(word.back())) word.remove_suffix(1);
-    if (!names_something(word)) continue;
+    if (left == 0 || !names_something(word)) return;
     --left;
     std::ranges::transform(word, lowered.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
     const std::string_view small(lowered.data(), word.size());
     use(short_hash(small));
     if (const auto host = scope::host_of(small); host && *host != small) use(short_hash(*host));
-  }
+  };
+  for (std::size_t from = 0; from < text.size() && left > 0; from += bytes::kBlock)
+    for (std::uint64_t signs = bytes::where_in<kSignBytes>(text.substr(from, bytes::kBlock)); signs != 0; signs &= signs - 1)
+      each(from + static_cast<std::size_t>(std::countr_zero(signs)));
 }
 
 template <class Use>

@@ -122,9 +122,10 @@ Answer beyond_lists(const Act& act, const Target& target) {
 }
 
 bool listed_host(const Act& act, std::string_view host) {
-  if (!spells_host(host)) return false;
+  const bool plain = !host.empty() && host.size() <= kHostBytes && bytes::all_in<kPlainHost>(host);
+  if (!plain && !spells_host(host)) return false;
   const Destinations& declared = act.persona.destinations;
-  const bool capitals = std::ranges::any_of(host, [](char c) { return c >= 'A' && c <= 'Z'; });
+  const bool capitals = !plain && std::ranges::any_of(host, [](char c) { return c >= 'A' && c <= 'Z'; });
   const auto holds = [&](const GlobSet& globs) { return globs.matches(host) || (capitals && globs.matches(lower(host))); };
   return holds(declared.hosts) || (declared.internal && holds(*declared.internal));
 }

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/event/short_list.h"
 #include "models/scope_ruling.h"
 
 namespace ringfence::scope {
@@ -23,7 +24,7 @@ struct Target {
 /// at, and counts as outside of whatever is declared.
 struct Targets {
   static constexpr std::size_t kMost = 1024;
-  std::vector<Target> first;
+  ShortList<Target, 4> first;
   bool more = false;
 };
 [[nodiscard]] Targets targets_of(const Act& act);

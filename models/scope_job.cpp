@@ -176,7 +176,7 @@ Ruling judge_declared(const Act& act) {
   } else if (const Action& action = act.persona.actions[*act.match.action]; !action.resources.empty()) {
     if (!act.event.resource.uri) {
       ruling.lacks(Lacking::Resource);
-    } else if (!stays_inside(action.resources, *act.event.resource.uri)) {
+    } else if (leaves_by_dots(action.resources, *act.event.resource.uri)) {  // it matches: that is how the action was found
       breach(resource_words(act) + " leaves the resources declared for tool " + tool_words(act.event) + " by its relative segments");
     }
   }

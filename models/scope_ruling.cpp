@@ -73,11 +73,14 @@ std::optional<std::string> resolved(std::string_view resource) {
   return out;
 }
 
-bool stays_inside(const GlobSet& globs, std::string_view resource) {
-  if (!globs.matches(resource)) return false;
-  const std::optional<std::string> path = resolved(resource);
-  return !path || globs.matches(*path);
+void Ruling::take(std::vector<Breach>&& more) { std::ranges::move(more, std::back_inserter(breaches)); }
+
+bool leaves_by_dots(const GlobSet& globs, std::string_view matching) {
+  const std::optional<std::string> path = resolved(matching);
+  return path && !globs.matches(*path);
 }
+
+bool stays_inside(const GlobSet& globs, std::string_view resource) { return globs.matches(resource) && !leaves_by_dots(globs, resource); }
 
 bool touches(const GlobSet& globs, std::string_view resource) {
   if (globs.matches(resource)) return true;

@@ -25,14 +25,19 @@ struct Ruling {
   }
   void lacks(Lacking what) { lacking |= bit_of(what); }
   Ruling& operator+=(Ruling&& other) {
-    if (!other.breaches.empty()) std::ranges::move(other.breaches, std::back_inserter(breaches));
     lacking |= other.lacking;
+    if (!other.breaches.empty()) take(std::move(other.breaches));
     return *this;
   }
+
+ private:
+  void take(std::vector<Breach>&& more);
 };
 
 /// The path with `.` and `..` segments (also written `%2e`) resolved; nothing where there are none. A glob must hold for both spellings.
 [[nodiscard]] std::optional<std::string> resolved(std::string_view resource);
+/// True if the resource matches as it is written, and what its `..` segments make of it does not.
+[[nodiscard]] bool leaves_by_dots(const GlobSet& globs, std::string_view matching);
 /// True if the resource, and what its `..` segments make of it, match.
 [[nodiscard]] bool stays_inside(const GlobSet& globs, std::string_view resource);
 /// True if the resource, or what its `..` segments make of it, matches.

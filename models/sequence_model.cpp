@@ -31,6 +31,7 @@ SequencePlan::SequencePlan(const Persona& persona) {
   declares_ = !persona.workflow.next.empty() || std::ranges::any_of(persona.actions, [](const Action& a) { return a.share.has_value(); });
   for (std::size_t i = 0; i < persona.actions.size(); ++i) {
     class_of_[i] = static_cast<std::uint8_t>(std::min<std::size_t>(i, kOthers));
+    own_ = class_of_[i] + 1U;
     stamp_ = hash64(persona.actions[i].id, stamp_);
   }
   weigh_shares(persona);
@@ -72,62 +73,84 @@ void SequencePlan::weigh_successors(const Persona& persona) {
   if (persona.workflow.start != 0) weigh(kSequenceStart, persona.workflow.start);
 }
 
-const SequenceMemory::Row* SequenceMemory::row(std::uint16_t key) const {
+std::size_t SequenceMemory::row(std::uint16_t key) const {
   const auto found = std::ranges::find(rows_, key, &Row::key);
-  return found == rows_.end() ? nullptr : &*found;
+  return found == rows_.end() ? kNone : static_cast<std::size_t>(found - rows_.begin());
 }
 
-SequenceMemory::Row* SequenceMemory::make_row(std::uint16_t key, float weight) {
-  const auto found = std::ranges::find(rows_, key, &Row::key);
-  if (found != rows_.end()) return &*found;
-  if (rows_.size() == kRowsMost) return nullptr;
-  if (rows_.size() == rows_.capacity()) rows_.reserve(rows_.size() + kRowsMost / 4);  // doubling would pass the bytes the header states
-  return &rows_.emplace_back(Row{.key = key, .weight = weight});
+std::size_t SequenceMemory::make_row(std::uint16_t key, float weight) {
+  if (const std::size_t known = row(key); known != kNone || rows_.size() == kRowsMost) return known;
+  if (rows_.size() == rows_.capacity()) {  // doubling would pass the bytes the header states
+    rows_.reserve(rows_.size() + kRowsMost / 4);
+    counts_.reserve(rows_.capacity() * width_);
+  }
+  rows_.push_back({.key = key, .weight = weight});
+  counts_.resize(rows_.size() * width_);
+  return rows_.size() - 1;
 }
 
-double SequenceMemory::estimate(const SequenceMix& declared, const Row* row, std::uint8_t cls) {
+void SequenceMemory::widen(std::size_t own) {
+  if (own + 1 <= width_) return;
+  std::vector<float> wider;
+  wider.reserve(rows_.capacity() * (own + 1));
+  wider.resize(rows_.size() * (own + 1));
+  for (std::size_t i = 0; i < rows_.size(); ++i) {
+    std::copy_n(counts(i), width_ - 1, wider.data() + i * (own + 1));
+    wider[i * (own + 1) + own] = counts(i)[width_ - 1];
+  }
+  counts_ = std::move(wider);
+  width_ = own + 1;
+}
+
+double SequenceMemory::estimate(const SequenceMix& declared, std::size_t row, std::uint8_t cls) const {
   const auto prior = static_cast<double>(declared[cls]);
-  if (row == nullptr) return prior;
+  if (row == kNone) return prior;
+  const float* const n = counts(row);
   double sum = 0;
-  for (const float n : row->n) sum += static_cast<double>(n);
-  return (kPseudoCalls * prior + static_cast<double>(row->n[cls])) / (kPseudoCalls + sum);
+  for (std::size_t i = 0; i < width_; ++i) sum += static_cast<double>(n[i]);
+  const bool counted = cls == SequencePlan::kForeign || cls + 1U < width_;
+  return (kPseudoCalls * prior + (counted ? static_cast<double>(n[place(cls)]) : 0)) / (kPseudoCalls + sum);
 }
 
 double SequenceMemory::predicted(const SequencePlan& plan, SequenceContext context, std::uint8_t cls) const {
   double p = estimate(plan.shares(), row(0), cls);
   for (std::size_t order = 1; order <= 2; ++order) {
-    const Row* const longer = row(key_of(order, context));
-    if (longer == nullptr && order == 2) continue;  // an unmet longer context knows no more than the shorter one
-    const double weight = longer != nullptr ? static_cast<double>(longer->weight) : static_cast<double>(plan.first_weight(context.one));
+    const std::size_t longer = row(key_of(order, context));
+    if (longer == kNone && order == 2) continue;  // an unmet longer context knows no more than the shorter one
+    const double weight = longer != kNone ? static_cast<double>(rows_[longer].weight) : static_cast<double>(plan.first_weight(context.one));
     p = weight * estimate(plan.after(context.one), longer, cls) + (1 - weight) * p;
   }
   return p;
 }
 
 void SequenceMemory::learn(const SequencePlan& plan, SequenceContext context, std::uint8_t cls) {
+  widen(plan.own());
   double shorter = estimate(plan.shares(), row(0), cls);
   for (std::size_t order = 0; order <= 2; ++order) {
-    Row* const known = make_row(key_of(order, context), order == 1 ? plan.first_weight(context.one) : .5F);
-    if (known == nullptr) continue;
+    const std::size_t known = make_row(key_of(order, context), order == 1 ? plan.first_weight(context.one) : .5F);
+    if (known == kNone) continue;
     if (order > 0) {
-      const auto weight = static_cast<double>(known->weight);
+      const auto weight = static_cast<double>(rows_[known].weight);
       const double mine = weight * estimate(plan.after(context.one), known, cls), all = mine + (1 - weight) * shorter;
-      if (all > 0) known->weight = std::clamp(static_cast<float>(mine / all), kLeastWeight, 1 - kLeastWeight);
+      if (all > 0) rows_[known].weight = std::clamp(static_cast<float>(mine / all), kLeastWeight, 1 - kLeastWeight);
       shorter = all;
     }
-    for (float& n : known->n) n *= kFading;
-    known->n[cls] += 1;
+    float* const n = counts(known);
+    for (std::size_t i = 0; i < width_; ++i) n[i] *= kFading;
+    n[place(cls)] += 1;
   }
 }
 
+/// As if every class there can be were counted.
 void SequenceMemory::encode(Writer& out) const {
   out.u8(kVersion);
   out.u64(plan_);
   out.varint(rows_.size());
-  for (const Row& one : rows_) {
-    out.varint(one.key);
-    out.f32(one.weight);
-    for (const float n : one.n) out.f32(n);
+  for (std::size_t i = 0; i < rows_.size(); ++i) {
+    out.varint(rows_[i].key);
+    out.f32(rows_[i].weight);
+    for (std::size_t cls = 0; cls + 1 < kSequenceClasses; ++cls) out.f32(cls + 1 < width_ ? counts(i)[cls] : 0);
+    out.f32(counts(i)[width_ - 1]);
   }
 }
 
@@ -136,20 +159,31 @@ std::unique_ptr<SequenceMemory> SequenceMemory::decode(Reader& in) {
   auto memory = std::make_unique<SequenceMemory>(in.u64());
   constexpr float kMostCounted = 201;  // 1 / (1 - .995), rounding included
   const std::size_t rows = in.count(1 + (kSequenceClasses + 1) * sizeof(float), kRowsMost);
+  memory->rows_.reserve(rows);
   for (std::size_t i = 0; i < rows; ++i) {
-    Row& one = memory->rows_.emplace_back();
     const std::uint64_t key = in.varint();
     if (key > UINT16_MAX) in.fail();
-    one.key = static_cast<std::uint16_t>(key);
-    one.weight = in.f32();
-    if (!(one.weight > 0 && one.weight < 1)) in.fail();
-    for (float& n : one.n) {
+    const float weight = in.f32();
+    if (!(weight > 0 && weight < 1)) in.fail();
+    SequenceMix mix;
+    for (float& n : mix) {
       n = in.f32();
       if (!(n >= 0 && n <= kMostCounted)) in.fail();
     }
+    memory->take(static_cast<std::uint16_t>(key), weight, mix);
   }
   if (!in.ok()) return nullptr;
   return memory;
+}
+
+void SequenceMemory::take(std::uint16_t key, float weight, const SequenceMix& mix) {
+  std::size_t own = SequencePlan::kForeign;
+  while (own > 0 && mix[own - 1] == 0) --own;
+  widen(own);
+  rows_.push_back({.key = key, .weight = weight});
+  counts_.resize(rows_.size() * width_);
+  std::copy_n(mix.begin(), width_ - 1, counts(rows_.size() - 1));
+  counts(rows_.size() - 1)[width_ - 1] = mix.back();
 }
 
 void SequenceSession::encode(Writer& out) const {

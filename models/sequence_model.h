@@ -32,9 +32,12 @@ class SequencePlan final : public ChannelPlan {
   /// P_off: the same for every class there is.
   [[nodiscard]] float off() const { return off_; }
   [[nodiscard]] std::uint64_t stamp() const { return stamp_; }
+  /// The persona's own are the first so many; kForeign is the last.
+  [[nodiscard]] std::size_t own() const { return own_; }
+  static constexpr std::uint8_t kForeign = 15;
 
  private:
-  static constexpr std::uint8_t kOthers = 14, kForeign = 15;
+  static constexpr std::uint8_t kOthers = 14;
   void weigh_shares(const Persona& persona);
   void weigh_successors(const Persona& persona);
 
@@ -45,6 +48,7 @@ class SequencePlan final : public ChannelPlan {
   std::array<bool, kSequenceClasses + 1> declared_{};
   float off_ = 0;
   std::uint64_t stamp_ = 1;
+  std::size_t own_ = 0;
 };
 
 /// The two classes before, latest first.
@@ -69,21 +73,34 @@ class SequenceMemory final : public ChannelMemory {
   void learn(const SequencePlan& plan, SequenceContext context, std::uint8_t cls);
 
   void encode(Writer& out) const override;
-  [[nodiscard]] std::size_t bytes() const override { return sizeof(*this) + rows_.capacity() * sizeof(Row); }
+  [[nodiscard]] std::size_t bytes() const override {
+    return sizeof(*this) + rows_.capacity() * sizeof(Row) + counts_.capacity() * sizeof(float);
+  }
   [[nodiscard]] static std::unique_ptr<SequenceMemory> decode(Reader& in);
 
  private:
   struct Row {
     std::uint16_t key = 0;
     float weight = .5F;  // b_d; of order 0 not used
-    SequenceMix n{};
   };
-  [[nodiscard]] const Row* row(std::uint16_t key) const;
-  [[nodiscard]] Row* make_row(std::uint16_t key, float weight);
-  [[nodiscard]] static double estimate(const SequenceMix& declared, const Row* row, std::uint8_t cls);
+  static constexpr std::size_t kNone = kRowsMost;
+  /// Number of the row of a context, kNone where it has none.
+  [[nodiscard]] std::size_t row(std::uint16_t key) const;
+  [[nodiscard]] std::size_t make_row(std::uint16_t key, float weight);
+  [[nodiscard]] double estimate(const SequenceMix& declared, std::size_t row, std::uint8_t cls) const;
+  /// n of a row, as long as it is.
+  [[nodiscard]] const float* counts(std::size_t row) const { return counts_.data() + row * width_; }
+  [[nodiscard]] float* counts(std::size_t row) { return counts_.data() + row * width_; }
+  [[nodiscard]] std::size_t place(std::uint8_t cls) const { return cls == SequencePlan::kForeign ? width_ - 1 : cls; }
+  /// Makes room for so many classes of the persona's own.
+  void widen(std::size_t own);
+  /// One more row, as it was encoded.
+  void take(std::uint16_t key, float weight, const SequenceMix& mix);
 
   std::uint64_t plan_;
-  std::vector<Row> rows_;  // in order of first use
+  std::size_t width_ = 1;      // classes that are counted: the persona's own as far as any was met, and kForeign
+  std::vector<Row> rows_;      // in order of first use
+  std::vector<float> counts_;  // of each row, `width_` of them
 };
 
 /// The latest classes of a session, and, under a borrowed name, what was learned of it.

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include "engine/persona/persona.h"
 
@@ -17,5 +18,25 @@ enum class ArgumentFault : std::uint8_t { NotListed, NotOneOf, NoGlob, AboveMax,
 
 /// True where the rule limits values at all; one that only marks what the argument is does not.
 [[nodiscard]] bool limits_values(const ArgumentRule& rule);
+
+/// `pointer` is `rule` or below it; positions in arrays, which the rule does not write, are passed over.
+[[nodiscard]] bool names(std::string_view rule, std::string_view pointer);
+
+/// True if the leaf is what the rule's pointer names, or lies below it.
+[[nodiscard]] inline bool speaks_of(const ArgumentRule& rule, const JsonLeaf& leaf) {
+  const std::string_view wanted = rule.pointer, found = leaf.pointer;
+  if (leaf.kind == JsonLeaf::Kind::Key || found.size() < wanted.size()) return false;
+  // Most arguments have another first letter.
+  const bool other = wanted.size() > 1 && wanted[0] == '/' && wanted[1] != found[1] && (found[1] < '0' || found[1] > '9');
+  return !other && names(wanted, found);
+}
+
+/// Calls `visit` with every leaf of `args` that the rule speaks of, in document order: `argument_leaves` without a list.
+template <class Visit>
+void each_argument_leaf(const Event& event, const ArgumentRule& rule, const Visit& visit) {
+  if (!event.args) return;
+  for (const JsonLeaf& leaf : event.args->leaves)
+    if (speaks_of(rule, leaf)) visit(leaf);
+}
 
 }  // namespace ringfence

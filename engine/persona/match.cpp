@@ -63,27 +63,6 @@ bool may_hold_index(std::string_view pointer) {
   return false;
 }
 
-/// `pointer` is `rule` or below it; positions in arrays, which the rule does not write, are passed over.
-bool names(std::string_view rule, std::string_view pointer) {
-  if (pointer.starts_with(rule) && (pointer.size() == rule.size() || pointer[rule.size()] == '/')) return true;
-  if (!may_hold_index(pointer)) return rule.empty();
-  while (!rule.empty()) {
-    if (pointer.empty()) return false;
-    const std::string_view wanted = first_segment(rule), found = first_segment(pointer);
-    pointer.remove_prefix(found.size() + 1);
-    if (wanted == found) {
-      rule.remove_prefix(wanted.size() + 1);
-    } else if (!is_index(found)) {
-      return false;
-    }
-  }
-  return true;
-}
-
-bool speaks_of(const ArgumentRule& rule, const JsonLeaf& leaf) {
-  return leaf.kind != JsonLeaf::Kind::Key && names(rule.pointer, leaf.pointer);
-}
-
 bool arguments_hold(const Action& action, const Event& event) {
   return std::ranges::all_of(action.arguments, [&](const ArgumentRule& rule) {
     if (!rule.required && !limits_values(rule)) return true;
@@ -102,6 +81,22 @@ std::size_t characters(std::string_view text) {
 }
 
 }  // namespace
+
+bool names(std::string_view rule, std::string_view pointer) {
+  if (pointer.starts_with(rule) && (pointer.size() == rule.size() || pointer[rule.size()] == '/')) return true;
+  if (!may_hold_index(pointer)) return rule.empty();
+  while (!rule.empty()) {
+    if (pointer.empty()) return false;
+    const std::string_view wanted = first_segment(rule), found = first_segment(pointer);
+    pointer.remove_prefix(found.size() + 1);
+    if (wanted == found) {
+      rule.remove_prefix(wanted.size() + 1);
+    } else if (!is_index(found)) {
+      return false;
+    }
+  }
+  return true;
+}
 
 bool matches_tool(const GlobSet& tools, const Event& event) {
   if (!event.tool.name) return false;

@@ -128,6 +128,25 @@ TEST(BarrierMemory, HostileBytesAreRefusedOrDecodeToSomethingBounded) {
   }
 }
 
+TEST(BarrierMemory, ReadsAnAgentOfTheVersionBeforeWithItsWholeTargets) {
+  Writer out;
+  out.u8(1);
+  out.varint(3);  // serials
+  out.varint(1);
+  out.u64(id_hash(7));
+  for (const unsigned number : {2U, 1U, 2U}) out.varint(number);
+  Reader in(out.bytes());
+  const auto agent = BarrierAgent::decode(in);
+  ASSERT_NE(agent, nullptr);
+  EXPECT_TRUE(in.at_end());
+  ASSERT_NE(agent->earlier(id_hash(7), 3), nullptr);
+  EXPECT_EQ(agent->earlier(id_hash(7), 2), nullptr) << "met first in that session";
+  EXPECT_EQ(agent->earlier(id_hash(8), 3), nullptr);
+  Writer now;
+  agent->encode(now);
+  EXPECT_LT(now.size(), out.size());
+}
+
 TEST(BarrierMemory, OfAnotherVersionOrChannelIsNotDecoded) {
   Reader foreign(std::string_view("\x02\x00", 2)), none("");
   EXPECT_EQ(channel_memories().decode(ChannelId::Barrier, MemoryScope::Session, foreign), nullptr);

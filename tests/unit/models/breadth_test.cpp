@@ -74,6 +74,25 @@ TEST(BreadthMemory, ReadsTheVersionBeforeWithItsWholeHashes) {
   EXPECT_TRUE(static_cast<const breadth::Session&>(*same).gave(hash64("C-2")));
 }
 
+TEST(BreadthMemory, ReadsTheSecondVersionWithItsWholePaths) {
+  Writer out;
+  out.u8(2);
+  out.varint(0);
+  out.u8(0);
+  out.varint(2);
+  for (const char* value : {"C-1", "C-2"}) {
+    out.varint(static_cast<std::uint32_t>(hash64(value)));
+    out.varint(0x7654'3210);
+  }
+  out.varint(0);
+  Reader in(out.bytes());
+  const auto memory = breadth::Session::decode(in);
+  ASSERT_NE(memory, nullptr);
+  const auto& session = static_cast<const breadth::Session&>(*memory);
+  EXPECT_TRUE(session.gave(hash64("C-1")));
+  EXPECT_TRUE(session.follows(0, 1));
+}
+
 TEST_F(Breadth, IdentifiersCountedUpAreARunFromTheThird) {
   EXPECT_EQ(look(customer(1)).context, Undeclared);
   expect_class(Elsewhere, look(customer(2)));

@@ -7,6 +7,7 @@
 #include <random>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace ringfence::testing {
 namespace {
@@ -47,8 +48,51 @@ TEST(ByteMasks, KnowWhetherAllOfATextIsInTheSet) {
 }
 
 TEST(ByteMasks, ReadZerosBehindTheEndOfAShortText) {
-  const bytes::Lane here = bytes::lane("abcdef", 3);
-  EXPECT_EQ(bytes::tops(here == 0), 0xFFF8U);
+  const std::string_view text = "abcdefghijklmnopq";
+  for (std::size_t size = 0; size <= bytes::kLane; ++size) {
+    const bytes::Lane here = bytes::lane(text.data(), size);
+    for (std::size_t at = 0; at < bytes::kLane; ++at) EXPECT_EQ(here[at], at < size ? text[at] : 0) << size << " " << at;
+  }
+}
+
+TEST(ByteMasks, FindTheFirstByteOfASetFromAnyPlace) {
+  std::mt19937_64 random(5);  // NOLINT: seeded
+  for (std::size_t size = 0; size < 90; ++size) {
+    std::string text(size, 'x');
+    for (int marks = 0; marks < 3 && size > 0; ++marks) text[random() % size] = kMembers[random() % kMembers.size()];
+    for (std::size_t from = 0; from <= size; ++from) {
+      const auto found = std::find_if(text.begin() + static_cast<std::ptrdiff_t>(from), text.end(), member);
+      EXPECT_EQ(bytes::find_in<kSet>(text, from), static_cast<std::size_t>(found - text.begin()));
+    }
+  }
+}
+
+TEST(ByteMasks, PiecesAreWhatStandsBetweenBytesOfTheSet) {
+  std::mt19937_64 random(6);  // NOLINT: seeded
+  for (int times = 0; times < 500; ++times) {
+    const std::string text = text_of(random, random() % 200);
+    std::vector<std::string> expected(1), pieces;
+    for (const char c : text) {
+      if (member(c)) {
+        expected.emplace_back();
+      } else {
+        expected.back() += c;
+      }
+    }
+    std::erase(expected, "");
+    bytes::each_piece<kSet>(text, [&](std::string_view piece) { pieces.emplace_back(piece); });
+    EXPECT_EQ(pieces, expected);
+  }
+}
+
+TEST(ByteMasks, TheFirstOfEqualNumbersIsFound) {
+  std::mt19937_64 random(7);  // NOLINT: seeded
+  for (std::size_t size = 0; size < 70; ++size) {
+    std::vector<std::uint32_t> numbers(size);
+    for (std::uint32_t& number : numbers) number = static_cast<std::uint32_t>(random() % 40);
+    for (std::uint32_t wanted = 0; wanted < 41; ++wanted)
+      EXPECT_EQ(bytes::find_equal(numbers, wanted), static_cast<std::size_t>(std::ranges::find(numbers, wanted) - numbers.begin()));
+  }
 }
 
 }  // namespace

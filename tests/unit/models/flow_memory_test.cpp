@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include <array>
 #include <random>
 
 #include "engine/event/event.h"
@@ -145,11 +146,85 @@ TEST(FlowMemory, ReadsTheVersionBefore) {
   EXPECT_FALSE(session.is_mentioned(bob));
   Writer now;
   memory->encode(now);
-  EXPECT_EQ(now.bytes().front(), '\2');
-  EXPECT_LT(now.size(), bytes.size());
+  EXPECT_EQ(now.bytes().front(), '\3');
   for (std::size_t cut = 0; cut < bytes.size(); cut += 97) {
     Reader part(std::string_view(bytes).substr(0, cut));
     EXPECT_EQ(flow::FlowSession::decode(part), nullptr) << cut;
+  }
+}
+
+/// A session as the second version wrote it: of filters the words in use, of settled values whole hashes.
+std::string second_version(std::uint64_t value, std::uint64_t gram_word, std::size_t at) {
+  Writer out;
+  out.u8(2);
+  out.u64(7);     // seed
+  out.u8(1 | 4);  // a task, and prose
+  out.u64(0);
+  out.u64(0);
+  out.varint(0);  // its words
+  out.varint(0);  // leaves
+  out.u8(0);      // prose: words in use
+  for (std::size_t group = 0; group < 16; ++group) out.u64(group == at / 64 ? std::uint64_t{1} << (at % 64) : 0);
+  out.u64(gram_word);
+  out.varint(0);  // orders
+  out.varint(1);  // settled values
+  out.u64(value);
+  out.varint(3);
+  out.u8(5 | 16);                                                              // an order gave it, in a text that speaks to the agent
+  out.varint(0);                                                               // awaited acts
+  for (int count = 0; count < 8 + 7; ++count) out.varint(count == 2 ? 1 : 0);  // one result
+  out.u8(0);
+  out.text("");
+  out.text("");
+  return out.take();
+}
+
+TEST(FlowMemory, ReadsTheSecondVersion) {
+  const std::uint64_t bob = flow::run_hash(flow::words_of("Bob")), ann = flow::run_hash(flow::words_of("Ann"));
+  constexpr std::uint64_t kBits = 0x8000'0000'0403'0011ULL;  // of two entries and a bit of a third
+  const std::string bytes = second_version(bob, kBits, 700);
+  Reader in(bytes);
+  const auto memory = flow::FlowSession::decode(in);
+  ASSERT_NE(memory, nullptr);
+  EXPECT_TRUE(in.at_end());
+  const auto& session = static_cast<const flow::FlowSession&>(*memory);
+  ASSERT_TRUE(session.settled(bob));
+  EXPECT_EQ(session.settled(bob)->origin, flow::Origin::Command);
+  EXPECT_TRUE(session.settled(bob)->addressed);
+  EXPECT_FALSE(session.settled(bob)->pointed);
+  EXPECT_FALSE(session.settled(ann));
+  Writer now;
+  memory->encode(now);
+  EXPECT_EQ(now.bytes().front(), '\3');
+  for (std::size_t cut = 0; cut < bytes.size(); cut += 7) {
+    Reader part(std::string_view(bytes).substr(0, cut));
+    EXPECT_EQ(flow::FlowSession::decode(part), nullptr) << cut;
+  }
+}
+
+TEST(FlowMemory, WordsOfTheSecondVersionsFilterAnswerAsTheyDid) {
+  std::mt19937_64 rng(12);
+  std::array<std::uint64_t, 1024> words{};
+  std::array<std::uint64_t, 16> used{};
+  for (int i = 0; i < 400; ++i) {
+    const std::size_t at = rng() % 1024;
+    words[at] |= std::uint64_t{1} << (rng() % 64) | std::uint64_t{1} << (rng() % 64) | 1;
+    used[at / 64] |= std::uint64_t{1} << (at % 64);
+  }
+  Writer out;
+  out.u8(0);
+  out.u64s(used);
+  for (const std::uint64_t word : words)
+    if (word != 0) out.u64(word);
+  Reader in(out.bytes());
+  flow::GramFilter<1024> filter;
+  filter.decode(in);
+  ASSERT_TRUE(in.ok() && in.at_end());
+  for (int i = 0; i < 100'000; ++i) {
+    const std::uint64_t gram = rng() & ~std::uint64_t{0x3F};  // bit 0 asked for: half of what is there has it
+    std::uint64_t bits = 0;
+    for (unsigned shift = 0; shift < 24; shift += 6) bits |= std::uint64_t{1} << ((gram >> shift) & 63U);
+    EXPECT_EQ(filter.holds(gram), (words[(gram >> 32U) % 1024] & bits) == bits);
   }
 }
 

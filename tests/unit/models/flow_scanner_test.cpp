@@ -21,9 +21,10 @@ std::vector<std::string> words_in(std::string_view text) {
 
 std::string marks_in(std::string_view text) {
   std::string marks;
-  Scanner scanner(text);
-  for (auto found = scanner.next(); found != Scanner::Found::End; found = scanner.next())
-    if (found == Scanner::Found::Mark) marks += text[scanner.begin()];
+  const auto note = [&](std::size_t place) { marks += text[place]; };
+  std::size_t behind = 0;
+  for (Scanner scanner(text); scanner.next_word(); behind = scanner.end()) flow::each_mark(text, behind, scanner.begin(), note);
+  flow::each_mark(text, behind, text.size(), note);
   return marks;
 }
 
