@@ -13,16 +13,17 @@ namespace ringfence::byte_word {
 static_assert(std::endian::native == std::endian::little);
 inline constexpr std::size_t kBytes = sizeof(std::uint64_t);
 
-[[nodiscard]] inline std::uint64_t load(const char* from) {
+/// The first eight bytes of a text, and those behind a shorter one: all must be readable.
+[[nodiscard]] inline std::uint64_t load(std::string_view from) {
   std::uint64_t word = 0;
-  std::memcpy(&word, from, kBytes);
+  std::memcpy(&word, from.data(), kBytes);
   return word;
 }
 inline void store(char* to, std::uint64_t word) { std::memcpy(to, &word, kBytes); }
 
-/// The first eight bytes of a text, zeros behind a shorter one. It must be readable for eight bytes, whatever its length.
+/// The same with zeros behind a shorter one.
 [[nodiscard]] inline std::uint64_t first_of(std::string_view text) {
-  const std::uint64_t word = load(text.data());
+  const std::uint64_t word = load(text);
   return text.size() < kBytes ? word & ((std::uint64_t{1} << (8 * text.size())) - 1) : word;
 }
 

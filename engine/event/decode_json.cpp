@@ -38,7 +38,7 @@ std::size_t escaped_size(std::string_view step) {
 /// A slash and the reference token, which takes `size` bytes. Eight more may be written.
 void put_step(char* out, std::string_view step, std::size_t size) {
   *out++ = '/';
-  if (size == step.size() && size <= byte_word::kBytes) return byte_word::store(out, byte_word::load(step.data()));
+  if (size == step.size() && size <= byte_word::kBytes) return byte_word::store(out, byte_word::load(step));
   if (size == step.size()) {
     std::memcpy(out, step.data(), size);
     return;

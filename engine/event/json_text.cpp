@@ -87,7 +87,7 @@ std::size_t put(char* out, char32_t code) {
 std::size_t copy_plain(std::string_view raw, char* out) {
   std::size_t done = 0;
   for (; raw.size() - done >= byte_word::kBytes; done += byte_word::kBytes) {
-    const std::uint64_t word = byte_word::load(raw.data() + done);
+    const std::uint64_t word = byte_word::load({raw.data() + done, byte_word::kBytes});
     byte_word::store(out + done, word);
     if (const std::uint64_t found = byte_word::found(word, '\\'); found != 0) return done + byte_word::place_of(found);
   }

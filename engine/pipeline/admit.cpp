@@ -50,7 +50,8 @@ std::uint8_t tag_of(std::uint64_t id) { return static_cast<std::uint8_t>(id >> 5
 KnownAct* find_among_few(AgentState& agent, std::uint64_t id) {
   AgentState::Derived& derived = agent.derived;
   if (derived.tagged > agent.acts.size()) derived.tagged = 0;
-  for (; derived.tagged < agent.acts.size(); ++derived.tagged) derived.act_tags[derived.tagged] = tag_of(agent.acts[derived.tagged].id);
+  for (std::size_t i = derived.tagged; i < agent.acts.size(); ++i) derived.act_tags[i] = tag_of(agent.acts[i].id);
+  derived.tagged = static_cast<std::uint8_t>(agent.acts.size());
   const std::uint8_t* const tags = derived.act_tags.data();
   const std::uint8_t* const end = tags + derived.tagged;
   for (const std::uint8_t* at = tags; at != end; ++at) {
