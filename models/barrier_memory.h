@@ -32,6 +32,11 @@ class SeenIds {
   void encode(Writer& out) const;
   [[nodiscard]] bool decode(Reader& in);
   [[nodiscard]] std::size_t bytes() const;
+  void fetch_parts() const {
+    fetch_ahead(plain_, kPlainIds * sizeof plain_.front());
+    for (const auto* generation : {&young_, &old_})
+      if (*generation) fetch_ahead(generation->get(), sizeof **generation);
+  }
 
  private:
   static constexpr std::size_t kBits = 8192;
@@ -132,6 +137,7 @@ class BarrierSession final : public ChannelMemory {
 
   void encode(Writer& out) const override;
   [[nodiscard]] std::size_t bytes() const override;
+  void fetch_parts() const override { seen.fetch_parts(); }
   [[nodiscard]] static std::unique_ptr<BarrierSession> decode(Reader& in);
 
   /// Remembers the refused object; the same tool, target and credential again only becomes the newest.
@@ -163,6 +169,7 @@ class BarrierAgent final : public ChannelMemory {
 
   void encode(Writer& out) const override;
   [[nodiscard]] std::size_t bytes() const override;
+  void fetch_parts() const override { fetch_ahead(dead_ends_); }
   [[nodiscard]] static std::unique_ptr<BarrierAgent> decode(Reader& in);
 
  private:

@@ -56,6 +56,11 @@ class Session final : public ChannelMemory {
 
   void encode(Writer& out) const override;
   [[nodiscard]] std::size_t bytes() const override;
+  void fetch_parts() const override {
+    fetch_ahead(values_, 512);
+    fetch_ahead(paths_);
+    fetch_ahead(walks_);
+  }
   /// Null where the bytes are not these.
   [[nodiscard]] static std::unique_ptr<ChannelMemory> decode(Reader& in);
 

@@ -10,9 +10,12 @@
 namespace ringfence {
 namespace {
 
-using Threats = Eigen::Array<float, static_cast<int>(kThreatSlots), 1>;
-using Slots = Eigen::Map<Threats, Eigen::Aligned32>;
-using ConstSlots = Eigen::Map<const Threats, Eigen::Aligned32>;
+/// Slots in use, in whole eights: the others hold nothing, and nothing moves them.
+constexpr std::size_t kSlotsUsed = (kThreats.size() + 7) / 8 * 8;
+static_assert(kSlotsUsed <= kThreatSlots);
+using Threats = Eigen::Array<float, static_cast<int>(kSlotsUsed), 1>;
+using Slots = Eigen::Map<Threats, Eigen::Aligned16>;
+using ConstSlots = Eigen::Map<const Threats, Eigen::Aligned16>;
 
 constexpr std::size_t slot_of(Threat threat) { return static_cast<std::size_t>(threat); }
 /// Per slot the first slot of the same family: families compared as numbers.
@@ -22,9 +25,6 @@ constexpr std::array<std::size_t, kThreats.size()> kFirstOfFamily = [] {
     while (kThreats[first[slot]].family != kThreats[slot].family) ++first[slot];
   return first;
 }();
-/// Slots in use, in whole fours: the others weigh nothing.
-constexpr std::size_t kSlotsSummed = (kThreats.size() + 3) / 4 * 4;
-static_assert(kSlotsSummed <= kThreatSlots);
 constexpr std::uint32_t bit_of(std::size_t slot) { return std::uint32_t{1} << slot; }
 
 /// Sessions that S is made of.
@@ -124,14 +124,6 @@ void Tables::settle(std::span<const Channel* const> channels) {
   }
 }
 
-std::size_t Tables::position(RowId id) const {
-  const std::size_t channel = static_cast<std::size_t>(id.channel);
-  if (channel >= kChannels) return 0;
-  const Block& block = blocks_[channel];
-  if (id.context >= block.contexts || id.cls >= block.classes) return 0;
-  return block.first + id.context * block.classes + id.cls;
-}
-
 const float* Tables::row(Null null, RowId id) const { return rows_[position(id)].factors[index(null)].data(); }
 const float* Tables::ticks(Null null, ChannelId channel) const {
   return blocks_[static_cast<std::size_t>(channel)].ticks[index(null)].data();
@@ -144,8 +136,6 @@ std::uint32_t Tables::ticking(Null null, ChannelId channel) const {
 }
 double Tables::cap(Null null, RowId id) const { return caps_[index(null)][position(id)]; }
 
-bool Tables::contributes(RowId id) const { return contributes_[position(id)] != 0; }
-
 namespace {
 
 using Rows = std::span<const float* const>;
@@ -154,7 +144,7 @@ using Rows = std::span<const float* const>;
 /// bit: no branch, no mask.
 void multiply(Rows rows, std::size_t null, float* factors) {
   using Eight = Eigen::Array<float, 8, 1>;
-  for (std::size_t slot = 0; slot < kThreats.size(); slot += 8) {
+  for (std::size_t slot = 0; slot < kSlotsUsed; slot += 8) {
     Eight g = Eigen::Map<Eight, Eigen::Aligned32>(factors + slot);
     for (const float* row : rows) g *= Eigen::Map<const Eight, Eigen::Aligned32>(row + null * kThreatSlots + slot);
     Eigen::Map<Eight, Eigen::Aligned32>(factors + slot) = g;
@@ -169,15 +159,29 @@ void spread(std::uint32_t bits, float* ticks) {
       for (std::size_t slot = 0; slot < 4; ++slot) fours[of][slot] = (of >> slot & 1U) != 0 ? 1.F : 0.F;
     return fours;
   }();
-  for (std::size_t slot = 0; slot < kThreatSlots; slot += 4, bits >>= 4U) std::copy_n(kFours[bits & 15U].data(), 4, ticks + slot);
+  for (std::size_t slot = 0; slot < kSlotsUsed; slot += 4, bits >>= 4U) std::copy_n(kFours[bits & 15U].data(), 4, ticks + slot);
+}
+
+void move(std::array<float, kThreatSlots>& values, const float* ticks, const float* factors) {
+  Slots a(values.data());
+  a = ((a + ConstSlots(ticks)) * ConstSlots(factors)).min(kGreatestEvidence);
+}
+
+/// Four sums of every fourth slot.
+double weighed(const std::array<float, kThreatSlots>& values, const std::array<double, kThreatSlots>& weights) {
+  using Four = Eigen::Array4d;
+  Four sums = Four::Zero();
+  for (std::size_t slot = 0; slot < kSlotsUsed; slot += 4)
+    sums += Eigen::Map<const Four>(&weights[slot]) * Eigen::Map<const Eigen::Array4f>(&values[slot]).cast<double>();
+  return (sums[0] + sums[2]) + (sums[1] + sums[3]);
 }
 
 }  // namespace
 
 Step step_of(const Tables& tables, std::span<const RowId> marks, std::span<const Wagered> wagers) {
-  Step step;  // NOLINT(cppcoreguidelines-pro-type-member-init): every place is written below
+  Step step;  // NOLINT(cppcoreguidelines-pro-type-member-init): every place in use is written below
   std::array<std::uint32_t, kNulls> ticking{};
-  for (auto& factors : step.factors) factors.fill(1);
+  for (auto& factors : step.factors) std::fill_n(factors.begin(), kSlotsUsed, 1.F);
   for (; !marks.empty(); marks = marks.subspan(std::min(marks.size(), kChannels))) {
     std::array<const float*, kChannels> rows;  // NOLINT(cppcoreguidelines-pro-type-member-init): as many as are read
     std::size_t count = 0;
@@ -201,16 +205,19 @@ Step step_of(const Tables& tables, std::span<const RowId> marks, std::span<const
 }
 
 void advance(Evidence& evidence, const Step& step) {
-  const auto move = [&](float* values, std::size_t null) {
-    Slots a(values);
-    a = ((a + ConstSlots(step.ticks[null].data())) * ConstSlots(step.factors[null].data())).min(kGreatestEvidence);
-  };
-  move(evidence.alert.data(), static_cast<std::size_t>(Null::Alert));
-  move(evidence.declared.data(), static_cast<std::size_t>(Null::Declared));
+  constexpr auto kAlert = static_cast<std::size_t>(Null::Alert), kDeclared = static_cast<std::size_t>(Null::Declared);
+  move(evidence.alert, step.ticks[kAlert].data(), step.factors[kAlert].data());
+  move(evidence.declared, step.ticks[kDeclared].data(), step.factors[kDeclared].data());
 }
 
 void update(Evidence& evidence, const Tables& tables, std::span<const RowId> marks, std::span<const Wagered> wagers) {
-  if (!marks.empty() || !wagers.empty()) advance(evidence, step_of(tables, marks, wagers));
+  if (marks.size() == 1 && wagers.empty()) {  // nothing to multiply: the table has it as it is
+    const ChannelId channel = marks.front().channel;
+    move(evidence.alert, tables.ticks(Null::Alert, channel), tables.row(Null::Alert, marks.front()));
+    move(evidence.declared, tables.ticks(Null::Declared, channel), tables.row(Null::Declared, marks.front()));
+  } else if (!marks.empty() || !wagers.empty()) {
+    advance(evidence, step_of(tables, marks, wagers));
+  }
 }
 
 bool raises(const Wagered& made, const Tables& tables) {
@@ -221,20 +228,24 @@ bool raises(const Wagered& made, const Tables& tables) {
 }
 
 double scope_score(const Evidence& evidence, const Tables& tables, Null null) {
-  const auto& a = null == Null::Alert ? evidence.alert : evidence.declared;
-  const auto& weights = tables.weights(null);
-  using Four = Eigen::Array4d;
-  Four sums = Four::Zero();
-  for (std::size_t slot = 0; slot < kSlotsSummed; slot += 4)
-    sums += Eigen::Map<const Four>(&weights[slot]) * Eigen::Map<const Eigen::Array4f>(&a[slot]).cast<double>();
-  return (sums[0] + sums[2]) + (sums[1] + sums[3]);
+  return weighed(null == Null::Alert ? evidence.alert : evidence.declared, tables.weights(null));
+}
+
+Scores scores(const AgentState& agent, const Tables& tables, const SessionState* alone) {
+  Scores sums;
+  const auto add = [&](const Evidence& evidence) {
+    sums.alert += weighed(evidence.alert, tables.weights(Null::Alert));
+    sums.declared += weighed(evidence.declared, tables.weights(Null::Declared));
+  };
+  if (alone == nullptr) add(agent.evidence);
+  for (const SessionState& session : agent.sessions)
+    if (counts(session, alone)) add(session.evidence);
+  return {.5 * sums.alert, .5 * sums.declared};
 }
 
 double score(const AgentState& agent, const Tables& tables, Null null, const SessionState* alone) {
-  double sum = alone == nullptr ? scope_score(agent.evidence, tables, null) : 0;
-  for (const SessionState& session : agent.sessions)
-    if (counts(session, alone)) sum += scope_score(session.evidence, tables, null);
-  return .5 * sum;
+  const Scores both = scores(agent, tables, alone);
+  return null == Null::Alert ? both.alert : both.declared;
 }
 
 Leader leader(const AgentState& agent, const Tables& tables, Null null, const SessionState* alone) {

@@ -54,7 +54,7 @@ class Tables {
   /// Declared cap times the null's tolerance, for explanations; 1 for an unknown row.
   [[nodiscard]] double cap(Null null, RowId id) const;
   /// True if any factor of the row exceeds 1 under either null: such a mark opens a ledger.
-  [[nodiscard]] bool contributes(RowId id) const;
+  [[nodiscard]] bool contributes(RowId id) const { return contributes_[position(id)] != 0; }
 
  private:
   /// Both nulls of a row side by side.
@@ -71,7 +71,13 @@ class Tables {
 
   static constexpr std::size_t index(Null null) { return static_cast<std::size_t>(null); }
   /// Index into rows_ and caps_; row 0 is the row of ones.
-  [[nodiscard]] std::size_t position(RowId id) const;
+  [[nodiscard]] std::size_t position(RowId id) const {
+    const auto channel = static_cast<std::size_t>(id.channel);
+    if (channel >= kChannels) return 0;
+    const Block& block = blocks_[channel];
+    if (id.context >= block.contexts || id.cls >= block.classes) return 0;
+    return block.first + id.context * block.classes + id.cls;
+  }
   void compile(const Channel& channel, const std::vector<std::vector<double>>& caps, Null null, double tolerance);
   void compile(const ChannelInfo& info, const Bet& bet, const std::vector<std::vector<double>>& widened, Null null);
   void settle(std::span<const Channel* const> channels);
@@ -115,6 +121,11 @@ void update(Evidence& evidence, const Tables& tables, std::span<const RowId> mar
 
 /// S = (agent + sum over live sessions in slot order) / 2 (docs/design/detection.md §2.2 iii), sessions under a borrowed name left out:
 /// what was done in its name is not held against the agent. Of `alone`, where given: that session's half by itself.
+struct Scores {
+  double alert = 0, declared = 0;
+};
+[[nodiscard]] Scores scores(const AgentState& agent, const Tables& tables, const SessionState* alone = nullptr);
+/// The same under one null.
 [[nodiscard]] double score(const AgentState& agent, const Tables& tables, Null null, const SessionState* alone = nullptr);
 
 /// The leading threat under a null: the greatest of the family that holds most of S; shares are over both scopes. `alone` as in `score`.

@@ -33,6 +33,7 @@ class DriftMemory final : public ChannelMemory {
 
   void encode(Writer& out) const override;
   [[nodiscard]] std::size_t bytes() const override { return sizeof(*this); }
+  void fetch_parts() const override { fetch_rest(*this); }
   [[nodiscard]] static std::unique_ptr<DriftMemory> decode(Reader& in);
 
  private:

@@ -38,6 +38,7 @@ class LeafSet {
   }
   [[nodiscard]] bool holds(std::uint64_t hash) const { return has(cut(hash)); }
   [[nodiscard]] std::size_t bytes() const { return places_.capacity() * sizeof(std::uint32_t); }
+  void fetch_parts() const { fetch_ahead(places_, 1024); }
   void encode(Writer& out) const;
   [[nodiscard]] bool decode(Reader& in);
   /// The form of the version before, with all 64 bits.
@@ -156,6 +157,12 @@ class FlowSession final : public ChannelMemory {
 
   void encode(Writer& out) const override;
   [[nodiscard]] std::size_t bytes() const override;
+  void fetch_parts() const override {
+    fetch_rest(*this);
+    leaves_.fetch_parts();
+    fetch_ahead(values_, 512);
+    if (prose_) fetch_ahead(prose_.get(), sizeof *prose_);
+  }
   [[nodiscard]] static std::unique_ptr<ChannelMemory> decode(Reader& in);
 
  private:
@@ -215,6 +222,7 @@ class FlowAgent final : public ChannelMemory {
 
   void encode(Writer& out) const override;
   [[nodiscard]] std::size_t bytes() const override;
+  void fetch_parts() const override { fetch_ahead(labels_); }
   [[nodiscard]] static std::unique_ptr<ChannelMemory> decode(Reader& in);
 
  private:

@@ -36,6 +36,7 @@ class Few {
     for (std::uint64_t& hash : hashes_) hash = in.u64();
   }
   [[nodiscard]] std::size_t bytes() const { return hashes_.capacity() * sizeof(std::uint64_t); }
+  void fetch_parts() const { fetch_ahead(hashes_); }
 
  private:
   std::vector<std::uint64_t> hashes_;
@@ -48,6 +49,9 @@ class SessionIdentity final : public ChannelMemory {
 
   void encode(Writer& out) const override;
   [[nodiscard]] std::size_t bytes() const override;
+  void fetch_parts() const override {
+    for (const auto* few : {&fingerprints, &kinds, &clients}) few->fetch_parts();
+  }
   [[nodiscard]] static std::unique_ptr<ChannelMemory> decode(Reader& in);
 };
 
@@ -74,6 +78,7 @@ class AgentIdentity final : public ChannelMemory {
 
   void encode(Writer& out) const override;
   [[nodiscard]] std::size_t bytes() const override;
+  void fetch_parts() const override { fetch_ahead(places_); }
   [[nodiscard]] static std::unique_ptr<ChannelMemory> decode(Reader& in);
 
  private:

@@ -32,6 +32,7 @@ class Totals {
 
   void encode(Writer& out) const;
   [[nodiscard]] std::size_t bytes() const;
+  void fetch_parts() const { fetch_ahead(rows_); }
   /// Fails the reader where the bytes are not a Totals.
   [[nodiscard]] static Totals decode(Reader& in, std::uint8_t version);
 
@@ -60,6 +61,10 @@ class AgentTotals final : public ChannelMemory {
 
   void encode(Writer& out) const override;
   [[nodiscard]] std::size_t bytes() const override;
+  void fetch_parts() const override {
+    fetch_ahead(days.entries());
+    fetch_ahead(minutes.entries());
+  }
   [[nodiscard]] static std::unique_ptr<ChannelMemory> decode(Reader& in);
 };
 
@@ -69,6 +74,7 @@ class SessionTotals final : public ChannelMemory {
 
   void encode(Writer& out) const override;
   [[nodiscard]] std::size_t bytes() const override;
+  void fetch_parts() const override { totals.fetch_parts(); }
   [[nodiscard]] static std::unique_ptr<ChannelMemory> decode(Reader& in);
 };
 

@@ -38,6 +38,7 @@ class SessionOutcome final : public ChannelMemory {
 
   void encode(Writer& out) const override;
   [[nodiscard]] std::size_t bytes() const override;
+  void fetch_parts() const override { fetch_ahead(recent); }
   [[nodiscard]] static std::unique_ptr<ChannelMemory> decode(Reader& in);
 };
 

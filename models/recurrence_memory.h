@@ -44,6 +44,10 @@ class AgentRecurrence final : public ChannelMemory {
 
   void encode(Writer& out) const override;
   [[nodiscard]] std::size_t bytes() const override;
+  void fetch_parts() const override {
+    fetch_ahead(values, 512);
+    fetch_ahead(acts);
+  }
   [[nodiscard]] static std::unique_ptr<ChannelMemory> decode(Reader& in);
 };
 
@@ -56,6 +60,7 @@ class SessionRecurrence final : public ChannelMemory {
 
   void encode(Writer& out) const override;
   [[nodiscard]] std::size_t bytes() const override;
+  void fetch_parts() const override { fetch_ahead(asked); }
   [[nodiscard]] static std::unique_ptr<ChannelMemory> decode(Reader& in);
 };
 

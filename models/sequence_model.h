@@ -76,6 +76,10 @@ class SequenceMemory final : public ChannelMemory {
   [[nodiscard]] std::size_t bytes() const override {
     return sizeof(*this) + rows_.capacity() * sizeof(Row) + counts_.capacity() * sizeof(float);
   }
+  void fetch_parts() const override {
+    fetch_ahead(rows_);
+    fetch_ahead(counts_, 1024);
+  }
   [[nodiscard]] static std::unique_ptr<SequenceMemory> decode(Reader& in);
 
  private:

@@ -52,6 +52,11 @@ class SubjectMemory final : public ChannelMemory {
 
   void encode(Writer& out) const override;
   [[nodiscard]] std::size_t bytes() const override;
+  void fetch_parts() const override {
+    fetch_ahead(seen_);
+    fetch_ahead(places_);
+    fetch_ahead(members_);
+  }
   /// Null where the bytes are not a subject's.
   [[nodiscard]] static std::unique_ptr<ChannelMemory> decode(Reader& in);
 

@@ -27,6 +27,7 @@ class AgentStakes final : public ChannelMemory {
 
   void encode(Writer& out) const override;
   [[nodiscard]] std::size_t bytes() const override;
+  void fetch_parts() const override { fetch_ahead(days.entries()); }
   /// Null where the bytes are not these.
   [[nodiscard]] static std::unique_ptr<ChannelMemory> decode(Reader& in);
 };

@@ -33,6 +33,7 @@ class WorkflowSession final : public ChannelMemory {
 
   void encode(Writer& out) const override;
   [[nodiscard]] std::size_t bytes() const override;
+  void fetch_parts() const override { fetch_ahead(done_); }
   [[nodiscard]] static std::unique_ptr<ChannelMemory> decode(Reader& in);
 
  private:

@@ -15,8 +15,9 @@
 namespace ringfence {
 namespace {
 
-/// Records of a shard's share of one batch: few enough that what they decode to is still in the cache when it is judged.
-constexpr std::size_t kWindowPerShard = 256;
+/// Records of a shard's share of one batch: few enough that what they decode to is still in the cache when it is judged, and what came of
+/// it when that is published; enough that states are fetched ahead of all but the first.
+constexpr std::size_t kWindowPerShard = 64;
 /// Records between two checkpoints: bounds what a killed run reads again. A busy agent is written once in between, however much it did.
 constexpr std::int64_t kRecordsPerCut = 1'048'576;
 /// So often it is counted what the states have grown to. Where they outgrow their memory a checkpoint comes sooner, because only written

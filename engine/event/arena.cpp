@@ -24,27 +24,24 @@ void clear_or_free(std::vector<T>& elements) {
 
 }  // namespace
 
-char* Bump::allocate(std::size_t size) {
-  const std::size_t rounded = (size + kAlign - 1) / kAlign * kAlign;
-  while (current_ < blocks_.size() && blocks_[current_].size - used_ < rounded) {
-    ++current_;
-    used_ = 0;
-  }
-  if (current_ == blocks_.size()) {
-    const std::size_t length = std::max(rounded, kBlockBytes);
+/// The next block with room for `least` bytes; what is left of those before it stays unused.
+void Bump::open_block(std::size_t least) {
+  while (opened_ < blocks_.size() && blocks_[opened_].size < least) ++opened_;
+  if (opened_ == blocks_.size()) {
+    const std::size_t length = std::max(least, kBlockBytes);
     blocks_.push_back({std::make_unique_for_overwrite<char[]>(length), length});  // NOLINT(cppcoreguidelines-avoid-c-arrays)
-    used_ = 0;
   }
-  char* const start = blocks_[current_].bytes.get() + used_;
-  used_ += rounded;
-  return start;
+  next_ = blocks_[opened_].bytes.get();
+  left_ = blocks_[opened_].size;
+  ++opened_;
 }
 
 void Bump::reset() {
   if (blocks_.size() > kBlocksKept) blocks_.resize(kBlocksKept);
   std::erase_if(blocks_, [](const Block& block) { return block.size > kInputKept; });
-  current_ = 0;
-  used_ = 0;
+  opened_ = 0;
+  next_ = nullptr;
+  left_ = 0;
 }
 
 std::string_view Bump::copy(std::string_view text) {

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "engine/event/decode.h"
@@ -17,9 +18,17 @@ namespace ringfence {
 class Bump {
  public:
   /// `size` bytes, aligned for any of `std::string_view` and `char`.
-  [[nodiscard]] char* allocate(std::size_t size);
+  [[nodiscard]] char* allocate(std::size_t size) {
+    const std::size_t rounded = (size + kAlign - 1) / kAlign * kAlign;
+    if (rounded > left_) open_block(rounded);
+    left_ -= rounded;
+    return std::exchange(next_, next_ + rounded);
+  }
   /// Gives back the last `size` bytes of the latest allocation.
-  void shrink(std::size_t size) { used_ -= size / kAlign * kAlign; }
+  void shrink(std::size_t size) {
+    next_ -= size / kAlign * kAlign;
+    left_ += size / kAlign * kAlign;
+  }
   void reset();
   [[nodiscard]] std::string_view copy(std::string_view text);
   [[nodiscard]] std::span<const std::string_view> copy(std::span<const std::string_view> list);
@@ -30,9 +39,12 @@ class Bump {
     std::unique_ptr<char[]> bytes;  // NOLINT(cppcoreguidelines-avoid-c-arrays)
     std::size_t size = 0;
   };
+  void open_block(std::size_t least);
+
   std::vector<Block> blocks_;
-  std::size_t current_ = 0;
-  std::size_t used_ = 0;
+  std::size_t opened_ = 0;  // the first of them
+  char* next_ = nullptr;    // in the one opened last, with what is left of it
+  std::size_t left_ = 0;
 };
 
 /// A member of an object under way in `args` or `result`, to find equal keys.

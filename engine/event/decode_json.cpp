@@ -6,6 +6,7 @@
 #include <cstring>
 #include <numeric>
 
+#include "engine/event/byte_word.h"
 #include "engine/event/decode_walk.h"
 #include "engine/event/hash.h"
 #include "engine/event/limits.h"
@@ -16,16 +17,28 @@ namespace {
 /// Objects up to this size are searched pair by pair.
 constexpr std::size_t kPairwiseMembers = 16;
 
+// Of what a step is made of eight bytes behind its end can be read.
+
+bool needs_escape(std::string_view step) {
+  for (; !step.empty(); step.remove_prefix(std::min(step.size(), byte_word::kBytes))) {
+    const std::uint64_t word = byte_word::first_of(step);
+    if ((byte_word::found(word, '~') | byte_word::found(word, '/')) != 0) return true;
+  }
+  return false;
+}
+
 /// Bytes of a reference token of a JSON Pointer (RFC 6901), in which `~` and `/` take two.
 std::size_t escaped_size(std::string_view step) {
   std::size_t size = step.size();
+  if (!needs_escape(step)) return size;
   for (const char c : step) size += c == '~' || c == '/' ? 1U : 0U;
   return size;
 }
 
-/// A slash and the reference token, which takes `size` bytes.
+/// A slash and the reference token, which takes `size` bytes. Eight more may be written.
 void put_step(char* out, std::string_view step, std::size_t size) {
   *out++ = '/';
+  if (size == step.size() && size <= byte_word::kBytes) return byte_word::store(out, byte_word::load(step));
   if (size == step.size()) {
     std::memcpy(out, step.data(), size);
     return;
@@ -39,8 +52,9 @@ void put_step(char* out, std::string_view step, std::size_t size) {
 
 void append_step(std::string& pointer, std::string_view step) {
   const std::size_t size = escaped_size(step), prefix = pointer.size();
-  pointer.resize(prefix + 1 + size);
+  pointer.resize(prefix + 1 + size + byte_word::kBytes);
   put_step(pointer.data() + prefix, step, size);
+  pointer.resize(prefix + 1 + size);
 }
 
 /// Marks all but the last of equal keys; true where there was one.
@@ -118,7 +132,7 @@ bool Walk::check_member(Leaves& leaves, std::string_view& holder) {
 bool Walk::check_array(Leaves& leaves) {
   std::size_t index = 0;
   return each(leaves.path, ']', [&] {
-    std::array<char, 20> digits;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled before it is read
+    std::array<char, 20 + byte_word::kBytes> digits;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled before it is read
     const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), index++).ptr;
     return check(leaves, {digits.data(), end});
   });
@@ -168,8 +182,9 @@ std::string_view Walk::pointer(Leaves& leaves, std::string_view step) {
     return {};
   }
   if (size == 0) return "";
-  char* const out = body_.bump.allocate(size);
-  std::memcpy(out, prefix.data(), prefix.size());
+  char* const out = body_.bump.allocate(size + byte_word::kBytes);
+  body_.bump.shrink(byte_word::kBytes);
+  if (!prefix.empty()) std::memcpy(out, prefix.data(), prefix.size());
   if (!rooted) put_step(out + prefix.size(), step, size - prefix.size() - 1);
   return {out, size};
 }

@@ -5,14 +5,15 @@
 #include <charconv>
 
 #include "engine/event/arg_id.h"
+#include "engine/event/byte_word.h"
 #include "engine/event/utf8.h"
 
 namespace ringfence::decoding {
 namespace {
 
 constexpr std::string_view kUnknownField = "unknown field";
-/// Bytes that can be read behind every string (`word_of`).
-constexpr std::size_t kReadBehind = sizeof(std::uint64_t);
+/// Bytes that can be read behind every string (`byte_word::first_of`).
+constexpr std::size_t kReadBehind = byte_word::kBytes;
 
 /// What most integers are: up to 18 digits.
 std::optional<std::int64_t> plain_integer(std::string_view token) {
@@ -104,16 +105,18 @@ bool Walk::member(const Fields& fields, std::uint64_t& seen) {
   const std::string_view name = key(kUnknownField, json_text::LoneSurrogate::Refuse);
   if (name.data() == nullptr) return false;
   const Field* const known = fields.find(name);
-  if (known == nullptr) {
-    ++event.unknown_fields;
-    Leaves nowhere{nullptr, kUnknownField, json_text::LoneSurrogate::Refuse, 0};
-    return check(nowhere, {});
-  }
+  if (known == nullptr) return unknown_member();
   const std::uint64_t bit = std::uint64_t{1} << static_cast<std::size_t>(known - fields.fields);
   if ((seen & bit) != 0) return refuse(RefusalReason::DuplicateField, known->path, "expected once");
   seen |= bit;
   if (in_.ahead() == 'n' && in_.token() == "null") return in_.step(), true;  // null means absent
   return known->read(*this, known->path);
+}
+
+bool Walk::unknown_member() {
+  ++event.unknown_fields;
+  Leaves nowhere{nullptr, kUnknownField, json_text::LoneSurrogate::Refuse, 0};
+  return check(nowhere, {});
 }
 
 std::string_view Walk::text(std::string_view path, std::size_t most_characters) {

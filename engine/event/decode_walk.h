@@ -2,15 +2,14 @@
 // The walk over one record: what the field tables (decode_fields.cpp) call to read values. Private to the decoder.
 #pragma once
 
-#include <bit>
 #include <cstdint>
-#include <cstring>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
 #include "engine/event/arena.h"
+#include "engine/event/byte_word.h"
 #include "engine/event/decode.h"
 #include "engine/event/decode_tokens.h"
 #include "engine/event/json_text.h"
@@ -19,14 +18,6 @@
 namespace ringfence::decoding {
 
 class Walk;
-
-/// The first eight bytes of a name, zeros behind a shorter one. The text must be readable for eight bytes, whatever its length.
-[[nodiscard]] inline std::uint64_t word_of(std::string_view name) {
-  std::uint64_t word = 0;
-  std::memcpy(&word, name.data(), sizeof word);
-  return name.size() < sizeof word ? word & ((std::uint64_t{1} << (8 * name.size())) - 1) : word;
-}
-static_assert(std::endian::native == std::endian::little);
 
 /// One named field: where it is in the contract, and how it is read. `read` returns false where the record is refused.
 struct Field {
@@ -57,7 +48,7 @@ struct Fields {
   }
   /// The field, or null. The name must be readable for eight bytes.
   [[nodiscard]] const Field* find(std::string_view name) const {
-    const std::uint64_t word = word_of(name);
+    const std::uint64_t word = byte_word::first_of(name);
     const std::size_t slot = slots[slot_of(word, name.size(), seed)];
     if (slot == 0) return nullptr;
     const Field* const field = fields + (slot - 1);
@@ -153,6 +144,7 @@ class Walk {
   }
   bool wrong_type(std::string_view token, std::string_view path, std::string_view expected);
   bool member(const Fields& fields, std::uint64_t& seen);
+  bool unknown_member();
   bool descend(std::string_view path) {
     if (depth_ == limits::kNesting) return refuse(RefusalReason::TooDeep, path, "expected at most 32 objects and arrays within each other");
     ++depth_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The hashes that name things in encoded states. They are a format: changing one makes every stored state foreign.
 #include <array>
+#include <bit>
 #include <cstring>
 #include <string>
 
@@ -15,9 +16,13 @@ namespace {
 
 Hash128 from(XXH128_hash_t h) { return {h.high64, h.low64}; }
 
-char* put_prefixed(char* out, std::string_view text) {
-  std::uint64_t length = text.size();
-  for (int i = 0; i < 8; ++i, length >>= 8U) *out++ = static_cast<char>(static_cast<unsigned char>(length & 0xFFU));
+static_assert(std::endian::native == std::endian::little, "a length is hashed as it lies in memory");
+
+char* put_length(char* out, std::uint64_t length) {
+  std::memcpy(out, &length, sizeof length);
+  return out + sizeof length;
+}
+char* put(char* out, std::string_view text) {
   if (!text.empty()) std::memcpy(out, text.data(), text.size());
   return out + text.size();
 }
@@ -28,17 +33,19 @@ std::uint64_t hash64(std::string_view text, std::uint64_t seed) { return XXH3_64
 
 Hash128 hash128(std::string_view bytes) { return from(XXH3_128bits(bytes.data(), bytes.size())); }
 
-AgentKey agent_key(std::string_view tenant, std::string_view agent_id) {
-  const std::size_t length = tenant.size() + agent_id.size() + 16;
+AgentKey agent_key(std::string_view tenant, std::string_view agent_id) { return key_of(std::span(&tenant, 1), agent_id); }
+
+AgentKey key_of(std::span<const std::string_view> scope, std::string_view id) {
+  std::size_t scope_size = 0;
+  for (const std::string_view part : scope) scope_size += part.size();
+  const std::size_t length = scope_size + id.size() + 2 * sizeof(std::uint64_t);
   std::array<char, 1024> small;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled before it is read
   std::string large;
-  char* out = small.data();
-  if (length > small.size()) {
-    large.resize(length);
-    out = large.data();
-  }
-  put_prefixed(put_prefixed(out, tenant), agent_id);
-  return AgentKey{hash128({out, length})};
+  char* const begin = length <= small.size() ? small.data() : (large.resize(length), large.data());
+  char* out = put_length(begin, scope_size);
+  for (const std::string_view part : scope) out = put(out, part);
+  put(put_length(out, id.size()), id);
+  return AgentKey{hash128({begin, length})};
 }
 
 }  // namespace ringfence

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "engine/event/byte_word.h"
 #include "engine/event/utf8.h"
 
 namespace ringfence::json_text {
@@ -82,13 +83,24 @@ std::size_t put(char* out, char32_t code) {
          at(3, 0x80U | (code & 0x3FU)), 4;
 }
 
+/// Copies what stands in front of the next backslash and gives its length. `out` has room for all of `raw`.
+std::size_t copy_plain(std::string_view raw, char* out) {
+  std::size_t done = 0;
+  for (; raw.size() - done >= byte_word::kBytes; done += byte_word::kBytes) {
+    const std::uint64_t word = byte_word::load({raw.data() + done, byte_word::kBytes});
+    byte_word::store(out + done, word);
+    if (const std::uint64_t found = byte_word::found(word, '\\'); found != 0) return done + byte_word::place_of(found);
+  }
+  for (; done < raw.size() && raw[done] != '\\'; ++done) out[done] = raw[done];
+  return done;
+}
+
 }  // namespace
 
 Unescaped unescape(std::string_view raw, LoneSurrogate policy, char* out) {
   Unescaped result;
   while (!raw.empty()) {
-    const std::size_t plain = std::min(raw.find('\\'), raw.size());
-    std::copy_n(raw.data(), plain, out + result.length);
+    const std::size_t plain = copy_plain(raw, out + result.length);
     result.length += plain;
     if (plain == raw.size()) break;
     raw.remove_prefix(plain + 1);

@@ -56,8 +56,7 @@ Glob::Glob(std::string pattern) : pattern_(std::move(pattern)) {
   suffix_ = first == tokens_.end() ? 0 : static_cast<std::size_t>(last - tokens_.rbegin());
 }
 
-bool Glob::matches(std::string_view text) const {
-  if (is_literal()) return text == pattern_;
+bool Glob::matches_wild(std::string_view text) const {
   if (text.size() < literals_) return false;
   const std::string_view pattern = pattern_;
   if (!text.starts_with(pattern.substr(0, prefix_)) || !text.ends_with(pattern.substr(pattern.size() - suffix_))) return false;

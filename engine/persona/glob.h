@@ -17,7 +17,7 @@ namespace ringfence {
 class Glob {
  public:
   explicit Glob(std::string pattern);
-  [[nodiscard]] bool matches(std::string_view text) const;
+  [[nodiscard]] bool matches(std::string_view text) const { return is_literal() ? text == pattern_ : matches_wild(text); }
   [[nodiscard]] const std::string& pattern() const { return pattern_; }
   /// Orders globs from general to specific: literal characters, then fewer `**`, then fewer `*` (persona.md, applies_to).
   [[nodiscard]] bool less_specific_than(const Glob& other) const;
@@ -33,6 +33,7 @@ class Glob {
   /// A literal byte, `*` (kStar) or `**` (kDoubleStar); no two wildcards stand side by side.
   using Token = std::uint16_t;
   static constexpr Token kStar = 256, kDoubleStar = 257;
+  [[nodiscard]] bool matches_wild(std::string_view text) const;
   [[nodiscard]] bool matches_tokens(std::string_view text) const;
   [[nodiscard]] static bool matches_word(std::span<const Token> tokens, std::string_view text);
   [[nodiscard]] static bool matches_many(std::span<const Token> tokens, std::string_view text);

@@ -2,6 +2,8 @@
 #include "engine/pipeline/admit.h"
 
 #include <algorithm>
+#include <bit>
+#include <cstring>
 
 namespace ringfence {
 namespace {
@@ -11,8 +13,9 @@ constexpr std::uint8_t kCompleteSeen = 2;
 constexpr std::uint8_t kHoldRaised = 4;
 /// Acts leave in blocks, so that a busy agent does not move its whole memory at each call.
 constexpr std::size_t kBlock = 256;
-/// Below this many acts a look from the newest backwards beats a table.
+/// Below this many acts a byte of each beats a table.
 constexpr std::size_t kIndexFrom = 48;
+static_assert(kIndexFrom <= AgentState::Derived::kTags);
 constexpr std::uint16_t kFree = 0xFFFF;
 static_assert(limits::kActsPerAgent < kFree);
 static_assert(limits::kActsPerAgent % kBlock == 0);
@@ -41,11 +44,26 @@ void rebuild(AgentState& agent) {
   for (std::size_t i = 0; i < agent.acts.size(); ++i) place(slots, agent.acts, i);
 }
 
-KnownAct* find(AgentState& agent, std::uint64_t id) {
-  if (agent.acts.size() < kIndexFrom) {
-    const auto found = std::ranges::find(agent.acts.rbegin(), agent.acts.rend(), id, &KnownAct::id);
-    return found == agent.acts.rend() ? nullptr : &*found;
+/// Not of the low bits, by which the table places an act.
+std::uint8_t tag_of(std::uint64_t id) { return static_cast<std::uint8_t>(id >> 56U); }
+
+KnownAct* find_among_few(AgentState& agent, std::uint64_t id) {
+  AgentState::Derived& derived = agent.derived;
+  if (derived.tagged > agent.acts.size()) derived.tagged = 0;
+  for (std::size_t i = derived.tagged; i < agent.acts.size(); ++i) derived.act_tags[i] = tag_of(agent.acts[i].id);
+  derived.tagged = static_cast<std::uint8_t>(agent.acts.size());
+  const std::uint8_t* const tags = derived.act_tags.data();
+  const std::uint8_t* const end = tags + derived.tagged;
+  for (const std::uint8_t* at = tags; at != end; ++at) {
+    at = static_cast<const std::uint8_t*>(std::memchr(at, tag_of(id), static_cast<std::size_t>(end - at)));
+    if (at == nullptr) return nullptr;
+    if (KnownAct& act = agent.acts[static_cast<std::size_t>(at - tags)]; act.id == id) return &act;
   }
+  return nullptr;
+}
+
+KnownAct* find(AgentState& agent, std::uint64_t id) {
+  if (agent.acts.size() < kIndexFrom) return find_among_few(agent, id);
   std::vector<std::uint16_t>& slots = agent.derived.act_slots;
   if (slots.size() < agent.acts.size() * 2) rebuild(agent);
   const std::size_t mask = slots.size() - 1;

@@ -70,22 +70,21 @@ std::vector<const Persona*> parents_of(const Event& event, const Rulebook& rules
 }
 
 std::string tool_label(const Event& event) {
+  const std::string_view name = event.tool.name.value_or("");
+  if (!event.tool.server) return std::string(name);
   std::string label;
-  if (event.tool.server) label.append(*event.tool.server).append("/");
-  return label.append(event.tool.name.value_or(""));
+  label.reserve(event.tool.server->size() + 1 + name.size());
+  return label.append(*event.tool.server).append(1, '/').append(name);
 }
 
 Judgement begin(const Event& event, const Circumstances& circumstances) {
-  Judgement out;
-  out.position = circumstances.position;
-  Verdict& verdict = out.verdict;
-  verdict.event_id = event.id;
-  verdict.tenant = event.tenant;
-  verdict.agent_id = event.agent.id;
-  verdict.time = event.time;
-  verdict.tool = tool_label(event);
-  verdict.outcome = event.outcome.status;
-  return out;
+  return {.position = circumstances.position,
+          .verdict = {.event_id = std::string(event.id),
+                      .tenant = std::string(event.tenant),
+                      .agent_id = std::string(event.agent.id),
+                      .time = event.time,
+                      .tool = tool_label(event),
+                      .outcome = event.outcome.status}};
 }
 
 void judge_by_persona(const Event& event, const Admission& admission, AgentState& agent, SessionState& session, std::size_t index,

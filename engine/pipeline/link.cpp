@@ -15,22 +15,10 @@ constexpr std::array<std::string_view, 5> kWords{"root session", "user", "artefa
 
 std::shared_ptr<const LinkedAct> linked(const Act& act) {
   const Event& event = act.event;
-  const auto owned = [](std::string& to, const Text& text) {
-    if (text) to = *text;
-  };
-  auto made = std::make_shared<LinkedAct>();
-  made->persona = hash64(act.persona.sha256);
-  made->tenant = event.tenant;
-  made->agent = event.agent.id;
-  owned(made->agent_name, event.agent.name);
-  owned(made->session, event.session.id);
-  owned(made->user, event.user.id);
-  made->event_id = event.id;
-  owned(made->tool_server, event.tool.server);
-  owned(made->tool_name, event.tool.name);
-  made->outcome = event.outcome.status;
-  made->time = event.time;
-  return made;
+  const auto owned = [](const Text& text) { return std::string(text.value_or("")); };
+  return std::make_shared<const LinkedAct>(hash64(act.persona.sha256), std::string(event.tenant), std::string(event.agent.id),
+                                           owned(event.agent.name), owned(event.session.id), owned(event.user.id), std::string(event.id),
+                                           owned(event.tool.server), owned(event.tool.name), event.outcome.status, event.time);
 }
 
 Link& add_link(std::vector<Link>& links, const Act& act, SubjectKind kind, std::string subject) {
@@ -65,8 +53,9 @@ std::string_view name_of(SubjectKind kind) { return kNames.at(static_cast<std::s
 
 AgentKey subject_key(const Link& link) {
   // The kind goes in front of the tenant with a byte that no tenant begins with, since its length is part of what is hashed.
-  std::string scope = std::string(1, '\x1f').append(name_of(link.kind)).append(1, '\x1f').append(link.act->tenant);
-  AgentKey key = agent_key(scope, link.subject);
+  constexpr std::string_view kMark = "\x1f";
+  const std::array<std::string_view, 4> scope{kMark, name_of(link.kind), kMark, link.act->tenant};
+  AgentKey key = key_of(scope, link.subject);
   key.hash.high = ~key.hash.high;
   return key;
 }

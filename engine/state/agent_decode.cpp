@@ -144,7 +144,7 @@ class Body {
       row.id.cls = in_.u8();
       row.count = narrow();
       if (first != channel) row.stake = stake();
-      for (auto& sample : row.samples) sample = in_.text();
+      for (std::size_t i = 0; i < row.samples.size(); ++i) out->keep(row, i, in_.text());
     }
     out->opened = in_.time();
     out->last = in_.time();

@@ -39,7 +39,7 @@ void write_ledger(Writer& out, const std::unique_ptr<Ledger>& ledger) {
       out.f64(row.stake->alert_nats);
       out.f64(row.stake->declared_nats);
     }
-    for (const auto& sample : row.samples) out.text(sample);
+    for (std::size_t i = 0; i < row.samples.size(); ++i) out.text(ledger->sample(row, i));
   }
   out.time(ledger->opened);
   out.time(ledger->last);

@@ -16,13 +16,7 @@ std::size_t heap(const std::optional<std::vector<std::string>>& list) {
   return sum;
 }
 
-std::size_t heap(const std::unique_ptr<Ledger>& ledger) {
-  if (!ledger) return 0;
-  std::size_t sum = sizeof(Ledger) + ledger->rows.capacity() * sizeof(Ledger::Row);
-  for (const auto& row : ledger->rows)
-    for (const auto& sample : row.samples) sum += heap(sample);
-  return sum;
-}
+std::size_t heap(const std::unique_ptr<Ledger>& ledger) { return ledger ? ledger->bytes() : 0; }
 
 std::size_t heap(const std::array<std::unique_ptr<ChannelMemory>, kChannels>& memories) {
   std::size_t sum = 0;
@@ -32,6 +26,51 @@ std::size_t heap(const std::array<std::unique_ptr<ChannelMemory>, kChannels>& me
 }
 
 }  // namespace
+
+std::string_view Ledger::sample(const Row& row, std::size_t which) const {
+  const std::uint32_t number = row.samples.at(which);
+  return number == 0 ? std::string_view() : std::string_view(events_[number - 1].id);
+}
+
+void Ledger::keep(Row& row, std::size_t which, std::string_view event_id) {
+  std::uint32_t& number = row.samples.at(which);
+  if (number != 0 && events_[number - 1].id == event_id) return;
+  if (number != 0 && --events_[number - 1].rows == 0) ++free_;
+  number = event_id.empty() ? 0 : number_of(event_id);
+  if (number != 0) ++events_[number - 1].rows;
+}
+
+/// Of an event that is known, else of a place that it takes. Ids come by the dozen, so the latest is the one; when a state is read they
+/// come row by row, and then it is one of the last: more are not looked through, and a known one may be kept twice.
+std::uint32_t Ledger::number_of(std::string_view event_id) {
+  constexpr std::size_t kLookedThrough = 32;
+  const auto known = [&](const Sampled& event) { return event.rows > 0 && event.id == event_id; };
+  if (latest_ != 0 && known(events_[latest_ - 1])) return latest_;
+  auto found = std::find_if(events_.end() - static_cast<std::ptrdiff_t>(std::min(events_.size(), kLookedThrough)), events_.end(), known);
+  if (found == events_.end()) {
+    if (free_ > 0) {
+      found = std::ranges::find(events_, 0U, &Sampled::rows);
+      --free_;
+    } else {
+      found = events_.emplace(events_.end());
+    }
+    found->id = event_id;
+  }
+  latest_ = static_cast<std::uint32_t>(found - events_.begin()) + 1;
+  return latest_;
+}
+
+void Ledger::clear_rows() {
+  rows.clear();
+  events_.clear();
+  latest_ = free_ = 0;
+}
+
+std::size_t Ledger::bytes() const {
+  std::size_t sum = sizeof(Ledger) + rows.capacity() * sizeof(Row) + events_.capacity() * sizeof(Sampled);
+  for (const Sampled& event : events_) sum += heap(event.id);
+  return sum;
+}
 
 void AgentState::forget_oldest_acts(std::size_t n) {
   n = std::min(n, acts.size());

@@ -22,10 +22,11 @@ namespace ringfence {
 
 inline constexpr std::size_t kThreatSlots = 32;
 
-/// Shiryaev-Roberts values per threat slot (models/threats.h) under the two nulls. Written by models/detector.
+/// Shiryaev-Roberts values per threat slot (models/threats.h) under the two nulls. Written by models/detector. Aligned for the kernel, and
+/// no wider than memory comes anyway: what holds evidence needs no allocation of its own kind.
 struct Evidence {
-  alignas(32) std::array<float, kThreatSlots> alert{};
-  alignas(32) std::array<float, kThreatSlots> declared{};
+  alignas(16) std::array<float, kThreatSlots> alert{};
+  alignas(16) std::array<float, kThreatSlots> declared{};
 };
 
 /// A class in a context of a channel: a row of the compiled tables, named so that it outlives a table.
@@ -41,7 +42,7 @@ struct Ledger {
   struct Row {
     RowId id;
     std::uint32_t count = 0;
-    std::array<std::string, 3> samples;  // event ids: the first two and the latest
+    std::array<std::uint32_t, 3> samples{};  // the first two events and the latest; see `sample`
     /// Where factors came with the events (models/channel.h, Wager): the threat they were staked on, whether any of them ticked, and ln of
     /// the product of those that moved anything, under each null.
     struct Stake {
@@ -56,6 +57,23 @@ struct Ledger {
   std::vector<Row> rows;            // in order of id
   EventTime opened, last;           // opened: or when a finding last took the count
   std::uint32_t contributions = 0;  // events with any factor above 1 that no finding has counted yet
+
+  /// The id of the event that a row keeps as its sample `which`; empty where there is none.
+  [[nodiscard]] std::string_view sample(const Row& row, std::size_t which) const;
+  void keep(Row& row, std::size_t which, std::string_view event_id);
+  /// Takes the rows and their samples off.
+  void clear_rows();
+  [[nodiscard]] std::size_t bytes() const;
+
+ private:
+  /// An event is the sample of a dozen rows, so its id is kept once. Number 0 in a row is none, n is `events_[n - 1]`.
+  struct Sampled {
+    std::string id;
+    std::uint32_t rows = 0;  // that keep it; 0: free
+  };
+  [[nodiscard]] std::uint32_t number_of(std::string_view event_id);
+  std::vector<Sampled> events_;
+  std::uint32_t latest_ = 0, free_ = 0;  // number of the one looked for last; places that are free
 };
 
 /// Levels that stand by themselves (cli.md): alert and throttle by hysteresis, hold and above until a release. Written by
@@ -138,35 +156,42 @@ struct OpenFinding {
 };
 
 struct AgentState {
-  // identity
+  // What every event reads comes first and together: AgentTable::prefetch fetches it up to the evidence.
+
   AgentKey key;
-  std::string tenant, id;
   // position: the last input offset applied; a record at or below it is skipped
   std::int64_t lsn = -1;
   std::uint64_t arrivals = 0;  // events applied
   EventTime first_time, last_time;
-  bool seen_verified = false;  // a credential has vouched for this name: an asserted one may not contain it
   std::uint64_t persona = 0;   // hash64 of the persona's sha256 the ledgers were opened under; 0: none yet
-
-  Evidence evidence;
-  std::unique_ptr<Ledger> ledger;
+  bool seen_verified = false;  // a credential has vouched for this name: an asserted one may not contain it
   Standing standing;
+  std::unique_ptr<Ledger> ledger;
   std::vector<SessionState> sessions;  // slot order: order of addition of scores
-  std::vector<TaskScope> tasks;
-  std::vector<KnownAct> acts;   // oldest first
-  std::uint64_t acts_gone = 0;  // left at the front so far: the number of acts[0]; see `forget_oldest_acts`
-  std::uint64_t acts_forgotten_early = 0;
+  std::vector<KnownAct> acts;          // oldest first
   std::vector<OpenFinding> findings;
   std::vector<Containment> containments;
-  std::array<std::unique_ptr<ChannelMemory>, kChannels> memory;
 
   /// Derived, not encoded: which persona the agent was last matched with and where its known acts lie by hash. Written by engine/pipeline.
   struct Derived {
     std::uint64_t rules = 0;  // stamp of the rulebook the match came from; 0: none
     std::uint64_t bound = 0;  // hash of the persona id the gateway had bound
     std::size_t persona = 0;  // index into the rulebook; kNoPersona where none matches
-    std::vector<std::uint16_t> act_slots;
+    /// A byte of each act while they are few: an act that is new is told from all of them without a look at any.
+    static constexpr std::size_t kTags = 56;
+    std::uint8_t tagged = 0;
+    std::array<std::uint8_t, kTags> act_tags{};
+    std::vector<std::uint16_t> act_slots;  // once they are many
   } derived;
+  std::array<std::unique_ptr<ChannelMemory>, kChannels> memory;
+  Evidence evidence;
+
+  // What few events do.
+
+  std::string tenant, id;
+  std::vector<TaskScope> tasks;
+  std::uint64_t acts_gone = 0;  // left at the front so far: the number of acts[0]; see `forget_oldest_acts`
+  std::uint64_t acts_forgotten_early = 0;
 
   /// Takes `n` acts off the front and numbers on, so that the chunks of those that stay need not be written again.
   void forget_oldest_acts(std::size_t n);

@@ -15,8 +15,6 @@ constexpr std::uint32_t kSlabEntries = 256;
 constexpr std::size_t kLookedAtPerTrim = 1024;
 constexpr std::size_t kSlotsLeast = 64;
 constexpr std::size_t kCacheLine = 64;
-/// Lines of a state that every event reads: identity, position, evidence.
-constexpr std::size_t kHotLines = 6;
 
 StoreError store_error(const CodecError& error) {
   const auto kind = error.kind == CodecError::Kind::Version ? StoreError::Kind::Version : StoreError::Kind::Corrupt;
@@ -25,7 +23,7 @@ StoreError store_error(const CodecError& error) {
 
 }  // namespace
 
-struct AgentTable::Entry : AgentState {
+struct alignas(kCacheLine) AgentTable::Entry : AgentState {
   WrittenParts written;
   std::uint64_t batch = 0;  // the last batch that carries it to the store
   std::size_t counted = 0;  // its share of `bytes_`
@@ -253,8 +251,10 @@ void AgentTable::prefetch(std::span<const Probe> window) const {
   for (const Probe& probe : window) {
     const Slot& home = slots_[probe.key.hash.low & mask];
     if (home.used == 0 || home.tag != probe.key.hash.low) continue;
-    const auto* bytes = reinterpret_cast<const char*>(&entry(home.entry));
-    for (std::size_t line = 0; line < kHotLines; ++line) __builtin_prefetch(bytes + line * kCacheLine);
+    const Entry& state = entry(home.entry);
+    const auto* const bytes = reinterpret_cast<const char*>(&state);
+    const auto* const end = reinterpret_cast<const char*>(&state.evidence + 1);  // behind it lies what few events read
+    for (const auto* line = bytes; line < end; line += kCacheLine) __builtin_prefetch(line);
     __builtin_prefetch(bytes + sizeof(Entry) - kCacheLine);  // the table's own marks
   }
 }

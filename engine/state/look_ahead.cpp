@@ -21,6 +21,7 @@ const AgentTable::Probe& LookAhead::step() {
   if (at_ % kStretch == kStretch / 2) fetch(at_ + kStretch / 2);
   look_into(at_ + kFar);
   if (const AgentState* near = coming_[(at_ + kNear) % coming_.size()]) prefetch_memories(*near);
+  if (const AgentState* next = coming_[(at_ + kNext) % coming_.size()]) prefetch_parts(*next);
   return probes_[at_++];
 }
 

@@ -24,8 +24,9 @@ class LookAhead {
   const AgentTable::Probe& step();
 
  private:
-  /// States fetched at once, and how many steps ahead one is looked into, and what it points to (docs/design/streaming.md §4).
-  static constexpr std::size_t kStretch = 32, kFar = 6, kNear = 3;
+  /// States fetched at once, and how many steps ahead one is looked into, what it points to, and what that does
+  /// (docs/design/streaming.md §4).
+  static constexpr std::size_t kStretch = 32, kFar = 7, kNear = 4, kNext = 2;
 
   void fetch(std::size_t from) const;
   void look_into(std::size_t index);

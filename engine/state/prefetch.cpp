@@ -3,39 +3,51 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <vector>
 
 namespace ringfence {
 namespace {
 
-constexpr std::size_t kCacheLine = 64;
-/// Of a memory or a ledger: what is read of most at every event, and all of a small one.
-constexpr std::size_t kLines = 4;
-/// Below this many acts all of them are looked through (admit.cpp), the newest first.
-constexpr std::size_t kActLines = 8;
+/// A new act is written behind the last; of those before it few events read any (admit.cpp).
+constexpr std::size_t kActBytes = 128;
 
-void fetch(const void* begin, std::size_t lines) {
-  for (std::size_t line = 0; line < lines; ++line) __builtin_prefetch(static_cast<const char*>(begin) + line * kCacheLine);
+template <class T>
+void fetch_last(const std::vector<T>& elements, std::size_t bytes) {
+  const std::size_t there = elements.size() * sizeof(T);
+  fetch_ahead(reinterpret_cast<const char*>(elements.data()) + there - std::min(there, bytes), bytes);
 }
 
 void fetch_scope(const std::unique_ptr<Ledger>& ledger, const std::array<std::unique_ptr<ChannelMemory>, kChannels>& memories) {
-  if (ledger) fetch(ledger.get(), sizeof(Ledger) / kCacheLine);
+  if (ledger) fetch_ahead(ledger.get(), sizeof(Ledger));
   for (const auto& memory : memories)
-    if (memory) fetch(memory.get(), kLines);
+    if (memory) fetch_ahead(memory.get(), ChannelMemory::kFetched);
+}
+
+void fetch_parts(const std::unique_ptr<Ledger>& ledger, const std::array<std::unique_ptr<ChannelMemory>, kChannels>& memories) {
+  if (ledger) fetch_ahead(ledger->rows, 1024);
+  for (const auto& memory : memories)
+    if (memory) memory->fetch_parts();
 }
 
 }  // namespace
 
 void prefetch_scopes(const AgentState& agent) {
-  if (!agent.sessions.empty()) fetch(&agent.sessions.back(), sizeof(SessionState) / kCacheLine);
-  if (!agent.acts.empty()) fetch(agent.acts.data() + agent.acts.size() - std::min(agent.acts.size(), kActLines), kActLines);
+  if (!agent.sessions.empty()) fetch_ahead(&agent.sessions.back(), sizeof(SessionState));
+  fetch_last(agent.acts, kActBytes);
   fetch_scope(agent.ledger, agent.memory);
 }
 
 void prefetch_memories(const AgentState& agent) {
-  if (agent.ledger) fetch(agent.ledger->rows.data(), kLines);
+  fetch_parts(agent.ledger, agent.memory);
   if (agent.sessions.empty()) return;
   const SessionState& session = agent.sessions.back();
   fetch_scope(session.ledger, session.memory);
+}
+
+void prefetch_parts(const AgentState& agent) {
+  if (agent.sessions.empty()) return;
+  const SessionState& session = agent.sessions.back();
+  fetch_parts(session.ledger, session.memory);
 }
 
 }  // namespace ringfence

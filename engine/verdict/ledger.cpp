@@ -5,37 +5,54 @@
 #include <cmath>
 #include <numeric>
 
+#include "engine/event/short_list.h"
+
 namespace ringfence {
 namespace {
 
 constexpr double kClosingFactor = 1.1;
 constexpr float kClamp = 1e30F;
 constexpr double kClampedBelow = -1e-3;  // nats; more than the rounding of the factors comes to
+constexpr std::size_t kMostlyMarked = 2 * kChannels;
+/// The next acts stand in some other contexts.
+constexpr std::size_t kRowsToCome = 4;
 
 /// Rows in the order of ids, compared as one number.
 constexpr std::uint32_t place_of(RowId id) {
   return static_cast<std::uint32_t>(id.channel) << 16U | std::uint32_t{id.context} << 8U | std::uint32_t{id.cls};
 }
 
-Ledger::Row& row_of(Ledger& ledger, RowId id) {
-  const auto at = std::ranges::lower_bound(ledger.rows, place_of(id), {}, [](const Ledger::Row& row) { return place_of(row.id); });
-  if (at != ledger.rows.end() && at->id == id) return *at;
-  return *ledger.rows.insert(at, Ledger::Row{.id = id});
-}
+/// Finds the rows of one event, or makes them. Channels are asked in order, so each is looked for from where the last one was.
+class Rows {
+ public:
+  explicit Rows(std::vector<Ledger::Row>& rows) : rows_(rows) {}
+
+  Ledger::Row& operator[](RowId id) {
+    const std::uint32_t place = place_of(id);
+    if (at_ > 0 && place_of(rows_[at_ - 1].id) >= place) at_ = 0;
+    while (at_ < rows_.size() && place_of(rows_[at_].id) < place) ++at_;
+    if (at_ == rows_.size() || rows_[at_].id != id) rows_.insert(rows_.begin() + static_cast<std::ptrdiff_t>(at_), Ledger::Row{.id = id});
+    return rows_[at_];
+  }
+
+ private:
+  std::vector<Ledger::Row>& rows_;
+  std::size_t at_ = 0;
+};
 
 /// The rows of the event that opens it, in order from the start: none is put between others.
 void open_rows(Ledger& ledger, std::span<const RowId> marks, std::span<const Wagered> wagers) {
-  std::vector<RowId> ids(marks.begin(), marks.end());
+  ShortList<RowId, kMostlyMarked> ids;
+  for (const RowId id : marks) ids.push_back(id);
   for (const Wagered& made : wagers) ids.push_back(made.row());
   std::ranges::sort(ids, {}, place_of);
-  ids.erase(std::ranges::unique(ids).begin(), ids.end());
-  ledger.rows.reserve(2 * ids.size());  // the next acts stand in other contexts
-  for (const RowId id : ids) ledger.rows.emplace_back().id = id;
+  ledger.rows.reserve(ids.size() + kRowsToCome);
+  for (const RowId id : ids)
+    if (ledger.rows.empty() || ledger.rows.back().id != id) ledger.rows.emplace_back().id = id;
 }
 
-void sample(Ledger::Row& row, std::string_view event_id) {
-  const std::size_t slot = std::min<std::size_t>(row.count, 2);
-  row.samples[slot] = event_id;
+void count(Ledger& ledger, Ledger::Row& row, std::string_view event_id) {
+  ledger.keep(row, std::min<std::size_t>(row.count, 2), event_id);
   ++row.count;
 }
 
@@ -65,13 +82,13 @@ bool early(const Ledger& ledger, std::size_t slot) {
 }
 
 /// One event's wager, once its marks are in the ledger. Without a tick it moves nothing where there was nothing.
-void stake(Ledger& ledger, const Wagered& made, const Evidence& before, const Tables& tables, std::string_view event_id) {
+void stake(Ledger& ledger, Rows& rows, const Wagered& made, const Evidence& before, const Tables& tables, std::string_view event_id) {
   const auto slot = static_cast<std::size_t>(made.wager.threat);
   const auto had_ticked = [&](Null null) { return made.wager.ticks || ticked(ledger, tables, null, slot); };
   const auto moves = [&](Null null) { return had_ticked(null) || values(before, null)[slot] > 0; };
   const bool first = !had_ticked(Null::Alert) && !had_ticked(Null::Declared);
-  Ledger::Row& row = row_of(ledger, made.row());
-  sample(row, event_id);
+  Ledger::Row& row = rows[made.row()];
+  count(ledger, row, event_id);
   if (!row.stake) row.stake.emplace(static_cast<std::uint8_t>(made.wager.threat));
   row.stake->early = row.stake->early || (first && (moves(Null::Alert) || moves(Null::Declared)));
   row.stake->ticked = row.stake->ticked || made.wager.ticks;
@@ -106,8 +123,8 @@ EvidenceRow readable(const Ledger& ledger, const Ledger::Row& row, const Tables&
   out.nats = nats_of(row, tables, null, slot);
   out.cap = tables.cap(null, row.id);
   out.seen = in_context == 0 ? 0 : static_cast<double>(row.count) / in_context;
-  for (const std::string& id : row.samples) {
-    if (!id.empty()) out.samples.push_back(id);
+  for (std::size_t i = 0; i < row.samples.size(); ++i) {
+    if (const std::string_view id = ledger.sample(row, i); !id.empty()) out.samples.emplace_back(id);
   }
   return out;
 }
@@ -125,8 +142,9 @@ void record(std::unique_ptr<Ledger>& ledger, const Evidence& before, const Evide
     ledger->start = before;
     ledger->opened = time;
   }
-  for (const RowId id : marks) sample(row_of(*ledger, id), event_id);
-  for (const Wagered& made : wagers) stake(*ledger, made, before, tables, event_id);
+  Rows rows(ledger->rows);
+  for (const RowId id : marks) count(*ledger, rows[id], event_id);
+  for (const Wagered& made : wagers) stake(*ledger, rows, made, before, tables, event_id);
   if (contributes) {
     ++ledger->contributions;
     ledger->last = time;
@@ -140,7 +158,7 @@ void record(std::unique_ptr<Ledger>& ledger, const Evidence& before, const Evide
 void rebase(std::unique_ptr<Ledger>& ledger, const Evidence& now) {
   if (!ledger) return;
   ledger->start = now;
-  ledger->rows.clear();
+  ledger->clear_rows();
 }
 
 const Ledger* leading_ledger(const AgentState& agent, const Leader& leader) {

@@ -155,8 +155,9 @@ Decision decide(const Act& act, std::span<const Breach> breaches, const Tables& 
   const SessionState* const alone = judged_alone(act);
   const bool session_only = contains_session_only(agent, act);
   Standing& target = session_only ? act.session.standing : agent.standing;
-  out.score = score(agent, tables, Null::Declared, alone);
-  out.alert_score = score(agent, tables, Null::Alert, alone);
+  const Scores reached = scores(agent, tables, alone);
+  out.score = reached.declared;
+  out.alert_score = reached.alert;
 
   Level of_this_act = Level::Observe;
   for (const Breach& breach : breaches) {

@@ -2,6 +2,8 @@
 // What args and result look like to the detectors.
 #include <gmock/gmock.h>
 
+#include <array>
+
 #include "tests/unit/event/events.h"
 
 namespace ringfence {
@@ -37,6 +39,20 @@ TEST_F(FlatJson, KeysAndScalarsStandInDocumentOrderWithTheirPointers) {
 TEST_F(FlatJson, PointersAreEscapedAndTextsAreNot) {
   EXPECT_THAT(listed(args(R"({"a/b~c":{"":"\u00e9\n"},"\u0061":"\ud83d\ude00"})")),
               ElementsAre(" key a/b~c", "/a~1b~0c key ", "/a~1b~0c/ string \xC3\xA9\n", " key a", "/a string \xF0\x9F\x98\x80"));
+}
+
+TEST_F(FlatJson, KeysAndTextsOfAnyLengthAreReadWithWhatIsEscapedAtAnyPlace) {
+  for (std::size_t size = 0; size < 30; ++size) {
+    for (std::size_t at = 0; at <= size; ++at) {
+      const std::string before(at, 'b'), behind(size - at, 'e');
+      for (const auto& [written, read, pointed] : {std::array{R"(\n)", "\n", "\n"}, std::array{"~", "~", "~0"}, std::array{"/", "/", "~1"},
+                                                   std::array{R"(\u00e9)", "\xC3\xA9", "\xC3\xA9"}, std::array{"", "", ""}}) {
+        const std::string text = before + written + behind, key = before + read + behind;
+        EXPECT_THAT(listed(args(R"({")" + text + R"(":[")" + text + R"("]})")),
+                    ElementsAre(" key " + key, "/" + before + pointed + behind + "/0 string " + key));
+      }
+    }
+  }
 }
 
 TEST_F(FlatJson, NumbersAreKeptAsTheyAreWritten) {

@@ -2,11 +2,13 @@
 // Escaping on output, identifiers without values, and the hashes that name things in states.
 #include <gmock/gmock.h>
 
+#include <array>
 #include <nlohmann/json.hpp>
 
 #include "engine/event/arg_id.h"
 #include "engine/event/escape.h"
 #include "engine/event/event.h"
+#include "engine/event/hash.h"
 #include "engine/event/utf8.h"
 
 namespace ringfence {
@@ -111,6 +113,11 @@ TEST(Hashes, ArePartOfStoredStatesAndNeverChange) {
   const AgentKey key = agent_key("corp", "spiffe://corp.example/agent/ap-invoice");
   EXPECT_EQ(key.hash.high, 5373206279189824273U);
   EXPECT_EQ(key.hash.low, 3790993550938369769U);
+}
+
+TEST(Hashes, ATenantInPartsIsTheTenant) {
+  constexpr std::array<std::string_view, 4> kParts{"user", "", "-", "corp"};
+  EXPECT_EQ(key_of(kParts, "u-17"), agent_key("user-corp", "u-17"));
 }
 
 TEST(Hashes, TenantAndAgentDoNotRunIntoEachOther) {

@@ -6,6 +6,7 @@
 #include <deque>
 #include <random>
 #include <string>
+#include <vector>
 
 namespace ringfence {
 namespace {
@@ -77,6 +78,15 @@ TEST(Admit, WhatLeavesBeforeItsDayIsCounted) {
   EXPECT_EQ(agent.sighting("act-255"), Sighting::Whole) << "gone";
   EXPECT_EQ(agent.sighting("act-256"), Sighting::Copy);
   EXPECT_LE(agent.state.acts.size(), limits::kActsPerAgent);
+}
+
+TEST(Admit, ActsThatLookAlikeAtAGlanceAreToldApart) {
+  Agent agent;
+  std::vector<std::string> alike;
+  for (int i = 0; alike.size() < 40; ++i)
+    if (const std::string id = "act-" + std::to_string(i); hash64(id) >> 56U == hash64("act-0") >> 56U) alike.push_back(id);
+  for (const std::string& id : alike) EXPECT_EQ(agent.sighting(id), Sighting::Whole) << id;
+  for (const std::string& id : alike) EXPECT_EQ(agent.sighting(id), Sighting::Copy) << id;
 }
 
 /// The same memory, kept as a plain list.

@@ -45,7 +45,11 @@ inline AgentState state() {
   s.evidence.declared[1] = 0.1F;
   s.ledger = std::make_unique<Ledger>();
   s.ledger->start.alert[2] = 2.25F;
-  s.ledger->rows = {{{ChannelId::Barrier, 1, 3}, 41, {"evt-1", "evt-2", "evt-41"}}, {{ChannelId::Outcome, 0, 255}, 1, {"evt-9", "", ""}}};
+  s.ledger->rows = {{.id = {ChannelId::Barrier, 1, 3}, .count = 41}, {.id = {ChannelId::Outcome, 0, 255}, .count = 1}};
+  s.ledger->keep(s.ledger->rows[0], 0, "evt-1");
+  s.ledger->keep(s.ledger->rows[0], 1, "evt-2");
+  s.ledger->keep(s.ledger->rows[0], 2, "evt-41");
+  s.ledger->keep(s.ledger->rows[1], 0, "evt-9");
   s.ledger->opened = EventTime{-5};
   s.ledger->last = EventTime{1'795'170'000'000'000'000};
   s.ledger->contributions = 42;
@@ -102,7 +106,7 @@ inline void write_ledger(Writer& out, const Ledger* ledger) {
   out.varint(ledger->rows.size());
   for (const auto& row : ledger->rows) {
     out.u8(static_cast<std::uint8_t>(row.id.channel)), out.u8(row.id.context), out.u8(row.id.cls), out.varint(row.count);
-    for (const auto& sample : row.samples) out.text(sample);
+    for (std::size_t i = 0; i < row.samples.size(); ++i) out.text(ledger->sample(row, i));
   }
   out.time(ledger->opened), out.time(ledger->last), out.varint(ledger->contributions);
 }

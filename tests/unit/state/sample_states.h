@@ -74,7 +74,8 @@ inline std::unique_ptr<Ledger> ledger(Dice& dice) {
   for (std::size_t i = dice.below(6); i > 0; --i) {
     const RowId row{static_cast<ChannelId>(dice.below(kChannels)), static_cast<std::uint8_t>(dice.below(256)),
                     static_cast<std::uint8_t>(dice.below(8))};
-    out->rows.push_back({row, static_cast<std::uint32_t>(dice.bits()), {dice.text(), dice.text(), dice.text()}});
+    out->rows.push_back({.id = row, .count = static_cast<std::uint32_t>(dice.bits())});
+    for (std::size_t which = 0; which < 3; ++which) out->keep(out->rows.back(), which, dice.text());
   }
   out->opened = dice.time();
   out->last = dice.time();
