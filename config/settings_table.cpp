@@ -148,8 +148,9 @@ const Setting kTable[] = {
      .type = SettingType::Choice,
      .fallback = "files",
      .slot = [](Settings& s, std::size_t i) { s.context.source = static_cast<ContextSource>(i); },
-     .doc = "Files and SIGHUP, or the topic `topics.context`; the topic, where chosen, alone counts. For a gate that asks, where its personas "
-            "come from.",
+     .doc =
+         "Files and SIGHUP, or the topic `topics.context`; the topic, where chosen, alone counts. For a gate that asks, where its personas "
+         "come from.",
      .choices = kContextSources},
     {.path = "context.log",
      .type = SettingType::Path,

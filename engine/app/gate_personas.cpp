@@ -63,10 +63,12 @@ bool GatePersonas::take(const std::string& record, From from) {
     if (const auto kept = posix_file::replace(kept_.string(), record); !kept)
       log_.warning("the persona set is not kept for the next start", {{"error", kept.error().message}});
   in_force_ = record;
-  log_.info(from == From::Kept ? "personas kept from before" : "personas taken from the context topic",
-            {{"count", load.set->personas().size()}, {"sha256", load.set->sha256()}});
-  adopt_(std::make_shared<const PersonaSet>(std::move(*load.set)));
+  const auto set = std::make_shared<const PersonaSet>(std::move(*load.set));
+  adopt_(set);
   known_.store(true, std::memory_order_release);
+  // Once it is so: whoever reads the line may count on it.
+  log_.info(from == From::Kept ? "personas kept from before" : "personas taken from the context topic",
+            {{"count", set->personas().size()}, {"sha256", set->sha256()}});
   return true;
 }
 
