@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <memory>
+#include <stdexcept>
 #include <utility>
 
 namespace ringfence::testing {
@@ -97,6 +98,14 @@ std::expected<Broker*, std::string> Broker::shared() {
   }
   broker = std::move(made);
   return broker.get();
+}
+
+Broker& Broker::running_shared() {
+  const auto broker = shared();
+  if (!broker) throw std::runtime_error(broker.error());
+  if (!(*broker)->running())
+    if (const auto started = (*broker)->start(); !started) throw std::runtime_error(started.error());
+  return **broker;
 }
 
 std::expected<void, std::string> Broker::start(std::chrono::seconds within) {

@@ -29,6 +29,8 @@ class Broker {
   /// The broker all tests of this binary share: started by the first call, stopped at exit. An error says what to run where the jars are
   /// missing.
   [[nodiscard]] static std::expected<Broker*, std::string> shared();
+  /// The same, started again where a test has stopped it. Throws where there is none, which fails the test that needs one wherever it asks.
+  [[nodiscard]] static Broker& running_shared();
 
   /// Starts it, again on the same data and ports if it ran before, and waits for the line that says it is ready.
   [[nodiscard]] std::expected<void, std::string> start(std::chrono::seconds within = std::chrono::seconds(120));

@@ -10,15 +10,7 @@ namespace ringfence::testing {
 /// A test on the broker that this binary shares. Each test makes topics of its own.
 class BrokerTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    const auto shared = Broker::shared();
-    ASSERT_TRUE(shared) << shared.error();
-    broker_ = *shared;
-    if (!broker_->running()) {
-      const auto started = broker_->start();
-      ASSERT_TRUE(started) << started.error();
-    }
-  }
+  void SetUp() override { broker_ = &Broker::running_shared(); }
 
   [[nodiscard]] Broker& broker() const { return *broker_; }
   [[nodiscard]] KafkaSettings kafka() const { return settings_for(*broker_); }

@@ -39,13 +39,7 @@ class AskedBefore : public ::testing::Test {
     ASSERT_TRUE(world_->answers()) << world_->engine().log() << world_->gate().log();
   }
   void open(AskingWorld::Settings settings) {
-    const auto shared = Broker::shared();
-    ASSERT_TRUE(shared) << shared.error();
-    broker_ = *shared;
-    if (!broker_->running()) {
-      const auto started = broker_->start();
-      ASSERT_TRUE(started) << started.error();
-    }
+    broker_ = &Broker::running_shared();
     world_ = std::make_unique<AskingWorld>(*broker_, std::move(settings));
   }
   /// What becomes of a payment, without a word of whether it was justified: nobody answers.

@@ -21,15 +21,7 @@ enum class Medium : std::uint8_t { File, Kafka };
 class GateBehindNginx : public ::testing::TestWithParam<Medium> {
  protected:
   void SetUp() override {
-    if (GetParam() == Medium::Kafka) {
-      const auto shared = Broker::shared();
-      ASSERT_TRUE(shared) << shared.error();
-      broker_ = *shared;
-      if (!broker_->running()) {
-        const auto started = broker_->start();
-        ASSERT_TRUE(started) << started.error();
-      }
-    }
+    if (GetParam() == Medium::Kafka) broker_ = &Broker::running_shared();
     world_ = std::make_unique<GateWorld>(broker_);
   }
   void start(const std::string& more = {}) {
