@@ -45,7 +45,9 @@ const Setting kGate[] = {
      .type = SettingType::Choice,
      .fallback = "static",
      .slot = [](Settings& s, std::size_t i) { s.gate.fail = static_cast<GateFail>(i); },
-     .doc = "Without a fresh heartbeat: stay with what is known, or refuse every call.",
+     .doc =
+         "Without a fresh heartbeat: stay with what is known, or refuse every call. The latter needs the control topic: into a file, which "
+         "nobody compacts, a service beats only with what it has to say.",
      .choices = kGateFails},
     {.path = "gate.heartbeat_age",
      .type = SettingType::Duration,

@@ -144,7 +144,7 @@ class Service final : private PartitionOwner {
   [[nodiscard]] bool write_positions(const ShardRun& shard, std::span<const ContextChange> changes);
   /// A partition that has come: what is in force in its shard and was not yet in force there takes effect behind its low-water mark.
   [[nodiscard]] std::expected<void, std::string> catch_up(ShardRun& shard, Partition partition);
-  [[nodiscard]] std::expected<void, StoreError> keep_in_force(const ShardRun& shard, Partition partition);
+  [[nodiscard]] std::expected<void, StoreError> keep_in_force(const ShardRun& shard, const std::vector<Partition>& partitions);
   [[nodiscard]] bool settle(Lane& lane);
   /// What the observer makes of an act that was judged; what it says becomes a fact.
   [[nodiscard]] std::expected<void, RunError> observe(ShardRun& shard, const Event& event, Position position);

@@ -3,6 +3,7 @@
 // judged (docs/design/streaming.md §2, rule 6).
 #include <algorithm>
 #include <iterator>
+#include <ranges>
 #include <sstream>
 
 #include "engine/app/service_shard.h"
@@ -73,11 +74,13 @@ std::expected<void, RunError> Service::take_changes(ShardRun& shard) {
   if (auto stored = store_words(shard, due); !stored) return stored;
   shard.rules_version = version;
   shard.next_change = {};
+  // What gates said is with the states: neither set nor facts are others for it.
+  if (std::ranges::all_of(due, [](const ContextChange& change) { return std::holds_alternative<GatesWord>(change.what); })) return {};
+  const auto keys = std::views::keys(shard.owned);
+  if (const auto kept = keep_in_force(shard, {keys.begin(), keys.end()}); !kept) return std::unexpected(of_store(kept.error()));
   std::string places;
-  for (const auto& [partition, owned] : shard.owned) {
-    if (const auto kept = keep_in_force(shard, partition); !kept) return std::unexpected(of_store(kept.error()));
+  for (const auto& [partition, owned] : shard.owned)
     places += (places.empty() ? "" : " ") + std::to_string(partition.value) + ":" + std::to_string(owned.applied.value);
-  }
   const auto is_set = [](const ContextChange& change) { return std::holds_alternative<RuleSet>(change.what); };
   if (!shard.owned.empty() && std::ranges::any_of(due, is_set)) {
     const auto& [partition, first] = *shard.owned.begin();
@@ -163,11 +166,16 @@ void Service::take_fact(ShardRun& shard, Partition partition, const std::string&
   owned.facts.add(owned.applied.value, fact);
 }
 
-/// On disk when it returns.
-std::expected<void, StoreError> Service::keep_in_force(const ShardRun& shard, Partition partition) {
-  const auto facts = put_record(*store_, facts_record(partition), shard.owned.at(partition).facts.encode());
-  if (!facts) return facts;
-  return put_record(*store_, in_force_record(partition), std::to_string(shard.context_next) + " " + sha256_hex(*shard.in_force.record));
+/// On disk when it returns, of all or of none.
+std::expected<void, StoreError> Service::keep_in_force(const ShardRun& shard, const std::vector<Partition>& partitions) {
+  const std::string in_force = std::to_string(shard.context_next) + " " + sha256_hex(*shard.in_force.record);
+  std::vector<StoreWrite> writes;
+  for (const Partition partition : partitions) {
+    writes.push_back(record_write(facts_record(partition), shard.owned.at(partition).facts.encode()));
+    writes.push_back(record_write(in_force_record(partition), in_force));
+  }
+  if (const auto written = store_->write(writes); !written) return written;
+  return store_->sync();
 }
 
 std::expected<void, std::string> Service::catch_up(ShardRun& shard, Partition partition) {
@@ -201,7 +209,7 @@ std::expected<void, std::string> Service::catch_up(ShardRun& shard, Partition pa
       if (const auto taken = take_one(shard, partition, change); !taken) return std::unexpected(taken.error().message);
     }
     if (const auto stored = store_words(shard, due); !stored) return std::unexpected(stored.error().message);
-    if (const auto put = keep_in_force(shard, partition); !put) return std::unexpected(put.error().message);
+    if (const auto put = keep_in_force(shard, {partition}); !put) return std::unexpected(put.error().message);
   }
   caught_up_.insert(partition);
   return orders_missed(shard, partition, shard.changes_taken);
