@@ -2,8 +2,8 @@
 // Asking before the act, on a real broker: a call goes to the gate as Envoy's ext_authz has it, the gate asks the engine over the topics
 // and answers. Beside it, in the same run and taking turns with it, a record of the same size through a client that only passes it on: what
 // lies between the two are gate and engine. An open load: calls are due by the clock, and their time counts from then. Every answer is
-// checked: nine of ten payments are what the persona allows, the tenth goes to an account on nobody's list. Exits with 1 where one is wrong
-// or late.
+// checked: most payments are what the persona allows, one of a thousand goes to an account on nobody's list and its agent is halted, 30 a
+// minute, half as many again as an engine halts by default without a person. Exits with 1 where one is wrong or late.
 #include <signal.h>
 
 #include <CLI/CLI.hpp>
@@ -21,23 +21,20 @@ constexpr std::int32_t kPartitions = 8;
 constexpr std::size_t kGatewayConnections = 32;
 
 struct Options {
-  std::size_t asks = 15'000, per_second = 500;
+  std::size_t asks = 15'000, warm = 15'000, per_second = 500;
+  std::size_t forbidden_every = 1000;
   bool tiny = false;
 };
 
-bool forbidden(std::size_t number) { return number % 10 == 9; }
-
 /// The call of one agent that nobody has seen before; each makes one.
-testing::HttpAnswer call(testing::HttpClient& gateway, std::size_t number) {
+testing::HttpAnswer call(testing::HttpClient& gateway, std::size_t number, bool forbidden) {
   const std::string n = std::to_string(number);
-  const std::string agent = (forbidden(number) ? "ap-invoice-" : "assistant-") + n;
+  const std::string agent = (forbidden ? "ap-invoice-" : "assistant-") + n;
   const std::string body =
-      forbidden(number)
-          ? testing::tool_call("payments.create", R"({"destination_account":"LT601010012345678901","amount":900.5,"currency":"EUR"})")
-          : testing::tool_call("send_money", R"({"to":"GB29NWBK60161331926819","amount":900.5})");
+      forbidden ? testing::tool_call("payments.create", R"({"destination_account":"LT601010012345678901","amount":900.5,"currency":"EUR"})")
+                : testing::tool_call("send_money", R"({"to":"GB29NWBK60161331926819","amount":900.5})");
   return gateway.ask("POST", "/envoy/mcp",
-                     {"X-Agent-Id: " + agent, "Mcp-Session-Id: s-" + n, std::string("X-Server: ") + (forbidden(number) ? "erp" : "bank")},
-                     body);
+                     {"X-Agent-Id: " + agent, "Mcp-Session-Id: s-" + n, std::string("X-Server: ") + (forbidden ? "erp" : "bank")}, body);
 }
 
 void print(const char* what, std::vector<std::int64_t> took_ns) {
@@ -80,8 +77,8 @@ int run(const Options& options) {
   const auto feeder = must(Producer::open({.kafka = kafka, .linger = std::chrono::milliseconds(0), .compression = "none"}));
   must(feeder->warm(in, kPatience));
 
-  // The first ones warm the way of both.
-  const std::size_t warm = options.tiny ? 50 : 500, total = warm + options.asks;
+  // The first ones warm the way of both: a broker that was just started compiles itself for half a minute, on the same cores.
+  const std::size_t warm = options.warm, total = warm + options.asks;
   std::vector<std::int64_t> asked(total, 0), sent(total, 0), back(total, 0);
   const std::string filling(620, 'x');
   std::atomic<std::size_t> next{0}, wrong{0};
@@ -95,6 +92,7 @@ int run(const Options& options) {
       publish(*feeder, {.topic = in, .key = std::to_string(number), .value = filling, .cause = {}, .partition = {}});
     }
   });
+  const auto forbidden = [&](std::size_t number) { return (number + 1) % options.forbidden_every == 0; };
   std::vector<std::jthread> gateways;
   gateways.reserve(kGatewayConnections);
   for (std::size_t i = 0; i < kGatewayConnections; ++i)
@@ -104,9 +102,9 @@ int run(const Options& options) {
       for (std::size_t number = 0; (number = next++) < total;) {
         const auto due = begin + static_cast<std::int64_t>(number) * step;
         std::this_thread::sleep_until(due);
-        int status = call(gateway, number).status;
+        int status = call(gateway, number, forbidden(number)).status;
         // A few are there for their answers, however busy the machine is: what had none in time is asked again.
-        while (options.tiny && status == 503 && Clock::now() < patience) status = call(gateway, number).status;
+        while (options.tiny && status == 503 && Clock::now() < patience) status = call(gateway, number, forbidden(number)).status;
         asked[number] = std::chrono::nanoseconds(Clock::now() - due).count();
         if (status != (forbidden(number) ? 403 : 200)) ++wrong;
       }
@@ -129,9 +127,13 @@ int main(int argc, char** argv) {
   CLI::App app("From a call to its verdict before it happens, on a real broker, beside a client that only passes records on");
   ringfence::Options options;
   app.add_option("--asks", options.asks, "calls that are asked about")->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_option("--warm", options.warm, "calls before them that count for nothing, except their answers")->capture_default_str();
   app.add_option("--rate", options.per_second, "of them a second")->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_option("--forbidden-every", options.forbidden_every, "of so many calls one is forbidden, and its agent halted")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   app.add_flag("--tiny", options.tiny, "a few, for the answers alone");
   CLI11_PARSE(app, argc, argv);
-  if (options.tiny) options.asks = 150, options.per_second = 50;
+  if (options.tiny) options.asks = 150, options.warm = 50, options.per_second = 50, options.forbidden_every = 10;
   return ringfence::run(options);
 }

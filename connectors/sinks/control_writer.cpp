@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <ranges>
 
 #include "connectors/encoders/strict_json.h"
 #include "engine/event/drill.h"
@@ -90,27 +91,33 @@ void ControlWriter::observe_record(const ControlEntry& entry) {
   if (read == nullptr || !order_.admit(entry.key, *message)) {
     // A tombstone, a forgery or the word of a former owner now stands last under our key.
     const bool stale_repeat = read != nullptr && read->generation == issuer_.generation;
-    if (known != own_.end() && !stale_repeat) known->second.sent_by_us = false;
+    if (known != own_.end() && !stale_repeat) displaced_.insert(entry.key);
     return;
   }
   const bool ours = state_ == State::Speaking && read->generation == issuer_.generation;
   if (known != own_.end() && ours && read->record.epoch <= known->second.live.epoch) {
-    known->second.sent_by_us = true;
+    displaced_.erase(entry.key);
     return;
   }
   const auto token = verify_jws(entry.value, shared_.trusted);
   const ContainmentRecord& record = read->record;
-  Own own{{record.epoch, record.contained, record.level}, token->payload, message->jti, record.effective_at, counted_agent(record), ours};
-  remember(entry.key, std::move(own));
+  Own own{{record.epoch, record.contained, record.level}, token->payload, message->jti, record.effective_at, counted_agent(record)};
+  remember(entry.key, std::move(own), ours);
 }
 
-void ControlWriter::remember(const std::string& key, Own own) {
+void ControlWriter::remember(const std::string& key, Own own, bool sent_by_us) {
+  if (sent_by_us)
+    displaced_.erase(key);
+  else
+    displaced_.insert(key);
   const std::string agent = own.agent;
+  const bool stops_it = stops(own.live);
   own_.insert_or_assign(key, std::move(own));
   if (const auto scope = parse_scope(agent); scope && is_drill(scope->tenant)) return;  // nobody is stopped
   // An agent may be stopped under several scopes; it is free when the last of them is.
-  const bool stopped =
-      std::ranges::any_of(own_, [&agent](const auto& entry) { return entry.second.agent == agent && stops(entry.second.live); });
+  const bool stopped = stops_it || std::ranges::any_of(own_, [&agent](const auto& entry) {
+                         return entry.second.agent == agent && stops(entry.second.live);
+                       });
   if (stopped)
     shared_.blast_radius.halted(agent);
   else
@@ -138,7 +145,7 @@ std::expected<void, SinkError> ControlWriter::claim(WallTime now) {
   claim_payload_ = payload;
   claimed_at_ = now;
   state_ = State::Claiming;
-  for (auto& [key, own] : own_) own.sent_by_us = false;
+  for (const std::string& key : std::views::keys(own_)) displaced_.insert(displaced_.end(), key);
   return {};
 }
 
@@ -185,9 +192,8 @@ std::expected<void, SinkError> ControlWriter::send(ContainmentRecord record, std
           payload,
           control_jti(record.cause_event_id, key, record.epoch),
           record.effective_at,
-          agent,
-          true};
-  remember(key, std::move(own));
+          agent};
+  remember(key, std::move(own), true);
   if (record.pending_approval) held_.push_back(std::move(record));
   return {};
 }
@@ -216,12 +222,13 @@ std::expected<void, SinkError> ControlWriter::publish_again() {
       return std::unexpected(ticket.error());
     claim_displaced_ = false;
   }
-  for (auto& [key, own] : own_) {
-    if (own.sent_by_us) continue;
+  while (!displaced_.empty()) {
+    const auto key = displaced_.begin();
+    Own& own = own_.at(*key);
     std::string payload = with_generation(own.payload, issuer_.generation);
-    if (auto ticket = shared_.log.append(key, sign_jws(shared_.key, payload)); !ticket) return std::unexpected(ticket.error());
+    if (auto ticket = shared_.log.append(*key, sign_jws(shared_.key, payload)); !ticket) return std::unexpected(ticket.error());
     own.payload = std::move(payload);
-    own.sent_by_us = true;
+    displaced_.erase(key);
   }
   return {};
 }

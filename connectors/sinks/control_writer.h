@@ -75,7 +75,6 @@ class ControlWriter {
     std::string payload, jti;
     EventTime effective_at;
     std::string agent;
-    bool sent_by_us = false;  // by this generation, and the log's latest of this key as far as read
   };
   struct Waiting {
     ContainmentRecord record;
@@ -84,7 +83,7 @@ class ControlWriter {
 
   void observe_claim(const ControlEntry& entry);
   void observe_record(const ControlEntry& entry);
-  void remember(const std::string& key, Own own);
+  void remember(const std::string& key, Own own, bool sent_by_us);
   [[nodiscard]] std::expected<void, SinkError> claim(WallTime now);
   [[nodiscard]] std::expected<void, SinkError> send(ContainmentRecord record, std::size_t active_agents, WallTime now);
   [[nodiscard]] std::expected<void, SinkError> send_waiting(WallTime now);
@@ -96,7 +95,8 @@ class ControlWriter {
   Shared shared_;
   State state_ = State::Reading;
   ControlOrder order_;
-  std::map<std::string, Own> own_;  // by key
+  std::map<std::string, Own> own_;   // by key
+  std::set<std::string> displaced_;  // keys whose latest record in the log, as far as read, is not of this generation
   std::deque<Waiting> waiting_;
   struct Sent {
     std::uint64_t ticket;
