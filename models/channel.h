@@ -90,7 +90,7 @@ struct Wager {
 };
 
 /// Something wider than one agent that its acts bear on: judged as a subject of its own, apart from every agent (streaming.md §2).
-enum class SubjectKind : std::uint8_t { RootSession, User, Artefact, Credential, Reader };
+enum class SubjectKind : std::uint8_t { RootSession, User, Artefact, Credential, Reader, Tree };
 
 /// What an act means for a subject.
 enum class Deed : std::uint8_t {
@@ -99,6 +99,9 @@ enum class Deed : std::uint8_t {
   Send,   // content read from there left for a place where these labels are forbidden
   Read,   // it read what lies there
   Pass,   // what it has read of others may lie in another artefact from here on
+  Join,   // it works below the agent whose tree this is
+  Leave,  // it has not worked there for an hour of its own activity
+  Stop,   // the tree's root is contained, and the tree with it
 };
 
 /// A channel's note that an act concerns a subject; the judgement makes a link of it. At most one a subject and event.

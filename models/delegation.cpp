@@ -2,6 +2,11 @@
 #include "models/delegation.h"
 
 #include <algorithm>
+#include <iterator>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "engine/event/escape.h"
 #include "models/scope_argument.h"
@@ -47,6 +52,72 @@ class SessionDelegation final : public ChannelMemory {
     for (std::uint64_t& child : memory->children) child = in.u64();
     return in.ok() ? std::move(memory) : nullptr;
   }
+};
+
+/// Below whom an agent works, for the trees of those agents: they are told when it comes and when it has left.
+class AgentDelegation final : public ChannelMemory {
+ public:
+  static constexpr std::size_t kTrees = 16;
+
+  /// Notes that the agent acted below `ancestors`. A tree is told once a day, so that neither its memory nor this one outlives the other
+  /// for long; one where the agent has done nothing for an hour, by its own acts, is told that it left.
+  [[nodiscard]] std::vector<LinkNote> follow(std::span<const std::string_view> ancestors, EventTime time) {
+    std::vector<LinkNote> notes;
+    for (const std::string_view ancestor : ancestors.first(std::min(ancestors.size(), kTrees))) {
+      auto tree = std::ranges::find(trees_, ancestor, &Tree::root);
+      if (tree == trees_.end()) {
+        if (trees_.size() == kTrees) leave(std::ranges::min_element(trees_, {}, &Tree::last), notes);
+        tree = trees_.insert(trees_.end(), {std::string(ancestor), time, time - kTellAgain});
+      }
+      tree->last = std::max(tree->last, time);
+      if (time - tree->told < kTellAgain) continue;
+      tree->told = time;
+      notes.push_back({.kind = SubjectKind::Tree, .subject = tree->root, .deed = Deed::Join});
+    }
+    for (auto tree = trees_.begin(); tree != trees_.end();) tree = time - tree->last > kLeft ? leave(tree, notes) : std::next(tree);
+    return notes;
+  }
+
+  void encode(Writer& out) const override {
+    out.u8(kVersion);
+    out.varint(trees_.size());
+    for (const Tree& tree : trees_) {
+      out.text(tree.root);
+      out.time(tree.last);
+      out.time(tree.told);
+    }
+  }
+  [[nodiscard]] std::size_t bytes() const override {
+    std::size_t total = sizeof(*this) + trees_.capacity() * sizeof(Tree);
+    for (const Tree& tree : trees_) total += tree.root.capacity();
+    return total;
+  }
+  [[nodiscard]] static std::unique_ptr<ChannelMemory> decode(Reader& in) {
+    if (in.u8() != kVersion) return nullptr;
+    auto memory = std::make_unique<AgentDelegation>();
+    memory->trees_.resize(in.count(3, kTrees));
+    for (Tree& tree : memory->trees_) {
+      tree.root = in.text();
+      tree.last = in.time();
+      tree.told = in.time();
+    }
+    return in.ok() ? std::move(memory) : nullptr;
+  }
+
+ private:
+  static constexpr Nanos kTellAgain = days(1), kLeft = hours(1);
+  struct Tree {
+    std::string root;
+    EventTime last, told;
+  };
+  using Place = std::vector<Tree>::iterator;
+
+  Place leave(Place tree, std::vector<LinkNote>& notes) {
+    notes.push_back({.kind = SubjectKind::Tree, .subject = std::move(tree->root), .deed = Deed::Leave});
+    return trees_.erase(tree);
+  }
+
+  std::vector<Tree> trees_;
 };
 
 SessionDelegation& memory_of(const Act& act) { return scope::memory_in<SessionDelegation>(act.session.memory[kSlot]); }
@@ -152,6 +223,13 @@ Verdict judge_fan_out(const Act& act) {
   return out;
 }
 
+/// What the trees above the agent are to know of this act. A borrowed name says nothing of whom its owner works for.
+std::vector<LinkNote> tell_trees(const Act& act, std::span<const std::string_view> ancestors) {
+  auto& slot = act.agent.memory[kSlot];
+  if (act.session.borrowed || (ancestors.empty() && slot == nullptr)) return {};
+  return scope::memory_in<AgentDelegation>(slot).follow(ancestors, act.event.time);
+}
+
 class DelegationChannel final : public Channel {
  public:
   [[nodiscard]] const ChannelInfo& info() const override {
@@ -167,7 +245,7 @@ class DelegationChannel final : public Channel {
   [[nodiscard]] std::vector<std::vector<double>> caps(const Persona& /*persona*/) const override { return kCaps; }
   [[nodiscard]] std::span<const Bet> bets() const override { return kBets; }
   [[nodiscard]] std::unique_ptr<ChannelMemory> decode_memory(MemoryScope scope, Reader& in) const override {
-    return scope == MemoryScope::Session ? SessionDelegation::decode(in) : nullptr;
+    return scope == MemoryScope::Session ? SessionDelegation::decode(in) : AgentDelegation::decode(in);
   }
 
   [[nodiscard]] Reading read(const Act& act) const override {
@@ -192,6 +270,7 @@ class DelegationChannel final : public Channel {
         reading.links.push_back(
             {.kind = SubjectKind::RootSession, .most_members = static_cast<std::uint32_t>(std::max(*root->delegation.max_children, 0))});
     }
+    std::ranges::move(tell_trees(act, ancestors), std::back_inserter(reading.links));
     above.ruling += std::move(below.ruling);
     reading.breaches = std::move(above.ruling.breaches);
     reading.lacking = above.ruling.lacking;

@@ -35,6 +35,19 @@ bool SubjectMemory::join(std::string_view agent) {
   return true;
 }
 
+void SubjectMemory::leave(std::string_view agent) {
+  const auto at = std::ranges::find(members_, agent);
+  if (at == members_.end()) return;
+  members_.erase(at);
+  place_members();
+}
+
+void SubjectMemory::place_members() {
+  places_.clear();
+  for (std::uint32_t i = 0; i < members_.size(); ++i) places_.push_back({hash_of(members_[i]), i});
+  std::ranges::sort(places_);
+}
+
 void SubjectMemory::store(std::span<const std::string> labels, std::string_view from) {
   if (!from.empty()) from_.resize(labels_.size());
   for (const std::string& label : labels) {
@@ -114,8 +127,7 @@ std::unique_ptr<ChannelMemory> SubjectMemory::decode(Reader& in) {
     for (std::string& text : to) text = in.text();
   };
   texts(memory->members_, kMembers);
-  for (std::uint32_t i = 0; i < memory->members_.size(); ++i) memory->places_.push_back({hash_of(memory->members_[i]), i});
-  std::ranges::sort(memory->places_);
+  memory->place_members();
   texts(memory->labels_, kLabels);
   if (in.ok() && !in.at_end()) {  // what readers need; earlier states end before it
     texts(memory->from_, kLabels);

@@ -13,8 +13,8 @@
 
 namespace ringfence {
 
-/// What is remembered of a subject (a root session, a user, an artefact, a credential, a reader) beside its evidence. At most 256 members
-/// of 512 bytes, 64 labels, 1,024 source partitions; beyond that members are counted and no longer told apart, labels are left out.
+/// What is remembered of a subject (a root session, a user, an artefact, a credential, a reader, a tree) beside its evidence. At most 256
+/// members of 512 bytes, 64 labels, 1,024 source partitions; beyond that members are counted and no longer told apart, labels are left out.
 class SubjectMemory final : public ChannelMemory {
  public:
   static constexpr std::size_t kMembers = 256, kLabels = 64, kPartitions = 1024, kDeeds = 8;
@@ -38,6 +38,8 @@ class SubjectMemory final : public ChannelMemory {
   [[nodiscard]] bool news(const Seen& link);
   /// Takes the agent in; true where it is new.
   bool join(std::string_view agent);
+  /// Forgets the agent; another takes its place.
+  void leave(std::string_view agent);
   /// Labels put there, sorted and bounded, and where they come from; the artefact a label came from first is kept.
   void store(std::span<const std::string> labels, std::string_view from = {});
   [[nodiscard]] const std::vector<std::string>& labels() const { return labels_; }
@@ -61,6 +63,8 @@ class SubjectMemory final : public ChannelMemory {
   [[nodiscard]] static std::unique_ptr<ChannelMemory> decode(Reader& in);
 
  private:
+  void place_members();
+
   std::vector<Seen> seen_;            // by partition
   std::vector<std::string> members_;  // in order of appearance
 

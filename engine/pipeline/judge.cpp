@@ -140,6 +140,7 @@ void judge_by_persona(const Event& event, const Admission& admission, AgentState
   if (standing_level(agent) >= Level::Alert) readings.marks.clear();
   out.links = links_of(act, readings.marks, std::move(readings.links), circumstances.position.partition, circumstances.lsn);
   std::ranges::move(contain(act, cause_of(agent, out.findings), circumstances.position), std::back_inserter(out.containments));
+  add_stop_of_tree(out.links, act, out.containments, circumstances.position.partition, circumstances.lsn);
 }
 
 /// What a drill led to ends with it, without a person: it was nobody's. Of the agent nothing stays but its epochs.

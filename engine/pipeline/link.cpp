@@ -10,8 +10,8 @@
 namespace ringfence {
 namespace {
 
-constexpr std::array<std::string_view, 5> kNames{"root_session", "user", "artefact", "credential", "reader"};
-constexpr std::array<std::string_view, 5> kWords{"root session", "user", "artefact", "credential", "reader"};
+constexpr std::array<std::string_view, 6> kNames{"root_session", "user", "artefact", "credential", "reader", "tree"};
+constexpr std::array<std::string_view, 6> kWords{"root session", "user", "artefact", "credential", "reader", "tree"};
 
 std::shared_ptr<const LinkedAct> linked(const Act& act) {
   const Event& event = act.event;
@@ -51,11 +51,13 @@ Link& in(std::vector<Link>& links, const Act& act, LinkNote& note) {
 
 std::string_view name_of(SubjectKind kind) { return kNames.at(static_cast<std::size_t>(kind)); }
 
-AgentKey subject_key(const Link& link) {
+AgentKey subject_key(const Link& link) { return subject_key(link.kind, link.act->tenant, link.subject); }
+
+AgentKey subject_key(SubjectKind kind, std::string_view tenant, std::string_view subject) {
   // The kind goes in front of the tenant with a byte that no tenant begins with, since its length is part of what is hashed.
   constexpr std::string_view kMark = "\x1f";
-  const std::array<std::string_view, 4> scope{kMark, name_of(link.kind), kMark, link.act->tenant};
-  AgentKey key = key_of(scope, link.subject);
+  const std::array<std::string_view, 4> scope{kMark, name_of(kind), kMark, tenant};
+  AgentKey key = key_of(scope, subject);
   key.hash.high = ~key.hash.high;
   return key;
 }
@@ -93,6 +95,22 @@ std::vector<Link> links_of(const Act& act, const std::vector<RowId>& marks, std:
     links[i].index = static_cast<std::uint16_t>(i);
   }
   return links;
+}
+
+void add_stop_of_tree(std::vector<Link>& links, const Act& act, const std::vector<ContainmentRecord>& containments, Partition partition,
+                      std::int64_t lsn) {
+  const std::string tree = scope_key("subtree", act.agent.tenant, act.agent.id);
+  for (const ContainmentRecord& record : containments) {
+    if (record.scope != tree || !record.contained || record.level < Level::Hold) continue;
+    const auto index = static_cast<std::uint16_t>(links.size());
+    Link& link = add_link(links, act, SubjectKind::Tree, act.agent.id);
+    link.deed = Deed::Stop;
+    link.what = record.finding_uid;
+    link.level = record.level;
+    link.partition = partition;
+    link.lsn = lsn;
+    link.index = index;
+  }
 }
 
 }  // namespace ringfence

@@ -10,6 +10,7 @@
 
 #include "engine/event/event.h"
 #include "engine/state/agent_state.h"
+#include "engine/verdict/containment.h"
 #include "models/channel.h"
 
 namespace ringfence {
@@ -39,13 +40,15 @@ struct Link {
   std::vector<std::string> labels;
   std::string what;  // Send: where to; Pass: the artefact; Store at a reader: the artefact that was read
   std::optional<std::uint32_t> most_members;
-  std::string root;  // RootSession: the root agent
+  std::string root;              // RootSession: the root agent
+  Level level = Level::Observe;  // Stop: at which the root is contained; `what` is the finding it goes back to
 };
 
-/// `root_session`, `user`, `artefact`, `credential`, `reader`.
+/// `root_session`, `user`, `artefact`, `credential`, `reader`, `tree`.
 [[nodiscard]] std::string_view name_of(SubjectKind kind);
 /// Identity of a subject's state; no agent's key is among them.
 [[nodiscard]] AgentKey subject_key(const Link& link);
+[[nodiscard]] AgentKey subject_key(SubjectKind kind, std::string_view tenant, std::string_view subject);
 /// `user corp/u-17`, as findings and states call it.
 [[nodiscard]] std::string subject_name(const Link& link);
 
@@ -53,5 +56,10 @@ struct Link {
 /// subject that is there already are joined to it. Empty for all that is no act.
 [[nodiscard]] std::vector<Link> links_of(const Act& act, const std::vector<RowId>& marks, std::vector<LinkNote> notes, Partition partition,
                                          std::int64_t lsn);
+
+/// Adds, to the links of an act, one for the tree below the act's agent where the act had it contained as a whole: whoever works there is
+/// in other agents' states.
+void add_stop_of_tree(std::vector<Link>& links, const Act& act, const std::vector<ContainmentRecord>& containments, Partition partition,
+                      std::int64_t lsn);
 
 }  // namespace ringfence

@@ -15,9 +15,10 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kElements = 64;
-constexpr std::array<std::string_view, 5> kDeeds{"act", "store", "send", "read", "pass"};
-constexpr std::array<SubjectKind, 5> kKinds{SubjectKind::RootSession, SubjectKind::User, SubjectKind::Artefact, SubjectKind::Credential,
-                                            SubjectKind::Reader};
+constexpr std::array<std::string_view, 8> kDeeds{"act", "store", "send", "read", "pass", "join", "leave", "stop"};
+constexpr std::array<SubjectKind, 6> kKinds{SubjectKind::RootSession, SubjectKind::User,   SubjectKind::Artefact,
+                                            SubjectKind::Credential,  SubjectKind::Reader, SubjectKind::Tree};
+constexpr std::array<Level, 3> kStops{Level::Hold, Level::Halt, Level::Revoke};
 
 std::string hex16(std::uint64_t value) {
   std::string out(16, '0');
@@ -119,6 +120,7 @@ std::string encode_link(const Link& link) {
   put("what", link.what);
   if (link.most_members) out["most_members"] = *link.most_members;
   put("root", link.root);
+  if (link.deed == Deed::Stop) out["level"] = name_of(link.level);
   out["persona"] = hex16(act.persona);
   out["agent"] = act.agent;
   put("agent_name", act.agent_name);
@@ -172,6 +174,11 @@ std::expected<Link, std::string> decode_link(std::string_view text) {
   link.kind = *kind;
   for (std::size_t i = 0; i < kDeeds.size(); ++i)
     if (kDeeds.at(i) == *deed) link.deed = static_cast<Deed>(i);
+  if (link.deed == Deed::Stop) {
+    const auto level = named(in.text("level"), kStops, [](Level one) { return name_of(one); });
+    if (!level) return std::unexpected("level: absent or not of its form");
+    link.level = *level;
+  }
   act.time = *time;
   link.act = std::make_shared<const LinkedAct>(std::move(act));
   return link;

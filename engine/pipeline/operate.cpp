@@ -9,6 +9,8 @@
 #include "engine/event/escape.h"
 #include "engine/pipeline/subjects.h"
 #include "engine/verdict/case.h"
+#include "engine/verdict/contain.h"
+#include "models/subject_memory.h"
 
 namespace ringfence {
 namespace {
@@ -331,6 +333,29 @@ Operated operate_subject(const Command& command, const ScopeParts& scope, AgentS
   start_at_zero(order);
   const auto of_these = [&](const OpenFinding& finding) { return tree || std::ranges::find(uids, finding.uid) != uids.end(); };
   out.findings = close_released(subject, of_these, {"released", "Released by " + told(command)}, {order.persona, topic, at});
+  return {CommandAnswer::Done, std::move(out)};
+}
+
+Operated halt_tree(const Command& command, const ScopeParts& scope, AgentState& tree, Position at) {
+  const Order order{command, scope, tree, nullptr, at, {}};
+  Judgement out;
+  out.position = at;
+  const auto stop = [&](const std::string& key, const std::string& reason) {
+    auto entry = std::ranges::find(tree.containments, key, &Containment::scope);
+    if (entry != tree.containments.end() && entry->contained && entry->level >= Level::Halt) return;
+    if (entry == tree.containments.end()) entry = tree.containments.insert(entry, {.scope = key});
+    entry->level = Level::Halt;
+    entry->finding_uid = halted_by(command.by);
+    ContainmentRecord& record = out.containments.emplace_back(next_record(order, *entry, true));
+    entry->since = record.effective_at;
+    record.reason = reason;
+  };
+  const auto& memory = tree.memory[static_cast<std::size_t>(ChannelId::Subject)];
+  if (memory == nullptr) return {CommandAnswer::UnknownAgent, {}};
+  stop(command.scope, command.reason);
+  for (const std::string& member : static_cast<const SubjectMemory&>(*memory).members())
+    if (member != scope.id) stop(scope_key("agent", scope.tenant, member), works_in(command.scope, "a person has halted", command.reason));
+  if (out.containments.empty()) return {CommandAnswer::NothingStands, {}};
   return {CommandAnswer::Done, std::move(out)};
 }
 

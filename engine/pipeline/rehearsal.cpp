@@ -59,11 +59,13 @@ Operated Rehearsal::operate(const Command& command) {
                   ? Operated{CommandAnswer::WiderScope, {}}
                   : ringfence::operate(command, *scope, found->second, rules_, behind, topic_));
   }
-  for (auto& [key, subject] : subjects_) {
-    if (!subject.contained()) continue;
-    Operated one = operate_subject(command, *scope, subject, rules_, {kLinksPartition, Offset{records_ - 1}}, kLinksTopic);
-    join(out, std::move(one));
+  const Position behind_links{kLinksPartition, behind.offset};
+  if (command.command == "halt" && scope->type == "subtree") {
+    const auto tree = subjects_.find(subject_key(SubjectKind::Tree, scope->tenant, scope->id));
+    if (tree != subjects_.end()) join(out, halt_tree(command, *scope, tree->second, behind_links));
   }
+  for (auto& [key, subject] : subjects_)
+    if (subject.contained()) join(out, operate_subject(command, *scope, subject, rules_, behind_links, kLinksTopic));
   return out;
 }
 

@@ -234,6 +234,40 @@ std::vector<ContainmentRecord> contain_members(const Link& link, const Act& act,
   return records;
 }
 
+/// A tree has no evidence of its own: it knows who works in it, and all of them stop with its root. Those whom a person's halt meets after
+/// it are stopped where their acts are judged (contain_in_trees).
+std::vector<ContainmentRecord> judge_tree(const Link& link, const Act& act, SubjectMemory& memory, Position at) {
+  if (link.deed == Deed::Join) memory.join(link.act->agent);
+  if (link.deed == Deed::Leave) memory.leave(link.act->agent);
+  std::vector<ContainmentRecord> records;
+  const std::string tree = scope_key("subtree", link.act->tenant, link.subject);
+  const auto stop = [&](const std::string& scope, std::string_view id, Level level, const std::string& finding_uid) {
+    if (standing_over(act.agent, scope) >= level) return;
+    ContainmentRecord& record = records.emplace_back(next_record(link, act, act.agent, scope, level, at));
+    record.select = {{"agent.id", std::string(id)}};
+    if (scope == tree) record.select.push_back({"delegation.root", std::string(id)});
+    record.finding_uid = finding_uid;
+    record.reason = scope == tree ? "its root is stopped" : works_in(tree, "is stopped with its root", {});
+    std::ranges::find(act.agent.containments, scope, &Containment::scope)->finding_uid = finding_uid;
+  };
+  const auto stop_agent = [&](const std::string& id, Level level, const std::string& finding_uid) {
+    if (id != link.subject) stop(scope_key("agent", link.act->tenant, id), id, level, finding_uid);
+  };
+  if (link.deed == Deed::Stop) {
+    stop(tree, link.subject, link.level, link.what);
+    for (const std::string& member : memory.members()) stop_agent(member, link.level, link.what);
+  }
+  if (link.deed == Deed::Join) {
+    const auto root = std::ranges::find(act.agent.containments, tree, &Containment::scope);
+    if (root != act.agent.containments.end() && root->contained && !is_halted_by_person(root->finding_uid)) {
+      const Level level = root->level;
+      const std::string finding_uid = root->finding_uid;
+      stop_agent(link.act->agent, level, finding_uid);
+    }
+  }
+  return records;
+}
+
 /// Judges where the judgement is to stay: it is too large to be moved about. False where `judge_link` gives none.
 bool judge_into(Judgement& out, const Link& link, AgentState& subject, const Rulebook& rules, Position at, std::string_view topic) {
   SubjectMemory& memory = memory_of(subject);
@@ -251,6 +285,10 @@ bool judge_into(Judgement& out, const Link& link, AgentState& subject, const Rul
   SessionState& place = place_of(subject);
   const Act act{.event = event, .persona = *persona, .set = rules.set(), .match = {}, .effect = {}, .agent = subject, .session = place};
 
+  if (link.kind == SubjectKind::Tree) {
+    out.containments = judge_tree(link, act, memory, at);
+    return true;
+  }
   const std::vector<Breach> breaches = breaches_of(link, memory);
   std::vector<RowId> room;
   const bool adds = move_evidence(act, tables, marks_of(link, memory, room));
@@ -316,6 +354,17 @@ std::expected<std::vector<Operated>, StoreError> Subjects::operate(const Command
                                                                    Position at, std::string_view topic, std::int64_t base) {
   std::vector<Operated> done;
   Stopping& stopping = stopping_[at.partition];
+  if (command.command == "halt" && scope.type == "subtree") {
+    const AgentKey key = subject_key(SubjectKind::Tree, scope.tenant, scope.id);
+    const auto tree = open_known(key, at, base);
+    if (!tree) return std::unexpected(tree.error());
+    if (*tree == nullptr) return done;
+    done.push_back(halt_tree(command, scope, **tree, at));
+    if (done.front().answer != CommandAnswer::Done) return done;
+    stopping.changed = stopping.subjects.insert(key).second || stopping.changed;
+    table_.touch(**tree, at.offset);
+    return done;
+  }
   for (auto key = stopping.subjects.begin(); key != stopping.subjects.end();) {
     const auto known = table_.find(at.partition, *key);
     if (!known) return std::unexpected(known.error());
@@ -324,17 +373,25 @@ std::expected<std::vector<Operated>, StoreError> Subjects::operate(const Command
       stopping.changed = true;
       continue;
     }
-    const AgentKey here = *key++;
-    const auto opened = table_.open(at, here, (*known)->tenant, (*known)->id, (*known)->last_time);
+    const auto opened = open_known(*key++, at, base);
     if (!opened) return std::unexpected(opened.error());
-    AgentState& subject = **opened;
-    if (subject.lsn > at.offset.value || subject.lsn < base) continue;  // it has later links in it, and so the command too
-    Operated one = operate_subject(command, scope, subject, rules, at, topic);
+    if (*opened == nullptr) continue;
+    Operated one = operate_subject(command, scope, **opened, rules, at, topic);
     if (one.answer == CommandAnswer::UnknownAgent) continue;
-    if (one.answer == CommandAnswer::Done) table_.touch(subject, at.offset);
+    if (one.answer == CommandAnswer::Done) table_.touch(**opened, at.offset);
     done.push_back(std::move(one));
   }
   return done;
+}
+
+std::expected<AgentState*, StoreError> Subjects::open_known(const AgentKey& key, Position at, std::int64_t base) {
+  const auto known = table_.find(at.partition, key);
+  if (!known) return std::unexpected(known.error());
+  if (*known == nullptr) return nullptr;
+  const auto opened = table_.open(at, key, (*known)->tenant, (*known)->id, (*known)->last_time);
+  if (!opened) return std::unexpected(opened.error());
+  // Later links in it, and so the command too; or none of this input.
+  return (*opened)->lsn > at.offset.value || (*opened)->lsn < base ? nullptr : *opened;
 }
 
 std::optional<std::string> Subjects::stopping_changed(Partition partition) {

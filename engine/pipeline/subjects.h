@@ -24,7 +24,8 @@ namespace ringfence {
 /// theorem as an agent's: every mark of every member is counted, clean ones too, so S is bounded by what the members declared together. A
 /// user's and a credential's evidence begins with the second agent: before that it would say what the agent's own says.
 ///
-/// What follows: a root session is contained with its root and every member that has shown itself; content that left for where its labels
+/// What follows: a root session is contained with its root and every member that has shown itself; a tree that is stopped as a whole, with
+/// who works in it and who comes to; content that left for where its labels
 /// are forbidden holds the agent that sent it; a user and a credential are findings for people. Nothing where the link was here before or
 /// its persona is no longer in force; the judgement has no verdict. Pure; `at` is the link's own place, `topic` its input.
 ///
@@ -65,8 +66,8 @@ class Subjects {
  public:
   explicit Subjects(AgentTable& table) : table_(table) {}
 
-  /// Applies a checked command to every subject of the partition that it reaches, in order of their keys; `at` is the link behind which it
-  /// takes effect, `base` the first of this input (Origin::base). Empty where it reaches none.
+  /// Applies a checked command to every subject of the partition that it reaches, in order of their keys, a halt to the tree it names; `at`
+  /// is the link behind which it takes effect, `base` the first of this input (Origin::base). Empty where it reaches none.
   [[nodiscard]] std::expected<std::vector<Operated>, StoreError> operate(const Command& command, const ScopeParts& scope,
                                                                          const Rulebook& rules, Position at, std::string_view topic,
                                                                          std::int64_t base = 0);
@@ -89,6 +90,9 @@ class Subjects {
                                                                           Position at, std::string_view topic, bool derived = false);
 
  private:
+  /// The state of a subject that has been here; null where there is none, or it takes no command behind `at`.
+  [[nodiscard]] std::expected<AgentState*, StoreError> open_known(const AgentKey& key, Position at, std::int64_t base);
+
   struct Stopping {
     std::set<AgentKey> subjects;
     bool changed = false;

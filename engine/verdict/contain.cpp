@@ -151,13 +151,18 @@ std::optional<ContainmentRecord> contain_member(const Event& event, AgentState& 
                                    : std::vector<ContainmentRecord::Select>{{"agent.id", agent.id}};
   record.effective_at = event.time;
   record.finding_uid = tree.finding_uid;
-  record.reason =
-      "works in " + std::string(tree.scope_text()) + ", which a person has halted" + (tree.reason.empty() ? "" : ": ") + tree.reason;
+  record.reason = works_in(tree.scope_text(), "a person has halted", tree.reason);
   record.approver = tree.by.empty() ? tree.finding_uid : tree.by;  // a person has decided: nothing holds it back
   if (persona != nullptr) record.persona = persona->reference();
   record.cause_event_id = event.id;
   record.position = position;
   return record;
+}
+
+std::string works_in(std::string_view tree, std::string_view by, std::string_view reason) {
+  std::string text = "works in " + std::string(tree) + ", which " + std::string(by);
+  if (!reason.empty()) text.append(": ").append(reason);
+  return text;
 }
 
 FindingRecord blast_radius_finding(const ContainmentRecord& held, std::string topic) {

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/state/agent_state.h"
@@ -28,6 +29,9 @@ struct ForeignContainment;
 /// name): whatever its job's mode, without evidence, and going back to the person as the tree's does. Nothing where it is halted already.
 [[nodiscard]] std::optional<ContainmentRecord> contain_member(const Event& event, AgentState& agent, SessionState& session,
                                                               const ForeignContainment& tree, const Persona* persona, Position position);
+
+/// Why an agent is contained that works in a tree which is: `by`, and their reason where one was given.
+[[nodiscard]] std::string works_in(std::string_view tree, std::string_view by, std::string_view reason);
 
 /// What an analyst reads of a halt that went out as a pending hold (control.md, blast radius): who would be halted, and why it waits.
 [[nodiscard]] FindingRecord blast_radius_finding(const ContainmentRecord& held, std::string topic);

@@ -26,6 +26,14 @@ std::string not_met(std::span<const Outcome> all, const Expectation& e) {
     return std::ranges::any_of(
         told, [&](const Outcome& o) { return uid == "any" ? !o.raised.empty() : std::ranges::find(o.raised, uid) != o.raised.end(); });
   };
+  const auto published = [&](const std::string& word) {  // of the scope asked for, where one is
+    return std::ranges::any_of(since, [&](const Outcome& o) {
+      return std::ranges::any_of(o.controlled, [&](const Outcome::Controlled& c) {
+        return (word.empty() || c.word == word) && (e.text.empty() || c.scope == e.text);
+      });
+    });
+  };
+  const std::string of_scope = e.text.empty() ? "" : " of " + e.text;
   switch (e.kind) {
     case Kind::LevelIs:
       return last.level == e.level ? "" : "expected level " + text(e.level) + ", saw " + text(last.level);
@@ -55,18 +63,13 @@ std::string not_met(std::span<const Outcome> all, const Expectation& e) {
     case Kind::Copy:
       return last.copy ? "" : "expected a copy, saw it judged";
     case Kind::Control:
-      return std::ranges::any_of(since,
-                                 [&](const Outcome& o) { return std::ranges::find(o.controlled, text(e.level)) != o.controlled.end(); })
-                 ? ""
-                 : "expected a containment at " + text(e.level);
+      return published(text(e.level)) ? "" : "expected a containment at " + text(e.level) + of_scope;
     case Kind::Released:
-      return std::ranges::any_of(since, [](const Outcome& o) { return std::ranges::find(o.controlled, "released") != o.controlled.end(); })
-                 ? ""
-                 : "expected the end of a containment";
+      return published("released") ? "" : "expected the end of a containment" + of_scope;
     case Kind::Answer:
       return last.answer == e.text ? "" : "expected answer `" + e.text + "`, saw `" + last.answer + "`";
     case Kind::NoControl:
-      return std::ranges::all_of(since, [](const Outcome& o) { return o.controlled.empty(); }) ? "" : "expected no containment";
+      return published({}) ? "expected no containment" + of_scope : "";
   }
   return "";
 }

@@ -44,6 +44,8 @@ class Process {
         wide_checkpoint_(wide_, flusher_, store),
         subjects_(wide_) {
     wide_checkpoint_.assign(kLinksPartition, Offset{next});
+    if (const auto stopping = must(get_record(store, stopping_record(kLinksPartition))))
+      subjects_.restore_stopping(kLinksPartition, *stopping);
     for (std::size_t i = 0; i < shards; ++i) {
       lanes_.push_back(std::make_unique<Lane>(store, flusher_, rules, Share{i, shards}));
       lanes_.back()->checkpoint.assign(kPartition, Offset{next}, static_cast<std::uint8_t>(i));
@@ -109,6 +111,8 @@ class Process {
     ForeignContainments foreign = lanes_.front()->shard.foreign(kPartition);
     for (const auto& lane : lanes_) foreign.take_members(lane->shard.foreign(kPartition));
     must(put_record(store_, kForeign, foreign.encode()));
+    if (const auto stopping = subjects_.stopping_changed(kLinksPartition))
+      must(put_record(store_, stopping_record(kLinksPartition), *stopping));
     const Horizon horizon{kPartition, Offset{last}}, wide{kLinksPartition, Offset{last}};
     if (must(wide_checkpoint_.flush({&wide, 1}, kAtMost)) != 0) throw std::runtime_error("a subject was not written");
     for (const auto& lane : lanes_) {
@@ -154,7 +158,7 @@ Outcome outcome_of(Result result, const Way& way) {
   }
   for (ContainmentRecord& record : judgement.containments) {
     record.position = {};
-    out.controlled.emplace_back(record.contained ? name_of(record.level) : "released");
+    out.controlled.push_back({std::string(record.contained ? name_of(record.level) : "released"), record.scope});
     out.lines += encode_containment(record, {.iss = "urn:test", .aud = {"gates"}, .writer = "engine-0", .generation = 1}) + "\n";
   }
   return out;

@@ -25,9 +25,12 @@ struct Outcome {
   bool copy = false, fact = false;
   Level level = Level::Observe, applied = Level::Observe;
   double score = 0;
-  std::vector<std::string> raised;      // analytic uids of Create records
-  std::vector<std::string> controlled;  // levels of containments; `released` where one ended
-  std::string lines;                    // verdict, findings and containments as they leave, positions left out
+  std::vector<std::string> raised;  // analytic uids of Create records
+  struct Controlled {
+    std::string word, scope;  // its level, or `released` where one ended
+  };
+  std::vector<Controlled> controlled;
+  std::string lines;  // verdict, findings and containments as they leave, positions left out
 };
 
 /// The operator's command that a line of the scenario gave, or nothing where the record is another.

@@ -297,8 +297,10 @@ class Teller {
     } else if (what == "applied" || what == "control") {
       e.kind = what == "applied" ? Kind::AppliedIs : Kind::Control;
       e.level = level(argument(words, 2));
+      if (words.size() > 3) e.text = argument(words, 4);
     } else if (what == "released") {
       e.kind = Kind::Released;
+      if (words.size() > 2) e.text = argument(words, 3);
     } else if (what == "answer") {
       e.kind = Kind::Answer;
       e.text = argument(words, 2);
@@ -306,6 +308,7 @@ class Teller {
       e.kind = Kind::Copy;
     } else if (what == "no" && argument(words, 2) == "control") {
       e.kind = Kind::NoControl;
+      if (words.size() > 3) e.text = argument(words, 4);
     } else if (what == "no") {
       e.kind = Kind::NoFinding;
       e.text = argument(words, 3);

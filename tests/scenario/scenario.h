@@ -24,7 +24,7 @@ struct Expectation {
     Refused,     // the last record was refused for this reason
     AppliedIs,   // what response.mode made of the last verdict's level
     Copy,        // the last event was a copy of a known act
-    Control,     // a containment at this level was published since `mark`
+    Control,     // a containment at this level, of this scope or any, was published since `mark`
     NoControl,   // none was
     Released,    // one ended since `mark`
     Answer,      // what became of the last command

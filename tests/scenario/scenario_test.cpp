@@ -12,6 +12,7 @@
 
 #include "engine/persona/load.h"
 #include "engine/pipeline/rehearsal.h"
+#include "models/scope_job.h"
 #include "tests/scenario/scenario.h"
 
 namespace ringfence::scenario {
@@ -50,21 +51,30 @@ struct Told {
   std::string agent;  // tenant/id; empty for a fact and for what shows none
   EventTime time;
   bool fact = false, refused = false;
+  std::set<std::string> family;  // the agent with all it ever works below: who is stopped with a tree depends on what came before
 };
 
 std::vector<Told> told(const std::vector<std::string>& records) {
   EventDecoder decoder;
   std::vector<Told> out;
+  std::map<std::string, std::set<std::string>> families;
   for (const std::string& record : records) {
     EventArena arena;
     const auto event = decoder.decode(record, std::nullopt, arena);
     Told one{.record = record, .agent = {}, .time = {}};
     one.refused = !event;
     one.fact = event && event->kind == EventKind::ContextChange;
-    if (event && !one.fact) one.agent = std::string(event->tenant) + "/" + std::string(event->agent.id);
+    if (event && !one.fact) {
+      const std::string tenant = std::string(event->tenant) + "/";
+      one.agent = tenant + std::string(event->agent.id);
+      auto& family = families[one.agent];
+      family.insert(one.agent);
+      for (const std::string_view above : scope::ancestors_of(*event)) family.insert(tenant + std::string(above));
+    }
     if (event) one.time = event->time;
     out.push_back(std::move(one));
   }
+  for (Told& one : out) one.family = families[one.agent];
   return out;
 }
 
@@ -118,14 +128,18 @@ std::vector<Told> among_others(const std::vector<Told>& events, std::mt19937_64&
   return out;
 }
 
-/// Neighbours of different agents change places; never past a fact, never within one agent.
+bool related(const Told& a, const Told& b) {
+  return std::ranges::any_of(a.family, [&](const std::string& id) { return b.family.contains(id); });
+}
+
+/// Neighbours of different agents change places; never past a fact, never within one agent or one tree.
 void reorder(std::vector<Told>& events, std::mt19937_64& random) {
   constexpr int kRounds = 8;
   for (int round = 0; round < kRounds; ++round) {
     for (std::size_t i = 1; i < events.size(); ++i) {
       Told& a = events[i - 1];
       Told& b = events[i];
-      const bool tied = a.fact || b.fact || a.refused || b.refused || a.agent == b.agent;
+      const bool tied = a.fact || b.fact || a.refused || b.refused || a.agent == b.agent || related(a, b);
       if (!tied && random() % 2 == 0) std::swap(a, b);
     }
   }

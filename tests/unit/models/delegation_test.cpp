@@ -95,10 +95,44 @@ TEST_F(Delegated, ChildrenAreCountedOnceASessionAndOverARestart) {
 TEST_F(Delegated, RootSessionIsToldHowManyChildrenItsRootDeclares) {
   world.other_jobs.front().delegation.max_children = 2;
   const Reading reading = world.read(call("files/read").parent("desk-1").but([](Event& e) { e.delegation.root = "desk-1"; }));
-  ASSERT_EQ(reading.links.size(), 1U);
+  ASSERT_FALSE(reading.links.empty());
   EXPECT_EQ(reading.links.front().kind, SubjectKind::RootSession);
   EXPECT_EQ(reading.links.front().most_members, 2U);
   EXPECT_THAT(world.read(call("files/read").parent("desk-1")).links, IsEmpty());
+}
+
+/// `join desk-1`, as its trees are told of an act.
+std::vector<std::string> told(const Reading& reading) {
+  std::vector<std::string> out;
+  for (const LinkNote& note : reading.links)
+    if (note.kind == SubjectKind::Tree) out.push_back((note.deed == Deed::Join ? "join " : "leave ") + note.subject);
+  return out;
+}
+
+Made at_minute(std::int64_t minute) {
+  return call("files/read").but([&](Event& e) { e.time = e.time + minutes(minute); });
+}
+
+TEST_F(Delegated, TreesAreToldOfWhoComesOnceADayAndOfWhoHasLeftAfterAnHour) {
+  EXPECT_THAT(told(world.read(at_minute(0).chain({"agent-1", "desk-2", "desk-1"}))), ElementsAre("join desk-2", "join desk-1"));
+  EXPECT_THAT(told(world.read(at_minute(30).parent("desk-1"))), IsEmpty());
+  world.restart();
+  EXPECT_THAT(told(world.read(at_minute(84).parent("desk-1"))), ElementsAre("leave desk-2"));
+  EXPECT_THAT(told(world.read(at_minute(138).parent("desk-1"))), IsEmpty());
+  for (int hour = 3; hour < 24; ++hour) EXPECT_THAT(told(world.read(at_minute(60 * hour).parent("desk-1"))), IsEmpty()) << hour;
+  EXPECT_THAT(told(world.read(at_minute(24 * 60).parent("desk-1"))), ElementsAre("join desk-1")) << "neither memory outlives the other";
+  EXPECT_THAT(told(world.read(at_minute(24 * 60 + 54))), IsEmpty()) << "alone for a while";
+  EXPECT_THAT(told(world.read(at_minute(25 * 60 + 6))), ElementsAre("leave desk-1"));
+}
+
+TEST_F(Delegated, ABorrowedNameTellsNoTree) {
+  world.session("s1").borrowed = true;
+  EXPECT_THAT(told(world.read(call("files/read").parent("desk-1"))), IsEmpty());
+}
+
+TEST_F(Delegated, OfMoreThanSixteenTreesTheOneLongestAgoIsLeft) {
+  for (int i = 1; i <= 16; ++i) (void)world.read(at_minute(i).parent("desk-" + std::to_string(i)));
+  EXPECT_THAT(told(world.read(at_minute(17).parent("desk-17"))), ElementsAre("leave desk-1", "join desk-17"));
 }
 
 TEST_F(Delegated, TokenServesTheDelegationItWasIssuedFor) {

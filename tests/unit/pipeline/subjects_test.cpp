@@ -119,7 +119,7 @@ TEST(Subjects, ALinkThatWasHereBeforeChangesNothing) {
   Call call{.agent = "clerk-1", .outcome = "denied", .ref = near_miss(0)};
   call.more = delegated();
   const Judgement first = watch.see(call);
-  ASSERT_EQ(first.links.size(), 1U);
+  ASSERT_EQ(first.links.front().kind, SubjectKind::RootSession);
   AgentState subject;
   const Position at{kLinksPartition, Offset{0}};
   EXPECT_TRUE(judge_link(first.links.front(), subject, watch.rules(), at, kLinksTopic));
@@ -279,8 +279,13 @@ TEST(Links, ComeBackFromTheTopicAsTheyWentThere) {
   Call call{.agent = "clerk-1", .outcome = "denied", .ref = near_miss(0)};
   call.more = delegated() + R"(,"user":{"id":"u\u0007\"7"})";
   const Judgement judgement = watch.see(call);
-  ASSERT_EQ(judgement.links.size(), 2U);
-  for (const Link& link : judgement.links) {
+  std::vector<Link> links = judgement.links;
+  ASSERT_EQ(links.size(), 3U) << "root session, user and the tree above it";
+  links.push_back(links.back());
+  links.back().deed = Deed::Stop;
+  links.back().level = Level::Halt;
+  links.back().what = "rf-1";
+  for (const Link& link : links) {
     const std::string text = encode_link(link);
     EXPECT_EQ(text.find('\n'), std::string::npos);
     const auto back = decode_link(text);
@@ -288,6 +293,7 @@ TEST(Links, ComeBackFromTheTopicAsTheyWentThere) {
     EXPECT_EQ(encode_link(*back), text);
     EXPECT_EQ(subject_key(*back), subject_key(link));
     EXPECT_EQ(back->marks, link.marks);
+    EXPECT_EQ(back->level, link.level);
   }
 }
 
@@ -353,6 +359,62 @@ TEST(Subjects, AnApprovalOfTheTreeSaysEveryHaltAgainUnderItsNextEpoch) {
     EXPECT_EQ(record.approver, "grace");
   }
   EXPECT_EQ(watch.operate(command_on("approve", scope_key("subtree", "default", "nobody"))).answer, CommandAnswer::UnknownAgent);
+}
+
+struct Tree : ::testing::Test {
+  Watch watch{"mode: enforce, scope: subtree, undeclared: {transfer: halt}"};
+  const std::string scope = scope_key("subtree", "default", "chief");
+
+  Judgement work(const std::string& agent, const std::string& root = "chief") {
+    return watch.see({.session = "of-" + agent, .agent = agent, .more = R"(,"delegation":{"root":")" + root + "\"}"});
+  }
+  static std::vector<std::string> contained(const std::vector<ContainmentRecord>& records) {
+    std::vector<std::string> out;
+    for (const ContainmentRecord& record : records) out.push_back((record.contained ? "" : "free ") + record.scope);
+    return out;
+  }
+};
+
+TEST_F(Tree, APersonsHaltStopsByNameWhoIsKnownToWorkThereAndAReleaseFreesThem) {
+  (void)work("clerk-1");
+  (void)work("clerk-2");
+  (void)work("clerk-3", "other-chief");
+  const Operated halted = watch.operate(command_on("halt", scope));
+  EXPECT_EQ(halted.answer, CommandAnswer::Done);
+  ASSERT_TRUE(halted.judgement);
+  EXPECT_THAT(contained(halted.judgement->containments), ::testing::ElementsAre(scope, "agent:default/clerk-1", "agent:default/clerk-2"));
+  for (const ContainmentRecord& record : halted.judgement->containments) {
+    EXPECT_EQ(record.approver, "grace") << "a person has decided: the blast radius holds nothing back";
+    EXPECT_THAT(record.reason, ::testing::HasSubstr("ordered by the desk"));
+  }
+  EXPECT_FALSE(watch.operate(command_on("halt", scope)).judgement) << "said once";
+  const Operated freed = watch.operate(command_on("release", scope));
+  ASSERT_TRUE(freed.judgement);
+  EXPECT_THAT(contained(freed.judgement->containments),
+              ::testing::ElementsAre("free " + scope, "free agent:default/clerk-1", "free agent:default/clerk-2"));
+}
+
+TEST_F(Tree, AHaltOfATreeNobodyIsKnownToWorkInStopsNobodyByName) {
+  (void)work("clerk-3", "other-chief");
+  const Operated halted = watch.operate(command_on("halt", scope));
+  EXPECT_TRUE(!halted.judgement || halted.judgement->containments.empty());
+}
+
+TEST_F(Tree, TheHaltOfAMemberWhoseJobStopsItsTreeStopsOnlyWhoWorksBelowIt) {
+  (void)work("clerk-2", "clerk-1");
+  (void)work("clerk-3", "clerk-1");
+  (void)work("clerk-1", "chief");
+  const Judgement halted = watch.see({.tool = "bank/transfer", .session = "of-clerk-1", .agent = "clerk-1", .effect = "transfer"});
+  ASSERT_EQ(halted.verdict.level, Level::Halt);
+  std::vector<std::string> scopes = contained(halted.containments);
+  std::ranges::sort(scopes);
+  EXPECT_THAT(scopes, ::testing::ElementsAre("agent:default/clerk-2", "agent:default/clerk-3", "subtree:default/clerk-1",
+                                             "subtree:default/clerk-1"))
+      << "by the writer of its partition, and by that of links with the members";
+  const auto member = std::ranges::find(halted.containments, "agent:default/clerk-2", &ContainmentRecord::scope);
+  EXPECT_EQ(member->finding_uid, halted.containments.front().finding_uid);
+  EXPECT_THAT(member->reason, ::testing::HasSubstr("works in subtree:default/clerk-1"));
+  EXPECT_EQ(member->approver, "") << "no person has decided: the blast radius counts it";
 }
 
 }  // namespace
