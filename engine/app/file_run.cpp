@@ -32,6 +32,7 @@ constexpr std::string_view kOutputsRecord = "file_run.outputs";
 constexpr std::string_view kFactsRecord = "file_run.facts";
 constexpr std::string_view kObserverRecord = "file_run.observer";
 constexpr std::string_view kForeignRecord = "file_run.foreign";
+constexpr std::string_view kTreesRecord = "file_run.trees";
 
 RunError of_output(const OutputError& error) { return {ExitCode::Unreachable, error.message}; }
 /// An output that cannot even be begun is a wrong path, unless the disk is full.
@@ -164,6 +165,10 @@ std::expected<void, RunError> FileRun::prepare() {
   if (!foreign_record) return std::unexpected(of_store(foreign_record.error()));
   if (*foreign_record)
     for (const auto& lane : lanes_) lane->shard.foreign(kFilePartition).restore(**foreign_record);
+  const auto trees_record = get_record(*store_, kTreesRecord);
+  if (!trees_record) return std::unexpected(of_store(trees_record.error()));
+  if (*trees_record)
+    for (const auto& lane : lanes_) lane->shard.restore_trees(kFilePartition, **trees_record);
   const auto observer_record = get_record(*store_, kObserverRecord);
   if (!observer_record) return std::unexpected(of_store(observer_record.error()));
   if (*observer_record) restore_observer(**observer_record, plan->low.value - 1);
@@ -342,7 +347,8 @@ std::expected<void, RunError> FileRun::write_states(std::int64_t lsn) {
   outputs.varint(obeyed_);
   // Lengths and facts first: no state may be ahead of what is known to have been said. All of it is synced with the last states.
   if (const auto kept = store_->write({record_write(kFactsRecord, facts_.encode()), record_write(kObserverRecord, observed(lsn)),
-                                       record_write(kForeignRecord, foreign()), record_write(kOutputsRecord, outputs.bytes())});
+                                       record_write(kForeignRecord, foreign()), record_write(kTreesRecord, trees()),
+                                       record_write(kOutputsRecord, outputs.bytes())});
       !kept)
     return std::unexpected(of_store(kept.error()));
   const Horizon wide{kLinksPartition, Offset{lsn}};

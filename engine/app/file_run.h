@@ -140,6 +140,7 @@ class FileRun {
   void keep_stopping();
   /// What other writers have put over agents; of the shards each knows the members of trees that are its own.
   [[nodiscard]] std::string foreign() const;
+  [[nodiscard]] std::string trees() const;
   void begin_partition(std::size_t index);
   [[nodiscard]] std::expected<void, RunError> step(const Origin& origin, std::span<const Record> records);
   [[nodiscard]] std::expected<void, RunError> publish(const Origin& origin, std::span<const Record> records);

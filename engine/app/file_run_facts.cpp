@@ -242,6 +242,12 @@ std::string FileRun::foreign() const {
   return all.encode();
 }
 
+std::string FileRun::trees() const {
+  TreeMembers all;
+  for (const auto& lane : lanes_) all.take(lane->shard.trees(kFilePartition));
+  return all.encode();
+}
+
 /// What the observer knew at the last two cuts: a kill during a cut leaves the low-water mark at one of them.
 std::string FileRun::observed(std::int64_t lsn) {
   Writer out;

@@ -159,6 +159,9 @@ std::expected<std::optional<Offset>, std::string> Service::assigned(Partition pa
   const auto foreign = get_record(*store_, foreign_record(partition));
   if (!foreign) return std::unexpected(foreign.error().message);
   if (*foreign) shard.shard.foreign(partition).restore(**foreign);
+  const auto trees = get_record(*store_, trees_record(partition));
+  if (!trees) return std::unexpected(trees.error().message);
+  if (*trees) shard.shard.restore_trees(partition, **trees);
   control_->own(partition);  // a command that came meanwhile may release what it published
   if (auto caught_up = catch_up(shard, partition); !caught_up) return std::unexpected(std::move(caught_up.error()));
   ++partitions_;

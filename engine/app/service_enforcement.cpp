@@ -17,6 +17,7 @@ constexpr std::size_t kWordsMost = 100'000;
 }  // namespace
 
 std::string foreign_record(Partition partition) { return partition_record("foreign", partition); }
+std::string trees_record(Partition partition) { return partition_record("trees", partition); }
 
 std::expected<void, RunError> Service::open_enforcement() {
   auto feed = EnforcementFeed::open(settings_, log_);
@@ -110,6 +111,8 @@ std::expected<void, RunError> Service::take_word(ShardRun& shard, Partition part
 void Service::keep_foreign(ShardRun& shard, Partition partition) {
   ForeignContainments& foreign = shard.shard.foreign(partition);
   if (foreign.take_changed()) shard.checkpoint.put_record(foreign_record(partition), foreign.encode());
+  TreeMembers& trees = shard.shard.trees(partition);
+  if (trees.take_changed()) shard.checkpoint.put_record(trees_record(partition), trees.encode());
 }
 
 std::expected<void, RunError> Service::open_drills() {

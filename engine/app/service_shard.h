@@ -111,6 +111,7 @@ inline constexpr std::string_view kLinkSetsRecord = "links/sets";
 [[nodiscard]] std::string facts_record(Partition partition);
 /// Name of what other writers have put over a partition's agents in the store.
 [[nodiscard]] std::string foreign_record(Partition partition);
+[[nodiscard]] std::string trees_record(Partition partition);
 /// Name of the offset of the context topic from which on no operators' command has been obeyed in a partition.
 [[nodiscard]] std::string commands_record(Partition partition);
 /// Name of what of the context has taken effect in a partition: `next digest`, the offset of the context topic from which on nothing has,

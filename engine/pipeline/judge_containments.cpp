@@ -67,7 +67,9 @@ void contain_in_trees(const Event& event, AgentState& agent, SessionState& sessi
   for (const ForeignContainment* const tree : circumstances.foreign->trees_over(event, ancestors)) {
     const bool known = tree->members.contains(agent.key);
     if (!known && !circumstances.foreign->room_for_member()) continue;
-    auto record = contain_member(event, agent, session, *tree, persona, circumstances.position);
+    auto record = contain_member(
+        agent, session.borrowed ? &session : nullptr, *tree,
+        {.time = event.time, .cause_event_id = std::string(event.id), .persona = persona, .position = circumstances.position});
     if (!record) continue;
     if (!known) out.joined.push_back(tree->key);
     out.containments.push_back(std::move(*record));

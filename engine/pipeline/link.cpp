@@ -97,6 +97,15 @@ std::vector<Link> links_of(const Act& act, const std::vector<RowId>& marks, std:
   return links;
 }
 
+void follow_trees(const std::vector<Link>& links, const AgentKey& member, TreeMembers& trees) {
+  for (const Link& link : links) {
+    if (link.kind != SubjectKind::Tree) continue;
+    const AgentKey root = agent_key(link.act->tenant, link.subject);
+    if (link.deed == Deed::Join) trees.join(root, member);
+    if (link.deed == Deed::Leave) trees.leave(root, member);
+  }
+}
+
 void add_stop_of_tree(std::vector<Link>& links, const Act& act, const std::vector<ContainmentRecord>& containments, Partition partition,
                       std::int64_t lsn) {
   const std::string tree = scope_key("subtree", act.agent.tenant, act.agent.id);

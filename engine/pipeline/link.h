@@ -11,6 +11,7 @@
 #include "engine/event/event.h"
 #include "engine/state/agent_state.h"
 #include "engine/verdict/containment.h"
+#include "engine/verdict/tree_members.h"
 #include "models/channel.h"
 
 namespace ringfence {
@@ -56,6 +57,9 @@ struct Link {
 /// subject that is there already are joined to it. Empty for all that is no act.
 [[nodiscard]] std::vector<Link> links_of(const Act& act, const std::vector<RowId>& marks, std::vector<LinkNote> notes, Partition partition,
                                          std::int64_t lsn);
+
+/// Takes from an agent's links which trees it has come to and which it has left.
+void follow_trees(const std::vector<Link>& links, const AgentKey& member, TreeMembers& trees);
 
 /// Adds, to the links of an act, one for the tree below the act's agent where the act had it contained as a whole: whoever works there is
 /// in other agents' states.

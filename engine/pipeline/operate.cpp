@@ -10,7 +10,6 @@
 #include "engine/pipeline/subjects.h"
 #include "engine/verdict/case.h"
 #include "engine/verdict/contain.h"
-#include "models/subject_memory.h"
 
 namespace ringfence {
 namespace {
@@ -280,6 +279,17 @@ Operated free_member(const Command& command, const ForeignContainment& tree, Age
   return release(order);
 }
 
+Operated stop_member(const Command& command, const ForeignContainment& tree, AgentState& member, const Rulebook& rules, Position at) {
+  auto record = contain_member(
+      member, nullptr, tree,
+      {.time = member.last_time, .cause_event_id = cause_of(command), .persona = known_persona(member, rules), .position = at});
+  if (!record) return {CommandAnswer::NothingStands, {}};
+  Operated out{CommandAnswer::Done, Judgement{}};
+  out.judgement->position = at;
+  out.judgement->containments.push_back(std::move(*record));
+  return out;
+}
+
 bool held_by_tree(const Command& command, const ScopeParts& scope, const AgentState& agent, const ForeignContainments& foreign) {
   if (command.command != "release" || is_tree(command.scope) || is_wide(scope)) return false;
   return std::ranges::any_of(agent.containments,
@@ -333,29 +343,6 @@ Operated operate_subject(const Command& command, const ScopeParts& scope, AgentS
   start_at_zero(order);
   const auto of_these = [&](const OpenFinding& finding) { return tree || std::ranges::find(uids, finding.uid) != uids.end(); };
   out.findings = close_released(subject, of_these, {"released", "Released by " + told(command)}, {order.persona, topic, at});
-  return {CommandAnswer::Done, std::move(out)};
-}
-
-Operated halt_tree(const Command& command, const ScopeParts& scope, AgentState& tree, Position at) {
-  const Order order{command, scope, tree, nullptr, at, {}};
-  Judgement out;
-  out.position = at;
-  const auto stop = [&](const std::string& key, const std::string& reason) {
-    auto entry = std::ranges::find(tree.containments, key, &Containment::scope);
-    if (entry != tree.containments.end() && entry->contained && entry->level >= Level::Halt) return;
-    if (entry == tree.containments.end()) entry = tree.containments.insert(entry, {.scope = key});
-    entry->level = Level::Halt;
-    entry->finding_uid = halted_by(command.by);
-    ContainmentRecord& record = out.containments.emplace_back(next_record(order, *entry, true));
-    entry->since = record.effective_at;
-    record.reason = reason;
-  };
-  const auto& memory = tree.memory[static_cast<std::size_t>(ChannelId::Subject)];
-  if (memory == nullptr) return {CommandAnswer::UnknownAgent, {}};
-  stop(command.scope, command.reason);
-  for (const std::string& member : static_cast<const SubjectMemory&>(*memory).members())
-    if (member != scope.id) stop(scope_key("agent", scope.tenant, member), works_in(command.scope, "a person has halted", command.reason));
-  if (out.containments.empty()) return {CommandAnswer::NothingStands, {}};
   return {CommandAnswer::Done, std::move(out)};
 }
 

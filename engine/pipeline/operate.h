@@ -49,9 +49,10 @@ struct Operated {
 [[nodiscard]] Operated operate_subject(const Command& command, const ScopeParts& scope, AgentState& subject, const Rulebook& rules,
                                        Position at, std::string_view topic);
 
-/// `halt` of a tree whose subject knows who works in it (SubjectKind::Tree): its members are contained by name, in the person's name. Who
-/// comes later is contained by the writer of its own partition.
-[[nodiscard]] Operated halt_tree(const Command& command, const ScopeParts& scope, AgentState& tree, Position at);
+/// Contains an agent that is known to work in a tree which a person has just halted (contain_member). NothingStands where it is halted
+/// already.
+[[nodiscard]] Operated stop_member(const Command& command, const ForeignContainment& tree, AgentState& member, const Rulebook& rules,
+                                   Position at);
 
 /// Frees an agent that was contained because it worked in a tree which a person had halted (contain_member), as `release` of the agent
 /// does; where a command told of the tree, by the rules of a release. NothingStands where it is not contained for that.

@@ -28,6 +28,7 @@ std::expected<Judgement, Refusal> Rehearsal::feed(std::string_view record, Posit
   if (!sighting) return std::unexpected(sighting.error());
   Judgement judgement = judge(*event, *sighting, agent, {rules_, facts_, topic_, position, position.offset.value, assume_gate_, &foreign_});
   for (const std::string& tree : judgement.joined) foreign_.join(tree, key);
+  follow_trees(judgement.links, key, trees_);
   const auto judge_one = [&](const Link& link, bool /*derived*/) -> std::expected<std::optional<Judgement>, Refusal> {
     AgentState& subject = subjects_[subject_key(link)];
     if (subject.id.empty()) {
@@ -53,6 +54,15 @@ Operated Rehearsal::operate(const Command& command) {
         if (Operated one = free_member(command, *tree, agents_[member], rules_, behind, topic_); one.answer != CommandAnswer::NothingStands)
           join(out, std::move(one));
   }
+  const ForeignContainment* const halted = command.command == "halt" ? foreign_.tree_of_person(command.scope) : nullptr;
+  if (halted != nullptr) {
+    for (const AgentKey& member : trees_.of(agent_key(scope->tenant, scope->id))) {
+      Operated one = stop_member(command, *halted, agents_[member], rules_, behind);
+      if (one.answer != CommandAnswer::Done) continue;
+      foreign_.join(halted->key, member);
+      join(out, std::move(one));
+    }
+  }
   const auto found = is_wide(*scope) ? agents_.end() : agents_.find(agent_key(scope->tenant, scope->id));
   if (found != agents_.end()) {
     join(out, held_by_tree(command, *scope, found->second, foreign_)
@@ -60,10 +70,6 @@ Operated Rehearsal::operate(const Command& command) {
                   : ringfence::operate(command, *scope, found->second, rules_, behind, topic_));
   }
   const Position behind_links{kLinksPartition, behind.offset};
-  if (command.command == "halt" && scope->type == "subtree") {
-    const auto tree = subjects_.find(subject_key(SubjectKind::Tree, scope->tenant, scope->id));
-    if (tree != subjects_.end()) join(out, halt_tree(command, *scope, tree->second, behind_links));
-  }
   for (auto& [key, subject] : subjects_)
     if (subject.contained()) join(out, operate_subject(command, *scope, subject, rules_, behind_links, kLinksTopic));
   return out;

@@ -47,6 +47,7 @@ class Rehearsal {
   EventArena arena_;
   Facts facts_;
   ForeignContainments foreign_;
+  TreeMembers trees_;
   std::map<AgentKey, AgentState> agents_;
   std::map<AgentKey, AgentState> subjects_;
   std::int64_t records_ = 0;

@@ -11,6 +11,13 @@ namespace {
 
 using Done = std::expected<void, StoreError>;
 
+void add(std::optional<Operated>& all, Operated one) {
+  if (all)
+    join(*all, std::move(one));
+  else
+    all = std::move(one);
+}
+
 }  // namespace
 
 std::expected<std::vector<Result>, StoreError> Shard::judge(const Window& window, const Origin& origin, std::vector<Result> room) {
@@ -69,6 +76,7 @@ std::expected<void, StoreError> Shard::judge_event(const Record& record, const E
   result.judgement = ringfence::judge(event, *sighting, agent,
                                       {*rules_, facts_[partition], origin.topic, record.position, lsn, settings_.assume_gate, &foreign});
   for (const std::string& tree : result.judgement.joined) foreign.join(tree, key);
+  follow_trees(result.judgement.links, key, trees_[partition]);
   table_.touch(agent, Offset{lsn});
   count(result.judgement);
   evaluability_->note(event.source.product.value_or(""), result.judgement.not_evaluable, result.judgement.lacking);
@@ -101,13 +109,34 @@ std::expected<std::optional<Operated>, StoreError> Shard::operate(const Command&
                                                                   const Origin& origin) {
   const CommandAnswer answer = operate_foreign(command, scope, foreign_[after.partition]);
   if (is_wide(scope)) return settings_.share.index == 0 ? std::optional(Operated{answer, {}}) : std::nullopt;
-  auto freed = free_members(command, after, origin);
-  if (!freed) return std::unexpected(freed.error());
+  auto members = command.command == "halt" ? stop_members(command, scope, after, origin) : free_members(command, after, origin);
+  if (!members) return std::unexpected(members.error());
   auto named = operate_named(command, scope, after, origin);
-  if (!named || !*freed) return named;
-  if (*named) join(**freed, std::move(**named));
-  if ((*freed)->judgement) order_by_agent(*(*freed)->judgement);
-  return freed;
+  if (!named || !*members) return named;
+  if (*named) join(**members, std::move(**named));
+  if ((*members)->judgement) order_by_agent(*(*members)->judgement);
+  return members;
+}
+
+std::expected<std::optional<Operated>, StoreError> Shard::stop_members(const Command& command, const ScopeParts& scope, Position after,
+                                                                       const Origin& origin) {
+  std::optional<Operated> out;
+  ForeignContainments& foreign = foreign_[after.partition];
+  const ForeignContainment* const tree = foreign.tree_of_person(command.scope);
+  if (tree == nullptr) return out;
+  for (const AgentKey& key : trees_[after.partition].of(agent_key(scope.tenant, scope.id))) {
+    if (!foreign.room_for_member()) break;
+    const auto opened = open_known(key, after, origin);
+    if (!opened) return std::unexpected(opened.error());
+    if (*opened == nullptr) continue;
+    Operated one = stop_member(command, *tree, **opened, *rules_, after);
+    if (one.answer != CommandAnswer::Done) continue;
+    foreign.join(tree->key, key);
+    table_.touch(**opened, Offset{origin.base + after.offset.value});
+    count_outputs(one);
+    add(out, std::move(one));
+  }
+  return out;
 }
 
 std::expected<std::optional<Operated>, StoreError> Shard::free_members(const Command& command, Position after, const Origin& origin) {
@@ -123,10 +152,7 @@ std::expected<std::optional<Operated>, StoreError> Shard::free_members(const Com
       if (one.answer == CommandAnswer::NothingStands) continue;
       if (one.answer == CommandAnswer::Done) table_.touch(**opened, Offset{origin.base + after.offset.value});
       count_outputs(one);
-      if (out)
-        join(*out, std::move(one));
-      else
-        out = std::move(one);
+      add(out, std::move(one));
     }
   }
   return out;

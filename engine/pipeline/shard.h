@@ -21,6 +21,7 @@
 #include "engine/state/look_ahead.h"
 #include "engine/verdict/enforcement.h"
 #include "engine/verdict/foreign_containments.h"
+#include "engine/verdict/tree_members.h"
 
 namespace ringfence {
 
@@ -69,7 +70,7 @@ class Shard {
                                                                      std::vector<Result> room = {});
 
   /// Applies a checked command of an operator behind record `after` of the partition, to the state of the agent its scope names, to what
-  /// stands over the partition's agents, and to those that a tree of that scope has contained. Nothing where all that is another shard's,
+  /// stands over the partition's agents, and to those that work in a tree of that scope. Nothing where all that is another shard's,
   /// or states have later records in them, and so the command too.
   [[nodiscard]] std::expected<std::optional<Operated>, StoreError> operate(const Command& command, const ScopeParts& scope, Position after,
                                                                            const Origin& origin);
@@ -90,10 +91,17 @@ class Shard {
   void forget(Partition partition) {
     facts_.erase(partition);
     foreign_.erase(partition);
+    trees_.erase(partition);
   }
   /// What other writers have put over agents of a partition, to be kept with its checkpoint: ahead of the states, where a judgement has
   /// changed it.
   [[nodiscard]] ForeignContainments& foreign(Partition partition) { return foreign_[partition]; }
+
+  /// Who of a partition's agents works below whom, to be kept in the same way.
+  [[nodiscard]] TreeMembers& trees(Partition partition) { return trees_[partition]; }
+  void restore_trees(Partition partition, std::string_view bytes) {
+    trees_[partition].restore(bytes, [this](const AgentKey& member) { return mine(member); });
+  }
 
   /// Facts of a partition, to be kept with its checkpoint.
   [[nodiscard]] Facts& facts(Partition partition) { return facts_[partition]; }
@@ -110,8 +118,11 @@ class Shard {
                                                              const Origin& origin);
   [[nodiscard]] std::expected<std::optional<Operated>, StoreError> operate_named(const Command& command, const ScopeParts& scope,
                                                                                  Position after, const Origin& origin);
+  /// What a command on a tree comes to in those who work in it: a release frees whom it had stopped, a halt stops whom it knows.
   [[nodiscard]] std::expected<std::optional<Operated>, StoreError> free_members(const Command& command, Position after,
                                                                                 const Origin& origin);
+  [[nodiscard]] std::expected<std::optional<Operated>, StoreError> stop_members(const Command& command, const ScopeParts& scope,
+                                                                                Position after, const Origin& origin);
   [[nodiscard]] std::expected<std::optional<Judgement>, StoreError> take_foreign(const Enforcement& word, Position after,
                                                                                  const Origin& origin);
   /// The state of an agent of this input; null where there is none, or it has records behind `after` in it.
@@ -127,6 +138,7 @@ class Shard {
   ShardSettings settings_;
   std::map<Partition, Facts> facts_;
   std::map<Partition, ForeignContainments> foreign_;
+  std::map<Partition, TreeMembers> trees_;
   ShardTally counters_;
   std::unique_ptr<Evaluability> evaluability_ = std::make_unique<Evaluability>();
   std::vector<Result> results_;  // of the window under way

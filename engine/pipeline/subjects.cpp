@@ -234,8 +234,7 @@ std::vector<ContainmentRecord> contain_members(const Link& link, const Act& act,
   return records;
 }
 
-/// A tree has no evidence of its own: it knows who works in it, and all of them stop with its root. Those whom a person's halt meets after
-/// it are stopped where their acts are judged (contain_in_trees).
+/// A tree has no evidence of its own: it knows who works in it, and all of them stop with its root, whoever comes later too.
 std::vector<ContainmentRecord> judge_tree(const Link& link, const Act& act, SubjectMemory& memory, Position at) {
   if (link.deed == Deed::Join) memory.join(link.act->agent);
   if (link.deed == Deed::Leave) memory.leave(link.act->agent);
@@ -259,7 +258,7 @@ std::vector<ContainmentRecord> judge_tree(const Link& link, const Act& act, Subj
   }
   if (link.deed == Deed::Join) {
     const auto root = std::ranges::find(act.agent.containments, tree, &Containment::scope);
-    if (root != act.agent.containments.end() && root->contained && !is_halted_by_person(root->finding_uid)) {
+    if (root != act.agent.containments.end() && root->contained) {
       const Level level = root->level;
       const std::string finding_uid = root->finding_uid;
       stop_agent(link.act->agent, level, finding_uid);
@@ -354,17 +353,6 @@ std::expected<std::vector<Operated>, StoreError> Subjects::operate(const Command
                                                                    Position at, std::string_view topic, std::int64_t base) {
   std::vector<Operated> done;
   Stopping& stopping = stopping_[at.partition];
-  if (command.command == "halt" && scope.type == "subtree") {
-    const AgentKey key = subject_key(SubjectKind::Tree, scope.tenant, scope.id);
-    const auto tree = open_known(key, at, base);
-    if (!tree) return std::unexpected(tree.error());
-    if (*tree == nullptr) return done;
-    done.push_back(halt_tree(command, scope, **tree, at));
-    if (done.front().answer != CommandAnswer::Done) return done;
-    stopping.changed = stopping.subjects.insert(key).second || stopping.changed;
-    table_.touch(**tree, at.offset);
-    return done;
-  }
   for (auto key = stopping.subjects.begin(); key != stopping.subjects.end();) {
     const auto known = table_.find(at.partition, *key);
     if (!known) return std::unexpected(known.error());

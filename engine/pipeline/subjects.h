@@ -66,8 +66,8 @@ class Subjects {
  public:
   explicit Subjects(AgentTable& table) : table_(table) {}
 
-  /// Applies a checked command to every subject of the partition that it reaches, in order of their keys, a halt to the tree it names; `at`
-  /// is the link behind which it takes effect, `base` the first of this input (Origin::base). Empty where it reaches none.
+  /// Applies a checked command to every subject of the partition that it reaches, in order of their keys; `at` is the link behind which it
+  /// takes effect, `base` the first of this input (Origin::base). Empty where it reaches none.
   [[nodiscard]] std::expected<std::vector<Operated>, StoreError> operate(const Command& command, const ScopeParts& scope,
                                                                          const Rulebook& rules, Position at, std::string_view topic,
                                                                          std::int64_t base = 0);

@@ -43,6 +43,17 @@ Level desired_level(const Act& act, bool session_only) {
   return std::max(standing.held.value_or(Level::Observe), standing.throttle ? Level::Throttle : Level::Observe);
 }
 
+/// The level at which the scope is contained. A person who has halted an agent did not halt those it leads, and its standing still does not
+/// say more than the person did.
+Level contained_already(const AgentState& agent, const std::string& scope) {
+  Level level = Level::Observe;
+  for (const Containment& entry : agent.containments) {
+    const bool by_person = is_halted_by_person(entry.finding_uid) && entry.scope == scope_key("agent", agent.tenant, agent.id);
+    if (entry.contained && (entry.scope == scope || by_person)) level = std::max(level, entry.level);
+  }
+  return level;
+}
+
 /// What gates match a call by, any one entry enough (enforcement.md): so a session is contained without the credential its agent shares
 /// with other sessions, but for an act that has no session to name.
 std::vector<ContainmentRecord::Select> selection(const Act& act, bool session_only) {
@@ -111,9 +122,7 @@ std::vector<ContainmentRecord> contain(const Act& act, const ContainmentCause& c
   const Level desired = enforced ? desired_level(act, session_only) : Level::Observe;
   if (desired >= Level::Throttle) {
     const std::string scope = containment_scope(act);
-    const auto known = std::ranges::find(act.agent.containments, scope, &Containment::scope);
-    const Level now = known != act.agent.containments.end() && known->contained ? known->level : Level::Observe;
-    if (desired > now) {
+    if (desired > contained_already(act.agent, scope)) {
       Containment& entry = entry_for(act.agent, scope);
       entry.finding_uid = cause.finding_uid;
       ContainmentRecord& record = records.emplace_back(next_record(act, entry, true, desired, position));
@@ -129,33 +138,34 @@ std::vector<ContainmentRecord> contain(const Act& act, const ContainmentCause& c
   return records;
 }
 
-std::optional<ContainmentRecord> contain_member(const Event& event, AgentState& agent, SessionState& session,
-                                                const ForeignContainment& tree, const Persona* persona, Position position) {
-  Containment& entry = entry_for(agent, session.borrowed ? session_scope(agent, session) : scope_key("agent", agent.tenant, agent.id));
+std::optional<ContainmentRecord> contain_member(AgentState& agent, SessionState* borrowing, const ForeignContainment& tree,
+                                                const MemberStop& stop) {
+  Containment& entry =
+      entry_for(agent, borrowing != nullptr ? session_scope(agent, *borrowing) : scope_key("agent", agent.tenant, agent.id));
   if (entry.contained && entry.level >= Level::Halt) return std::nullopt;
   if (!entry.contained) entry.enforced = {}, entry.passed = {};
   ++entry.epoch;
   entry.contained = true;
   entry.level = Level::Halt;
   entry.finding_uid = tree.finding_uid;
-  entry.since = event.time;
-  std::optional<Level>& held = (session.borrowed ? session.standing : agent.standing).held;
+  entry.since = std::max(stop.time, entry.since + milliseconds(1));  // behind the release of an earlier one
+  std::optional<Level>& held = (borrowing != nullptr ? borrowing->standing : agent.standing).held;
   held = std::max(held.value_or(Level::Observe), Level::Halt);
   ContainmentRecord record;
   record.scope = entry.scope;
   record.agent_id = agent.id;
   record.tenant = agent.tenant;
-  record.session_id = session.borrowed ? session.id : std::string();
+  record.session_id = borrowing != nullptr ? borrowing->id : std::string();
   record.epoch = entry.epoch;
-  record.select = session.borrowed ? std::vector<ContainmentRecord::Select>{{"session.id", session.id}}
-                                   : std::vector<ContainmentRecord::Select>{{"agent.id", agent.id}};
-  record.effective_at = event.time;
+  record.select = borrowing != nullptr ? std::vector<ContainmentRecord::Select>{{"session.id", borrowing->id}}
+                                       : std::vector<ContainmentRecord::Select>{{"agent.id", agent.id}};
+  record.effective_at = entry.since;
   record.finding_uid = tree.finding_uid;
   record.reason = works_in(tree.scope_text(), "a person has halted", tree.reason);
   record.approver = tree.by.empty() ? tree.finding_uid : tree.by;  // a person has decided: nothing holds it back
-  if (persona != nullptr) record.persona = persona->reference();
-  record.cause_event_id = event.id;
-  record.position = position;
+  if (stop.persona != nullptr) record.persona = stop.persona->reference();
+  record.cause_event_id = stop.cause_event_id;
+  record.position = stop.position;
   return record;
 }
 

@@ -25,10 +25,18 @@ struct ContainmentCause {
 [[nodiscard]] std::vector<ContainmentRecord> contain(const Act& act, const ContainmentCause& cause, Position position);
 
 struct ForeignContainment;
-/// The containment of an agent that works in a tree which a person has halted, by its name (or of its session, where that borrows the
-/// name): whatever its job's mode, without evidence, and going back to the person as the tree's does. Nothing where it is halted already.
-[[nodiscard]] std::optional<ContainmentRecord> contain_member(const Event& event, AgentState& agent, SessionState& session,
-                                                              const ForeignContainment& tree, const Persona* persona, Position position);
+/// Behind which event or command an agent is contained with a tree, and what the record says of it.
+struct MemberStop {
+  EventTime time;
+  std::string cause_event_id;
+  const Persona* persona = nullptr;
+  Position position;
+};
+/// The containment of an agent that works in a tree which a person has halted, by its name (or of the session that borrows the name, where
+/// one does): whatever its job's mode, without evidence, and going back to the person as the tree's does. Nothing where it is halted
+/// already.
+[[nodiscard]] std::optional<ContainmentRecord> contain_member(AgentState& agent, SessionState* borrowing, const ForeignContainment& tree,
+                                                              const MemberStop& stop);
 
 /// Why an agent is contained that works in a tree which is: `by`, and their reason where one was given.
 [[nodiscard]] std::string works_in(std::string_view tree, std::string_view by, std::string_view reason);

@@ -157,10 +157,15 @@ std::vector<const ForeignContainment*> ForeignContainments::trees_over(const Eve
                                                                        std::span<const std::string_view> ancestors) const {
   std::vector<const ForeignContainment*> found;
   for (const std::string_view ancestor : ancestors) {
-    const auto tree = all_.find(scope_key("subtree", event.tenant, ancestor) + "#" + std::string(kOperator));
-    if (tree != all_.end() && !tree->second.gone && is_halted_by_person(tree->second.finding_uid)) found.push_back(&tree->second);
+    const ForeignContainment* const tree = tree_of_person(scope_key("subtree", event.tenant, ancestor));
+    if (tree != nullptr) found.push_back(tree);
   }
   return found;
+}
+
+const ForeignContainment* ForeignContainments::tree_of_person(std::string_view scope) const {
+  const ForeignContainment* const tree = find(std::string(scope) + "#" + std::string(kOperator));
+  return tree != nullptr && is_tree(*tree) && is_halted_by_person(tree->finding_uid) ? tree : nullptr;
 }
 
 const ForeignContainment* ForeignContainments::find(std::string_view key) const {

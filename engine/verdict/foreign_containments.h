@@ -68,6 +68,8 @@ class ForeignContainments {
   [[nodiscard]] bool room_for_member() const { return members_ < kMembersMost; }
   /// Notes that a tree has contained an agent of this partition.
   void join(const std::string& key, const AgentKey& member);
+  /// The tree of a scope that a person has halted; null where none stands.
+  [[nodiscard]] const ForeignContainment* tree_of_person(std::string_view scope) const;
   /// The trees of a scope, stood or gone, whose members are to be freed once it is released.
   [[nodiscard]] std::vector<const ForeignContainment*> trees_of(std::string_view scope) const;
   /// True where a tree that stands has contained the agent, under this uid.

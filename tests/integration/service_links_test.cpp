@@ -68,11 +68,13 @@ std::string near_miss(int n) {
   return id;
 }
 
+constexpr int kSubAgents = 10;
+
 /// Ten sub-agents of one root session, each of which is refused two near-misses: none is worth an alert alone.
 std::vector<FleetEvent> spread_probing() {
   Clerks clerks;
   std::vector<FleetEvent> events;
-  for (int agent = 0; agent < 10; ++agent)
+  for (int agent = 0; agent < kSubAgents; ++agent)
     for (int attempt = 0; attempt < 2; ++attempt)
       events.push_back(clerks.reads("clerk-" + std::to_string(agent), "denied", near_miss(2 * agent + attempt), "root-run"));
   return events;
@@ -123,11 +125,13 @@ TEST_F(Services, ProbingSpreadOverTenSubAgentsStopsTheirRootSession) {
   ASSERT_TRUE(feed_in_order(at, events, 0, events.size(), links)) << service.log();
   ASSERT_TRUE(all_out(at, expected, findings, control)) << service.log();
 
-  at.put(at.topic("links"), 1, "user corp/u-7", R"({"v":2})");
-  ASSERT_TRUE(letters.until([](const auto& records) { return !records.empty(); })) << service.log();
+  for (std::int32_t partition = 0; partition < kPartitions; ++partition)
+    at.put(at.topic("links"), partition, "user corp/u-7", R"({"v":2})");
+  ASSERT_TRUE(letters.until([](const auto& records) { return records.size() >= kPartitions; })) << service.log();
   const std::string page = service.get("/metrics");
-  EXPECT_THAT(page, HasSubstr("ringfence_links_total{result=\"judged\"} " + std::to_string(events.size()) + "\n"));
-  EXPECT_THAT(page, HasSubstr("ringfence_outputs_total{output=\"links\"} " + std::to_string(events.size()) + "\n"));
+  const std::string told = std::to_string(events.size() + kSubAgents) + "\n";  // each act its root session, each agent its tree
+  EXPECT_THAT(page, HasSubstr("ringfence_links_total{result=\"judged\"} " + told));
+  EXPECT_THAT(page, HasSubstr("ringfence_outputs_total{output=\"links\"} " + told));
   EXPECT_EQ(service.end(SIGTERM), 0) << service.log();
 
   EXPECT_EQ(own(findings_in(findings.all())), expected.findings);
@@ -144,10 +148,14 @@ TEST_F(Services, ProbingSpreadOverTenSubAgentsStopsTheirRootSession) {
     const json position = json::parse(record.value).at("unmapped").at("ringfence").at("position");
     EXPECT_LT(position.at("partition").get<int>(), kPartitions) << position;
   }
-  const json letter = json::parse(letters.all().front().value);
-  EXPECT_EQ(letter.at("topic"), at.topic("links"));
-  EXPECT_EQ(letter.at("partition"), 1);
-  EXPECT_EQ(letter.at("stage"), "link");
+  std::set<int> refused;
+  for (const TopicRecord& record : letters.all()) {
+    const json letter = json::parse(record.value);
+    EXPECT_EQ(letter.at("topic"), at.topic("links"));
+    EXPECT_EQ(letter.at("stage"), "link");
+    refused.insert(letter.at("partition").get<int>());
+  }
+  EXPECT_EQ(refused.size(), static_cast<std::size_t>(kPartitions));
 }
 
 TEST_F(Services, KilledWhileLinksAreUnderWayItLosesAndDoublesNothing) {
@@ -176,6 +184,14 @@ TEST_F(Services, KilledWhileLinksAreUnderWayItLosesAndDoublesNothing) {
   expect_true_heartbeats(board);
 }
 
+/// The last state of each scope that the engines' writers have said.
+std::map<std::string, bool> contained_in(const Installation& at, const std::vector<TopicRecord>& control) {
+  std::map<std::string, bool> contained;
+  for (const ControlMessage& message : read_board(at, control).messages)
+    if (const auto* word = std::get_if<SignedContainment>(&message.body)) contained[word->record.scope] = word->record.contained;
+  return contained;
+}
+
 TEST_F(Services, AReleaseFreesARootSessionWithItsMembersAlsoWhereItWasKilledInBetween) {
   Installation at(broker(), 1);
   only_clerks(at);
@@ -195,9 +211,7 @@ TEST_F(Services, AReleaseFreesARootSessionWithItsMembersAlsoWhereItWasKilledInBe
   ASSERT_EQ(given.exit, 0) << given.output;
   ServiceProcess service(config);
   const auto freed = [&](const auto& records) {
-    std::map<std::string, bool> contained;
-    for (const ControlMessage& message : read_board(at, records).messages)
-      if (const auto* word = std::get_if<SignedContainment>(&message.body)) contained[word->record.scope] = word->record.contained;
+    const auto contained = contained_in(at, records);
     return contained.size() > 2 && std::ranges::none_of(contained, [](const auto& row) { return row.second; });
   };
   ASSERT_TRUE(control.until(freed)) << service.log();
@@ -207,6 +221,53 @@ TEST_F(Services, AReleaseFreesARootSessionWithItsMembersAlsoWhereItWasKilledInBe
   const Expected expected = expected_of_log(broker(), at, at.context_log("a"));
   EXPECT_EQ(wanted(containments_in(read_board(at, control.all()).messages)), expected.containments);
   EXPECT_EQ(own(findings_in(findings.all())), expected.findings);
+}
+
+TEST_F(Services, AHaltedTreeStopsAtOnceWhoIsKnownToWorkInItOverEveryPartitionAndAReleaseAfterAKillFreesThem) {
+  Installation at(broker(), kPartitions);
+  only_clerks(at);
+  const auto config = at.member("a", "context: {source: topic}\n" + unlimited(at));
+  ASSERT_EQ(run_ringfence({"publish", at.personas().string(), "--config", config.string()}).exit, 0);
+  Clerks clerks;
+  std::vector<FleetEvent> events;
+  for (int agent = 0; agent < kSubAgents; ++agent) events.push_back(clerks.reads("clerk-" + std::to_string(agent), "ok", {}, "root-run"));
+  events.push_back(clerks.reads("clerk-77", "ok", {}));
+  TopicTail control(broker(), at.topic("control")), links(broker(), at.topic("links")), letters(broker(), at.topic("deadletter"));
+  const auto give = [&](const std::string& word) {
+    return run_ringfence({word, "subtree:corp/chief", "--reason", "a test of the desk", "--by", "ada", "--config", config.string()}).exit;
+  };
+  const auto all_members = [&](bool contained) {
+    return [&at, contained](const auto& records) {
+      const auto seen = contained_in(at, records);
+      const auto it_is = [&](int agent) {
+        const auto row = seen.find("agent:corp/clerk-" + std::to_string(agent));
+        return row != seen.end() && row->second == contained;
+      };
+      return std::ranges::all_of(std::views::iota(0, kSubAgents), it_is);
+    };
+  };
+  {
+    ServiceProcess service(config);
+    ASSERT_TRUE(service.logged("links assigned", kPartitions)) << service.log();
+    at.feed(events);
+    const auto told = [](const auto& records) { return records.size() >= 2 * kSubAgents; };
+    ASSERT_TRUE(links.until(told)) << "each its root session and its tree: " << service.log();
+    for (std::int32_t partition = 0; partition < kPartitions; ++partition)
+      at.put(at.topic("links"), partition, "tree corp/chief", R"({"v":2})");
+    ASSERT_TRUE(letters.until([](const auto& records) { return records.size() >= kPartitions; })) << "all before them is judged";
+    ASSERT_EQ(give("halt"), 0);
+    ASSERT_TRUE(control.until(all_members(true))) << service.log();
+    service.end(SIGKILL);
+  }
+  EXPECT_FALSE(contained_in(at, control.all()).contains("agent:corp/clerk-77")) << "it works for nobody";
+  ServiceProcess service(config);
+  ASSERT_TRUE(service.logged("links assigned", kPartitions)) << service.log();
+  ASSERT_EQ(give("release"), 0);
+  ASSERT_TRUE(control.until(all_members(false))) << service.log();
+  ASSERT_TRUE(service.logged("operators' commands take effect", 2 * kPartitions)) << service.log();
+  EXPECT_EQ(service.end(SIGTERM), 0) << service.log();
+  const Expected expected = expected_of_log(broker(), at, at.context_log("a"));
+  EXPECT_EQ(wanted(containments_in(read_board(at, control.all()).messages)), expected.containments);
 }
 
 /// Six clerks are served and then all fail on the same server; another one guesses there while it is out.

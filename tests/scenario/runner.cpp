@@ -20,7 +20,7 @@ namespace {
 
 constexpr Partition kPartition{0};
 constexpr std::chrono::seconds kAtMost{60};
-constexpr std::string_view kForeign = "foreign";
+constexpr std::string_view kForeign = "foreign", kTrees = "trees";
 
 template <class E>
 void must(std::expected<void, E> value) {
@@ -50,6 +50,7 @@ class Process {
       lanes_.push_back(std::make_unique<Lane>(store, flusher_, rules, Share{i, shards}));
       lanes_.back()->checkpoint.assign(kPartition, Offset{next}, static_cast<std::uint8_t>(i));
       if (const auto foreign = must(get_record(store, kForeign))) lanes_.back()->shard.foreign(kPartition).restore(*foreign);
+      if (const auto trees = must(get_record(store, kTrees))) lanes_.back()->shard.restore_trees(kPartition, *trees);
     }
   }
 
@@ -111,6 +112,9 @@ class Process {
     ForeignContainments foreign = lanes_.front()->shard.foreign(kPartition);
     for (const auto& lane : lanes_) foreign.take_members(lane->shard.foreign(kPartition));
     must(put_record(store_, kForeign, foreign.encode()));
+    TreeMembers trees;
+    for (const auto& lane : lanes_) trees.take(lane->shard.trees(kPartition));
+    must(put_record(store_, kTrees, trees.encode()));
     if (const auto stopping = subjects_.stopping_changed(kLinksPartition))
       must(put_record(store_, stopping_record(kLinksPartition), *stopping));
     const Horizon horizon{kPartition, Offset{last}}, wide{kLinksPartition, Offset{last}};

@@ -382,8 +382,10 @@ TEST_F(Tree, APersonsHaltStopsByNameWhoIsKnownToWorkThereAndAReleaseFreesThem) {
   const Operated halted = watch.operate(command_on("halt", scope));
   EXPECT_EQ(halted.answer, CommandAnswer::Done);
   ASSERT_TRUE(halted.judgement);
-  EXPECT_THAT(contained(halted.judgement->containments), ::testing::ElementsAre(scope, "agent:default/clerk-1", "agent:default/clerk-2"));
+  EXPECT_THAT(contained(halted.judgement->containments), ::testing::UnorderedElementsAre("agent:default/clerk-1", "agent:default/clerk-2"))
+      << "the root's own record is the person's";
   for (const ContainmentRecord& record : halted.judgement->containments) {
+    EXPECT_EQ(record.finding_uid, halted_by("ada"));
     EXPECT_EQ(record.approver, "grace") << "a person has decided: the blast radius holds nothing back";
     EXPECT_THAT(record.reason, ::testing::HasSubstr("ordered by the desk"));
   }
@@ -391,7 +393,22 @@ TEST_F(Tree, APersonsHaltStopsByNameWhoIsKnownToWorkThereAndAReleaseFreesThem) {
   const Operated freed = watch.operate(command_on("release", scope));
   ASSERT_TRUE(freed.judgement);
   EXPECT_THAT(contained(freed.judgement->containments),
-              ::testing::ElementsAre("free " + scope, "free agent:default/clerk-1", "free agent:default/clerk-2"));
+              ::testing::UnorderedElementsAre("free agent:default/clerk-1", "free agent:default/clerk-2"));
+  EXPECT_THAT(work("clerk-1").containments, ::testing::IsEmpty()) << "it works on";
+}
+
+TEST_F(Tree, AMemberThatAPersonsHaltStoppedIsNotSaidAgainAtItsNextCall) {
+  (void)work("clerk-1");
+  (void)watch.operate(command_on("halt", scope));
+  EXPECT_THAT(work("clerk-1").containments, ::testing::IsEmpty());
+  EXPECT_THAT(contained(work("clerk-2").containments), ::testing::ElementsAre("agent:default/clerk-2")) << "who appears later";
+}
+
+TEST_F(Tree, WhoHaltsOneAgentDoesNotHaltThoseItLeads) {
+  (void)work("clerk-2", "clerk-1");
+  (void)watch.operate(command_on("halt", "agent:default/clerk-1"));
+  EXPECT_THAT(work("clerk-1").containments, ::testing::IsEmpty()) << "its job says `scope: subtree`; the person did not";
+  EXPECT_THAT(work("clerk-2", "clerk-1").containments, ::testing::IsEmpty());
 }
 
 TEST_F(Tree, AHaltOfATreeNobodyIsKnownToWorkInStopsNobodyByName) {
