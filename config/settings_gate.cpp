@@ -61,12 +61,14 @@ const Setting kGate[] = {
      .fallback = "{}",
      .slot = [](Settings& s) -> auto& { return s.gate.subject; },
      .doc = "Where a request says who calls, by `credential agent instance session user tenant root`: `header:NAME`, `jwt:/POINTER`, "
-            "`spiffe`, `api_key:NAME`, `body:/POINTER` or `fixed:TEXT`. One at least."},
+            "`spiffe`, `api_key:NAME`, `body:/POINTER` or `fixed:TEXT`. One at least that says who calls: credential, agent, instance or "
+            "user."},
     {.path = "gate.allow_unidentified",
      .type = SettingType::Flag,
      .fallback = "false",
      .slot = [](Settings& s) -> auto& { return s.gate.allow_unidentified; },
-     .doc = "Let calls pass in which no place says who makes them."},
+     .doc = "Let calls pass in which no place says who makes them: credential, agent or instance, or the user where none of these has a "
+            "place. A session or root alone says nothing."},
     {.path = "gate.jwt_header",
      .type = SettingType::Text,
      .fallback = "authorization",

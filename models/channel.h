@@ -40,6 +40,8 @@ struct Act {
   bool own_refusal = false;
   /// The same act has raised a hold before, at its request: it counts once.
   bool held_before = false;
+  /// Its request has broken limits by what its arguments show (Channel::foresee): said once.
+  bool limits_foreseen = false;
   /// When the latest `credential` fact about it began; looked up only where the act shows a credential.
   std::optional<EventTime> credential_changed = std::nullopt;
   /// What each channel prepared for this persona, by ChannelId; empty where nothing was prepared (tests of one channel).
@@ -167,7 +169,7 @@ struct ChannelInfo {
   std::vector<std::string_view> contexts;
   std::vector<std::string_view> classes;
   std::vector<double> step_caps;  // greatest factor per class (20; 150 for near-misses)
-  /// Requests judge scope and flow, completions everything else; a channel is asked once per act (event.md, `id`).
+  /// Requests judge scope, flow and what `foresee` finds, completions everything else; a channel is asked once per act (event.md, `id`).
   bool judges_requests = false;
 };
 
@@ -192,6 +194,8 @@ class Channel {
   /// Of a channel that judged the act at its request: learns from the completion (results, outcome), judges nothing, and says what the
   /// outcome means for wider subjects.
   [[nodiscard]] virtual std::vector<LinkNote> learn_outcome(const Act& /*act*/) const { return {}; }
+  /// Of a channel that judges completions: what a request breaks already, by its arguments and what is known. Remembers nothing.
+  [[nodiscard]] virtual std::vector<Breach> foresee(const Act& /*act*/) const { return {}; }
   /// Words for a finding about `threat`, right after `read` of the same act. Only called when a finding is written.
   [[nodiscard]] virtual Description describe(const Act& act, Threat threat) const = 0;
 };

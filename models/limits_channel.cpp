@@ -43,6 +43,11 @@ void breach(Ruling& ruling, std::string_view unit, double seen, const Rungs& run
                                          bounds.delegated + ", declared are at most " + number_words(*rungs.ladder->max));
 }
 
+/// How far an act is looked at: a request by its arguments and the calls of the minute; what its request broke is not said again.
+struct Look {
+  bool quantities = true, told = false;
+};
+
 /// What is declared and seen decides where a total is kept at all: `totals` is asked for only when something must be added.
 Ruling judge_units(const Bounds& bounds, Span span, const Quantities& seen, const auto& totals) {
   Ruling ruling;
@@ -65,7 +70,7 @@ Ruling judge_units(const Bounds& bounds, Span span, const Quantities& seen, cons
   return ruling;
 }
 
-Ruling judge_entities(const Bounds& bounds, Span span, const Identifiers& identifiers, const auto& totals) {
+Ruling judge_entities(const Bounds& bounds, Span span, const Identifiers& identifiers, Look look, const auto& totals) {
   Ruling ruling;
   for (const auto& [kind, values] : identifiers) {
     const Rungs rungs = Rungs::of_kind(bounds.job, bounds.action, span, kind);
@@ -80,7 +85,7 @@ Ruling judge_entities(const Bounds& bounds, Span span, const Identifiers& identi
       Totals& known = totals();
       for (const std::uint64_t value : values) passed = !known.fits(kind_key(kind, bounds.owner(rungs)), value, most) || passed;
     }
-    if (passed && rungs.limited()) {
+    if (passed && rungs.limited() && !look.told) {
       ruling.breach(Analytic::LimitHard, "more than the declared " + number_words(*rungs.ladder->max) + " distinct values of " +
                                              printable(kind, 64) + " " + std::string(span_words(span)) + rungs.whose() + bounds.delegated);
     }
@@ -93,11 +98,12 @@ bool declares_anything(const Envelope& envelope) {
          !envelope.entities_by_kind.empty();
 }
 
-Ruling judge_span(const Bounds& bounds, Span span, const Quantities& seen, const Identifiers& identifiers, const auto& totals) {
+Ruling judge_span(const Bounds& bounds, Span span, const Quantities& seen, const Identifiers& identifiers, Look look, const auto& totals) {
   const bool own = bounds.action != nullptr && envelope_of(*bounds.action, span) != nullptr;
   if (!own && !declares_anything(envelope_of(bounds.job, span))) return {};
-  Ruling ruling = judge_units(bounds, span, seen, totals);
-  ruling += judge_entities(bounds, span, identifiers, totals);
+  Ruling ruling;
+  if (look.quantities) ruling += judge_units(bounds, span, seen, totals);
+  ruling += judge_entities(bounds, span, identifiers, look, totals);
   return ruling;
 }
 
@@ -128,14 +134,46 @@ std::optional<double> most_per_minute(const Act& act) {
   return most;
 }
 
-Ruling judge_rate(const Act& act, const auto& agent_totals) {
+Ruling judge_rate(const Act& act, Look look, const auto& agent_totals) {
   Ruling ruling;
   const std::optional<double> most = most_per_minute(act);
   if (!act.persona.calls_per_minute && !most) return ruling;
   const std::uint64_t calls = ++agent_totals().minutes.at(totals::minute_of(act.event.time));
-  if (most && static_cast<double>(calls) > *most) {
+  if (most && static_cast<double>(calls) > *most && !look.told) {
     ruling.breach(Analytic::LimitHard, std::to_string(calls) + " calls in this minute, declared are at most " + number_words(*most));
   }
+  return ruling;
+}
+
+constexpr auto kSlot = static_cast<std::size_t>(ChannelId::Limits);
+
+template <class T>
+std::unique_ptr<ChannelMemory> copy_of(const std::unique_ptr<ChannelMemory>& memory) {
+  return memory ? std::make_unique<T>(static_cast<const T&>(*memory)) : nullptr;
+}
+
+/// Adds the act to the totals, which are made where they are needed, and says what it breaks.
+Ruling judge(const Act& act, Look look, std::unique_ptr<ChannelMemory>& agent, std::unique_ptr<ChannelMemory>& session) {
+  const auto agent_totals = [&]() -> totals::AgentTotals& { return scope::memory_in<totals::AgentTotals>(agent); };
+  const auto session_totals = [&]() -> Totals& { return scope::memory_in<totals::SessionTotals>(session).totals; };
+  const auto day_totals = [&]() -> Totals& { return agent_totals().days.at(act.set.calendar(act.persona).local_day(act.event.time)); };
+
+  const Quantities seen = quantities_of(act.event);
+  const Identifiers identifiers = identifiers_of(act);
+  Ruling ruling;
+  const auto hold_to = [&](const Bounds& bounds) {
+    ruling += judge_span(bounds, Span::Call, seen, identifiers, look, day_totals);
+    if (act.event.session.id) {
+      ruling += judge_span(bounds, Span::Session, seen, identifiers, look, session_totals);
+    } else if (declares_anything(bounds.job.per_session)) {
+      ruling.lacks(Lacking::Session);
+    }
+    ruling += judge_span(bounds, Span::Day, seen, identifiers, look, day_totals);
+    if (look.quantities) ruling += judge_coverage(act, bounds.job);
+  };
+  hold_to(Bounds::own(act));
+  for (const Persona* const parent : act.parents) hold_to(Bounds::of_parent(act, *parent));
+  ruling += judge_rate(act, look, agent_totals);
   return ruling;
 }
 
@@ -153,33 +191,21 @@ class LimitsChannel final : public Channel {
   }
 
   [[nodiscard]] Reading read(const Act& act) const override {
-    if (act.event.kind != EventKind::ToolCall) return Reading::of(Reading::Kind::Silent);
-    constexpr auto kSlot = static_cast<std::size_t>(ChannelId::Limits);
-    const auto agent_totals = [&]() -> totals::AgentTotals& { return scope::memory_in<totals::AgentTotals>(act.agent.memory[kSlot]); };
-    const auto session_totals = [&]() -> Totals& { return scope::memory_in<totals::SessionTotals>(act.session.memory[kSlot]).totals; };
-    const auto day_totals = [&]() -> Totals& { return agent_totals().days.at(act.set.calendar(act.persona).local_day(act.event.time)); };
-
-    const Quantities seen = quantities_of(act.event);
-    const Identifiers identifiers = identifiers_of(act);
-    Ruling ruling;
-    const auto judge = [&](const Bounds& bounds) {
-      ruling += judge_span(bounds, Span::Call, seen, identifiers, day_totals);
-      if (act.event.session.id) {
-        ruling += judge_span(bounds, Span::Session, seen, identifiers, session_totals);
-      } else if (declares_anything(bounds.job.per_session)) {
-        ruling.lacks(Lacking::Session);
-      }
-      ruling += judge_span(bounds, Span::Day, seen, identifiers, day_totals);
-      ruling += judge_coverage(act, bounds.job);
-    };
-    judge(Bounds::own(act));
-    for (const Persona* const parent : act.parents) judge(Bounds::of_parent(act, *parent));
-    ruling += judge_rate(act, agent_totals);
-
     Reading reading = Reading::of(Reading::Kind::Silent);
+    if (act.event.kind != EventKind::ToolCall) return reading;
+    Ruling ruling = judge(act, {.told = act.limits_foreseen}, act.agent.memory[kSlot], act.session.memory[kSlot]);
     reading.breaches = std::move(ruling.breaches);
     reading.lacking = ruling.lacking;
     return reading;
+  }
+
+  /// How many entities its arguments reach and how fast the agent calls; what a call takes in is known when it is done. Of questions alone:
+  /// any other request may still be refused, and then it touched nobody.
+  [[nodiscard]] std::vector<Breach> foresee(const Act& act) const override {
+    if (act.event.kind != EventKind::ToolCall || act.event.source.product != kAskingProduct) return {};
+    std::unique_ptr<ChannelMemory> agent = copy_of<totals::AgentTotals>(act.agent.memory[kSlot]);
+    std::unique_ptr<ChannelMemory> session = copy_of<totals::SessionTotals>(act.session.memory[kSlot]);
+    return judge(act, {.quantities = false}, agent, session).breaches;
   }
 
   [[nodiscard]] Description describe(const Act& /*act*/, Threat /*threat*/) const override { return {}; }

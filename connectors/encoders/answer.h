@@ -14,8 +14,6 @@
 /// signed answer under the gate's name.
 namespace ringfence {
 
-/// `source.product` of an act that a gate asks about; its `source.instance` is the gate, and the key of the answer.
-inline constexpr std::string_view kAskingProduct = "ringfence-gate";
 /// The gate that waits for an answer to this event; nothing where nobody does.
 [[nodiscard]] std::optional<std::string_view> asking_gate(const Event& event);
 

@@ -6,6 +6,7 @@
 #include <openssl/hmac.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -27,6 +28,8 @@ constexpr std::size_t kUidChars = 128;
 constexpr std::string_view kDefaultTenant = "default";
 constexpr int kRefusedCode = -32010;
 constexpr int kAskAgainSeconds = 1;
+/// Headers by which a client has one method stand for another; what any of them names may be done.
+constexpr std::array<std::string_view, 3> kOverrides{"x-http-method-override", "x-http-method", "x-method-override"};
 
 std::string written(const Json& value) { return value.dump(-1, ' ', /*ensure_ascii=*/true, Json::error_handler_t::replace); }
 
@@ -139,12 +142,9 @@ GateAnswers::Ruling GateAnswers::decide(const HttpRequest& request, std::string_
   const auto who = settings_.places.identify(request);
   if (!who) return refused(tally_.unidentified, {403, -32014, who.error()}, "gate.unidentified", 0);
   Call call{.subject = who->subject()};
-  // A fixed tenant alone says nothing of who calls.
-  Subject named = call.subject;
-  named[SubjectField::Tenant] = {};
-  if (named.empty() && !settings_.allow_unidentified)
+  if (!settings_.allow_unidentified && !settings_.places.says_who(call.subject))
     return refused(tally_.unidentified, {403, -32014, "the call does not say who makes it"}, "gate.unidentified", 0);
-  const bool overridden = !request.header("x-http-method-override").empty();
+  const bool overridden = std::ranges::any_of(kOverrides, [&](std::string_view name) { return !request.header(name).empty(); });
   call.effect = [&] { return overridden ? std::nullopt : effect_of(method, body, settings_.read_tools); };
   call.now = EventTime{Follower::wall_now().value};
   call.minute = Follower::minute_now();
@@ -226,7 +226,7 @@ HttpReply GateAnswers::denied(const HttpRequest& request) {
            const GateContainment* by = table->strictest(who->subject(), EventTime{Follower::wall_now().value}))
     again = {false, by->denial, "containment." + std::string(name_of(by->level)), by->finding_uid,
              by->level == Level::Throttle ? kCreditReturnsSeconds : 0};
-  else if (Subject named = who->subject(); (named[SubjectField::Tenant] = {}, named.empty()) && !settings_.allow_unidentified)
+  else if (!settings_.allow_unidentified && !settings_.places.says_who(who->subject()))
     again = {false, {403, -32014, "the call does not say who makes it"}, "gate.unidentified", "", 0};
   return plain(again, request.body);
 }

@@ -2,6 +2,7 @@
 #include "connectors/gate/subject_places.h"
 
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -17,6 +18,8 @@ using Json = nlohmann::ordered_json;
 using Found = std::expected<std::string, std::string>;
 
 constexpr std::size_t kTokenChars = 16384;
+/// Fields that name who calls, each by itself.
+constexpr std::array kCallers{SubjectField::Credential, SubjectField::Agent, SubjectField::Instance};
 
 std::unexpected<std::string> refuse(std::string why) { return std::unexpected(std::move(why)); }
 
@@ -146,10 +149,17 @@ std::expected<SubjectPlaces, std::string> SubjectPlaces::parse(const std::map<st
     else
       return refuse("`" + name + "`: not one of header:NAME, jwt:/POINTER, spiffe, api_key:NAME, body:/POINTER, fixed:TEXT");
   }
-  VisibleFields whose = out.visible();
-  whose.reset(static_cast<std::size_t>(SubjectField::Tenant));
-  if (whose.none()) return refuse("no place says who calls: name one at least of credential agent instance session user");
+  const VisibleFields visible = out.visible();
+  const auto seen = [&](SubjectField field) { return visible.test(static_cast<std::size_t>(field)); };
+  if (std::ranges::none_of(kCallers, seen) && !seen(SubjectField::User))
+    return refuse("no place says who calls: name one at least of credential agent instance user");
   return out;
+}
+
+bool SubjectPlaces::says_who(const Subject& subject) const {
+  if (std::ranges::any_of(kCallers, [&](SubjectField field) { return !subject[field].empty(); })) return true;
+  const auto placed = [this](SubjectField field) { return places_[static_cast<std::size_t>(field)].kind != Kind::None; };
+  return std::ranges::none_of(kCallers, placed) && !subject[SubjectField::User].empty();
 }
 
 VisibleFields SubjectPlaces::visible() const {

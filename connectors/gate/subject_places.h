@@ -41,6 +41,9 @@ class SubjectPlaces {
                                                                        std::shared_ptr<const JwtVerifier> verifier = nullptr);
   /// The fields that have a place.
   [[nodiscard]] VisibleFields visible() const;
+  /// Whether that is somebody: credential, agent or instance, or the user where none of these has a place. A session or root is whatever
+  /// the client says it is, and a user's own token in place of its agent's would go around what stands over the agent.
+  [[nodiscard]] bool says_who(const Subject& subject) const;
   /// Who asks; a field whose place is empty in this request stays empty.
   [[nodiscard]] std::expected<Identified, std::string> identify(const HttpRequest& request) const;
 

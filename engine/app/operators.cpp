@@ -160,7 +160,7 @@ std::expected<PersonaSet, Fault> personas_of(const Settings& settings, ContextLo
 
 /// Whether freeing this scope takes two people: an agent of tier 4, and whatever is wider than an agent, because such may be in it.
 std::expected<bool, Fault> takes_two(const ScopeParts& scope, const Settings& settings, ContextLog* context) {
-  if (scope.type != "agent" && scope.type != "session" && scope.type != "subtree") return true;
+  if (scope.type != "agent" && scope.type != "session") return true;
   const auto set = personas_of(settings, context);
   if (!set) return std::unexpected(set.error());
   Event event;

@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::uint8_t kRequestSeen = 1;
 constexpr std::uint8_t kCompleteSeen = 2;
-constexpr std::uint8_t kHoldRaised = 4;
+constexpr std::uint8_t kHoldRaised = 4, kLimitsForeseen = 8;
 /// Acts leave in blocks, so that a busy agent does not move its whole memory at each call.
 constexpr std::size_t kBlock = 256;
 /// Below this many acts a byte of each beats a table.
@@ -87,6 +87,8 @@ void make_room(AgentState& agent) {
 
 bool has_raised_hold(const KnownAct& act) { return (act.seen & kHoldRaised) != 0; }
 void note_hold(KnownAct& act) { act.seen |= kHoldRaised; }
+bool has_foreseen_limits(const KnownAct& act) { return (act.seen & kLimitsForeseen) != 0; }
+void note_foreseen_limits(KnownAct& act) { act.seen |= kLimitsForeseen; }
 
 std::expected<Admission, Refusal> admit(AgentState& agent, const Event& event) {
   const std::uint64_t id = hash64(event.id);

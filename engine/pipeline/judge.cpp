@@ -112,6 +112,7 @@ void judge_by_persona(const Event& event, const Admission& admission, AgentState
 
   KnownAct& known = agent.acts[admission.act];
   act.held_before = has_raised_hold(known);
+  act.limits_foreseen = has_foreseen_limits(known);
   const Contained contained = hold_against_containments(event, admission, agent, session, act.effect, circumstances);
   out.stopped = contained.stopped;
 
@@ -122,6 +123,7 @@ void judge_by_persona(const Event& event, const Admission& admission, AgentState
   const bool adds = move_evidence(act, tables, readings);
   const Decision decision = decide(act, readings.breaches, tables, adds);
   if (decision.raised_hold) note_hold(known);
+  if (readings.foreseen) note_foreseen_limits(known);
 
   out.verdict.level = decision.level;
   out.verdict.applied = decision.applied;

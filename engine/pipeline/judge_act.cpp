@@ -55,6 +55,9 @@ Readings ask_channels(const Act& act, Sighting sighting, std::span<const Channel
   out.wagers.reserve(kWagersMostly);
   for (const Channel* channel : channels) {
     if (!asked(*channel, sighting)) {
+      if (sighting == Sighting::Request) {
+        for (Breach& breach : channel->foresee(act)) out.breaches.push_back(std::move(breach)), out.foreseen = true;
+      }
       if (sighting != Sighting::Outcome) continue;
       for (LinkNote& note : channel->learn_outcome(act)) out.links.push_back(std::move(note));
       continue;

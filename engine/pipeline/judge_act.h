@@ -22,6 +22,7 @@ struct Readings {
   std::vector<Breach> breaches;
   std::vector<LinkNote> links;
   std::vector<ChannelId> not_evaluable;
+  bool foreseen = false;  // a request broke limits
   std::uint32_t lacking = 0;
   std::optional<float> surprise;
 };

@@ -163,7 +163,7 @@ class Commands(program.Case):
 
     def test_tier_four_and_wider_scopes_take_two(self):
         self.file("personas/watched.yaml", PERSONA.replace("confidence:", "tier: 4\nconfidence:"))
-        for scope in (SCOPE, "tenant:corp/corp"):
+        for scope in (SCOPE, "subtree:corp/chief", "tenant:corp/corp"):
             with self.subTest(scope=scope):
                 self.assertEqual(self.give("halt", scope=scope).code, DONE)
                 grace = ("--reason", "looked into", "--by", "grace")

@@ -206,8 +206,8 @@ TEST_F(Services, AReleaseFreesARootSessionWithItsMembersAlsoWhereItWasKilledInBe
     ASSERT_TRUE(all_out(at, stopped, findings, control)) << service.log();
     service.end(SIGKILL);
   }
-  const Ran given =
-      run_ringfence({"release", "subtree:corp/chief", "--reason", "a test of the desk", "--by", "ada", "--config", config.string()});
+  const Ran given = run_ringfence({"release", "subtree:corp/chief", "--reason", "a test of the desk", "--by", "ada", "--approver", "grace",
+                                   "--config", config.string()});
   ASSERT_EQ(given.exit, 0) << given.output;
   ServiceProcess service(config);
   const auto freed = [&](const auto& records) {
@@ -233,8 +233,10 @@ TEST_F(Services, AHaltedTreeStopsAtOnceWhoIsKnownToWorkInItOverEveryPartitionAnd
   for (int agent = 0; agent < kSubAgents; ++agent) events.push_back(clerks.reads("clerk-" + std::to_string(agent), "ok", {}, "root-run"));
   events.push_back(clerks.reads("clerk-77", "ok", {}));
   TopicTail control(broker(), at.topic("control")), links(broker(), at.topic("links")), letters(broker(), at.topic("deadletter"));
-  const auto give = [&](const std::string& word) {
-    return run_ringfence({word, "subtree:corp/chief", "--reason", "a test of the desk", "--by", "ada", "--config", config.string()}).exit;
+  const auto give = [&](const std::string& word, const std::string& by) {
+    return run_ringfence({word, "subtree:corp/chief", "--reason", "a test of the desk", "--by", by, "--approver", "grace", "--config",
+                          config.string()})
+        .exit;
   };
   const auto all_members = [&](bool contained) {
     return [&at, contained](const auto& records) {
@@ -255,14 +257,14 @@ TEST_F(Services, AHaltedTreeStopsAtOnceWhoIsKnownToWorkInItOverEveryPartitionAnd
     for (std::int32_t partition = 0; partition < kPartitions; ++partition)
       at.put(at.topic("links"), partition, "tree corp/chief", R"({"v":2})");
     ASSERT_TRUE(letters.until([](const auto& records) { return records.size() >= kPartitions; })) << "all before them is judged";
-    ASSERT_EQ(give("halt"), 0);
+    ASSERT_EQ(give("halt", "ada"), 0);
     ASSERT_TRUE(control.until(all_members(true))) << service.log();
     service.end(SIGKILL);
   }
   EXPECT_FALSE(contained_in(at, control.all()).contains("agent:corp/clerk-77")) << "it works for nobody";
   ServiceProcess service(config);
   ASSERT_TRUE(service.logged("links assigned", kPartitions)) << service.log();
-  ASSERT_EQ(give("release"), 0);
+  ASSERT_EQ(give("release", "edsger"), 0);
   ASSERT_TRUE(control.until(all_members(false))) << service.log();
   ASSERT_TRUE(service.logged("operators' commands take effect", 2 * kPartitions)) << service.log();
   EXPECT_EQ(service.end(SIGTERM), 0) << service.log();

@@ -247,7 +247,7 @@ TEST_F(Services, WhoWorksInATreeThatAPersonHaltedIsStoppedByNameAndFreedWithItAl
   ASSERT_TRUE(service.logged("partition assigned", 2)) << service.log();
   desk.at.feed({below_chief("code-64", "1")});
   ASSERT_TRUE(desk.said(agent_scope("code-64"), true, 1)) << "who appears later";
-  ASSERT_EQ(desk.give("release", tree, "grace").exit, 0);
+  ASSERT_EQ(desk.give("release", tree, "grace", {"--approver", "edsger"}).exit, 0);
   for (const char* agent : {"code-61", "code-62", "code-64"}) ASSERT_TRUE(desk.said(agent_scope(agent), false, 2)) << service.log();
   ASSERT_TRUE(desk.said(agent_scope("code-63"), true, 1)) << "it stays";
   EXPECT_EQ(service.end(SIGTERM), 0) << service.log();

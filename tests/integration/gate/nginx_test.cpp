@@ -68,6 +68,10 @@ TEST_P(GateBehindNginx, WhoNginxDoesNotKnowDoesNotPassWhateverTheySayOfThemselve
   said(engine_.say(Speaker::halt(kInvoiceAgent)), 200, 1);
   EXPECT_EQ(world_->call("").status, 403);
   EXPECT_EQ(world_->call("", "GET", {}, {"X-Agent-Id: spiffe://corp.example/agent/code-maintainer"}).status, 403);
+  for (const char* key : {"", "no-such-key"}) {
+    EXPECT_EQ(world_->call(key, "GET", {}, {"Mcp-Session-Id: zzz"}).status, 403) << "a session is whatever the client says it is";
+    EXPECT_EQ(world_->call(key, "POST", kToolCall, {"Mcp-Session-Id: zzz"}).status, 403);
+  }
   EXPECT_EQ(world_->call(kInvoiceKey, "GET", {}, {"X-Agent-Id: spiffe://corp.example/agent/code-maintainer"}).status, 403);
   EXPECT_EQ(world_->call(kCoderKey, "GET", {}, {"X-Original-Method: DELETE", "X-Agent-Id: " + std::string(kInvoiceAgent)}).body, "done");
 }
@@ -221,13 +225,13 @@ TEST_P(GateBehindNginx, NothingForgedReplayedRekeyedOrCutOpensAGate) {
     said(entry, attempt.status, attempt.epoch);
     ASSERT_EQ(world_->call(kInvoiceKey).status, 403);
   }
-  // An oversized value, a flood of junk under keys of its own, and (where a file lets it be written) a tombstone: then an ordinary record
-  // is still answered, and the halt still stands.
+  // An oversized value, a flood of junk under keys of its own, and a tombstone: then an ordinary record is still answered, and the halt
+  // still stands.
   std::vector<ControlEntry> flood;
   for (int i = 0; i < 2'000; ++i) flood.push_back({"agent:corp/flood-" + std::to_string(i) + "#engine-x", "x.y.z"});
   flood.push_back({std::string(10'000, 'k'), token});
   flood.push_back({key, std::string(900'000, 'A')});
-  if (broker_ == nullptr) flood.push_back({key, ""});
+  flood.push_back({key, ""});
   world_->say(flood);
   Speaker engine_again;
   engine_again.issuer().generation = 7;

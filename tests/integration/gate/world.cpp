@@ -225,8 +225,12 @@ void GateWorld::say(const std::vector<ControlEntry>& entries) {
       continue;
     }
     for (;;) {
-      const auto said = producer_->publish(
-          {.topic = stem_ + ".control", .key = entry.key, .value = entry.value, .cause = std::nullopt, .partition = Partition{0}});
+      const auto said = producer_->publish({.topic = stem_ + ".control",
+                                            .key = entry.key,
+                                            .value = entry.value,
+                                            .cause = std::nullopt,
+                                            .partition = Partition{0},
+                                            .tombstone = entry.value.empty()});
       if (said) break;
       if (said.error().code != KafkaError::Code::QueueFull) throw std::runtime_error(said.error().message);
       static_cast<void>(producer_->flush(kPatience));

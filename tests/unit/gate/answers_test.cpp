@@ -176,6 +176,27 @@ TEST_F(Gates, WhoCannotBeToldDoesNotPass) {
   EXPECT_EQ(ask("/nginx", std::string(4096, 'a')).status, 403);
 }
 
+TEST_F(Gates, ASessionOrAUsersOwnTokenInPlaceOfItsAgentsSaysNotWhoCalls) {
+  auto settings = defaults();
+  settings.places = *SubjectPlaces::parse(
+      {{"agent", "header:x-agent-id"}, {"session", "header:mcp-session-id"}, {"user", "header:x-user"}, {"root", "header:x-root"}},
+      "authorization");
+  start(false, std::move(settings));
+  using Headers = std::vector<std::pair<std::string_view, std::string_view>>;
+  for (const Headers& without : {Headers{{"mcp-session-id", "zzz"}}, Headers{{"x-user", "u-1"}}, Headers{{"x-root", "chief"}},
+                                 Headers{{"mcp-session-id", "zzz"}, {"x-user", "u-1"}, {"x-root", "chief"}}})
+    for (const std::string_view path : {"/envoy", "/forward", "/nginx"}) EXPECT_EQ(ask(path, "", "POST", "", without).status, 403) << path;
+  EXPECT_EQ(ask("/envoy", "bot", "POST", "", {{"mcp-session-id", "zzz"}}).status, 200);
+}
+
+TEST_F(Gates, WhereOnlyUsersHaveAPlaceAUserIsWhoCalls) {
+  auto settings = defaults();
+  settings.places = *SubjectPlaces::parse({{"user", "header:x-user"}, {"session", "header:mcp-session-id"}}, "authorization");
+  start(false, std::move(settings));
+  EXPECT_EQ(ask("/envoy", "", "POST", "", {{"x-user", "u-1"}}).status, 200);
+  EXPECT_EQ(ask("/envoy", "", "POST", "", {{"mcp-session-id", "zzz"}}).status, 403);
+}
+
 TEST_F(Gates, AnAgentIdIsNeverRepeatedIntoHeadersOrBodies) {
   start();
   auto halt = Speaker::halt("bot");

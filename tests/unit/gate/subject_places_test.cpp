@@ -82,9 +82,10 @@ TEST(SubjectPlaces, a_webhooks_document_names_its_principal) {
 
 TEST(SubjectPlaces, settings_that_name_no_place_or_no_caller_are_refused) {
   using Places = std::map<std::string, std::string>;
-  for (const Places& wrong : {Places{}, Places{{"tenant", "fixed:corp"}}, Places{{"agent", "header:"}}, Places{{"agent", "header:a b"}},
-                              Places{{"agent", "jwt:sub"}}, Places{{"agent", "jwt:/~2"}}, Places{{"agent", "cookie:x"}},
-                              Places{{"colour", "header:x"}}, Places{{"agent", "fixed:"}}})
+  for (const Places& wrong :
+       {Places{}, Places{{"tenant", "fixed:corp"}}, Places{{"agent", "header:"}}, Places{{"agent", "header:a b"}},
+        Places{{"agent", "jwt:sub"}}, Places{{"agent", "jwt:/~2"}}, Places{{"agent", "cookie:x"}}, Places{{"colour", "header:x"}},
+        Places{{"agent", "fixed:"}}, Places{{"session", "header:x"}}, Places{{"root", "header:x"}, {"tenant", "fixed:corp"}}})
     EXPECT_FALSE(SubjectPlaces::parse(wrong, "authorization").has_value()) << ::testing::PrintToString(wrong);
 }
 

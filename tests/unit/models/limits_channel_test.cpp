@@ -29,7 +29,32 @@ struct Limits : ::testing::Test {
   }
 };
 
-TEST_F(Limits, CompletionsAreJudgedNotRequests) { EXPECT_FALSE(limits_channel().info().judges_requests); }
+TEST_F(Limits, ARequestIsHeldToWhatItsArgumentsShowAndAddsNothing) {
+  mark_identifier("customer", "customer");
+  world.job.per_session.entities = at_most(1);
+  world.job.per_session.records = at_most(10);
+  world.job.calls_per_minute = at_most(3);
+  holds(call("files/read").with("customer", "a").records(10));
+  const auto asked = [](const char* customer) {
+    return call("files/read").with("customer", customer).but([](Event& event) { event.source.product = kAskingProduct; });
+  };
+  EXPECT_THAT(world.foresee(asked("a").records(50)), IsEmpty()) << "what it takes in is known when it is done";
+  for (int i = 0; i < 3; ++i) EXPECT_THAT(world.foresee(asked("b")), ElementsAre("limit.hard")) << "nothing is added up";
+  EXPECT_THAT(world.foresee(call("files/read").with("customer", "b")), IsEmpty()) << "nobody waits for an answer: it may still be refused";
+  holds(call("files/read").with("customer", "a"));
+  holds(call("files/read").with("customer", "a"));
+  EXPECT_THAT(world.foresee(asked("a")), ElementsAre("limit.hard")) << "the fourth call of the minute";
+}
+
+TEST_F(Limits, WhatTheRequestBrokeIsNotSaidAgainAtItsCompletion) {
+  mark_identifier("customer", "customer");
+  world.job.per_session.entities = at_most(1);
+  world.job.per_call.records = at_most(10);
+  holds(call("files/read").with("customer", "a").records(1));
+  world.limits_foreseen = true;
+  holds(call("files/read").with("customer", "b").records(1));
+  EXPECT_EQ(broken(call("files/read").with("customer", "c").records(11)), "11 records in one call, declared are at most 10");
+}
 
 TEST_F(Limits, MaximumOfACallIsPassedOnlyByAGreaterValue) {
   world.job.per_call.records = at_most(500);

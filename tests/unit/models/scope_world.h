@@ -198,7 +198,8 @@ class World {
   std::map<std::string, Entitlement> entitlements;
   bool require_entitlements = false;
   AgentState agent;
-  bool refused_by_us = false;  // a standing containment explains refusals from here on
+  bool limits_foreseen = false;  // the requests of the acts from here on broke limits
+  bool refused_by_us = false;    // a standing containment explains refusals from here on
 
   Reading read(Made made) {
     if (!set_) {
@@ -215,6 +216,7 @@ class World {
     ActionMatch match = event.kind == EventKind::ToolCall ? match_action(persona, event) : ActionMatch{};
     Act act{event, persona, *set_, match, effect_of(persona, match.action, event), agent, session};
     act.own_refusal = refused_by_us;
+    act.limits_foreseen = limits_foreseen;
     act.plans = plans_;
     if (parent != nullptr) act.parents = {&parent, 1};
     if (agent.arrivals++ == 0) agent.first_time = event.time;
@@ -222,6 +224,22 @@ class World {
     if (beside_ != nullptr) (void)beside_->read(act);
     if (words_for) told = channel_.describe(act, *words_for);
     return reading;
+  }
+  /// What the request of an act breaks already, by its analytics.
+  std::vector<std::string> foresee(Made made) {
+    const Event& event = made.done();
+    const Persona& persona = set_->personas().front();
+    const ActionMatch match = match_action(persona, event);
+    const Act act{event,
+                  persona,
+                  *set_,
+                  match,
+                  effect_of(persona, match.action, event),
+                  agent,
+                  sessions_[std::string(event.session.id.value_or("-"))]};
+    Reading reading;
+    reading.breaches = channel_.foresee(act);
+    return uids(reading);
   }
   /// The act's completion, after `read` saw its request.
   std::vector<LinkNote> outcome(Made made) {

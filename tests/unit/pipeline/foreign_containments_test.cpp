@@ -131,16 +131,18 @@ TEST_F(OverAgents, EveryKindOfScopeIsSeen) {
   Call call = of_user("u-1", 20);
   call.more += R"(,"credential":{"fingerprint":"f-1"})";
   call.session = "s-9";
-  for (const std::string& scope :
-       {kUser, kTenant, std::string("global:"), scope_key("agent", "default", "clerk-1"), scope_key("subtree", "default", "clerk-1"),
-        scope_key("credential", "default", "f-1"), session_scope_key("default", "clerk-1", "s-9")}) {
+  call.instance = "i-1";
+  for (const std::string& scope : {kUser, kTenant, std::string("global:"), scope_key("instance", "default", "i-1"),
+                                   scope_key("agent", "default", "clerk-1"), scope_key("subtree", "default", "clerk-1"),
+                                   scope_key("credential", "default", "f-1"), session_scope_key("default", "clerk-1", "s-9")}) {
     Watch fresh("mode: enforce");
     (void)fresh.enforce(confirmed(scope, 10, "operator"));
     EXPECT_THAT(fresh.see(call).verdict.raised, ::testing::Contains(Analytic::ContainmentViolated)) << scope;
   }
   for (const std::string& scope :
-       {scope_key("user", "default", "u-2"), scope_key("tenant", "corp", "corp"), scope_key("agent", "default", "clerk-2"),
-        scope_key("agent", "corp", "clerk-1"), scope_key("credential", "default", "f-2"), session_scope_key("default", "clerk-1", "s-8")}) {
+       {scope_key("user", "default", "u-2"), scope_key("instance", "default", "i-2"), scope_key("tenant", "corp", "corp"),
+        scope_key("agent", "default", "clerk-2"), scope_key("agent", "corp", "clerk-1"), scope_key("credential", "default", "f-2"),
+        session_scope_key("default", "clerk-1", "s-8")}) {
     Watch fresh("mode: enforce");
     (void)fresh.enforce(confirmed(scope, 10, "operator"));
     EXPECT_THAT(fresh.see(call).findings, IsEmpty()) << scope;

@@ -40,6 +40,7 @@ struct Call {
   std::string tool = "files/read";
   std::string session = "s1";
   std::string agent = "clerk-1";
+  std::string instance{};
   std::string trust = "verified";
   std::string outcome = "ok";
   std::string code{};
@@ -98,7 +99,8 @@ class Watch {
   static std::string json(const Call& call, EventTime time) {
     const auto slash = call.tool.find('/');
     std::string text = R"({"v":1,"kind":")" + call.kind + R"(","id":")" + call.id + R"(","time":")" + format_rfc3339(time) +
-                       R"(","agent":{"id":")" + call.agent + R"(","trust":")" + call.trust + "\"}";
+                       R"(","agent":{"id":")" + call.agent + R"(","trust":")" + call.trust + "\"" +
+                       (call.instance.empty() ? "" : R"(,"instance":")" + call.instance + "\"") + "}";
     if (!call.session.empty()) text += R"(,"session":{"id":")" + call.session + "\"}";
     if (call.kind == "tool_call") {
       text += R"(,"tool":{"server":")" + call.tool.substr(0, slash) + R"(","name":")" + call.tool.substr(slash + 1) + "\"";
