@@ -61,7 +61,8 @@ const Setting kGate[] = {
      .fallback = "{}",
      .slot = [](Settings& s) -> auto& { return s.gate.subject; },
      .doc = "Where a request says who calls, by `credential agent instance session user tenant root`: `header:NAME`, `jwt:/POINTER`, "
-            "`spiffe`, `api_key:NAME`, `body:/POINTER` or `fixed:TEXT`. One at least."},
+            "`spiffe`, `api_key:NAME`, `body:/POINTER` or `fixed:TEXT`. One at least. "
+            "`session` and `root`, which clients may choose, and `tenant` name nobody beside another of these."},
     {.path = "gate.allow_unidentified",
      .type = SettingType::Flag,
      .fallback = "false",

@@ -129,6 +129,15 @@ GateAnswers::Answer GateAnswers::answer_of(const AskResult& result, const Identi
   return {false, by->denial, "containment." + std::string(name_of(by->level)), by->finding_uid, 0};
 }
 
+bool GateAnswers::unnamed(Subject who) const {
+  VisibleFields established = settings_.places.visible();
+  for (const SubjectField field : {SubjectField::Tenant, SubjectField::Session, SubjectField::Root})
+    established.reset(static_cast<std::size_t>(field));
+  who[SubjectField::Tenant] = {};
+  if (established.any()) who[SubjectField::Session] = who[SubjectField::Root] = {};
+  return who.empty();
+}
+
 GateAnswers::Ruling GateAnswers::decide(const HttpRequest& request, std::string_view method, std::string_view body) {
   const auto began = std::chrono::steady_clock::now();
   const auto refused = [this](std::atomic<std::uint64_t>& counter, Denial denial, std::string reason, int retry_after_s) {
@@ -139,10 +148,7 @@ GateAnswers::Ruling GateAnswers::decide(const HttpRequest& request, std::string_
   const auto who = settings_.places.identify(request);
   if (!who) return refused(tally_.unidentified, {403, -32014, who.error()}, "gate.unidentified", 0);
   Call call{.subject = who->subject()};
-  // A fixed tenant alone says nothing of who calls.
-  Subject named = call.subject;
-  named[SubjectField::Tenant] = {};
-  if (named.empty() && !settings_.allow_unidentified)
+  if (!settings_.allow_unidentified && unnamed(call.subject))
     return refused(tally_.unidentified, {403, -32014, "the call does not say who makes it"}, "gate.unidentified", 0);
   const bool overridden = !request.header("x-http-method-override").empty();
   call.effect = [&] { return overridden ? std::nullopt : effect_of(method, body, settings_.read_tools); };
@@ -226,7 +232,7 @@ HttpReply GateAnswers::denied(const HttpRequest& request) {
            const GateContainment* by = table->strictest(who->subject(), EventTime{Follower::wall_now().value}))
     again = {false, by->denial, "containment." + std::string(name_of(by->level)), by->finding_uid,
              by->level == Level::Throttle ? kCreditReturnsSeconds : 0};
-  else if (Subject named = who->subject(); (named[SubjectField::Tenant] = {}, named.empty()) && !settings_.allow_unidentified)
+  else if (!settings_.allow_unidentified && unnamed(who->subject()))
     again = {false, {403, -32014, "the call does not say who makes it"}, "gate.unidentified", "", 0};
   return plain(again, request.body);
 }

@@ -92,6 +92,9 @@ class GateAnswers {
     Answer answer;
     std::optional<Question> question;  // only where the answer would let the call pass
   };
+  /// True where nobody is named. A fixed tenant says nothing of who calls, nor do session and root, which a client may choose, where the
+  /// settings have a place that the gateway establishes.
+  [[nodiscard]] bool unnamed(Subject who) const;
   [[nodiscard]] Ruling decide(const HttpRequest& request, std::string_view method, std::string_view body);
   [[nodiscard]] Answer judged(const GateDecision& decision);
   /// Adds the question to a call that the table lets pass, or settles what cannot be asked.

@@ -68,6 +68,7 @@ TEST_P(GateBehindNginx, WhoNginxDoesNotKnowDoesNotPassWhateverTheySayOfThemselve
   said(engine_.say(Speaker::halt(kInvoiceAgent)), 200, 1);
   EXPECT_EQ(world_->call("").status, 403);
   EXPECT_EQ(world_->call("", "GET", {}, {"X-Agent-Id: spiffe://corp.example/agent/code-maintainer"}).status, 403);
+  EXPECT_EQ(world_->call("", "GET", {}, {"Mcp-Session-Id: any"}).status, 403);
   EXPECT_EQ(world_->call(kInvoiceKey, "GET", {}, {"X-Agent-Id: spiffe://corp.example/agent/code-maintainer"}).status, 403);
   EXPECT_EQ(world_->call(kCoderKey, "GET", {}, {"X-Original-Method: DELETE", "X-Agent-Id: " + std::string(kInvoiceAgent)}).body, "done");
 }

@@ -176,6 +176,29 @@ TEST_F(Gates, WhoCannotBeToldDoesNotPass) {
   EXPECT_EQ(ask("/nginx", std::string(4096, 'a')).status, 403);
 }
 
+TEST_F(Gates, ASessionThatTheClientNamesDoesNotSayWhoCalls) {
+  auto settings = defaults();
+  settings.places = *SubjectPlaces::parse({{"agent", "header:x-agent-id"}, {"session", "header:mcp-session-id"}}, "authorization");
+  start(false, std::move(settings));
+  ASSERT_EQ(say(engine_.say(Speaker::halt("bot"))), 200);
+  const auto asked = [&](std::string_view path, std::string_view agent) {
+    return ask(path, agent, "POST", "", {{"Mcp-Session-Id", "any"}}).status;
+  };
+  EXPECT_EQ(asked("/envoy", "other"), 200);
+  EXPECT_EQ(asked("/envoy", "bot"), 403);
+  EXPECT_EQ(asked("/envoy", ""), 403);
+  EXPECT_EQ(asked("/denied", ""), 403);
+}
+
+TEST_F(Gates, WhereNothingElseIsSeenASessionSaysWhoCalls) {
+  auto settings = defaults();
+  settings.places = *SubjectPlaces::parse({{"session", "header:mcp-session-id"}}, "authorization");
+  start(false, std::move(settings));
+  ASSERT_EQ(say(engine_.say(Speaker::halt("bot"))), 200);
+  EXPECT_EQ(ask("/envoy", "", "POST", "", {{"Mcp-Session-Id", "any"}}).status, 200);
+  EXPECT_EQ(ask("/envoy", "").status, 403);
+}
+
 TEST_F(Gates, AnAgentIdIsNeverRepeatedIntoHeadersOrBodies) {
   start();
   auto halt = Speaker::halt("bot");
