@@ -62,8 +62,9 @@ std::vector<std::string> acl_lines(const TopicNames& names, const TopicPrincipal
   lines.read(principals.reader, names.audit);
   lines.allow(principals.reader, " --operation Read", "group", group + "-siem");
 
-  lines.component("operators: publish personas and commands, see what is in force");
+  lines.component("operators: publish personas and commands, halt and release in their own name, see what is in force");
   lines.write(principals.operators, names.context);
+  lines.write(principals.operators, names.control);
   for (const auto& topic : {names.events, names.links}) lines.write(principals.operators, topic);  // `deadletter resend`
   for (const auto& topic :
        {names.context, names.control, names.control_acks, names.verdicts, names.findings, names.audit, names.deadletter})

@@ -218,7 +218,7 @@ void EnforcementBoard::tell_unacked(const std::string& key, WallTime now, std::v
   const auto known = alarms_.find(key);
   const bool told = known != alarms_.end() && known->second.last.uid == uid;
   std::vector<std::string> missing;
-  bool rolled_up = false;
+  bool rolled_up = false, passes = false;
   for (const std::string& gate : counts(row) ? settings_.gates : std::vector<std::string>()) {
     const auto word = said.find(gate);
     if (word != said.end() && word->second.status == AckStatus::Applied) continue;
@@ -228,7 +228,9 @@ void EnforcementBoard::tell_unacked(const std::string& key, WallTime now, std::v
     }
     std::string what =
         printable(gate, kNameChars) + " " + std::string(word == said.end() ? "has not answered" : words_of(word->second.status));
-    if (word != said.end() && word->second.applied_at) what += ", but refuses the calls";
+    const bool refuses = word != said.end() && word->second.applied_at;
+    if (refuses) what += ", but refuses the calls";
+    passes = passes || !refuses;
     missing.push_back(std::move(what));
   }
   if (known != alarms_.end() && (missing.empty() || known->second.last.uid != uid)) {
@@ -252,7 +254,7 @@ void EnforcementBoard::tell_unacked(const std::string& key, WallTime now, std::v
                          printable(row.record.finding_uid, kNameChars) + ") is not confirmed within " + std::to_string(row.ack_within_ms) +
                          " ms: ";
   for (std::size_t i = 0; i < missing.size(); ++i) sentence += (i == 0 ? "" : "; ") + missing[i];
-  sentence += ". Calls may pass there.";
+  sentence += passes ? ". Calls may pass there." : ".";
   const auto open = alarms_.find(key);
   if (open == alarms_.end()) {
     FindingRecord made = new_alarm(Analytic::ContainmentUnacked, uid, event_time(now));

@@ -19,6 +19,7 @@
 #include "engine/event/decode.h"
 #include "engine/event/escape.h"
 #include "engine/pipeline/operate.h"
+#include "engine/verdict/command.h"
 
 namespace ringfence {
 namespace {
@@ -80,6 +81,15 @@ std::optional<std::uint64_t> passed_since(const Sight& sight, const std::string&
   return entry == entries.end() ? std::nullopt : std::optional(entry->passed.count);
 }
 
+/// True where a person contained or freed it and the record has that name: of a command that another approved it has the approver's only.
+bool names_who_gave_it(const ContainmentRecord& record) { return record.finding_uid == halted_by(record.approver); }
+
+/// What it goes back to: a finding, or a person.
+std::string origin_of(const ContainmentRecord& record) {
+  if (!is_halted_by_person(record.finding_uid) || record.approver.empty()) return printable(record.finding_uid, 40);
+  return (names_who_gave_it(record) ? "by " : "approved by ") + printable(record.approver, 40);
+}
+
 nlohmann::ordered_json json_of(const Sight& sight, const std::string& key, const EnforcementBoard::Row& row) {
   const ContainmentRecord& r = row.record;
   nlohmann::ordered_json gates = nlohmann::ordered_json::array();
@@ -102,6 +112,7 @@ nlohmann::ordered_json json_of(const Sight& sight, const std::string& key, const
                              {"pending", r.pending_approval},
                              {"gates", std::move(gates)}};
   if (const auto passed = passed_since(sight, key, r)) out["passed_since"] = *passed;
+  if (names_who_gave_it(r)) out["by"] = r.approver;
   return out;
 }
 
@@ -130,9 +141,8 @@ void print(const Sight& sight, bool json) {
     const auto passed = passed_since(sight, key, r);
     std::printf("%-60s %-18s %-9s %-24s %-20s %-6s %-40s %s%s\n", printable(r.scope, 60).c_str(),
                 std::string(name_of(sight.board.state(key))).c_str(), std::string(name_of(r.level)).c_str(),
-                format_rfc3339(r.effective_at).c_str(), printable(r.finding_uid, 40).c_str(),
-                passed ? std::to_string(*passed).c_str() : "-", gates_of(sight, key).c_str(), printable(r.reason, 80).c_str(),
-                r.pending_approval ? " (pending approval)" : "");
+                format_rfc3339(r.effective_at).c_str(), origin_of(r).c_str(), passed ? std::to_string(*passed).c_str() : "-",
+                gates_of(sight, key).c_str(), printable(r.reason, 80).c_str(), r.pending_approval ? " (pending approval)" : "");
   }
   std::printf("%zu containments, %zu writers alive, %llu records refused\n", rows.size(), sight.board.heartbeats().size(),
               static_cast<unsigned long long>(sight.board.refused()));
@@ -205,6 +215,7 @@ void add_status(CLI::App& app, Subcommand& action) {
       ->type_name("FILE");
   command->add_flag("--json", options->json, "One line of JSON instead of a table");
   command->footer(
+      "finding: what it goes back to; where a person halted or released, `by NAME`, or `approved by NAME` where another approved it.\n"
       "passed: calls that succeeded since though the level denies them, those under way among them; - where a service holds the states "
       "and\n"
       "does not tell (`top`), or nothing is known.\n"

@@ -19,8 +19,4 @@ std::optional<SubjectField> subject_field_named(std::string_view name) {
   return static_cast<SubjectField>(found - kNames.begin());
 }
 
-bool Subject::empty() const {
-  return std::ranges::all_of(values, [](std::string_view value) { return value.empty(); });
-}
-
 }  // namespace ringfence

@@ -24,8 +24,6 @@ struct Subject {
 
   [[nodiscard]] std::string_view operator[](SubjectField field) const { return values[static_cast<std::size_t>(field)]; }
   std::string_view& operator[](SubjectField field) { return values[static_cast<std::size_t>(field)]; }
-  /// True where not even the tenant is known.
-  [[nodiscard]] bool empty() const;
 };
 
 }  // namespace ringfence

@@ -145,6 +145,25 @@ class Commands(program.Case):
         self.assertEqual(self.give("halt").code, DONE)
         self.assertEqual(self.board(), [("operator", "contained", 3)])
 
+    def row(self):
+        """The scope's line of the table from its finding on, and the row as JSON."""
+        line = run("status", "--config", self.config).out.decode().splitlines()[1]
+        return line[115:], json.loads(run("status", "--config", self.config, "--json").out)[0]
+
+    def test_status_names_the_person_where_no_finding_stands(self):
+        self.assertEqual(self.give("halt").code, DONE)
+        line, row = self.row()
+        self.assertTrue(line.startswith("by ada "), line)
+        self.assertEqual((row["by"], row["approver"]), ("ada", "ada"))
+        self.assertRegex(row["finding"], "^op-[0-9a-f]{16}$", "what reads the JSON finds the same as before")
+        self.assertEqual(self.give("release", "--approver", "grace").code, DONE)
+        line, row = self.row()
+        self.assertTrue(line.startswith("approved by grace "), line)
+        self.assertNotIn("by", row, "the record has the approver's name only")
+        evil = "ada\x1b[2J"
+        self.assertEqual(self.give("halt", words=("--reason", "r", "--by", evil)).code, DONE)
+        self.assertNotIn("\x1b", self.row()[0])
+
     def expect_recorded(self, ended):
         self.assertEqual(ended.code, DONE, ended)
         self.assertNotIn(b"published", ended.out)

@@ -119,6 +119,11 @@ TEST(Topics, GiveEachComponentWhatItNeedsAndNoMore) {
   EXPECT_FALSE(granted("ringfence-feeder", "Read", "ringfence.events"));
   EXPECT_FALSE(granted("ringfence-feeder", "Write", "ringfence.control"));
   EXPECT_FALSE(granted("ringfence-engine", "Write", "ringfence.events"));
+  EXPECT_TRUE(granted("ringfence-operator", "Write", "ringfence.context"));
+  EXPECT_TRUE(granted("ringfence-operator", "Write", "ringfence.control")) << "halt and release speak there as the writer operator";
+  EXPECT_TRUE(granted("ringfence-operator", "Read", "ringfence.control"));
+  EXPECT_FALSE(granted("ringfence-operator", "Write", "ringfence.control.acks"));
+  EXPECT_FALSE(granted("ringfence-siem", "Write", "ringfence.control"));
 }
 
 TEST(Topics, QuoteNamesForAShell) {

@@ -118,6 +118,30 @@ TEST_F(Board, ARefusalSaysWhichOne) {
   }
 }
 
+TEST_F(Board, ARevokeIsInForceWhereTheGateRefusesTheCallsAndStaysUnconfirmed) {
+  begin({"nginx-eu-1"});
+  said(Speaker::halt("bot", 1, Level::Revoke));
+  hear("nginx-eu-1",
+       {.jti = control_jti(last.cause_event_id, key(), last.epoch),
+        .key = key(),
+        .generation = 1,
+        .epoch = last.epoch,
+        .status = AckStatus::Unsupported,
+        .applied_at = at_ms(8),
+        .unsupported = {"revoke_credential"}},
+       8);
+  EXPECT_EQ(board->state(key()), EnforcementState::Enforced) << "a call that passes is a violation";
+  const auto found = unacked(2000);
+  ASSERT_THAT(found, SizeIs(1));
+  EXPECT_THAT(found[0].sentence, HasSubstr("nginx-eu-1 cannot do all of it (501), but refuses the calls."));
+  EXPECT_THAT(found[0].sentence, Not(HasSubstr("Calls may pass there")));
+  EXPECT_THAT(unacked(3600'000), IsEmpty()) << "it stays open, and is said once";
+  said(Speaker::release("bot", 2), 3600'001);
+  const auto closed = unacked(3600'002);
+  ASSERT_THAT(closed, SizeIs(1));
+  EXPECT_EQ(closed[0].close_reason, "released");
+}
+
 TEST_F(Board, JunkUnderTheKeyUndoesNoConfirmation) {
   begin({"nginx-eu-1"});
   said(Speaker::halt("bot"));

@@ -49,7 +49,7 @@ TEST(SubjectPlaces, a_claim_is_found_by_pointer_and_must_be_text) {
 TEST(SubjectPlaces, a_token_that_is_none_is_refused_and_a_missing_one_names_nobody) {
   for (const std::string_view broken : {"Bearer x", "Bearer a.b", "Bearer a.!!.c", "Bearer a.W10.c"})
     EXPECT_FALSE(who({{"agent", "jwt:/sub"}}, {{"authorization", broken}}).has_value()) << broken;
-  EXPECT_TRUE(who({{"agent", "jwt:/sub"}}, {})->subject().empty());
+  EXPECT_TRUE(who({{"agent", "jwt:/sub"}}, {})->subject()[SubjectField::Agent].empty());
   const std::string twice = token(R"({"sub":"good","sub":"bad"})");
   EXPECT_FALSE(who({{"agent", "jwt:/sub"}}, {{"authorization", twice}}).has_value());
 }
