@@ -18,7 +18,7 @@ from cli_readme_test import expected
 
 SECTION = re.compile(r"^## Five minutes[^\n]*\n(.*?)^## ", re.MULTILINE | re.DOTALL)
 BLOCKS = re.compile(r"^```sh\n(.*?)^```\n(?:\n```\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL)
-PORTS = ("9092", "9093", "9465", "8080", "8000")
+PORTS = ("9092", "9093", "9464", "9465", "8080", "8000")
 END = "that was it:"
 FAILED = "it has failed:"
 PATIENCE_S = 120
@@ -93,7 +93,7 @@ class Walk(unittest.TestCase):
     def test_the_walk(self):
         section = SECTION.search((program.SOURCE / "README.md").read_text(encoding="utf-8"))
         blocks = BLOCKS.findall(section[1])
-        self.assertGreaterEqual(len(blocks), 5)
+        self.assertGreaterEqual(len(blocks), 9)
         shell = Shell(self.dir, self.libs)
         self.addCleanup(shell.end)
         self.addCleanup(self.end_nginx)
