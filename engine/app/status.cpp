@@ -2,11 +2,13 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include "connectors/encoders/strict_json.h"
@@ -148,9 +150,12 @@ void print(const Sight& sight, bool json) {
               static_cast<unsigned long long>(sight.board.refused()));
 }
 
+/// What gates are pinned to; where that file is not, the own key under any writer.
 std::expected<TrustedKeys, std::string> trusted_keys(const Options& options, const Settings& settings) {
-  if (!options.trusted.empty()) {
-    auto keys = TrustedKeys::load(options.trusted);
+  std::error_code unknown;
+  const std::filesystem::path pinned = options.trusted.empty() ? settings.gate.keys_file : std::filesystem::path(options.trusted);
+  if (!options.trusted.empty() || std::filesystem::exists(pinned, unknown)) {
+    auto keys = TrustedKeys::load(pinned);
     if (!keys) return std::unexpected(keys.error().message);
     return std::move(*keys);
   }
@@ -208,10 +213,12 @@ void add_status(CLI::App& app, Subcommand& action) {
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand(
       "status", "What is contained, since when, by whom, by which finding and at which gates; every record's signature is checked");
-  command->add_option("--config", options->config, "Settings file: names the control topic or file and the key")
+  command->add_option("--config", options->config, "Settings file: names the control topic or file and the keys")
       ->required()
       ->type_name("FILE");
-  command->add_option("--trusted", options->trusted, "JWKS of the keys to trust (default: the public part of control.key_file)")
+  command
+      ->add_option("--trusted", options->trusted,
+                   "JWKS of the keys to trust (default: gate.keys_file; where there is none, the public part of control.key_file)")
       ->type_name("FILE");
   command->add_flag("--json", options->json, "One line of JSON instead of a table");
   command->footer(

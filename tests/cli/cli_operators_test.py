@@ -208,6 +208,14 @@ class Commands(program.Case):
         self.key.chmod(0o644)
         self.assertEqual(self.give("release").code, UNUSABLE, "the key is open to others")
 
+    def test_who_looks_trusts_what_gates_trust_and_needs_no_key(self):
+        self.file("pinned.json", run("keys", "show", self.key, "--writer", "operator").out)
+        self.assertEqual(self.give("halt").code, DONE)
+        self.key.unlink()
+        self.assertEqual(self.board(), [("operator", "contained", 1)])
+        self.file("pinned.json", b"no keys")
+        self.assertEqual(run("status", "--config", self.config).code, UNUSABLE)
+
     def test_help_states_exit_codes(self):
         for word in ("halt", "approve", "release"):
             ended = run(word, "--help")
