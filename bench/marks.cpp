@@ -10,17 +10,14 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <memory>
 #include <numeric>
-#include <random>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "engine/event/decode.h"
+#include "bench/coders.h"
 #include "engine/persona/load.h"
 #include "engine/pipeline/rulebook.h"
-#include "models/channel.h"
 
 namespace {
 
@@ -28,46 +25,10 @@ using namespace ringfence;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::uint64_t kTinyHash = 0x59a434483037c8d2;
-constexpr std::size_t kAgents = 50;
-
-/// One in `refusals` calls is refused, 0: none; the object is another each time.
-std::vector<std::string> calls(std::size_t count, unsigned refusals) {
-  std::mt19937_64 random(1);  // NOLINT: seeded, the corpus is part of the answer
-  std::vector<std::string> events;
-  EventTime now = *parse_rfc3339("2026-11-20T00:00:00Z");
-  for (std::size_t i = 0; i < count; ++i) {
-    now = now + Nanos{seconds(15).value / static_cast<std::int64_t>(kAgents)};
-    const std::string agent = std::to_string(i % kAgents), number = std::to_string(i);
-    const std::string run = agent + "-" + std::to_string(i / kAgents / 60);
-    const std::string file = "src/part" + std::to_string(random() % 97) + "/ledger_" + std::to_string(random() % 90) + ".cpp";
-    const bool refused = refusals > 0 && i / kAgents % refusals == 0, list = random() % 6 == 0;
-    std::string result = R"({"content":"Amount rounded(Amount amount) {\n  return Amount(amount.cents() / )" +
-                         std::to_string(random() % 1000) + R"( * 5);\n}\n","lines":)" + std::to_string(random() % 500) + "}";
-    if (list) result = R"({"files":[")" + file + R"(","src/part3/ledger_7.cpp","src/part3/ledger_12.cpp"]})";
-    events.push_back(R"({"v":1,"kind":"tool_call","id":"call-)" + number + R"(","time":")" + format_rfc3339(now) +
-                     R"(","tenant":"corp","agent":{"id":"spiffe://corp.example/agent/code-)" + agent + R"(","instance":"run-)" + run +
-                     R"(","trust":"verified","persona":"code-maintainer"},"user":{"id":"u-17"},"session":{"id":"run-)" + run +
-                     R"(","kind":"background"},"tool":{"server":"git","name":")" + (list ? "list_files" : "get_file") +
-                     (list ? R"("},"args":{"directory":"src"})" : R"("},"args":{"path":")" + file + R"(","branch":"main"})") +
-                     R"(,"resource":{"uri":"repos/billing-core/files/)" + file + R"("},"destination":{"host":"git.corp.example"},)" +
-                     (refused ? R"("outcome":{"status":"denied","code":"403","reason":"no access"})"
-                              : R"("outcome":{"status":"ok","code":"200"},"result":)" + result) +
-                     R"(,"bytes":{"request":212,"response":300},"duration_ms":41,"source":{"product":"agentgateway"}})");
-  }
-  return events;
-}
 
 class Fleet {
  public:
-  Fleet(const Rulebook& rules, std::vector<std::string> records) : rules_(rules), records_(std::move(records)), arenas_(records_.size()) {
-    for (std::size_t i = 0; i < records_.size(); ++i) {
-      auto event = decoder_.decode(records_[i], std::nullopt, arenas_[i]);
-      if (!event) std::abort();
-      events_.push_back(*event);
-    }
-    persona_ = rules_.match(events_.front());
-    if (persona_ == Rulebook::kNoPersona) std::abort();
-  }
+  Fleet(const Rulebook& rules, std::vector<std::string> records) : rules_(rules), coders_(rules, std::move(records)) {}
 
   struct Cost {
     std::array<std::vector<float>, kChannels> ns;  // a call each
@@ -84,11 +45,11 @@ class Fleet {
   Cost run(bool clock, bool after_refusal) {
     Cost cost;
     const auto channels = rules_.channels();
-    std::array<bool, kAgents> refused{};
-    for (std::size_t i = 0; i < events_.size(); ++i) {
-      Act act = act_of(i);
-      const bool counts = clock && (!after_refusal || refused[i % kAgents]);
-      refused[i % kAgents] = act.event.outcome.status == Outcome::Denied;
+    std::array<bool, bench::kCoders> refused{};
+    for (std::size_t i = 0; i < coders_.size(); ++i) {
+      const Act act = coders_.act(i);
+      const bool counts = clock && (!after_refusal || refused[i % bench::kCoders]);
+      refused[i % bench::kCoders] = act.event.outcome.status == Outcome::Denied;
       if (!counts) {
         read_all(act);
         continue;
@@ -106,8 +67,8 @@ class Fleet {
   [[nodiscard]] std::uint64_t hash() const { return hash_; }
   [[nodiscard]] std::size_t bytes_an_agent() const {
     std::size_t bytes = 0;
-    for (const AgentState& agent : agents_) bytes += agent.bytes();
-    return bytes / agents_.size();
+    for (const AgentState& agent : coders_.agents()) bytes += agent.bytes();
+    return bytes / bench::kCoders;
   }
   /// Of it what the channel remembers, of the agent and of its sessions.
   [[nodiscard]] std::size_t bytes_of(ChannelId channel) const {
@@ -115,39 +76,14 @@ class Fleet {
     const auto add = [&](const auto& memory) {
       if (const auto& slot = memory[static_cast<std::size_t>(channel)]) bytes += slot->bytes();
     };
-    for (const AgentState& agent : agents_) {
+    for (const AgentState& agent : coders_.agents()) {
       add(agent.memory);
       for (const SessionState& session : agent.sessions) add(session.memory);
     }
-    return bytes / agents_.size();
+    return bytes / bench::kCoders;
   }
 
  private:
-  Act act_of(std::size_t i) {
-    const Event& event = events_[i];
-    const Persona& persona = rules_.persona(persona_);
-    AgentState& agent = agents_[i % kAgents];
-    const std::uint64_t key = hash64(*event.session.id);
-    if (agent.sessions.empty() || agent.sessions.front().key != key) {
-      agent.sessions.clear();
-      agent.sessions.emplace_back();
-      agent.sessions.front().id = *event.session.id;
-      agent.sessions.front().key = key;
-    }
-    agent.id = event.agent.id;
-    agent.tenant = event.tenant;
-    agent.last_time = event.time;
-    ++agent.arrivals;
-    const ActionMatch match = match_action(persona, event);
-    return {.event = event,
-            .persona = persona,
-            .set = rules_.set(),
-            .match = match,
-            .effect = effect_of(persona, match.action, event),
-            .agent = agent,
-            .session = agent.sessions.front(),
-            .plans = rules_.plans(persona_)};
-  }
   [[gnu::noinline]] void read_all(const Act& act) {
     for (const Channel* channel : rules_.channels()) take(channel->read(act));
   }
@@ -159,12 +95,7 @@ class Fleet {
   }
 
   const Rulebook& rules_;
-  std::vector<std::string> records_;
-  std::vector<EventArena> arenas_;
-  EventDecoder decoder_;
-  std::vector<Event> events_;
-  std::vector<AgentState> agents_{kAgents};
-  std::size_t persona_ = 0;
+  bench::Coders coders_;
   std::uint64_t hash_ = 14695981039346656037ULL;
 };
 
@@ -199,7 +130,7 @@ int main(int argc, char** argv) {
   const Rulebook rules(std::move(*load.set), all_channels());
   const std::string_view mode = argc > 1 ? argv[1] : "";
   const std::size_t count = mode == "--tiny" ? 1'000 : 20'000;
-  Fleet working(rules, calls(count, 0)), refused(rules, calls(count, 2));
+  Fleet working(rules, bench::coders_calls(count, 0)), refused(rules, bench::coders_calls(count, 2));
   if (mode != "--refused") {
     const Fleet::Cost cost = working.run(mode.empty(), false);
     if (mode.empty()) print("calls that succeed", cost, working, rules);

@@ -22,6 +22,7 @@ namespace ringfence {
 /// value of a result with digits, a search among the listing where the agent moves on.
 /// Blind to: counting one step a session (totals of days see it), order that is no count and in no listing (random ids), listings past the
 /// latest 512 values, ids hidden in other arguments, counting where the gateway sends only hashes.
+/// Source: docs/design/detection.md §3.3, breadth.
 [[nodiscard]] const Channel& breadth_channel();
 
 }  // namespace ringfence

@@ -17,7 +17,7 @@ namespace ringfence {
 /// Children are counted in the stream of the agent that delegates, per session; over a whole root session by its subject, which this
 /// channel tells the root's declared `max_children`. State: 24 bytes a session that delegates or is a token, else nothing. Cost: 2 ns
 /// without a delegation, else a match of the parents' names and of the act against their jobs. Blind to: parents whose job is not known;
-/// delegations that no field of the event tells.
+/// delegations that no field of the event tells. Source: docs/design/detection.md §3.6, delegation.
 [[nodiscard]] const Channel& delegation_channel();
 
 }  // namespace ringfence

@@ -25,6 +25,7 @@ namespace ringfence {
 /// State: a session of an agent that shows credentials or clients up to 0.2 KiB, its agent up to 0.4 KiB, else nothing. Cost: 5 ns without
 /// these fields; two hashes and a short scan with them; texts of at most 256 bytes are searched for places of keys, 0.1 us each.
 /// Blind to: a stolen key used from the same client; what no field of the event shows; keys read under a name of the attacker's choice.
+/// Source: docs/design/detection.md §3.6, identity.
 [[nodiscard]] const Channel& identity_channel();
 
 }  // namespace ringfence

@@ -21,6 +21,7 @@ namespace ringfence {
 /// 8 bytes per entity (at most the greatest declared value).
 /// An event older than the days or minutes kept counts in the oldest of them. Cost: some additions; per entity a search among at most
 /// 4,096. Blind to: quantities the gateway does not report (`Reading::lacking`); per-session limits of events without `session.id`.
+/// Source: docs/contracts/persona.md, data.
 [[nodiscard]] const Channel& limits_channel();
 
 }  // namespace ringfence

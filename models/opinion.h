@@ -16,7 +16,7 @@ namespace ringfence {
 /// their own.
 ///
 /// State: 16 bytes an agent with signals. Cost: none for other events.
-/// Blind to: whether the other detector is any good.
+/// Blind to: whether the other detector is any good. Source: docs/contracts/event.md, signal; the bound by docs/design/detection.md §2.1.
 [[nodiscard]] const Channel& opinion_channel();
 
 }  // namespace ringfence

@@ -20,6 +20,7 @@ namespace ringfence {
 ///
 /// State: 0.2 KiB a session with calls. Cost: 20 ns; an event's hashes are already there.
 /// Blind to: loops longer than four acts or with a result that changes (a clock in it); destruction in an action without a share.
+/// Source: docs/contracts/topics.md; the bets by docs/design/detection.md §2.
 [[nodiscard]] const Channel& outcome_channel();
 
 }  // namespace ringfence

@@ -13,7 +13,7 @@ namespace ringfence {
 /// personas that ask for it 8 bytes per destination (`new_per_day`, at most 4,096) and the last time (`max_idle`). What the user and
 /// results gave (`external: grounded`) the flow channel remembers and answers. Cost: the globs of the one action and of `never`; nothing is
 /// allocated for an act inside its job. Blind to: what no field of the event shows; targets of a delegation that no argument marked
-/// `destination` carries.
+/// `destination` carries. Source: docs/contracts/persona.md.
 [[nodiscard]] const Channel& scope_channel();
 
 }  // namespace ringfence

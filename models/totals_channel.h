@@ -21,6 +21,7 @@ namespace ringfence {
 /// Blind to: what stays within the declared totals; sessions that overlap (only the last to begin is staked on; the day sees them all);
 /// sessions under a borrowed name; a great sum in a single period (one period is worth at most 20: what must stop at once is `max`); the
 /// minute an agent stops in; calls per minute where tokens or cost of a call are declared too are held against caps three times as wide.
+/// Source: docs/design/detection.md §3.3, totals and rate.
 [[nodiscard]] const Channel& totals_channel();
 
 }  // namespace ringfence

@@ -50,7 +50,8 @@ std::string analytic_page(const AnalyticInfo& info, const AnalyticSources& sourc
   out += "# `" + std::string(uid_of(info.analytic)) + "`: " + std::string(info.name) + "\n\n**" + std::string(info.title) + ".** " +
          std::string(info.meaning) + "\n\n| | |\n|---|---|\n";
   out += row("kind", kind_text(info.kind));
-  out += row("usual level", std::string(name_of(info.usual_level)) + ", where neither the persona nor the evidence sets another");
+  out += row("usual level", std::string(name_of(info.usual_level)) + ", where neither the persona nor the evidence sets another" +
+                                (info.other_levels.empty() ? "" : "; " + std::string(info.other_levels)));
   std::vector<std::string> texts;
   for (const AnalyticThreat& threat : sources.threats) texts.push_back(threat_text(threat));
   if (!texts.empty()) out += row("evidence", joined(texts));
@@ -59,14 +60,16 @@ std::string analytic_page(const AnalyticInfo& info, const AnalyticSources& sourc
   out += row("judged by", texts.empty() ? "nothing in this release: the id is reserved" : joined(texts));
   texts.clear();
   for (const TechniqueTag& tag : info.techniques) texts.push_back(tag_text(tag));
-  if (!texts.empty()) out += row("MITRE", joined(texts));
+  out += row("MITRE", texts.empty() ? "none applies" : joined(texts));
   texts.clear();
   for (const std::string_view tag : info.owasp_asi) texts.emplace_back(tag);
-  if (!texts.empty()) out += row("OWASP Top 10 for Agentic Applications", joined(texts));
+  out += row("OWASP Top 10 for Agentic Applications", texts.empty() ? "none applies" : joined(texts));
   out += section("What innocent conduct looks like this", {std::string(info.false_positives)});
   out += section("What to look at first", {std::string(info.check)});
   out += section("Blind to", sources.blind_to);
-  out += section("Source", sources.lineage);
+  std::vector<std::string> lineage = sources.lineage;
+  if (!info.source.empty()) lineage.emplace_back(info.source);
+  out += section("Source", lineage);
   return out + "\n[All analytics](README.md)\n";
 }
 
@@ -80,7 +83,8 @@ std::string analytic_index(std::span<const AnalyticInfo> analytics, std::span<co
     const std::string uid(uid_of(info.analytic));
     const bool reserved = std::ranges::find(unjudged, uid) != unjudged.end();
     out += "| [`" + uid + "`](" + uid + ".md) | " + std::string(info.name) + " | " + std::string(info.title) + " | " +
-           std::string(name_of(info.usual_level)) + (reserved ? ", not judged in this release" : "") + " |\n";
+           std::string(name_of(info.usual_level)) + (info.other_levels.empty() ? "" : ", by case") +
+           (reserved ? ", not judged in this release" : "") + " |\n";
   }
   return out + "\nWhich telemetry each needs: [telemetry_gaps.md](../telemetry_gaps.md).\n";
 }

@@ -83,7 +83,9 @@ Json spot_json(const BlindSpot& spot, double calls_per_day) {
 
 std::string blind_spot_legend() {
   return "Blind spots: calls until alert, throttle and halt where every act is the threat's, at its fastest in the context named; and how\n"
-         "many of its acts a day at most, among clean ones, can go on without raising anything (unseen) or a halt (unhalted).\n";
+         "many of its acts a day at most, among clean ones, can go on without raising anything (unseen) or a halt (unhalted).\n"
+         "A closed form of the declared tables, not a measurement: beyond it being found is certain. Adversaries that were simulated got\n"
+         "away with as much within a factor of four (docs/proof.md, Adversaries).\n";
 }
 
 std::string blind_spot_table(const BlindSpots& spots, std::string_view persona) {

@@ -25,6 +25,11 @@ constexpr std::array kValidAccounts{TechniqueTag{kAttack, "", "", "T1078", "Vali
 constexpr std::array kHijacking{TechniqueTag{kAttack, "TA0040", "Impact", "T1496", "Resource Hijacking"}};
 constexpr std::array kDestruction{TechniqueTag{kAttack, "TA0040", "Impact", "T1485", "Data Destruction"}};
 
+constexpr std::string_view kByEffect = "by `response.undeclared` (docs/contracts/persona.md): under a junior a read alerts";
+constexpr std::string_view kByEffectOrLate =
+    "alert for a follow-up that is late; else by `response.undeclared` (docs/contracts/persona.md)";
+constexpr std::string_view kByOrder = "hold for an order in a text that addresses the agent, and for a flow that the persona forbids";
+
 constexpr std::array<std::string_view, 1> kToolMisuse{"ASI02:2026"};
 using asi::kPrivilege;
 constexpr std::array<std::string_view, 1> kSupplyChain{"ASI04:2026"};
@@ -45,7 +50,8 @@ constexpr auto kConduct = std::to_array<AnalyticInfo>({
      "A new duty or a renamed tool that the persona has not followed.",
      "Whether the tool belongs to the job; if so publish a new persona version, else who or what asked for the call.",
      {},
-     kToolMisuse},
+     kToolMisuse,
+     kByEffect},
     {ScopeNever,
      kRule,
      Level::Halt,
@@ -65,10 +71,11 @@ constexpr auto kConduct = std::to_array<AnalyticInfo>({
      "A list that was not brought up to date; a unit or format change of the tool.",
      "Which argument and which limit; whether the list is current.",
      {},
-     kToolMisuse},
+     kToolMisuse,
+     kByEffect},
     {ScopeDestination, kRule, Level::Halt, "Undeclared destination", "Agent sends to a destination its persona does not allow",
      "Data or value goes to a host, account or agent outside the declared destinations.", "A supplier or service that moved to a new name.",
-     "Who owns the destination, and where the agent got it from.", kExfiltration, kToolMisuse},
+     "Who owns the destination, and where the agent got it from.", kExfiltration, kToolMisuse, kByEffect},
     {ScopeTask,
      kRule,
      Level::Halt,
@@ -78,7 +85,8 @@ constexpr auto kConduct = std::to_array<AnalyticInfo>({
      "A task declared too narrowly; a task end that was not reported.",
      "The task's text beside the act.",
      {},
-     kToolMisuse},
+     kToolMisuse,
+     kByEffect},
     {ScopeApproval,
      kRule,
      Level::Halt,
@@ -88,7 +96,8 @@ constexpr auto kConduct = std::to_array<AnalyticInfo>({
      "A gateway that does not pass the approval on.",
      "Whether an approval exists outside the telemetry.",
      {},
-     kPrivilege},
+     kPrivilege,
+     kByEffect},
     {ScopeDelegation,
      kRule,
      Level::Halt,
@@ -98,7 +107,8 @@ constexpr auto kConduct = std::to_array<AnalyticInfo>({
      "A new helper agent that was not declared.",
      "The chain of delegation and who started it.",
      {},
-     kPrivilege},
+     kPrivilege,
+     kByEffect},
     {ScopeSchedule,
      kRule,
      Level::Alert,
@@ -179,7 +189,8 @@ constexpr auto kConduct = std::to_array<AnalyticInfo>({
      "Steps done outside the gateway; late telemetry.",
      "The missing step and whether it was done elsewhere.",
      {},
-     kRogue},
+     kRogue,
+     kByEffectOrLate},
     {WorkflowDrift,
      kStat,
      Level::Alert,
@@ -205,9 +216,9 @@ constexpr auto kConduct = std::to_array<AnalyticInfo>({
     {BreadthPredicate, kRule, Level::Alert, "Predicate that selects everything", "Agent asks for everything at once",
      "A predicate that must select matches everything: empty, a wildcard, no limit.", "Tools that apply a limit of their own.",
      "How many rows the call returned.", kRepositories, kToolMisuse},
-    {FlowToxic, kRule, Level::Hold, "Forbidden flow of data", "Agent carries data where its persona does not let it go",
+    {FlowToxic, kRule, Level::Alert, "Forbidden flow of data", "Agent carries data where its persona does not let it go",
      "What the agent read under one label leaves by a path the persona forbids for it.", "Labels that are wider than the data.",
-     "Source, label and destination of the flow.", kExfiltration, kToolMisuse},
+     "Source, label and destination of the flow.", kExfiltration, kToolMisuse, kByOrder},
     {FlowUngroundedDestination,
      kRule,
      Level::Alert,
@@ -293,7 +304,9 @@ constexpr auto kConduct = std::to_array<AnalyticInfo>({
      "An agent that was released before its persona.",
      "Who runs the agent; write its persona.",
      {},
-     {}},
+     {},
+     {},
+     "docs/design/detection.md §3.6, shadow agents."},
     {AgentCharterChanged,
      kRule,
      Level::Alert,
@@ -334,7 +347,7 @@ constexpr auto kConduct = std::to_array<AnalyticInfo>({
      "The last acts of the task.",
      {},
      {}},
-    {DecoyTouched, kRule, Level::Hold, "Decoy touched", "Agent touches a decoy", "A tool or resource that no honest act touches was used.",
+    {DecoyTouched, kRule, Level::Alert, "Decoy touched", "Agent touches a decoy", "A tool or resource that no honest act touches was used.",
      "An inventory or backup job that walks over everything.", "How the agent learnt of the decoy.", kDiscovery, kRogue},
     {DestructiveBurst, kStat, Level::Alert, "Burst of destruction", "Agent deletes much in a short time",
      "Many destructive acts close together.", "A clean-up that a person ordered.", "What was deleted and whether it can be restored.",

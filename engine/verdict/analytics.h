@@ -33,6 +33,8 @@ struct AnalyticInfo {
   std::string_view check;                       // what an analyst looks at first
   std::span<const TechniqueTag> techniques;     // empty where no effect of the taxonomy fits for certain
   std::span<const std::string_view> owasp_asi;  // "ASI10:2026": OWASP Top 10 for Agentic Applications
+  std::string_view other_levels = {};           // which of its acts get another level; empty: none by default
+  std::string_view source = {};                 // where no channel's header names one
 };
 
 /// One row per analytic, in the order of `Analytic`; docs and SIEM content are generated from it.

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The README's transcripts are what the program prints: a block that begins with `$ build/release/ringfence …` or `$ deploy/demo/…` is run after
-the demonstration."""
+"""The README's transcripts are what the program prints: what `./dev run` shows, and after it each block that begins with
+`$ build/release/ringfence …` or `$ deploy/demo/…`."""
 import re
 import shlex
 import subprocess
@@ -8,33 +8,45 @@ import unittest
 
 import program
 
+DEMONSTRATION = re.compile(r"^What `\./dev run` shows[^\n]*\n\n```\n(.*?)^```", re.MULTILINE | re.DOTALL)
 BLOCK = re.compile(r"^```[a-z]*\n\$ ((?:build/release/ringfence|deploy/demo)[^\n]*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 def expected(text):
-    """What a transcript says, however it is broken into lines; `…` stands for anything left out."""
-    return re.compile(".*?".join(r"\s+".join(map(re.escape, piece.split())) for piece in text.split("…")), re.DOTALL)
+    """What a transcript says, however it is broken into lines; `…` stands for anything left out. The first place that fits is kept: what is
+    not there is found missing at once."""
+    first, *rest = (r"\s+".join(map(re.escape, piece.split())) for piece in text.split("…"))
+    return re.compile(first + "".join(f"(?>.*?{piece})" for piece in rest), re.DOTALL)
+
+
+def demonstration():
+    """The replay that `./dev run` starts with, as one line."""
+    replay = re.search(r"build/release/ringfence replay (?:\\\n|[^\n])*", (program.SOURCE / "dev").read_text(encoding="utf-8"))
+    return replay[0].replace("\\\n", " ").replace('"$@" ', "")
 
 
 class Readme(program.Case):
     def test_transcripts(self):
-        blocks = BLOCK.findall((program.SOURCE / "README.md").read_text(encoding="utf-8"))
+        readme = (program.SOURCE / "README.md").read_text(encoding="utf-8")
+        blocks = BLOCK.findall(readme)
         self.assertGreaterEqual(len(blocks), 4)
         (self.dir / "config").symlink_to(program.SOURCE / "config")
         (self.dir / "out").mkdir()
-        self.run_here("build/release/ringfence replay --personas config/personas --state out/state --findings out/findings.ndjson --verdicts out/verdicts.ndjson "
-                      "config/fleet/telemetry.ndjson.gz")
+        with self.subTest(command="./dev run"):
+            self.shows(DEMONSTRATION.search(readme)[1], self.run_here(demonstration()).stderr.decode())
         for command, text in blocks:
             with self.subTest(command=command):
-                said = self.run_here(command)
-                self.assertTrue(expected(text).search(said), f"README:\n{text}\nprinted:\n{said}")
+                self.shows(text, self.run_here(command).stdout.decode())
+
+    def shows(self, text, said):
+        self.assertTrue(expected(text).search(said), f"README:\n{text}\nprinted:\n{said}")
 
     def run_here(self, words):
         command, *options = shlex.split(words)
         ours = [program.BINARY] if command == "build/release/ringfence" else [program.SOURCE / command, program.BINARY]
         done = subprocess.run([*ours, *options], cwd=self.dir, capture_output=True, timeout=120, check=False)
         self.assertEqual(done.returncode, program.DONE, done.stderr.decode())
-        return done.stdout.decode()
+        return done
 
 
 if __name__ == "__main__":

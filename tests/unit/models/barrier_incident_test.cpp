@@ -81,7 +81,7 @@ Reached attempts(Story& story, int n, Next next) {
 
 TEST(CommitIncident, SevenNearMissesInTenAlertByTheFifthAndHaltByTheNinthAttempt) {
   // Every way to place the three other guesses among the first ten.
-  int arrangements = 0, alert_by_4 = 0, alert_by_5 = 0, halt_by_9 = 0;
+  int arrangements = 0, alert_by_4 = 0, alert_by_5 = 0, alert_by_6 = 0, halt_by_9 = 0;
   std::mt19937_64 rng(1);
   for (unsigned others = 0; others < 1U << 10U; ++others) {
     if (std::popcount(others) != 3) continue;
@@ -95,11 +95,13 @@ TEST(CommitIncident, SevenNearMissesInTenAlertByTheFifthAndHaltByTheNinthAttempt
     });
     alert_by_4 += reached.alert != 0 && reached.alert <= 4 ? 1 : 0;
     alert_by_5 += reached.alert != 0 && reached.alert <= 5 ? 1 : 0;
+    alert_by_6 += reached.alert != 0 && reached.alert <= 6 ? 1 : 0;
     halt_by_9 += reached.halt != 0 && reached.halt <= 9 ? 1 : 0;
   }
   EXPECT_EQ(arrangements, 120);
   EXPECT_EQ(halt_by_9, 120);
-  EXPECT_EQ(alert_by_5, 116) << "all but those whose first three guesses, or three of the first four, are the others";
+  EXPECT_EQ(alert_by_6, 120);
+  EXPECT_EQ(alert_by_5, 116) << "all but those of whose first four guesses three are the others";
   EXPECT_EQ(alert_by_4, 98);
 }
 

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "engine/persona/load.h"
+#include "engine/verdict/analytics.h"
 #include "engine/verdict/policy.h"
 
 namespace ringfence {
@@ -49,6 +50,24 @@ std::vector<std::optional<Effect>> effects() {
   std::vector<std::optional<Effect>> all{std::nullopt};
   for (std::size_t i = 0; i < kEffects; ++i) all.emplace_back(static_cast<Effect>(i));
   return all;
+}
+
+/// Not policy's to give: `flow.toxic` goes by the order's kind (tests/unit/models/flow_rules_test.cpp), a broken containment always halts.
+const std::set<Analytic> kFixed{Analytic::FlowToxic, Analytic::ContainmentViolated};
+
+TEST(Levels, DocumentedAreThoseThatPolicyGivesByDefault) {
+  for (const AnalyticInfo& info : all_analytics()) {
+    if (info.kind != AnalyticKind::Rule || kFixed.contains(info.analytic)) continue;
+    const auto level = [&](const std::string& maturity, std::optional<Effect> effect) {
+      return level_of({.analytic = info.analytic, .what = "", .level = std::nullopt}, persona(maturity, "enforce"), effect);
+    };
+    EXPECT_EQ(name_of(info.usual_level), name_of(level("junior", std::nullopt))) << uid_of(info.analytic);
+    std::set<Level> all;
+    for (const auto& [maturity, row] : kUndeclared)
+      for (const auto& effect : effects()) all.insert(level(maturity, effect));
+    EXPECT_EQ(info.other_levels.empty(), all.size() == 1)
+        << uid_of(info.analytic) << ": other levels are given and not told, or told and not given";
+  }
 }
 
 TEST(Levels, OfEveryAnalyticMaturityEffectAndModeAreTheContracts) {
