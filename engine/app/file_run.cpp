@@ -176,7 +176,7 @@ std::expected<void, RunError> FileRun::prepare() {
   return {};
 }
 
-std::expected<RunReport, RunError> FileRun::run() {
+std::expected<void, RunError> FileRun::read_inputs() {
   for (std::size_t i = 0; i < sources_.size() && !stop_; ++i) {
     if (done_[i]) continue;
     auto read = read_input(i);
@@ -184,7 +184,11 @@ std::expected<RunReport, RunError> FileRun::run() {
     if (auto written = cut(last_lsn_); !written) return std::unexpected(std::move(written.error()));
     if (!read) return std::unexpected(std::move(read.error()));
   }
-  if (auto written = cut(last_lsn_); !written) return std::unexpected(std::move(written.error()));
+  return cut(last_lsn_);
+}
+
+RunEnd FileRun::run() {
+  auto read = read_inputs();
   for (const auto& lane : lanes_) {
     const ShardTally& t = lane->shard.counters();
     report_.tally.events += t.events;
@@ -200,7 +204,7 @@ std::expected<RunReport, RunError> FileRun::run() {
     report_.agents += lane->table.counters().created;
   }
   report_.stopped = stop_;
-  return report_;
+  return {report_, read ? std::nullopt : std::optional(std::move(read.error()))};
 }
 
 std::expected<void, RunError> FileRun::read_input(std::size_t index) {

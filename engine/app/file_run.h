@@ -65,6 +65,12 @@ struct RunReport {
   bool stopped = false;  // by a signal: the rest is for the next run
 };
 
+/// How a run ended: what was judged, and the fault that ended it before the end of the input, where one did.
+struct RunEnd {
+  RunReport report;
+  std::optional<RunError> error;
+};
+
 /// The pipeline over files or standard input: read, decode, judge on one or more shards, write in order of the input, checkpoint.
 ///
 /// The checkpoint is a cut: outputs are made durable, their lengths and the position are recorded, then every changed state is written. A
@@ -101,7 +107,7 @@ class FileRun {
   std::function<std::expected<void, RunError>()> before_checkpoint;
 
   /// Runs to the end of the input or until `stop`. What was judged is written and checkpointed in either case.
-  [[nodiscard]] std::expected<RunReport, RunError> run();
+  [[nodiscard]] RunEnd run();
   /// Makes it a live run, which takes what comes from outside and goes on writing this context log; before `run`.
   void go_on_from(std::vector<PlacedChange> log) { live_ = std::move(log); }
   /// Where the states lie, for what belongs to them under a name of its own: before `run`, or called by it.
@@ -118,6 +124,7 @@ class FileRun {
   FileRun(FileRunOptions options, std::shared_ptr<const Rulebook> rules);
   [[nodiscard]] static RunError of_store(const StoreError& error);
   [[nodiscard]] std::expected<void, RunError> prepare();
+  [[nodiscard]] std::expected<void, RunError> read_inputs();
   [[nodiscard]] std::expected<void, RunError> read_input(std::size_t index);
   [[nodiscard]] std::expected<void, RunError> step_between_changes(const Origin& origin, std::span<const Record> records);
   [[nodiscard]] std::expected<void, RunError> take_changes_before(const Origin& origin, Offset record);

@@ -270,15 +270,15 @@ std::expected<void, RunError> FileService::run() {
     return {};
   };
   log_.info("serving", {{"http_port", http_->port()}});
-  const auto report = run_->run();
+  const auto [report, error] = run_->run();
   audit_->end(wall_now());
   if (const auto polled = control_->poll(wall_now()); !polled) log_.warning("control log", {{"error", polled.error().message}});
+  log_.info(error || fault_ ? "stopped before the end of the input" : "input ended", {{"records", report.records},
+                                                                                      {"events", report.tally.events},
+                                                                                      {"refused", report.tally.refused},
+                                                                                      {"findings", report.tally.findings}});
   if (fault_) return std::unexpected(*fault_);
-  if (!report) return std::unexpected(report.error());
-  log_.info("input ended", {{"records", report->records},
-                            {"events", report->tally.events},
-                            {"refused", report->tally.refused},
-                            {"findings", report->tally.findings}});
+  if (error) return std::unexpected(*error);
   return {};
 }
 

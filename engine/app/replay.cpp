@@ -208,13 +208,14 @@ ExitCode replay(const Options& options) {
     (*run)->on_progress = [&](std::uint64_t records, std::uint64_t bytes) { transcript.progress(bytes, size, records); };
   }
   const auto began = std::chrono::steady_clock::now();
-  const auto report = (*run)->run();
+  const RunEnd end = (*run)->run();
   hand_signals_to(nullptr);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-  if (!report) return fail(report.error().exit, report.error().message);
+  const RunReport& report = end.report;
   if (options.transcript) transcript.table();
-  print_summary(*report, seconds);
-  return fail_on && report->highest >= *fail_on && report->highest > Level::Observe ? ExitCode::AnsweredNo : ExitCode::Done;
+  print_summary(report, seconds);
+  if (end.error) return fail(end.error->exit, end.error->message);
+  return fail_on && report.highest >= *fail_on && report.highest > Level::Observe ? ExitCode::AnsweredNo : ExitCode::Done;
 }
 
 }  // namespace

@@ -155,6 +155,17 @@ class Replay(program.Case):
         cut = self.file("cut.ndjson.gz", gzip.compress(lines(*(self.halt(i) for i in range(3000))), 1)[:-20])
         self.assertEqual(run("replay", "--personas", PERSONAS, "--findings", self.dir / "f", "--fail-on", "alert", cut).code, UNUSABLE)
 
+    def test_what_was_judged_before_the_input_broke_is_told(self):
+        cut = self.file("cut.ndjson.gz", gzip.compress(lines(b"{", *(self.halt(i) for i in range(3000))), 1)[:-20])
+        ended = self.replay(cut, "--transcript")
+        said = ended.err.decode()
+        judged = len(self.left("verdicts"))
+        self.assertEqual(ended.code, UNUSABLE, ended)
+        self.assertIn(judged, range(1, 3001))
+        for landmark in (f"{judged + 1} records, {judged} events judged", "refused: invalid_json 1", "\nfinding records: halt", "\nagent  ", "\nwatched-alert-1 "):
+            self.assertIn(landmark, said)
+        self.assertIn("cut archive", said.splitlines()[-1], "the error comes last")
+
     def test_from(self):
         ended = self.replay("--from", "alert", stdin=lines(event(1), self.halt(2)))
         self.assertEqual((ended.code, [v["id"] for v in self.left("verdicts")]), (DONE, ["c-2"]), ended)
@@ -300,6 +311,17 @@ class Tools(program.Case):
             ended = run("run", "--config", self.service(key), stdin=lines(event(1)))
             self.assertEqual(ended.code, UNUSABLE, ended)
             self.assertIn(".key", ended.err.decode())
+
+    def test_service_tells_what_it_judged_before_its_input_broke(self):
+        settings = json.loads(self.service(self.dir / "control.key").read_text())
+        cut = self.file("cut.ndjson.gz", gzip.compress(lines(*(event(i) for i in range(3000))), 1)[:-20])
+        settings["input"] = {"kind": "file", "files": [str(cut)]}
+        settings["log"] = {"format": "json"}
+        ended = run("run", "--config", self.file("settings.yaml", json.dumps(settings)))
+        self.assertEqual(ended.code, UNUSABLE, ended)
+        *_, told, error = map(json.loads, ended.err.splitlines())
+        self.assertIn(told["events"], range(1, 3001), told)
+        self.assertIn("cut archive", error["error"], error)
 
     def test_service_and_status(self):
         key = self.dir / "control.key"
