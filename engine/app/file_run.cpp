@@ -99,6 +99,7 @@ std::expected<void, RunError> FileRun::prepare() {
     if (!identity) return std::unexpected(of_source(identity.error()));
     identities.push_back(*identity ? identity_of(**identity) : new_identity());
     rereadable_.push_back(identity->has_value());
+    sizes_.push_back((*source)->progress().size);
     sources_.push_back(std::move(*source));
   }
   std::error_code unknown;
@@ -285,7 +286,7 @@ std::expected<void, RunError> FileRun::step(const Origin& origin, std::span<cons
   last_lsn_ = origin.base + records.back().position.offset.value;
   since_cut_ += static_cast<std::int64_t>(records.size());
   since_count_ += static_cast<std::int64_t>(records.size());
-  if (on_progress) on_progress(report_.records, report_.bytes);
+  if (on_progress) on_progress(progress());
   if (since_count_ >= kRecordsPerCount) recount();
   const bool full = since_cut_ >= kRecordsPerCount && outgrown();
   return full || since_cut_ >= kRecordsPerCut ? cut(last_lsn_) : std::expected<void, RunError>{};
@@ -365,6 +366,16 @@ std::expected<void, RunError> FileRun::write_states(std::int64_t lsn) {
     lane->table.trim_all();
   }
   return {};
+}
+
+RunProgress FileRun::progress() const {
+  RunProgress far{.records = report_.records, .read = sources_[reading_index_]->progress().read};
+  for (std::size_t i = 0; i < sizes_.size(); ++i) {
+    if (!sizes_[i]) return {.records = far.records};
+    if (i < reading_index_) far.read += *sizes_[i];
+    far.size += *sizes_[i];
+  }
+  return far;
 }
 
 void FileRun::recount() {

@@ -65,6 +65,11 @@ struct RunReport {
   bool stopped = false;  // by a signal: the rest is for the next run
 };
 
+/// How far a run has come, in bytes of its files as they lie there; `size` 0 where that cannot be known.
+struct RunProgress {
+  std::uint64_t records = 0, read = 0, size = 0;
+};
+
 /// How a run ended: what was judged, and the fault that ended it before the end of the input, where one did.
 struct RunEnd {
   RunReport report;
@@ -96,7 +101,7 @@ class FileRun {
   std::function<std::expected<void, RunError>(const Rulebook& rules, Position after)> on_new_rules;
   /// Called for each judgement in order of the input, and now and then with how far reading has come.
   std::function<void(const Judgement&)> on_judgement;
-  std::function<void(std::uint64_t records, std::uint64_t bytes)> on_progress;
+  std::function<void(const RunProgress&)> on_progress;
   /// Asked after each judgement: findings from outside the core about what it led to, written behind its own.
   std::function<std::vector<FindingRecord>()> more_findings;
 
@@ -158,6 +163,7 @@ class FileRun {
   [[nodiscard]] std::expected<void, RunError> judge_links(Judgement& judgement, std::int64_t lsn);
   [[nodiscard]] std::expected<void, RunError> cut(std::int64_t lsn);
   [[nodiscard]] std::expected<void, RunError> write_states(std::int64_t lsn);
+  [[nodiscard]] RunProgress progress() const;
   void recount();
   [[nodiscard]] bool outgrown() const;
   void pace(EventTime time);
@@ -172,6 +178,7 @@ class FileRun {
   std::unique_ptr<Wide> wide_;
   std::unique_ptr<ForkJoin> fork_;
   std::vector<std::unique_ptr<Source>> sources_;
+  std::vector<std::optional<std::uint64_t>> sizes_;  // of the files, where that can be known
   std::vector<std::int64_t> ordinals_, first_records_;
   std::vector<bool> done_, rereadable_;
   std::atomic<Source*> reading_{nullptr};

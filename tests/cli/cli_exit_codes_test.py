@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every row of the exit codes, and that machine output is never mixed with messages."""
+import contextlib
 import gzip
 import json
 import os
+import pty
+import re
 import signal
 import subprocess
 import unittest
@@ -165,6 +168,29 @@ class Replay(program.Case):
         for landmark in (f"{judged + 1} records, {judged} events judged", "refused: invalid_json 1", "\nfinding records: halt", "\nagent  ", "\nwatched-alert-1 "):
             self.assertIn(landmark, said)
         self.assertIn("cut archive", said.splitlines()[-1], "the error comes last")
+
+    def test_a_transcript_ends_with_where_everything_lies(self):
+        ended = self.replay("--transcript", "--control", self.dir / "control", "--state", self.dir / "state", stdin=lines(event(1)))
+        self.assertEqual(ended.code, DONE, ended)
+        self.assertEqual(ended.err.decode().splitlines()[-1],
+                         f"written: findings {self.dir}/findings, control records {self.dir}/control, verdicts {self.dir}/verdicts, "
+                         f"dead letters {self.dir}/dead, state {self.dir}/state")
+
+    def test_an_archive_draws_a_bar_too(self):
+        packed = self.file("in.ndjson.gz", gzip.compress(lines(*(event(i) for i in range(3000)))))
+        screen, terminal = pty.openpty()
+        with subprocess.Popen([program.BINARY, "replay", "--personas", PERSONAS, "--findings", self.dir / "f", "--transcript", packed], stderr=terminal) as process:
+            os.close(terminal)
+            drawn = b""
+            with contextlib.suppress(OSError):  # the other end is closed
+                while piece := os.read(screen, 65536):
+                    drawn += piece
+        os.close(screen)
+        self.assertEqual(process.returncode, DONE, drawn)
+        shares = [int(share) for share in re.findall(rb"(\d+) %  ", drawn)]
+        self.assertGreater(len(shares), 10, drawn)
+        self.assertEqual(shares, sorted(shares))
+        self.assertEqual(shares[-1], 100)
 
     def test_from(self):
         ended = self.replay("--from", "alert", stdin=lines(event(1), self.halt(2)))
