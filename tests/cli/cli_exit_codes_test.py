@@ -27,6 +27,13 @@ class Usage(program.Case):
                 self.assertEqual(ended.out, b"", "messages go to standard error")
                 self.assertTrue(ended.err)
 
+    def test_unknown_commands_are_named_with_the_nearest(self):
+        for words, said in ((["map"], "ringfence: unknown command 'map'\n"), (["vlidate", "x"], "unknown command 'vlidate'; the nearest is 'validate'\n"),
+                            (["state", "shwo"], "ringfence state: unknown command 'shwo'; the nearest is 'show'\n"),
+                            (["--config", "x"], "ringfence: unknown option '--config'\n"), ([], "A subcommand is required\n")):
+            with self.subTest(words=words):
+                self.assertIn(said, run(*words).err.decode())
+
     def test_help_and_version(self):
         for command in ([], ["replay"], ["run"], ["validate"], ["test"], ["explain"], ["report"], ["status"], ["publish"], ["topics"], ["state"], ["deadletter"], ["keys"]):
             with self.subTest(command=command):
@@ -110,6 +117,12 @@ class Personas(program.Case):
         ended = run("replay", "--personas", self.dir / "set", stdin=lines(event(1)))
         self.assertEqual(ended.code, UNUSABLE, ended)
         self.assertIn("unreadable.yaml", ended.err.decode())
+
+    def test_a_file_that_is_no_persona_is_named(self):
+        notes = self.file("set/notes.txt", PERSONA)
+        ended = run("validate", notes)
+        self.assertEqual(ended.code, NO, ended)
+        self.assertIn(f"{notes}: no persona file", ended.out.decode())
 
     def test_missing_list(self):
         self.file("set/payer.yaml", (PERSONAS / "payer.yaml").read_text())
