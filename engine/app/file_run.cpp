@@ -68,11 +68,13 @@ void put_in_order(const Lanes& lanes, std::size_t records, std::vector<Result*>&
 
 }  // namespace
 
+RunError of_path(const SinkError& error) {
+  return {error.kind == SinkError::Kind::NoSpace ? ExitCode::Unreachable : ExitCode::Unusable, error.message};
+}
+
 RunError FileRun::of_store(const StoreError& error) {
-  const bool full = error.kind == StoreError::Kind::NoSpace;
-  const bool unusable =
-      error.kind == StoreError::Kind::Locked || error.kind == StoreError::Kind::Version || error.kind == StoreError::Kind::Corrupt;
-  return {full ? ExitCode::Unreachable : unusable ? ExitCode::Unusable : ExitCode::Unreachable, "state: " + error.message};
+  const bool away = error.kind == StoreError::Kind::NoSpace || error.kind == StoreError::Kind::Io;
+  return {away ? ExitCode::Unreachable : ExitCode::Unusable, "state: " + error.message};
 }
 
 FileRun::FileRun(FileRunOptions options, std::shared_ptr<const Rulebook> rules) : options_(std::move(options)), rules_(std::move(rules)) {}

@@ -34,6 +34,9 @@ struct RunError {
   std::string message;
 };
 
+/// Of a file that cannot even be opened: a wrong path, unless the disk is full.
+[[nodiscard]] RunError of_path(const SinkError& error);
+
 struct FileRunOptions {
   std::vector<std::string> files;
   bool follow = false;

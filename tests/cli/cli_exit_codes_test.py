@@ -34,6 +34,14 @@ class Usage(program.Case):
             with self.subTest(words=words):
                 self.assertIn(said, run(*words).err.decode())
 
+    def test_a_path_that_cannot_be_written_is_wrong_usage_whatever_is_written_there(self):
+        for option in ("--state", "--findings", "--control", "--verdicts", "--dead-letter"):
+            for path in ("/proc/none/x", self.file("a-file", "x") / "x"):
+                with self.subTest(option=option, path=path):
+                    ended = run("replay", "--personas", PERSONAS, option, path, stdin=lines(event(1)))
+                    self.assertEqual(ended.code, UNUSABLE, ended)
+                    self.assertIn(str(path), ended.err.decode())
+
     def test_help_and_version(self):
         for command in ([], ["replay"], ["run"], ["validate"], ["test"], ["explain"], ["report"], ["status"], ["publish"], ["topics"], ["state"], ["deadletter"], ["keys"]):
             with self.subTest(command=command):
@@ -351,6 +359,16 @@ class Tools(program.Case):
             self.assertEqual(ended.code, UNUSABLE, ended)
             self.assertIn(".key", ended.err.decode())
 
+    def test_service_with_a_path_that_cannot_be_written(self):
+        settings = json.loads(self.service(self.dir / "control.key").read_text())
+        wrong = "/proc/none/x"
+        for key, value in (*(("outputs", {**settings["outputs"], name: f"file:{wrong}"}) for name in ("findings", "control", "dead_letter", "audit")),
+                           ("state", {"directory": wrong}), ("context", {"log": f"{wrong}"})):
+            with self.subTest(key=key, value=value):
+                ended = run("run", "--config", self.file("settings.yaml", json.dumps({**settings, key: value})), stdin=b"")
+                self.assertEqual(ended.code, UNUSABLE, ended)
+                self.assertIn(wrong, ended.err.decode())
+
     def test_service_tells_what_it_judged_before_its_input_broke(self):
         settings = json.loads(self.service(self.dir / "control.key").read_text())
         cut = self.file("cut.ndjson.gz", gzip.compress(lines(*(event(i) for i in range(3000))), 1)[:-20])
@@ -361,6 +379,24 @@ class Tools(program.Case):
         *_, told, error = map(json.loads, ended.err.splitlines())
         self.assertIn(told["events"], range(1, 3001), told)
         self.assertIn("cut archive", error["error"], error)
+
+    def test_a_state_directory_that_a_running_service_holds(self):
+        words = [program.BINARY, "run", "--config", self.service(self.dir / "control.key")]
+        with subprocess.Popen(words, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as service:
+            while b"serving" not in service.stderr.readline():
+                self.assertIsNone(service.poll())
+            state = self.dir / "state"
+            for asked in (["explain", "--agent", "payer-1", "--state", state, "--personas", PERSONAS], ["state", "show", "payer-1", "--state", state],
+                          ["state", "purge", "agent:default/payer-1", "--state", state], ["replay", "--personas", PERSONAS, "--state", state],
+                          ["run", "--config", self.dir / "settings.yaml"]):
+                with self.subTest(asked=asked):
+                    ended = run(*asked)
+                    self.assertEqual((ended.code, ended.out), (UNUSABLE, b""), ended)
+                    self.assertRegex(ended.err.decode(), "state: another process, such as a running service, holds this state directory|is being written by another process")
+                    self.assertNotIn("IO error", ended.err.decode())
+            service.stdin.close()
+            service.stderr.read()
+        self.assertEqual(service.returncode, DONE)
 
     def test_service_and_status(self):
         key = self.dir / "control.key"
