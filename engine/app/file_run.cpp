@@ -228,6 +228,7 @@ std::expected<void, RunError> FileRun::read_input(std::size_t index) {
   while (!stop_) {
     const auto batch = source.next(kWindowPerShard * options_.shards, caught_up_ ? kReadWait : kNoWait);
     if (!batch) return std::unexpected(of_source(batch.error()));
+    arrived_ = std::chrono::steady_clock::now();
     idle = batch->state == Batch::State::Idle ? idle + 1 : 0;
     const bool last = batch->state == Batch::State::Ended && index + 1 == sources_.size();
     caught_up_ = caught_up_ || idle >= kIdleAtEnd || last;

@@ -120,6 +120,8 @@ class FileRun {
   void go_on_from(std::vector<PlacedChange> log) { live_ = std::move(log); }
   /// Where the states lie, for what belongs to them under a name of its own: before `run`, or called by it.
   [[nodiscard]] Store& store() { return *store_; }
+  /// When the records being judged came from their source; for what the run calls.
+  [[nodiscard]] std::chrono::steady_clock::time_point arrived() const { return arrived_; }
   /// Ends the run at the next record; thread-safe.
   void stop() noexcept;
   /// The next window is judged by these; what was judged before is checkpointed first, so a restart never judges it by the new ones.
@@ -204,7 +206,7 @@ class FileRun {
   bool began_live_ = false;
   std::optional<std::vector<PlacedChange>> live_;  // the log as the run before left it, until that is taken
   bool caught_up_ = false;                         // with what lay in the input at the start
-  std::chrono::steady_clock::time_point paced_from_;
+  std::chrono::steady_clock::time_point arrived_, paced_from_;
   EventTime first_event_;
   bool pacing_ = false;
   std::mutex pause_;  // guards new_rules_ too

@@ -255,6 +255,7 @@ std::expected<void, RunError> FileService::run() {
     if (!is_drill(judgement.verdict.tenant))
       active_.seen(agent_key(judgement.verdict.tenant, judgement.verdict.agent_id), ActiveAgents::Steady::now());
     if (auto sent = publish(judgement); !sent) fail(std::move(sent.error()));
+    metrics_.shard(0).decision.observe(Nanos{(std::chrono::steady_clock::now() - run_->arrived()).count()});
   };
   keep_audit();
   obey_people();

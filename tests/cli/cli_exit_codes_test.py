@@ -8,7 +8,9 @@ import pty
 import re
 import signal
 import subprocess
+import time
 import unittest
+import urllib.request
 
 import program
 from program import DONE, NO, PERSONAS, UNREACHABLE, UNUSABLE, event, lines, run
@@ -397,6 +399,25 @@ class Tools(program.Case):
             service.stdin.close()
             service.stderr.read()
         self.assertEqual(service.returncode, DONE)
+
+    def test_service_over_files_times_its_decisions(self):
+        settings = json.loads(self.service(self.dir / "control.key").read_text())
+        settings["log"] = {"format": "json"}
+        words = [program.BINARY, "run", "--config", self.file("settings.yaml", json.dumps(settings))]
+        with subprocess.Popen(words, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as service:
+            while (told := json.loads(service.stderr.readline())).get("message", told.get("msg")) != "serving":
+                self.assertIsNone(service.poll())
+            service.stdin.write(lines(*(event(i) for i in range(3))))
+            service.stdin.flush()
+            metrics, until = {}, time.monotonic() + 60
+            while metrics.get("ringfence_events_total") != 3 and time.monotonic() < until:
+                with urllib.request.urlopen(f"http://127.0.0.1:{told['http_port']}/metrics", timeout=10) as page:
+                    metrics = {m[1]: float(m[2]) for m in re.finditer(r"^(\w+)(?:\{[^}]*\})? (\S+)$", page.read().decode(), re.MULTILINE)}
+            service.stdin.close()
+            service.stderr.read()
+        self.assertEqual(metrics["ringfence_events_total"], 3, metrics)
+        self.assertEqual(metrics["ringfence_decision_seconds_count"], 3)
+        self.assertGreater(metrics["ringfence_decision_seconds_sum"], 0)
 
     def test_service_and_status(self):
         key = self.dir / "control.key"
