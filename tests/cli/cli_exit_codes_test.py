@@ -319,6 +319,16 @@ class Tools(program.Case):
                 self.assertEqual((ended.code, ended.out), (UNUSABLE, b""), ended)
         self.assertFalse((self.dir / "nothing").exists(), "looking makes no state")
 
+    def test_explain_of_a_declared_break_names_its_acts(self):
+        undeclared = {"tool": {"server": "wiki", "name": "delete"}}
+        self.replay(stdin=lines(*(event(i, **undeclared) for i in range(1, 12))))
+        uid = self.left("findings")[0]["finding_info"]["uid"]
+        said = run("explain", "--finding", self.dir / "findings", "--uid", uid).out.decode()
+        acts = re.findall(r"^act +(\S+)  wiki/delete  (\S+)$", said, re.MULTILINE)
+        self.assertEqual(acts[0], ("2026-11-18T08:00:01Z", "c-1"), said)
+        self.assertRegex(said, r"What would have to differ:\n- without (this act|any of these \d+ acts): no finding\n")
+        self.assertEqual(json.loads(run("explain", "--finding", self.dir / "findings", "--uid", uid, "--json").out)["acts"][0]["event"], "c-1")
+
     def test_explain_of_an_agent_without_a_finding(self):
         self.replay("--state", self.dir / "state", stdin=lines(event(1), event(2)))
         words = ["explain", "--agent", "watched-alert-1", "--state", self.dir / "state", "--personas", PERSONAS]
