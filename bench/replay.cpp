@@ -194,24 +194,24 @@ Answer replay(Size size, Manner manner) {
   }
   const double cpu = cpu_seconds();
   const auto start = std::chrono::steady_clock::now();
-  const auto report = (*run)->run();
+  const auto [report, error] = (*run)->run();
   const double took = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), used = cpu_seconds() - cpu;
-  if (!report || report->tally.events != size.events) {
-    std::fprintf(stderr, "%s\n", report ? "events were lost" : report.error().message.c_str());
+  if (error || report.tally.events != size.events) {
+    std::fprintf(stderr, "%s\n", error ? error->message.c_str() : "events were lost");
     return {.failed = true};
   }
   const std::size_t held = resident_bytes() - resident;
 
   std::uint64_t hash = hash_of(findings, size.events);
   if (manner.every_output) hash = hash_of(verdicts, hash_of(control, hash));
-  for (const std::uint64_t verdicts_of_level : report->tally.verdicts)
+  for (const std::uint64_t verdicts_of_level : report.tally.verdicts)
     hash = hash64({reinterpret_cast<const char*>(&verdicts_of_level), sizeof verdicts_of_level}, hash);
   const auto events = static_cast<double>(size.events);
   std::printf(
       "%s %zu events of %.0f bytes, %llu agents: %.0f events/s, %.0f CPU ns/event, %zu resident bytes/agent, %llu findings, hash %016llx\n",
-      manner.keep_state ? "kept:  " : "memory:", size.events, static_cast<double>(report->bytes) / events,
-      static_cast<unsigned long long>(report->agents), events / took, used / events * 1e9, held / static_cast<std::size_t>(report->agents),
-      static_cast<unsigned long long>(report->tally.findings), static_cast<unsigned long long>(hash));
+      manner.keep_state ? "kept:  " : "memory:", size.events, static_cast<double>(report.bytes) / events,
+      static_cast<unsigned long long>(report.agents), events / took, used / events * 1e9, held / static_cast<std::size_t>(report.agents),
+      static_cast<unsigned long long>(report.tally.findings), static_cast<unsigned long long>(hash));
   return {.hash = hash};
 }
 

@@ -8,6 +8,7 @@
 
 #include "connectors/encoders/numbers.h"
 #include "connectors/encoders/strict_json.h"
+#include "engine/event/decode.h"
 #include "engine/event/escape.h"
 
 namespace ringfence {
@@ -16,9 +17,11 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kFindingBytes = 1U << 20U;
+constexpr std::int64_t kNanosPerMs = 1'000'000;
 constexpr std::size_t kCellChars = 120;
 constexpr std::size_t kLabelWidth = 58;
 constexpr std::size_t kScopeWidth = 48;
+constexpr std::size_t kActsShown = 8;
 
 /// Score under the null that the ledger speaks of.
 double ledger_score(const Explanation& explanation) {
@@ -144,6 +147,21 @@ Explanation explanation_of(const Json& ours) {
   return out;
 }
 
+/// The act that caused a record, where it names one; a Close is caused by none of the finding's own.
+std::vector<AccountAct> acts_from(const Json& finding) {
+  if (finding.value("activity_id", 0) == static_cast<int>(FindingRecord::Activity::Close) || !finding.contains("evidences")) return {};
+  const Json& evidence = finding.at("evidences").at(0);
+  AccountAct act{.event_id = evidence.at("uid").get<std::string>(),
+                 .tool = "",
+                 .time = EventTime{finding.at("time").get<std::int64_t>() * kNanosPerMs}};
+  if (evidence.contains("api")) {
+    const Json& api = evidence.at("api");
+    act.tool =
+        (api.contains("service") ? api.at("service").at("name").get<std::string>() + "/" : "") + api.at("operation").get<std::string>();
+  }
+  return {std::move(act)};
+}
+
 /// Throws the library's exceptions for whatever is absent or of another type; its only caller turns them into an error value.
 Account account_from(const Json& finding) {
   const Json& ours = finding.at("unmapped").at("ringfence");
@@ -154,11 +172,14 @@ Account account_from(const Json& finding) {
   out.persona = ours.value("persona", "");
   out.level = ours.at("level").get<std::string>();
   out.applied = ours.at("applied").get<std::string>();
+  out.finding_uid = info.at("uid").get<std::string>();
+  out.count = info.value("related_events_count", std::uint64_t{0});
   out.analytic = info.at("analytic").at("uid").get<std::string>();
   out.title = info.at("title").get<std::string>();
   out.sentence = info.at("desc").get<std::string>();
   if (ours.contains("terms")) out.explanation = explanation_of(ours);
   if (ours.contains("breaches")) out.breaches = ours.at("breaches").get<std::vector<std::string>>();
+  if (!out.explanation) out.acts = acts_from(finding);
   return out;
 }
 
@@ -242,13 +263,23 @@ Account account_of(const FindingRecord& record) {
   if (!record.persona_id.empty()) out.persona = record.persona_id + "@" + record.persona_version;
   out.level = name_of(record.level);
   out.applied = name_of(record.applied);
+  out.finding_uid = record.uid;
+  out.count = record.count;
   out.analytic = uid_of(record.analytic);
   out.title = record.title;
   out.sentence = record.sentence;
   if (record.explanation) out.sentence += (out.sentence.empty() ? "" : " ") + score_sentence(*record.explanation);
   out.explanation = record.explanation;
   out.breaches = record.breaches;
+  if (!record.explanation && !record.event_id.empty() && record.activity != FindingRecord::Activity::Close)
+    out.acts = {{record.event_id, (record.tool_server.empty() ? "" : record.tool_server + "/") + record.tool_name, record.time}};
   return out;
+}
+
+std::vector<std::string> what_would_undo(const Account& account) {
+  if (account.explanation || account.breaches.empty() || account.acts.empty()) return {};
+  const std::uint64_t acts = std::max<std::uint64_t>(account.count, account.acts.size());
+  return {acts == 1 ? "without this act: no finding" : "without any of these " + std::to_string(acts) + " acts: no finding"};
 }
 
 std::string account_table(const Account& account) {
@@ -263,6 +294,10 @@ std::string account_table(const Account& account) {
     out += field("score", score_field(ledger, level_of_threshold(account)));
   }
   for (const std::string& breach : account.breaches) out += field("breach", breach);
+  for (std::size_t i = 0; i < std::min(account.acts.size(), kActsShown); ++i) {
+    const AccountAct& act = account.acts[i];
+    out += field("act", format_rfc3339(act.time) + (act.tool.empty() ? "" : "  " + act.tool) + "  " + act.event_id);
+  }
   if (!account.sentence.empty()) out += "\n" + printable(account.sentence, 1200) + "\n";
   for (const std::string& one : account.open_findings) out += field("open", one);
   if (!account.next.empty()) out += field("next", account.next);
@@ -277,6 +312,8 @@ std::string account_json(const Account& account) {
   Json out{{"agent", account.agent}, {"tenant", account.tenant},     {"persona", account.persona},
            {"level", account.level}, {"applied", account.applied},   {"analytic", account.analytic},
            {"title", account.title}, {"sentence", account.sentence}, {"breaches", account.breaches}};
+  for (const AccountAct& act : account.acts)
+    out["acts"].push_back({{"event", act.event_id}, {"time", format_rfc3339(act.time)}, {"tool", act.tool}});
   if (account.explanation) out["ledger"] = ledger_json(*account.explanation);
   if (!account.would_differ.empty()) out["would_differ"] = account.would_differ;
   if (!account.scopes.empty()) out["scopes"] = scopes_json(account);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <expected>
 #include <string>
 #include <string_view>
@@ -27,13 +28,21 @@ struct ScopePart {
   std::string threat;                 // that holds most of it; empty where nothing has happened yet
 };
 
+/// An act that a finding without a ledger is about.
+struct AccountAct {
+  std::string event_id, tool;
+  EventTime time;
+};
+
 /// What a ledger is about. Everything is as it came from outside; the printers escape it.
 struct Account {
   std::string agent, tenant, persona;
   std::string level, applied;  // names of levels
-  std::string analytic, title, sentence;
+  std::string finding_uid, analytic, title, sentence;
   std::optional<Explanation> explanation;  // absent for a finding by declaration alone
   std::vector<std::string> breaches;
+  std::vector<AccountAct> acts;            // of a finding by declaration alone, in their order: of one record, the act that caused it
+  std::uint64_t count = 0;                 // acts that the finding counts, those of `acts` among them
   std::vector<std::string> would_differ;   // `what_would_differ` (connectors/encoders/report.h), where thresholds are known
   std::vector<ScopePart> scopes;           // live state only: the agent, then its sessions in slot order
   std::vector<std::string> open_findings;  // live state only
@@ -43,6 +52,8 @@ struct Account {
 /// Reads the account back from a finding as `encode_finding` writes it, rounded as it was printed there. The error says what is missing;
 /// at most 1 MiB, of any origin.
 [[nodiscard]] std::expected<Account, std::string> account_of_finding(std::string_view finding_json);
+/// What would have to differ for no finding by declaration alone: the acts themselves. Empty of any other.
+[[nodiscard]] std::vector<std::string> what_would_undo(const Account& account);
 /// The same from a record that is not encoded yet (live state).
 [[nodiscard]] Account account_of(const FindingRecord& record);
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <functional>
 
 #include "connectors/encoders/numbers.h"
 #include "engine/event/decode.h"
@@ -224,6 +225,13 @@ std::string level_at(double score, const Thresholds3& t) {
   return "below " + std::string(lowest);
 }
 
+/// `2 of the 5 "barrier: denied, near-miss"`.
+std::string some_of(const EvidenceRow& row, std::uint32_t n) {
+  const std::string how_many =
+      n == row.count ? (n == 1 ? "the one" : "the " + std::to_string(n)) : std::to_string(n) + " of the " + std::to_string(row.count);
+  return how_many + " \"" + row.channel + ": " + row.cls + "\"";
+}
+
 }  // namespace
 
 std::vector<std::string> what_would_differ(const Explanation& e, const Thresholds3& t) {
@@ -242,13 +250,41 @@ std::vector<std::string> what_would_differ(const Explanation& e, const Threshold
       const double without = rest + leading * std::exp(-each * n);
       const std::string then = level_at(without, t);
       if (then == now) continue;
-      const std::string how_many =
-          n == row->count ? (n == 1 ? "the one" : "the " + std::to_string(n)) : std::to_string(n) + " of the " + std::to_string(row->count);
-      out.push_back("without " + how_many + " \"" + row->channel + ": " + row->cls + "\": about " + score_text(without, 2) + ", " + then);
+      out.push_back("without " + some_of(*row, n) + ": about " + score_text(without, 2) + ", " + then);
       break;
     }
   }
   return out;
+}
+
+std::string what_would_leave_nothing(const Explanation& e, const Thresholds3& t) {
+  const double score = std::exp(e.ln_score), leading = score * e.share, rest = score - leading;
+  const double heavier = e.null == "alert" ? 0 : std::log(std::max(1.0, e.tolerance));
+  std::vector<const EvidenceRow*> rows;
+  std::uint32_t left = 0;
+  for (const EvidenceRow& row : e.rows) {
+    if (row.nats <= 0 || row.count == 0) continue;
+    rows.push_back(&row);
+    left += row.count;
+  }
+  if (!(t.alert > 0) || score < t.alert) return {};
+  std::ranges::stable_sort(rows, std::greater(), [](const EvidenceRow* row) { return row->nats; });
+  double removed = 0;
+  std::string acts;
+  for (const EvidenceRow* row : rows) {
+    const double each = row->nats / row->count;
+    std::uint32_t n = 0;
+    bool enough = false;
+    while (n < row->count && !enough) {
+      ++n;
+      enough = (rest + leading * std::exp(-removed - each * n)) * std::exp(heavier * (left - n)) < t.alert;
+    }
+    removed += each * n;
+    left -= n;
+    acts += (acts.empty() ? "" : " and ") + some_of(*row, n);
+    if (enough) return "without " + acts + ": about " + score_text(rest + leading * std::exp(-removed), 2) + ", no finding";
+  }
+  return {};
 }
 
 std::string report_html(const ReportPage& page) {

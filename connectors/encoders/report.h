@@ -51,5 +51,9 @@ struct Thresholds3 {
   double alert = 0, throttle = 0, halt = 0;
 };
 [[nodiscard]] std::vector<std::string> what_would_differ(const Explanation& explanation, const Thresholds3& thresholds);
+/// What would leave no level at all: the greatest rows, one after the other, until the score is below alert also where every act left
+/// weighs as much more as the caps without tolerance, which alerts are read by, could make it. Empty where the alert threshold is not
+/// known or what other threats hold is enough for it.
+[[nodiscard]] std::string what_would_leave_nothing(const Explanation& explanation, const Thresholds3& thresholds);
 
 }  // namespace ringfence

@@ -23,6 +23,8 @@ class ByteStream {
   virtual ~ByteStream() = default;
   /// Fills at most `out`, waiting until `deadline` for the first byte.
   [[nodiscard]] virtual std::expected<Chunk, SourceError> read(std::span<char> out, Clock::time_point deadline) = 0;
+  /// Bytes of the input, as it lies there, that went into what was given.
+  [[nodiscard]] virtual std::uint64_t taken() const = 0;
 };
 
 /// The bytes a gzip (RFC 1952) or zstd (RFC 8878) input stands for, all members or frames of it, decompressed as asked for: a bomb costs

@@ -26,6 +26,7 @@ class DecompressingStream : public ByteStream {
       // Asked even without input: a decompressor may hold output for which there was no room.
       const Step step = decompress(input_, out);
       input_ = input_.subspan(step.read);
+      taken_ += step.read;
       if (step.corrupt) {
         error_ = SourceError{SourceError::Kind::CorruptArchive, name_ + ": the archive is damaged, the records before that were read"};
       }
@@ -45,6 +46,8 @@ class DecompressingStream : public ByteStream {
     }
   }
 
+  [[nodiscard]] std::uint64_t taken() const final { return taken_; }
+
  protected:
   struct Step {
     std::size_t read = 0, written = 0;
@@ -60,6 +63,7 @@ class DecompressingStream : public ByteStream {
   std::string name_;
   std::vector<char> chunk_;
   std::span<const char> input_;
+  std::uint64_t taken_ = 0;
   std::optional<SourceError> error_;
 };
 

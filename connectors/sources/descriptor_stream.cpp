@@ -41,7 +41,10 @@ class DescriptorStream final : public ByteStream {
       const ssize_t got = ::read(descriptor_, out.data(), out.size());
       if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
       if (got < 0) return std::unexpected(SourceError{SourceError::Kind::Unreadable, reading_.name + ": " + reason_of(errno)});
-      if (got > 0) return Chunk{Batch::State::More, static_cast<std::size_t>(got)};
+      if (got > 0) {
+        taken_ += static_cast<std::uint64_t>(got);
+        return Chunk{Batch::State::More, static_cast<std::size_t>(got)};
+      }
       if (!reading_.follow || gone_) return Chunk{Batch::State::Ended, 0};
       if (const auto shrunk = check_size()) return std::unexpected(*shrunk);
       const Batch::State changed = wait_for(watch_.number(), deadline);
@@ -49,6 +52,7 @@ class DescriptorStream final : public ByteStream {
       drain_watch();
     }
   }
+  [[nodiscard]] std::uint64_t taken() const override { return taken_; }
 
  private:
   Batch::State wait_for(int descriptor, Clock::time_point deadline) {
@@ -92,6 +96,7 @@ class DescriptorStream final : public ByteStream {
   bool regular_;
   Descriptor watch_;
   bool gone_ = false;
+  std::uint64_t taken_ = 0;
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <system_error>
 #include <utility>
@@ -43,6 +44,7 @@ class FileSource final : public Source {
     stream_ = gzip ? gzip_stream(std::move(*stream), name_) : zstd ? zstd_stream(std::move(*stream), name_) : std::move(*stream);
     splitter_.reset();
     number_ = 0;
+    chunk_ = taken_before_ = 0;
     ended_ = false;
     error_.reset();
     return {};
@@ -58,6 +60,7 @@ class FileSource final : public Source {
       if (error_) return std::unexpected(*error_);
       if (ended_) return end();
 
+      const std::uint64_t taken = stream_->taken();
       auto chunk = stream_->read(splitter_.room(), deadline);
       if (!chunk) {
         // What stands behind the last line feed may be half a record: it is not delivered.
@@ -67,6 +70,8 @@ class FileSource final : public Source {
         if (const auto line = splitter_.finish()) take(*line);
       } else if (chunk->state == Batch::State::More) {
         splitter_.added(chunk->bytes);
+        chunk_ = chunk->bytes;
+        taken_before_ = taken;
         if (ByteStream::Clock::now() >= deadline) passed_deadline_ = true;
       } else {
         return Batch{chunk->state, {}};
@@ -110,6 +115,16 @@ class FileSource final : public Source {
     return SourceIdentity{std::string(file_name(path_)), have, hash128({beginning.data(), have})};
   }
 
+  [[nodiscard]] SourceProgress progress() const override {
+    struct stat status{};
+    const bool known = ::fstat(descriptor_.number(), &status) == 0 && S_ISREG(status.st_mode);
+    // What lines that wait here stand for, in proportion: of the last chunk at most, so this never goes back.
+    const double waiting = chunk_ > 0 ? std::min(1.0, static_cast<double>(splitter_.held()) / static_cast<double>(chunk_)) : 0;
+    const std::uint64_t taken = stream_->taken();
+    return {taken - static_cast<std::uint64_t>(static_cast<double>(taken - taken_before_) * waiting),
+            known ? std::optional(static_cast<std::uint64_t>(status.st_size)) : std::nullopt};
+  }
+
  private:
   void take_lines(std::size_t most) {
     while (records_.size() < most) {
@@ -142,8 +157,10 @@ class FileSource final : public Source {
   std::unique_ptr<ByteStream> stream_;
   LineSplitter splitter_;
   std::vector<Record> records_;
-  std::int64_t number_ = 0;  // of the next line
-  std::int64_t first_ = 0;   // lines before it are skipped
+  std::int64_t number_ = 0;         // of the next line
+  std::uint64_t chunk_ = 0;         // bytes handed to the splitter last
+  std::uint64_t taken_before_ = 0;  // of the input, for all before them
+  std::int64_t first_ = 0;          // lines before it are skipped
   bool ended_ = false;
   bool passed_deadline_ = false;
   std::optional<SourceError> error_;

@@ -35,6 +35,8 @@ class LineSplitter {
   [[nodiscard]] std::span<char> room();
   /// The first `bytes` bytes of the room were filled.
   void added(std::size_t bytes) { end_ += bytes; }
+  /// Bytes of lines not yet given.
+  [[nodiscard]] std::size_t held() const { return end_ - begin_; }
   /// Forgets everything read so far.
   void reset();
 

@@ -47,6 +47,12 @@ struct Batch {
   std::span<const Record> records;
 };
 
+/// How far an input was read, in bytes as it lies there, packed or plain.
+struct SourceProgress {
+  std::uint64_t read = 0;             // what the records given so far stand for
+  std::optional<std::uint64_t> size;  // all of it, where that can be known: not of pipes
+};
+
 /// Where records come from. One thread at a time, but for `stop`. Bounded memory, whatever the input.
 class Source {
  public:
@@ -63,6 +69,7 @@ class Source {
   /// Identity over at most the first `bytes` bytes; nothing for what can be read only once. To see whether this is the input of an earlier
   /// run, ask for as many bytes as that identity has: a file that has grown since is still the same.
   [[nodiscard]] virtual std::expected<std::optional<SourceIdentity>, SourceError> identity(std::size_t bytes) = 0;
+  [[nodiscard]] virtual SourceProgress progress() const = 0;
 };
 
 /// Bytes an identity covers by contract.

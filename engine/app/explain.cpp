@@ -8,6 +8,7 @@
 #include <fstream>
 #include <iostream>
 #include <memory>
+#include <sstream>
 #include <string>
 
 #include "connectors/encoders/numbers.h"
@@ -57,6 +58,27 @@ std::expected<Thresholds3, std::string> thresholds_of(const Account& account, co
   return Thresholds3{.alert = own};
 }
 
+void say_what_would_differ(Account& account, const Thresholds3& thresholds) {
+  account.would_differ = what_would_differ(*account.explanation, thresholds);
+  if (auto nothing = what_would_leave_nothing(*account.explanation, thresholds); !nothing.empty())
+    account.would_differ.push_back(std::move(nothing));
+}
+
+/// The acts of a finding over all its records, each once.
+std::vector<AccountAct> acts_of(const std::string& finding_uid, const std::string& records) {
+  std::vector<AccountAct> acts;
+  const std::string named = "\"uid\":" + json_quoted(finding_uid);
+  std::istringstream in(records);
+  for (std::string line; std::getline(in, line);) {
+    if (line.find(named) == std::string::npos) continue;
+    const auto account = account_of_finding(line);
+    if (!account || account->finding_uid != finding_uid) continue;
+    for (const AccountAct& act : account->acts)
+      if (std::ranges::find(acts, act.event_id, &AccountAct::event_id) == acts.end()) acts.push_back(act);
+  }
+  return acts;
+}
+
 /// The last record of a findings file, or the last one of a finding.
 ExitCode from_finding(const Options& options) {
   std::ifstream file;
@@ -77,7 +99,10 @@ ExitCode from_finding(const Options& options) {
   if (account->explanation) {
     const auto thresholds = thresholds_of(*account, options);
     if (!thresholds) return fail(thresholds.error());
-    account->would_differ = what_would_differ(*account->explanation, *thresholds);
+    say_what_would_differ(*account, *thresholds);
+  } else {
+    if (auto acts = acts_of(account->finding_uid, whole); !acts.empty()) account->acts = std::move(acts);
+    account->would_differ = what_would_undo(*account);
   }
   print(*account, options.json);
   return ExitCode::Done;
@@ -141,7 +166,7 @@ Account account_of_state(const AgentState& agent, const Persona& persona, const 
   account.title = level == Level::Observe ? "nothing stands against it" : "what stands against it now";
   account.scopes = scopes_of(agent, tables);
   account.next = next_of(agent, persona, tables);
-  if (account.explanation) account.would_differ = what_would_differ(*account.explanation, thresholds_of(persona));
+  if (account.explanation) say_what_would_differ(account, thresholds_of(persona));
   for (const OpenFinding& open : agent.findings)
     account.open_findings.push_back(open.uid + "  " + std::string(uid_of(open.analytic)) + ", " + std::string(name_of(open.level)));
   return account;

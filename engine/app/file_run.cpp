@@ -68,11 +68,13 @@ void put_in_order(const Lanes& lanes, std::size_t records, std::vector<Result*>&
 
 }  // namespace
 
+RunError of_path(const SinkError& error) {
+  return {error.kind == SinkError::Kind::NoSpace ? ExitCode::Unreachable : ExitCode::Unusable, error.message};
+}
+
 RunError FileRun::of_store(const StoreError& error) {
-  const bool full = error.kind == StoreError::Kind::NoSpace;
-  const bool unusable =
-      error.kind == StoreError::Kind::Locked || error.kind == StoreError::Kind::Version || error.kind == StoreError::Kind::Corrupt;
-  return {full ? ExitCode::Unreachable : unusable ? ExitCode::Unusable : ExitCode::Unreachable, "state: " + error.message};
+  const bool away = error.kind == StoreError::Kind::NoSpace || error.kind == StoreError::Kind::Io;
+  return {away ? ExitCode::Unreachable : ExitCode::Unusable, "state: " + error.message};
 }
 
 FileRun::FileRun(FileRunOptions options, std::shared_ptr<const Rulebook> rules) : options_(std::move(options)), rules_(std::move(rules)) {}
@@ -99,6 +101,7 @@ std::expected<void, RunError> FileRun::prepare() {
     if (!identity) return std::unexpected(of_source(identity.error()));
     identities.push_back(*identity ? identity_of(**identity) : new_identity());
     rereadable_.push_back(identity->has_value());
+    sizes_.push_back((*source)->progress().size);
     sources_.push_back(std::move(*source));
   }
   std::error_code unknown;
@@ -176,7 +179,7 @@ std::expected<void, RunError> FileRun::prepare() {
   return {};
 }
 
-std::expected<RunReport, RunError> FileRun::run() {
+std::expected<void, RunError> FileRun::read_inputs() {
   for (std::size_t i = 0; i < sources_.size() && !stop_; ++i) {
     if (done_[i]) continue;
     auto read = read_input(i);
@@ -184,7 +187,11 @@ std::expected<RunReport, RunError> FileRun::run() {
     if (auto written = cut(last_lsn_); !written) return std::unexpected(std::move(written.error()));
     if (!read) return std::unexpected(std::move(read.error()));
   }
-  if (auto written = cut(last_lsn_); !written) return std::unexpected(std::move(written.error()));
+  return cut(last_lsn_);
+}
+
+RunEnd FileRun::run() {
+  auto read = read_inputs();
   for (const auto& lane : lanes_) {
     const ShardTally& t = lane->shard.counters();
     report_.tally.events += t.events;
@@ -200,7 +207,7 @@ std::expected<RunReport, RunError> FileRun::run() {
     report_.agents += lane->table.counters().created;
   }
   report_.stopped = stop_;
-  return report_;
+  return {report_, read ? std::nullopt : std::optional(std::move(read.error()))};
 }
 
 std::expected<void, RunError> FileRun::read_input(std::size_t index) {
@@ -221,6 +228,7 @@ std::expected<void, RunError> FileRun::read_input(std::size_t index) {
   while (!stop_) {
     const auto batch = source.next(kWindowPerShard * options_.shards, caught_up_ ? kReadWait : kNoWait);
     if (!batch) return std::unexpected(of_source(batch.error()));
+    arrived_ = std::chrono::steady_clock::now();
     idle = batch->state == Batch::State::Idle ? idle + 1 : 0;
     const bool last = batch->state == Batch::State::Ended && index + 1 == sources_.size();
     caught_up_ = caught_up_ || idle >= kIdleAtEnd || last;
@@ -281,7 +289,7 @@ std::expected<void, RunError> FileRun::step(const Origin& origin, std::span<cons
   last_lsn_ = origin.base + records.back().position.offset.value;
   since_cut_ += static_cast<std::int64_t>(records.size());
   since_count_ += static_cast<std::int64_t>(records.size());
-  if (on_progress) on_progress(report_.records, report_.bytes);
+  if (on_progress) on_progress(progress());
   if (since_count_ >= kRecordsPerCount) recount();
   const bool full = since_cut_ >= kRecordsPerCount && outgrown();
   return full || since_cut_ >= kRecordsPerCut ? cut(last_lsn_) : std::expected<void, RunError>{};
@@ -361,6 +369,16 @@ std::expected<void, RunError> FileRun::write_states(std::int64_t lsn) {
     lane->table.trim_all();
   }
   return {};
+}
+
+RunProgress FileRun::progress() const {
+  RunProgress far{.records = report_.records, .read = sources_[reading_index_]->progress().read};
+  for (std::size_t i = 0; i < sizes_.size(); ++i) {
+    if (!sizes_[i]) return {.records = far.records};
+    if (i < reading_index_) far.read += *sizes_[i];
+    far.size += *sizes_[i];
+  }
+  return far;
 }
 
 void FileRun::recount() {

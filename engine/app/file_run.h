@@ -34,6 +34,9 @@ struct RunError {
   std::string message;
 };
 
+/// Of a file that cannot even be opened: a wrong path, unless the disk is full.
+[[nodiscard]] RunError of_path(const SinkError& error);
+
 struct FileRunOptions {
   std::vector<std::string> files;
   bool follow = false;
@@ -65,6 +68,17 @@ struct RunReport {
   bool stopped = false;  // by a signal: the rest is for the next run
 };
 
+/// How far a run has come, in bytes of its files as they lie there; `size` 0 where that cannot be known.
+struct RunProgress {
+  std::uint64_t records = 0, read = 0, size = 0;
+};
+
+/// How a run ended: what was judged, and the fault that ended it before the end of the input, where one did.
+struct RunEnd {
+  RunReport report;
+  std::optional<RunError> error;
+};
+
 /// The pipeline over files or standard input: read, decode, judge on one or more shards, write in order of the input, checkpoint.
 ///
 /// The checkpoint is a cut: outputs are made durable, their lengths and the position are recorded, then every changed state is written. A
@@ -90,7 +104,7 @@ class FileRun {
   std::function<std::expected<void, RunError>(const Rulebook& rules, Position after)> on_new_rules;
   /// Called for each judgement in order of the input, and now and then with how far reading has come.
   std::function<void(const Judgement&)> on_judgement;
-  std::function<void(std::uint64_t records, std::uint64_t bytes)> on_progress;
+  std::function<void(const RunProgress&)> on_progress;
   /// Asked after each judgement: findings from outside the core about what it led to, written behind its own.
   std::function<std::vector<FindingRecord>()> more_findings;
 
@@ -101,11 +115,13 @@ class FileRun {
   std::function<std::expected<void, RunError>()> before_checkpoint;
 
   /// Runs to the end of the input or until `stop`. What was judged is written and checkpointed in either case.
-  [[nodiscard]] std::expected<RunReport, RunError> run();
+  [[nodiscard]] RunEnd run();
   /// Makes it a live run, which takes what comes from outside and goes on writing this context log; before `run`.
   void go_on_from(std::vector<PlacedChange> log) { live_ = std::move(log); }
   /// Where the states lie, for what belongs to them under a name of its own: before `run`, or called by it.
   [[nodiscard]] Store& store() { return *store_; }
+  /// When the records being judged came from their source; for what the run calls.
+  [[nodiscard]] std::chrono::steady_clock::time_point arrived() const { return arrived_; }
   /// Ends the run at the next record; thread-safe.
   void stop() noexcept;
   /// The next window is judged by these; what was judged before is checkpointed first, so a restart never judges it by the new ones.
@@ -118,6 +134,7 @@ class FileRun {
   FileRun(FileRunOptions options, std::shared_ptr<const Rulebook> rules);
   [[nodiscard]] static RunError of_store(const StoreError& error);
   [[nodiscard]] std::expected<void, RunError> prepare();
+  [[nodiscard]] std::expected<void, RunError> read_inputs();
   [[nodiscard]] std::expected<void, RunError> read_input(std::size_t index);
   [[nodiscard]] std::expected<void, RunError> step_between_changes(const Origin& origin, std::span<const Record> records);
   [[nodiscard]] std::expected<void, RunError> take_changes_before(const Origin& origin, Offset record);
@@ -151,6 +168,7 @@ class FileRun {
   [[nodiscard]] std::expected<void, RunError> judge_links(Judgement& judgement, std::int64_t lsn);
   [[nodiscard]] std::expected<void, RunError> cut(std::int64_t lsn);
   [[nodiscard]] std::expected<void, RunError> write_states(std::int64_t lsn);
+  [[nodiscard]] RunProgress progress() const;
   void recount();
   [[nodiscard]] bool outgrown() const;
   void pace(EventTime time);
@@ -165,6 +183,7 @@ class FileRun {
   std::unique_ptr<Wide> wide_;
   std::unique_ptr<ForkJoin> fork_;
   std::vector<std::unique_ptr<Source>> sources_;
+  std::vector<std::optional<std::uint64_t>> sizes_;  // of the files, where that can be known
   std::vector<std::int64_t> ordinals_, first_records_;
   std::vector<bool> done_, rereadable_;
   std::atomic<Source*> reading_{nullptr};
@@ -187,7 +206,7 @@ class FileRun {
   bool began_live_ = false;
   std::optional<std::vector<PlacedChange>> live_;  // the log as the run before left it, until that is taken
   bool caught_up_ = false;                         // with what lay in the input at the start
-  std::chrono::steady_clock::time_point paced_from_;
+  std::chrono::steady_clock::time_point arrived_, paced_from_;
   EventTime first_event_;
   bool pacing_ = false;
   std::mutex pause_;  // guards new_rules_ too

@@ -76,7 +76,7 @@ std::expected<void, RunError> FileService::open_control() {
   }
   if (!key) return std::unexpected(RunError{ExitCode::Unusable, key.error().message});
   auto opened = FileControlLog::open(settings_.outputs.control.file.string());
-  if (!opened) return std::unexpected(of_sink(opened.error()));
+  if (!opened) return std::unexpected(of_path(opened.error()));
   control_log_ = std::move(*opened);
   // What former keys signed is this writer's history too: without it a new key would begin at the first generation, which no gate takes.
   TrustedKeys trusted = TrustedKeys::load(settings_.gate.keys_file).value_or(TrustedKeys());
@@ -101,7 +101,7 @@ std::expected<void, RunError> FileService::open_control() {
 std::expected<void, RunError> FileService::open_context() {
   const std::filesystem::path file = context_log_file(settings_);
   auto positions = ContextPositions::open(file);
-  if (!positions) return std::unexpected(of_sink(positions.error()));
+  if (!positions) return std::unexpected(of_path(positions.error()));
   positions_ = std::move(*positions);
   auto log = read_context_log(file.string(), settings_.internal_hosts);
   if (!log) return std::unexpected(RunError{ExitCode::Unusable, "context.log: " + log.error()});
@@ -157,7 +157,7 @@ std::string FileService::live_view() const {
 std::expected<void, RunError> FileService::open_audit() {
   const std::string file = audit_file(settings_).string();
   auto sink = FileSink::open(file, 0);  // whatever is said stands there at once, whenever the process is killed
-  if (!sink) return std::unexpected(of_sink(sink.error()));
+  if (!sink) return std::unexpected(of_path(sink.error()));
   audit_sink_ = std::move(*sink);
   auto key = SigningKey::load(settings_.control.key_file);
   if (!key) return std::unexpected(RunError{ExitCode::Unusable, key.error().message});
@@ -255,6 +255,7 @@ std::expected<void, RunError> FileService::run() {
     if (!is_drill(judgement.verdict.tenant))
       active_.seen(agent_key(judgement.verdict.tenant, judgement.verdict.agent_id), ActiveAgents::Steady::now());
     if (auto sent = publish(judgement); !sent) fail(std::move(sent.error()));
+    metrics_.shard(0).decision.observe(Nanos{(std::chrono::steady_clock::now() - run_->arrived()).count()});
   };
   keep_audit();
   obey_people();
@@ -270,15 +271,15 @@ std::expected<void, RunError> FileService::run() {
     return {};
   };
   log_.info("serving", {{"http_port", http_->port()}});
-  const auto report = run_->run();
+  const auto [report, error] = run_->run();
   audit_->end(wall_now());
   if (const auto polled = control_->poll(wall_now()); !polled) log_.warning("control log", {{"error", polled.error().message}});
+  log_.info(error || fault_ ? "stopped before the end of the input" : "input ended", {{"records", report.records},
+                                                                                      {"events", report.tally.events},
+                                                                                      {"refused", report.tally.refused},
+                                                                                      {"findings", report.tally.findings}});
   if (fault_) return std::unexpected(*fault_);
-  if (!report) return std::unexpected(report.error());
-  log_.info("input ended", {{"records", report->records},
-                            {"events", report->tally.events},
-                            {"refused", report->tally.refused},
-                            {"findings", report->tally.findings}});
+  if (error) return std::unexpected(*error);
   return {};
 }
 

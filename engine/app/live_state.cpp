@@ -21,7 +21,10 @@ LiveState::LiveState(std::unique_ptr<Store> store) : store_(std::move(store)), t
 std::expected<std::unique_ptr<LiveState>, std::string> LiveState::open(const std::string& directory) {
   if (!std::filesystem::is_directory(directory)) return std::unexpected(printable(directory) + ": no such state directory");
   auto store = rocksdb_store(directory);
-  if (!store) return std::unexpected(store.error().message);
+  if (!store) {
+    constexpr auto kInstead = "; `status`, `top` and `state purge --config FILE` ask the service, `explain --finding FILE` needs no state";
+    return std::unexpected(store.error().message + (store.error().kind == StoreError::Kind::Locked ? kInstead : ""));
+  }
   if (const auto ready = prepare_store(**store); !ready) return std::unexpected(ready.error().message);
   return std::unique_ptr<LiveState>(new LiveState(std::move(*store)));
 }

@@ -5,17 +5,41 @@
 #include <new>
 #include <sstream>
 #include <string>
+#include <vector>
 
 #include "engine/app/operators.h"
 #include "engine/event/escape.h"
+#include "engine/persona/values.h"
 
 namespace {
 
 constexpr int code(ringfence::ExitCode exit) { return static_cast<int>(exit); }
 
+/// A word that stands where a command was expected and is none; nothing where that is not what is wrong.
+std::string unknown_command(const CLI::App& app) {
+  const CLI::App* at = &app;
+  std::string path = "ringfence";
+  while (!at->get_subcommands().empty()) {
+    at = at->get_subcommands().front();
+    path += " " + at->get_name();
+  }
+  const auto known = at->get_subcommands([](const CLI::App*) { return true; });
+  const auto rest = at->remaining();
+  if (known.empty() || rest.empty()) return "";
+  std::vector<std::string> names;
+  for (const CLI::App* const command : known) names.push_back(command->get_name());
+  const auto near = ringfence::nearest(rest.front(), names);
+  return path + ": unknown " + (rest.front().starts_with('-') ? "option '" : "command '") + ringfence::printable(rest.front()) + "'" +
+         (near ? "; the nearest is '" + *near + "'" : "");
+}
+
 /// What is wrong with the command line, which may hold anything, line by line and escaped.
 int refuse(const CLI::App& app, const CLI::ParseError& error) {
   constexpr std::size_t kLineChars = 4096;
+  if (const std::string unknown = unknown_command(app); !unknown.empty()) {
+    std::fprintf(stderr, "%s\nRun with --help for more information.\n", unknown.c_str());
+    return code(ringfence::ExitCode::Unusable);
+  }
   std::stringstream message;
   static_cast<void>(app.exit(error, message, message));
   for (std::string line; std::getline(message, line);) std::fprintf(stderr, "%s\n", ringfence::printable(line, kLineChars).c_str());

@@ -78,18 +78,6 @@ std::shared_ptr<const Rulebook> load_rules(const Options& options, const Setting
   return std::make_shared<const Rulebook>(std::move(*load.set), all_channels());
 }
 
-/// Bytes to be read, where that can be known: not of archives and pipes.
-std::uint64_t plain_size(const std::vector<std::string>& files) {
-  std::uint64_t size = 0;
-  for (const fs::path file : files) {
-    std::error_code fault;
-    const auto bytes = fs::file_size(file, fault);
-    if (fault || file.extension() == ".gz" || file.extension() == ".zst") return 0;
-    size += bytes;
-  }
-  return size;
-}
-
 /// What could not be judged for want of fields, a line a source.
 void print_not_evaluable(std::vector<Evaluability::Row> rows) {
   std::ranges::sort(rows, {}, &Evaluability::Row::source);  // whatever the number of shards
@@ -132,6 +120,22 @@ void print_summary(const RunReport& report, double seconds) {
   std::fprintf(stderr, "calls that would have been stopped: %llu\n", static_cast<unsigned long long>(report.tally.stopped));
   std::fprintf(stderr, "%.0f events/s%s\n", seconds > 0 ? static_cast<double>(report.records) / seconds : 0.0,
                report.stopped ? "; stopped: the same command goes on from here" : "");
+}
+
+/// Where what was asked for lies, for whoever looks for it afterwards.
+void print_places(const Options& options) {
+  std::string places;
+  const auto add = [&](std::string_view what, const std::string& path) {
+    if (path.empty()) return;
+    places +=
+        (places.empty() ? "" : ", ") + std::string(what) + " " + (path == "-" ? std::string("on standard output") : printable(path, 512));
+  };
+  add("findings", options.outputs.findings);
+  add("control records", options.outputs.control);
+  add("verdicts", options.outputs.verdicts);
+  add("dead letters", options.outputs.dead_letter);
+  add("state", options.state);
+  std::fprintf(stderr, "written: %s\n", places.c_str());
 }
 
 ExitCode replay(const Options& options) {
@@ -202,19 +206,20 @@ ExitCode replay(const Options& options) {
     return {};
   };
   Transcript transcript(stderr, options.transcript);
-  const std::uint64_t size = plain_size(options.files);
   if (options.transcript) {
     (*run)->on_judgement = [&](const Judgement& judgement) { transcript.tell(judgement); };
-    (*run)->on_progress = [&](std::uint64_t records, std::uint64_t bytes) { transcript.progress(bytes, size, records); };
+    (*run)->on_progress = [&](const RunProgress& far) { transcript.progress(far.read, far.size, far.records); };
   }
   const auto began = std::chrono::steady_clock::now();
-  const auto report = (*run)->run();
+  const RunEnd end = (*run)->run();
   hand_signals_to(nullptr);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-  if (!report) return fail(report.error().exit, report.error().message);
+  const RunReport& report = end.report;
   if (options.transcript) transcript.table();
-  print_summary(*report, seconds);
-  return fail_on && report->highest >= *fail_on && report->highest > Level::Observe ? ExitCode::AnsweredNo : ExitCode::Done;
+  print_summary(report, seconds);
+  if (options.transcript) print_places(options);
+  if (end.error) return fail(end.error->exit, end.error->message);
+  return fail_on && report.highest >= *fail_on && report.highest > Level::Observe ? ExitCode::AnsweredNo : ExitCode::Done;
 }
 
 }  // namespace

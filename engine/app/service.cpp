@@ -33,9 +33,8 @@ RunError of_kafka(const KafkaError& error) {
   return {error.code == KafkaError::Code::Config ? ExitCode::Unusable : ExitCode::Unreachable, "kafka: " + error.message};
 }
 RunError of_store(const StoreError& error) {
-  const bool unusable =
-      error.kind == StoreError::Kind::Locked || error.kind == StoreError::Kind::Version || error.kind == StoreError::Kind::Corrupt;
-  return {unusable ? ExitCode::Unusable : ExitCode::Unreachable, "state: " + error.message};
+  const bool away = error.kind == StoreError::Kind::NoSpace || error.kind == StoreError::Kind::Io;
+  return {away ? ExitCode::Unreachable : ExitCode::Unusable, "state: " + error.message};
 }
 RunError of_sink(const SinkError& error) {
   return {error.kind == SinkError::Kind::InUse ? ExitCode::Unusable : ExitCode::Unreachable, error.message};

@@ -96,7 +96,7 @@ std::expected<void, RunError> Service::open_control() {
     control_log_ = std::move(*opened);
   } else {
     auto opened = FileControlLog::open(settings_.outputs.control.file.string());
-    if (!opened) return std::unexpected(of_sink(opened.error()));
+    if (!opened) return std::unexpected(of_path(opened.error()));
     control_log_ = std::move(*opened);
   }
   // What former keys signed is this writer's history too: without it a new key would begin at the first generation, which no gate takes.
@@ -120,7 +120,7 @@ std::expected<void, RunError> Service::open_outputs() {
   const auto open_one = [&](const OutputTarget& target, const std::string& topic) -> std::expected<std::unique_ptr<Sink>, RunError> {
     if (!target.topic) {
       auto file = FileSink::open(target.file.string(), 0);
-      if (!file) return std::unexpected(of_sink(file.error()));
+      if (!file) return std::unexpected(of_path(file.error()));
       auto shared = std::make_unique<SharedSink>(std::move(*file));
       files_.push_back(shared.get());
       return shared;
@@ -195,7 +195,7 @@ std::unique_ptr<ServiceOutputs> Service::outputs_of_thread() {
 
 std::expected<void, RunError> Service::open_context() {
   auto positions = ContextPositions::open(context_log_file(settings_));
-  if (!positions) return std::unexpected(of_sink(positions.error()));
+  if (!positions) return std::unexpected(of_path(positions.error()));
   positions_ = std::move(*positions);
   if (settings_.context.source != ContextSource::Topic) return {};
   const auto passed = [this](const OperatorCommand* order, Offset at, std::string_view why) { passed_over(order, at, why); };

@@ -47,7 +47,22 @@ std::string agent_name(const Verdict& verdict) {
   return verdict.tenant == "default" ? verdict.agent_id : verdict.tenant + ":" + verdict.agent_id;
 }
 
+std::uint64_t percent(std::uint64_t read, std::uint64_t total) {
+  return static_cast<std::uint64_t>(100 * std::min(1.0, static_cast<double>(read) / static_cast<double>(total)));
+}
+
 }  // namespace
+
+std::string bar_line(std::uint64_t read, std::uint64_t total, std::uint64_t events) {
+  const std::string counted = std::to_string(events) + " events";
+  if (total == 0) return counted;
+  constexpr std::size_t kWidth = 30;
+  const std::uint64_t share = percent(read, total);
+  const std::string number = std::to_string(share);
+  const std::size_t full = share * kWidth / 100;
+  return "[" + std::string(full, '#') + std::string(kWidth - full, '.') + "] " + std::string(3 - number.size(), ' ') + number + " %  " +
+         counted;
+}
 
 Transcript::Transcript(std::FILE* out, bool lines) : out_(out), lines_(lines), terminal_(isatty(fileno(out)) != 0) {}
 
@@ -75,21 +90,13 @@ void Transcript::tell(const Judgement& judgement) {
   }
 }
 
-void Transcript::progress(std::uint64_t bytes, std::uint64_t total, std::uint64_t events) {
-  if (!terminal_ || events < last_shown_ + kBarEveryEvents) return;
-  last_shown_ = events;
+void Transcript::progress(std::uint64_t read, std::uint64_t total, std::uint64_t events) {
+  if (!terminal_) return;
+  const std::uint64_t now = total > 0 ? percent(read, total) : events;
+  if (now < last_shown_ + (total > 0 ? 1 : kBarEveryEvents)) return;
+  last_shown_ = now;
   bar_shown_ = true;
-  if (total == 0) {
-    std::fprintf(out_, "\r\033[K%llu events", static_cast<unsigned long long>(events));
-    std::fflush(out_);
-    return;
-  }
-  constexpr int kWidth = 30;
-  const double share = std::min(1.0, static_cast<double>(bytes) / static_cast<double>(total));
-  const int full = static_cast<int>(share * kWidth);
-  std::fprintf(out_, "\r\033[K[%s%s] %3d %%  %llu events", std::string(static_cast<std::size_t>(full), '#').c_str(),
-               std::string(static_cast<std::size_t>(kWidth - full), '.').c_str(), static_cast<int>(share * 100),
-               static_cast<unsigned long long>(events));
+  std::fprintf(out_, "\r\033[K%s", bar_line(read, total, events).c_str());
   std::fflush(out_);
 }
 

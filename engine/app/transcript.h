@@ -11,6 +11,9 @@
 
 namespace ringfence {
 
+/// The progress bar's line: `[####....]  40 %  1024 events`, or the events alone where `total` is not known (0).
+[[nodiscard]] std::string bar_line(std::uint64_t read, std::uint64_t total, std::uint64_t events);
+
 /// Tells a person on a terminal what the engine decides: a line for each finding record, a progress bar where there is a terminal, and at
 /// the end the table of agents. Every value of an event is escaped. Writes to one stream; one thread.
 class Transcript {
@@ -19,8 +22,8 @@ class Transcript {
   Transcript(std::FILE* out, bool lines);
 
   void tell(const Judgement& judgement);
-  /// Bytes read so far of `total` (0: unknown).
-  void progress(std::uint64_t bytes, std::uint64_t total, std::uint64_t events);
+  /// Bytes read so far of `total` (0: unknown). Drawn where the percentage has changed, without a total every so many events.
+  void progress(std::uint64_t read, std::uint64_t total, std::uint64_t events);
   /// Agents with level, score and leading threat, worst first; at most `rows` of them, the rest counted.
   void table(std::size_t rows = 20);
 
@@ -35,7 +38,7 @@ class Transcript {
 
   std::FILE* out_;
   bool lines_, terminal_, bar_shown_ = false;
-  std::uint64_t last_shown_ = 0;
+  std::uint64_t last_shown_ = 0;       // percent, or events where there is no total
   std::map<std::string, Row> agents_;  // tenant/agent
 };
 

@@ -166,6 +166,10 @@ PersonaLoad load_personas(const fs::path& given, const std::optional<fs::path>& 
   PersonaLoad result;
   std::error_code fault;
   const bool one_file = fs::exists(given, fault) && !fs::is_directory(given, fault);
+  if (one_file && !is_persona_path(given.filename().string())) {
+    result.diagnostics.push_back({Diagnostic::Kind::Error, given.string(), 0, 0, "no persona file: its name must end in .yaml or .yml"});
+    return result;
+  }
   const fs::path parent = given.has_parent_path() ? given.parent_path() : fs::path(".");
   const fs::path directory = one_file ? parent : given;
   TreeReader reader(directory, "", result.diagnostics);

@@ -19,6 +19,7 @@
 #include <filesystem>
 #include <shared_mutex>
 
+#include "engine/event/escape.h"
 #include "engine/state/reclaim.h"
 #include "engine/state/store.h"
 
@@ -41,7 +42,9 @@ StoreError error_of(const rocksdb::Status& status) {
   const std::string message = status.ToString();
   if (status.IsNoSpace() || message.find("No space left on device") != std::string::npos) return {Kind::NoSpace, message};
   if (status.IsCorruption()) return {Kind::Corrupt, message};
-  if (status.IsIOError() && message.find("/LOCK:") != std::string::npos) return {Kind::Locked, message};
+  // That the file cannot be opened is no lock.
+  if (status.IsIOError() && message.find("/LOCK:") != std::string::npos && message.find("While open") == std::string::npos)
+    return {Kind::Locked, message};
   if (status.IsNotSupported() || status.IsInvalidArgument()) return {Kind::Version, message};
   return {Kind::Io, message};
 }
@@ -320,15 +323,21 @@ class RocksdbStore final : public Store {
 };
 
 std::expected<std::unique_ptr<RocksdbStore>, StoreError> opened(const std::string& directory, std::optional<Nanos> expiry, StoreLife life) {
+  const std::string name = printable(directory, 512);
   std::error_code error;
   std::filesystem::create_directories(directory, error);
   if (!error) std::filesystem::permissions(directory, std::filesystem::perms::owner_all, error);
   if (error) {
     const bool full = error == std::errc::no_space_on_device;
-    return std::unexpected(StoreError{full ? StoreError::Kind::NoSpace : StoreError::Kind::Io, directory + ": " + error.message()});
+    return std::unexpected(StoreError{full ? StoreError::Kind::NoSpace : StoreError::Kind::Path, name + ": " + error.message()});
   }
   auto store = std::make_unique<RocksdbStore>(directory, expiry, life);
-  if (auto done = store->open(); !done) return std::unexpected(std::move(done.error()));
+  if (auto done = store->open(); !done) {
+    StoreError& fault = done.error();
+    if (fault.kind == StoreError::Kind::Locked)
+      fault.message = name + ": another process, such as a running service, holds this state directory: end it first or name another one";
+    return std::unexpected(std::move(fault));
+  }
   return store;
 }
 

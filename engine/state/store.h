@@ -16,7 +16,7 @@ namespace ringfence {
 
 /// A fault of the store: the process keeps detecting from memory, stops flushing and holds the low-water mark.
 struct StoreError {
-  enum class Kind : std::uint8_t { NoSpace, Io, Corrupt, Locked, Version } kind{};
+  enum class Kind : std::uint8_t { NoSpace, Io, Corrupt, Locked, Version, Path } kind{};
   std::string message;
 };
 
@@ -48,9 +48,10 @@ enum class StoreLife : std::uint8_t { Kept, Scratch };
 
 [[nodiscard]] std::unique_ptr<Store> memory_store();
 /// Opens or makes the database in `directory`, which is made private (0700). Settings as docs/design/streaming.md §4. Locked where another
-/// process, or this one, has it open. After a fault of the disk every call tries first to take the database up again, so that writing the
-/// same batch until it succeeds is all a caller needs to do. With an `expiry`, compactions cut down the rows of agents that have expired
-/// (reclaim.h), from the first write on: before it nobody has said that the low-water marks of the run before still hold.
+/// process, or this one, has it open; Path where it cannot be made. After a fault of the disk every call tries first to take the database
+/// up again, so that writing the same batch until it succeeds is all a caller needs to do. With an `expiry`, compactions cut down the rows
+/// of agents that have expired (reclaim.h), from the first write on: before it nobody has said that the low-water marks of the run before
+/// still hold.
 [[nodiscard]] std::expected<std::unique_ptr<Store>, StoreError> rocksdb_store(const std::string& directory,
                                                                               std::optional<Nanos> expiry = std::nullopt,
                                                                               StoreLife life = StoreLife::Kept);

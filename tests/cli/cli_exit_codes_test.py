@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every row of the exit codes, and that machine output is never mixed with messages."""
+import contextlib
 import gzip
 import json
 import os
+import pty
+import re
 import signal
 import subprocess
+import time
 import unittest
+import urllib.request
 
 import program
 from program import DONE, NO, PERSONAS, UNREACHABLE, UNUSABLE, event, lines, run
@@ -23,6 +28,21 @@ class Usage(program.Case):
                 self.assertEqual(ended.code, UNUSABLE, ended)
                 self.assertEqual(ended.out, b"", "messages go to standard error")
                 self.assertTrue(ended.err)
+
+    def test_unknown_commands_are_named_with_the_nearest(self):
+        for words, said in ((["map"], "ringfence: unknown command 'map'\n"), (["vlidate", "x"], "unknown command 'vlidate'; the nearest is 'validate'\n"),
+                            (["state", "shwo"], "ringfence state: unknown command 'shwo'; the nearest is 'show'\n"),
+                            (["--config", "x"], "ringfence: unknown option '--config'\n"), ([], "A subcommand is required\n")):
+            with self.subTest(words=words):
+                self.assertIn(said, run(*words).err.decode())
+
+    def test_a_path_that_cannot_be_written_is_wrong_usage_whatever_is_written_there(self):
+        for option in ("--state", "--findings", "--control", "--verdicts", "--dead-letter"):
+            for path in ("/proc/none/x", self.file("a-file", "x") / "x"):
+                with self.subTest(option=option, path=path):
+                    ended = run("replay", "--personas", PERSONAS, option, path, stdin=lines(event(1)))
+                    self.assertEqual(ended.code, UNUSABLE, ended)
+                    self.assertIn(str(path), ended.err.decode())
 
     def test_help_and_version(self):
         for command in ([], ["replay"], ["run"], ["validate"], ["test"], ["explain"], ["report"], ["status"], ["publish"], ["topics"], ["state"], ["deadletter"], ["keys"]):
@@ -108,6 +128,12 @@ class Personas(program.Case):
         self.assertEqual(ended.code, UNUSABLE, ended)
         self.assertIn("unreadable.yaml", ended.err.decode())
 
+    def test_a_file_that_is_no_persona_is_named(self):
+        notes = self.file("set/notes.txt", PERSONA)
+        ended = run("validate", notes)
+        self.assertEqual(ended.code, NO, ended)
+        self.assertIn(f"{notes}: no persona file", ended.out.decode())
+
     def test_missing_list(self):
         self.file("set/payer.yaml", (PERSONAS / "payer.yaml").read_text())
         ended = run("validate", self.dir / "set")
@@ -154,6 +180,40 @@ class Replay(program.Case):
     def test_highest_code_applies(self):
         cut = self.file("cut.ndjson.gz", gzip.compress(lines(*(self.halt(i) for i in range(3000))), 1)[:-20])
         self.assertEqual(run("replay", "--personas", PERSONAS, "--findings", self.dir / "f", "--fail-on", "alert", cut).code, UNUSABLE)
+
+    def test_what_was_judged_before_the_input_broke_is_told(self):
+        cut = self.file("cut.ndjson.gz", gzip.compress(lines(b"{", *(self.halt(i) for i in range(3000))), 1)[:-20])
+        ended = self.replay(cut, "--transcript")
+        said = ended.err.decode()
+        judged = len(self.left("verdicts"))
+        self.assertEqual(ended.code, UNUSABLE, ended)
+        self.assertIn(judged, range(1, 3001))
+        for landmark in (f"{judged + 1} records, {judged} events judged", "refused: invalid_json 1", "\nfinding records: halt", "\nagent  ", "\nwatched-alert-1 "):
+            self.assertIn(landmark, said)
+        self.assertIn("cut archive", said.splitlines()[-1], "the error comes last")
+
+    def test_a_transcript_ends_with_where_everything_lies(self):
+        ended = self.replay("--transcript", "--control", self.dir / "control", "--state", self.dir / "state", stdin=lines(event(1)))
+        self.assertEqual(ended.code, DONE, ended)
+        self.assertEqual(ended.err.decode().splitlines()[-1],
+                         f"written: findings {self.dir}/findings, control records {self.dir}/control, verdicts {self.dir}/verdicts, "
+                         f"dead letters {self.dir}/dead, state {self.dir}/state")
+
+    def test_an_archive_draws_a_bar_too(self):
+        packed = self.file("in.ndjson.gz", gzip.compress(lines(*(event(i) for i in range(3000)))))
+        screen, terminal = pty.openpty()
+        with subprocess.Popen([program.BINARY, "replay", "--personas", PERSONAS, "--findings", self.dir / "f", "--transcript", packed], stderr=terminal) as process:
+            os.close(terminal)
+            drawn = b""
+            with contextlib.suppress(OSError):  # the other end is closed
+                while piece := os.read(screen, 65536):
+                    drawn += piece
+        os.close(screen)
+        self.assertEqual(process.returncode, DONE, drawn)
+        shares = [int(share) for share in re.findall(rb"(\d+) %  ", drawn)]
+        self.assertGreater(len(shares), 10, drawn)
+        self.assertEqual(shares, sorted(shares))
+        self.assertEqual(shares[-1], 100)
 
     def test_from(self):
         ended = self.replay("--from", "alert", stdin=lines(event(1), self.halt(2)))
@@ -259,6 +319,16 @@ class Tools(program.Case):
                 self.assertEqual((ended.code, ended.out), (UNUSABLE, b""), ended)
         self.assertFalse((self.dir / "nothing").exists(), "looking makes no state")
 
+    def test_explain_of_a_declared_break_names_its_acts(self):
+        undeclared = {"tool": {"server": "wiki", "name": "delete"}}
+        self.replay(stdin=lines(*(event(i, **undeclared) for i in range(1, 12))))
+        uid = self.left("findings")[0]["finding_info"]["uid"]
+        said = run("explain", "--finding", self.dir / "findings", "--uid", uid).out.decode()
+        acts = re.findall(r"^act +(\S+)  wiki/delete  (\S+)$", said, re.MULTILINE)
+        self.assertEqual(acts[0], ("2026-11-18T08:00:01Z", "c-1"), said)
+        self.assertRegex(said, r"What would have to differ:\n- without (this act|any of these \d+ acts): no finding\n")
+        self.assertEqual(json.loads(run("explain", "--finding", self.dir / "findings", "--uid", uid, "--json").out)["acts"][0]["event"], "c-1")
+
     def test_explain_of_an_agent_without_a_finding(self):
         self.replay("--state", self.dir / "state", stdin=lines(event(1), event(2)))
         words = ["explain", "--agent", "watched-alert-1", "--state", self.dir / "state", "--personas", PERSONAS]
@@ -300,6 +370,64 @@ class Tools(program.Case):
             ended = run("run", "--config", self.service(key), stdin=lines(event(1)))
             self.assertEqual(ended.code, UNUSABLE, ended)
             self.assertIn(".key", ended.err.decode())
+
+    def test_service_with_a_path_that_cannot_be_written(self):
+        settings = json.loads(self.service(self.dir / "control.key").read_text())
+        wrong = "/proc/none/x"
+        for key, value in (*(("outputs", {**settings["outputs"], name: f"file:{wrong}"}) for name in ("findings", "control", "dead_letter", "audit")),
+                           ("state", {"directory": wrong}), ("context", {"log": f"{wrong}"})):
+            with self.subTest(key=key, value=value):
+                ended = run("run", "--config", self.file("settings.yaml", json.dumps({**settings, key: value})), stdin=b"")
+                self.assertEqual(ended.code, UNUSABLE, ended)
+                self.assertIn(wrong, ended.err.decode())
+
+    def test_service_tells_what_it_judged_before_its_input_broke(self):
+        settings = json.loads(self.service(self.dir / "control.key").read_text())
+        cut = self.file("cut.ndjson.gz", gzip.compress(lines(*(event(i) for i in range(3000))), 1)[:-20])
+        settings["input"] = {"kind": "file", "files": [str(cut)]}
+        settings["log"] = {"format": "json"}
+        ended = run("run", "--config", self.file("settings.yaml", json.dumps(settings)))
+        self.assertEqual(ended.code, UNUSABLE, ended)
+        *_, told, error = map(json.loads, ended.err.splitlines())
+        self.assertIn(told["events"], range(1, 3001), told)
+        self.assertIn("cut archive", error["error"], error)
+
+    def test_a_state_directory_that_a_running_service_holds(self):
+        words = [program.BINARY, "run", "--config", self.service(self.dir / "control.key")]
+        with subprocess.Popen(words, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as service:
+            while b"serving" not in service.stderr.readline():
+                self.assertIsNone(service.poll())
+            state = self.dir / "state"
+            for asked in (["explain", "--agent", "payer-1", "--state", state, "--personas", PERSONAS], ["state", "show", "payer-1", "--state", state],
+                          ["state", "purge", "agent:default/payer-1", "--state", state], ["replay", "--personas", PERSONAS, "--state", state],
+                          ["run", "--config", self.dir / "settings.yaml"]):
+                with self.subTest(asked=asked):
+                    ended = run(*asked)
+                    self.assertEqual((ended.code, ended.out), (UNUSABLE, b""), ended)
+                    self.assertRegex(ended.err.decode(), "state: another process, such as a running service, holds this state directory|is being written by another process")
+                    self.assertNotIn("IO error", ended.err.decode())
+            service.stdin.close()
+            service.stderr.read()
+        self.assertEqual(service.returncode, DONE)
+
+    def test_service_over_files_times_its_decisions(self):
+        settings = json.loads(self.service(self.dir / "control.key").read_text())
+        settings["log"] = {"format": "json"}
+        words = [program.BINARY, "run", "--config", self.file("settings.yaml", json.dumps(settings))]
+        with subprocess.Popen(words, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as service:
+            while (told := json.loads(service.stderr.readline())).get("message", told.get("msg")) != "serving":
+                self.assertIsNone(service.poll())
+            service.stdin.write(lines(*(event(i) for i in range(3))))
+            service.stdin.flush()
+            metrics, until = {}, time.monotonic() + 60
+            while metrics.get("ringfence_events_total") != 3 and time.monotonic() < until:
+                with urllib.request.urlopen(f"http://127.0.0.1:{told['http_port']}/metrics", timeout=10) as page:
+                    metrics = {m[1]: float(m[2]) for m in re.finditer(r"^(\w+)(?:\{[^}]*\})? (\S+)$", page.read().decode(), re.MULTILINE)}
+            service.stdin.close()
+            service.stderr.read()
+        self.assertEqual(metrics["ringfence_events_total"], 3, metrics)
+        self.assertEqual(metrics["ringfence_decision_seconds_count"], 3)
+        self.assertGreater(metrics["ringfence_decision_seconds_sum"], 0)
 
     def test_service_and_status(self):
         key = self.dir / "control.key"

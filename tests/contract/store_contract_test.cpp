@@ -156,12 +156,13 @@ TEST(RocksdbStore, IsLockedWhileItIsOpen) {
   const auto second = rocksdb_store(directory / "state");
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().kind, StoreError::Kind::Locked);
+  EXPECT_THAT(second.error().message, ::testing::StartsWith(directory / "state: another process"));
 }
 
 TEST(RocksdbStore, ADirectoryThatCannotBeMadeIsAnErrorWithItsName) {
   const auto store = rocksdb_store("/dev/null/state");
   ASSERT_FALSE(store);
-  EXPECT_EQ(store.error().kind, StoreError::Kind::Io);
+  EXPECT_EQ(store.error().kind, StoreError::Kind::Path);
   EXPECT_THAT(store.error().message, ::testing::HasSubstr("/dev/null/state"));
 }
 

@@ -15,6 +15,7 @@ using namespace std::chrono_literals;
 using ::testing::AnyOf;
 using ::testing::ElementsAre;
 using ::testing::Eq;
+using ::testing::FieldsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Optional;
@@ -46,6 +47,22 @@ TEST_P(Archive, ReadsAsThePlainFileDoes) {
   EXPECT_EQ(packed.lines, read_all(directory_.write("plain.ndjson", text)).lines);
   EXPECT_EQ(packed.lines.size(), 30'000U);
   EXPECT_THAT(packed.error, Eq(std::nullopt));
+}
+
+TEST_P(Archive, ProgressIsInBytesOfTheArchive) {
+  const std::string packed = compress(numbered(30'000));
+  const auto source = open_file_source(write(packed)).value();
+  EXPECT_THAT(source->progress(), FieldsAre(0U, Optional(packed.size())));
+  std::size_t records = 0;
+  std::uint64_t before = 0;
+  for (auto batch = source->next(100, 20s); batch && batch->state == Batch::State::More; batch = source->next(100, 20s)) {
+    records += batch->records.size();
+    const auto [read, size] = source->progress();
+    ASSERT_LE(before, read);
+    ASSERT_NEAR(static_cast<double>(read) / static_cast<double>(size.value()), static_cast<double>(records) / 30'000, 0.1) << records;
+    before = read;
+  }
+  EXPECT_THAT(source->progress(), FieldsAre(packed.size(), Optional(packed.size())));
 }
 
 TEST_P(Archive, AllItsPartsAreOneInput) {

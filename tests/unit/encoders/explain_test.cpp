@@ -6,12 +6,15 @@
 #include <nlohmann/json.hpp>
 
 #include "connectors/encoders/ocsf.h"
+#include "engine/event/decode.h"
 #include "tests/unit/encoders/findings.h"
 
 namespace ringfence {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::Not;
 
 constexpr const char* kGoldenTable =
@@ -58,6 +61,21 @@ TEST(Explain, a_declared_breach_has_no_ledger_and_no_promise) {
   EXPECT_THAT(table, HasSubstr("breach     tool shell/run is not declared"));
   EXPECT_THAT(table, Not(HasSubstr("ln score")));
   EXPECT_THAT(table, Not(HasSubstr("If this agent")));
+}
+
+TEST(Explain, a_declared_breach_names_its_acts_and_what_would_undo_it) {
+  const FindingRecord record = testing::breach_record();
+  auto account = account_of_finding(encode_finding(record));
+  ASSERT_TRUE(account.has_value()) << account.error();
+  EXPECT_THAT(account_table(*account), HasSubstr("\nact        " + format_rfc3339(record.time) + "  " + record.tool_server + "/" +
+                                                 record.tool_name + "  " + record.event_id + "\n"));
+  EXPECT_EQ(account_table(account_of(record)), account_table(*account));
+  EXPECT_EQ(nlohmann::json::parse(account_json(*account))["acts"][0]["event"], record.event_id);
+  account->count = 1;
+  EXPECT_THAT(what_would_undo(*account), ElementsAre("without this act: no finding"));
+  account->count = 7;
+  EXPECT_THAT(what_would_undo(*account), ElementsAre("without any of these 7 acts: no finding"));
+  EXPECT_THAT(what_would_undo(account_of(testing::golden_record())), IsEmpty());
 }
 
 TEST(Explain, a_hostile_finding_cannot_speak_to_the_terminal) {

@@ -9,6 +9,7 @@ namespace ringfence {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::Not;
 
 /// The example of the finding contract: five near-misses and a guess after one refusal.
@@ -92,6 +93,17 @@ TEST(Report, SaysWhatWouldHaveToDiffer) {
   ASSERT_FALSE(differ.empty());
   EXPECT_THAT(differ.front(), HasSubstr("without 1 of the 5 \"barrier: denied, near-miss\""));
   EXPECT_THAT(differ.front(), HasSubstr("throttle"));
+}
+
+TEST(Report, SaysWhatWouldLeaveNothing) {
+  EXPECT_THAT(what_would_leave_nothing(guessing(), {1e5, 1e7, 1e10}),
+              AllOf(HasSubstr("without 4 of the 5 \"barrier: denied, near-miss\": about "), HasSubstr(", no finding")));
+  EXPECT_THAT(what_would_leave_nothing(guessing(), {2, 1e7, 1e10}),
+              HasSubstr("the 5 \"barrier: denied, near-miss\" and the one \"barrier: denied, guess-shaped\": about "));
+  EXPECT_THAT(what_would_leave_nothing(guessing(), {.halt = 1e10}), IsEmpty()) << "nobody knows where alerts begin";
+  Explanation held = guessing();
+  held.share = .5;
+  EXPECT_THAT(what_would_leave_nothing(held, {1e5, 1e7, 1e10}), IsEmpty()) << "other threats hold enough";
 }
 
 TEST(Report, PromisesNoDifferenceWhereThereIsNone) {
