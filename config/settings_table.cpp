@@ -45,7 +45,9 @@ const Setting kTable[] = {
      .type = SettingType::PathList,
      .fallback = "[]",
      .slot = [](Settings& s) -> auto& { return s.input.files; },
-     .doc = "NDJSON files in the order they are read, plain, `.gz` or `.zst`; for `kind: file`."},
+     .doc =
+         "NDJSON files in the order they are read, plain, `.gz` or `.zst`; for `kind: file`. Of a directory its files at the start, in the "
+         "order of their names."},
     {.path = "input.follow",
      .type = SettingType::Flag,
      .fallback = "false",

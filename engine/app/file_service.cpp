@@ -3,12 +3,14 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 
 #include "engine/app/service_outputs.h"
 #include "engine/app/wall_clock.h"
 #include "engine/event/drill.h"
+#include "engine/event/escape.h"
 
 namespace ringfence {
 namespace {
@@ -21,6 +23,30 @@ Nanos steady_now() {
 }
 RunError of_sink(const SinkError& error) {
   return {error.kind == SinkError::Kind::InUse ? ExitCode::Unusable : ExitCode::Unreachable, error.message};
+}
+
+/// The files to be read, in their order: of a directory its regular files by name, but hidden ones.
+std::expected<std::vector<std::string>, RunError> input_files(const Settings& settings) {
+  namespace fs = std::filesystem;
+  if (settings.input.kind == SourceKind::Stdin) return std::vector<std::string>{"-"};
+  std::vector<std::string> files;
+  for (const fs::path& path : settings.input.files) {
+    std::error_code fault;
+    if (!fs::is_directory(path, fault)) {
+      files.push_back(path.string());
+      continue;
+    }
+    const std::size_t before = files.size();
+    fs::directory_iterator at(path, fault);
+    for (; !fault && at != fs::directory_iterator(); at.increment(fault)) {
+      std::error_code unknown;
+      if (at->is_regular_file(unknown) && !at->path().filename().string().starts_with('.')) files.push_back(at->path().string());
+    }
+    if (fault) return std::unexpected(RunError{ExitCode::Unusable, printable(path.string()) + ": " + fault.message()});
+    if (files.size() == before) return std::unexpected(RunError{ExitCode::Unusable, printable(path.string()) + ": holds no file"});
+    std::sort(files.begin() + static_cast<std::ptrdiff_t>(before), files.end());
+  }
+  return files;
 }
 
 std::string path_of(const OutputTarget& target) { return target.topic ? std::string() : target.file.string(); }
@@ -45,8 +71,9 @@ std::expected<std::unique_ptr<FileService>, RunError> FileService::open(const Se
                          .memory_limit = settings.state.memory_limit,
                          .expiry = settings.state.expiry,
                          .outputs = {.findings = path_of(settings.outputs.findings), .dead_letter = path_of(settings.outputs.dead_letter)}};
-  for (const auto& file : settings.input.files) options.files.push_back(file.string());
-  if (settings.input.kind == SourceKind::Stdin) options.files = {"-"};
+  auto files = input_files(settings);
+  if (!files) return std::unexpected(std::move(files.error()));
+  options.files = std::move(*files);
   auto run = FileRun::open(std::move(options), std::move(rules.rules));
   if (!run) return std::unexpected(std::move(run.error()));
   service->run_ = std::move(*run);

@@ -429,6 +429,25 @@ class Tools(program.Case):
         self.assertEqual(metrics["ringfence_decision_seconds_count"], 3)
         self.assertGreater(metrics["ringfence_decision_seconds_sum"], 0)
 
+    def test_service_reads_the_files_of_a_directory_in_the_order_of_their_names(self):
+        settings = json.loads(self.service(self.dir / "control.key").read_text())
+        settings["input"] = {"kind": "file", "files": [str(self.dir / "day")]}
+        config = self.file("settings.yaml", json.dumps(settings))
+        (self.dir / "day/deeper").mkdir(parents=True)
+        ended = run("run", "--config", config)
+        self.assertEqual(ended.code, UNUSABLE, ended)
+        self.assertIn("day: holds no file", ended.err.decode())
+        self.file("day/b.ndjson", b"in b\n")
+        self.file("day/a.ndjson.gz", gzip.compress(b"in a\n"))
+        self.file("day/c.ndjson", b"in c\n")
+        self.file("day/.hidden", b"hidden\n")
+        self.file("day/deeper/d.ndjson", b"deeper\n")
+        ended = run("run", "--config", config)
+        self.assertEqual(ended.code, DONE, ended)
+        self.assertEqual(run("deadletter", "resend", self.dir / "dead_letter", raw=True).out, b"in a\nin b\nin c\n")
+        ended = run("replay", "--personas", PERSONAS, self.dir / "day")
+        self.assertEqual(ended.code, UNUSABLE, "a replay names its files")
+
     def test_service_and_status(self):
         key = self.dir / "control.key"
         run("keys", "generate", key)
