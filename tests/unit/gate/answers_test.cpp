@@ -182,6 +182,7 @@ TEST_F(Gates, ASessionOrAUsersOwnTokenInPlaceOfItsAgentsSaysNotWhoCalls) {
       {{"agent", "header:x-agent-id"}, {"session", "header:mcp-session-id"}, {"user", "header:x-user"}, {"root", "header:x-root"}},
       "authorization");
   start(false, std::move(settings));
+  ASSERT_EQ(say(engine_.say(Speaker::halt("halted"))), 200);
   using Headers = std::vector<std::pair<std::string_view, std::string_view>>;
   for (const Headers& without : {Headers{{"mcp-session-id", "zzz"}}, Headers{{"x-user", "u-1"}}, Headers{{"x-root", "chief"}},
                                  Headers{{"mcp-session-id", "zzz"}, {"x-user", "u-1"}, {"x-root", "chief"}}})
@@ -193,6 +194,7 @@ TEST_F(Gates, WhereOnlyUsersHaveAPlaceAUserIsWhoCalls) {
   auto settings = defaults();
   settings.places = *SubjectPlaces::parse({{"user", "header:x-user"}, {"session", "header:mcp-session-id"}}, "authorization");
   start(false, std::move(settings));
+  ASSERT_EQ(say(engine_.say(Speaker::halt("halted"))), 200);
   EXPECT_EQ(ask("/envoy", "", "POST", "", {{"x-user", "u-1"}}).status, 200);
   EXPECT_EQ(ask("/envoy", "", "POST", "", {{"mcp-session-id", "zzz"}}).status, 403);
 }
