@@ -333,12 +333,18 @@ Operated operate_subject(const Command& command, const ScopeParts& scope, AgentS
   Judgement out;
   out.position = at;
   std::vector<std::string> uids;
+  bool any = false;
   for (Containment* entry : reached) {
-    if (!frees && entry->level < Level::Halt) continue;
+    if (!frees && (entry->level < Level::Halt || entry->epoch == 0)) continue;
+    any = true;
+    if (entry->epoch == 0) {  // a tree that stands by its root's own record, which the root's writer frees
+      entry->contained = false;
+      continue;
+    }
     out.containments.push_back(next_record(order, *entry, !frees));
     uids.push_back(entry->finding_uid);
   }
-  if (out.containments.empty()) return {CommandAnswer::NothingStands, {}};
+  if (!any) return {CommandAnswer::NothingStands, {}};
   if (!frees) return {CommandAnswer::Done, std::move(out)};
   start_at_zero(order);
   const auto of_these = [&](const OpenFinding& finding) { return tree || std::ranges::find(uids, finding.uid) != uids.end(); };

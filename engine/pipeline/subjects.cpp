@@ -185,21 +185,22 @@ void tell(const Link& link, const SubjectMemory& memory, FindingRecord& record) 
   record.sentence = "Over " + std::to_string(members) + (members == 1 ? " agent" : " agents") + " of " + whose + ": " + record.sentence;
 }
 
+Containment& entry_for(AgentState& subject, const std::string& scope) {
+  const auto known = std::ranges::find(subject.containments, scope, &Containment::scope);
+  return known != subject.containments.end() ? *known : subject.containments.emplace_back(Containment{.scope = scope});
+}
+
 ContainmentRecord next_record(const Link& link, const Act& act, AgentState& subject, const std::string& scope, Level level, Position at) {
-  auto entry = std::ranges::find(subject.containments, scope, &Containment::scope);
-  if (entry == subject.containments.end()) {
-    subject.containments.push_back({.scope = scope});
-    entry = std::prev(subject.containments.end());
-  }
-  ++entry->epoch;
-  entry->contained = true;
-  entry->level = level;
-  entry->since = link.act->time;
+  Containment& entry = entry_for(subject, scope);
+  ++entry.epoch;
+  entry.contained = true;
+  entry.level = level;
+  entry.since = link.act->time;
   const auto parts = parse_scope(scope);
   return {.scope = scope,
           .agent_id = parts ? parts->id : link.act->agent,
           .tenant = link.act->tenant,
-          .epoch = entry->epoch,
+          .epoch = entry.epoch,
           .level = level,
           .effective_at = link.act->time,
           .persona = act.persona.reference(),
@@ -238,32 +239,31 @@ std::vector<ContainmentRecord> contain_members(const Link& link, const Act& act,
 std::vector<ContainmentRecord> judge_tree(const Link& link, const Act& act, SubjectMemory& memory, Position at) {
   if (link.deed == Deed::Join) memory.join(link.act->agent);
   if (link.deed == Deed::Leave) memory.leave(link.act->agent);
-  std::vector<ContainmentRecord> records;
   const std::string tree = scope_key("subtree", link.act->tenant, link.subject);
-  const auto stop = [&](const std::string& scope, std::string_view id, Level level, const std::string& finding_uid) {
-    if (standing_over(act.agent, scope) >= level) return;
-    ContainmentRecord& record = records.emplace_back(next_record(link, act, act.agent, scope, level, at));
-    record.select = {{"agent.id", std::string(id)}};
-    if (scope == tree) record.select.push_back({"delegation.root", std::string(id)});
-    record.finding_uid = finding_uid;
-    record.reason = scope == tree ? "its root is stopped" : works_in(tree, "is stopped with its root", {});
-    std::ranges::find(act.agent.containments, scope, &Containment::scope)->finding_uid = finding_uid;
-  };
-  const auto stop_agent = [&](const std::string& id, Level level, const std::string& finding_uid) {
-    if (id != link.subject) stop(scope_key("agent", link.act->tenant, id), id, level, finding_uid);
-  };
   if (link.deed == Deed::Stop) {
-    stop(tree, link.subject, link.level, link.what);
-    for (const std::string& member : memory.members()) stop_agent(member, link.level, link.what);
+    Containment& root = entry_for(act.agent, tree);  // its record is the root's writer's: here it says that the tree stands
+    root.contained = true;
+    root.level = std::max(root.level, link.level);
+    root.finding_uid = link.what;
+    root.since = link.act->time;
   }
-  if (link.deed == Deed::Join) {
-    const auto root = std::ranges::find(act.agent.containments, tree, &Containment::scope);
-    if (root != act.agent.containments.end() && root->contained) {
-      const Level level = root->level;
-      const std::string finding_uid = root->finding_uid;
-      stop_agent(link.act->agent, level, finding_uid);
-    }
-  }
+  const auto stands = std::ranges::find(act.agent.containments, tree, &Containment::scope);
+  std::vector<ContainmentRecord> records;
+  if (stands == act.agent.containments.end() || !stands->contained) return records;
+  const Level level = stands->level;
+  const std::string finding_uid = stands->finding_uid;
+  const auto stop = [&](const std::string& id) {
+    const std::string scope = scope_key("agent", link.act->tenant, id);
+    if (id == link.subject || standing_over(act.agent, scope) >= level) return;
+    ContainmentRecord& record = records.emplace_back(next_record(link, act, act.agent, scope, level, at));
+    record.select = {{"agent.id", id}};
+    record.finding_uid = finding_uid;
+    record.reason = works_in(tree, "is stopped with its root", {});
+    entry_for(act.agent, scope).finding_uid = finding_uid;
+  };
+  if (link.deed == Deed::Join) stop(link.act->agent);
+  if (link.deed == Deed::Stop)
+    for (const std::string& member : memory.members()) stop(member);
   return records;
 }
 
@@ -341,7 +341,7 @@ std::expected<std::optional<Judgement>, StoreError> Subjects::judge(const Link& 
   AgentState& subject = **opened;
   if (at.offset.value <= subject.lsn - (derived ? 1 : 0)) return judged;
   if (!judge_into(judged->emplace(), link, subject, rules, at, topic)) judged->reset();
-  if (*judged && !(*judged)->containments.empty()) {
+  if (*judged && subject.contained()) {
     Stopping& stopping = stopping_[at.partition];
     stopping.changed = stopping.subjects.insert(key).second || stopping.changed;
   }

@@ -425,13 +425,17 @@ TEST_F(Tree, TheHaltOfAMemberWhoseJobStopsItsTreeStopsOnlyWhoWorksBelowIt) {
   ASSERT_EQ(halted.verdict.level, Level::Halt);
   std::vector<std::string> scopes = contained(halted.containments);
   std::ranges::sort(scopes);
-  EXPECT_THAT(scopes, ::testing::ElementsAre("agent:default/clerk-2", "agent:default/clerk-3", "subtree:default/clerk-1",
-                                             "subtree:default/clerk-1"))
-      << "by the writer of its partition, and by that of links with the members";
+  EXPECT_THAT(scopes, ::testing::ElementsAre("agent:default/clerk-2", "agent:default/clerk-3", "subtree:default/clerk-1"));
   const auto member = std::ranges::find(halted.containments, "agent:default/clerk-2", &ContainmentRecord::scope);
   EXPECT_EQ(member->finding_uid, halted.containments.front().finding_uid);
   EXPECT_THAT(member->reason, ::testing::HasSubstr("works in subtree:default/clerk-1"));
   EXPECT_EQ(member->approver, "") << "no person has decided: the blast radius counts it";
+}
+
+TEST_F(Tree, ATreeThatWasReleasedBeforeAnybodyWorkedInItStopsNobody) {
+  (void)watch.see({.tool = "bank/transfer", .session = "of-clerk-1", .agent = "clerk-1", .effect = "transfer"});
+  EXPECT_EQ(watch.operate(command_on("release", scope_key("subtree", "default", "clerk-1"))).answer, CommandAnswer::Done);
+  EXPECT_THAT(work("clerk-2", "clerk-1").containments, ::testing::IsEmpty());
 }
 
 }  // namespace
