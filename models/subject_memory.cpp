@@ -102,10 +102,10 @@ void SubjectMemory::encode(Writer& out) const {
 std::size_t SubjectMemory::bytes() const {
   std::size_t total = sizeof *this + seen_.capacity() * sizeof(Seen) + places_.capacity() * sizeof(Place);
   for (const auto* texts : {&members_, &labels_, &from_})
-    for (const std::string& text : *texts) total += sizeof text + text.capacity();
+    for (const std::string& text : *texts) total += sizeof(std::string) + text.capacity();
   for (const Late& deed : deeds_) {
     total += sizeof deed + deed.what.capacity();
-    for (const std::string& label : deed.labels) total += sizeof label + label.capacity();
+    for (const std::string& label : deed.labels) total += sizeof(std::string) + label.capacity();
   }
   return total;
 }

@@ -89,7 +89,7 @@ HttpAnswer GateAnswers::answer(const HttpRequest& request) {
 template <class Form>
 HttpAnswer GateAnswers::ruled(Ruling ruling, std::string_view text, Form form) {
   if (!ruling.question) return form(ruling.answer, text);
-  return HttpLater([this, form, text = std::string(text), question = std::move(*ruling.question)](auto reply) {
+  return HttpLater([this, form, text = std::string(text), question = std::move(*ruling.question)](const auto& reply) {
     const auto done = [this, form, text, who = question.who, reply](const AskResult& result) { reply(form(answer_of(result, who), text)); };
     asking_->asker->ask(question.request.agent, question.request.event, question.without, done);
   });

@@ -263,7 +263,8 @@ std::expected<void, RunError> FileService::publish(const Judgement& judgement) {
     auto said = say(audit_of(record, engine_writer("files", record.position.partition), wall_now()), record.position);
     if (!said) return said;
   }
-  if (!judgement.containments.empty()) (void)control_->poll(wall_now());
+  if (judgement.containments.empty()) return {};
+  if (const auto polled = control_->poll(wall_now()); !polled) log_.warning("control log", {{"error", polled.error().message}});
   return {};
 }
 

@@ -54,7 +54,7 @@ std::uint64_t percent(std::uint64_t read, std::uint64_t total) {
 }  // namespace
 
 std::string bar_line(std::uint64_t read, std::uint64_t total, std::uint64_t events) {
-  const std::string counted = std::to_string(events) + " events";
+  std::string counted = std::to_string(events) + " events";
   if (total == 0) return counted;
   constexpr std::size_t kWidth = 30;
   const std::uint64_t share = percent(read, total);

@@ -9,7 +9,7 @@
 
 namespace ringfence {
 
-inline constexpr std::size_t kLinkBytes = 64 * 1024;
+inline constexpr std::size_t kLinkBytes = std::size_t{64} * 1024;
 
 /// One link as the value of a record of `ringfence.links`, without line feeds:
 ///

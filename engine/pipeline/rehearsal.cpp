@@ -38,7 +38,7 @@ std::expected<Judgement, Refusal> Rehearsal::feed(std::string_view record, Posit
     }
     return judge_link(link, subject, rules_, {kLinksPartition, position.offset}, kLinksTopic);
   };
-  (void)judge_at_once(judgement, judge_one);
+  if (const auto judged = judge_at_once(judgement, judge_one); !judged) return std::unexpected(judged.error());
   return judgement;
 }
 

@@ -54,7 +54,7 @@ auto judge_at_once(Judgement& act, const Judge& judge)
   for (const Link& link : act.links)
     if (auto found = take(link, false); !found) return std::unexpected(std::move(found.error()));
   for (std::size_t i = 0; i < further.size(); ++i) {
-    const Link link = further[i];  // more may come behind it
+    const Link link = std::move(further[i]);  // more may come behind it
     if (auto found = take(link, true); !found) return std::unexpected(std::move(found.error()));
   }
   return {};

@@ -32,9 +32,9 @@ constexpr int kMemtables = 4;
 constexpr std::size_t kWriteBufferBytes = kCacheBytes / 2;             // inside the cache: one budget for both
 constexpr std::uint64_t kDiskReserveBytes = std::uint64_t{64} << 20U;  // left free by compactions, so that the log can go on
 constexpr double kBloomBits = 10;
-constexpr std::uint64_t kRewriteAllSeconds = 14 * 24 * 3600;  // even a file that nothing is added to gives back what expired
-constexpr std::size_t kRowFrame = 16;                         // kind and lengths of a row in a batch, at most
-constexpr double kMemtableBloomShare = 0.02;                  // of a memtable: an agent never seen is told without a search
+constexpr std::uint64_t kRewriteAllSeconds = std::uint64_t{14} * 24 * 3600;  // even a file that nothing is added to gives back what expired
+constexpr std::size_t kRowFrame = 16;                                        // kind and lengths of a row in a batch, at most
+constexpr double kMemtableBloomShare = 0.02;                                 // of a memtable: an agent never seen is told without a search
 
 /// Messages of the library name files, never keys or values.
 StoreError error_of(const rocksdb::Status& status) {
