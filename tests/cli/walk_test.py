@@ -4,6 +4,7 @@ alone are others, and a block whose output is shown is run again until it is tha
 import contextlib
 import os
 import pathlib
+import random
 import re
 import shutil
 import signal
@@ -25,8 +26,13 @@ PATIENCE_S = 120
 
 
 def free_ports(count):
-    """Ports that nobody listens at now."""
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    """Ports that nobody listens at now, below those that outgoing connections are given: nothing takes them before the walk does."""
+    held = []
+    for port in random.sample(range(15000, 32000), 1000):
+        with contextlib.suppress(OSError):
+            held.append(socket.create_server(("127.0.0.1", port)))
+        if len(held) == count:
+            break
     ports = [str(one.getsockname()[1]) for one in held]
     for one in held:
         one.close()
