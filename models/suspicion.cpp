@@ -19,7 +19,7 @@ bool surely_below(const Act& act, double s) {
   constexpr double kRounding = 1 + 1e-9;
   // Weights add up to at most 1 (threats.h): no sum is above the greatest of its values.
   const auto greatest = [](const Evidence& evidence) {
-    return static_cast<double>(Eigen::Map<const Eigen::Array<float, kThreatSlots, 1>, Eigen::Aligned32>(evidence.alert.data()).maxCoeff());
+    return static_cast<double>(Eigen::Map<const Eigen::Array<float, kThreatSlots, 1>, Eigen::Aligned16>(evidence.alert.data()).maxCoeff());
   };
   double most = act.session.borrowed ? greatest(act.session.evidence) : greatest(act.agent.evidence);
   if (!act.session.borrowed)
