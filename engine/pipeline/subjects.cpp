@@ -185,11 +185,6 @@ void tell(const Link& link, const SubjectMemory& memory, FindingRecord& record) 
   record.sentence = "Over " + std::to_string(members) + (members == 1 ? " agent" : " agents") + " of " + whose + ": " + record.sentence;
 }
 
-Containment& entry_for(AgentState& subject, const std::string& scope) {
-  const auto known = std::ranges::find(subject.containments, scope, &Containment::scope);
-  return known != subject.containments.end() ? *known : subject.containments.emplace_back(Containment{.scope = scope});
-}
-
 ContainmentRecord next_record(const Link& link, const Act& act, AgentState& subject, const std::string& scope, Level level, Position at) {
   Containment& entry = entry_for(subject, scope);
   ++entry.epoch;
@@ -223,7 +218,7 @@ std::vector<ContainmentRecord> contain_members(const Link& link, const Act& act,
     record.select = std::move(select);
     record.finding_uid = cause.finding_uid;
     record.reason = cause.reason;
-    std::ranges::find(act.agent.containments, scope, &Containment::scope)->finding_uid = cause.finding_uid;
+    entry_for(act.agent, scope).finding_uid = cause.finding_uid;
   };
   const auto stop_agent = [&](const std::string& id) { stop(scope_key("agent", link.act->tenant, id), {{"agent.id", id}}); };
   if (link.kind == SubjectKind::Artefact || link.kind == SubjectKind::Reader) stop_agent(link.act->agent);

@@ -21,15 +21,6 @@ std::string session_scope(const AgentState& agent, const SessionState& session) 
 
 bool is_session(const std::string& scope) { return scope.starts_with("session:"); }
 
-/// Its epoch goes on where the scope was contained before.
-Containment& entry_for(AgentState& agent, const std::string& scope) {
-  const auto found = std::ranges::find(agent.containments, scope, &Containment::scope);
-  if (found != agent.containments.end()) return *found;
-  agent.containments.push_back({});
-  agent.containments.back().scope = scope;
-  return agent.containments.back();
-}
-
 /// Whether the throttle of a scope still stands by its evidence. A session that is no longer live has none.
 bool throttle_stands(const AgentState& agent, const Containment& containment) {
   if (!is_session(containment.scope)) return agent.standing.throttle;
@@ -107,6 +98,11 @@ void release_throttles(const Act& act, Position position, std::vector<Containmen
 }
 
 }  // namespace
+
+Containment& entry_for(AgentState& agent, const std::string& scope) {
+  const auto found = std::ranges::find(agent.containments, scope, &Containment::scope);
+  return found != agent.containments.end() ? *found : agent.containments.emplace_back(Containment{.scope = scope});
+}
 
 std::string containment_scope(const Act& act) {
   if (contains_session_only(act.agent, act)) return session_scope(act.agent, act.session);

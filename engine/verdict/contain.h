@@ -44,6 +44,9 @@ struct MemberStop {
 /// What an analyst reads of a halt that went out as a pending hold (control.md, blast radius): who would be halted, and why it waits.
 [[nodiscard]] FindingRecord blast_radius_finding(const ContainmentRecord& held, std::string topic);
 
+/// What the state knows of a scope, made where it knows nothing: its epoch goes on where the scope was contained before.
+[[nodiscard]] Containment& entry_for(AgentState& agent, const std::string& scope);
+
 /// The scope key a containment of this act would carry.
 [[nodiscard]] std::string containment_scope(const Act& act);
 
