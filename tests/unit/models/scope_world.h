@@ -227,32 +227,14 @@ class World {
   }
   /// What the request of an act breaks already, by its analytics.
   std::vector<std::string> foresee(Made made) {
-    const Event& event = made.done();
-    const Persona& persona = set_->personas().front();
-    const ActionMatch match = match_action(persona, event);
-    const Act act{event,
-                  persona,
-                  *set_,
-                  match,
-                  effect_of(persona, match.action, event),
-                  agent,
-                  sessions_[std::string(event.session.id.value_or("-"))]};
+    const Act act = act_of(made.done());
     Reading reading;
     reading.breaches = channel_.foresee(act);
     return uids(reading);
   }
   /// The act's completion, after `read` saw its request.
   std::vector<LinkNote> outcome(Made made) {
-    const Event& event = made.done();
-    const Persona& persona = set_->personas().front();
-    const ActionMatch match = match_action(persona, event);
-    const Act act{event,
-                  persona,
-                  *set_,
-                  match,
-                  effect_of(persona, match.action, event),
-                  agent,
-                  sessions_[std::string(event.session.id.value_or("-"))]};
+    const Act act = act_of(made.done());
     std::vector<LinkNote> links = channel_.learn_outcome(act);
     if (beside_ != nullptr) (void)beside_->learn_outcome(act);
     return links;
@@ -288,6 +270,18 @@ class World {
   SessionState& session(const std::string& id) { return sessions_[id]; }
 
  private:
+  Act act_of(const Event& event) {
+    const Persona& persona = set_->personas().front();
+    const ActionMatch match = match_action(persona, event);
+    return {event,
+            persona,
+            *set_,
+            match,
+            effect_of(persona, match.action, event),
+            agent,
+            sessions_[std::string(event.session.id.value_or("-"))]};
+  }
+
   const Channel& channel_;
   const Channel* beside_;
   std::optional<PersonaSet> set_;
