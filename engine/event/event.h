@@ -44,12 +44,12 @@ struct JsonValue {
   Hash128 hash;
 };
 
-/// One act of an agent, or one fact about it: the only shape the detection core knows (docs/contracts/event.md).
-/// Views point into the arena the event was decoded into and live as long as that; nothing here is owned.
-/// Strings are valid UTF-8 and may hold control characters: escape on every output.
 /// `source.product` of an act that a gate asks about before it happens; its `source.instance` is the gate, and the key of the answer.
 inline constexpr std::string_view kAskingProduct = "ringfence-gate";
 
+/// One act of an agent, or one fact about it: the only shape the detection core knows (docs/contracts/event.md).
+/// Views point into the arena the event was decoded into and live as long as that; nothing here is owned.
+/// Strings are valid UTF-8 and may hold control characters: escape on every output.
 struct Event {
   EventKind kind{};
   Phase phase = Phase::Complete;
