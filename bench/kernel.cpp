@@ -2,7 +2,8 @@
 // The evidence kernel with every channel on: what the marks and wagers of a real act do to its two scopes under two nulls, and the score.
 // Acts are calls of agents that upgrade code under the shipped persona, every eighth round refused. Hot (1,000 agents) and cold (100,000
 // agents in random order).
-// `--tiny` checks that the answer is the known one and exits; `--hot N` runs N events on 1,000 agents only, for callgrind.
+// `--tiny` checks that the answer is the known one and exits; `--hot N` runs N events on 1,000 agents only, for `bench/instructions.sh`.
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <cstdio>
@@ -54,16 +55,13 @@ struct Run {
   std::uint64_t hash = 14695981039346656037ULL;
 };
 
-Run run(const Tables& tables, const std::vector<Moves>& acts, std::size_t agents, std::size_t events) {
-  std::vector<Scopes> states(agents);
-  std::vector<std::uint32_t> order(1U << 16U);
-  std::mt19937_64 rng(1);
-  for (std::uint32_t& agent : order) agent = static_cast<std::uint32_t>(rng() % agents);
-  Run result;
-  const std::clock_t begin = std::clock();  // processor time: other work on the machine does not count
+/// Greatest score on the way. Not inlined, so that its instructions can be counted alone.
+[[gnu::noinline]] double run_events(const Tables& tables, const std::vector<Moves>& acts, const std::vector<std::uint32_t>& order,
+                                    std::size_t events, std::vector<Scopes>& states) {
+  double greatest = 0;
   for (std::size_t i = 0; i < events; ++i) {
     // Later rounds visit other agents, so that the cold run is not warmed by its own repetition.
-    Scopes& scopes = states[(order[i % order.size()] + i / order.size() * 7919) % agents];
+    Scopes& scopes = states[(order[i % order.size()] + i / order.size() * 7919) % states.size()];
     const Moves& act = acts[i % acts.size()];
     const Step step = step_of(tables, act.marks, act.of_agent);
     advance(scopes.agent, step);
@@ -71,8 +69,19 @@ Run run(const Tables& tables, const std::vector<Moves>& acts, std::size_t agents
     double score = 0;
     for (const Null null : {Null::Alert, Null::Declared})
       score += .5 * (scope_score(scopes.agent, tables, null) + scope_score(scopes.session, tables, null));
-    if (score > result.greatest) result.greatest = score;
+    greatest = std::max(greatest, score);
   }
+  return greatest;
+}
+
+Run run(const Tables& tables, const std::vector<Moves>& acts, std::size_t agents, std::size_t events) {
+  std::vector<Scopes> states(agents);
+  std::vector<std::uint32_t> order(1U << 16U);
+  std::mt19937_64 rng(1);
+  for (std::uint32_t& agent : order) agent = static_cast<std::uint32_t>(rng() % agents);
+  Run result;
+  const std::clock_t begin = std::clock();  // processor time: other work on the machine does not count
+  result.greatest = run_events(tables, acts, order, events, states);
   const double seconds = static_cast<double>(std::clock() - begin) / static_cast<double>(CLOCKS_PER_SEC);
   result.nanoseconds_per_event = seconds * 1e9 / static_cast<double>(events);
   for (const Scopes& scopes : states)

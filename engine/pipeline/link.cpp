@@ -108,6 +108,7 @@ void follow_trees(const std::vector<Link>& links, const AgentKey& member, TreeMe
 
 void add_stop_of_tree(std::vector<Link>& links, const Act& act, const std::vector<ContainmentRecord>& containments, Partition partition,
                       std::int64_t lsn) {
+  if (containments.empty()) return;
   const std::string tree = scope_key("subtree", act.agent.tenant, act.agent.id);
   for (const ContainmentRecord& record : containments) {
     if (record.scope != tree || !record.contained || record.level < Level::Hold) continue;

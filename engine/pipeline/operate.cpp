@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "engine/event/escape.h"
-#include "engine/pipeline/subjects.h"
+#include "engine/pipeline/judge_link.h"
 #include "engine/verdict/case.h"
 #include "engine/verdict/contain.h"
 

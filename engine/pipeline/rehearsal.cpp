@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "engine/pipeline/subjects.h"
+#include "engine/pipeline/judge_link.h"
 
 namespace ringfence {
 

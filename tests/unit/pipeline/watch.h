@@ -61,6 +61,11 @@ inline std::string near_miss(int n) {
   return id;
 }
 
+/// What a person orders, with all that an order may need.
+inline Command command_on(const std::string& word, const std::string& scope) {
+  return {.command = word, .scope = scope, .reason = "ordered by the desk", .by = "ada", .approver = "grace", .ticket = ""};
+}
+
 class Watch {
  public:
   explicit Watch(const std::string& response, bool assume_gate = false)
