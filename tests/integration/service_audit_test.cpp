@@ -127,7 +127,7 @@ TEST_F(Services, AChangeOfPersonasAnAgentForgottenOfflineAndACommandPassedOverAr
   EXPECT_NE(changed.at("entity").at("uid"), before);
   EXPECT_EQ(changed.at("unmapped").at("ringfence").at("after"), "0:0") << "behind the one record there was";
 
-  const Ran purged = run_ringfence({"state", "purge", scope_of("code-71"), "--state", (at.directory() / "state-a").string()});
+  const Ran purged = run_ringfence({"state", "purge", scope_of("code-71"), "--state", at.state("a").string()});
   ASSERT_EQ(purged.exit, 0) << purged.output;
   ASSERT_EQ(run_ringfence({"publish", at.personas().string(), "--config", at.member("a", "context: {source: topic}\n").string()}).exit, 0);
   const std::filesystem::path commanded = at.member("a", "context: {source: topic}\n" + unlimited(at));

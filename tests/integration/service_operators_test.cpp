@@ -209,9 +209,8 @@ TEST_F(Services, PurgeForgetsAnAgentThroughTheRunningServiceOnceItIsReleased) {
   ASSERT_EQ(purge().exit, 0);
   ASSERT_TRUE(service.logged("\"effective\":true", 2)) << service.log();
   EXPECT_EQ(service.end(SIGTERM), 0) << service.log();
-  EXPECT_THAT(
-      run_ringfence({"state", "show", "code-51", "--tenant", kTenant, "--state", (desk.at.directory() / "state-a").string()}).output,
-      HasSubstr("sessions               0"));
+  EXPECT_THAT(run_ringfence({"state", "show", "code-51", "--tenant", kTenant, "--state", desk.at.state("a").string()}).output,
+              HasSubstr("sessions               0"));
   desk.expect_replay(broker());
 }
 

@@ -100,7 +100,7 @@ TEST_F(Services, AMissingTopicAndASilentBrokerEndTheStartWithThree) {
   }
   const auto config = at.directory() / "silent.yaml";
   std::ofstream(config) << "kafka: {bootstrap: \"127.0.0.1:1\"}\npersonas: {directory: " << at.personas().string()
-                        << "}\nstate: {directory: " << (at.directory() / "state-silent").string()
+                        << "}\nstate: {directory: " << at.state("silent").string()
                         << "}\ncontrol: {key_file: " << (at.directory() / "control.key").string() << "}\n";
   const auto began = std::chrono::steady_clock::now();
   const Ran ran = run_ringfence({"run", "--config", config.string()});

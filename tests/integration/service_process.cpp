@@ -13,6 +13,8 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "tests/integration/states.h"
+
 namespace ringfence::testing {
 namespace {
 
@@ -200,7 +202,7 @@ fs::path Installation::member(const std::string& instance, const std::string& mo
       << ", context: " << topic("context") << ", state: " << topic("state") << ", audit: " << topic("audit")
       << ", dead_letter: " << topic("deadletter") << "}\n"
       << "personas: {directory: " << personas().string() << "}\n"
-      << "state: {directory: " << (directory_ / ("state-" + instance)).string() << ", shards: 2, flush_age: 200ms}\n"
+      << "state: {directory: " << state(instance).string() << ", shards: 2, flush_age: 200ms}\n"
       << "http: {listen: \"127.0.0.1:0\"}\n"
       << (more.find("control:") == std::string::npos
               ? "control: {key_file: " + (directory_ / "control.key").string() + ", max_halted_share: 1.0}\n"
@@ -316,8 +318,8 @@ Expected expected_of(const fs::path& personas, const std::vector<fs::path>& file
   if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary directory");
   const fs::path directory(pattern);
   const auto output = [&](const char* name) { return (directory / name).string(); };
-  std::vector<std::string> command{"replay",    "--personas",      personas.string(), "--findings",      output("findings"),
-                                   "--control", output("control"), "--verdicts",      output("verdicts")};
+  std::vector<std::string> command{"replay",          "--personas", personas.string(),  "--findings", output("findings"), "--control",
+                                   output("control"), "--verdicts", output("verdicts"), "--state",    output("state")};
   command.insert(command.end(), options.begin(), options.end());
   for (const fs::path& file : files) command.push_back(file.string());
   const Ran ran = run_ringfence(command);
@@ -328,6 +330,7 @@ Expected expected_of(const fs::path& personas, const std::vector<fs::path>& file
   for (std::string line; std::getline(lines, line);) messages.push_back(must(decode_control(line)));
   out.containments = containments_in(messages);
   for (std::string line; std::getline(verdicts, line);) ++out.verdicts[json::parse(line).at("level")];
+  out.states = states_in(directory / "state", Place::Masked);
   fs::remove_all(directory);
   return out;
 }

@@ -83,9 +83,8 @@ class Installation {
   [[nodiscard]] const std::string& group() const { return stem_; }
   [[nodiscard]] const std::filesystem::path& directory() const { return directory_; }
   [[nodiscard]] std::filesystem::path personas() const { return directory_ / "personas"; }
-  [[nodiscard]] std::filesystem::path context_log(const std::string& instance) const {
-    return directory_ / ("state-" + instance) / "context.ndjson";
-  }
+  [[nodiscard]] std::filesystem::path state(const std::string& instance) const { return directory_ / ("state-" + instance); }
+  [[nodiscard]] std::filesystem::path context_log(const std::string& instance) const { return state(instance) / "context.ndjson"; }
   [[nodiscard]] std::int32_t partitions() const { return partitions_; }
   [[nodiscard]] std::string writer(std::int32_t partition) const { return engine_writer(topic("events"), Partition{partition}); }
 
@@ -142,6 +141,7 @@ struct Expected {
   std::map<std::string, std::string> findings;
   std::set<std::string> containments;
   std::map<std::string, std::size_t> verdicts;  // events by the level at which they left their agent
+  std::map<std::string, std::string> states;    // what is known of each agent in the end (states.h), its place masked
 };
 [[nodiscard]] Expected expected_of(const std::filesystem::path& personas, const std::vector<std::filesystem::path>& files,
                                    const std::vector<std::string>& options = {});

@@ -26,7 +26,7 @@ struct Takeovers : Services {
     ASSERT_GT(gone, 0);
   }
   /// The machine with its disk.
-  void lose(const Installation& at, const std::string& instance) { fs::remove_all(at.directory() / ("state-" + instance)); }
+  void lose(const Installation& at, const std::string& instance) { fs::remove_all(at.state(instance)); }
 };
 
 TEST_F(Takeovers, AHostThatIsGoneWithItsDiskLeavesItsStatesToTheNext) {

@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include "tests/integration/service_fixture.h"
+#include "tests/integration/states.h"
 
 namespace ringfence::testing {
 namespace {
@@ -10,26 +11,13 @@ namespace {
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-/// What `state show` says of every agent of the fleet.
-std::map<std::string, std::string> states_of(const Installation& at, const std::string& member) {
-  std::map<std::string, std::string> out;
-  for (const FleetEvent& event : fleet()) {
-    if (event.agent.empty() || out.contains(event.agent)) continue;
-    const Ran shown = run_ringfence(
-        {"state", "show", event.agent, "--tenant", "corp", "--json", "--state", (at.directory() / ("state-" + member)).string()});
-    EXPECT_EQ(shown.exit, 0) << shown.output;
-    out[event.agent] = shown.output;
-  }
-  return out;
-}
-
 TEST_F(Services, FindingsAndSignedHaltsOfAFleetEqualThoseOfAReplay) {
   Installation at(broker(), kPartitions);
   TopicTail findings(broker(), at.topic("findings")), control(broker(), at.topic("control"));
   at.feed(fleet());
   {
     ServiceProcess service(at.member("a"));
-    ASSERT_TRUE(fleet_is_out(at, findings, control)) << service.log();
+    ASSERT_TRUE(fleet_is_out(at, findings, control) && all_judged(at)) << service.log();
     EXPECT_THAT(service.get("/healthz"), HasSubstr("200 OK"));
     EXPECT_THAT(service.get("/readyz"), HasSubstr("200 OK"));
     EXPECT_THAT(service.get("/metrics"), AllOf(HasSubstr("200 OK"), HasSubstr("ringfence_")));
@@ -38,10 +26,11 @@ TEST_F(Services, FindingsAndSignedHaltsOfAFleetEqualThoseOfAReplay) {
     EXPECT_EQ(service.end(SIGTERM), 0) << service.log();
   }
   expect_the_fleet(at, findings, control);
+  EXPECT_EQ(states_in(at.state("a"), Place::Masked), expected_of_fleet().states);
   expect_schema(findings.all());
   expect_true_heartbeats(read_board(at, control.all()));
   const std::size_t said = findings.all().size();
-  EXPECT_EQ(said, expected_of_fleet().findings.size()) << "each once";
+  EXPECT_EQ(said, findings_in(findings.all()).size()) << "each once";
   EXPECT_EQ(containments_read(read_board(at, control.all())), expected_of_fleet().containments.size()) << "each once";
 
   // Stopped and started: nothing is judged again, nothing is left out.
@@ -76,7 +65,7 @@ TEST_F(Services, KilledAgainAndAgainItLosesNothing) {
   TopicTail measure(broker(), undisturbed.topic("findings")), measure_control(broker(), undisturbed.topic("control"));
   ASSERT_TRUE(fleet_is_out(undisturbed, measure, measure_control) && all_judged(undisturbed)) << reference.log();
   EXPECT_EQ(reference.end(SIGTERM), 0) << reference.log();
-  EXPECT_EQ(states_of(at, "a"), states_of(undisturbed, "a"));
+  EXPECT_EQ(states_in(at.state("a"), Place::Counts), states_in(undisturbed.state("a"), Place::Counts));
 }
 
 TEST_F(Services, OneMemberLeavesAndTheOtherTakesOver) {

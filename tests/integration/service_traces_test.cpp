@@ -2,13 +2,12 @@
 // Recorded tool calls of real agents through `ringfence run` on a real broker: everything it says of them is what a replay says.
 #include <signal.h>
 
-#include <charconv>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
+#include <sstream>
 
 #include "tests/integration/service_fixture.h"
+#include "tests/integration/states.h"
 
 namespace ringfence::testing {
 namespace {
@@ -18,16 +17,6 @@ namespace fs = std::filesystem;
 fs::path traces() {
   const char* given = std::getenv("RINGFENCE_TRACES");
   return given != nullptr ? fs::path(given) : fs::path(RINGFENCE_SOURCE_DIR).parent_path() / "shared/data/agent_traces";
-}
-
-/// One agent in four, whole: enough of each kind, and a quarter of the time.
-std::vector<FleetEvent> slice_of(const fs::path& file) {
-  constexpr std::size_t kOneIn = 4;
-  std::vector<FleetEvent> events = recorded(file);
-  std::map<std::string, std::size_t> numbers;
-  for (const FleetEvent& event : events) numbers.try_emplace(event.agent, numbers.size());
-  std::erase_if(events, [&](const FleetEvent& event) { return numbers.at(event.agent) % kOneIn != 0; });
-  return events;
 }
 
 /// Events by level, of the metrics page; levels without one are left out.
@@ -49,18 +38,12 @@ std::map<std::string, std::size_t> verdicts_in(const std::string& page) {
 TEST_F(Services, RecordedAgentsAreJudgedAsInAReplay) {
   if (!fs::is_directory(traces())) GTEST_SKIP() << "no recorded traces at " << traces();
   Installation at(broker(), kPartitions);
-  std::vector<FleetEvent> events;
-  for (const char* file : {"bank_chat.events.ndjson.gz", "retail.events.ndjson.gz"})
-    std::ranges::move(slice_of(traces() / file), std::back_inserter(events));
-  const fs::path slice = at.directory() / "slice.ndjson";
-  {
-    std::ofstream out(slice);
-    for (const FleetEvent& event : events) out << event.value << "\n";
-  }
-  const Expected expected = expected_of(traces() / "personas", {slice});
+  const std::vector<fs::path> files{traces() / "bank_chat.events.ndjson.gz", traces() / "retail.events.ndjson.gz"};
+  const Expected expected = expected_of(traces() / "personas", files);
   std::size_t judged = 0;
   for (const auto& [level, count] : expected.verdicts) judged += count;
   ASSERT_GT(judged, 0U);
+  ASSERT_FALSE(expected.states.empty());
 
   fs::remove_all(at.personas());
   fs::copy(traces() / "personas", at.personas());
@@ -70,7 +53,7 @@ TEST_F(Services, RecordedAgentsAreJudgedAsInAReplay) {
   TopicTail findings(broker(), at.topic("findings")), control(broker(), at.topic("control"));
   ServiceProcess service(config);
   ASSERT_TRUE(service.logged("partition assigned", kPartitions)) << service.log();
-  at.feed(events);
+  for (const fs::path& file : files) at.feed(recorded(file));
 
   // Every event has its verdict, and each level as many as in the replay.
   std::map<std::string, std::size_t> verdicts;
@@ -87,10 +70,11 @@ TEST_F(Services, RecordedAgentsAreJudgedAsInAReplay) {
   EXPECT_EQ(verdicts, expected.verdicts);
   EXPECT_EQ(service.end(SIGTERM), 0) << service.log();
   EXPECT_EQ(findings_in(findings.all()), expected.findings);
+  EXPECT_EQ(states_in(at.state("a"), Place::Masked), expected.states);
   const ControlBoard board = read_board(at, control.all());
   EXPECT_EQ(containments_in(board.messages), expected.containments);
   EXPECT_EQ(board.refused, 0U) << board.refusal;
-  // What came of it, agent by agent, to be read beside the replay's.
+  // What came of it, to be read beside the replay's.
   std::printf("%zu events judged, %zu findings, %zu containments\n", judged, expected.findings.size(), expected.containments.size());
 }
 
