@@ -256,6 +256,20 @@ std::expected<Account, std::string> account_of_finding(std::string_view finding_
   }
 }
 
+std::vector<AccountAct> acts_of_finding(const std::string& finding_uid, const std::string& records) {
+  std::vector<AccountAct> acts;
+  const std::string named = "\"uid\":" + json_quoted(finding_uid);
+  std::istringstream in(records);
+  for (std::string line; std::getline(in, line);) {
+    if (line.find(named) == std::string::npos) continue;
+    const auto account = account_of_finding(line);
+    if (!account || account->finding_uid != finding_uid) continue;
+    for (const AccountAct& act : account->acts)
+      if (std::ranges::find(acts, act.event_id, &AccountAct::event_id) == acts.end()) acts.push_back(act);
+  }
+  return acts;
+}
+
 Account account_of(const FindingRecord& record) {
   Account out;
   out.agent = record.agent_id;
@@ -274,12 +288,6 @@ Account account_of(const FindingRecord& record) {
   if (!record.explanation && !record.event_id.empty() && record.activity != FindingRecord::Activity::Close)
     out.acts = {{record.event_id, (record.tool_server.empty() ? "" : record.tool_server + "/") + record.tool_name, record.time}};
   return out;
-}
-
-std::vector<std::string> what_would_undo(const Account& account) {
-  if (account.explanation || account.breaches.empty() || account.acts.empty()) return {};
-  const std::uint64_t acts = std::max<std::uint64_t>(account.count, account.acts.size());
-  return {acts == 1 ? "without this act: no finding" : "without any of these " + std::to_string(acts) + " acts: no finding"};
 }
 
 std::string account_table(const Account& account) {

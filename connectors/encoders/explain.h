@@ -43,7 +43,7 @@ struct Account {
   std::vector<std::string> breaches;
   std::vector<AccountAct> acts;            // of a finding by declaration alone, in their order: of one record, the act that caused it
   std::uint64_t count = 0;                 // acts that the finding counts, those of `acts` among them
-  std::vector<std::string> would_differ;   // `what_would_differ` (connectors/encoders/report.h), where thresholds are known
+  std::vector<std::string> would_differ;   // connectors/encoders/would_differ.h, where thresholds are known
   std::vector<ScopePart> scopes;           // live state only: the agent, then its sessions in slot order
   std::vector<std::string> open_findings;  // live state only
   std::string next;                        // live state only: which level would come next and how far it is
@@ -52,9 +52,9 @@ struct Account {
 /// Reads the account back from a finding as `encode_finding` writes it, rounded as it was printed there. The error says what is missing;
 /// at most 1 MiB, of any origin.
 [[nodiscard]] std::expected<Account, std::string> account_of_finding(std::string_view finding_json);
-/// What would have to differ for no finding by declaration alone: the acts themselves. Empty of any other.
-[[nodiscard]] std::vector<std::string> what_would_undo(const Account& account);
-/// The same from a record that is not encoded yet (live state).
+/// The acts of a finding over all its records among these lines, each once; lines that are no finding are passed over.
+[[nodiscard]] std::vector<AccountAct> acts_of_finding(const std::string& finding_uid, const std::string& records);
+/// The account of a record that is not encoded yet (live state).
 [[nodiscard]] Account account_of(const FindingRecord& record);
 
 /// A table of fixed columns, lines ending in a line feed, escaped for a terminal; no colour. The printed terms add up to the printed ln

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <functional>
+#include <span>
 
 #include "connectors/encoders/numbers.h"
 #include "engine/event/decode.h"
@@ -13,7 +13,7 @@
 namespace ringfence {
 namespace {
 
-constexpr std::size_t kCell = 160, kText = 2000, kExcerpt = 20'000, kCallRows = 200;
+constexpr std::size_t kCell = 160, kText = 2000, kExcerpt = 20'000, kCallRows = 200, kActsListed = 50;
 
 constexpr std::string_view kHead = R"(<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
@@ -152,7 +152,7 @@ std::string ledger_row(std::string_view what, std::int64_t nats, std::int64_t gr
          cell(row != nullptr ? percent_text(row->seen, 2) : "", "num") + cell(row != nullptr ? html(joined(row->samples)) : "") + "</tr>\n";
 }
 
-std::string ledger(const Explanation& e, const Thresholds3& thresholds) {
+std::string ledger(const Explanation& e) {
   const PrintedTerms printed = printed_terms(e);
   std::int64_t greatest =
       std::max({std::abs(printed.prior), std::abs(printed.start), std::abs(printed.late_starts), std::abs(printed.others)});
@@ -172,12 +172,21 @@ std::string ledger(const Explanation& e, const Thresholds3& thresholds) {
   out += "<tr><th>ln score</th><th></th><th class=\"num\">" + hundredths(printed.ln_score) +
          "</th><th></th><th></th><th></th><th></th></tr>\n";
   out += "</table></div>\n<p>" + html(score_sentence(e), kText) + "</p>\n<p class=\"dim\">" + html(promise_sentence(e), kText) + "</p>\n";
-  const auto differ = what_would_differ(e, thresholds);
-  if (!differ.empty()) {
-    out += "<h2 id=\"differ\">What would have to differ</h2>\n<ul>\n";
-    for (const std::string& one : differ) out += "<li>" + html(one, kText) + "</li>\n";
-    out += "</ul>\n";
-  }
+  return out;
+}
+
+std::string list_of(std::string_view id, std::string_view title, const std::vector<std::string>& items) {
+  if (items.empty()) return {};
+  std::string out = "<h2 id=\"" + std::string(id) + "\">" + std::string(title) + "</h2>\n<ul>\n";
+  for (const std::string& one : items) out += "<li>" + html(one, kText) + "</li>\n";
+  return out + "</ul>\n";
+}
+
+/// Of a finding by declaration: which acts it is about, the first of them.
+std::vector<std::string> acts_of(const Account& account) {
+  std::vector<std::string> out;
+  for (const AccountAct& act : std::span(account.acts).first(std::min(account.acts.size(), kActsListed)))
+    out.push_back(format_rfc3339(act.time) + (act.tool.empty() ? "" : "  " + act.tool) + "  " + act.event_id);
   return out;
 }
 
@@ -213,79 +222,7 @@ std::string records_table(const ReportPage& page) {
   return out + "</table></div>\n";
 }
 
-/// The level a score reaches, or below which known threshold it stays.
-std::string level_at(double score, const Thresholds3& t) {
-  const std::array<std::pair<double, std::string_view>, 3> known{{{t.halt, "halt"}, {t.throttle, "throttle"}, {t.alert, "alert"}}};
-  std::string_view lowest;
-  for (const auto& [threshold, name] : known) {
-    if (!(threshold > 0)) continue;
-    if (score >= threshold) return std::string(name);
-    lowest = name;
-  }
-  return "below " + std::string(lowest);
-}
-
-/// `2 of the 5 "barrier: denied, near-miss"`.
-std::string some_of(const EvidenceRow& row, std::uint32_t n) {
-  const std::string how_many =
-      n == row.count ? (n == 1 ? "the one" : "the " + std::to_string(n)) : std::to_string(n) + " of the " + std::to_string(row.count);
-  return how_many + " \"" + row.channel + ": " + row.cls + "\"";
-}
-
 }  // namespace
-
-std::vector<std::string> what_would_differ(const Explanation& e, const Thresholds3& t) {
-  std::vector<std::string> out;
-  const double score = std::exp(e.ln_score);
-  const std::string now = level_at(score, t);
-  if (now.starts_with("below")) return out;
-  // S without some of the leading threat's factors: what other threats hold stays; the act was a mark in both scopes alike.
-  const double leading = score * e.share, rest = score - leading;
-  std::vector<const EvidenceRow*> rows;
-  for (const EvidenceRow& row : e.rows)
-    if (row.nats > 0 && row.count > 0) rows.push_back(&row);
-  for (const EvidenceRow* row : rows) {
-    const double each = row->nats / row->count;
-    for (std::uint32_t n = 1; n <= row->count; ++n) {
-      const double without = rest + leading * std::exp(-each * n);
-      const std::string then = level_at(without, t);
-      if (then == now) continue;
-      out.push_back("without " + some_of(*row, n) + ": about " + score_text(without, 2) + ", " + then);
-      break;
-    }
-  }
-  return out;
-}
-
-std::string what_would_leave_nothing(const Explanation& e, const Thresholds3& t) {
-  const double score = std::exp(e.ln_score), leading = score * e.share, rest = score - leading;
-  const double heavier = e.null == "alert" ? 0 : std::log(std::max(1.0, e.tolerance));
-  std::vector<const EvidenceRow*> rows;
-  std::uint32_t left = 0;
-  for (const EvidenceRow& row : e.rows) {
-    if (row.nats <= 0 || row.count == 0) continue;
-    rows.push_back(&row);
-    left += row.count;
-  }
-  if (!(t.alert > 0) || score < t.alert) return {};
-  std::ranges::stable_sort(rows, std::greater(), [](const EvidenceRow* row) { return row->nats; });
-  double removed = 0;
-  std::string acts;
-  for (const EvidenceRow* row : rows) {
-    const double each = row->nats / row->count;
-    std::uint32_t n = 0;
-    bool enough = false;
-    while (n < row->count && !enough) {
-      ++n;
-      enough = (rest + leading * std::exp(-removed - each * n)) * std::exp(heavier * (left - n)) < t.alert;
-    }
-    removed += each * n;
-    left -= n;
-    acts += (acts.empty() ? "" : " and ") + some_of(*row, n);
-    if (enough) return "without " + acts + ": about " + score_text(rest + leading * std::exp(-removed), 2) + ", no finding";
-  }
-  return {};
-}
 
 std::string report_html(const ReportPage& page) {
   const Account& a = page.account;
@@ -297,19 +234,13 @@ std::string report_html(const ReportPage& page) {
          html(a.sentence, kText) + "</p>\n<dl>" + term("agent", a.agent) + term("tenant", a.tenant) + term("persona", a.persona) +
          term("analytic", a.analytic) + term("applied level", a.applied) + term("what it means", page.meaning, kText) +
          term("what innocent conduct looks like this", page.false_positives, kText) + term("look first at", page.check, kText) + "</dl>\n";
-  if (!a.breaches.empty()) {
-    out += "<h2 id=\"breaches\">Declared limits broken</h2>\n<ul>\n";
-    for (const std::string& breach : a.breaches) out += "<li>" + html(breach, kText) + "</li>\n";
-    out += "</ul>\n";
-  }
+  out += list_of("breaches", "Declared limits broken", a.breaches);
+  out += list_of("acts", "The acts", acts_of(a));
   out += curve(page);
-  if (a.explanation) out += ledger(*a.explanation, {page.alert, page.throttle, page.halt});
+  if (a.explanation) out += ledger(*a.explanation);
+  out += list_of("differ", "What would have to differ", a.would_differ);
   out += calls_table(page);
-  if (!page.containments.empty()) {
-    out += "<h2 id=\"containment\">Containment</h2>\n<ul>\n";
-    for (const std::string& one : page.containments) out += "<li>" + html(one, kText) + "</li>\n";
-    out += "</ul>\n";
-  }
+  out += list_of("containment", "Containment", page.containments);
   out += records_table(page);
   if (!page.persona_excerpt.empty())
     out += "<h2 id=\"persona\">The declared job</h2>\n<pre>" + html_lines(page.persona_excerpt) + "</pre>\n";

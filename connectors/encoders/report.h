@@ -45,15 +45,4 @@ struct ReportPage {
 /// text from outside escaped, readable from 360 pixels wide and in print. The same page gives the same bytes.
 [[nodiscard]] std::string report_html(const ReportPage& page);
 
-/// What would have to differ for the next lower level or none: "without 2 of the 5 \"denied, near-miss\": about 3.1e6, throttle". Empty
-/// where no single kind of act, nor the two greatest together, makes the difference, or the score stands below alert.
-struct Thresholds3 {
-  double alert = 0, throttle = 0, halt = 0;
-};
-[[nodiscard]] std::vector<std::string> what_would_differ(const Explanation& explanation, const Thresholds3& thresholds);
-/// What would leave no level at all: the greatest rows, one after the other, until the score is below alert also where every act left
-/// weighs as much more as the caps without tolerance, which alerts are read by, could make it. Empty where the alert threshold is not
-/// known or what other threats hold is enough for it.
-[[nodiscard]] std::string what_would_leave_nothing(const Explanation& explanation, const Thresholds3& thresholds);
-
 }  // namespace ringfence

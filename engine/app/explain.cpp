@@ -12,7 +12,7 @@
 #include <string>
 
 #include "connectors/encoders/numbers.h"
-#include "connectors/encoders/report.h"
+#include "connectors/encoders/would_differ.h"
 #include "engine/app/commands.h"
 #include "engine/app/live_state.h"
 #include "engine/event/escape.h"
@@ -39,44 +39,20 @@ void print(const Account& account, bool json) {
   std::fputs(json ? (account_json(account) + "\n").c_str() : account_table(account).c_str(), stdout);
 }
 
-Thresholds3 thresholds_of(const Persona& persona) {
+LevelScores thresholds_of(const Persona& persona) {
   const Thresholds& t = persona.response.scores;
   return {t.alert, t.throttle, t.halt};
 }
 
 /// All thresholds where the persona files are given and have this persona; else the one the finding names.
-std::expected<Thresholds3, std::string> thresholds_of(const Account& account, const Options& options) {
+std::expected<LevelScores, std::string> thresholds_of(const Account& account, const Options& options) {
   if (!options.personas.empty()) {
     const PersonaLoad load = load_personas(options.personas);
     if (!load.set) return std::unexpected("the persona set has errors: ringfence validate names them");
     for (const Persona& persona : load.set->personas())
       if (persona.reference() == account.persona) return thresholds_of(persona);
   }
-  const double own = account.explanation->threshold;
-  if (account.level == name_of(Level::Halt) || account.level == name_of(Level::Revoke)) return Thresholds3{.halt = own};
-  if (account.level == name_of(Level::Throttle)) return Thresholds3{.throttle = own};
-  return Thresholds3{.alert = own};
-}
-
-void say_what_would_differ(Account& account, const Thresholds3& thresholds) {
-  account.would_differ = what_would_differ(*account.explanation, thresholds);
-  if (auto nothing = what_would_leave_nothing(*account.explanation, thresholds); !nothing.empty())
-    account.would_differ.push_back(std::move(nothing));
-}
-
-/// The acts of a finding over all its records, each once.
-std::vector<AccountAct> acts_of(const std::string& finding_uid, const std::string& records) {
-  std::vector<AccountAct> acts;
-  const std::string named = "\"uid\":" + json_quoted(finding_uid);
-  std::istringstream in(records);
-  for (std::string line; std::getline(in, line);) {
-    if (line.find(named) == std::string::npos) continue;
-    const auto account = account_of_finding(line);
-    if (!account || account->finding_uid != finding_uid) continue;
-    for (const AccountAct& act : account->acts)
-      if (std::ranges::find(acts, act.event_id, &AccountAct::event_id) == acts.end()) acts.push_back(act);
-  }
-  return acts;
+  return own_level_of(account);
 }
 
 /// The last record of a findings file, or the last one of a finding.
@@ -101,8 +77,8 @@ ExitCode from_finding(const Options& options) {
     if (!thresholds) return fail(thresholds.error());
     say_what_would_differ(*account, *thresholds);
   } else {
-    if (auto acts = acts_of(account->finding_uid, whole); !acts.empty()) account->acts = std::move(acts);
-    account->would_differ = what_would_undo(*account);
+    if (auto acts = acts_of_finding(account->finding_uid, whole); !acts.empty()) account->acts = std::move(acts);
+    say_what_would_differ(*account, {});
   }
   print(*account, options.json);
   return ExitCode::Done;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "connectors/encoders/strict_json.h"
+#include "connectors/encoders/would_differ.h"
 #include "engine/app/commands.h"
 #include "engine/app/report_story.h"
 #include "engine/event/decode.h"
@@ -78,6 +79,7 @@ std::expected<ReportPage, std::string> page_of(std::istream& in, std::string uid
   auto account = account_of_finding(last);
   if (!account) return std::unexpected(account.error());
   page.account = std::move(*account);
+  if (auto acts = acts_of_finding(uid, whole); !acts.empty()) page.account.acts = std::move(acts);
   if (const auto analytic = analytic_named(page.account.analytic)) {
     const AnalyticInfo& info = info_of(*analytic);
     page.meaning = info.meaning;
@@ -143,6 +145,8 @@ ExitCode write_report(const Options& options) {
   auto page = page_of(options.findings == "-" ? std::cin : file, options.uid);
   if (!page) return fail(page.error());
   if (const auto enriched = enrich(*page, options); !enriched) return fail(enriched.error());
+  const bool known = page->alert > 0;
+  say_what_would_differ(page->account, known ? LevelScores{page->alert, page->throttle, page->halt} : own_level_of(page->account));
   page->reproduce = command_of(*page, options);
   const std::string text = report_html(*page);
   if (options.output == "-") {

@@ -3,32 +3,14 @@
 
 #include <gmock/gmock.h>
 
-#include <cmath>
+#include "connectors/encoders/would_differ.h"
+#include "tests/unit/encoders/findings.h"
 
 namespace ringfence {
 namespace {
 
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 using ::testing::Not;
-
-/// The example of the finding contract: five near-misses and a guess after one refusal.
-Explanation guessing() {
-  Explanation e{.threat = "guess", .family = "barrier", .null = "declared", .scope = "agent"};
-  e.prior = -3.00;
-  e.start = .67;
-  e.late_starts = .33;
-  e.others = .69;
-  e.rows = {{"barrier", "denied, near-miss", "after a refusal", 5, 24.21, .003, .83, {"call-1", "call-2", "call-9"}},
-            {"barrier", "denied, guess-shaped", "after a refusal", 1, 1.90, .03, .17, {"call-5"}},
-            {"barrier", "fine", "after a success", 2, .29, 1, 1, {}}};
-  e.ln_score = e.prior + e.start + e.late_starts + e.others + 24.21 + 1.90 + .29;
-  e.score = std::exp(e.ln_score);
-  e.tolerance = 1.5;
-  e.threshold = 1e10;
-  e.share = 1;
-  return e;
-}
 
 ReportPage page() {
   ReportPage page{.finding_uid = "rf-5b1c9a0e77d24f18"};
@@ -36,7 +18,7 @@ ReportPage page() {
   page.account.analytic = "barrier.guessing";
   page.account.title = "Agent guesses commit identifiers after refusals";
   page.account.sentence = "7 of the last 7 calls were refused.";
-  page.account.explanation = guessing();
+  page.account.explanation = testing::golden_explanation();
   page.records = {{"Create", "alert", "call-4", "It began.", EventTime{}}};
   page.calls = {{.event_id = "call-1", .tool = "git/get", .outcome = "ok", .score = 1},
                 {.event_id = "call-2", .tool = "git/get", .outcome = "denied", .score = 1e11, .marks = {"barrier: denied, near-miss"}}};
@@ -88,29 +70,26 @@ TEST(Report, ShowsHostileTextAsText) {
   EXPECT_THAT(text, HasSubstr("&lt;script&gt;"));
 }
 
-TEST(Report, SaysWhatWouldHaveToDiffer) {
-  const auto differ = what_would_differ(guessing(), {1e5, 1e7, 1e10});
-  ASSERT_FALSE(differ.empty());
-  EXPECT_THAT(differ.front(), HasSubstr("without 1 of the 5 \"barrier: denied, near-miss\""));
-  EXPECT_THAT(differ.front(), HasSubstr("throttle"));
+TEST(Report, OfADeclaredBreakNamesTheActsAndWhatWouldUndoIt) {
+  ReportPage broken = page();
+  broken.account = account_of(testing::breach_record());
+  broken.account.count = 1;
+  say_what_would_differ(broken.account, {});
+  const std::string text = report_html(broken);
+  const auto acts = text.find("<h2 id=\"acts\">The acts</h2>"), differ = text.find("<h2 id=\"differ\">");
+  ASSERT_NE(differ, std::string::npos);
+  EXPECT_LT(acts, differ);
+  EXPECT_NE(text.find(broken.account.acts.front().event_id, acts), std::string::npos);
+  EXPECT_THAT(text.substr(differ), HasSubstr("<li>without this act: no finding</li>"));
 }
 
-TEST(Report, SaysWhatWouldLeaveNothing) {
-  EXPECT_THAT(what_would_leave_nothing(guessing(), {1e5, 1e7, 1e10}),
-              AllOf(HasSubstr("without 4 of the 5 \"barrier: denied, near-miss\": about "), HasSubstr(", no finding")));
-  EXPECT_THAT(what_would_leave_nothing(guessing(), {2, 1e7, 1e10}),
-              HasSubstr("the 5 \"barrier: denied, near-miss\" and the one \"barrier: denied, guess-shaped\": about "));
-  EXPECT_THAT(what_would_leave_nothing(guessing(), {.halt = 1e10}), IsEmpty()) << "nobody knows where alerts begin";
-  Explanation held = guessing();
-  held.share = .5;
-  EXPECT_THAT(what_would_leave_nothing(held, {1e5, 1e7, 1e10}), IsEmpty()) << "other threats hold enough";
-}
-
-TEST(Report, PromisesNoDifferenceWhereThereIsNone) {
-  Explanation small = guessing();
-  small.ln_score = std::log(50.);
-  small.score = 50;
-  EXPECT_TRUE(what_would_differ(small, {1e5, 1e7, 1e10}).empty());
+TEST(Report, SaysWhatWouldHaveToDifferAndWhatWouldLeaveNothing) {
+  ReportPage guessed = page();
+  guessed.account.explanation->share = 1;  // no other threat beside it
+  say_what_would_differ(guessed.account, {guessed.alert, guessed.throttle, guessed.halt});
+  const std::string text = report_html(guessed);
+  EXPECT_THAT(text, HasSubstr("<li>without 1 of the 5 &quot;barrier: denied, near-miss&quot;: about "));
+  EXPECT_THAT(text, HasSubstr(", no finding</li>"));
 }
 
 }  // namespace

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "connectors/encoders/would_differ.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <functional>
+#include <utility>
+
+#include "connectors/encoders/numbers.h"
+#include "engine/event/level.h"
+
+namespace ringfence {
+namespace {
+
+/// The level a score reaches, or below which known threshold it stays.
+std::string level_at(double score, const LevelScores& t) {
+  const std::array<std::pair<double, std::string_view>, 3> known{{{t.halt, "halt"}, {t.throttle, "throttle"}, {t.alert, "alert"}}};
+  std::string_view lowest;
+  for (const auto& [threshold, name] : known) {
+    if (!(threshold > 0)) continue;
+    if (score >= threshold) return std::string(name);
+    lowest = name;
+  }
+  return "below " + std::string(lowest);
+}
+
+/// `2 of the 5 "barrier: denied, near-miss"`.
+std::string some_of(const EvidenceRow& row, std::uint32_t n) {
+  const std::string how_many =
+      n == row.count ? (n == 1 ? "the one" : "the " + std::to_string(n)) : std::to_string(n) + " of the " + std::to_string(row.count);
+  return how_many + " \"" + row.channel + ": " + row.cls + "\"";
+}
+
+}  // namespace
+
+LevelScores own_level_of(const Account& account) {
+  if (!account.explanation) return {};
+  const double own = account.explanation->threshold;
+  if (account.level == name_of(Level::Halt) || account.level == name_of(Level::Revoke)) return {.halt = own};
+  if (account.level == name_of(Level::Throttle)) return {.throttle = own};
+  return {.alert = own};
+}
+
+std::vector<std::string> what_would_differ(const Explanation& e, const LevelScores& t) {
+  std::vector<std::string> out;
+  const double score = std::exp(e.ln_score);
+  const std::string now = level_at(score, t);
+  if (now.starts_with("below")) return out;
+  // S without some of the leading threat's factors: what other threats hold stays; the act was a mark in both scopes alike.
+  const double leading = score * e.share, rest = score - leading;
+  std::vector<const EvidenceRow*> rows;
+  for (const EvidenceRow& row : e.rows)
+    if (row.nats > 0 && row.count > 0) rows.push_back(&row);
+  for (const EvidenceRow* row : rows) {
+    const double each = row->nats / row->count;
+    for (std::uint32_t n = 1; n <= row->count; ++n) {
+      const double without = rest + leading * std::exp(-each * n);
+      const std::string then = level_at(without, t);
+      if (then == now) continue;
+      out.push_back("without " + some_of(*row, n) + ": about " + score_text(without, 2) + ", " + then);
+      break;
+    }
+  }
+  return out;
+}
+
+std::string what_would_leave_nothing(const Explanation& e, const LevelScores& t) {
+  const double score = std::exp(e.ln_score), leading = score * e.share, rest = score - leading;
+  const double heavier = e.null == "alert" ? 0 : std::log(std::max(1.0, e.tolerance));
+  std::vector<const EvidenceRow*> rows;
+  std::uint32_t left = 0;
+  for (const EvidenceRow& row : e.rows) {
+    if (row.nats <= 0 || row.count == 0) continue;
+    rows.push_back(&row);
+    left += row.count;
+  }
+  if (!(t.alert > 0) || score < t.alert) return {};
+  std::ranges::stable_sort(rows, std::greater(), [](const EvidenceRow* row) { return row->nats; });
+  double removed = 0;
+  std::string acts;
+  for (const EvidenceRow* row : rows) {
+    const double each = row->nats / row->count;
+    std::uint32_t n = 0;
+    bool enough = false;
+    while (n < row->count && !enough) {
+      ++n;
+      enough = (rest + leading * std::exp(-removed - each * n)) * std::exp(heavier * (left - n)) < t.alert;
+    }
+    removed += each * n;
+    left -= n;
+    acts += (acts.empty() ? "" : " and ") + some_of(*row, n);
+    if (enough) return "without " + acts + ": about " + score_text(rest + leading * std::exp(-removed), 2) + ", no finding";
+  }
+  return {};
+}
+
+std::vector<std::string> what_would_undo(const Account& account) {
+  if (account.explanation || account.breaches.empty() || account.acts.empty()) return {};
+  const std::uint64_t acts = std::max<std::uint64_t>(account.count, account.acts.size());
+  return {acts == 1 ? "without this act: no finding" : "without any of these " + std::to_string(acts) + " acts: no finding"};
+}
+
+void say_what_would_differ(Account& account, const LevelScores& levels) {
+  account.would_differ = what_would_undo(account);
+  if (!account.explanation) return;
+  account.would_differ = what_would_differ(*account.explanation, levels);
+  if (auto nothing = what_would_leave_nothing(*account.explanation, levels); !nothing.empty())
+    account.would_differ.push_back(std::move(nothing));
+}
+
+}  // namespace ringfence

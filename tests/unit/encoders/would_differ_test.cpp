@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "connectors/encoders/would_differ.h"
+
+#include <gmock/gmock.h>
+
+#include <cmath>
+
+#include "tests/unit/encoders/findings.h"
+
+namespace ringfence {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+/// The example of the finding contract, with no other threat beside it.
+Explanation guessing() {
+  Explanation alone = testing::golden_explanation();
+  alone.share = 1;
+  return alone;
+}
+
+TEST(WouldDiffer, SaysWhatWouldHaveToDiffer) {
+  const auto differ = what_would_differ(guessing(), {1e5, 1e7, 1e10});
+  ASSERT_FALSE(differ.empty());
+  EXPECT_THAT(differ.front(), HasSubstr("without 1 of the 5 \"barrier: denied, near-miss\""));
+  EXPECT_THAT(differ.front(), HasSubstr("throttle"));
+}
+
+TEST(WouldDiffer, SaysWhatWouldLeaveNothing) {
+  EXPECT_THAT(what_would_leave_nothing(guessing(), {1e5, 1e7, 1e10}),
+              AllOf(HasSubstr("without 4 of the 5 \"barrier: denied, near-miss\": about "), HasSubstr(", no finding")));
+  EXPECT_THAT(what_would_leave_nothing(guessing(), {2, 1e7, 1e10}),
+              HasSubstr("the 5 \"barrier: denied, near-miss\" and the one \"barrier: denied, guess-shaped\": about "));
+  EXPECT_THAT(what_would_leave_nothing(guessing(), {.halt = 1e10}), IsEmpty()) << "nobody knows where alerts begin";
+  Explanation held = guessing();
+  held.share = .5;
+  EXPECT_THAT(what_would_leave_nothing(held, {1e5, 1e7, 1e10}), IsEmpty()) << "other threats hold enough";
+}
+
+TEST(WouldDiffer, PromisesNoDifferenceWhereThereIsNone) {
+  Explanation small = guessing();
+  small.ln_score = std::log(50.);
+  small.score = 50;
+  EXPECT_TRUE(what_would_differ(small, {1e5, 1e7, 1e10}).empty());
+}
+
+TEST(WouldDiffer, ADeclaredBreakIsUndoneByItsActsAlone) {
+  Account account = account_of(testing::breach_record());
+  account.count = 1;
+  EXPECT_THAT(what_would_undo(account), ElementsAre("without this act: no finding"));
+  account.count = 7;
+  EXPECT_THAT(what_would_undo(account), ElementsAre("without any of these 7 acts: no finding"));
+  EXPECT_THAT(what_would_undo(account_of(testing::golden_record())), IsEmpty());
+}
+
+}  // namespace
+}  // namespace ringfence
