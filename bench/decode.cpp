@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Decoding of canonical events of about 800 bytes. Prints a hash of every decoded field, so that speed is never bought with a wrong answer;
 // `--tiny` checks that hash against the known one.
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -89,7 +90,10 @@ class FieldHash {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const bool tiny = argc > 1 && std::string_view(argv[1]) == "--tiny";
+  CLI::App app("Decoding of canonical events of about 800 bytes");
+  bool tiny = false;
+  app.add_flag("--tiny", tiny, "one pass, checked against the known hash");
+  CLI11_PARSE(app, argc, argv);
   const std::vector<std::string> events = corpus(kTinyEvents);
   EventDecoder decoder;
   std::vector<EventArena> arenas(32);

@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 // A benign fleet of the shipped personas before the whole engine: 5,000,000 events, or the number given; `--tiny` 20,000. Exits 1 at the
 // first throttle, hold or halt, or where alerts exceed the bound.
+#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 
 #include "tests/proof/benign_run.h"
 
 int main(int argc, char** argv) {
   using namespace ringfence;
   using namespace ringfence::proof;
+  CLI::App app("A benign fleet of the shipped personas before the whole engine");
   std::uint64_t events = 5'000'000;
-  if (argc > 1) events = std::strcmp(argv[1], "--tiny") == 0 ? 20'000 : std::stoull(argv[1]);
+  bool tiny = false;
+  app.add_option("EVENTS", events, "how many")->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_flag("--tiny", tiny, "20,000 events");
+  CLI11_PARSE(app, argc, argv);
+  if (tiny) events = 20'000;
   const BenignRun run = run_benign(RINGFENCE_SOURCE_DIR, events, events < 1'000'000 ? 80 : 800, 62);
   // Tier 4 alerts at 1e4, which half of this fleet is; the others at 1e5.
   const double bound = 1.0102 * static_cast<double>(events) * (.5e-4 + .5e-5);

@@ -2,9 +2,9 @@
 // The flow channel: a result learned, by its size, and a call judged, in a session that has read nothing of note and in one full of orders
 // and records. CPU time of the thread. Prints a hash of every class and of the memories at the end; `--tiny` checks it against the known
 // one. `--result N` and `--call N` run N times one of them, for callgrind.
+#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <ctime>
 #include <random>
 #include <string>
@@ -148,20 +148,25 @@ std::uint64_t run(int times, bool say) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc > 1 && std::strcmp(argv[1], "--tiny") == 0) {
+  CLI::App app("The flow channel: results learned and payments judged");
+  bool tiny = false;
+  int results = 0, calls = 0;
+  app.add_flag("--tiny", tiny, "few, checked against the known hash");
+  app.add_option("--result", results, "learn one result so many times, for callgrind");
+  app.add_option("--call", calls, "judge one payment so many times, for callgrind");
+  CLI11_PARSE(app, argc, argv);
+  if (tiny) {
     const std::uint64_t hash = run(50, false);
     std::printf("hash %016llx\n", static_cast<unsigned long long>(hash));
     return hash == kTinyHash ? 0 : 1;
   }
-  if (argc > 2) {
-    const int times = std::atoi(argv[2]);
+  if (results > 0 || calls > 0) {
     std::mt19937_64 rng(1);
     Bench bench;
     bench.start();
-    const bool result = std::strcmp(argv[1], "--result") == 0;
-    const std::string record = result ? mail(rng, 8U << 10U) : payment("DE89370400440532013000");
+    const std::string record = results > 0 ? mail(rng, 8U << 10U) : payment("DE89370400440532013000");
     const Event event = bench.decode(record);
-    (void)bench.time(event, times);
+    (void)bench.time(event, std::max(results, calls));
     std::printf("hash %016llx\n", static_cast<unsigned long long>(bench.done()));
     return 0;
   }

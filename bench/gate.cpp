@@ -6,6 +6,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <array>
@@ -200,7 +201,10 @@ std::unique_ptr<Follower> ready_from(const std::filesystem::path& directory, con
 }  // namespace
 
 int main(int argc, char** argv) {
-  const bool tiny = argc > 1 && std::string_view(argv[1]) == "--tiny";
+  CLI::App app("A gate with 10,000 containments: ready, decisions, decisions over loopback");
+  bool tiny = false;
+  app.add_flag("--tiny", tiny, "200 containments, few questions");
+  CLI11_PARSE(app, argc, argv);
   const std::size_t containments = tiny ? 200 : 10'000, questions = tiny ? 2'000 : 200'000;
   std::string pattern = (std::filesystem::temp_directory_path() / "ringfence-bench-gate-XXXXXX").string();
   if (::mkdtemp(pattern.data()) == nullptr) give_up("no temporary directory");

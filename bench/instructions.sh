@@ -37,5 +37,5 @@ row "decoding, 768 bytes, arguments and no result" 'ringfence::EventDecoder::dec
 row "all marks of a call that succeeds" '*read_all*' 20000 bench_marks --success
 row "all marks, one call in two refused" '*read_all*' 20000 bench_marks --refused
 row "evidence kernel, agent and session, both nulls" '*::run_events*' 100000 bench_kernel --hot 100000
-row "replay in memory, one shard, every channel" 'ringfence::FileRun::run()' 20000 bench_replay --instructions memory
+row "replay in memory, one shard, every channel" 'ringfence::FileRun::run()' 20000 bench_replay --instructions --memory
 row "the same with states kept in RocksDB" 'ringfence::FileRun::run()' 20000 bench_replay --instructions

@@ -3,12 +3,12 @@
 // Acts are calls of agents that upgrade code under the shipped persona, every eighth round refused. Hot (1,000 agents) and cold (100,000
 // agents in random order).
 // `--tiny` checks that the answer is the known one and exits; `--hot N` runs N events on 1,000 agents only, for `bench/instructions.sh`.
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <ctime>
 #include <filesystem>
 #include <random>
@@ -111,6 +111,12 @@ void print_moves(const std::vector<Moves>& acts) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  CLI::App app("The evidence kernel with every channel on, hot and cold");
+  bool only_tiny = false;
+  std::size_t only_hot = 0;
+  app.add_flag("--tiny", only_tiny, "few events, checked against the known hash");
+  app.add_option("--hot", only_hot, "so many events on 1,000 agents alone, for instructions.sh");
+  CLI11_PARSE(app, argc, argv);
   PersonaLoad load = load_personas(std::filesystem::path(RINGFENCE_SOURCE_DIR) / "config/personas", std::nullopt);
   if (!load.set) return EXIT_FAILURE;
   const Rulebook rules(std::move(*load.set), all_channels());
@@ -118,15 +124,15 @@ int main(int argc, char** argv) {
   const std::vector<Moves> acts = moves_of(coders, rules);
   const auto measured = [&](std::size_t agents, std::size_t events) { return run(coders.tables(), acts, agents, events); };
   print_moves(acts);
-  if (argc > 1 && std::strcmp(argv[1], "--tiny") == 0) {
+  if (only_tiny) {
     const Run tiny = measured(100, 20'000);
     print("tiny", tiny);
     if (tiny.hash == kTinyHash) return EXIT_SUCCESS;
     std::fprintf(stderr, "expected hash %016llx\n", static_cast<unsigned long long>(kTinyHash));
     return EXIT_FAILURE;
   }
-  if (argc > 2 && std::strcmp(argv[1], "--hot") == 0) {
-    print("hot, 1,000 agents", measured(1000, static_cast<std::size_t>(std::stoull(argv[2]))));
+  if (only_hot > 0) {
+    print("hot, 1,000 agents", measured(1000, only_hot));
     return EXIT_SUCCESS;
   }
   print("hot, 1,000 agents", measured(1000, 20'000'000));

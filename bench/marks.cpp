@@ -4,6 +4,7 @@
 // Prints a hash of every reading; `--tiny` checks it against the known one.
 // `--success` and `--refused` read one mix without looking at the clock. Instructions by channel, decoding and start left out:
 //   valgrind --tool=callgrind --toggle-collect='*read_all*' build/release/bench/bench_marks --success
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -12,7 +13,6 @@
 #include <filesystem>
 #include <numeric>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "bench/coders.h"
@@ -125,23 +125,29 @@ void print(const char* what, const Fleet::Cost& cost, const Fleet& fleet, const 
 }  // namespace
 
 int main(int argc, char** argv) {
+  CLI::App app("What every channel's marks cost");
+  bool tiny = false, success = false, after_refusals = false;
+  app.add_flag("--tiny", tiny, "few calls, checked against the known hash");
+  app.add_flag("--success", success, "calls that succeed alone, without looking at the clock, for instructions.sh");
+  app.add_flag("--refused", after_refusals, "the same of agents every second call of which is refused");
+  CLI11_PARSE(app, argc, argv);
+  const bool timed = !tiny && !success && !after_refusals;
   PersonaLoad load = load_personas(std::filesystem::path(RINGFENCE_SOURCE_DIR) / "config/personas", std::nullopt);
   if (!load.set) return EXIT_FAILURE;
   const Rulebook rules(std::move(*load.set), all_channels());
-  const std::string_view mode = argc > 1 ? argv[1] : "";
-  const std::size_t count = mode == "--tiny" ? 1'000 : 20'000;
+  const std::size_t count = tiny ? 1'000 : 20'000;
   Fleet working(rules, bench::coders_calls(count, 0)), refused(rules, bench::coders_calls(count, 2));
-  if (mode != "--refused") {
-    const Fleet::Cost cost = working.run(mode.empty(), false);
-    if (mode.empty()) print("calls that succeed", cost, working, rules);
+  if (!after_refusals) {
+    const Fleet::Cost cost = working.run(timed, false);
+    if (timed) print("calls that succeed", cost, working, rules);
   }
-  if (mode != "--success") {
-    const Fleet::Cost cost = refused.run(mode.empty(), true);
-    if (mode.empty()) print("calls after a refusal", cost, refused, rules);
+  if (!success) {
+    const Fleet::Cost cost = refused.run(timed, true);
+    if (timed) print("calls after a refusal", cost, refused, rules);
   }
   const std::uint64_t hash = working.hash() ^ refused.hash() * 3;
   std::printf("hash %016llx\n", static_cast<unsigned long long>(hash));
-  if (mode == "--tiny" && hash != kTinyHash) {
+  if (tiny && hash != kTinyHash) {
     std::fprintf(stderr, "readings differ from the known %016llx\n", static_cast<unsigned long long>(kTinyHash));
     return EXIT_FAILURE;
   }

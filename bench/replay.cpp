@@ -5,10 +5,11 @@
 // one, and that states which do not fit into memory change nothing. `bench_replay [EVENTS AGENTS]`.
 //
 // Instructions by function, corpus and start left out:
-//   valgrind --tool=callgrind --toggle-collect='ringfence::FileRun::run()' build/release/bench/bench_replay --instructions [memory]
+//   valgrind --tool=callgrind --toggle-collect='ringfence::FileRun::run()' build/release/bench/bench_replay --instructions [--memory]
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <CLI/CLI.hpp>
 
 #include <array>
 #include <chrono>
@@ -19,7 +20,6 @@
 #include <iterator>
 #include <random>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "engine/app/file_run.h"
@@ -250,12 +250,20 @@ bool tiny() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::string_view mode = argc > 1 ? argv[1] : "";
-  if (mode == "--instructions") return replay(kInstructions, {.keep_state = argc <= 2}).failed ? EXIT_FAILURE : EXIT_SUCCESS;
-  if (mode == "--tiny") return tiny() ? EXIT_SUCCESS : EXIT_FAILURE;
-  if (argc > 2) return both({std::strtoull(argv[1], nullptr, 10), std::strtoull(argv[2], nullptr, 10)});
-  for (const Size size : kSizes) {
-    if (const int failed = both(size); failed != EXIT_SUCCESS) return failed;
+  CLI::App app("A whole replay in one process and on one shard, states in memory and kept");
+  Size size;
+  bool small = false, instructions = false, memory = false;
+  auto* const events = app.add_option("EVENTS", size.events, "how many; by default 1,000,000")->check(CLI::PositiveNumber);
+  app.add_option("AGENTS", size.agents, "of how many agents; by default 10,000 and then 1,000,000")->check(CLI::PositiveNumber);
+  app.add_flag("--tiny", small, "every output of few events, checked against the known hash");
+  app.add_flag("--instructions", instructions, "20,000 events of 1,000 agents once, for instructions.sh");
+  app.add_flag("--memory", memory, "with --instructions: states in memory");
+  CLI11_PARSE(app, argc, argv);
+  if (instructions) return replay(kInstructions, {.keep_state = !memory}).failed ? EXIT_FAILURE : EXIT_SUCCESS;
+  if (small) return tiny() ? EXIT_SUCCESS : EXIT_FAILURE;
+  if (events->count() > 0) return both({size.events, size.agents > 0 ? size.agents : kSizes.front().agents});
+  for (const Size each : kSizes) {
+    if (const int failed = both(each); failed != EXIT_SUCCESS) return failed;
   }
   return EXIT_SUCCESS;
 }

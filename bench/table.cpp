@@ -3,6 +3,7 @@
 // encoded and queued; memory of an idle agent. All in CPU time of the shard's thread. Prints a hash of every state at the end; `--tiny`
 // checks it against the known one. `bench_table [AGENTS]`.
 #include <unistd.h>
+#include <CLI/CLI.hpp>
 
 #include <chrono>
 #include <cstdio>
@@ -175,9 +176,13 @@ std::uint64_t measure(Store& store, std::size_t agents, bool report) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const bool tiny = argc > 1 && std::string_view(argv[1]) == "--tiny";
-  const std::size_t agents = tiny ? 1'000 : argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 200'000;
-  if (agents == 0) return 2;
+  CLI::App app("The table of agents: bytes an agent, look-ups in memory and behind it");
+  bool tiny = false;
+  std::size_t agents = 200'000;
+  app.add_option("AGENTS", agents, "how many")->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_flag("--tiny", tiny, "1,000 agents, checked against the known hash");
+  CLI11_PARSE(app, argc, argv);
+  if (tiny) agents = 1'000;
   std::string directory = (std::filesystem::temp_directory_path() / "ringfence-bench-XXXXXX").string();
   if (!mkdtemp(directory.data())) return 3;
   int result = 0;

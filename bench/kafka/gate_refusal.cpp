@@ -2,6 +2,7 @@
 // From a signed halt handed to the producer to the first call refused: client → nginx → gate, with a real broker between. Calls follow one
 // another without a pause; a halt's time ends with the answer 403. Each halt is released again and the way back checked.
 // `bench_gate_refusal [ROUNDS]`, with the broker's jars where tests/integration/broker/fetch.sh puts them or in RINGFENCE_BROKER_LIBS.
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -15,7 +16,10 @@ int main(int argc, char** argv) {
   using namespace ringfence;
   using namespace ringfence::testing;
   using Clock = std::chrono::steady_clock;
-  const int rounds = argc > 1 ? std::atoi(argv[1]) : 500;
+  CLI::App app("From a signed halt to the first call that nginx refuses");
+  int rounds = 500;
+  app.add_option("ROUNDS", rounds, "how many halts")->check(CLI::PositiveNumber)->capture_default_str();
+  CLI11_PARSE(app, argc, argv);
   const auto broker = Broker::shared();
   if (!broker) {
     std::fprintf(stderr, "%s\n", broker.error().c_str());
