@@ -2,6 +2,7 @@
 #include "models/breadth.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "engine/event/escape.h"
 #include "engine/event/short_list.h"
@@ -46,6 +47,13 @@ std::vector<double> share_caps(const Persona& persona) {
   if (persona.coverage && persona.coverage->p99)
     for (std::size_t cls = 1; cls < kShareClasses; ++cls) v[cls] = std::min(v[cls], kAbove99);
   return v;
+}
+
+/// By class under the alert (0) or declared (1) null.
+std::vector<double> share_factors(const Persona& persona, std::size_t null) {
+  std::vector<double> g = box_numeraire(widened(share_caps(persona), null == 0 ? 1 : persona.tolerance()), kCoverage);
+  for (double& factor : g) factor = std::min(factor, static_cast<double>(kGreatestWager));
+  return g;
 }
 
 struct BreadthPlan final : ChannelPlan {
@@ -209,12 +217,24 @@ class Breadth final : public Channel {
       if (!envelope::kinds_of(persona.actions[i]).empty()) plan->walkers |= ActionMask{1} << i;
     plan->selective = marks(persona, &ArgumentRule::selective);
     if (!plan->walks && !plan->selective && !persona.coverage) return nullptr;
-    for (std::size_t null = 0; null < 2; ++null) {
-      const auto g = box_numeraire(widened(share_caps(persona), null == 0 ? 1 : persona.tolerance()), kCoverage);
-      for (std::size_t cls = 0; cls < kShareClasses; ++cls)
-        plan->share.at(null).at(cls) = static_cast<float>(std::min(g[cls], static_cast<double>(kGreatestWager)));
-    }
+    for (std::size_t null = 0; null < 2; ++null)
+      std::ranges::transform(share_factors(persona, null), plan->share.at(null).begin(), [](double g) { return static_cast<float>(g); });
     return plan;
+  }
+
+  [[nodiscard]] std::vector<StepLaw> step_laws(const Persona& persona) const override {
+    if (!persona.coverage) return {};
+    StepLaw law{.threat = Threat::Coverage,
+                .steps = "calls that report a population",
+                .calls = true,
+                .abuse = "shares of every size, two in five of them all of it"};
+    for (std::size_t null = 0; null < 2; ++null) {
+      const std::vector<double> g = share_factors(persona, null);
+      law.clean.at(null) = std::log(g[0]);
+      law.abused.at(null) = growth(kCoverage, g);
+    }
+    law.lone = law.abused;
+    return {std::move(law)};
   }
 
   [[nodiscard]] std::unique_ptr<ChannelMemory> decode_memory(MemoryScope scope, Reader& in) const override {

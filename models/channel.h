@@ -154,6 +154,17 @@ struct Bet {
   double resting = 0;
 };
 
+/// A bet the channel wagers itself with factors that are fixed beforehand: what a step is worth in nats, under the alert and the declared
+/// null. For what a persona's owner is told beforehand (engine/verdict/blind_spots.h); it judges nothing.
+struct StepLaw {
+  Threat threat{};
+  std::string_view steps;  // what is counted, in the plural: "days", "calls that report a cost"
+  bool calls = false;      // a step is a call
+  std::string abuse;       // "each beyond a declared p99"
+  /// Of an honest step; of one of the threat's among honest ones; of one among its own, where that is worth more.
+  std::array<double, 2> clean{}, lone{}, abused{};
+};
+
 /// What a channel can say in words of the conduct it remembers, for the finding's sentence and its evidence.
 struct Description {
   std::string title;             // "Agent guesses commit identifiers after refusals"
@@ -183,6 +194,8 @@ class Channel {
   /// Declared caps v[context][class] of a well-behaved agent, before tolerance; empty for a channel that only finds breaches.
   [[nodiscard]] virtual std::vector<std::vector<double>> caps(const Persona& persona) const = 0;
   [[nodiscard]] virtual std::span<const Bet> bets() const = 0;
+  /// Of its bets without a table, those that have a law of steps under this persona.
+  [[nodiscard]] virtual std::vector<StepLaw> step_laws(const Persona& /*persona*/) const { return {}; }
   /// Compiles what judging under this persona needs; null where that is nothing.
   [[nodiscard]] virtual std::unique_ptr<const ChannelPlan> prepare(const Persona& /*persona*/, const PersonaSet& /*set*/) const {
     return nullptr;

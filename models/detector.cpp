@@ -30,12 +30,6 @@ constexpr std::uint32_t bit_of(std::size_t slot) { return std::uint32_t{1} << sl
 /// Sessions that S is made of.
 bool counts(const SessionState& session, const SessionState* alone) { return alone == nullptr ? !session.borrowed : &session == alone; }
 
-double growth(std::span<const double> q, std::span<const double> g) {
-  double nats = 0;
-  for (std::size_t i = 0; i < q.size(); ++i) nats += q[i] * std::log(g[i]);
-  return nats;
-}
-
 }  // namespace
 
 Tables::Tables(const Persona& persona, std::span<const Channel* const> channels, double loosened) {

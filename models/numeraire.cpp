@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <numeric>
@@ -65,6 +66,12 @@ std::vector<double> widened(std::vector<double> v, double tolerance) {
 std::vector<double> box_numeraire(std::span<const double> v, std::span<const double> q) {
   const BoxFactors g = box_factors(v, q);
   return {g.begin(), g.begin() + static_cast<std::ptrdiff_t>(v.size())};
+}
+
+double growth(std::span<const double> q, std::span<const double> g) {
+  double nats = 0;
+  for (std::size_t i = 0; i < q.size(); ++i) nats += q[i] * std::log(g[i]);
+  return nats;
 }
 
 double worst_case_mean(std::span<const double> v, std::span<const double> g) {

@@ -21,6 +21,9 @@ inline constexpr std::size_t kBoxClasses = 16;
 using BoxFactors = std::array<double, kBoxClasses>;
 [[nodiscard]] BoxFactors box_factors(std::span<const double> v, std::span<const double> q);
 
+/// sum q ln g: nats an act is worth on average when its classes come from q.
+[[nodiscard]] double growth(std::span<const double> q, std::span<const double> g);
+
 /// sup { E_p[g] : p <= v, sum p = 1 }: what the property tests bound by 1.
 [[nodiscard]] double worst_case_mean(std::span<const double> v, std::span<const double> g);
 

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <utility>
 
 #include "models/numeraire.h"
 #include "models/outcome_memory.h"
@@ -221,6 +223,24 @@ class OutcomeChannel final : public Channel {
   }
   [[nodiscard]] std::unique_ptr<ChannelMemory> decode_memory(MemoryScope scope, Reader& in) const override {
     return scope == MemoryScope::Session ? SessionOutcome::decode(in) : nullptr;
+  }
+
+  [[nodiscard]] std::vector<StepLaw> step_laws(const Persona& persona) const override {
+    const auto plan = plan_of(persona);
+    if (!plan) return {};
+    const auto& wagers = static_cast<const SweepPlan&>(*plan).wagers;
+    StepLaw law{
+        .threat = Threat::DestructiveSweep, .steps = "acts that complete", .calls = true, .abuse = "19 in 20 delete, administer or cancel"};
+    for (std::size_t null = 0; null < 2; ++null) {
+      const auto nats = [&](const Wager& wager) { return std::log(static_cast<double>(null == 0 ? wager.alert : wager.declared)); };
+      const auto expected = [&](std::size_t context) {
+        return (1 - kSweepQ.at(context)) * nats(wagers.at(context)[0]) + kSweepQ.at(context) * nats(wagers.at(context)[1]);
+      };
+      law.clean.at(null) = nats(wagers[0][0]);
+      law.lone.at(null) = expected(0);
+      law.abused.at(null) = expected(1);
+    }
+    return {std::move(law)};
   }
 
   [[nodiscard]] Reading read(const Act& act) const override {

@@ -116,6 +116,10 @@ class TotalsChannel final : public Channel {
     return plan->empty() ? nullptr : std::move(plan);
   }
 
+  [[nodiscard]] std::vector<StepLaw> step_laws(const Persona& persona) const override {
+    return totals::step_laws_of(totals::plan_totals(persona));
+  }
+
   [[nodiscard]] std::unique_ptr<ChannelMemory> decode_memory(MemoryScope scope, Reader& in) const override {
     return scope == MemoryScope::Agent ? AgentStakes::decode(in) : SessionStake::decode(in);
   }

@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <set>
+#include <utility>
 
 #include "models/detector.h"
 #include "models/numeraire.h"
@@ -133,6 +135,46 @@ TotalsPlan plan_totals(const Persona& persona) {
   const std::optional<Ladder>& rate = persona.calls_per_minute;
   if (rate && (rate->p50 || rate->p99)) plan.rate = rate_plan(persona, *rate);
   return plan;
+}
+
+namespace {
+
+double nats(double factor) { return std::log(std::min(factor, static_cast<double>(kGreatestWager))); }
+
+std::optional<StepLaw> law_of(const TotalPlan& plan, Threat threat, std::string_view steps) {
+  if (plan.lines.empty()) return std::nullopt;
+  const auto most = [](const TotalLine& line) { return line.above_p50[1] + line.above_p99[1]; };
+  const TotalLine& least = *std::ranges::min_element(plan.lines, {}, most);
+  const bool p99 = least.rungs.ladder->p99.has_value();
+  StepLaw law{.threat = threat, .steps = steps, .abuse = std::string("each beyond one declared ") + (p99 ? "p99" : "p50")};
+  for (std::size_t null = 0; null < 2; ++null) {
+    law.clean.at(null) = nats(plan.base.at(null));
+    law.abused.at(null) = nats(plan.base.at(null) + least.above_p50.at(null) + least.above_p99.at(null));
+  }
+  law.lone = law.abused;
+  return law;
+}
+
+StepLaw law_of(const RatePlan& rate) {
+  const bool p99 = std::isfinite(rate.p99);
+  StepLaw law{
+      .threat = Threat::Overuse, .steps = "minutes with calls", .abuse = std::string("each beyond the declared ") + (p99 ? "p99" : "p50")};
+  for (std::size_t null = 0; null < 2; ++null) {
+    law.clean.at(null) = nats(static_cast<double>(rate.factors.at(null)[0]));
+    law.abused.at(null) = nats(static_cast<double>(rate.factors.at(null)[p99 ? 2 : 1]));
+  }
+  law.lone = law.abused;
+  return law;
+}
+
+}  // namespace
+
+std::vector<StepLaw> step_laws_of(const TotalsPlan& plan) {
+  std::vector<StepLaw> laws;
+  if (auto session = law_of(plan.session, Threat::DripSession, "sessions")) laws.push_back(std::move(*session));
+  if (auto day = law_of(plan.day, Threat::DripDay, "days")) laws.push_back(std::move(*day));
+  if (plan.rate) laws.push_back(law_of(*plan.rate));
+  return laws;
 }
 
 }  // namespace ringfence::totals

@@ -61,5 +61,7 @@ struct TotalsPlan final : ChannelPlan {
 };
 
 [[nodiscard]] TotalsPlan plan_totals(const Persona& persona);
+/// What a session, a day and a minute are worth: the least of the ladders beyond its highest rung but `max`, all others within.
+[[nodiscard]] std::vector<StepLaw> step_laws_of(const TotalsPlan& plan);
 
 }  // namespace ringfence::totals

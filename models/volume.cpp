@@ -98,12 +98,12 @@ std::vector<double> caps_times(double times) {
   return v;
 }
 
-std::array<float, kClasses> cost_factors(const Persona& persona, double tolerance) {
-  const std::vector<double> v = widened(caps_times(static_cast<double>(std::max<std::size_t>(1, widest_cost(persona)))), tolerance);
-  const std::vector<double> g = box_numeraire(v, kOveruse);
-  std::array<float, kClasses> factors{};
-  for (std::size_t cls = 0; cls < kClasses; ++cls)
-    factors.at(cls) = static_cast<float>(std::min(g[cls], static_cast<double>(kGreatestWager)));
+/// By class under the alert (0) or declared (1) null.
+std::array<double, kClasses> cost_factors(const Persona& persona, std::size_t null) {
+  const std::vector<double> caps = caps_times(static_cast<double>(std::max<std::size_t>(1, widest_cost(persona))));
+  const std::vector<double> g = box_numeraire(widened(caps, null == 0 ? 1 : persona.tolerance()), kOveruse);
+  std::array<double, kClasses> factors{};
+  for (std::size_t cls = 0; cls < kClasses; ++cls) factors.at(cls) = std::min(g[cls], static_cast<double>(kGreatestWager));
   return factors;
 }
 
@@ -198,9 +198,27 @@ class Volume final : public Channel {
     for (const Action& action : persona.actions) plan->by_action.push_back(lines_of(persona, &action));
     plan->by_action.push_back(lines_of(persona, nullptr));
     if (!std::ranges::any_of(plan->by_action, declares)) return nullptr;
-    plan->alert = cost_factors(persona, 1);
-    plan->declared = cost_factors(persona, persona.tolerance());
+    const auto stored = [&](std::size_t null, std::array<float, kClasses>& to) {
+      std::ranges::transform(cost_factors(persona, null), to.begin(), [](double g) { return static_cast<float>(g); });
+    };
+    stored(0, plan->alert);
+    stored(1, plan->declared);
     return plan;
+  }
+
+  [[nodiscard]] std::vector<StepLaw> step_laws(const Persona& persona) const override {
+    if (widest_cost(persona) == 0) return {};
+    StepLaw law{.threat = Threat::Overuse,
+                .steps = "calls that report tokens or a cost",
+                .calls = true,
+                .abuse = "nine in ten above a declared p50, one in five of them above p99"};
+    for (std::size_t null = 0; null < 2; ++null) {
+      const std::array<double, kClasses> g = cost_factors(persona, null);
+      law.clean.at(null) = std::log(g[0]);
+      law.abused.at(null) = growth(kOveruse, g);
+    }
+    law.lone = law.abused;
+    return {std::move(law)};
   }
 
   [[nodiscard]] std::unique_ptr<ChannelMemory> decode_memory(MemoryScope /*scope*/, Reader& /*in*/) const override { return nullptr; }

@@ -42,16 +42,33 @@ const std::vector<std::string>& contexts_of(const BlindSpot& spot) {
   return declared.empty() ? spot.contexts[static_cast<std::size_t>(Null::Alert)] : declared;
 }
 
+std::string numbers(const auto& spot, const std::string& unseen, const std::string& unhalted, const std::string& about) {
+  return right(calls(spot.alert)) + right(calls(spot.throttle)) + right(calls(spot.halt)) + right(unseen, 12) + right(unhalted, 14) +
+         "   " + printable(about, 160);
+}
+
+/// What no number can be given for beforehand, and why.
+std::string without_numbers(const BlindSpot& spot) {
+  const std::string_view why = spot.threat == Threat::Opinion ? "what another detector says, bounded in all"
+                               : info_of(spot.threat).bounded ? "factors come with each event"
+                                                              : "factors are learned of the agent itself; measured in docs/proof.md";
+  return std::string(why) + (spot.alert_only ? "; alerts only" : "");
+}
+
 std::string row(const BlindSpot& spot, double calls_per_day) {
   std::string line = "  " + left(std::string(info_of(spot.threat).id), kNameWidth);
-  if (spot.by_table) {
-    line += right(calls(spot.alert)) + right(calls(spot.throttle)) + right(calls(spot.halt)) +
-            right(acts(spot.unseen_share, calls_per_day), 12) + right(acts(spot.unhalted_share, calls_per_day), 14) + "   " +
-            printable(joined(contexts_of(spot), " + "));
-  } else {
-    line += std::string("not by table: factors come with each event") + (spot.alert_only ? "; alerts only" : "");
+  const std::string next = "\n  " + left("", kNameWidth);
+  if (spot.by_table)
+    line +=
+        numbers(spot, acts(spot.unseen_share, calls_per_day), acts(spot.unhalted_share, calls_per_day), joined(contexts_of(spot), " + "));
+  for (std::size_t i = 0; i < spot.steps.size(); ++i) {
+    const StepSpot& step = spot.steps[i];
+    const auto share = [&](double of) { return step.law.calls ? acts(of, calls_per_day) : percent_text(of, 2); };
+    line += (spot.by_table || i > 0 ? next : "") +
+            numbers(step, share(step.unseen_share), share(step.unhalted_share), std::string(step.law.steps) + ": " + step.law.abuse);
   }
-  if (!spot.declared.empty()) line += "\n  " + left("", kNameWidth) + "declared: " + printable(joined(spot.declared, "; "), 400);
+  if (!spot.by_table && spot.steps.empty()) line += without_numbers(spot);
+  if (!spot.declared.empty()) line += next + "declared: " + printable(joined(spot.declared, "; "), 400);
   return line + "\n";
 }
 
@@ -75,6 +92,16 @@ Json spot_json(const BlindSpot& spot, double calls_per_day) {
     };
     out["growth"] = {{"alert", null_json(Null::Alert)}, {"declared", null_json(Null::Declared)}};
   }
+  for (const StepSpot& step : spot.steps) {
+    out["steps"].push_back(
+        {{"of", step.law.steps},
+         {"abuse", step.law.abuse},
+         {"until",
+          {{"alert", optional_number(step.alert)}, {"throttle", optional_number(step.throttle)}, {"halt", optional_number(step.halt)}}},
+         {"unseen_share", significant(step.unseen_share, 4)},
+         {"unhalted_share", significant(step.unhalted_share, 4)},
+         {"nats_per_step", {{"alert", significant(step.law.abused[0], 4)}, {"declared", significant(step.law.abused[1], 4)}}}});
+  }
   if (!spot.declared.empty()) out["declared"] = spot.declared;
   return out;
 }
@@ -84,6 +111,7 @@ Json spot_json(const BlindSpot& spot, double calls_per_day) {
 std::string blind_spot_legend() {
   return "Blind spots: calls until alert, throttle and halt where every act is the threat's, at its fastest in the context named; and how\n"
          "many of its acts a day at most, among clean ones, can go on without raising anything (unseen) or a halt (unhalted).\n"
+         "Where the context names what is counted (days, sessions, minutes), these are counts of them, and shares of them go on so.\n"
          "A closed form of the declared tables, not a measurement: beyond it being found is certain. Adversaries that were simulated got\n"
          "away with as much within a factor of four (docs/proof.md, Adversaries).\n";
 }

@@ -8,7 +8,7 @@
 /// A persona's blind spots for its owner (engine/verdict/blind_spots.h says what the figures mean).
 namespace ringfence {
 
-/// What the columns mean, two lines: printed once above any number of tables.
+/// What the columns mean, a few lines: printed once above any number of tables.
 [[nodiscard]] std::string blind_spot_legend();
 /// A table of fixed columns, lines ending in a line feed, escaped for a terminal; no colour. Calls are rounded up, acts a day down.
 [[nodiscard]] std::string blind_spot_table(const BlindSpots& spots, std::string_view persona);

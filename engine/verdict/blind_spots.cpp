@@ -76,6 +76,12 @@ Fastest fastest(Threat threat, const Under& under, std::span<const Channel* cons
   return out;
 }
 
+/// The greatest share of abuse, worth `abused` nats, among what is clean at which evidence does not grow.
+double share_of(double clean, double abused) {
+  if (abused <= 0) return 1;
+  return clean >= 0 ? 0 : -clean / (abused - clean);
+}
+
 /// The greatest share of `threat` among clean acts at which the evidence for `judge` does not grow. Where `threat` has no law in a channel
 /// its acts are clean there.
 double share_before(Threat threat, std::size_t judge, const Under& under, std::span<const Channel* const> channels) {
@@ -87,8 +93,7 @@ double share_before(Threat threat, std::size_t judge, const Under& under, std::s
     clean += rest;
     attack += law ? under.growth(*law, context, judge) : rest;
   }
-  if (attack <= 0) return 1;
-  return clean >= 0 ? 0 : -clean / (attack - clean);
+  return share_of(clean, attack);
 }
 
 /// The same for all evidence that counts: the least of them.
@@ -189,8 +194,38 @@ std::vector<std::string> declared_limits(const Persona& persona, Threat threat) 
   return said.take();
 }
 
-/// Its factors come from declared rungs alone, so that without them nothing is judged.
-bool needs_declared(Threat threat) { return threat == Threat::DripSession || threat == Threat::DripDay || threat == Threat::Overuse; }
+/// Its factors come from what is declared alone, so that without them nothing is judged.
+bool needs_declared(Threat threat) {
+  return threat == Threat::DripSession || threat == Threat::DripDay || threat == Threat::Overuse || threat == Threat::Coverage ||
+         threat == Threat::DestructiveSweep;
+}
+
+std::vector<StepSpot> step_spots(const ThreatInfo& threat, const Persona& persona, const Tables& tables,
+                                 std::span<const Channel* const> channels) {
+  const auto slot = static_cast<std::size_t>(threat.threat);
+  const Thresholds& at = persona.response.scores;
+  const auto prior = [&](Null null) { return static_cast<double>(tables.prior(null)[slot]); };
+  std::vector<StepSpot> spots;
+  for (const Channel* channel : channels) {
+    for (StepLaw& law : channel->step_laws(persona)) {
+      if (law.threat != threat.threat) continue;
+      StepSpot& spot = spots.emplace_back();
+      const double unseen = share_of(law.clean[0], law.lone[0]), unhalted = share_of(law.clean[1], law.lone[1]);
+      if (prior(Null::Alert) > 0) {
+        spot.alert = calls_to(at.alert, prior(Null::Alert), law.abused[0]);
+        spot.unseen_share = unseen;
+      }
+      if (prior(Null::Declared) > 0) {
+        spot.throttle = calls_to(at.throttle, prior(Null::Declared), law.abused[1]);
+        if (threat.dangerous) spot.halt = calls_to(at.halt, prior(Null::Declared), law.abused[1]);
+        if (threat.dangerous) spot.unhalted_share = unhalted;
+        spot.unseen_share = std::min(spot.unseen_share, unhalted);
+      }
+      spot.law = std::move(law);
+    }
+  }
+  return spots;
+}
 
 /// Minutes of the busiest day of the declared week.
 std::size_t active_minutes(const Schedule& schedule) {
@@ -212,6 +247,7 @@ BlindSpot spot_of(const ThreatInfo& threat, const Persona& persona, const Tables
   const Fastest seen = fastest(threat.threat, alert, channels), declared = fastest(threat.threat, halting, channels);
   BlindSpot spot{.threat = threat.threat, .by_table = seen.by_table || declared.by_table};
   spot.declared = declared_limits(persona, threat.threat);
+  spot.steps = step_spots(threat, persona, tables, channels);
   spot.alert_only = tables.prior(Null::Declared)[slot] == 0;
   if (!spot.by_table) return spot;
   spot.growth = {seen.growth, declared.growth};
@@ -240,7 +276,7 @@ BlindSpots blind_spots(const Persona& persona, const Tables& tables, std::span<c
     const auto slot = static_cast<std::size_t>(threat.threat);
     const bool weight = tables.prior(Null::Alert)[slot] > 0 || tables.prior(Null::Declared)[slot] > 0;
     BlindSpot spot = weight ? spot_of(threat, persona, tables, channels) : BlindSpot{};
-    if (!weight || (!spot.by_table && spot.declared.empty() && needs_declared(threat.threat)))
+    if (!weight || (!spot.by_table && spot.steps.empty() && spot.declared.empty() && needs_declared(threat.threat)))
       out.not_judged.push_back(threat.threat);
     else
       out.spots.push_back(std::move(spot));

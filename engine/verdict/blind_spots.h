@@ -25,9 +25,18 @@
 ///   most. Evidence that does not grow still wanders, so this is where being found stops being certain, not a promise of silence.
 namespace ringfence {
 
+/// Of a bet that a channel wagers itself by a law of steps (models/channel.h): days, minutes, calls of one kind.
+struct StepSpot {
+  StepLaw law;
+  /// Steps of the abuse until the level; absent: its evidence never reaches it.
+  std::optional<double> alert, throttle, halt;
+  /// Greatest share of abused steps among honest ones at which its evidence does not grow under either null, and under the declared one.
+  double unseen_share = 1, unhalted_share = 1;
+};
+
 struct BlindSpot {
   Threat threat{};
-  /// False: no table holds its bet, a channel stakes factors of its own; only `declared` is known.
+  /// False: no table holds its bet, a channel stakes factors of its own; `steps` and `declared` are what is known.
   bool by_table = false;
   /// The null that throttles and halts does not have it.
   bool alert_only = false;
@@ -39,6 +48,7 @@ struct BlindSpot {
   std::optional<double> alert, throttle, halt;
   /// Greatest share of attack acts at which no evidence grows under either null, and none that may halt under the declared one.
   double unseen_share = 0, unhalted_share = 0;
+  std::vector<StepSpot> steps;
   /// Limits the persona states for what this threat is about: "records a day: p99 200, max 400".
   std::vector<std::string> declared;
 };

@@ -22,7 +22,15 @@ BlindSpots clerk() {
                   .halt = std::nullopt,
                   .unseen_share = .535,
                   .unhalted_share = 1},
-                 {.threat = Threat::DripDay, .declared = {"records a day: p99 200, max 400"}}};
+                 {.threat = Threat::DripDay,
+                  .steps = {{.law = {.threat = Threat::DripDay, .steps = "days", .abuse = "each beyond one declared p99"},
+                             .alert = 5.245,
+                             .throttle = 6.782,
+                             .halt = 9.088,
+                             .unseen_share = .0693,
+                             .unhalted_share = .1064}},
+                  .declared = {"records a day: p99 200, max 400"}},
+                 {.threat = Threat::RoleDrift, .alert_only = true}};
   spots.not_judged = {Threat::Scrape, Threat::Coverage};
   return spots;
 }
@@ -31,8 +39,9 @@ TEST(BlindSpotTable, AlignsWhatIsKnownAndNamesWhatIsNot) {
   EXPECT_EQ(blind_spot_table(clerk(), "clerk@1"), R"(clerk@1: 1200 calls a day (declared rate on its busiest day), tolerance 1.5
   threat               alert  throttle      halt  unseen/day  unhalted/day   context
   guess                   29        57     never         642          1200   barrier: after a refusal
-  drip            not by table: factors come with each event
+  drip                     6         7        10       6.9 %          11 %   days: each beyond one declared p99
                   declared: records a day: p99 200, max 400
+  role_drift      factors are learned of the agent itself; measured in docs/proof.md; alerts only
   not judged by evidence, as nothing is declared for it or no channel holds it: scrape, coverage
 )");
 }
@@ -61,6 +70,8 @@ TEST(BlindSpotTable, JsonHoldsTheSame) {
   EXPECT_TRUE(json["threats"][0]["calls"]["halt"].is_null());
   EXPECT_EQ(json["threats"][0]["unseen"]["per_day"], 642);
   EXPECT_FALSE(json["threats"][1]["by_table"].get<bool>());
+  EXPECT_EQ(json["threats"][1]["steps"][0]["of"], "days");
+  EXPECT_EQ(json["threats"][1]["steps"][0]["until"]["halt"], 9.088);
   EXPECT_EQ(json["not_judged"], nlohmann::json::array({"scrape", "coverage"}));
 }
 

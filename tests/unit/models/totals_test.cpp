@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <cmath>
 #include <random>
 
 #include "models/totals_stakes.h"
@@ -78,6 +79,27 @@ TEST_F(Totals, ADripOverSeveralDaysIsFoundThoughEachCallIsSmall) {
   EXPECT_GT(day, 3);
   EXPECT_LE(day, 8);
   EXPECT_GT(evidence(Threat::DripDay), 100 * evidence(Threat::Bulk));
+}
+
+/// What a persona's owner is told beforehand (engine/verdict/blind_spots.h) is what is staked.
+TEST_F(Totals, TheLawOfDaysIsWhatADayBeyondItsP99AndAnHonestOneAreWorth) {
+  world.job.per_day.records = ladder(200, 1000);
+  world.job.per_session.records = ladder(std::nullopt, 9);
+  const std::vector<StepLaw> laws = totals_channel().step_laws(world.job);
+  ASSERT_EQ(laws.size(), 2U);
+  EXPECT_EQ(laws[0].steps, "sessions");
+  const StepLaw& of_days = laws[1];
+  EXPECT_EQ(of_days.steps, "days");
+  EXPECT_EQ(of_days.abuse, "each beyond one declared p99");
+  for (int day = 0; day < 6; ++day) {
+    const float before = evidence(Threat::DripDay), halting = evidence(Threat::DripDay, Null::Declared);
+    const bool honest = day >= 4;
+    drip(take(honest ? 10 : 2000, days(day)));
+    drip(take(1, both(days(day), minutes(1))));  // from its base to 20 takes two acts, at 20 a step
+    const auto& nats = honest ? of_days.clean : of_days.abused;
+    EXPECT_NEAR(std::log(evidence(Threat::DripDay) / (before + 1)), nats[0], 1e-3) << "day " << day;
+    EXPECT_NEAR(std::log(evidence(Threat::DripDay, Null::Declared) / (halting + 1)), nats[1], 1e-3) << "day " << day;
+  }
 }
 
 TEST_F(Totals, DaysWithinTheDeclarationStaySilent) {

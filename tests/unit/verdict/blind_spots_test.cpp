@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "models/barrier.h"
+#include "models/totals_channel.h"
 
 namespace ringfence {
 namespace {
@@ -118,6 +119,24 @@ TEST(BlindSpots, OfAWagerSayWhatThePersonaDeclares) {
   EXPECT_THAT(of(spots_of(persona, OddChannel(Threat::Overuse)), Threat::Overuse).declared, testing::Contains("calls a minute: p50 2"));
   EXPECT_THAT(of(spots_of(persona, OddChannel(Threat::Guess)), Threat::Guess).declared, IsEmpty())
       << "records are not what guessing is about";
+}
+
+// By hand, a ladder with p99 alone. Alert null: .2 of the stake lies on p99 (20 times its cap .01), .8 on honest days, so a day is worth .8
+// or 20 (.8 + .2 / .01, at most 20); ln(1e5 / .015) / ln 20 days. Declared, cap .015: .7 or 20; ln(1e7 / .015) / ln 20.
+TEST(BlindSpots, OfDaysCountDays) {
+  Persona persona = reviewed();
+  persona.per_day.records = Ladder{.p99 = 200};
+  const BlindSpots spots = spots_of(persona, totals_channel());
+  const BlindSpot& drip = of(spots, Threat::DripDay);
+  EXPECT_FALSE(drip.by_table);
+  ASSERT_EQ(drip.steps.size(), 1U);
+  const StepSpot& days = drip.steps.front();
+  EXPECT_EQ(days.law.steps, "days");
+  EXPECT_NEAR(days.alert.value(), 5.245, .001);
+  EXPECT_NEAR(days.throttle.value(), 6.782, .001);
+  EXPECT_NEAR(days.halt.value(), 9.088, .001);
+  EXPECT_NEAR(days.unseen_share, .0693, 1e-4);
+  EXPECT_NEAR(days.unhalted_share, .1064, 1e-4);
 }
 
 /// Medians of the golden delay table (detection.md §3.1): alert, throttle, halt at tolerance 1.5.
