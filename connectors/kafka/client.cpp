@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
 #include <fstream>
 #include <iterator>
 #include <limits>
@@ -18,8 +19,9 @@ constexpr std::string_view kFileEnding = "_file";
 constexpr std::size_t kSecretBytes = 64U << 10U;
 
 // Never taken inline: a settings file is read by more people than a secret's file, and printed by more tools.
-constexpr std::array kSecrets = {"sasl.password", "ssl.key.password", "ssl.keystore.password", "ssl.key.pem",
-                                 "sasl.oauthbearer.client.secret"};
+constexpr std::array kSecrets = {
+    "sasl.password",          "ssl.key.password", "ssl.keystore.password", "ssl.key.pem", "sasl.oauthbearer.client.secret",
+    "sasl.oauthbearer.config"};
 // Named by settings of their own.
 constexpr std::array kElsewhere = {"bootstrap.servers", "metadata.broker.list", "client.id", "group.id", "group.instance.id"};
 
@@ -93,6 +95,19 @@ constexpr std::array kCodes = {
     CodeOf{RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID, KafkaError::Code::Fatal},
 };
 
+/// As long as an answer usually takes at most; each further look for one is twice as long.
+constexpr std::chrono::milliseconds kFirstLook{1'000};
+
+Witness* witness_of(void* opaque) { return static_cast<Witness*>(opaque); }
+
+/// OpenSSL's own judgement stands; only its reason, which the library's error leaves out, is kept.
+int on_certificate(rd_kafka_t*, const char* broker, std::int32_t, int* fault, int, const char*, std::size_t, char* why, std::size_t size,
+                   void* opaque) {
+  if (*fault == 0) return 1;
+  std::snprintf(why, size, "%s", witness_of(opaque)->hear_certificate(broker, *fault).c_str());
+  return 0;
+}
+
 bool retriable(KafkaError::Code code) {
   return code == KafkaError::Code::Unreachable || code == KafkaError::Code::QueueFull || code == KafkaError::Code::Timeout;
 }
@@ -131,7 +146,7 @@ KafkaError fatal_error(rd_kafka_t* client) {
   return value;
 }
 
-std::expected<Conf, KafkaError> configure(const KafkaSettings& settings, std::span<const Property> ours, void* opaque) {
+std::expected<Conf, KafkaError> configure(const KafkaSettings& settings, std::span<const Property> ours, Witness& witness) {
   if (settings.bootstrap_servers.empty()) return std::unexpected(config_error("kafka.bootstrap_servers: names no broker"));
   Conf conf(rd_kafka_conf_new());
   const std::array<Property, 5> common = {{
@@ -147,7 +162,15 @@ std::expected<Conf, KafkaError> configure(const KafkaSettings& settings, std::sp
       if (auto done = set(conf.get(), property.name, property.value); !done) return std::unexpected(done.error());
   for (const auto& [name, value] : settings.client)
     if (auto done = set_from_user(conf.get(), name, value, ours); !done) return std::unexpected(done.error());
-  rd_kafka_conf_set_opaque(conf.get(), opaque);
+  rd_kafka_conf_set_opaque(conf.get(), &witness);
+  rd_kafka_conf_set_log_cb(conf.get(), [](const rd_kafka_t* rk, int level, const char*, const char* line) {
+    witness_of(rd_kafka_opaque(rk))->say(level, line);
+  });
+  rd_kafka_conf_set_error_cb(conf.get(), [](rd_kafka_t* rk, int error, const char* why, void* opaque) {
+    witness_of(opaque)->hear(rk, static_cast<rd_kafka_resp_err_t>(error), why);
+  });
+  if (rd_kafka_conf_set_ssl_cert_verify_cb(conf.get(), on_certificate) != RD_KAFKA_CONF_OK)
+    return std::unexpected(config_error("Kafka client: built without TLS"));
   return conf;
 }
 
@@ -159,18 +182,34 @@ std::expected<Handle, KafkaError> make(rd_kafka_type_t type, Conf conf) {
   return Handle(client);
 }
 
-std::expected<std::int32_t, KafkaError> partitions_of(rd_kafka_t* client, const std::string& topic, std::chrono::milliseconds within) {
-  // The list of all topics is the one form of this request that never creates one: a producer that names a topic may make the broker create
-  // it with its defaults, and a control topic that is not compacted forgets halts.
-  const rd_kafka_metadata_t* found = nullptr;
-  const auto error = rd_kafka_metadata(client, 1, nullptr, &found, to_ms(within));
-  if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    KafkaError value = to_error(error, "asking the cluster for topic " + topic);
+std::expected<Metadata, KafkaError> metadata_of(rd_kafka_t* client, const std::string& what, std::chrono::milliseconds within) {
+  using Clock = std::chrono::steady_clock;
+  const auto deadline = Clock::now() + within;
+  Witness& witness = *witness_of(rd_kafka_opaque(client));
+  for (auto look = kFirstLook;; look *= 2) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
+    // The list of all topics is the one form of this request that never creates one: a producer that names a topic may make the broker
+    // create it with its defaults, and a control topic that is not compacted forgets halts.
+    const rd_kafka_metadata_t* found = nullptr;
+    const auto error = rd_kafka_metadata(client, 1, nullptr, &found, to_ms(std::min(look, left)));
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
+      witness.answered();
+      return Metadata(found);
+    }
+    rd_kafka_poll(client, 0);  // what has gone wrong meanwhile
+    const bool silent = error == RD_KAFKA_RESP_ERR__TRANSPORT || error == RD_KAFKA_RESP_ERR__TIMED_OUT;
+    if (silent && look < left && !witness.refused()) continue;
+    const auto cause = silent ? witness.cause() : std::nullopt;
+    KafkaError value = cause ? to_error(cause->code, what, cause->why) : to_error(error, what);
     if (value.code == KafkaError::Code::Timeout) value.code = KafkaError::Code::Unreachable;
     return std::unexpected(std::move(value));
   }
-  const std::unique_ptr<const rd_kafka_metadata_t, Destroy<rd_kafka_metadata_destroy>> owner(found);
-  for (const auto& row : std::span(found->topics, static_cast<std::size_t>(found->topic_cnt))) {
+}
+
+std::expected<std::int32_t, KafkaError> partitions_of(rd_kafka_t* client, const std::string& topic, std::chrono::milliseconds within) {
+  const auto found = metadata_of(client, "asking the cluster for topic " + topic, within);
+  if (!found) return std::unexpected(found.error());
+  for (const auto& row : std::span((*found)->topics, static_cast<std::size_t>((*found)->topic_cnt))) {
     if (topic != row.topic) continue;
     if (row.err != RD_KAFKA_RESP_ERR_NO_ERROR) return std::unexpected(to_error(row.err, "topic " + topic));
     return row.partition_cnt;

@@ -80,25 +80,12 @@ std::expected<std::unique_ptr<Consumer>, KafkaError> Consumer::open(ConsumerSett
 std::expected<void, KafkaError> Consumer::Client::start() {
   const auto ours = properties(settings);
   const std::span<const kafka::Property> all(ours);
-  auto conf = kafka::configure(settings.kafka, settings.instance.empty() ? all.first(all.size() - 1) : all, this);
+  auto conf = kafka::configure(settings.kafka, settings.instance.empty() ? all.first(all.size() - 1) : all, *this);
   if (!conf) return std::unexpected(conf.error());
-  rd_kafka_conf_set_log_cb(conf->get(), [](const rd_kafka_t* rk, int level, const char*, const char* line) {
-    const auto* self = static_cast<const Client*>(rd_kafka_opaque(rk));
-    if (self->log) self->log(kafka::level_of(level), line);
-  });
-  rd_kafka_conf_set_error_cb(conf->get(), [](rd_kafka_t* rk, int error, const char* why, void* opaque) {
-    auto* self = static_cast<Client*>(opaque);
-    const auto code = static_cast<rd_kafka_resp_err_t>(error);
-    if (code == RD_KAFKA_RESP_ERR__FATAL) return self->fail(kafka::fatal_error(rk));
-    self->trouble_ns = kafka::steady_ns();
-    self->owner.alarm({.kind = ConsumerAlarm::Kind::Unavailable,
-                       .partition = {},
-                       .expected = {},
-                       .found = {},
-                       .message = kafka::to_error(code, "Kafka client", why).message});
-  });
-  rd_kafka_conf_set_rebalance_cb(conf->get(), [](rd_kafka_t*, rd_kafka_resp_err_t event, rd_kafka_topic_partition_list_t* list,
-                                                 void* opaque) { static_cast<Client*>(opaque)->rebalance(event, list); });
+  rd_kafka_conf_set_rebalance_cb(conf->get(),
+                                 [](rd_kafka_t*, rd_kafka_resp_err_t event, rd_kafka_topic_partition_list_t* list, void* opaque) {
+                                   static_cast<Client*>(static_cast<kafka::Witness*>(opaque))->rebalance(event, list);
+                                 });
   rd_kafka_conf_interceptor_add_on_new(
       conf->get(), "ringfence",
       [](rd_kafka_t* rk, const rd_kafka_conf_t*, void* heard, char*, std::size_t) {
@@ -170,6 +157,15 @@ void Consumer::Client::fail(KafkaError error) {
   const std::lock_guard lock(mutex);
   if (!failure) failure = std::move(error);
   failed.store(true, std::memory_order_release);
+}
+
+void Consumer::Client::on_trouble(rd_kafka_resp_err_t code, const std::string& why) {
+  trouble_ns = kafka::steady_ns();
+  owner.alarm({.kind = ConsumerAlarm::Kind::Unavailable,
+               .partition = {},
+               .expected = {},
+               .found = {},
+               .message = kafka::to_error(code, "Kafka client", why).message});
 }
 
 KafkaError Consumer::Client::failure_copy() const {

@@ -20,7 +20,7 @@ namespace ringfence {
 
 /// What a consumer is made of: the client's handle, a queue per shard, and what is known of each partition. The sources that share it are
 /// consumer.cpp (opening, shard threads) and consumer_serve.cpp (the serving thread).
-struct Consumer::Client {
+struct Consumer::Client : kafka::Witness {
   struct Shard {
     kafka::Queue queue;
     std::vector<rd_kafka_message_t*> messages;
@@ -40,11 +40,10 @@ struct Consumer::Client {
   };
 
   Client(ConsumerSettings given, PartitionOwner& who, KafkaLog sink)
-      : settings(std::move(given)), owner(who), log(std::move(sink)), park(settings.shards), shards(settings.shards) {}
+      : Witness(std::move(sink)), settings(std::move(given)), owner(who), park(settings.shards), shards(settings.shards) {}
 
   ConsumerSettings settings;
   PartitionOwner& owner;
-  KafkaLog log;
   ShardPark park;
   kafka::Handle handle;
   kafka::Queue main;
@@ -74,6 +73,9 @@ struct Consumer::Client {
   [[nodiscard]] bool leave_group();
   [[nodiscard]] KafkaError failure_copy() const;
   void alarm(ConsumerAlarm::Kind kind, Partition partition, std::int64_t expected, std::int64_t found, std::string message);
+
+  void on_fatal(const KafkaError& error) override { fail(error); }
+  void on_trouble(rd_kafka_resp_err_t code, const std::string& why) override;
 
   // serving thread
   void rebalance(rd_kafka_resp_err_t event, rd_kafka_topic_partition_list_t* list);

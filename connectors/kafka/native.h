@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "connectors/kafka/client.h"
+#include "connectors/kafka/witness.h"
 
 /// librdkafka's handles as owners. Included by the sources of this folder only, so that its C API ends here.
 namespace ringfence::kafka {
@@ -40,8 +41,9 @@ struct Property {
   bool held = false;
 };
 
-/// A configuration of the user's settings over ours. The opaque pointer of callbacks is `opaque`.
-[[nodiscard]] std::expected<Conf, KafkaError> configure(const KafkaSettings& settings, std::span<const Property> ours, void* opaque);
+/// A configuration of the user's settings over ours. Its lines and errors go to `witness`, which outlives the client and is the
+/// opaque of every callback: cast to `Witness*` first, then to the class derived from it.
+[[nodiscard]] std::expected<Conf, KafkaError> configure(const KafkaSettings& settings, std::span<const Property> ours, Witness& witness);
 
 /// Makes a client and takes the configuration.
 [[nodiscard]] std::expected<Handle, KafkaError> make(rd_kafka_type_t type, Conf conf);
@@ -51,7 +53,12 @@ struct Property {
 /// The client's fatal error with its reason.
 [[nodiscard]] KafkaError fatal_error(rd_kafka_t* client);
 
-/// Number of partitions of a topic, asked by a request that never creates it, whatever the cluster's settings say. Bounded by `within`.
+/// All topics of the cluster, asked by a request that never creates one, whatever the cluster's settings say. Bounded by `within`, and over
+/// sooner where every broker has refused the login or a certificate; the error names the cause. `what` is what the answer is for.
+using Metadata = std::unique_ptr<const rd_kafka_metadata_t, Destroy<rd_kafka_metadata_destroy>>;
+[[nodiscard]] std::expected<Metadata, KafkaError> metadata_of(rd_kafka_t* client, const std::string& what,
+                                                              std::chrono::milliseconds within);
+/// Number of partitions of a topic, asked in the same way.
 [[nodiscard]] std::expected<std::int32_t, KafkaError> partitions_of(rd_kafka_t* client, const std::string& topic,
                                                                     std::chrono::milliseconds within);
 

@@ -43,8 +43,9 @@ void* mutable_bytes(std::string_view text) { return const_cast<char*>(text.data(
 
 }  // namespace
 
-struct Producer::Client {
-  KafkaLog log;
+struct Producer::Client : kafka::Witness {
+  explicit Client(KafkaLog log) : Witness(std::move(log)) {}
+
   std::size_t max_open = 0;
   std::chrono::milliseconds linger{};
   std::function<void()> progress;
@@ -61,27 +62,18 @@ struct Producer::Client {
 
   void on_delivery(const rd_kafka_message_t& message);
   void fail(KafkaError error);
+  void on_fatal(const KafkaError& error) override { fail(error); }
 };
 
 std::expected<std::unique_ptr<Producer>, KafkaError> Producer::open(const ProducerSettings& settings, KafkaLog log) {
-  auto client = std::make_unique<Client>();
-  client->log = std::move(log);
+  auto client = std::make_unique<Client>(std::move(log));
   client->max_open = settings.max_open;
   client->linger = settings.linger;
   client->progress = settings.progress;
-  auto conf = kafka::configure(settings.kafka, properties(settings), client.get());
+  auto conf = kafka::configure(settings.kafka, properties(settings), *client);
   if (!conf) return std::unexpected(conf.error());
-  rd_kafka_conf_set_log_cb(conf->get(), [](const rd_kafka_t* rk, int level, const char*, const char* line) {
-    const auto* self = static_cast<const Client*>(rd_kafka_opaque(rk));
-    if (self->log) self->log(kafka::level_of(level), line);
-  });
-  rd_kafka_conf_set_error_cb(conf->get(), [](rd_kafka_t* rk, int error, const char* why, void* opaque) {
-    auto* self = static_cast<Client*>(opaque);
-    if (error == RD_KAFKA_RESP_ERR__FATAL) return self->fail(kafka::fatal_error(rk));
-    if (self->log) self->log(KafkaLogLevel::Warning, why);
-  });
   rd_kafka_conf_set_dr_msg_cb(conf->get(), [](rd_kafka_t*, const rd_kafka_message_t* message, void* opaque) {
-    static_cast<Client*>(opaque)->on_delivery(*message);
+    static_cast<Client*>(static_cast<kafka::Witness*>(opaque))->on_delivery(*message);
   });
   auto made = kafka::make(RD_KAFKA_PRODUCER, std::move(*conf));
   if (!made) return std::unexpected(made.error());
@@ -152,6 +144,7 @@ void Producer::Client::on_delivery(const rd_kafka_message_t& message) {
   }
   {
     const std::lock_guard lock(mutex);
+    answered();
     ++counters.acknowledged;
     horizon.acknowledged(ticket_of(message._private));
     if (horizon.open() == 0) all_acknowledged.notify_all();
@@ -182,9 +175,11 @@ std::expected<void, KafkaError> Producer::flush(std::chrono::milliseconds within
   client_->all_acknowledged.wait_until(lock, stop, deadline, [&] { return client_->horizon.open() == 0 || client_->failure; });
   if (client_->failure) return std::unexpected(*client_->failure);
   if (client_->horizon.open() == 0) return {};
-  return std::unexpected(KafkaError{.code = KafkaError::Code::Timeout,
-                                    .message = std::to_string(client_->horizon.open()) + " records are not acknowledged yet",
-                                    .retriable = true});
+  const auto cause = client_->cause();
+  return std::unexpected(KafkaError{
+      .code = KafkaError::Code::Timeout,
+      .message = std::to_string(client_->horizon.open()) + " records are not acknowledged yet" + (cause ? ": " + cause->why : ""),
+      .retriable = true});
 }
 
 std::expected<std::int32_t, KafkaError> Producer::warm(const std::string& topic, std::chrono::milliseconds within) {

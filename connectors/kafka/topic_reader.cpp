@@ -34,9 +34,10 @@ std::string text(const void* bytes, std::size_t size) {
 
 }  // namespace
 
-struct TopicReader::Client {
+struct TopicReader::Client : kafka::Witness {
+  Client(TopicReaderSettings given, KafkaLog log) : Witness(std::move(log)), settings(std::move(given)) {}
+
   TopicReaderSettings settings;
-  KafkaLog log;
   kafka::Handle handle;
   std::vector<char> at_end;  // per partition
 
@@ -47,32 +48,21 @@ struct TopicReader::Client {
   std::expected<void, KafkaError> assign();
   std::expected<std::int64_t, KafkaError> begin_of(std::int32_t partition);
   std::expected<void, KafkaError> take(const rd_kafka_message_t& message, Batch& batch);
+  void on_fatal(const KafkaError& error) override {
+    const std::lock_guard lock(mutex);
+    failure = error;
+  }
 };
 
 std::expected<std::unique_ptr<TopicReader>, KafkaError> TopicReader::open(TopicReaderSettings settings, KafkaLog log) {
-  auto client = std::make_unique<Client>();
-  client->settings = std::move(settings);
-  client->log = std::move(log);
+  auto client = std::make_unique<Client>(std::move(settings), std::move(log));
   if (auto started = client->start(); !started) return std::unexpected(started.error());
   return std::unique_ptr<TopicReader>(new TopicReader(std::move(client)));
 }
 
 std::expected<void, KafkaError> TopicReader::Client::start() {
-  auto conf = kafka::configure(settings.kafka, properties(settings.fetch_wait), this);
+  auto conf = kafka::configure(settings.kafka, properties(settings.fetch_wait), *this);
   if (!conf) return std::unexpected(conf.error());
-  rd_kafka_conf_set_log_cb(conf->get(), [](const rd_kafka_t* rk, int level, const char*, const char* line) {
-    const auto* self = static_cast<const Client*>(rd_kafka_opaque(rk));
-    if (self->log) self->log(kafka::level_of(level), line);
-  });
-  rd_kafka_conf_set_error_cb(conf->get(), [](rd_kafka_t* rk, int error, const char* why, void* opaque) {
-    auto* self = static_cast<Client*>(opaque);
-    if (error == RD_KAFKA_RESP_ERR__FATAL) {
-      const std::lock_guard lock(self->mutex);
-      self->failure = kafka::fatal_error(rk);
-    } else if (self->log) {
-      self->log(KafkaLogLevel::Warning, why);
-    }
-  });
   auto made = kafka::make(RD_KAFKA_CONSUMER, std::move(*conf));
   if (!made) return std::unexpected(made.error());
   handle = std::move(*made);

@@ -44,19 +44,19 @@ std::optional<std::int64_t> number(std::string_view text) {
 // ---- the admin interface ----
 
 struct Admin {
+  std::unique_ptr<kafka::Witness> witness;  // errors come back as values: its log goes nowhere
   kafka::Handle handle;
   kafka::Queue queue;
   std::chrono::milliseconds within;
 
   static std::expected<Admin, KafkaError> open(const KafkaSettings& settings, std::chrono::milliseconds within) {
-    auto conf = kafka::configure(settings, {}, nullptr);
+    auto witness = std::make_unique<kafka::Witness>();
+    auto conf = kafka::configure(settings, {}, *witness);
     if (!conf) return std::unexpected(conf.error());
-    // Errors come back as values; the library's own lines would go to standard error.
-    rd_kafka_conf_set_log_cb(conf->get(), nullptr);
     auto made = kafka::make(RD_KAFKA_PRODUCER, std::move(*conf));
     if (!made) return std::unexpected(made.error());
     kafka::Queue queue(rd_kafka_queue_new(made->get()));
-    return Admin{std::move(*made), std::move(queue), within};
+    return Admin{std::move(witness), std::move(*made), std::move(queue), within};
   }
 
   [[nodiscard]] std::unique_ptr<rd_kafka_AdminOptions_t, kafka::Destroy<rd_kafka_AdminOptions_destroy>> options() const {
@@ -87,16 +87,10 @@ struct Shape {
 };
 
 std::expected<std::map<std::string, Shape>, KafkaError> shapes(const Admin& admin) {
-  const rd_kafka_metadata_t* found = nullptr;
-  if (const auto error = rd_kafka_metadata(admin.handle.get(), 1, nullptr, &found, kafka::to_ms(admin.within));
-      error != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    KafkaError value = kafka::to_error(error, "listing topics");
-    if (value.code == KafkaError::Code::Timeout) value.code = KafkaError::Code::Unreachable;
-    return std::unexpected(std::move(value));
-  }
-  const std::unique_ptr<const rd_kafka_metadata_t, kafka::Destroy<rd_kafka_metadata_destroy>> owner(found);
+  const auto found = kafka::metadata_of(admin.handle.get(), "listing topics", admin.within);
+  if (!found) return std::unexpected(found.error());
   std::map<std::string, Shape> result;
-  for (const auto& topic : std::span(found->topics, static_cast<std::size_t>(found->topic_cnt))) {
+  for (const auto& topic : std::span((*found)->topics, static_cast<std::size_t>((*found)->topic_cnt))) {
     if (topic.err != RD_KAFKA_RESP_ERR_NO_ERROR) continue;
     Shape shape{topic.partition_cnt, std::numeric_limits<std::int32_t>::max()};
     for (const auto& partition : std::span(topic.partitions, static_cast<std::size_t>(topic.partition_cnt)))

@@ -14,10 +14,16 @@ namespace {
 using std::chrono::milliseconds;
 constexpr milliseconds kRequest{20'000};
 
+/// What the library says of these clients goes to nobody.
+kafka::Witness& nobody() {
+  static kafka::Witness witness;
+  return witness;
+}
+
 kafka::Handle raw_client(const Broker& broker, rd_kafka_type_t type, const std::string& group) {
   const std::vector<kafka::Property> ours =
       type == RD_KAFKA_CONSUMER ? std::vector<kafka::Property>{{"group.id", group}} : std::vector<kafka::Property>{};
-  auto conf = kafka::configure(settings_for(broker), ours, nullptr);
+  auto conf = kafka::configure(settings_for(broker), ours, nobody());
   if (!conf) return nullptr;
   auto made = kafka::make(type, std::move(*conf));
   return made ? std::move(*made) : nullptr;
