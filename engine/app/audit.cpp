@@ -18,7 +18,6 @@ namespace ringfence {
 namespace {
 
 constexpr std::size_t kChainChars = 256;
-constexpr std::size_t kMessageChars = 1024;
 
 struct Options {
   std::string file, trusted, config;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <cstddef>
 #include <functional>
 
 #include "engine/app/exit_code.h"
@@ -10,6 +11,9 @@ namespace ringfence {
 
 /// What the chosen subcommand will run once the whole line is parsed.
 using Subcommand = std::function<ExitCode()>;
+
+/// Of what a command says on standard error: a path or a cluster's reason may be long.
+inline constexpr std::size_t kMessageChars = 1024;
 
 /// Each declares one subcommand with its options and help, and stores what it does in `action`.
 void add_replay(CLI::App& app, Subcommand& action);

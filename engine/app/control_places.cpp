@@ -16,17 +16,17 @@ constexpr std::chrono::milliseconds kReadWait{200};
 
 }  // namespace
 
-std::expected<std::unique_ptr<ControlLog>, std::string> open_control_log(const Settings& settings, std::function<void()> progress) {
+std::expected<std::unique_ptr<ControlLog>, RunError> open_control_log(const Settings& settings, std::function<void()> progress) {
   if (!settings.outputs.control.topic) {
     if (!std::filesystem::exists(settings.outputs.control.file))
-      return std::unexpected(settings.outputs.control.file.string() + ": no such file");
+      return std::unexpected(RunError{ExitCode::Unreachable, settings.outputs.control.file.string() + ": no such file"});
     auto log = FileControlLog::open(settings.outputs.control.file.string());
-    if (!log) return std::unexpected(log.error().message);
+    if (!log) return std::unexpected(RunError{ExitCode::Unreachable, log.error().message});
     return std::move(*log);
   }
   auto log =
       KafkaControlLog::open(kafka_of(settings), settings.topics.control, {}, {.progress = std::move(progress), .read_wait = kReadWait});
-  if (!log) return std::unexpected(log.error().message);
+  if (!log) return std::unexpected(RunError{exit_of(log.error()), log.error().message});
   return std::move(*log);
 }
 

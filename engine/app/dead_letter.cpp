@@ -13,6 +13,7 @@
 #include "config/settings.h"
 #include "engine/app/commands.h"
 #include "engine/app/dead_letter_topic.h"
+#include "engine/app/kafka_settings.h"
 #include "engine/event/escape.h"
 
 namespace ringfence {
@@ -29,8 +30,8 @@ ExitCode fail(const std::string& message) {
 }
 
 ExitCode fail(const KafkaError& error) {
-  fail(printable(error.message));
-  return error.code == KafkaError::Code::Config ? ExitCode::Unusable : ExitCode::Unreachable;
+  fail(printable(error.message, kMessageChars));
+  return exit_of(error);
 }
 
 /// Runs `work` with the settings, or says what is wrong with them.

@@ -9,6 +9,8 @@ KafkaSettings kafka_of(const Settings& settings) {
   return kafka;
 }
 
+ExitCode exit_of(const KafkaError& error) { return error.code == KafkaError::Code::Config ? ExitCode::Unusable : ExitCode::Unreachable; }
+
 TopicNames topics_of(const Settings& settings) {
   const auto& t = settings.topics;
   return {.events = t.events,

@@ -4,11 +4,14 @@
 #include "config/settings.h"
 #include "connectors/kafka/client.h"
 #include "connectors/kafka/topics.h"
+#include "engine/app/exit_code.h"
 
 namespace ringfence {
 
 /// How every client of this process reaches the cluster.
 [[nodiscard]] KafkaSettings kafka_of(const Settings& settings);
+/// Of a command that ends with this error: wrong settings, or a cluster that is not reachable.
+[[nodiscard]] ExitCode exit_of(const KafkaError& error);
 /// The topics by their names in the settings.
 [[nodiscard]] TopicNames topics_of(const Settings& settings);
 

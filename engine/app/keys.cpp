@@ -16,8 +16,6 @@
 namespace ringfence {
 namespace {
 
-constexpr std::size_t kMessageChars = 1024;  // a path may be long
-
 struct Options {
   std::string file;
   std::vector<std::string> writers{"engine-*"};

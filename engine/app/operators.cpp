@@ -20,6 +20,7 @@
 #include "engine/app/audit_trail.h"
 #include "engine/app/command_answer.h"
 #include "engine/app/command_file.h"
+#include "engine/app/commands.h"
 #include "engine/app/context_feed.h"
 #include "engine/app/control_places.h"
 #include "engine/app/kafka_settings.h"
@@ -38,7 +39,6 @@ constexpr std::string_view kWriter = "operator";
 constexpr std::chrono::seconds kWithin{20};
 constexpr std::chrono::seconds kAnswerWithin{10};
 constexpr std::size_t kBatch = 1000;
-constexpr std::size_t kMessageChars = 1024;
 constexpr int kApprovedTier = 4;
 
 struct Fault {
@@ -211,7 +211,7 @@ std::expected<bool, Fault> speak(const Command& command, const ScopeParts& scope
   if (command.command == "approve" || command.command == "purge") return false;
   OutputProgress progress;  // outlives the log that tells it
   auto log = open_control_log(settings, [&progress] { progress.tell(); });
-  if (!log) return std::unexpected(Fault{ExitCode::Unreachable, log.error()});
+  if (!log) return std::unexpected(Fault{log.error().exit, log.error().message});
   OperatorVoice voice(settings, key, trusted, std::move(*log), progress);
   if (auto read = voice.read_to_end(command.scope); !read) return std::unexpected(read.error());
   const bool halted = voice.last() && voice.last()->contained;
@@ -298,7 +298,7 @@ std::expected<std::string, Fault> give(const Command& command, const std::string
   std::unique_ptr<ContextLog> context;
   if (settings.context.source == ContextSource::Topic) {
     auto opened = ContextLog::open(kafka_of(settings), settings.topics.context);
-    if (!opened) return std::unexpected(Fault{ExitCode::Unreachable, opened.error().message});
+    if (!opened) return std::unexpected(Fault{exit_of(opened.error()), opened.error().message});
     context = std::move(*opened);
   }
   if (!context) {

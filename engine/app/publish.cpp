@@ -26,7 +26,7 @@ struct Options {
 };
 
 ExitCode fail(ExitCode exit, const std::string& message) {
-  std::fprintf(stderr, "publish: %s\n", printable(message).c_str());
+  std::fprintf(stderr, "publish: %s\n", printable(message, kMessageChars).c_str());
   return exit;
 }
 
@@ -43,7 +43,7 @@ ExitCode publish(const Options& options) {
   if (record.size() > kSetBytes) return fail(ExitCode::Unusable, "the set is larger than one record of the context topic can be");
 
   auto topic = ContextLog::open(kafka_of(*load.settings), load.settings->topics.context);
-  if (!topic) return fail(ExitCode::Unreachable, topic.error().message);
+  if (!topic) return fail(exit_of(topic.error()), topic.error().message);
   if (const auto sent = (*topic)->append(kPersonaSetKey, record, kWithin); !sent) return fail(ExitCode::Unreachable, sent.error().message);
   std::printf("published %zu personas, set %s\n", checked.set->personas().size(), checked.set->sha256().c_str());
   return ExitCode::Done;

@@ -8,6 +8,7 @@
 #include <iterator>
 
 #include "connectors/encoders/ocsf.h"
+#include "engine/app/kafka_settings.h"
 #include "engine/app/service_subjects.h"
 #include "engine/state/records.h"
 
@@ -29,9 +30,7 @@ std::string_view name_of(ConsumerAlarm::Kind kind) {
 }  // namespace
 
 Nanos steady_now() { return Nanos{std::chrono::duration_cast<std::chrono::nanoseconds>(Steady::now().time_since_epoch()).count()}; }
-RunError of_kafka(const KafkaError& error) {
-  return {error.code == KafkaError::Code::Config ? ExitCode::Unusable : ExitCode::Unreachable, "kafka: " + error.message};
-}
+RunError of_kafka(const KafkaError& error) { return {exit_of(error), "kafka: " + error.message}; }
 RunError of_store(const StoreError& error) {
   const bool away = error.kind == StoreError::Kind::NoSpace || error.kind == StoreError::Kind::Io;
   return {away ? ExitCode::Unreachable : ExitCode::Unusable, "state: " + error.message};

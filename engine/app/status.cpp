@@ -37,7 +37,7 @@ struct Options {
 };
 
 ExitCode fail(ExitCode exit, const std::string& message) {
-  std::fprintf(stderr, "status: %s\n", printable(message).c_str());
+  std::fprintf(stderr, "status: %s\n", printable(message, kMessageChars).c_str());
   return exit;
 }
 
@@ -185,7 +185,7 @@ ExitCode status(const Options& options) {
   const auto trusted = trusted_keys(options, *load.settings);
   if (!trusted) return fail(ExitCode::Unusable, trusted.error());
   auto log = open_control_log(*load.settings);
-  if (!log) return fail(ExitCode::Unreachable, log.error());
+  if (!log) return fail(log.error().exit, log.error().message);
   auto settings = board_settings(*load.settings);
   settings.trusted = *trusted;
   Sight sight{EnforcementBoard(std::move(settings)), nullptr, {}};

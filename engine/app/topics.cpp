@@ -21,8 +21,8 @@ struct Options {
 };
 
 ExitCode fail(const KafkaError& error) {
-  std::fprintf(stderr, "topics: %s\n", printable(error.message).c_str());
-  return error.code == KafkaError::Code::Config ? ExitCode::Unusable : ExitCode::Unreachable;
+  std::fprintf(stderr, "topics: %s\n", printable(error.message, kMessageChars).c_str());
+  return exit_of(error);
 }
 
 std::optional<Settings> settings_in(const Options& options) {
