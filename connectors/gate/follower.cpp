@@ -5,6 +5,8 @@
 #include <chrono>
 #include <utility>
 
+#include "engine/event/escape.h"
+
 namespace ringfence {
 namespace {
 
@@ -12,6 +14,7 @@ constexpr std::size_t kBatch = 1024;
 constexpr std::chrono::milliseconds kWait{100};
 constexpr std::chrono::milliseconds kPauseAfterFault{100};
 constexpr std::size_t kUnstoredMax = 32 * kBatch;
+constexpr std::size_t kFaultChars = 500;
 constexpr std::size_t kUnsentMax = 200'000;  // acknowledgements that wait for their way out; every record is said again after a restart
 
 }  // namespace
@@ -66,6 +69,7 @@ void Follower::run(const std::stop_token& stop) {
       take(*batch);
     } else {
       if (!std::exchange(feed_away_, true)) notice_("the control log is away", batch.error().message);
+      feed_fault_ = printable(batch.error().message, kFaultChars);
       std::unique_lock lock(mutex_);
       ++figures_.feed_faults;
       pause_.wait_for(lock, stop, kPauseAfterFault, [] { return false; });  // only a stop cuts it short
@@ -142,9 +146,14 @@ void Follower::look() {
   if (feed_away_) now.why += (now.why.empty() ? "" : "; ") + std::string("the control log is away");
   const bool certain = now.caught_up && now.agrees && now.fresh;
   answers_.store(settings_.fail_closed ? certain : began_with_state_ || now.caught_up, std::memory_order_relaxed);
-  const std::lock_guard lock(mutex_);
-  if (now.why != readiness_.why) notice_(now.why.empty() ? "ready" : "readiness", now.why);
-  readiness_ = std::move(now);
+  // The words of a fault hold times and counts that change: they are shown, and are no news.
+  const bool news = std::exchange(told_, now.why) != now.why;
+  if (feed_away_) now.why += ": " + feed_fault_;
+  {
+    const std::lock_guard lock(mutex_);
+    readiness_ = now;
+  }
+  if (news) notice_(now.why.empty() ? "ready" : "readiness", now.why);  // once it is so
 }
 
 void Follower::know_generations() {

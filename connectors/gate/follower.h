@@ -87,6 +87,7 @@ class Follower {
   Notice notice_;
   ControlState state_;
   bool began_with_state_ = false, feed_away_ = false, rewrite_ = false;
+  std::string feed_fault_, told_;  // why the log is away; what was last said of readiness
   std::vector<ControlEntry> unstored_;
   std::vector<GateAck> unsent_;
 
