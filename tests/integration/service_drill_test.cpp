@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "engine/event/drill.h"
+#include "tests/integration/certificates.h"
 #include "tests/integration/process.h"
 #include "tests/integration/service_fixture.h"
 
@@ -114,21 +115,9 @@ TEST_F(Drills, SayHowLongEachStageTookAndAreNoIncidents) {
 }
 
 TEST_F(Drills, AskAGateOverTlsAndTakeNoOtherForIt) {
-  const auto certificate = [&](const std::string& name, const std::vector<std::string>& more) {
-    std::vector<std::string> command{"openssl", "req",        "-x509", "-newkey", "ec",          "-pkeyopt", "ec_paramgen_curve:P-256",
-                                     "-nodes",  "-days",      "1",     "-keyout", name + ".key", "-out",     name + ".pem",
-                                     "-subj",   "/CN=" + name};
-    command.insert(command.end(), more.begin(), more.end());
-    const auto made = Process::start(command, at->directory(), true);
-    ASSERT_NE(made, nullptr);
-    const std::string said = made->read_all();
-    ASSERT_EQ(made->wait(), 0) << said;
-    std::filesystem::permissions(at->directory() / (name + ".key"),
-                                 std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
-  };
-  certificate("authority", {});
-  certificate("stranger", {});
-  certificate("gate", {"-CA", "authority.pem", "-CAkey", "authority.key", "-addext", "subjectAltName=IP:127.0.0.1"});
+  ASSERT_TRUE(make_certificate(at->directory(), "authority"));
+  ASSERT_TRUE(make_certificate(at->directory(), "stranger"));
+  ASSERT_TRUE(make_certificate(at->directory(), "gate", {.issuer = "authority", .host = "IP:127.0.0.1"}));
   const std::string path = at->directory().string();
   ServiceProcess edge(gate(", tls_certificate: " + path + "/gate.pem, tls_key: " + path + "/gate.key"), "gate");
   ASSERT_TRUE(edge.logged("gate answers")) << edge.log();

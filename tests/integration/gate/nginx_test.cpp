@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "connectors/encoders/base64url.h"
+#include "tests/integration/certificates.h"
 #include "tests/integration/gate/world.h"
 
 namespace ringfence::testing {
@@ -252,19 +253,10 @@ std::pair<int, std::string> run(const std::vector<std::string>& command, const s
 TEST(GateOverTls, OnlyAGatewayWithACertificateOfTheAuthorityIsAnswered) {
   GateWorld world(nullptr);
   const auto& at = world.directory();
-  const auto make = [&](const std::string& name, const std::vector<std::string>& more) {
-    std::vector<std::string> command{"openssl", "req",        "-x509", "-newkey", "ec",          "-pkeyopt", "ec_paramgen_curve:P-256",
-                                     "-nodes",  "-days",      "1",     "-keyout", name + ".key", "-out",     name + ".pem",
-                                     "-subj",   "/CN=" + name};
-    command.insert(command.end(), more.begin(), more.end());
-    const auto [code, output] = run(command, at);
-    ASSERT_EQ(code, 0) << output;
-    std::filesystem::permissions(at / (name + ".key"), std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
-  };
-  make("authority", {});
-  make("gate", {"-addext", "subjectAltName=IP:127.0.0.1"});
-  make("gateway", {"-CA", "authority.pem", "-CAkey", "authority.key"});
-  make("stranger", {});
+  ASSERT_TRUE(make_certificate(at, "authority"));
+  ASSERT_TRUE(make_certificate(at, "gate", {.issuer = {}, .host = "IP:127.0.0.1"}));
+  ASSERT_TRUE(make_certificate(at, "gateway", {.issuer = "authority", .host = {}}));
+  ASSERT_TRUE(make_certificate(at, "stranger"));
   const std::string path = at.string();
   world.start_gate("  tls_certificate: " + path + "/gate.pem\n  tls_key: " + path + "/gate.key\n  tls_client_ca: " + path +
                    "/authority.pem\n");
