@@ -75,12 +75,12 @@ const Setting kTable[] = {
      .fallback = "{}",
      .slot = [](Settings& s) -> auto& { return s.kafka.client; },
      .doc = "librdkafka properties passed through to every client, such as `security.protocol`. Secrets and properties the engine "
-            "relies on are refused here."},
+            "relies on are refused here. docs/kafka.md shows TLS with a password or a certificate, and what a refusal says."},
     {.path = "kafka.client_secret_files",
      .type = SettingType::PathMap,
      .fallback = "{}",
      .slot = [](Settings& s) -> auto& { return s.kafka.client_secret_files; },
-     .doc = "librdkafka properties whose value is the content of a file, such as `sasl.password`.",
+     .doc = "librdkafka properties whose value is the content of a file, such as `sasl.password`, without the line feed at its end.",
      .names_secret = true},
 
     {.path = "topics.events",

@@ -11,8 +11,11 @@
 #include <cstdlib>
 #include <fstream>
 #include <memory>
+#include <random>
 #include <stdexcept>
 #include <utility>
+
+#include "tests/integration/certificates.h"
 
 namespace ringfence::testing {
 namespace {
@@ -33,47 +36,25 @@ bool bindable(int port) {
 
 /// Below the range from which the system gives ports to clients: a client that tries to reconnect could otherwise sit on the broker's port
 /// while that restarts.
-int free_port(int beside) {
+int free_port() {
   constexpr int kFirst = 20'000;
   constexpr int kCount = 12'000;
   static int next = static_cast<int>(::getpid()) * 37 % kCount;
   while (true) {
     next = (next + 1) % kCount;
-    if (const int port = kFirst + next; port != beside && bindable(port)) return port;
+    if (const int port = kFirst + next; bindable(port)) return port;
   }
 }
 
-std::string properties(const std::filesystem::path& data, int port, int controller_port) {
-  const std::string broker = "127.0.0.1:" + std::to_string(port);
-  const std::string controller = "127.0.0.1:" + std::to_string(controller_port);
-  return "process.roles=broker,controller\nnode.id=1\ncontroller.quorum.voters=1@" + controller + "\nlisteners=PLAINTEXT://" + broker +
-         ",CONTROLLER://" + controller + "\nadvertised.listeners=PLAINTEXT://" + broker + "\nlog.dirs=" + data.string() + R"(
-controller.listener.names=CONTROLLER
-inter.broker.listener.name=PLAINTEXT
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
-num.network.threads=2
-num.io.threads=2
-background.threads=2
-log.segment.bytes=134217728
-offsets.topic.num.partitions=4
-offsets.topic.replication.factor=1
-transaction.state.log.num.partitions=4
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
-group.initial.rebalance.delay.ms=0
-group.min.session.timeout.ms=1000
-broker.heartbeat.interval.ms=500
-broker.session.timeout.ms=2000
-auto.create.topics.enable=false
-log.cleaner.backoff.ms=1000
-)";
+/// Another one for each broker, so that it can be looked for.
+std::string new_password() {
+  std::random_device random;
+  return "not-to-be-seen-" + std::to_string(random()) + std::to_string(random());
 }
 
 }  // namespace
 
-Broker::Broker(std::filesystem::path libs) : libs_(std::move(libs)) {
+Broker::Broker(std::filesystem::path libs) : libs_(std::move(libs)), password_(new_password()) {
   std::string pattern = (std::filesystem::temp_directory_path() / "ringfence-broker-XXXXXX").string();
   if (::mkdtemp(pattern.data()) != nullptr) directory_ = pattern;
 }
@@ -113,14 +94,14 @@ std::expected<void, std::string> Broker::start(std::chrono::seconds within) {
     return std::unexpected("no Kafka in " + libs_.string() + ": run tests/integration/broker/fetch.sh (needs a Java 17 runtime and Maven)");
   if (directory_.empty()) return std::unexpected("cannot make a directory for the broker");
   if (formatted_) return launch(within);
+  if (auto made = make_certificates(); !made) return made;
   std::string why;
   // Another process may take a port between the look and the start.
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    port_ = free_port(0);
-    controller_port_ = free_port(port_);
+    ports_ = {.plain = free_port(), .controller = free_port(), .password = free_port(), .certificate = free_port()};
     std::error_code ignored;
     std::filesystem::remove_all(directory_ / "data", ignored);
-    std::ofstream(directory_ / "server.properties") << properties(directory_ / "data", port_, controller_port_);
+    std::ofstream(directory_ / "server.properties") << properties();
     if (auto done = format(); !done) return done;
     auto launched = launch(within);
     if (launched) {
@@ -133,10 +114,60 @@ std::expected<void, std::string> Broker::start(std::chrono::seconds within) {
   return std::unexpected(why);
 }
 
+std::string Broker::properties() const {
+  const auto on = [](const char* listener, int port) { return std::string(listener) + "://127.0.0.1:" + std::to_string(port); };
+  const std::string for_clients =
+      on("PLAINTEXT", ports_.plain) + "," + on("PASSWORD", ports_.password) + "," + on("CERTIFICATE", ports_.certificate);
+  return "process.roles=broker,controller\nnode.id=1\ncontroller.quorum.voters=1@127.0.0.1:" + std::to_string(ports_.controller) +
+         "\nlisteners=" + for_clients + "," + on("CONTROLLER", ports_.controller) + "\nadvertised.listeners=" + for_clients +
+         "\nlog.dirs=" + (directory_ / "data").string() + "\nssl.keystore.location=" + (directory_ / "keystore.pem").string() +
+         "\nssl.truststore.location=" + (directory_ / "authority.pem").string() +
+         "\nlistener.name.password.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_" + user() +
+         "=\"" + password_ + "\";" + R"(
+ssl.keystore.type=PEM
+ssl.truststore.type=PEM
+listener.name.password.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-512
+listener.name.password.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+listener.name.certificate.ssl.client.auth=required
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=PLAINTEXT
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,PASSWORD:SASL_SSL,CERTIFICATE:SSL
+num.network.threads=2
+num.io.threads=2
+background.threads=2
+log.segment.bytes=134217728
+offsets.topic.num.partitions=4
+offsets.topic.replication.factor=1
+transaction.state.log.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=1000
+broker.heartbeat.interval.ms=500
+broker.session.timeout.ms=2000
+auto.create.topics.enable=false
+log.cleaner.backoff.ms=1000
+)";
+}
+
+/// Its own for 127.0.0.1 and a client's, both of one authority.
+std::expected<void, std::string> Broker::make_certificates() const {
+  auto made = make_certificate(directory_, "authority");
+  if (made) made = make_certificate(directory_, "broker", {.issuer = "authority", .host = "IP:127.0.0.1"});
+  if (made) made = make_certificate(directory_, "client", {.issuer = "authority", .host = {}});
+  if (!made) return made;
+  std::ofstream keystore(directory_ / "keystore.pem");
+  for (const char* part : {"broker.key", "broker.pem"}) keystore << std::ifstream(directory_ / part).rdbuf();
+  return {};
+}
+
 std::expected<void, std::string> Broker::format() {
   const auto format = Process::start(
       {"java", "-Xmx128m", "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=error", "-cp", (libs_ / "*").string(),
-       "kafka.tools.StorageTool", "format", "-t", "cmluZ2ZlbmNlLXRlc3RzMA", "-c", (directory_ / "server.properties").string()},
+       "kafka.tools.StorageTool", "format", "-t", "cmluZ2ZlbmNlLXRlc3RzMA", "-c", (directory_ / "server.properties").string(),
+       "--add-scram", "SCRAM-SHA-512=[name=" + user() + ",password=" + password_ + "]"},
       directory_, true);
   if (!format) return std::unexpected("cannot start java");
   const std::string output = format->read_all();

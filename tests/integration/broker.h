@@ -17,6 +17,7 @@
 namespace ringfence::testing {
 
 /// A real Apache Kafka (KRaft, broker and controller in one process) on free loopback ports and a directory of its own, which goes with it.
+/// Besides the port without protection it has one that wants TLS and a user's password, and one that wants TLS and a client's certificate.
 /// The process dies with the thread that started it, whatever happens to the test. One thread at a time.
 class Broker {
  public:
@@ -41,10 +42,22 @@ class Broker {
 
   [[nodiscard]] bool running() const { return process_ != nullptr; }
   /// `127.0.0.1:PORT`.
-  [[nodiscard]] std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
+  [[nodiscard]] std::string address() const { return "127.0.0.1:" + std::to_string(ports_.plain); }
+  /// Takes `user()` with `password()` over TLS, by SASL PLAIN or SCRAM-SHA-512. Its certificate is for 127.0.0.1.
+  [[nodiscard]] std::string password_address() const { return "127.0.0.1:" + std::to_string(ports_.password); }
+  /// Takes whoever shows a certificate that `authority.pem` has issued, as `client.pem`.
+  [[nodiscard]] std::string certificate_address() const { return "127.0.0.1:" + std::to_string(ports_.certificate); }
+  [[nodiscard]] static std::string user() { return "ringfence"; }
+  [[nodiscard]] const std::string& password() const { return password_; }
+  /// Holds `authority.pem`, `client.pem` and `client.key`.
   [[nodiscard]] const std::filesystem::path& directory() const { return directory_; }
 
  private:
+  struct Ports {
+    int plain = 0, controller = 0, password = 0, certificate = 0;
+  };
+  [[nodiscard]] std::string properties() const;
+  std::expected<void, std::string> make_certificates() const;
   std::expected<void, std::string> format();
   std::expected<void, std::string> launch(std::chrono::seconds within);
   void end(int signal);
@@ -53,8 +66,8 @@ class Broker {
 
   std::filesystem::path libs_;
   std::filesystem::path directory_;
-  int port_ = 0;
-  int controller_port_ = 0;
+  const std::string password_;
+  Ports ports_;
   bool formatted_ = false;
   std::unique_ptr<Process> process_;  // null while it does not run
 

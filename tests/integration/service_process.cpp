@@ -163,7 +163,7 @@ const std::vector<FleetEvent>& fleet() {
 std::vector<FleetEvent> story(const std::string& name) { return events_of(slurp(kSource / "config/personas/tests" / (name + ".ndjson"))); }
 
 Installation::Installation(const Broker& broker, std::int32_t partitions)
-    : broker_(broker), partitions_(partitions), stem_(unique_name("rf")) {
+    : partitions_(partitions), stem_(unique_name("rf")), address_(broker.address()) {
   std::string pattern = (fs::temp_directory_path() / "ringfence-service-XXXXXX").string();
   if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary directory");
   directory_ = pattern;
@@ -196,7 +196,8 @@ Installation::~Installation() {
 fs::path Installation::member(const std::string& instance, const std::string& more) const {
   const fs::path file = directory_ / (instance + ".yaml");
   std::ofstream out(file);
-  out << "kafka: {bootstrap: \"" << broker_.address() << "\", group: " << stem_ << ", instance_id: " << instance << "}\n"
+  out << "kafka: {bootstrap: \"" << address_ << "\", group: " << stem_ << ", instance_id: " << instance << (client_.empty() ? "" : ", ")
+      << client_ << "}\n"
       << "topics: {events: " << topic("events") << ", findings: " << topic("findings") << ", control: " << topic("control")
       << ", acks: " << topic("acks") << ", links: " << topic("links") << ", verdicts: " << topic("verdicts")
       << ", context: " << topic("context") << ", state: " << topic("state") << ", audit: " << topic("audit")
@@ -209,6 +210,11 @@ fs::path Installation::member(const std::string& instance, const std::string& mo
               : "")
       << more;
   return file;
+}
+
+void Installation::reach(std::string address, std::string client) {
+  address_ = std::move(address);
+  client_ = std::move(client);
 }
 
 void Installation::feed(const std::vector<FleetEvent>& events, std::size_t from, std::size_t to) {

@@ -79,6 +79,9 @@ class Installation {
 
   /// Writes the settings of a member with a state directory of its own; `more` is YAML that goes below the rest.
   [[nodiscard]] std::filesystem::path member(const std::string& instance, const std::string& more = {}) const;
+  /// From here on the settings of members name this address instead of the port without protection, and hold `client` (YAML, as
+  /// `client: {…}`) in `kafka`.
+  void reach(std::string address, std::string client);
   [[nodiscard]] std::string topic(const std::string& name) const { return stem_ + "." + name; }
   [[nodiscard]] const std::string& group() const { return stem_; }
   [[nodiscard]] const std::filesystem::path& directory() const { return directory_; }
@@ -97,10 +100,10 @@ class Installation {
   void put(const std::string& topic, std::int32_t partition, const std::string& key, const std::string& value);
 
  private:
-  const Broker& broker_;
   std::int32_t partitions_;
   std::string stem_;
   std::filesystem::path directory_;
+  std::string address_, client_;
   std::map<std::string, std::int32_t> places_;
   std::map<std::int32_t, std::int64_t> fed_;
   std::unique_ptr<Producer> producer_;
