@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/integration/broker.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <signal.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
@@ -16,35 +13,13 @@
 #include <utility>
 
 #include "tests/integration/certificates.h"
+#include "tests/integration/support.h"
 
 namespace ringfence::testing {
 namespace {
 
 constexpr std::size_t kLinesKept = 40;
 constexpr int kAttempts = 5;
-
-bool bindable(int port) {
-  const int descriptor = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<std::uint16_t>(port));
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  const bool free = ::bind(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
-  ::close(descriptor);
-  return free;
-}
-
-/// Below the range from which the system gives ports to clients: a client that tries to reconnect could otherwise sit on the broker's port
-/// while that restarts.
-int free_port() {
-  constexpr int kFirst = 20'000;
-  constexpr int kCount = 12'000;
-  static int next = static_cast<int>(::getpid()) * 37 % kCount;
-  while (true) {
-    next = (next + 1) % kCount;
-    if (const int port = kFirst + next; bindable(port)) return port;
-  }
-}
 
 /// Another one for each broker, so that it can be looked for.
 std::string new_password() {

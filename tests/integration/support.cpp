@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/integration/support.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -29,7 +32,28 @@ kafka::Handle raw_client(const Broker& broker, rd_kafka_type_t type, const std::
   return made ? std::move(*made) : nullptr;
 }
 
+bool bindable(std::uint16_t port) {
+  const int descriptor = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const bool free = ::bind(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  ::close(descriptor);
+  return free;
+}
+
 }  // namespace
+
+std::uint16_t free_port() {
+  constexpr int kFirst = 20'000;
+  constexpr int kCount = 12'000;
+  static int next = static_cast<int>(::getpid()) * 37 % kCount;
+  while (true) {
+    next = (next + 1) % kCount;
+    if (const auto port = static_cast<std::uint16_t>(kFirst + next); bindable(port)) return port;
+  }
+}
 
 KafkaSettings settings_for(const Broker& broker) {
   return {.bootstrap_servers = broker.address(), .client_id = "ringfence-test", .client = {}};

@@ -24,6 +24,9 @@ namespace ringfence::testing {
 /// How long anything that must happen may take before a test fails; far above what it takes on a busy machine.
 inline constexpr std::chrono::seconds kPatience{60};
 
+/// A loopback port that nobody listens at, another with each call. Below the range from which the system gives ports to clients: one that
+/// tries to reconnect could otherwise sit on the port of a server while that restarts.
+[[nodiscard]] std::uint16_t free_port();
 [[nodiscard]] KafkaSettings settings_for(const Broker& broker);
 /// A name no other test uses.
 [[nodiscard]] std::string unique_name(const std::string& stem);

@@ -28,23 +28,6 @@ sockaddr_in loopback(std::uint16_t port) {
   return out;
 }
 
-/// Ports that nobody had when they were asked for, all different.
-std::array<std::uint16_t, 3> free_ports() {
-  std::array<std::uint16_t, 3> out{};
-  std::array<int, 3> sockets{};
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    sockets[i] = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in at = loopback(0);
-    socklen_t size = sizeof at;
-    if (::bind(sockets[i], reinterpret_cast<const sockaddr*>(&at), size) != 0 ||
-        ::getsockname(sockets[i], reinterpret_cast<sockaddr*>(&at), &size) != 0)
-      throw std::runtime_error("no free port");
-    out[i] = ntohs(at.sin_port);
-  }
-  for (const int socket : sockets) ::close(socket);
-  return out;
-}
-
 std::string slurp(const fs::path& file) {
   std::ifstream in(file, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};
@@ -135,10 +118,6 @@ GateWorld::GateWorld(Broker* broker) : broker_(broker), stem_(unique_name("gate"
   std::string pattern = (fs::temp_directory_path() / "ringfence-gate-XXXXXX").string();
   if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary directory");
   directory_ = pattern;
-  const auto ports = free_ports();
-  gate_port_ = ports[0];
-  nginx_port_ = ports[1];
-  tool_port_ = ports[2];
   std::ofstream(directory_ / "keys.json") << pinned().jwks();
   if (broker_ != nullptr)
     make_topics();

@@ -12,6 +12,7 @@
 #include "connectors/gate/follower.h"
 #include "tests/integration/process.h"
 #include "tests/integration/service_process.h"
+#include "tests/integration/support.h"
 #include "tests/unit/gate/control_topic.h"
 
 /// An installation as a call meets it: client → nginx (deploy/gateways/nginx.conf) → gate, and a tool behind nginx that answers `done`.
@@ -78,7 +79,7 @@ class GateWorld {
   Broker* broker_;
   std::filesystem::path directory_;
   std::string stem_;
-  std::uint16_t gate_port_ = 0, nginx_port_ = 0, tool_port_ = 0;
+  std::uint16_t gate_port_ = free_port(), nginx_port_ = free_port(), tool_port_ = free_port();
   std::unique_ptr<ServiceProcess> gate_;
   std::unique_ptr<Process> nginx_;
   std::unique_ptr<Producer> producer_;
