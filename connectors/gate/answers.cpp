@@ -28,8 +28,6 @@ constexpr std::size_t kUidChars = 128;
 constexpr std::string_view kDefaultTenant = "default";
 constexpr int kRefusedCode = -32010;
 constexpr int kAskAgainSeconds = 1;
-/// Headers by which a client has one method stand for another; what any of them names may be done.
-constexpr std::array<std::string_view, 3> kOverrides{"x-http-method-override", "x-http-method", "x-method-override"};
 
 std::string written(const Json& value) { return value.dump(-1, ' ', /*ensure_ascii=*/true, Json::error_handler_t::replace); }
 
@@ -144,7 +142,7 @@ GateAnswers::Ruling GateAnswers::decide(const HttpRequest& request, std::string_
   Call call{.subject = who->subject()};
   if (!settings_.allow_unidentified && !settings_.places.says_who(call.subject))
     return refused(tally_.unidentified, {403, -32014, "the call does not say who makes it"}, "gate.unidentified", 0);
-  const bool overridden = std::ranges::any_of(kOverrides, [&](std::string_view name) { return !request.header(name).empty(); });
+  const bool overridden = std::ranges::any_of(kMethodOverrides, [&](std::string_view name) { return !request.header(name).empty(); });
   call.effect = [&] { return overridden ? std::nullopt : effect_of(method, body, settings_.read_tools); };
   call.now = EventTime{Follower::wall_now().value};
   call.minute = Follower::minute_now();

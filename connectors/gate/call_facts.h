@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -9,6 +10,9 @@
 #include "engine/event/event.h"
 
 namespace ringfence {
+
+/// Headers by which a client has one method stand for another; what any of them names may be done.
+inline constexpr std::array<std::string_view, 3> kMethodOverrides{"x-http-method-override", "x-http-method", "x-method-override"};
 
 /// What a call is by its JSON-RPC text (MCP): enough to tell reads from the rest, and to answer in its own form.
 struct JsonRpcCall {
