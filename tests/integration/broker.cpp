@@ -130,8 +130,8 @@ log.cleaner.backoff.ms=1000
 /// Its own for 127.0.0.1 and a client's, both of one authority.
 std::expected<void, std::string> Broker::make_certificates() const {
   auto made = make_certificate(directory_, "authority");
-  if (made) made = make_certificate(directory_, "broker", {.issuer = "authority", .host = "IP:127.0.0.1"});
-  if (made) made = make_certificate(directory_, "client", {.issuer = "authority", .host = {}});
+  if (made) made = make_certificate(directory_, "broker", {.issuer = "authority", .names = "IP:127.0.0.1"});
+  if (made) made = make_certificate(directory_, "client", {.issuer = "authority", .names = {}});
   if (!made) return made;
   std::ofstream keystore(directory_ / "keystore.pem");
   for (const char* part : {"broker.key", "broker.pem"}) keystore << std::ifstream(directory_ / part).rdbuf();

@@ -13,7 +13,7 @@ std::expected<void, std::string> make_certificate(const std::filesystem::path& d
                                    "-nodes",  "-days",      "1",     "-keyout", name + ".key", "-out",     name + ".pem",
                                    "-subj",   "/CN=" + name};
   if (!of.issuer.empty()) command.insert(command.end(), {"-CA", of.issuer + ".pem", "-CAkey", of.issuer + ".key"});
-  if (!of.host.empty()) command.insert(command.end(), {"-addext", "subjectAltName=" + of.host});
+  if (!of.names.empty()) command.insert(command.end(), {"-addext", "subjectAltName=" + of.names});
   const auto made = Process::start(command, directory, true);
   if (!made) return std::unexpected("cannot start openssl");
   const std::string said = made->read_all();

@@ -10,7 +10,7 @@ namespace ringfence::testing {
 /// What a certificate of a test says besides its name.
 struct CertificateOf {
   std::string issuer;  // one made before in the same directory; empty: it signs itself
-  std::string host;    // as `IP:127.0.0.1`; empty: none
+  std::string names;   // as `IP:127.0.0.1,URI:spiffe://…`; empty: none
 };
 /// Makes `NAME.pem` and its key `NAME.key`, which is the owner's alone, in the directory; valid for a day.
 [[nodiscard]] std::expected<void, std::string> make_certificate(const std::filesystem::path& directory, const std::string& name,

@@ -117,7 +117,7 @@ TEST_F(Drills, SayHowLongEachStageTookAndAreNoIncidents) {
 TEST_F(Drills, AskAGateOverTlsAndTakeNoOtherForIt) {
   ASSERT_TRUE(make_certificate(at->directory(), "authority"));
   ASSERT_TRUE(make_certificate(at->directory(), "stranger"));
-  ASSERT_TRUE(make_certificate(at->directory(), "gate", {.issuer = "authority", .host = "IP:127.0.0.1"}));
+  ASSERT_TRUE(make_certificate(at->directory(), "gate", {.issuer = "authority", .names = "IP:127.0.0.1"}));
   const std::string path = at->directory().string();
   ServiceProcess edge(gate(", tls_certificate: " + path + "/gate.pem, tls_key: " + path + "/gate.key"), "gate");
   ASSERT_TRUE(edge.logged("gate answers")) << edge.log();

@@ -63,14 +63,18 @@ std::string without_position(json finding) {
 
 }  // namespace
 
-Ran run_ringfence(const std::vector<std::string>& arguments) {
-  std::vector<std::string> command{RINGFENCE_BINARY};
-  command.insert(command.end(), arguments.begin(), arguments.end());
-  const auto process = Process::start(command, kSource, true);
+Ran run(const std::vector<std::string>& command, const fs::path& directory) {
+  const auto process = Process::start(command, directory, true);
   if (!process) throw std::runtime_error("cannot start " + command.front());
   Ran ran{.output = process->read_all()};
   ran.exit = process->wait();
   return ran;
+}
+
+Ran run_ringfence(const std::vector<std::string>& arguments) {
+  std::vector<std::string> command{RINGFENCE_BINARY};
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  return run(command, kSource);
 }
 
 ServiceProcess::ServiceProcess(const fs::path& config, const std::string& subcommand)

@@ -20,11 +20,12 @@
 /// The program as an operator runs it, on a real broker: installations with topics of their own, members as processes, and what came out.
 namespace ringfence::testing {
 
-/// Runs `ringfence` to its end; exit code (or minus the signal) and everything it wrote.
+/// Runs a program, or `ringfence`, to its end; exit code (or minus the signal) and everything it wrote.
 struct Ran {
   int exit = -1;
   std::string output;
 };
+[[nodiscard]] Ran run(const std::vector<std::string>& command, const std::filesystem::path& directory);
 [[nodiscard]] Ran run_ringfence(const std::vector<std::string>& arguments);
 
 /// One `ringfence run`, or another subcommand that serves, killed where it still runs at the end. Its log is kept.

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +20,8 @@ class AskingWorld {
     /// Where the gate finds who calls and which server is called.
     std::string subject = "{agent: \"header:x-agent-id\", session: \"header:mcp-session-id\"}", server = "header:x-server";
     std::int32_t partitions = 1;
+    /// Of deploy/gateways: where given, what the gate has to know of its gateway stands in its head.
+    std::optional<ShippedFile> gateway = {};
     bool published = false;  // personas come from the context topic, where `publish` puts them
   };
   AskingWorld(Broker& broker, Settings settings);
@@ -31,9 +35,13 @@ class AskingWorld {
   void kill_gate() { gate_->end(SIGKILL); }
   /// Asks about an act that nobody minds until the engine has answered; false at the end of patience.
   [[nodiscard]] bool answers();
+  /// The same, where the question is asked otherwise.
+  [[nodiscard]] bool answers(const std::function<HttpAnswer(const std::string& body)>& ask);
 
   /// What the agent's gateway has reported so far, to one partition.
   void report(const std::string& agent, const std::string& event) { installation_.feed({{agent, event}}); }
+  /// The user's task, and the mail that the assistant then reads: it orders `payment()`. Without a session where that is empty.
+  void reads_the_mail(const std::string& agent, const std::string& session, const std::string& task);
   /// A call as Envoy's ext_authz asks about it.
   [[nodiscard]] HttpAnswer envoy(const std::string& agent, const std::string& session, const std::string& server, const std::string& body);
   /// A call as ToolHive's validating webhook asks about it.
@@ -46,6 +54,7 @@ class AskingWorld {
 
  private:
   [[nodiscard]] std::filesystem::path engine_settings() const;
+  [[nodiscard]] std::string gate_settings() const;
   Broker& broker_;
   Settings settings_;
   Installation installation_;
@@ -54,6 +63,9 @@ class AskingWorld {
   std::unique_ptr<HttpClient> client_;
 };
 
+inline constexpr const char* kAccount = "LT601010012345678901";
+/// The MCP call that pays what the mail asks for.
+[[nodiscard]] std::string payment();
 /// An MCP call of a tool.
 [[nodiscard]] std::string tool_call(const std::string& tool, const std::string& arguments);
 

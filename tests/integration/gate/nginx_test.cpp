@@ -7,7 +7,7 @@
 
 #include "connectors/encoders/base64url.h"
 #include "tests/integration/certificates.h"
-#include "tests/integration/gate/world.h"
+#include "tests/integration/gate/gateways.h"
 
 namespace ringfence::testing {
 namespace {
@@ -242,20 +242,12 @@ TEST_P(GateBehindNginx, NothingForgedReplayedRekeyedOrCutOpensAGate) {
   EXPECT_THAT(world_->gate().get("/metrics"), HasSubstr("ringfence_gate_enforced 2"));
 }
 
-/// Exit code and output of a program.
-std::pair<int, std::string> run(const std::vector<std::string>& command, const std::filesystem::path& directory) {
-  const auto process = Process::start(command, directory, true);
-  if (!process) return {-1, "cannot be started"};
-  std::string output = process->read_all();
-  return {process->wait(), std::move(output)};
-}
-
 TEST(GateOverTls, OnlyAGatewayWithACertificateOfTheAuthorityIsAnswered) {
   GateWorld world(nullptr);
   const auto& at = world.directory();
   ASSERT_TRUE(make_certificate(at, "authority"));
-  ASSERT_TRUE(make_certificate(at, "gate", {.issuer = {}, .host = "IP:127.0.0.1"}));
-  ASSERT_TRUE(make_certificate(at, "gateway", {.issuer = "authority", .host = {}}));
+  ASSERT_TRUE(make_certificate(at, "gate", {.issuer = {}, .names = "IP:127.0.0.1"}));
+  ASSERT_TRUE(make_certificate(at, "gateway", {.issuer = "authority", .names = {}}));
   ASSERT_TRUE(make_certificate(at, "stranger"));
   const std::string path = at.string();
   world.start_gate("  tls_certificate: " + path + "/gate.pem\n  tls_key: " + path + "/gate.key\n  tls_client_ca: " + path +
@@ -270,7 +262,7 @@ TEST(GateOverTls, OnlyAGatewayWithACertificateOfTheAuthorityIsAnswered) {
                                      "%{http_code}", "--cacert", "gate.pem", "-H",        "X-Agent-Id: " + agent};
     command.insert(command.end(), more.begin(), more.end());
     command.push_back(url);
-    return run(command, at).second;
+    return run(command, at).output;
   };
   EXPECT_EQ(ask("other", {"--cert", "gateway.pem", "--key", "gateway.key"}), "200");
   EXPECT_EQ(ask("bot", {"--cert", "gateway.pem", "--key", "gateway.key"}), "403");

@@ -28,26 +28,6 @@ sockaddr_in loopback(std::uint16_t port) {
   return out;
 }
 
-std::string slurp(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
-std::string with(std::string text, const std::string& from, const std::string& to) {
-  for (auto at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size())) text.replace(at, from.size(), to);
-  return text;
-}
-
-template <class Holds>
-bool wait_until(Holds holds) {
-  const auto until = Clock::now() + kPatience;
-  while (!holds()) {
-    if (Clock::now() > until) return false;
-    std::this_thread::yield();  // a look is a question over a socket
-  }
-  return true;
-}
-
 }  // namespace
 
 HttpClient::~HttpClient() {
@@ -114,10 +94,11 @@ std::optional<HttpAnswer> HttpClient::hear() {
   return out;
 }
 
-GateWorld::GateWorld(Broker* broker) : broker_(broker), stem_(unique_name("gate")) {
+GateWorld::GateWorld(Broker* broker, const std::string& gateway) : broker_(broker), stem_(unique_name("gate")), gateway_(gateway) {
   std::string pattern = (fs::temp_directory_path() / "ringfence-gate-XXXXXX").string();
   if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no temporary directory");
   directory_ = pattern;
+  gateway_.put_port(9465, gate_port_);
   std::ofstream(directory_ / "keys.json") << pinned().jwks();
   if (broker_ != nullptr)
     make_topics();
@@ -155,13 +136,9 @@ void GateWorld::write_settings(const std::string& more) const {
     out << "outputs: {control: \"file:" << path << "/control.ndjson\"}\n";
   out << "control: {issuer: \"" << kIssuer << "\"}\n"
       << "http: {listen: \"127.0.0.1:0\"}\n"
-      << "gate:\n"
-      << "  name: nginx-eu-1\n"
-      << "  listen: \"127.0.0.1:" << gate_port_ << "\"\n"
-      << "  state: " << path << "/state\n"
-      << "  keys_file: " << path << "/keys.json\n"
-      << "  acks: \"" << (broker_ != nullptr ? "topic" : "file:" + path + "/acks.ndjson") << "\"\n"
-      << "  subject: {agent: \"header:x-agent-id\", session: \"header:mcp-session-id\"}\n"
+      << gateway_.gate_settings("  name: gateway-eu-1\n  state: " + path + "/state\n  keys_file: " + path + "/keys.json\n  acks: \"" +
+                                    (broker_ != nullptr ? "topic" : "file:" + path + "/acks.ndjson") + "\"\n",
+                                /*with_asking=*/false)
       << more;
 }
 
@@ -177,12 +154,10 @@ void GateWorld::kill_gate() {
 }
 
 void GateWorld::start_nginx() {
-  std::string site = slurp(fs::path(RINGFENCE_SOURCE_DIR) / "deploy/gateways/nginx.conf");
-  site = with(site, "127.0.0.1:9465", "127.0.0.1:" + std::to_string(gate_port_));
-  site = with(site, "127.0.0.1:8080", "127.0.0.1:" + std::to_string(nginx_port_));
-  site = with(site, "127.0.0.1:8000", "127.0.0.1:" + std::to_string(tool_port_));
+  ShippedFile site = gateway_;
+  site.put_port(8080, nginx_port_).put_port(8000, tool_port_);
   const std::string path = directory_.string();
-  std::ofstream(directory_ / "site.conf") << site;
+  std::ofstream(directory_ / "site.conf") << site.text();
   std::ofstream(directory_ / "nginx.conf")
       << "daemon off;\nmaster_process off;\nerror_log stderr;\npid " << path << "/nginx.pid;\nevents {}\nhttp {\n"
       << "  access_log off;\n  keepalive_requests 1000000;\n  client_body_temp_path " << path << "/body;\n  proxy_temp_path " << path
@@ -220,7 +195,7 @@ void GateWorld::say(const std::vector<ControlEntry>& entries) {
 std::optional<nlohmann::json> GateWorld::acknowledged(const std::string& key, int status, std::uint64_t epoch) {
   const auto take = [this](const std::string& ack_key, const std::string& value) {
     nlohmann::json ack = nlohmann::json::parse(value);
-    EXPECT_EQ(ack_key, "nginx-eu-1|" + ack.at("key").get<std::string>());
+    EXPECT_EQ(ack_key, "gateway-eu-1|" + ack.at("key").get<std::string>());
     heard_.push_back(std::move(ack));
   };
   std::size_t taken = 0;

@@ -7,15 +7,18 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "connectors/gate/follower.h"
+#include "tests/integration/gate/shipped.h"
 #include "tests/integration/process.h"
 #include "tests/integration/service_process.h"
 #include "tests/integration/support.h"
 #include "tests/unit/gate/control_topic.h"
 
-/// An installation as a call meets it: client → nginx (deploy/gateways/nginx.conf) → gate, and a tool behind nginx that answers `done`.
+/// An installation as a call meets it: client → gateway (a file of deploy/gateways) → gate, and a tool behind the gateway that answers
+/// `done`. nginx comes with it; other gateways are in gateways.h.
 namespace ringfence::testing {
 
 struct HttpAnswer {
@@ -40,11 +43,22 @@ class HttpClient {
   std::string rest_;
 };
 
+/// Asks until it holds; false at the end of patience. For what nobody announces: each look is a question over a socket.
+template <class Holds>
+[[nodiscard]] bool wait_until(Holds holds) {
+  const auto until = std::chrono::steady_clock::now() + kPatience;
+  while (!holds()) {
+    if (std::chrono::steady_clock::now() > until) return false;
+    std::this_thread::yield();
+  }
+  return true;
+}
+
 /// Where control records and acknowledgements go: files, or topics of a broker.
 class GateWorld {
  public:
-  /// Without a broker: files.
-  explicit GateWorld(Broker* broker);
+  /// Without a broker: files. `gateway` is the file of deploy/gateways whose head has the gate's settings.
+  explicit GateWorld(Broker* broker, const std::string& gateway = "nginx.conf");
   ~GateWorld();
   GateWorld(const GateWorld&) = delete;
   GateWorld& operator=(const GateWorld&) = delete;
@@ -68,6 +82,8 @@ class GateWorld {
   [[nodiscard]] HttpAnswer call(const std::string& key, const std::string& method = "GET", const std::string& body = {},
                                 const std::vector<std::string>& more = {});
   [[nodiscard]] ServiceProcess& gate() { return *gate_; }
+  /// The gateway's file, with this gate's port; the gate reads the settings in its head when it starts.
+  [[nodiscard]] ShippedFile& gateway() { return gateway_; }
   [[nodiscard]] std::uint16_t gate_port() const { return gate_port_; }
   [[nodiscard]] std::uint16_t nginx_port() const { return nginx_port_; }
   [[nodiscard]] const std::filesystem::path& directory() const { return directory_; }
@@ -79,6 +95,7 @@ class GateWorld {
   Broker* broker_;
   std::filesystem::path directory_;
   std::string stem_;
+  ShippedFile gateway_;
   std::uint16_t gate_port_ = free_port(), nginx_port_ = free_port(), tool_port_ = free_port();
   std::unique_ptr<ServiceProcess> gate_;
   std::unique_ptr<Process> nginx_;
