@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/integration/gate/gateways.h"
 
+#include <signal.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
@@ -22,6 +24,12 @@ std::string lower(std::string_view text) {
   std::string out(text);
   std::ranges::transform(out, out.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return out;
+}
+
+/// What it has written; it ends with that.
+std::string last_words(const Process& process) {
+  process.signal(SIGKILL);
+  return process.read_all();
 }
 
 /// What `curl -i` prints, without the heads of provisional answers.
@@ -83,6 +91,25 @@ void Tool::answer_with(int status) {
   status_ = status;
 }
 
+Traefik::Traefik(const fs::path& directory, ShippedFile file, const Tool& tool) {
+  // Not by the name of the file it takes for its static configuration where it starts.
+  std::ofstream(directory / "dynamic.yaml") << file.put_port(8000, tool.port()).text();
+  process_ = Process::start({gateway_program("traefik").value().string(), "--entryPoints.tools.address=127.0.0.1:" + std::to_string(port_),
+                             "--providers.file.filename=" + (directory / "dynamic.yaml").string(), "--global.checkNewVersion=false"},
+                            directory, true);
+  if (!process_) throw std::runtime_error("cannot start Traefik");
+  // It listens before it has a route, and a file that it does not take leaves it without one.
+  const auto routed = [this] {
+    const int status = call({}).status;
+    return status != 0 && status != 404;
+  };
+  if (!wait_until(routed)) throw std::runtime_error("Traefik does not take its file over: " + last_words(*process_));
+}
+
+HttpAnswer Traefik::call(const std::vector<std::string>& headers, const std::string& method, const std::string& body) {
+  return client_.ask(method, "/mcp", headers, body);
+}
+
 Envoy::Envoy(const fs::path& directory, ShippedFile file, const Tool& tool) : directory_(directory) {
   certify(directory_, "agents-ca");
   certify(directory_, "gateway", {.issuer = {}, .names = "IP:127.0.0.1"});
@@ -90,11 +117,12 @@ Envoy::Envoy(const fs::path& directory, ShippedFile file, const Tool& tool) : di
   std::ofstream(directory_ / "envoy.yaml") << file.text();
   // A hot restart wants a number that no other Envoy of this machine has.
   process_ = Process::start({gateway_program("envoy").value().string(), "-c", "envoy.yaml", "--disable-hot-restart", "--concurrency", "1",
-                             "--log-level", "warning", "--log-path", (directory_ / "envoy.log").string()},
+                             "--log-level", "warning"},
                             directory_, true);
   if (!process_) throw std::runtime_error("cannot start Envoy");
   issue("somebody", {"spiffe://corp.example/agent/somebody"});
-  if (!wait_until([this] { return call("somebody").status != 0; })) throw std::runtime_error("Envoy does not answer");
+  if (!wait_until([this] { return call("somebody").status != 0; }))
+    throw std::runtime_error("Envoy does not answer: " + last_words(*process_));
 }
 
 void Envoy::issue(const std::string& name, const std::vector<std::string>& uris) const {

@@ -44,6 +44,19 @@ class Tool {
   std::unique_ptr<HttpServer> server_;
 };
 
+/// Traefik on deploy/gateways/traefik.yaml, with an entry point of plain HTTP.
+class Traefik {
+ public:
+  /// The file has the gate's port already. Throws where Traefik does not take it over.
+  Traefik(const std::filesystem::path& directory, ShippedFile file, const Tool& tool);
+  [[nodiscard]] HttpAnswer call(const std::vector<std::string>& headers, const std::string& method = "GET", const std::string& body = {});
+
+ private:
+  std::uint16_t port_ = free_port();
+  std::unique_ptr<Process> process_;
+  HttpClient client_{port_};
+};
+
 /// Envoy on deploy/gateways/envoy.yaml. Its certificates lie in a directory of the test: gateway, agents-ca, and those it is called with.
 class Envoy {
  public:
