@@ -134,6 +134,11 @@ TEST_F(GateBehindEnvoy, UnderAHoldReadsPassAndWhatMayBeNoReadDoesNot) {
     EXPECT_EQ(envoy_->call("invoice", "GET", {}, {std::string(override) + ": GET", std::string(override) + ": DELETE"}).status, 403);
   }
   EXPECT_THAT(tool_.calls(), IsEmpty());
+  // A tool that reads headers as variables of its environment takes this for the same.
+  EXPECT_EQ(envoy_->call("invoice", "GET", {}, {"X_HTTP_Method_Override: DELETE", "X_Tool_Server: bank"}).body, "done");
+  const auto calls = tool_.calls();
+  ASSERT_THAT(calls, SizeIs(1));
+  EXPECT_EQ(calls.front().headers.count("x_http_method_override") + calls.front().headers.count("x_tool_server"), 0U);
 }
 
 TEST_F(GateBehindEnvoy, AThrottleSaysWhenToComeAgain) {

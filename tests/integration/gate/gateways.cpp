@@ -95,6 +95,7 @@ Traefik::Traefik(const fs::path& directory, ShippedFile file, const Tool& tool) 
   // Not by the name of the file it takes for its static configuration where it starts.
   std::ofstream(directory / "dynamic.yaml") << file.put_port(8000, tool.port()).text();
   process_ = Process::start({gateway_program("traefik").value().string(), "--entryPoints.tools.address=127.0.0.1:" + std::to_string(port_),
+                             "--entryPoints.tools.http.aliasHeadersStrategy=delete",
                              "--providers.file.filename=" + (directory / "dynamic.yaml").string(), "--global.checkNewVersion=false"},
                             directory, true);
   if (!process_) throw std::runtime_error("cannot start Traefik");

@@ -83,6 +83,12 @@ TEST_P(GateBehindNginx, UnderAHoldReadsPassAndAThrottleRunsDry) {
   EXPECT_EQ(world_->call(kInvoiceKey, "GET").body, "done");
   EXPECT_EQ(world_->call(kInvoiceKey, "POST", kToolCall).status, 403);
   EXPECT_EQ(world_->call(kInvoiceKey, "GET", {}, {"X-Original-Method: GET", "X-HTTP-Method-Override: DELETE"}).status, 403);
+  EXPECT_EQ(world_->call(kInvoiceKey, "GET", kToolCall).status, 403) << "nginx shows no body, but that there is one";
+  EXPECT_THAT(run({"curl", "-si", "-X", "GET", "-H", "Transfer-Encoding: chunked", "-H", std::string("X-Api-Key: ") + kInvoiceKey, "-d",
+                   kToolCall, "http://127.0.0.1:" + std::to_string(world_->nginx_port())},
+                  world_->directory())
+                  .output,
+              HasSubstr("HTTP/1.1 403"));
 
   auto throttle = Speaker::halt(kInvoiceAgent, 2, Level::Throttle);
   throttle.credits_start = throttle.credits_ceiling = 3;
