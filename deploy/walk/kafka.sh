@@ -43,9 +43,10 @@ PROPERTIES
     java_of kafka.tools.StorageTool format -t cmluZ2ZlbmNlLXdhbGstMQ -c "$directory/server.properties" >"$directory/format.log" 2>&1
   fi
   local log=$directory/kafka.log process
+  : >"$log"  # there before it is followed: the broker's own shell may come to it later
   java -Xms512m -Xmx512m -XX:+UseG1GC -Dorg.slf4j.simpleLogger.defaultLogLevel=warn \
     -Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info -cp "$libs/*" kafka.Kafka "$directory/server.properties" \
-    >"$log" 2>&1 </dev/null &
+    >>"$log" 2>&1 </dev/null &
   process=$!
   # Follows the log until that line comes or the process has ended.
   if ! grep -q -m1 'Kafka Server started' < <(exec tail -n +1 -f --pid="$process" -- "$log"); then
