@@ -170,6 +170,19 @@ class Service final : private PartitionOwner {
   const Settings& settings_;
   const ServiceLog& log_;
   std::size_t shards_count_ = 1;
+  // What threads look at outlives them: those below are destroyed first, in reverse order.
+  std::stop_source stop_;
+  std::atomic<std::size_t> partitions_{0};  // owned
+  /// Active agents before the start, counted for an hour from when that was written.
+  std::size_t active_before_ = 0;
+  WallTime active_before_until_;
+  std::set<Partition> caught_up_;  // in the context log since the start; serving thread
+  std::mutex mutex_;
+  std::condition_variable stopped_;
+  std::optional<RunError> fault_;
+  RuleSet rules_;
+  std::atomic<std::uint64_t> rules_version_{0};
+
   std::unique_ptr<ServiceMetrics> metrics_;
   std::unique_ptr<KafkaChangelog> states_topic_;  // null: states stay on this host
   std::unique_ptr<Store> store_;
@@ -201,18 +214,6 @@ class Service final : private PartitionOwner {
   std::unique_ptr<EnforcementFeed> enforcement_;
   std::unique_ptr<ContextPositions> positions_;
   std::unique_ptr<ServiceDrills> drills_;  // null: nobody wants them
-
-  std::stop_source stop_;
-  std::atomic<std::size_t> partitions_{0};  // owned
-  /// Active agents before the start, counted for an hour from when that was written.
-  std::size_t active_before_ = 0;
-  WallTime active_before_until_;
-  std::set<Partition> caught_up_;  // in the context log since the start; serving thread
-  std::mutex mutex_;
-  std::condition_variable stopped_;
-  std::optional<RunError> fault_;
-  RuleSet rules_;
-  std::atomic<std::uint64_t> rules_version_{0};
 };
 
 }  // namespace ringfence
