@@ -178,7 +178,8 @@ std::expected<Handle, KafkaError> make(rd_kafka_type_t type, Conf conf) {
   std::array<char, 512> why{};
   rd_kafka_t* client = rd_kafka_new(type, conf.get(), why.data(), why.size());
   if (client == nullptr) return std::unexpected(config_error(std::string("Kafka client: ") + why.data()));
-  static_cast<void>(conf.release());  // the client owns it now
+  // The client owns it now. NOLINTNEXTLINE(bugprone-unused-return-value)
+  static_cast<void>(conf.release());
   return Handle(client);
 }
 

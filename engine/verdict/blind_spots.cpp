@@ -8,7 +8,7 @@
 namespace ringfence {
 namespace {
 
-constexpr std::size_t kMinutesPerDay = 24 * 60;
+constexpr std::size_t kMinutesPerDay = std::size_t{24} * 60;
 
 std::string plain(double value) {
   char text[32];

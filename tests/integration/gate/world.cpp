@@ -187,6 +187,7 @@ void GateWorld::say(const std::vector<ControlEntry>& entries) {
                                             .tombstone = entry.value.empty()});
       if (said) break;
       if (said.error().code != KafkaError::Code::QueueFull) throw std::runtime_error(said.error().message);
+      // What is not flushed in time is tried again. NOLINTNEXTLINE(bugprone-unused-return-value)
       static_cast<void>(producer_->flush(kPatience));
     }
   }

@@ -12,7 +12,6 @@ namespace ringfence {
 namespace {
 
 using ::ringfence::testing::IdentityProvider;
-using ::testing::HasSubstr;
 
 class Tokens : public ::testing::Test {
  protected:

@@ -73,7 +73,7 @@ TEST_F(Totals, ADripOverSeveralDaysIsFoundThoughEachCallIsSmall) {
   world.job.per_day.records = ladder(200, 1000);
   int day = 0;
   for (; day < 30 && world.score(Null::Alert) < 1e5; ++day) {
-    for (int i = 0; i < 30; ++i) world.read(take(40, both(days(day), minutes(10 * i)), "s" + std::to_string(day)));
+    for (int i = 0; i < 30; ++i) world.read(take(40, both(days(day), minutes(std::int64_t{10} * i)), "s" + std::to_string(day)));
     if (day % 2 == 0) world.restart();
   }
   EXPECT_GT(day, 3);
@@ -106,7 +106,7 @@ TEST_F(Totals, DaysWithinTheDeclarationStaySilent) {
   world.job.per_day.records = ladder(200, 1000);
   for (int day = 0; day < 200; ++day) {
     const int calls = day % 28 == 27 ? 9 : day % 2 == 0 ? 4 : 6;  // every second day above p50, the month's end near p99
-    for (int i = 0; i < calls; ++i) world.read(take(day % 28 == 27 ? 110 : 40, both(days(day), minutes(10 * i))));
+    for (int i = 0; i < calls; ++i) world.read(take(day % 28 == 27 ? 110 : 40, both(days(day), minutes(std::int64_t{10} * i))));
     ASSERT_LT(world.score(Null::Alert), 10) << "day " << day;
   }
 }

@@ -78,9 +78,11 @@ TEST(BlindSpots, CountADayByTheDeclaredRateAndSchedule) {
   EXPECT_EQ(spots_of(persona, odd).calls_per_day, 1000);
   persona.calls_per_minute = Ladder{.p50 = 2, .p99 = 9};
   EXPECT_EQ(spots_of(persona, odd).calls_per_day, 2 * 24 * 60);
-  persona.schedule.active_minutes.assign(7 * 24 * 60, false);
-  for (std::size_t minute = 8 * 60; minute < 18 * 60; ++minute) persona.schedule.active_minutes[minute] = true;   // Monday
-  for (std::size_t minute = 30 * 60; minute < 31 * 60; ++minute) persona.schedule.active_minutes[minute] = true;  // an hour of Tuesday
+  constexpr std::size_t kHour = 60;
+  persona.schedule.active_minutes.assign(7 * 24 * kHour, false);
+  for (std::size_t minute = 8 * kHour; minute < 18 * kHour; ++minute) persona.schedule.active_minutes[minute] = true;  // Monday
+  for (std::size_t minute = 30 * kHour; minute < 31 * kHour; ++minute)
+    persona.schedule.active_minutes[minute] = true;  // an hour of Tuesday
   const BlindSpots spots = spots_of(persona, odd);
   EXPECT_TRUE(spots.rate_declared);
   EXPECT_EQ(spots.calls_per_day, 2 * 600) << "the busiest day";
