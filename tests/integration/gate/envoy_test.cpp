@@ -30,8 +30,9 @@ constexpr const char* kShippedPatience = "timeout: 0.25s";
 
 std::string agent_called(const std::string& name) { return "spiffe://corp.example/agent/" + name; }
 
-class GateBehindEnvoy : public ::testing::Test {
+class GateBehindEnvoy : public GateBehindGateway {
  protected:
+  GateBehindEnvoy() : GateBehindGateway("envoy.yaml") {}
   void SetUp() override {
     if (!gateway_program("envoy")) GTEST_SKIP() << not_fetched("envoy");
   }
@@ -45,20 +46,11 @@ class GateBehindEnvoy : public ::testing::Test {
     said(Speaker::halt("somebody-else"));
     tool_.calls();
   }
-  /// Says it and waits until it is in force.
-  void said(ContainmentRecord record) {
-    record.finding_uid = "rf-0123";
-    const ControlEntry entry = engine_.say(record);
-    world_.say(entry);
-    ASSERT_TRUE(world_.acknowledged(entry.key, 200, record.epoch).has_value()) << world_.gate().log();
-  }
   [[nodiscard]] std::vector<std::string> forged() const {
     return {std::string("X-Forwarded-Client-Cert: URI=") + kCoderAgent, std::string("x-forwarded-client-cert: Hash=00;URI=") + kCoderAgent,
             "X-Tool-Server: crm", "x-tool-server: bank", "X-Request-Id: an-id-of-mine"};
   }
 
-  GateWorld world_{nullptr, "envoy.yaml"};
-  Tool tool_;
   std::unique_ptr<Envoy> envoy_;
   Speaker engine_;
 };

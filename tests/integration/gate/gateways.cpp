@@ -146,4 +146,11 @@ HttpAnswer Envoy::call(const std::string& certificate, const std::string& method
   return answer_in(run(command, directory_).output);
 }
 
+void GateBehindGateway::said(ContainmentRecord record) {
+  record.finding_uid = "rf-0123";
+  const ControlEntry entry = engine_.say(record);
+  world_.say(entry);
+  ASSERT_TRUE(world_.acknowledged(entry.key, 200, record.epoch).has_value()) << world_.gate().log();
+}
+
 }  // namespace ringfence::testing

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -72,6 +74,18 @@ class Envoy {
   std::filesystem::path directory_;
   std::uint16_t port_ = free_port();
   std::unique_ptr<Process> process_;
+};
+
+/// A gate that follows a file, and what stands behind the gateway of deploy/gateways that asks it.
+class GateBehindGateway : public ::testing::Test {
+ protected:
+  explicit GateBehindGateway(const std::string& file) : world_(nullptr, file) {}
+  /// Says it, for the finding rf-0123, and waits until it is in force.
+  void said(ContainmentRecord record);
+
+  GateWorld world_;
+  Tool tool_;
+  Speaker engine_;
 };
 
 }  // namespace ringfence::testing

@@ -23,8 +23,9 @@ using ::testing::SizeIs;
 
 using Headers = std::vector<std::string>;
 
-class GateBehindTraefik : public ::testing::Test {
+class GateBehindTraefik : public GateBehindGateway {
  protected:
+  GateBehindTraefik() : GateBehindGateway("traefik.yaml") {}
   void SetUp() override {
     if (!gateway_program("traefik")) GTEST_SKIP() << not_fetched("traefik");
     const std::string path = world_.directory().string() + "/";
@@ -34,13 +35,6 @@ class GateBehindTraefik : public ::testing::Test {
     traefik_ = std::make_unique<Traefik>(world_.directory(), world_.gateway(), tool_);
     // A gate that has never read its log to the end lets nobody pass.
     said(Speaker::halt("somebody-else"));
-  }
-  /// Says it and waits until it is in force.
-  void said(ContainmentRecord record) {
-    record.finding_uid = "rf-0123";
-    const ControlEntry entry = engine_.say(record);
-    world_.say(entry);
-    ASSERT_TRUE(world_.acknowledged(entry.key, 200, record.epoch).has_value()) << world_.gate().log();
   }
   /// What an agent calls with that acts for Ada: her token, with the agent as its actor; her own where it names none.
   [[nodiscard]] static std::string token_of(const std::string& agent, const IdentityProvider& provider, int ends_in_s = 600) {
@@ -55,8 +49,6 @@ class GateBehindTraefik : public ::testing::Test {
   }
 
   IdentityProvider provider_;
-  GateWorld world_{nullptr, "traefik.yaml"};
-  Tool tool_;
   std::unique_ptr<Traefik> traefik_;
   Speaker engine_;
 };
