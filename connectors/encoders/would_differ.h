@@ -18,7 +18,7 @@ struct LevelScores {
 [[nodiscard]] LevelScores own_level_of(const Account& account);
 
 /// What would have to differ for the next lower level or none: "without 2 of the 5 \"denied, near-miss\": about 3.1e6, throttle". Empty
-/// where no single kind of act, nor the two greatest together, makes the difference, or the score stands below alert.
+/// where no single kind of act makes the difference, or the score stands below alert.
 [[nodiscard]] std::vector<std::string> what_would_differ(const Explanation& explanation, const LevelScores& levels);
 /// What would leave no level at all: the greatest rows, one after the other, until the score is below alert also where every act left
 /// weighs as much more as the caps without tolerance, which alerts are read by, could make it. Empty where the alert threshold is not

@@ -121,7 +121,7 @@ TEST_F(OverTls, WhoIsRefusedHearsWhyAndEndsWithThree) {
   const std::string with_certificate = "security.protocol: SSL, ssl.ca.location: " + authority();
   const std::vector<Case> cases = {
       {"wrong-password", broker().password_address(), user(authority()), own("wrong"), "Invalid username or password"},
-      // Once librdkafka is 2.6.1 or later this login is as good as the one by PLAIN, and docs/kafka.md need not warn of it.
+      // Of librdkafka before 2.6.1, as Debian 12 has it (docs/kafka.md); a later one logs in.
       {"scram", broker().password_address(), user(authority(), "SCRAM-SHA-512"), own("password"), "cannot log in by SCRAM to Kafka 4.0"},
       {"unknown-authority", broker().password_address(), user(own("stranger.pem")), own("password"),
        "the certificate of " + broker().password_address() + " is not taken: unable to get local issuer certificate"},
