@@ -172,7 +172,7 @@ double weighed(const std::array<float, kThreatSlots>& values, const std::array<d
 
 }  // namespace
 
-Step step_of(const Tables& tables, std::span<const RowId> marks, std::span<const Wagered> wagers) {
+Step step_of(const Tables& tables, std::span<const RowId> marks) {
   Step step;  // NOLINT(cppcoreguidelines-pro-type-member-init): every place in use is written below
   std::array<std::uint32_t, kNulls> ticking{};
   for (auto& factors : step.factors) std::fill_n(factors.begin(), kSlotsUsed, 1.F);
@@ -185,17 +185,18 @@ Step step_of(const Tables& tables, std::span<const RowId> marks, std::span<const
     }
     for (std::size_t n = 0; n < kNulls; ++n) multiply(Rows(rows).first(count), n, step.factors[n].data());
   }
+  for (std::size_t n = 0; n < kNulls; ++n) spread(ticking[n], step.ticks[n].data());
+  return step;
+}
+
+void stake(Step& step, const Tables& tables, const Wagered& made) {
+  const std::size_t slot = slot_of(made.wager.threat);
   for (std::size_t n = 0; n < kNulls; ++n) {
     const auto null = static_cast<Null>(n);
-    for (const Wagered& made : wagers) {
-      const std::size_t slot = slot_of(made.wager.threat);
-      if ((tables.applies(null, made.channel) & bit_of(slot)) == 0) continue;
-      step.factors[n][slot] *= std::min(made.factor(null), kGreatestWager);
-      if (made.wager.ticks) ticking[n] |= bit_of(slot);
-    }
-    spread(ticking[n], step.ticks[n].data());
+    if ((tables.applies(null, made.channel) & bit_of(slot)) == 0) continue;
+    step.factors[n][slot] *= std::min(made.factor(null), kGreatestWager);
+    if (made.wager.ticks) step.ticks[n][slot] = 1;
   }
-  return step;
 }
 
 void advance(Evidence& evidence, const Step& step) {
@@ -210,7 +211,9 @@ void update(Evidence& evidence, const Tables& tables, std::span<const RowId> mar
     move(evidence.alert, tables.ticks(Null::Alert, channel), tables.row(Null::Alert, marks.front()));
     move(evidence.declared, tables.ticks(Null::Declared, channel), tables.row(Null::Declared, marks.front()));
   } else if (!marks.empty() || !wagers.empty()) {
-    advance(evidence, step_of(tables, marks, wagers));
+    Step step = step_of(tables, marks);
+    for (const Wagered& made : wagers) stake(step, tables, made);
+    advance(evidence, step);
   }
 }
 

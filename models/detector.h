@@ -99,17 +99,19 @@ struct Wagered {
   [[nodiscard]] float factor(Null null) const { return null == Null::Alert ? wager.alert : wager.declared; }
 };
 
-/// What the marks and wagers of one event do to every scope that counts it: A <- (A + tick) factor, per null and slot.
+/// What the marks and wagers of one event do to a scope that counts them: A <- (A + tick) factor, per null and slot.
 struct Step {
   alignas(32) std::array<std::array<float, kThreatSlots>, kNulls> factors;
   alignas(32) std::array<std::array<float, kThreatSlots>, kNulls> ticks;
 };
-[[nodiscard]] Step step_of(const Tables& tables, std::span<const RowId> marks, std::span<const Wagered> wagers = {});
+[[nodiscard]] Step step_of(const Tables& tables, std::span<const RowId> marks);
+/// A wager comes on top, at most 20; one for a threat that the tables do not have changes nothing.
+void stake(Step& step, const Tables& tables, const Wagered& made);
 void advance(Evidence& evidence, const Step& step);
 
 /// A <- (A + 1) g for every threat that applies, g multiplied over the marks; both nulls; values clamped at 1e30.
 /// About 30 ns, no exp or log. The caller gives the marks of one event, at most one a channel; an event without marks does not tick.
-/// `wagers` come on top, each for its own threat, at most 20; one for a threat that the tables do not have changes nothing.
+/// `wagers` are staked on top, in their order.
 void update(Evidence& evidence, const Tables& tables, std::span<const RowId> marks, std::span<const Wagered> wagers = {});
 
 /// A wager that speaks for its threat under either null the tables keep it in: like a row that contributes.

@@ -83,17 +83,24 @@ bool move_evidence(const Act& act, const Tables& tables, Readings& readings) {
   const bool adds = std::ranges::any_of(readings.marks, [&](RowId id) { return tables.contributes(id); }) ||
                     std::ranges::any_of(readings.wagers, [&](const Wagered& made) { return raises(made, tables); });
   if (frozen(act.agent, act.session, act.persona)) return adds;
-  Step step = step_of(tables, readings.marks, readings.wagers);
-  const auto move = [&](Evidence& evidence, std::unique_ptr<Ledger>& ledger) {
+  const auto move = [&](const Step& step, Evidence& evidence, std::unique_ptr<Ledger>& ledger) {
     if (!ledger && !adds) return advance(evidence, step);  // there is nothing to open one for
     const Evidence before = evidence;
     advance(evidence, step);
     record(ledger, before, evidence, tables, readings.marks, act.event.id, act.event.time, readings.wagers);
   };
-  if (!act.session.borrowed) move(act.agent.evidence, act.agent.ledger);
-  if (std::erase_if(readings.wagers, [](const Wagered& made) { return made.wager.agent_only; }) > 0)
-    step = step_of(tables, readings.marks, readings.wagers);
-  if (!readings.marks.empty() || !readings.wagers.empty()) move(act.session.evidence, act.session.ledger);
+  const auto of_agent = [](const Wagered& made) { return made.wager.agent_only; };
+  Step step = step_of(tables, readings.marks);
+  for (const Wagered& made : readings.wagers)
+    if (!of_agent(made)) stake(step, tables, made);
+  if (!act.session.borrowed) {
+    Step whole = step;
+    for (const Wagered& made : readings.wagers)
+      if (of_agent(made)) stake(whole, tables, made);
+    move(whole, act.agent.evidence, act.agent.ledger);
+  }
+  std::erase_if(readings.wagers, of_agent);
+  if (!readings.marks.empty() || !readings.wagers.empty()) move(step, act.session.evidence, act.session.ledger);
   return adds;
 }
 
