@@ -106,7 +106,8 @@ void GateAnswers::look_before(Ruling& ruling, const HttpRequest& request, const 
   }
   const Subject subject = who.subject();
   const std::string_view tenant = subject[SubjectField::Tenant];
-  const auto without = policy->concerns(tenant.empty() ? kDefaultTenant : tenant, subject[SubjectField::Agent]);
+  const std::string_view agent = subject[SubjectField::Agent];
+  const auto without = agent.empty() ? policy->strictest() : policy->concerns(tenant.empty() ? kDefaultTenant : tenant, agent);
   // Reads by their method alone: what a tool does is for the persona to say.
   if (!without || effect_of(method, body, {}) == Effect::Read) return;
   auto question = asking_->writer.question(request, who, body, *policy, EventTime{Follower::wall_now().value});
@@ -142,15 +143,16 @@ GateAnswers::Ruling GateAnswers::decide(const HttpRequest& request, std::string_
   Call call{.subject = who->subject()};
   if (!settings_.allow_unidentified && !settings_.places.says_who(call.subject))
     return refused(tally_.unidentified, {403, -32014, "the call does not say who makes it"}, "gate.unidentified", 0);
-  const bool overridden = std::ranges::any_of(kMethodOverrides, [&](std::string_view name) { return !request.header(name).empty(); });
-  call.effect = [&] { return overridden ? std::nullopt : effect_of(method, body, settings_.read_tools); };
+  const bool tunnels = opens_a_tunnel(request), disguised = tunnels || hides_its_method(request);
+  call.effect = [&] { return disguised ? std::nullopt : effect_of(method, body, settings_.read_tools); };
   call.now = EventTime{Follower::wall_now().value};
   call.minute = Follower::minute_now();
   const auto table = follower_.table();
   Ruling out{judged(table->decide(call)), {}};
   tally_.took_time(std::chrono::steady_clock::now() - began);
-  // An overridden method is for the engine to look at like any other: its body says what is called.
-  if (asking_ && out.answer.allowed) look_before(out, request, *who, overridden ? std::string_view("POST") : method, body);
+  // Of a hidden method the engine looks at the body, which says what is called; of a tunnel nothing does.
+  if (asking_ && out.answer.allowed)
+    look_before(out, request, *who, disguised ? std::string_view("POST") : method, tunnels ? std::string_view() : body);
   return out;
 }
 

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "connectors/encoders/answer.h"
-#include "connectors/encoders/strict_json.h"
+#include "connectors/gate/call_text.h"
 #include "engine/event/decode.h"
 #include "engine/event/limits.h"
 
@@ -81,10 +81,10 @@ std::expected<AskedAct, std::string> AskWriter::act_of(const HttpRequest& reques
 
 Question AskWriter::question(const HttpRequest& request, const Identified& who, std::string_view body, const AskPolicy& policy,
                              EventTime now) {
-  const auto message = body.empty() ? std::unexpected(std::string()) : parse_strict_json(body);
+  const auto message = body.empty() ? std::unexpected(std::string()) : parse_call_text(body);
   if (message && calls_nothing(*message)) return NothingToAsk{};
   if (message && message->is_array() && !message->empty() && std::ranges::all_of(*message, calls_nothing)) return NothingToAsk{};
-  if (!message || !is_tool_call(*message)) return Unaskable{};
+  if (!message || !is_tool_call(*message) || who.subject()[SubjectField::Agent].empty()) return Unaskable{};
   const auto params = message->find("params");
   if (params == message->end() || !params->is_object() || !params->contains("name") || !params->at("name").is_string()) return Unaskable{};
   auto act = act_of(request);

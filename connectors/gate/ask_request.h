@@ -15,7 +15,8 @@ namespace ringfence {
 
 /// What of a call is no tool call, and so no act to ask about.
 struct NothingToAsk {};
-/// A tool call of an asked tier that cannot be put as one question: no body, no JSON-RPC, several calls at once, too long.
+/// A tool call of an asked tier that cannot be put as one question: no body, no JSON-RPC, several calls at once, two readings, too long, by
+/// nobody that is named.
 struct Unaskable {};
 /// The act as the engine is asked about it: the event's text, and the key of its record.
 struct AskRequest {

@@ -5,7 +5,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
-#include "connectors/encoders/strict_json.h"
+#include "connectors/gate/call_text.h"
 #include "engine/event/limits.h"
 
 namespace ringfence {
@@ -29,6 +29,9 @@ constexpr std::array<std::string_view, 12> kReads{"initialize",
                                                   "prompts/list",
                                                   "prompts/get",
                                                   "completion/complete"};
+
+/// RFC 9110 §7.8 and RFC 6455 §4.1; gateways that let connections be upgraded pass the second on.
+constexpr std::array<std::string_view, 2> kTunnels{"upgrade", "sec-websocket-key"};
 
 bool reads(const Json& request, const std::vector<std::string>& read_tools) {
   const std::string method = request.at("method").get<std::string>();
@@ -60,7 +63,7 @@ bool names_tool(const std::vector<std::string>& tools, std::string_view name) {
 
 std::optional<JsonRpcCall> read_json_rpc(std::string_view body, const std::vector<std::string>& read_tools) {
   if (body.empty() || body.size() > limits::kEventBytes) return std::nullopt;
-  const auto document = parse_strict_json(body);
+  const auto document = parse_call_text(body);
   if (!document) return std::nullopt;
   JsonRpcCall out;
   out.batch = document->is_array();
@@ -76,6 +79,14 @@ std::optional<JsonRpcCall> read_json_rpc(std::string_view body, const std::vecto
   else
     add(*document);
   return out;
+}
+
+bool hides_its_method(const HttpRequest& request) {
+  return std::ranges::any_of(kMethodOverrides, [&](std::string_view name) { return !request.header(name).empty(); });
+}
+
+bool opens_a_tunnel(const HttpRequest& request) {
+  return std::ranges::any_of(kTunnels, [&](std::string_view name) { return !request.header(name).empty(); });
 }
 
 std::optional<Effect> effect_of(std::string_view method, std::string_view body, const std::vector<std::string>& read_tools) {

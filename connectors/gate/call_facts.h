@@ -7,12 +7,18 @@
 #include <string_view>
 #include <vector>
 
+#include "connectors/gate/http_message.h"
 #include "engine/event/event.h"
 
 namespace ringfence {
 
-/// Headers by which a client has one method stand for another; what any of them names may be done.
+/// Headers by which a client has one method stand for another.
 inline constexpr std::array<std::string_view, 3> kMethodOverrides{"x-http-method-override", "x-http-method", "x-method-override"};
+
+/// Another method than the request's own may be what is done.
+[[nodiscard]] bool hides_its_method(const HttpRequest& request);
+/// It asks to speak another protocol from here on (a WebSocket): what is called by it no gate will see.
+[[nodiscard]] bool opens_a_tunnel(const HttpRequest& request);
 
 /// What a call is by its JSON-RPC text (MCP): enough to tell reads from the rest, and to answer in its own form.
 struct JsonRpcCall {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/gate/ask.h"
 
+#include <algorithm>
 #include <charconv>
 
 namespace ringfence {
@@ -33,6 +34,12 @@ std::optional<WithoutAnswer> AskPolicy::concerns(std::string_view tenant, std::s
   if (persona == nullptr) return std::nullopt;
   const auto found = settings_.tiers.find(persona->tier);
   return found == settings_.tiers.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::optional<WithoutAnswer> AskPolicy::strictest() const {
+  if (settings_.tiers.empty()) return std::nullopt;
+  const auto closed = [](const auto& tier) { return tier.second == WithoutAnswer::Closed; };
+  return std::ranges::any_of(settings_.tiers, closed) ? WithoutAnswer::Closed : WithoutAnswer::Open;
 }
 
 bool AskPolicy::asks(const Event& act) const {

@@ -37,6 +37,8 @@ class AskPolicy {
 
   /// Nothing where the acts of this agent are not asked about: it has no persona, or one of another tier.
   [[nodiscard]] std::optional<WithoutAnswer> concerns(std::string_view tenant, std::string_view agent) const;
+  /// Of whoever does not say which agent it is: the strictest of the chosen tiers; nothing where no tier is chosen.
+  [[nodiscard]] std::optional<WithoutAnswer> strictest() const;
   /// Whether this act, of an agent that it concerns, is to be asked about.
   [[nodiscard]] bool asks(const Event& act) const;
 

@@ -152,6 +152,26 @@ TEST_F(Gates, UnderAHoldReadsPass) {
   EXPECT_EQ(json::parse(ask("/envoy/mcp", "bot", "POST", kToolCall).body).at("error").at("code"), -32011);
 }
 
+TEST_F(Gates, UnderAHoldNoSecondSpellingAndNoTunnelMakesACallARead) {
+  start();
+  ASSERT_EQ(say(engine_.say(Speaker::halt("bot", 1, Level::Hold))), 200);
+  for (const std::string_view body : {
+           R"({"jsonrpc":"2.0","id":1,"method":"ping","Method":"tools/call","params":{"name":"pay"}})",
+           R"({"jsonrpc":"2.0","id":1,"METHOD":"tools/call","method":"tools/list"})",
+           R"([{"jsonrpc":"2.0","id":1,"method":"ping","Params":{"name":"pay"}}])",
+           R"({"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"get_page","Name":"pay"}})",
+           R"({"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"get_page","arguments":{"id":1,"ID":2}}})",
+           R"({"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"get_page","argument\u017f":{}}})",
+       })
+    EXPECT_EQ(ask("/envoy/mcp", "bot", "POST", body).status, 403) << body;
+  EXPECT_EQ(ask("/envoy/mcp", "bot", "POST",
+                R"({"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"get_page","arguments":{"Name":"a","x":{"name":"b"}}}})")
+                .status,
+            200);
+  EXPECT_EQ(ask("/envoy/ws", "bot", "GET", "", {{"Upgrade", "websocket"}}).status, 403);
+  EXPECT_EQ(ask("/nginx", "bot", "GET", "", {{"X-Original-Method", "GET"}, {"Sec-WebSocket-Key", "dGhl"}}).status, 403);
+}
+
 TEST_F(Gates, AThrottledCallerRunsDryAndIsToldWhenToComeBack) {
   start();
   auto throttle = Speaker::halt("bot", 1, Level::Throttle);

@@ -61,7 +61,8 @@ class AskingGates : public ::testing::Test {
                                ask_policy(without)};
     answers_ = std::make_unique<GateAnswers>(
         GateAnswers::Settings{
-            .places = *SubjectPlaces::parse({{"agent", "header:x-agent-id"}, {"session", "header:mcp-session-id"}}, "authorization")},
+            .places = *SubjectPlaces::parse(
+                {{"agent", "header:x-agent-id"}, {"session", "header:mcp-session-id"}, {"credential", "api_key:x-key"}}, "authorization")},
         *follower_, std::move(asking));
   }
   HttpAnswer ask(const std::string& body, std::string_view path = "/envoy/mcp", std::string_view agent = "payer-1",
@@ -140,7 +141,10 @@ TEST_F(AskingGates, WhatCannotBeAskedAboutIsForTheSetting) {
                                         twice,
                                         call("pay").substr(0, 40),
                                         R"({"jsonrpc":"2.0","method":"tools/call","params":{"name":7}})",
-                                        call("pay", "[1]")};
+                                        call("pay", "[1]"),
+                                        call("note", R"({"to":"A-1","To":"B-2"})"),
+                                        R"({"jsonrpc":"2.0","id":1,"method":"ping","Method":"tools/call","params":{"name":"pay"}})",
+                                        R"({"jsonrpc":"2.0","method":"tools/call","params":{"name":"note","Name":"pay"}})"};
   start();
   for (const std::string& body : bodies) {
     const HttpReply reply = at_once(ask(body));
@@ -148,6 +152,24 @@ TEST_F(AskingGates, WhatCannotBeAskedAboutIsForTheSetting) {
     EXPECT_THAT(reply.headers, Contains(::testing::Pair("X-Ringfence-Reason", "ask.unaskable"))) << body;
   }
   EXPECT_EQ(answers_->asks()->refused[static_cast<std::size_t>(AskEnd::Unaskable)], bodies.size());
+}
+
+TEST_F(AskingGates, ATunnelWhoseCallsNobodyWillSeeCannotBeAskedAbout) {
+  start();
+  const HttpRequest upgrade{.method = "GET", .path = "/envoy/ws", .headers = {{"X-Agent-Id", "payer-1"}, {"Upgrade", "websocket"}}};
+  EXPECT_THAT(at_once(answers_->answer(upgrade)).headers, Contains(::testing::Pair("X-Ringfence-Reason", "ask.unaskable")));
+}
+
+TEST_F(AskingGates, WhoeverDoesNotSayWhichAgentItIsMayReadAndNoMore) {
+  start();
+  const auto without_agent = [&](std::string_view body) {
+    const HttpRequest request{.method = "POST", .path = "/envoy/mcp", .headers = {{"X-Key", "k-1"}}, .body = body};
+    return at_once(answers_->answer(request)).status;
+  };
+  EXPECT_EQ(without_agent(call("pay")), 403);
+  EXPECT_EQ(without_agent(call("note")), 403) << "nobody can say which persona's tool it is";
+  EXPECT_EQ(without_agent(R"({"jsonrpc":"2.0","id":1,"method":"tools/list"})"), 200);
+  EXPECT_EQ(without_agent(R"({"jsonrpc":"2.0","id":1,"result":{}})"), 200);
 }
 
 TEST_F(AskingGates, OpenTheSettingLetsItPass) {
