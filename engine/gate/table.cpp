@@ -42,6 +42,15 @@ bool first_time(std::vector<const GateContainment*>& seen, const GateContainment
   return true;
 }
 
+/// Whether a containment that one field of the caller matches is about this caller. Agents, sessions, users and credentials of two tenants
+/// never meet, but the agents of drills have names that nobody else bears, so that a gate refuses them whichever tenant its callers are of.
+/// A session is its agent's: another agent's of the same id is another session. What the gate cannot tell is no way out.
+bool concerns(const GateContainment& containment, SubjectField field, const Subject& caller) {
+  const std::string_view tenant = caller[SubjectField::Tenant], agent = caller[SubjectField::Agent];
+  if (!tenant.empty() && !containment.tenant.empty() && containment.tenant != tenant && !is_drill(containment.tenant)) return false;
+  return field != SubjectField::Session || agent.empty() || containment.agent.empty() || containment.agent == agent;
+}
+
 }  // namespace
 
 Compiled compile(std::string key, const ContainmentRecord& record, Denial denial, std::optional<EventTime> expires_at,
@@ -56,6 +65,7 @@ Compiled compile(std::string key, const ContainmentRecord& record, Denial denial
   out->finding_uid = record.finding_uid;
   out->expires_at = expires_at;
   out->everyone = scope && scope->type == "global";
+  if (scope && scope->type == "session") out->agent = scope->id;
   for (ContainmentRecord::Select& entry : selection_of(record, scope)) {
     const auto field = subject_field_named(entry.field);
     const bool seen = field && visible.test(static_cast<std::size_t>(*field)) && !entry.equals.empty();
@@ -90,7 +100,6 @@ GateTable::GateTable(std::vector<std::shared_ptr<const GateContainment>> contain
 template <class Visit>
 void GateTable::for_each_match(const Subject& subject, Visit visit) const {
   for (const GateContainment* containment : everyone_) visit(Slot{SubjectField::Tenant, {}, containment, nullptr});
-  const std::string_view tenant = subject[SubjectField::Tenant];
   for (std::size_t i = 0; i < kSubjectFields; ++i) {
     const auto field = static_cast<SubjectField>(i);
     if (subject[field].empty()) continue;
@@ -100,10 +109,7 @@ void GateTable::for_each_match(const Subject& subject, Visit visit) const {
     };
     for (auto slot = std::lower_bound(slots_.begin(), slots_.end(), wanted, before); slot != slots_.end(); ++slot) {
       if (slot->field != field || slot->value != subject[field]) break;
-      // Agents, sessions, users and credentials of two tenants never meet. The agents of drills have names that nobody else bears, so
-      // that a gate refuses them whichever tenant its callers are of.
-      const std::string& of = slot->containment->tenant;
-      if (tenant.empty() || of.empty() || of == tenant || is_drill(of)) visit(*slot);
+      if (concerns(*slot->containment, field, subject)) visit(*slot);
     }
   }
 }

@@ -37,6 +37,7 @@ struct GateContainment {
   };
   std::string key;     // `scope#writer`
   std::string tenant;  // empty: every tenant's
+  std::string agent;   // of a contained session: whose it is; empty: it is matched by its id alone
   Level level = Level::Halt;
   std::vector<Match> matches;
   bool everyone = false;  // scope `global:`: every call

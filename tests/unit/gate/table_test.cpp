@@ -67,6 +67,20 @@ TEST(GateTable, every_field_a_gate_sees_can_be_contained) {
   }
 }
 
+TEST(GateTable, a_contained_session_is_its_agents_and_not_anothers_of_the_same_id) {
+  Held held;
+  ContainmentRecord record = held.record(Level::Halt, {{"session.id", "s-1"}});
+  record.scope = session_scope_key("corp", "bot", "s-1");
+  const auto table = held.add(record).table();
+  Call call = call_by(SubjectField::Session, "s-1");
+  EXPECT_FALSE(table.decide(call).allowed) << "whose it is cannot be told here";
+  call.subject[SubjectField::Agent] = "bot";
+  EXPECT_FALSE(table.decide(call).allowed);
+  call.subject[SubjectField::Agent] = "sibling";
+  EXPECT_TRUE(table.decide(call).allowed);
+  EXPECT_EQ(table.strictest(call.subject, call.now), nullptr);
+}
+
 TEST(GateTable, hold_lets_reads_pass_and_denies_what_is_not_known_to_be_one) {
   Held held;
   const auto table = held.add(held.record(Level::Hold, {{"agent.id", "bot"}})).table();
