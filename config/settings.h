@@ -93,7 +93,7 @@ struct Settings {
     Nanos heartbeat_age;
     std::map<std::string, std::string> subject;
     bool allow_unidentified = false;
-    std::string jwt_header;
+    std::string jwt_header, jwt_issuer, jwt_audience;
     std::filesystem::path jwks_file;  // empty: the gateway alone verifies tokens
     std::vector<std::string> read_tools;
     std::filesystem::path toolhive_secret_file;  // empty: webhooks are not signed

@@ -140,8 +140,13 @@ void check_together(const Settings& settings, const SettingPlaces& places, const
     check.refuse("gate.tls_certificate", "`gate.tls_certificate` and `gate.tls_key` come together or not at all");
   if (!settings.gate.tls_client_ca.empty() && settings.gate.tls_certificate.empty())
     check.refuse("gate.tls_client_ca", "`gate.tls_client_ca` needs `gate.tls_certificate`: without TLS nobody shows a certificate");
+  if (settings.gate.jwks_file.empty() && !(settings.gate.jwt_issuer + settings.gate.jwt_audience).empty())
+    check.refuse(settings.gate.jwt_issuer.empty() ? "gate.jwt_audience" : "gate.jwt_issuer",
+                 "`gate.jwt_issuer` and `gate.jwt_audience` need `gate.jwks_file`: without it the gateway alone looks at tokens");
   if (!settings.ask.tiers.empty() && !settings.outputs.control.topic)
     check.refuse("ask.tiers", "`ask.tiers` needs Kafka: where `outputs.control` is a file nobody answers");
+  if (!settings.ask.tiers.empty() && !settings.gate.subject.contains("agent"))
+    check.refuse("ask.tiers", "`ask.tiers` needs `agent` in `gate.subject`: whose acts to ask about is told by the agent's persona");
   if (settings.control.audience.empty()) check.refuse("control.audience", "`control.audience` is empty: no gate would take a record");
 }
 

@@ -112,15 +112,24 @@ std::optional<std::pair<std::string, std::string>> usable(const Json& jwk) {
   return std::pair(std::move(algorithm), std::move(*pem));
 }
 
+/// The claim is this text, or a list with it.
+bool names(const nlohmann::json& claims, const char* claim, const std::string& wanted) {
+  const auto found = claims.find(claim);
+  if (found == claims.end()) return false;
+  if (!found->is_array()) return *found == wanted;
+  return std::any_of(found->begin(), found->end(), [&](const nlohmann::json& one) { return one == wanted; });
+}
+
 }  // namespace
 
-std::expected<JwtVerifier, std::string> JwtVerifier::parse(std::string_view jwks) {
+std::expected<JwtVerifier, std::string> JwtVerifier::parse(std::string_view jwks, Expected expected) {
   if (jwks.size() > kFileBytes) return refuse("JWKS: larger than 64 KiB");
   const auto document = parse_strict_json(jwks);
   if (!document || !document->is_object() || !document->contains("keys") || !document->at("keys").is_array())
     return refuse("JWKS: expected an object with an array `keys` (RFC 7517)");
   if (document->at("keys").size() > kKeysMax) return refuse("JWKS: more than 64 keys");
   JwtVerifier out;
+  out.expected_ = std::move(expected);
   for (const Json& jwk : document->at("keys")) {
     if (!jwk.is_object()) return refuse("JWKS: each of `keys` must be an object");
     const std::string kid = text_of(jwk, "kid");
@@ -132,13 +141,13 @@ std::expected<JwtVerifier, std::string> JwtVerifier::parse(std::string_view jwks
   return out;
 }
 
-std::expected<JwtVerifier, std::string> JwtVerifier::load(const std::filesystem::path& file) {
+std::expected<JwtVerifier, std::string> JwtVerifier::load(const std::filesystem::path& file, Expected expected) {
   std::ifstream in(file, std::ios::binary);
   if (!in) return refuse("cannot open the JWKS file " + file.string());
   std::string text(kFileBytes + 1, '\0');
   in.read(text.data(), static_cast<std::streamsize>(text.size()));
   text.resize(static_cast<std::size_t>(in.gcount()));
-  return parse(text);
+  return parse(text, std::move(expected));
 }
 
 std::expected<void, std::string> JwtVerifier::verify(std::string_view token) const {
@@ -155,6 +164,9 @@ std::expected<void, std::string> JwtVerifier::verify(std::string_view token) con
                                        leeway(kLeewaySeconds), ::jwt::params::verify(true));
     if (error) return refuse("the token does not hold");
     if (!decoded.has_claim("exp")) return refuse("the token has no end");
+    const nlohmann::json& claims = decoded.payload().create_json_obj();
+    if (!expected_.issuer.empty() && !names(claims, "iss", expected_.issuer)) return refuse("the token is of another issuer");
+    if (!expected_.audience.empty() && !names(claims, "aud", expected_.audience)) return refuse("the token is for somebody else");
   } catch (const std::exception&) {
     return refuse("the token does not hold");
   }

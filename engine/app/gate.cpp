@@ -67,7 +67,7 @@ Or<std::string> text_of(const std::filesystem::path& file) {
 Or<SubjectPlaces> places_of(const Settings& settings) {
   std::shared_ptr<const JwtVerifier> verifier;
   if (!settings.gate.jwks_file.empty()) {
-    auto loaded = JwtVerifier::load(settings.gate.jwks_file);
+    auto loaded = JwtVerifier::load(settings.gate.jwks_file, {settings.gate.jwt_issuer, settings.gate.jwt_audience});
     if (!loaded) return std::unexpected("gate.jwks_file: " + loaded.error());
     verifier = std::make_shared<const JwtVerifier>(std::move(*loaded));
   }

@@ -38,7 +38,7 @@ class GateBehindTraefik : public GateBehindGateway {
   }
   /// What an agent calls with that acts for Ada: her token, with the agent as its actor; her own where it names none.
   [[nodiscard]] static std::string token_of(const std::string& agent, const IdentityProvider& provider, int ends_in_s = 600) {
-    json claims{{"sub", "ada"}, {"exp", std::time(nullptr) + ends_in_s}};
+    json claims{{"sub", "ada"}, {"iss", "https://idp.corp.example/"}, {"aud", "tools"}, {"exp", std::time(nullptr) + ends_in_s}};
     if (!agent.empty()) claims["act"] = {{"sub", agent}};
     return "Authorization: Bearer " + provider.token(R"({"alg":"RS256","typ":"JWT","kid":"r"})", claims.dump());
   }

@@ -131,8 +131,10 @@ TEST_P(RefusedValue, IsAnErrorThatNamesTheSetting) {
 }
 INSTANTIATE_TEST_SUITE_P(
     Settings, RefusedValue,
-    testing::Values(Refused{"state: {shards: -1}", "state.shards"}, Refused{"state: {shards: 257}", "state.shards"},
-                    Refused{"state: {shards: '2'}", "state.shards"}, Refused{"state: {shards: 99999999999999999999}", "state.shards"},
+    testing::Values(Refused{"ask: {tiers: {'4': closed}}", "`ask.tiers` needs `agent` in `gate.subject`"},
+                    Refused{"gate: {jwt_audience: tools}", "need `gate.jwks_file`"}, Refused{"state: {shards: -1}", "state.shards"},
+                    Refused{"state: {shards: 257}", "state.shards"}, Refused{"state: {shards: '2'}", "state.shards"},
+                    Refused{"state: {shards: 99999999999999999999}", "state.shards"},
                     Refused{"state: {memory_limit: 2147483648}", "state.memory_limit"}, Refused{"state: {memory_limit: 1KiB}", "64MiB"},
                     Refused{"state: {memory_limit: 99999999999GiB}", "state.memory_limit"}, Refused{"state: {memory_limit: 2GB}", "KiB"},
                     Refused{"state: {flush_age: 1.5s}", "state.flush_age"}, Refused{"state: {flush_age: 2m}", "from 100ms to 1m"},

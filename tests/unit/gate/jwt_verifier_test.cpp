@@ -19,7 +19,7 @@ class Tokens : public ::testing::Test {
     return R"({"sub":"bot","exp":)" + std::to_string(std::time(nullptr) + ends_in_s) + "}";
   }
   IdentityProvider provider_;
-  JwtVerifier verifier_ = *JwtVerifier::parse(provider_.jwks());
+  JwtVerifier verifier_ = *JwtVerifier::parse(provider_.jwks(), {});
 };
 
 constexpr const char* kRsa = R"({"alg":"RS256","typ":"JWT","kid":"r"})";
@@ -54,6 +54,21 @@ TEST_F(Tokens, ThatAreOverOrNeverEndDoNot) {
   EXPECT_FALSE(verifier_.verify(provider_.token(kRsa, not_yet)).has_value());
 }
 
+TEST_F(Tokens, OfAnotherIssuerOrForSomebodyElseDoNot) {
+  const auto strict = *JwtVerifier::parse(provider_.jwks(), {.issuer = "https://idp.example", .audience = "tools"});
+  const auto holds = [&](const std::string& more) {
+    const std::string all = claims(600);
+    return strict.verify(provider_.token(kRsa, all.substr(0, all.size() - 1) + more + "}")).has_value();
+  };
+  EXPECT_TRUE(holds(R"(,"iss":"https://idp.example","aud":"tools")"));
+  EXPECT_TRUE(holds(R"(,"iss":"https://idp.example","aud":["mail","tools"])"));
+  for (const std::string more :
+       {R"()", R"(,"iss":"https://idp.example")", R"(,"aud":"tools")", R"(,"iss":"https://other.example","aud":"tools")",
+        R"(,"iss":"https://idp.example","aud":"tools2")", R"(,"iss":"https://idp.example","aud":["mail"])",
+        R"(,"iss":"https://idp.example","aud":{"tools":1})", R"(,"iss":["https://idp.example","x"],"aud":7)"})
+    EXPECT_FALSE(holds(more)) << more;
+}
+
 TEST_F(Tokens, ThatWereChangedOrCutDoNot) {
   const std::string good = provider_.token(kRsa, claims(600));
   const auto first = good.find('.'), second = good.rfind('.');
@@ -66,7 +81,7 @@ TEST_F(Tokens, ThatWereChangedOrCutDoNot) {
 TEST(Jwks, WithoutAUsableKeyIsRefused) {
   for (const std::string_view wrong : {"", "[]", R"({"keys":[]})", R"({"keys":[{"kty":"oct","kid":"h","k":"c2VjcmV0"}]})",
                                        R"({"keys":[{"kty":"RSA","kid":"r","n":"AQAB","e":"AQAB"}]})"})
-    EXPECT_FALSE(JwtVerifier::parse(wrong).has_value()) << wrong;
+    EXPECT_FALSE(JwtVerifier::parse(wrong, {}).has_value()) << wrong;
 }
 
 }  // namespace
