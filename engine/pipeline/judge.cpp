@@ -87,6 +87,19 @@ Judgement begin(const Event& event, const Circumstances& circumstances) {
                       .outcome = event.outcome.status}};
 }
 
+void contain_act(const Act& act, const Circumstances& circumstances, Judgement& out) {
+  const bool had_room = has_room_for_session(act.agent);
+  std::ranges::move(contain(act, cause_of(act.agent, out.findings), circumstances.position), std::back_inserter(out.containments));
+  if (!had_room || has_room_for_session(act.agent)) return;
+  append(out.findings,
+         fact_finding(act.agent, act.event,
+                      {Analytic::ContainmentBlastRadius, Level::Alert,
+                       std::to_string(kContainedSessionsMost) +
+                           " sessions under this agent's name are contained one by one; further ones will not be. Stop what they "
+                           "have in common, or the agent (halt credential:, user:, instance: or agent:)."},
+                      {&act.persona, circumstances.topic, circumstances.position}));
+}
+
 void judge_by_persona(const Event& event, const Admission& admission, AgentState& agent, SessionState& session, std::size_t index,
                       const Circumstances& circumstances, Judgement& out) {
   const Rulebook& rules = circumstances.rules;
@@ -141,7 +154,7 @@ void judge_by_persona(const Event& event, const Admission& admission, AgentState
   // What an agent stands accused of by itself is not held against its user and its root session too (a mark less is always safe).
   if (standing_level(agent) >= Level::Alert) readings.marks.clear();
   out.links = links_of(act, readings.marks, std::move(readings.links), circumstances.position.partition, circumstances.lsn);
-  std::ranges::move(contain(act, cause_of(agent, out.findings), circumstances.position), std::back_inserter(out.containments));
+  contain_act(act, circumstances, out);
   add_stop_of_tree(out.links, act, out.containments, circumstances.position.partition, circumstances.lsn);
 }
 

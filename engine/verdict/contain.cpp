@@ -110,6 +110,11 @@ std::string containment_scope(const Act& act) {
   return scope_key(type, act.agent.tenant, act.agent.id);
 }
 
+bool has_room_for_session(const AgentState& agent) {
+  const auto of_session = [](const Containment& entry) { return is_session(entry.scope) && !is_foreign(entry); };
+  return static_cast<std::size_t>(std::ranges::count_if(agent.containments, of_session)) < kContainedSessionsMost;
+}
+
 std::vector<ContainmentRecord> contain(const Act& act, const ContainmentCause& cause, Position position) {
   std::vector<ContainmentRecord> records;
   const bool enforced = act.persona.response.mode == Mode::Enforce;
@@ -118,7 +123,10 @@ std::vector<ContainmentRecord> contain(const Act& act, const ContainmentCause& c
   const Level desired = enforced ? desired_level(act, session_only) : Level::Observe;
   if (desired >= Level::Throttle) {
     const std::string scope = containment_scope(act);
-    if (desired > contained_already(act.agent, scope)) {
+    const auto known = [&] {
+      return std::ranges::find(act.agent.containments, scope, &Containment::scope) != act.agent.containments.end();
+    };
+    if (desired > contained_already(act.agent, scope) && (!session_only || known() || has_room_for_session(act.agent))) {
       Containment& entry = entry_for(act.agent, scope);
       entry.finding_uid = cause.finding_uid;
       ContainmentRecord& record = records.emplace_back(next_record(act, entry, true, desired, position));

@@ -19,9 +19,14 @@ struct ContainmentCause {
   std::string reason;
 };
 
+/// Sessions of one agent that are contained each by itself, released ones included, since their epochs must go on. Whoever borrows a name
+/// may make as many sessions as there are calls: what is beyond this many is judged and told, and not contained.
+inline constexpr std::size_t kContainedSessionsMost = 1024;
+[[nodiscard]] bool has_room_for_session(const AgentState& agent);
+
 /// The desired states that follow from what stands after this act, where they differ from what was last said for a scope: a first or
-/// stronger containment of the act's scope, only for personas in mode `enforce`, and the end of throttles whose evidence has fallen in any
-/// scope of the agent. Raises the epochs in `AgentState::containments`.
+/// stronger containment of the act's scope (a further session only as long as there is room), only for personas in mode `enforce`, and the
+/// end of throttles whose evidence has fallen in any scope of the agent. Raises the epochs in `AgentState::containments`.
 [[nodiscard]] std::vector<ContainmentRecord> contain(const Act& act, const ContainmentCause& cause, Position position);
 
 struct ForeignContainment;

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "engine/verdict/contain.h"
 #include "tests/unit/pipeline/watch.h"
 
 namespace ringfence {
@@ -48,6 +49,27 @@ TEST(BorrowedName, ADeclaredBreachHoldsTheSession) {
   EXPECT_EQ(seen.containments[0].scope, "session:default/clerk-1/stolen");
   ASSERT_EQ(seen.containments[0].select.size(), 1U) << "any entry matches, and the agent may use the same credential";
   EXPECT_EQ(seen.containments[0].select[0].field, "session.id");
+}
+
+TEST(BorrowedName, InAnyNumberOfSessionsContainsSoManyAndSaysOnceThatItIsEnough) {
+  Watch watch(kHalting);
+  (void)watch.see({});
+  std::size_t contained = 0, told = 0;
+  for (std::size_t i = 0; i < kContainedSessionsMost + 10; ++i) {
+    Call call = undeclared("transfer");
+    call.trust = "asserted";
+    call.session = "stolen-" + std::to_string(i);
+    const Judgement seen = watch.see(call);
+    contained += seen.containments.size();
+    told += static_cast<std::size_t>(std::ranges::count(seen.findings, Analytic::ContainmentBlastRadius, &FindingRecord::analytic));
+    EXPECT_GE(seen.verdict.level, Level::Hold) << "it is judged all the same";
+  }
+  EXPECT_EQ(contained, kContainedSessionsMost);
+  EXPECT_EQ(told, 1U);
+  Call again = undeclared("admin");
+  again.trust = "asserted";
+  again.session = "stolen-3";
+  EXPECT_EQ(watch.see(again).containments.size(), 1U) << "one that is known may rise further";
 }
 
 TEST(SessionScope, AHaltStopsTheSessionThatEarnedItAndNoOther) {
