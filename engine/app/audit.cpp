@@ -79,6 +79,10 @@ ExitCode verify(const Options& options) {
   }
   if (in.bad()) return fail(options.file + ": cannot be read");
   if (const auto whole = verifier.end(); !whole) return broken(name, whole.error());
+  if (records == 0) {  // whoever was given an empty file was shown nothing
+    std::printf("%s: no record\n", name.c_str());
+    return ExitCode::AnsweredNo;
+  }
   for (const auto& [chain_name, chain] : verifier.chains())
     std::printf("%s %llu %s %s\n", printable(chain_name, kChainChars).c_str(), static_cast<unsigned long long>(chain.head.number),
                 chain.head.sha256.c_str(), chain.ended ? "ended" : "open");
@@ -120,7 +124,7 @@ void add_audit(CLI::App& app, Subcommand& action) {
       "Prints each chain's last record, and whether its process ended of its own will: an open chain is still being written, its process\n"
       "was killed, or its tail is gone.\n"
       "Exit codes: 0 whole; 1 broken: the first broken record is named, with its line, number and chain and what is wrong (unreadable,\n"
-      "unknown key, wrong key, signature, gap, order, hash, tail); 2 the file or the keys cannot be read.");
+      "unknown key, wrong key, signature, gap, order, hash, tail), or there is no record at all; 2 the file or the keys cannot be read.");
   check->callback([options, &action] { action = [options] { return verify(*options); }; });
   CLI::App* dump = audit->add_subcommand("export", "Writes what the audit topic holds to standard output, one record a line, for verify");
   dump->add_option("--config", options->config, "Settings file")->required()->type_name("FILE");

@@ -177,7 +177,7 @@ Done check_approver(const Command& command, const ScopeParts& scope, const std::
   const auto two = takes_two(scope, settings, context);
   if (!two) return std::unexpected(two.error());
   if (!*two) return {};
-  if (command.approver.empty() || command.approver == command.by)
+  if (command.approver.empty() || same_person(command.approver, command.by))
     return std::unexpected(Fault{ExitCode::Unusable, "this scope is released only with an --approver other than --by"});
   if (halted && halted->contained && halted->finding_uid == halted_by(command.approver))
     return std::unexpected(Fault{ExitCode::Unusable, "who halted cannot approve the release"});

@@ -27,6 +27,7 @@ namespace ringfence {
 namespace {
 
 constexpr std::size_t kBatch = 1000;
+constexpr std::size_t kScopeChars = 8192;  // whole: it is what a release names
 constexpr std::chrono::seconds kReadWithin{15};
 constexpr std::chrono::milliseconds kAcksWait{200};
 constexpr std::chrono::milliseconds kServiceWithin{1000};
@@ -141,7 +142,7 @@ void print(const Sight& sight, bool json) {
   for (const auto& [key, row] : rows) {
     const ContainmentRecord& r = row.record;
     const auto passed = passed_since(sight, key, r);
-    std::printf("%-60s %-18s %-9s %-24s %-20s %-6s %-40s %s%s\n", printable(r.scope, 60).c_str(),
+    std::printf("%-60s %-18s %-9s %-24s %-20s %-6s %-40s %s%s\n", printable(r.scope, kScopeChars).c_str(),
                 std::string(name_of(sight.board.state(key))).c_str(), std::string(name_of(r.level)).c_str(),
                 format_rfc3339(r.effective_at).c_str(), origin_of(r).c_str(), passed ? std::to_string(*passed).c_str() : "-",
                 gates_of(sight, key).c_str(), printable(r.reason, 80).c_str(), r.pending_approval ? " (pending approval)" : "");

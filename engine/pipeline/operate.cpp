@@ -63,7 +63,7 @@ std::optional<CommandAnswer> refused(const Order& order) {
   const bool own_halt = std::ranges::any_of(order.agent.containments, own);
   if (command.command == "approve") return own_halt ? std::optional(CommandAnswer::OwnHalt) : std::nullopt;
   if (command.command != "release" || order.persona == nullptr || order.persona->tier < kApprovedTier) return std::nullopt;
-  if (command.approver.empty() || command.approver == command.by) return CommandAnswer::NeedsApprover;
+  if (command.approver.empty() || same_person(command.approver, command.by)) return CommandAnswer::NeedsApprover;
   return own_halt ? std::optional(CommandAnswer::OwnHalt) : std::nullopt;
 }
 
@@ -123,7 +123,7 @@ ContainmentRecord next_record(const Order& order, Containment& entry, bool conta
 /// Who and why, for a reader: everything of it came from outside.
 std::string told(const Command& command) {
   std::string text = printable(command.by);
-  if (!command.approver.empty() && command.approver != command.by) text += ", approved by " + printable(command.approver);
+  if (!command.approver.empty() && !same_person(command.approver, command.by)) text += ", approved by " + printable(command.approver);
   text += ": " + printable(command.reason, 1024);
   if (!command.ticket.empty()) text += " (" + printable(command.ticket) + ")";
   return text;

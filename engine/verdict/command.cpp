@@ -15,7 +15,15 @@ constexpr std::string_view kPerson = "op-";
 constexpr std::size_t kReasonBytes = 1024;
 constexpr std::size_t kNameBytes = 256;
 
-bool blank(std::string_view text) { return text.find_first_not_of(" \t\r\n") == std::string_view::npos; }
+constexpr std::string_view kBlanks = " \t\r\n";
+
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+bool trimmed(std::string_view name) {
+  return name.empty() || (kBlanks.find(name.front()) == std::string_view::npos && kBlanks.find(name.back()) == std::string_view::npos);
+}
+
+bool blank(std::string_view text) { return text.find_first_not_of(kBlanks) == std::string_view::npos; }
 
 }  // namespace
 
@@ -29,8 +37,11 @@ std::expected<ScopeParts, std::string> check_command(const Command& command) {
   if (command.reason.size() > kReasonBytes) return std::unexpected("reason: longer than 1024 bytes");
   if (std::max({command.by.size(), command.approver.size(), command.ticket.size()}) > kNameBytes)
     return std::unexpected("by, approver, ticket: longer than 256 bytes");
+  if (!trimmed(command.by) || !trimmed(command.approver)) return std::unexpected("by, approver: begins or ends with a blank");
   return std::move(*scope);
 }
+
+bool same_person(std::string_view a, std::string_view b) { return std::ranges::equal(a, b, {}, lower, lower); }
 
 std::string cause_of(const Command& command) {
   Writer parts;
@@ -39,7 +50,11 @@ std::string cause_of(const Command& command) {
   return "command-" + sha256_hex(parts.bytes()).substr(0, 16);
 }
 
-std::string halted_by(std::string_view by) { return std::string(kPerson) + sha256_hex(by).substr(0, 16); }
+std::string halted_by(std::string_view by) {
+  std::string name(by);
+  std::ranges::transform(name, name.begin(), lower);
+  return std::string(kPerson) + sha256_hex(name).substr(0, 16);
+}
 
 bool is_halted_by_person(std::string_view finding_uid) { return finding_uid.starts_with(kPerson); }
 

@@ -17,14 +17,18 @@ struct Command {
 };
 
 /// What must hold of every command, whatever stands: a known command and scope, a reason and who gives it; reasons of at most 1 KiB, names
-/// and tickets of at most 256 bytes. Gives the scope taken apart; the error names the fault and repeats nothing of the command.
+/// and tickets of at most 256 bytes, and names that neither begin nor end with a blank. Gives the scope taken apart; the error names the
+/// fault and repeats nothing of the command.
 [[nodiscard]] std::expected<ScopeParts, std::string> check_command(const Command& command);
+
+/// True of names that differ in the case of ASCII letters alone: `Ada` is no second person beside `ada`.
+[[nodiscard]] bool same_person(std::string_view a, std::string_view b);
 
 /// Names the command where an event's id would stand: the same for the same command.
 [[nodiscard]] std::string cause_of(const Command& command);
 
 /// What the containment by an operator's halt goes back to instead of a finding: a digest of who gave it, so that the state tells whose
-/// halt it is and shows no name.
+/// halt it is and shows no name; one for all names of `same_person`.
 [[nodiscard]] std::string halted_by(std::string_view by);
 /// True of what `halted_by` gives, and of no finding's uid.
 [[nodiscard]] bool is_halted_by_person(std::string_view finding_uid);

@@ -248,6 +248,14 @@ TEST(Commands, NeedAKnownWordAScopeAReasonAndAName) {
   EXPECT_THAT(fault([](Command& c) { c.by = ""; }), HasSubstr("by"));
   EXPECT_THAT(fault([](Command& c) { c.reason = std::string(1025, 'x'); }), HasSubstr("reason"));
   EXPECT_THAT(fault([](Command& c) { c.approver = std::string(257, 'x'); }), HasSubstr("approver"));
+  EXPECT_THAT(fault([](Command& c) { c.approver = c.by + " "; }), HasSubstr("approver")) << "to whoever reads it the same name twice";
+}
+
+TEST(Commands, KnowAPersonInWhateverCase) {
+  EXPECT_TRUE(same_person("ada@corp", "Ada@CORP"));
+  EXPECT_FALSE(same_person("ada", "adam"));
+  EXPECT_EQ(halted_by("Ada"), halted_by("ada"));
+  EXPECT_NE(halted_by("ada"), halted_by("bob"));
 }
 
 TEST(Commands, OnScopesWiderThanAnAgentAreAnsweredAsSuch) {
