@@ -77,12 +77,30 @@ TEST_P(GateBehindNginx, WhoNginxDoesNotKnowDoesNotPassWhateverTheySayOfThemselve
   EXPECT_EQ(world_->call(kCoderKey, "GET", {}, {"X-Original-Method: DELETE", "X-Agent-Id: " + std::string(kInvoiceAgent)}).body, "done");
 }
 
+TEST_P(GateBehindNginx, ADrillIsTriedAtItsOwnPlaceUnderNoOtherName) {
+  start();
+  said(engine_.say(Speaker::halt("somebody-else")), 200, 1);
+  const auto tried = [&](const std::string& name) {
+    return run({"curl", "-si", "-H", "X-Agent-Id: " + name,
+                "http://127.0.0.1:" + std::to_string(world_->nginx_port()) + "/.ringfence/drill"},
+               world_->directory())
+        .output;
+  };
+  EXPECT_THAT(tried("urn:ringfence:drill:by-hand"), HasSubstr("HTTP/1.1 200"));
+  EXPECT_THAT(tried(kInvoiceAgent), HasSubstr("HTTP/1.1 403"));
+  EXPECT_THAT(tried("urn:ringfence:drill:a/../b"), HasSubstr("HTTP/1.1 403"));
+  said(engine_.say(Speaker::halt("urn:ringfence:drill:by-hand")), 200, 1);
+  EXPECT_THAT(tried("urn:ringfence:drill:by-hand"), HasSubstr("HTTP/1.1 403"));
+  EXPECT_THAT(tried("urn:ringfence:drill:another"), HasSubstr("HTTP/1.1 200"));
+}
+
 TEST_P(GateBehindNginx, UnderAHoldReadsPassAndAThrottleRunsDry) {
   start();
   said(engine_.say(Speaker::halt(kInvoiceAgent, 1, Level::Hold)), 200, 1);
   EXPECT_EQ(world_->call(kInvoiceKey, "GET").body, "done");
   EXPECT_EQ(world_->call(kInvoiceKey, "POST", kToolCall).status, 403);
   EXPECT_EQ(world_->call(kInvoiceKey, "GET", {}, {"X-Original-Method: GET", "X-HTTP-Method-Override: DELETE"}).status, 403);
+  EXPECT_EQ(world_->call(kInvoiceKey, "GET", {}, {"Upgrade: websocket", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="}).status, 403);
   EXPECT_EQ(world_->call(kInvoiceKey, "GET", kToolCall).status, 403) << "nginx shows no body, but that there is one";
   EXPECT_THAT(run({"curl", "-si", "-X", "GET", "-H", "Transfer-Encoding: chunked", "-H", std::string("X-Api-Key: ") + kInvoiceKey, "-d",
                    kToolCall, "http://127.0.0.1:" + std::to_string(world_->nginx_port())},
