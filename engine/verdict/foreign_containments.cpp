@@ -11,7 +11,8 @@ namespace ringfence {
 namespace {
 
 constexpr std::string_view kOperator = "operator";
-constexpr std::uint8_t kForm = 1;
+constexpr std::uint8_t kForm = 2, kFormBefore = 1;  // before, `gone` did not tell by whose word
+constexpr std::uint8_t kGone = 1, kLifted = 2;
 constexpr std::size_t kMembersRead = std::size_t{1} << 24U;  // of all shards over one partition together
 constexpr std::array<std::string_view, 8> kScopeTypes{"agent", "session", "instance", "credential", "subtree", "user", "tenant", "global"};
 
@@ -40,7 +41,7 @@ void each_under(const Map& all, std::string_view scope, const Visit& visit) {
 void write(Writer& out, const ForeignContainment& s) {
   out.text(s.key);
   out.varint(s.number);
-  out.u8(s.gone ? 1 : 0);
+  out.u8(s.lifted ? kLifted : s.gone ? kGone : 0);
   out.u8(static_cast<std::uint8_t>(s.level));
   for (const std::string* text : {&s.finding_uid, &s.by, &s.reason}) out.text(*text);
   out.time(s.effective_at);
@@ -80,9 +81,10 @@ std::optional<ForeignContainment> read(Reader& in) {
     const std::uint64_t high = in.u64(), low = in.u64();
     s.members.insert(AgentKey{{high, low}});
   }
-  if (!in.ok() || !scope || gone > 1 || level >= kLevels || enforced >= kLevels) return std::nullopt;
+  if (!in.ok() || !scope || gone > kLifted || level >= kLevels || enforced >= kLevels) return std::nullopt;
   s.scope = std::move(*scope);
-  s.gone = gone == 1;
+  s.gone = gone != 0;
+  s.lifted = gone == kLifted;
   s.level = static_cast<Level>(level);
   s.enforced = static_cast<Level>(enforced);
   return s;
@@ -107,6 +109,7 @@ bool ForeignContainments::take(const Enforcement& word) {
     ForeignContainment& known = all_.find(key)->second;
     known.effective_at = word.effective_at;
     end(known);
+    known.lifted = true;
     return true;
   }
   ForeignContainment* const standing = open(key, *scope);
@@ -125,7 +128,9 @@ bool ForeignContainments::obey(const Command& command, const ScopeParts& scope) 
   const std::string key = command.scope + "#" + std::string(kOperator);
   if (command.command == "release") {
     const auto known = all_.find(key);
-    if (known == all_.end() || known->second.gone) return false;
+    if (known == all_.end()) return false;
+    // What people release is on the control log first, and may be heard from there before their command comes.
+    if (known->second.gone) return std::exchange(known->second.lifted, false) && (changed_ = true);
     end(known->second);
     return true;
   }
@@ -208,7 +213,7 @@ std::string ForeignContainments::encode() const {
 void ForeignContainments::restore(std::string_view bytes) {
   Reader in(bytes);
   ForeignContainments read_back;
-  if (in.u8() != kForm) return;
+  if (const std::uint8_t form = in.u8(); form != kForm && form != kFormBefore) return;
   read_back.numbers_ = in.varint();
   const std::size_t count = in.count(12, kMost);
   for (std::size_t i = 0; i < count; ++i) {
@@ -257,7 +262,7 @@ bool ForeignContainments::make_room() {
 }
 
 void ForeignContainments::begin(ForeignContainment& standing) {
-  standing.gone = false;
+  standing.gone = standing.lifted = false;
   standing.number = ++numbers_;
   standing.level = Level::Halt;
   standing.finding_uid.clear();

@@ -25,6 +25,7 @@ struct ForeignContainment {
   ScopeParts scope;
   std::uint64_t number = 0;  // tells it from an earlier one of the same key, in this partition
   bool gone = false;         // released; what it led to may still have to be freed
+  bool lifted = false;       // gone by the control log's word alone, ahead of the command that released it
   Level level = Level::Halt;
   std::string finding_uid;  // what it goes back to: of a person's, who gave it (halted_by)
   std::string by, reason;   // of the command; empty where only gates' word tells of it

@@ -209,6 +209,47 @@ TEST_F(Trees, WhoBorrowsANameIsStoppedInItsSessionAlone) {
   EXPECT_FALSE(watch.agent("clerk-1").standing.held) << "the rightful one is not";
 }
 
+TEST_F(OverAgents, AReleaseIsDoneThoughTheControlLogToldOfItFirst) {
+  (void)watch.operate(command("halt", kUser));
+  (void)watch.enforce(confirmed(kUser, 10));
+  (void)watch.enforce(lifted(kUser, 20));
+  EXPECT_EQ(watch.operate(command("release", kUser)).answer, CommandAnswer::Done);
+  EXPECT_EQ(watch.operate(command("release", kUser)).answer, CommandAnswer::NothingStands) << "once";
+  (void)watch.operate(command("halt", kUser));
+  EXPECT_EQ(watch.operate(command("release", kUser)).answer, CommandAnswer::Done);
+  EXPECT_EQ(watch.operate(command("release", kUser)).answer, CommandAnswer::NothingStands);
+}
+
+TEST(ForeignContainmentsKept, WhatWasLiftedIsReleasedAfterARestartToo) {
+  ForeignContainments foreign;
+  const Command release = command("release", kUser);
+  ASSERT_TRUE(foreign.take(confirmed(kUser, 10)));
+  ASSERT_TRUE(foreign.take(lifted(kUser, 11)));
+  ForeignContainments back;
+  back.restore(foreign.encode());
+  EXPECT_TRUE(back.obey(release, *parse_scope(kUser)));
+  EXPECT_TRUE(back.take_changed());
+  EXPECT_FALSE(back.obey(release, *parse_scope(kUser)));
+}
+
+TEST(ForeignContainmentsKept, WhatTheFormBeforeHeldIsReadBack) {
+  ForeignContainments foreign;
+  ASSERT_TRUE(foreign.take(confirmed(kUser, 10)));
+  ASSERT_TRUE(foreign.take(confirmed(kTenant, 10)));
+  const Command release = command("release", kTenant);
+  ASSERT_TRUE(foreign.obey(release, *parse_scope(kTenant)));
+  const std::string bytes = foreign.encode();
+  std::string before = bytes;
+  before[0] = 1;  // which knew no third way to be gone
+  ForeignContainments back;
+  back.restore(before);
+  EXPECT_EQ(back.encode(), bytes);
+  EXPECT_FALSE(back.obey(release, *parse_scope(kTenant)));
+  before[0] = 3;
+  back.restore(before);
+  EXPECT_EQ(back.encode(), bytes) << "of a later version nothing is taken";
+}
+
 TEST(ForeignContainmentsKept, WhatStandsIsReadBackAndDamageChangesNothing) {
   ForeignContainments foreign;
   const Command halt = command("halt", scope_key("subtree", "default", "chief"));
