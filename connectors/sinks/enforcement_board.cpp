@@ -15,6 +15,8 @@ namespace {
 
 constexpr std::string_view kHeartbeats = "~heartbeat#", kServiceKeys = "~";
 constexpr std::size_t kNameChars = 80;
+/// Heartbeats come each second: after so long without one nobody beats.
+constexpr Nanos kPause = seconds(5);
 
 EventTime event_time(WallTime time) { return EventTime{time.value}; }
 
@@ -64,7 +66,11 @@ void EnforcementBoard::observe(const ControlEntry& entry, WallTime now) {
     ++refused_;
     return;
   }
-  if (const auto* beat = std::get_if<Heartbeat>(&message->body)) heartbeats_[beat->writer] = *beat;
+  if (const auto* beat = std::get_if<Heartbeat>(&message->body)) {
+    heartbeats_[beat->writer] = *beat;
+    if (!beaten_ || now.value - beaten_->value > kPause.value) beaten_since_ = now;
+    beaten_ = now;
+  }
   auto* said = std::get_if<SignedContainment>(&message->body);
   if (said == nullptr || (!rows_.contains(entry.key) && rows_.size() >= kKeysMax)) return;
   Row& row = rows_[entry.key];
@@ -222,7 +228,7 @@ void EnforcementBoard::tell_unacked(const std::string& key, WallTime now, std::v
   for (const std::string& gate : counts(row) ? settings_.gates : std::vector<std::string>()) {
     const auto word = said.find(gate);
     if (word != said.end() && word->second.status == AckStatus::Applied) continue;
-    if (word == said.end() && !told && stale(gate, now)) {
+    if (word == said.end() && !told && stale(gate)) {
       rolled_up = true;
       continue;
     }
@@ -273,7 +279,7 @@ void EnforcementBoard::tell_unacked(const std::string& key, WallTime now, std::v
 
 void EnforcementBoard::tell_stale(WallTime now, std::vector<FindingRecord>& out) {
   for (const std::string& gate : settings_.gates) {
-    const bool stale = this->stale(gate, now);
+    const bool stale = this->stale(gate);
     const std::string name = std::string(kServiceKeys) + gate;
     const auto open = alarms_.find(name);
     if (stale && open == alarms_.end()) {
@@ -283,7 +289,7 @@ void EnforcementBoard::tell_stale(WallTime now, std::vector<FindingRecord>& out)
                       ": it goes on with what it knew then, and later containments are not in force there.";
       made.breaches = {printable(gate, kNameChars)};
       out.push_back(made);
-      alarms_.emplace(name, Alarm{std::move(made), {}});
+      alarms_.emplace(name, Alarm{std::move(made), {}, 0, now});
     } else if (stale) {
       const std::vector<std::string> waiting = unconfirmed(gate);
       if (waiting.empty() || waiting.size() < 10 * open->second.rolled_up) continue;
@@ -294,7 +300,7 @@ void EnforcementBoard::tell_stale(WallTime now, std::vector<FindingRecord>& out)
       FindingRecord next = next_alarm(open->second.last, FindingRecord::Activity::Update, event_time(now), sentence);
       next.count = waiting.size();
       out.push_back(next);
-      open->second = {std::move(next), {}, waiting.size()};
+      open->second = {std::move(next), {}, waiting.size(), open->second.opened};
     } else if (!stale && open != alarms_.end()) {
       out.push_back(closed_alarm(std::move(open->second.last), event_time(now), "fresh",
                                  printable(gate, kNameChars) + " confirms heartbeats again."));
@@ -308,6 +314,12 @@ std::vector<std::string> EnforcementBoard::unconfirmed(const std::string& gate) 
   for (const std::string& key : open_)
     if (counts(rows_.at(key)) && !alarms_.contains(key) && !words(key).contains(gate)) out.push_back(key);
   return out;
+}
+
+bool EnforcementBoard::stale(const std::string& gate) const {
+  const auto open = alarms_.find(std::string(kServiceKeys) + gate);
+  if (open != alarms_.end()) return last_alive(gate).value <= open->second.opened.value;  // until it has a word again
+  return beaten_ && beaten_->value - std::max(last_alive(gate).value, beaten_since_.value) >= settings_.silence.value;
 }
 
 WallTime EnforcementBoard::last_alive(const std::string& gate) const {

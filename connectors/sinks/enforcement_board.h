@@ -109,7 +109,8 @@ class EnforcementBoard {
   struct Alarm {
     FindingRecord last;
     std::string said;
-    std::size_t rolled_up = 0;  // containments told with a gate
+    std::size_t rolled_up = 0;  // containments told with a gate,
+    WallTime opened;            // whose alarm is open since
   };
 
   [[nodiscard]] std::optional<Word> word(const Row& row, std::uint64_t row_turn, const Said& said) const;
@@ -119,9 +120,8 @@ class EnforcementBoard {
   void tell_stale(WallTime now, std::vector<FindingRecord>& out);
   /// When the gate last had a word on a heartbeat; since the logs' ends were reached, where it has had none.
   [[nodiscard]] WallTime last_alive(const std::string& gate) const;
-  [[nodiscard]] bool stale(const std::string& gate, WallTime now) const {
-    return now.value - last_alive(gate).value >= settings_.silence.value;
-  }
+  /// Heartbeats have come for so long without a word of the gate on any: of a log that nobody beats on, a gate has nothing to confirm.
+  [[nodiscard]] bool stale(const std::string& gate) const;
   /// The keys of containments that the gate has not said a word about, but for those that have a finding of their own.
   [[nodiscard]] std::vector<std::string> unconfirmed(const std::string& gate) const;
 
@@ -137,6 +137,8 @@ class EnforcementBoard {
   std::map<std::string, Alarm> alarms_;      // by key; of gates by name
   std::vector<Confirmed> confirmed_;
   std::optional<WallTime> caught_up_;
+  std::optional<WallTime> beaten_;  // when the last heartbeat was read,
+  WallTime beaten_since_;           // and the first of those that came without a pause
   std::uint64_t refused_ = 0, turn_ = 0;
 };
 

@@ -274,6 +274,11 @@ ExitCode gate(const Options& options) {
   if (!load.settings) return ExitCode::Unusable;
   if (!options.name.empty()) load.settings->gate.name = options.name;
   if (!options.fail.empty()) load.settings->gate.fail = options.fail == "closed" ? GateFail::Closed : GateFail::Static;
+  if (load.settings->gate.fail == GateFail::Closed && !load.settings->outputs.control.topic) {
+    std::fprintf(stderr,
+                 "--fail closed needs the control topic: into the file of outputs.control nobody beats while there is nothing to say\n");
+    return ExitCode::Unusable;
+  }
   const ServiceLog log(load.settings->log.level, load.settings->log.format);
   return Gate(*load.settings, log).run();
 }

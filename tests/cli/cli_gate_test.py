@@ -40,6 +40,9 @@ class Gate(Case):
         self.assertEqual(run("gate").code, UNUSABLE)
         self.assertEqual(run("gate", "--config", self.dir / "missing.yaml").code, UNUSABLE)
         self.assertEqual(run("gate", "--config", self.settings(), "--fail", "open").code, UNUSABLE)
+        for ended in (run("gate", "--config", self.settings(), "--fail", "closed"), run("gate", "--config", self.settings(fail="closed"))):
+            self.assertEqual(ended.code, UNUSABLE, ended)
+            self.assertIn(b"needs the control topic", ended.err)
         self.assertEqual(run("gate", "--help").code, DONE)
 
     def test_what_it_does_not_ask_by(self):

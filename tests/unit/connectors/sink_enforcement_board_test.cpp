@@ -46,6 +46,10 @@ class Board : public ::testing::Test {
   void alive(const std::string& gate, std::int64_t ms) {
     hear(gate, {.key = heartbeat_key(engine.issuer().writer), .status = AckStatus::Applied, .applied_at = at_ms(ms)}, ms);
   }
+  /// The engine's heartbeats, one a second.
+  void beats(std::int64_t from_ms, std::int64_t until_ms) {
+    for (std::int64_t ms = from_ms; ms <= until_ms; ms += 1000) board->observe(engine.heartbeat(ms), at_ms(ms));
+  }
   [[nodiscard]] std::string key() const { return engine.key_of("bot"); }
   /// Alarms about containments; gates are alive.
   std::vector<FindingRecord> unacked(std::int64_t ms) {
@@ -200,8 +204,11 @@ TEST_F(Board, AcknowledgementsThatComeBeforeTheRecordIsReadCount) {
 
 TEST_F(Board, AGateThatConfirmsNoHeartbeatIsStaleUntilItDoes) {
   begin({"nginx-eu-1"});
+  beats(0, 1000);
   alive("nginx-eu-1", 1000);
+  beats(2000, 15'000);
   EXPECT_THAT(board->alarms(at_ms(15'999), kAll), IsEmpty());
+  beats(16'000, 16'000);
   const auto found = board->alarms(at_ms(16'000), kAll);
   ASSERT_THAT(found, SizeIs(1));
   EXPECT_EQ(found[0].analytic, Analytic::GateStale);
@@ -213,11 +220,30 @@ TEST_F(Board, AGateThatConfirmsNoHeartbeatIsStaleUntilItDoes) {
   EXPECT_EQ(closed[0].activity, FindingRecord::Activity::Close);
 }
 
+TEST_F(Board, WhereNobodyBeatsNoGateIsStale) {
+  begin({"nginx-eu-1"});
+  EXPECT_THAT(board->alarms(at_ms(60'000), kAll), IsEmpty()) << "there was nothing to confirm";
+  beats(61'000, 62'000);
+  alive("nginx-eu-1", 61'000);
+  EXPECT_THAT(board->alarms(at_ms(200'000), kAll), IsEmpty()) << "a service over files is idle";
+  beats(200'000, 200'000);
+  EXPECT_THAT(board->alarms(at_ms(200'001), kAll), IsEmpty()) << "and has just begun again";
+  beats(201'000, 215'000);
+  EXPECT_THAT(board->alarms(at_ms(215'000), kAll), SizeIs(1)) << "it has been told for long enough";
+  EXPECT_THAT(board->alarms(at_ms(400'000), kAll), IsEmpty()) << "that is no news, and no end of it";
+  beats(400'000, 401'000);
+  EXPECT_THAT(board->alarms(at_ms(401'000), kAll), IsEmpty()) << "nor is that";
+  alive("nginx-eu-1", 401'500);
+  EXPECT_THAT(board->alarms(at_ms(402'000), kAll), SizeIs(1)) << "closed";
+}
+
 TEST_F(Board, WhatAStaleGateDoesNotConfirmIsToldWithTheGateAndAgainAtTenTimesAsMany) {
   begin({"nginx-eu-1"});
+  beats(0, 13'000);
   alive("nginx-eu-1", 0);
   said(Speaker::halt("before"), 13'500);
   EXPECT_THAT(board->alarms(at_ms(14'000), kAll), IsEmpty());
+  beats(14'000, 15'000);
   ASSERT_THAT(board->alarms(at_ms(15'000), kAll), SizeIs(1)) << "the gate";
   std::vector<std::uint64_t> counts;
   for (int i = 0; i < 100; ++i) {
@@ -241,9 +267,11 @@ TEST_F(Board, WhatAStaleGateDoesNotConfirmIsToldWithTheGateAndAgainAtTenTimesAsM
 
 TEST_F(Board, AContainmentThatHasAFindingOfItsOwnKeepsItWhenTheGateGoesStale) {
   begin({"nginx-eu-1"});
+  beats(0, 0);
   alive("nginx-eu-1", 0);
   said(Speaker::halt("bot"));
   ASSERT_THAT(board->alarms(at_ms(2'000), kAll), SizeIs(1));
+  beats(1000, 15'000);
   const auto stale = board->alarms(at_ms(15'000), kAll);
   ASSERT_THAT(stale, SizeIs(1));
   EXPECT_EQ(stale[0].analytic, Analytic::GateStale);
