@@ -65,6 +65,7 @@ class TrustedKeys {
   TrustedKeys() = default;
   /// At most 64 KiB and 64 keys; every key OKP, Ed25519, public only, its `kid` its thumbprint, with at least one writer.
   [[nodiscard]] static std::expected<TrustedKeys, KeyError> parse(std::string_view jwks);
+  /// `NotFound` where there is no such file.
   [[nodiscard]] static std::expected<TrustedKeys, KeyError> load(const std::filesystem::path& file);
   void add(const SigningKey& key, std::vector<std::string> writers);
   /// Null where no key of that name is trusted.

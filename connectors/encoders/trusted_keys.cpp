@@ -78,11 +78,18 @@ std::expected<TrustedKeys, KeyError> TrustedKeys::parse(std::string_view jwks) {
 
 std::expected<TrustedKeys, KeyError> TrustedKeys::load(const std::filesystem::path& file) {
   std::ifstream in(file, std::ios::binary);
-  if (!in) return std::unexpected(KeyError{KeyError::Kind::Unreadable, "cannot open the trusted keys " + file.string()});
+  if (!in) {
+    std::error_code unknown;  // what cannot be looked at may be there
+    const bool missing = std::filesystem::status(file, unknown).type() == std::filesystem::file_type::not_found;
+    const auto kind = missing ? KeyError::Kind::NotFound : KeyError::Kind::Unreadable;
+    return std::unexpected(KeyError{kind, "cannot open the trusted keys " + file.string()});
+  }
   std::string text(kFileBytes + 1, '\0');
   in.read(text.data(), static_cast<std::streamsize>(text.size()));
   text.resize(static_cast<std::size_t>(in.gcount()));
-  return parse(text);
+  auto keys = parse(text);
+  if (!keys) keys.error().message += " (" + file.string() + ")";
+  return keys;
 }
 
 void TrustedKeys::add(const SigningKey& key, std::vector<std::string> writers) {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "engine/app/context_feed.h"
+#include "engine/app/pinned_keys.h"
 #include "engine/event/event.h"
 #include "engine/state/codec.h"
 #include "engine/state/records.h"
@@ -35,10 +36,10 @@ std::expected<void, SinkError> append_command(const Settings& settings, std::str
   return {};
 }
 
-CommandFile::CommandFile(const Settings& settings, Store& store, const ContextPositions& positions, const ServiceLog& log,
-                         PassedOver passed_over)
+CommandFile::CommandFile(const Settings& settings, TrustedKeys operators, Store& store, const ContextPositions& positions,
+                         const ServiceLog& log, PassedOver passed_over)
     : path_(command_file(settings)),
-      operators_(operators_keys(settings)),
+      operators_(std::move(operators)),
       audience_(settings.control.audience.empty() ? "" : settings.control.audience.front()),
       store_(store),
       positions_(positions),
@@ -48,7 +49,10 @@ CommandFile::CommandFile(const Settings& settings, Store& store, const ContextPo
 std::expected<std::unique_ptr<CommandFile>, std::string> CommandFile::open(const Settings& settings, Store& store,
                                                                            const ContextPositions& positions, const ServiceLog& log,
                                                                            PassedOver passed_over) {
-  std::unique_ptr<CommandFile> commands(new CommandFile(settings, store, positions, log, std::move(passed_over)));
+  auto operators = operators_keys(settings);
+  if (!operators) return std::unexpected(std::move(operators.error().message));
+  std::unique_ptr<CommandFile> commands(
+      new CommandFile(settings, std::move(*operators), store, positions, log, std::move(passed_over)));
   const auto kept = get_record(store, kRecord);
   if (!kept) return std::unexpected(kept.error().message);
   if (*kept && !commands->restore(**kept)) return std::unexpected("state: what it holds of operators' commands cannot be read");

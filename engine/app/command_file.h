@@ -46,7 +46,8 @@ class CommandFile {
   [[nodiscard]] std::expected<void, std::string> placed();
 
  private:
-  CommandFile(const Settings& settings, Store& store, const ContextPositions& positions, const ServiceLog& log, PassedOver passed_over);
+  CommandFile(const Settings& settings, TrustedKeys operators, Store& store, const ContextPositions& positions, const ServiceLog& log,
+              PassedOver passed_over);
   void look();
   [[nodiscard]] std::optional<OperatorCommand> counted(const ControlEntry& entry, Offset at);
   [[nodiscard]] std::expected<void, std::string> keep();

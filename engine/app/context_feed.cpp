@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "engine/app/kafka_settings.h"
+#include "engine/app/pinned_keys.h"
 #include "engine/state/records.h"
 
 namespace ringfence {
@@ -22,7 +23,10 @@ std::expected<std::unique_ptr<ContextFeed>, std::string> ContextFeed::open(const
                                                                            PassedOver passed_over) {
   auto topic = ContextLog::open(kafka_of(settings), settings.topics.context);
   if (!topic) return std::unexpected(topic.error().message);
-  std::unique_ptr<ContextFeed> feed(new ContextFeed(std::move(*topic), settings, store, log, std::move(passed_over)));
+  auto operators = operators_keys(settings);
+  if (!operators) return std::unexpected(std::move(operators.error().message));
+  std::unique_ptr<ContextFeed> feed(
+      new ContextFeed(std::move(*topic), settings, std::move(*operators), store, log, std::move(passed_over)));
   const auto book = get_record(store, kBookRecord);
   if (!book) return std::unexpected(book.error().message);
   if (*book && !feed->book_.restore(**book)) return std::unexpected("state: what it holds of operators' commands cannot be read");
@@ -48,13 +52,6 @@ ContextFeed::~ContextFeed() {
 std::vector<ContextChange> ContextFeed::since(std::size_t from) const {
   const std::lock_guard lock(mutex_);
   return {changes_.begin() + static_cast<std::ptrdiff_t>(std::min(from, changes_.size())), changes_.end()};
-}
-
-TrustedKeys operators_keys(const Settings& settings) {
-  if (auto pinned = TrustedKeys::load(settings.gate.keys_file)) return std::move(*pinned);
-  TrustedKeys keys;
-  if (const auto key = SigningKey::load(settings.control.key_file)) keys.add(*key, {"operator"});
-  return keys;
 }
 
 ContextRead ContextFeed::read(const TopicRecord& record) const {

@@ -33,10 +33,6 @@ inline constexpr std::string_view kPersonaSetKey = "personas";
 /// Keys of operators' commands on the context topic begin with this.
 inline constexpr std::string_view kCommandKeys = "command/";
 
-/// Whose commands count: the keys of `gate.keys_file` that may speak as `operator` where that file is there, else the key of
-/// `control.key_file`. Empty where neither can be read: then no command counts.
-[[nodiscard]] TrustedKeys operators_keys(const Settings& settings);
-
 /// Follows the context topic on a thread of its own. A record that is no fact, no command of an operator and no valid persona set changes
 /// nothing: it is logged, and the old set stays in force. So is a command that has been there before; which ones have lies in `store`.
 class ContextFeed {
@@ -55,10 +51,11 @@ class ContextFeed {
   [[nodiscard]] std::vector<ContextChange> since(std::size_t from) const;
 
  private:
-  ContextFeed(std::unique_ptr<ContextLog> topic, const Settings& settings, Store& store, const ServiceLog& log, PassedOver passed_over)
+  ContextFeed(std::unique_ptr<ContextLog> topic, const Settings& settings, TrustedKeys operators, Store& store, const ServiceLog& log,
+              PassedOver passed_over)
       : topic_(std::move(topic)),
         internal_hosts_(settings.internal_hosts),
-        operators_(operators_keys(settings)),
+        operators_(std::move(operators)),
         audience_(settings.control.audience.empty() ? "" : settings.control.audience.front()),
         store_(store),
         log_(log),

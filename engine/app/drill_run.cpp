@@ -15,6 +15,7 @@
 #include "engine/app/enforcement_feed.h"
 #include "engine/app/http_ask.h"
 #include "engine/app/kafka_settings.h"
+#include "engine/app/pinned_keys.h"
 
 namespace ringfence {
 namespace {
@@ -115,7 +116,9 @@ DrillReport run_drill(const Settings& settings, std::string_view name, const std
   std::map<std::string, Place> places;
   const auto trust = TlsTrust::load(settings.drill.ca_file);
   if (!trust) return not_begun(name, "drill.ca_file: " + trust.error());
-  DrillWorld world{.board = board_settings(settings),
+  auto trusted = board_keys(settings);
+  if (!trusted) return not_begun(name, trusted.error().message);
+  DrillWorld world{.board = board_settings(settings, std::move(*trusted)),
                    .within = within,
                    .asked = {},
                    .control = *logs.control,

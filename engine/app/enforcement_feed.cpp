@@ -8,6 +8,7 @@
 #include "connectors/encoders/keys.h"
 #include "connectors/kafka/control_feed.h"
 #include "engine/app/kafka_settings.h"
+#include "engine/app/pinned_keys.h"
 #include "engine/app/wall_clock.h"
 
 namespace ringfence {
@@ -49,11 +50,7 @@ EnforcementLogs enforcement_logs(const Settings& settings) {
   return out;
 }
 
-EnforcementBoard::Settings board_settings(const Settings& settings) {
-  TrustedKeys trusted;
-  if (auto pinned = TrustedKeys::load(settings.gate.keys_file)) trusted = std::move(*pinned);
-  if (const auto key = SigningKey::load(settings.control.key_file); key && trusted.find(key->kid()) == nullptr)
-    trusted.add(*key, {"engine-*", "operator"});
+EnforcementBoard::Settings board_settings(const Settings& settings, TrustedKeys trusted) {
   return {.trusted = std::move(trusted),
           .audience = settings.control.audience.empty() ? "" : settings.control.audience.front(),
           .gates = settings.control.gates,
@@ -61,7 +58,9 @@ EnforcementBoard::Settings board_settings(const Settings& settings) {
 }
 
 std::expected<std::unique_ptr<EnforcementFeed>, std::string> EnforcementFeed::open(const Settings& settings, const ServiceLog& log) {
-  std::unique_ptr<EnforcementFeed> feed(new EnforcementFeed(settings, log));
+  auto trusted = board_keys(settings);
+  if (!trusted) return std::unexpected(std::move(trusted.error().message));
+  std::unique_ptr<EnforcementFeed> feed(new EnforcementFeed(settings, std::move(*trusted), log));
   if (auto read = feed->read_to_end(); !read) return std::unexpected(std::move(read.error()));
   feed->thread_ = std::jthread([raw = feed.get()](const std::stop_token& stop) { raw->follow(stop); });
   return feed;
@@ -97,12 +96,12 @@ std::vector<FindingRecord> EnforcementFeed::alarms(const EnforcementBoard::Mine&
   return away_ ? std::vector<FindingRecord>() : board_.alarms(wall_now(), mine);
 }
 
-EnforcementFeed::EnforcementFeed(const Settings& settings, const ServiceLog& log)
+EnforcementFeed::EnforcementFeed(const Settings& settings, TrustedKeys trusted, const ServiceLog& log)
     : log_(log),
       logs_(enforcement_logs(settings)),
       control_file_(file_of(settings.outputs.control)),
       acks_file_(file_of(settings.gate.acks)),
-      board_(board_settings(settings)) {}
+      board_(board_settings(settings, std::move(trusted))) {}
 
 std::expected<void, std::string> EnforcementFeed::read_to_end() {
   const auto deadline = std::chrono::steady_clock::now() + kReadWithin;

@@ -25,8 +25,8 @@ struct EnforcementLogs {
 };
 /// The topics or files of the settings. Opening needs no broker.
 [[nodiscard]] EnforcementLogs enforcement_logs(const Settings& settings);
-/// How the board of these settings reads them; whose records count is `gate.keys_file` where it can be read, and the own key.
-[[nodiscard]] EnforcementBoard::Settings board_settings(const Settings& settings);
+/// How the board of these settings reads them; `trusted`: whose records count.
+[[nodiscard]] EnforcementBoard::Settings board_settings(const Settings& settings, TrustedKeys trusted);
 
 /// What one entry of the feed means for a partition of this input whose own writer is `own`: a word for the state of the agent it names,
 /// one for what stands over the partition's agents, or nothing, where it is another partition's.
@@ -56,7 +56,7 @@ class EnforcementFeed {
 
  private:
   enum class Side : std::uint8_t { Control, Acks };
-  EnforcementFeed(const Settings& settings, const ServiceLog& log);
+  EnforcementFeed(const Settings& settings, TrustedKeys trusted, const ServiceLog& log);
   [[nodiscard]] std::expected<void, std::string> read_to_end();
   /// True at the end of the log; nothing where it is away.
   std::optional<bool> read(Side side, std::chrono::milliseconds wait);

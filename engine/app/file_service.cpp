@@ -7,6 +7,7 @@
 #include <chrono>
 #include <filesystem>
 
+#include "engine/app/pinned_keys.h"
 #include "engine/app/service_outputs.h"
 #include "engine/app/wall_clock.h"
 #include "engine/event/drill.h"
@@ -106,8 +107,9 @@ std::expected<void, RunError> FileService::open_control() {
   if (!opened) return std::unexpected(of_path(opened.error()));
   control_log_ = std::move(*opened);
   // What former keys signed is this writer's history too: without it a new key would begin at the first generation, which no gate takes.
-  TrustedKeys trusted = TrustedKeys::load(settings_.gate.keys_file).value_or(TrustedKeys());
-  trusted.add(*key, {"engine-*"});
+  auto trusted = pinned_keys(settings_);
+  if (!trusted) return std::unexpected(std::move(trusted.error()));
+  trusted->add(*key, {"engine-*"});
   control_ = std::make_unique<ControlWriters>(
       ControlWriters::Settings{.iss = settings_.control.issuer,
                                .aud = settings_.control.audience,
@@ -115,7 +117,7 @@ std::expected<void, RunError> FileService::open_control() {
                                .claimant = std::to_string(getpid()) + "-" + std::to_string(wall_now().value),
                                .limits = {.max_halts_per_minute = static_cast<std::uint32_t>(settings_.control.max_halts_per_minute),
                                           .max_halted_share = settings_.control.max_halted_share}},
-      std::move(*key), std::move(trusted), *control_log_);
+      std::move(*key), std::move(*trusted), *control_log_);
   control_->own(Partition{0});
   control_->own(kLinksPartition);  // what links lead to leaves under a writer of its own
   // Claims, and reads its claim back: from the first record on it may speak.
@@ -188,9 +190,11 @@ std::expected<void, RunError> FileService::open_audit() {
   audit_sink_ = std::move(*sink);
   auto key = SigningKey::load(settings_.control.key_file);
   if (!key) return std::unexpected(RunError{ExitCode::Unusable, key.error().message});
+  auto trusted = pinned_keys(settings_);
+  if (!trusted) return std::unexpected(std::move(trusted.error()));
   auto trail = AuditTrail::open(
       {.writer = "engine-files-audit", .instance = "files", .note = settings_.state.directory / kAuditNote, .adopt = true}, std::move(*key),
-      TrustedKeys::load(settings_.gate.keys_file).value_or(TrustedKeys()), *audit_sink_, audit_past_of_file(file));
+      std::move(*trusted), *audit_sink_, audit_past_of_file(file));
   if (!trail) return std::unexpected(RunError{ExitCode::Unreachable, trail.error()});
   audit_ = std::move(*trail);
   if (!audit_->warning().empty()) log_.error("audit trail", {{"chain", audit_->chain()}, {"warning", audit_->warning()}});

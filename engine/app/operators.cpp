@@ -25,6 +25,7 @@
 #include "engine/app/control_places.h"
 #include "engine/app/kafka_settings.h"
 #include "engine/app/output_progress.h"
+#include "engine/app/pinned_keys.h"
 #include "engine/app/wall_clock.h"
 #include "engine/event/escape.h"
 #include "engine/event/sha256.h"
@@ -269,8 +270,10 @@ Done put_on_record(const Command& command, const Settings& settings, const std::
   if (!sink) return std::unexpected(Fault{ExitCode::Unreachable, sink.error().message});
   auto key = SigningKey::load(settings.control.key_file);
   if (!key) return std::unexpected(Fault{ExitCode::Unusable, key.error().message});
+  auto trusted = operators_keys(settings);
+  if (!trusted) return std::unexpected(Fault{trusted.error().exit, trusted.error().message});
   auto trail = AuditTrail::open({.writer = std::string(kWriter), .instance = "people", .note = {}, .adopt = true}, std::move(*key),
-                                operators_keys(settings), **sink, audit_past_of_file(file));
+                                std::move(*trusted), **sink, audit_past_of_file(file));
   if (!trail) return std::unexpected(Fault{ExitCode::Unreachable, trail.error()});
   const WallTime now = wall_now();
   const std::string jti = "cmd-" + sha256_hex(cause_of(command) + std::to_string(now.value)).substr(0, 16);
@@ -290,7 +293,9 @@ std::expected<std::string, Fault> give(const Command& command, const std::string
   if (!scope) return std::unexpected(Fault{ExitCode::Unusable, scope.error()});
   const auto key = SigningKey::load(settings.control.key_file);
   if (!key) return std::unexpected(Fault{ExitCode::Unusable, key.error().message});
-  const TrustedKeys trusted = operators_keys(settings);
+  const auto pinned = operators_keys(settings);
+  if (!pinned) return std::unexpected(Fault{pinned.error().exit, pinned.error().message});
+  const TrustedKeys& trusted = *pinned;
   const TrustedKey* known = trusted.find(key->kid());
   if (known == nullptr || !known->may_speak_as(kWriter))
     return std::unexpected(Fault{ExitCode::Unusable, "the key of control.key_file may not speak as operator (gate.keys_file)"});

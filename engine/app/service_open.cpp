@@ -10,6 +10,7 @@
 #include "connectors/sinks/file_control_log.h"
 #include "connectors/sinks/file_sink.h"
 #include "engine/app/kafka_settings.h"
+#include "engine/app/pinned_keys.h"
 #include "engine/app/service_subjects.h"
 #include "engine/state/records.h"
 
@@ -100,15 +101,16 @@ std::expected<void, RunError> Service::open_control() {
     control_log_ = std::move(*opened);
   }
   // What former keys signed is this writer's history too: without it a new key would begin at the first generation, which no gate takes.
-  TrustedKeys trusted = TrustedKeys::load(settings_.gate.keys_file).value_or(TrustedKeys());
-  trusted.add(*key, {"engine-*"});
+  auto trusted = pinned_keys(settings_);
+  if (!trusted) return std::unexpected(std::move(trusted.error()));
+  trusted->add(*key, {"engine-*"});
   ControlWriters::Settings control{.iss = settings_.control.issuer,
                                    .aud = settings_.control.audience,
                                    .topic = settings_.topics.events,
                                    .claimant = claimant(),
                                    .limits = {.max_halts_per_minute = static_cast<std::uint32_t>(settings_.control.max_halts_per_minute),
                                               .max_halted_share = settings_.control.max_halted_share}};
-  control_ = std::make_unique<ControlWriters>(std::move(control), std::move(*key), std::move(trusted), *control_log_);
+  control_ = std::make_unique<ControlWriters>(std::move(control), std::move(*key), std::move(*trusted), *control_log_);
   return {};
 }
 
@@ -146,12 +148,14 @@ std::expected<void, RunError> Service::open_outputs() {
 std::expected<void, RunError> Service::open_audit() {
   auto key = SigningKey::load(settings_.control.key_file);
   if (!key) return std::unexpected(RunError{ExitCode::Unusable, key.error().message});
+  auto trusted = pinned_keys(settings_);
+  if (!trusted) return std::unexpected(std::move(trusted.error()));
   const bool topic = settings_.outputs.audit.topic;
   auto trail = AuditTrail::open({.writer = "engine-" + settings_.topics.events + "-audit",
                                  .instance = instance_of(settings_),
                                  .note = settings_.state.directory / kAuditNote,
                                  .adopt = !topic},
-                                std::move(*key), TrustedKeys::load(settings_.gate.keys_file).value_or(TrustedKeys()), *audit_sink_,
+                                std::move(*key), std::move(*trusted), *audit_sink_,
                                 topic ? audit_past_of_topic(settings_) : audit_past_of_file(settings_.outputs.audit.file.string()));
   if (!trail) return std::unexpected(RunError{ExitCode::Unreachable, trail.error()});
   audit_ = std::move(*trail);

@@ -187,9 +187,7 @@ ExitCode status(const Options& options) {
   if (!trusted) return fail(ExitCode::Unusable, trusted.error());
   auto log = open_control_log(*load.settings);
   if (!log) return fail(log.error().exit, log.error().message);
-  auto settings = board_settings(*load.settings);
-  settings.trusted = *trusted;
-  Sight sight{EnforcementBoard(std::move(settings)), nullptr, {}};
+  Sight sight{EnforcementBoard(board_settings(*load.settings, *trusted)), nullptr, {}};
   const auto deadline = std::chrono::steady_clock::now() + kReadWithin;
   for (bool at_end = false; !at_end;) {
     const auto batch = (*log)->read(kBatch);

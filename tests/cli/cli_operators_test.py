@@ -216,6 +216,18 @@ class Commands(program.Case):
         self.file("pinned.json", b"no keys")
         self.assertEqual(run("status", "--config", self.config).code, UNUSABLE)
 
+    def test_pinned_keys_that_cannot_be_read_end_a_start_and_a_command(self):
+        pinned = run("keys", "show", self.key, "--writer", "engine-*", "--writer", "operator").out
+        for damaged in (pinned[:-20], b"", b"no keys"):
+            self.file("pinned.json", damaged)
+            for ended in (run("run", "--config", self.config), self.give("halt")):
+                self.assertEqual(ended.code, UNUSABLE, ended)
+                self.assertIn(b"gate.keys_file", ended.err)
+                self.assertIn(b"pinned.json", ended.err)
+        self.assertEqual((self.dir / "control").read_bytes(), b"", "nobody has claimed anything meanwhile")
+        self.file("pinned.json", pinned)
+        self.assertEqual(run("run", "--config", self.config).code, DONE)
+
     def test_help_states_exit_codes(self):
         for word in ("halt", "approve", "release"):
             ended = run(word, "--help")

@@ -153,6 +153,15 @@ TEST_F(KeyFiles, the_exported_set_is_public_and_pins_keys_to_writers) {
   EXPECT_EQ(loaded->find("other"), nullptr);
 }
 
+TEST_F(KeyFiles, a_set_that_is_not_there_is_told_from_one_that_cannot_be_read) {
+  const auto fault = [&](const char* name) { return TrustedKeys::load(file(name)).error(); };
+  EXPECT_EQ(fault("none.json").kind, KeyError::Kind::NotFound);
+  write(file("cut.json"), "{\"keys\":[{", 0644);
+  EXPECT_EQ(fault("cut.json").kind, KeyError::Kind::Malformed);
+  EXPECT_THAT(fault("cut.json").message, HasSubstr("cut.json")) << "which file";
+  EXPECT_NE(fault("cut.json/below").kind, KeyError::Kind::Malformed);
+}
+
 TEST(TrustedKeySet, refuses_private_ambiguous_and_unbound_keys) {
   const std::string x = R"("kty":"OKP","crv":"Ed25519","x":")" + std::string(kRfcX) + R"(")";
   const std::string good = x + R"(,"kid":")" + std::string(kRfcThumbprint) + R"(","writers":["operator"])";
