@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
+#include <thread>
 
 #include "connectors/sinks/posix_file.h"
 #include "engine/event/escape.h"
@@ -15,6 +17,17 @@ namespace ringfence {
 namespace {
 
 constexpr std::size_t kHeldBytesMax = 64U << 20U;
+constexpr std::chrono::milliseconds kTurnAgain{5};
+
+/// There is no lock with a deadline: it is tried again.
+bool locked(int fd, Nanos within) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::nanoseconds(within.value);
+  while (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    if (std::chrono::steady_clock::now() >= deadline) return false;
+    std::this_thread::sleep_for(kTurnAgain);
+  }
+  return true;
+}
 
 std::unexpected<SinkError> refused(std::string message) { return std::unexpected(SinkError{SinkError::Kind::Refused, std::move(message)}); }
 
@@ -28,7 +41,7 @@ FileSink::~FileSink() {
   if (fd_ > STDERR_FILENO) ::close(fd_);
 }
 
-std::expected<std::unique_ptr<FileSink>, SinkError> FileSink::open(const std::string& path, std::size_t buffer_bytes) {
+std::expected<std::unique_ptr<FileSink>, SinkError> FileSink::open(const std::string& path, std::size_t buffer_bytes, Nanos turn_within) {
   if (path == "-") return std::unique_ptr<FileSink>(new FileSink("standard output", STDOUT_FILENO, false, buffer_bytes));
 
   int fd = ::open(path.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
@@ -43,7 +56,7 @@ std::expected<std::unique_ptr<FileSink>, SinkError> FileSink::open(const std::st
   std::unique_ptr<FileSink> sink(new FileSink(path, fd, S_ISREG(status.st_mode), buffer_bytes));
   if (!sink->regular_) return sink;
 
-  if (::flock(fd, LOCK_EX | LOCK_NB) != 0)
+  if (!locked(fd, turn_within))
     return std::unexpected(SinkError{SinkError::Kind::InUse, printable(path) + " is being written by another process"});
   const auto whole = posix_file::whole_lines(fd, path);
   if (!whole) return std::unexpected(whole.error());

@@ -13,12 +13,14 @@ namespace ringfence {
 ///
 /// Every write to the file is of whole lines; what a crash or a full disk left of a line is cut off. Records are collected up to
 /// `buffer_bytes` and are acknowledged by a flush, which syncs the file to disk. A new file has mode 0600. A regular file is locked against
-/// other processes for as long as the sink lives. On a full disk records are kept in memory up to 64 MiB, beyond which `publish` fails.
+/// other processes for as long as the sink lives; who comes second is refused, or waits for its turn. On a full disk records are kept in
+/// memory up to 64 MiB, beyond which `publish` fails.
 class FileSink final : public ResumableSink {
  public:
-  /// `buffer_bytes` 0 writes each record at once.
+  /// `buffer_bytes` 0 writes each record at once. Waits at most `turn_within` for another process that writes the file.
   [[nodiscard]] static std::expected<std::unique_ptr<FileSink>, SinkError> open(const std::string& path,
-                                                                                std::size_t buffer_bytes = 256U << 10U);
+                                                                                std::size_t buffer_bytes = 256U << 10U,
+                                                                                Nanos turn_within = {});
   /// Writes out what is left, as far as that is possible; errors have no reader here, so flush before.
   ~FileSink() override;
   FileSink(const FileSink&) = delete;

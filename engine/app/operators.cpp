@@ -39,6 +39,7 @@ namespace {
 constexpr std::string_view kWriter = "operator";
 constexpr std::chrono::seconds kWithin{20};
 constexpr std::chrono::seconds kAnswerWithin{10};
+constexpr Nanos kTurnWithin = seconds(20);
 constexpr std::size_t kBatch = 1000;
 constexpr int kApprovedTier = 4;
 
@@ -266,7 +267,8 @@ Done put_on_record(const Command& command, const Settings& settings, const std::
   const std::string file = operators_audit_file(settings).string();
   std::error_code ignored;
   std::filesystem::create_directories(operators_audit_file(settings).parent_path(), ignored);
-  auto sink = FileSink::open(file);
+  // Several people may command at once: each waits for its place in the one chain.
+  auto sink = FileSink::open(file, 0, kTurnWithin);
   if (!sink) return std::unexpected(Fault{ExitCode::Unreachable, sink.error().message});
   auto key = SigningKey::load(settings.control.key_file);
   if (!key) return std::unexpected(Fault{ExitCode::Unusable, key.error().message});

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <csignal>
+#include <future>
 
 #include "connectors/sinks/file_control_log.h"
 #include "connectors/sinks/file_sink.h"
@@ -161,6 +162,19 @@ TEST(FileSinkOutput, two_processes_cannot_write_one_file_and_a_directory_is_none
   EXPECT_EQ(FileSink::open(dir.file("f")).error().kind, SinkError::Kind::InUse);
   EXPECT_EQ(FileSink::open(dir.file("")).error().kind, SinkError::Kind::Io);
   EXPECT_THAT(FileSink::open(dir.file("no/such\x1b/f")).error().message, HasSubstr("\\x1B")) << "names are escaped";
+}
+
+TEST(FileSinkOutput, who_comes_second_may_wait_for_its_turn) {
+  const TemporaryDirectory dir("ringfence-sink");
+  auto first = *FileSink::open(dir.file("f"));
+  EXPECT_EQ(FileSink::open(dir.file("f"), 0, milliseconds(20)).error().kind, SinkError::Kind::InUse) << "not for ever";
+  auto second = std::async(std::launch::async, [&] { return FileSink::open(dir.file("f"), 0, seconds(60)); });
+  ASSERT_TRUE(first->publish("{\"n\":1}", "", at(0, 0)).has_value());
+  first.reset();
+  auto sink = second.get();
+  ASSERT_TRUE(sink.has_value());
+  ASSERT_TRUE((*sink)->publish("{\"n\":2}", "", at(0, 1)).has_value());
+  EXPECT_EQ(text_of(dir.file("f")), "{\"n\":1}\n{\"n\":2}\n");
 }
 
 TEST(FileSinkOutput, a_record_of_two_lines_is_refused) {
