@@ -11,7 +11,7 @@ namespace ringfence {
 
 /// The control topic as a file: one `{"key":…,"value":…}` a line, appended only; the last line of a key wins, a null value is a tombstone.
 /// Several processes may append: each line is one write under a lock. A line is visible to readers at once and stored for good when
-/// `acknowledged` has synced it. Mode 0600 where the file is new.
+/// `acknowledged` has synced it. A line longer than 4 MiB is none of ours and is passed over. Mode 0600 where the file is new.
 class FileControlLog final : public ControlLog {
  public:
   [[nodiscard]] static std::expected<std::unique_ptr<FileControlLog>, SinkError> open(const std::string& path);
@@ -42,6 +42,7 @@ class FileControlLog final : public ControlLog {
   std::uint64_t sent_ = 0, synced_ = 0;
   std::uint64_t read_to_ = 0;  // byte offset
   std::string ahead_;          // read but not given out yet
+  bool too_long_ = false;      // within a line that is passed over
   std::uint64_t malformed_ = 0;
 };
 

@@ -229,6 +229,21 @@ TEST(FileControl, lines_that_are_no_entries_are_skipped_and_counted) {
   EXPECT_EQ(log->malformed(), 4U);
 }
 
+TEST(FileControl, a_line_that_is_longer_than_any_record_keeps_nobody_from_the_next) {
+  const TemporaryDirectory dir("ringfence-control");
+  auto log = *FileControlLog::open(dir.file("c"));
+  ASSERT_TRUE(log->append("a#w", "1").has_value());
+  std::ofstream(dir.file("c"), std::ios::app) << "{\"key\":\"" << std::string(9 << 20, 'x');
+  auto batch = *log->read(10);
+  EXPECT_EQ(batch.entries.size(), 1U);
+  EXPECT_TRUE(batch.caught_up) << "its end has not come";
+  std::ofstream(dir.file("c"), std::ios::app) << std::string(5 << 20, 'y') << "\n";
+  ASSERT_TRUE(log->append("b#w", "2").has_value());
+  EXPECT_EQ(log->read(10)->entries, (std::vector<ControlEntry>{{"b#w", "2"}}));
+  EXPECT_EQ(log->malformed(), 1U) << "counted like any other that is no entry";
+  EXPECT_EQ((*FileControlLog::open(dir.file("c")))->read(10)->entries.size(), 2U);
+}
+
 TEST(FileControl, large_records_pass_and_too_large_ones_are_refused) {
   const TemporaryDirectory dir("ringfence-control");
   auto log = *FileControlLog::open(dir.file("c"));
