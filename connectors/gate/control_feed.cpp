@@ -83,7 +83,7 @@ std::expected<ControlLog::Batch, SinkError> FileControlFeed::read(std::size_t ma
 }
 
 std::expected<std::unique_ptr<FileAckFeed>, SinkError> FileAckFeed::open(const std::string& path) {
-  auto log = FileControlLog::open(path);
+  auto log = FileControlLog::open(path, FileControlLog::WhenReplaced::Moves);
   if (!log) return std::unexpected(log.error());
   return std::unique_ptr<FileAckFeed>(new FileAckFeed(std::move(*log)));
 }

@@ -47,7 +47,14 @@ std::expected<ControlLog::Batch, SinkError> KafkaControlLog::read(std::size_t ma
   if (!batch) return std::unexpected(to_sink_error(batch.error()));
   Batch result{.entries = {}, .caught_up = batch->caught_up};
   result.entries.reserve(batch->records.size());
-  for (TopicRecord& record : batch->records) result.entries.push_back({std::move(record.key), std::move(record.value)});
+  for (TopicRecord& record : batch->records) {
+    if (record.position.offset.value < next_) {
+      result.entries.clear();  // of the topic that was
+      result.anew = true;
+    }
+    next_ = record.position.offset.value + 1;
+    result.entries.push_back({std::move(record.key), std::move(record.value)});
+  }
   return result;
 }
 

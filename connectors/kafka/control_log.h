@@ -20,8 +20,8 @@ struct KafkaControlLogOptions {
 };
 
 /// The control topic as the log that all writers share: appended with `acks=all` by a producer of its own without linger, read back from
-/// the topic's beginning. The topic must have exactly one partition, or its order would not be one. One thread at a time, as every
-/// ControlLog.
+/// the topic's beginning; again from there where its offsets begin anew, because it was made anew. The topic must have exactly one
+/// partition, or its order would not be one. One thread at a time, as every ControlLog.
 class KafkaControlLog final : public ControlLog {
  public:
   [[nodiscard]] static std::expected<std::unique_ptr<KafkaControlLog>, KafkaError> open(const KafkaSettings& kafka, std::string topic,
@@ -45,6 +45,7 @@ class KafkaControlLog final : public ControlLog {
   std::unique_ptr<TopicReader> reader_;
   const std::chrono::milliseconds read_wait_;
   std::uint64_t tickets_ = 0;
+  std::int64_t next_ = 0;  // offset behind the last that was read
 };
 
 }  // namespace ringfence

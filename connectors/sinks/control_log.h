@@ -31,6 +31,7 @@ class ControlLog {
   struct Batch {
     std::vector<ControlEntry> entries;  // in the log's order, own and others'
     bool caught_up = false;             // nothing was stored beyond these when this was read
+    bool anew = false;                  // the log was lost or replaced since the last read: these are the first of what it is now
   };
   /// The next records in order from the beginning of the log, at most `max` of them. Waits only where the log was opened so.
   [[nodiscard]] virtual std::expected<Batch, SinkError> read(std::size_t max) = 0;

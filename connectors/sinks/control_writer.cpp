@@ -17,6 +17,9 @@ constexpr Nanos kClaimPatience = seconds(10);
 
 std::int64_t to_ms(WallTime time) { return time.value / 1'000'000; }
 
+/// What a generation is at least: greater than any of before, as far as clocks agree, whatever became of the log.
+std::uint64_t least_generation(WallTime now) { return static_cast<std::uint64_t>(std::max<std::int64_t>(to_ms(now), 1)); }
+
 /// The same signed statement under another generation: what a repeat may differ in.
 std::string with_generation(const std::string& payload, std::uint64_t generation) {
   auto parsed = parse_strict_json(payload);
@@ -65,26 +68,34 @@ ControlWriter::ControlWriter(Issuer issuer, std::string claimant, Shared shared)
   issuer_.generation = 0;
 }
 
-void ControlWriter::observe(const ControlEntry& entry) {
+bool ControlWriter::observe(const ControlEntry& entry) {
   if (entry.key == claim_key(issuer_.writer)) return observe_claim(entry);
-  if (entry.key == heartbeat_key(issuer_.writer)) return;
-  if (entry.key.ends_with("#" + issuer_.writer)) observe_record(entry);
+  if (entry.key == heartbeat_key(issuer_.writer)) return false;
+  return entry.key.ends_with("#" + issuer_.writer) && observe_record(entry);
 }
 
-void ControlWriter::observe_claim(const ControlEntry& entry) {
+void ControlWriter::log_began_anew() {
+  for (const std::string& key : std::views::keys(own_)) displaced_.insert(displaced_.end(), key);
+  claim_displaced_ = true;
+  last_beat_.reset();
+  if (state_ == State::Claiming) state_ = State::Reading;  // the claim went with the log
+}
+
+bool ControlWriter::observe_claim(const ControlEntry& entry) {
   const auto message = verify_control(entry.key, entry.value, shared_.trusted, issuer_.aud.front());
   const auto* claim = message ? std::get_if<Claim>(&message->body) : nullptr;
   const bool counts = claim != nullptr && order_.admit(entry.key, *message).has_value();
   const bool ours = counts && claim->claimant == claimant_ && claim->generation == issuer_.generation;
   claim_displaced_ = !ours;
-  if (state_ != State::Claiming && state_ != State::Speaking) return;
+  if (state_ != State::Claiming && state_ != State::Speaking) return counts;
   if (ours)
     state_ = State::Speaking;
   else if (counts || (state_ == State::Claiming && claim != nullptr && claim->claimant == claimant_))
     state_ = State::Fenced;  // someone is ahead of us, or was first with our generation
+  return counts;
 }
 
-void ControlWriter::observe_record(const ControlEntry& entry) {
+bool ControlWriter::observe_record(const ControlEntry& entry) {
   const auto known = own_.find(entry.key);
   const auto message = verify_control(entry.key, entry.value, shared_.trusted, issuer_.aud.front());
   const auto* read = message ? std::get_if<SignedContainment>(&message->body) : nullptr;
@@ -92,17 +103,20 @@ void ControlWriter::observe_record(const ControlEntry& entry) {
     // A tombstone, a forgery or the word of a former owner now stands last under our key.
     const bool stale_repeat = read != nullptr && read->generation == issuer_.generation;
     if (known != own_.end() && !stale_repeat) displaced_.insert(entry.key);
-    return;
+    return false;
   }
   const bool ours = state_ == State::Speaking && read->generation == issuer_.generation;
   if (known != own_.end() && ours && read->record.epoch <= known->second.live.epoch) {
     displaced_.erase(entry.key);
-    return;
+    return true;
   }
   const auto token = verify_jws(entry.value, shared_.trusted);
   const ContainmentRecord& record = read->record;
   Own own{{record.epoch, record.contained, record.level}, token->payload, message->jti, record.effective_at, counted_agent(record)};
   remember(entry.key, std::move(own), ours);
+  const bool speaks = state_ == State::Claiming || state_ == State::Speaking;
+  if (speaks && read->generation > issuer_.generation) state_ = State::Fenced;  // by a claim that compaction has taken
+  return true;
 }
 
 void ControlWriter::remember(const std::string& key, Own own, bool sent_by_us) {
@@ -137,7 +151,7 @@ void ControlWriter::claim_again() {
 
 std::expected<void, SinkError> ControlWriter::claim(WallTime now) {
   Issuer next = issuer_;
-  next.generation = order_.generation(issuer_.writer) + 1;
+  next.generation = std::max(order_.generation(issuer_.writer) + 1, least_generation(now));
   const std::string payload = encode_claim({next.writer, claimant_, next.generation, to_ms(now)}, next);
   if (auto ticket = shared_.log.append(claim_key(next.writer), sign_jws(shared_.key, payload)); !ticket)
     return std::unexpected(ticket.error());

@@ -28,6 +28,9 @@ struct LiveRecord {
 /// The wall-clock side of control for one writer, `engine-<topic>-<partition>`: claims a generation, speaks only after it has read its own
 /// claim as the first of that generation, keeps its keys its own in the log, and beats each second. Time is passed in. One thread at a
 /// time; whoever reads the log hands every entry to `observe` in order (`ControlWriters` does both).
+///
+/// The generation it claims is above all it has read and not below the clock's milliseconds, so that gates, which remember generations,
+/// hear it where the log has forgotten them.
 class ControlWriter {
  public:
   enum class State : std::uint8_t {
@@ -46,8 +49,10 @@ class ControlWriter {
   /// `claimant` must be unique to this start of the process: host, process id and start time.
   ControlWriter(Issuer issuer, std::string claimant, Shared shared);
 
-  /// One entry of the log, own or not.
-  void observe(const ControlEntry& entry);
+  /// One entry of the log, own or not; true where it is this writer's word as gates take it: worth keeping (ControlMemory).
+  bool observe(const ControlEntry& entry);
+  /// The log has begun anew: what it held of this writer is said again.
+  void log_began_anew();
   /// The log has been read to its end; claims on the first call.
   [[nodiscard]] std::expected<void, SinkError> caught_up(WallTime now);
   /// Sends what waits, publishes again what is no longer its own, beats where a second has passed. Call several times a second.
@@ -81,8 +86,8 @@ class ControlWriter {
     std::size_t active_agents = 0;
   };
 
-  void observe_claim(const ControlEntry& entry);
-  void observe_record(const ControlEntry& entry);
+  bool observe_claim(const ControlEntry& entry);
+  bool observe_record(const ControlEntry& entry);
   void remember(const std::string& key, Own own, bool sent_by_us);
   [[nodiscard]] std::expected<void, SinkError> claim(WallTime now);
   [[nodiscard]] std::expected<void, SinkError> send(ContainmentRecord record, std::size_t active_agents, WallTime now);

@@ -12,8 +12,14 @@ constexpr int kReadsPerPoll = 100;
 
 }  // namespace
 
-ControlWriters::ControlWriters(Settings settings, SigningKey key, TrustedKeys trusted, ControlLog& log)
-    : settings_(std::move(settings)), key_(std::move(key)), trusted_(std::move(trusted)), log_(log), blast_radius_(settings_.limits) {
+ControlWriters::ControlWriters(Settings settings, SigningKey key, TrustedKeys trusted, ControlLog& log,
+                               std::unique_ptr<ControlMemory> memory)
+    : settings_(std::move(settings)),
+      key_(std::move(key)),
+      trusted_(std::move(trusted)),
+      log_(log),
+      memory_(std::move(memory)),
+      blast_radius_(settings_.limits) {
   // A writer must be able to read back its own claims, whatever the file of trusted keys says.
   if (trusted_.find(key_.kid()) == nullptr)
     trusted_.add(key_, {"engine-" + settings_.topic + "-*", "engine-" + std::string(kLinksTopic) + "-*"});
@@ -25,6 +31,9 @@ void ControlWriters::own(Partition partition) {
   const Issuer issuer{settings_.iss, settings_.aud, engine_writer(settings_.topic, partition), 0, settings_.ack_within_ms};
   auto [writer, added] =
       writers_.try_emplace(partition, issuer, settings_.claimant, ControlWriter::Shared{key_, trusted_, log_, blast_radius_});
+  // First what this process has said before, which the log need not hold any more; what is later there comes after it.
+  if (memory_)
+    for (const ControlEntry& entry : memory_->entries()) writer->second.observe(entry);
   // Compaction would leave the same: of every key the latest, in the log's order. An owner that died before it said again what stands
   // leaves a claim behind records of its predecessor, which hold all the same.
   std::vector<const std::pair<const std::string, Latest>*> said;
@@ -53,8 +62,11 @@ std::expected<bool, SinkError> ControlWriters::read_on() {
   for (int i = 0; i < kReadsPerPoll; ++i) {
     auto batch = log_.read(kReadAtOnce);
     if (!batch) return std::unexpected(batch.error());
+    if (batch->anew) begin_anew();
     for (const ControlEntry& entry : batch->entries) {
-      for (auto& [partition, writer] : writers_) writer.observe(entry);
+      bool own = false;
+      for (auto& [partition, writer] : writers_) own = writer.observe(entry) || own;
+      if (own && memory_) unkept_.push_back(entry);
       latest_.insert_or_assign(entry.key, Latest{read_++, entry.value});
     }
     if (batch->caught_up) return true;
@@ -62,9 +74,22 @@ std::expected<bool, SinkError> ControlWriters::read_on() {
   return false;
 }
 
+void ControlWriters::begin_anew() {
+  latest_.clear();
+  for (auto& [partition, writer] : writers_) writer.log_began_anew();
+}
+
+std::expected<void, SinkError> ControlWriters::keep() {
+  if (unkept_.empty()) return {};
+  if (auto kept = memory_->keep(unkept_); !kept) return kept;
+  unkept_.clear();
+  return {};
+}
+
 std::expected<void, SinkError> ControlWriters::poll(WallTime now) {
   const std::scoped_lock lock(mutex_);
   const auto caught_up = read_on();
+  const auto kept = keep();
   note_speaking();
   if (!caught_up) return std::unexpected(caught_up.error());
   for (auto& [partition, writer] : writers_) {
@@ -75,7 +100,7 @@ std::expected<void, SinkError> ControlWriters::poll(WallTime now) {
   const auto ticket = log_.acknowledged();
   if (!ticket) return std::unexpected(ticket.error());
   acknowledged_ = *ticket;
-  return {};
+  return kept;
 }
 
 Offset ControlWriters::acknowledged(Partition partition) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "connectors/sinks/control_memory.h"
 #include "connectors/sinks/control_writer.h"
 #include "engine/event/published.h"
 
@@ -25,15 +26,16 @@ class ControlWriters {
     std::int64_t ack_within_ms = 2000;
     BlastRadius::Limits limits;
   };
-  ControlWriters(Settings settings, SigningKey key, TrustedKeys trusted, ControlLog& log);
+  /// Without a memory a log that is lost while the process is down takes with it what stood there.
+  ControlWriters(Settings settings, SigningKey key, TrustedKeys trusted, ControlLog& log, std::unique_ptr<ControlMemory> memory = nullptr);
 
   /// Takes up or leaves a partition; the writer claims at the next `poll` that reaches the end of the log.
   void own(Partition partition);
   void disown(Partition partition);
   /// `record.position.partition` must be owned (Refused otherwise). `active_agents`: agents with an event in the last hour.
   [[nodiscard]] std::expected<void, SinkError> publish(const ContainmentRecord& record, std::size_t active_agents, WallTime now);
-  /// Reads the log on, lets the writers claim, send, repair and beat. Call several times a second. The first fault ends the round; the next
-  /// call goes on where it stopped.
+  /// Reads the log on, lets the writers claim, send, repair and beat. Call several times a second. The first fault ends the round, but for
+  /// one of the memory, which is told when all else is done; the next call goes on where it stopped.
   [[nodiscard]] std::expected<void, SinkError> poll(WallTime now);
   [[nodiscard]] Offset acknowledged(Partition partition);
 
@@ -50,6 +52,8 @@ class ControlWriters {
 
  private:
   [[nodiscard]] std::expected<bool, SinkError> read_on();
+  void begin_anew();
+  [[nodiscard]] std::expected<void, SinkError> keep();
   void note_speaking();
 
   mutable std::mutex mutex_;
@@ -57,6 +61,8 @@ class ControlWriters {
   SigningKey key_;
   TrustedKeys trusted_;
   ControlLog& log_;
+  std::unique_ptr<ControlMemory> memory_;
+  std::vector<ControlEntry> unkept_;  // own, read and not in the memory yet
   BlastRadius blast_radius_;
   std::map<Partition, ControlWriter> writers_;
   struct Latest {

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <utility>
 
 #include "connectors/encoders/jws.h"
 #include "connectors/encoders/strict_json.h"
@@ -20,25 +21,6 @@ namespace {
 
 /// The longest line that is read: a token, its key in percent-encoding, and the frame.
 constexpr std::size_t kLineBytes = 2 * kTokenBytes;
-
-/// Holds the file's lock for one append.
-class Locked {
- public:
-  explicit Locked(int fd) : fd_(fd) {
-    while ((held_ = ::flock(fd_, LOCK_EX) == 0) == false && errno == EINTR) {
-    }
-  }
-  ~Locked() {
-    if (held_) ::flock(fd_, LOCK_UN);
-  }
-  Locked(const Locked&) = delete;
-  Locked& operator=(const Locked&) = delete;
-  [[nodiscard]] bool held() const { return held_; }
-
- private:
-  int fd_;
-  bool held_ = false;
-};
 
 std::optional<ControlEntry> entry_of(std::string_view line) {
   const auto parsed = parse_strict_json(line);
@@ -57,19 +39,58 @@ std::expected<std::string, SinkError> line_of(std::string_view key, std::string_
 
 }  // namespace
 
-std::expected<std::unique_ptr<FileControlLog>, SinkError> FileControlLog::open(const std::string& path) {
+/// Holds the file's lock for one append.
+class FileControlLog::Locked {
+ public:
+  explicit Locked(int fd) : fd_(fd) {
+    while ((held_ = ::flock(fd_, LOCK_EX) == 0) == false && errno == EINTR) {
+    }
+  }
+  ~Locked() {
+    if (held_) ::flock(fd_, LOCK_UN);
+  }
+  Locked(const Locked&) = delete;
+  Locked& operator=(const Locked&) = delete;
+  [[nodiscard]] bool held() const { return held_; }
+
+ private:
+  int fd_;
+  bool held_ = false;
+};
+
+std::expected<int, SinkError> FileControlLog::opened(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
   if (fd < 0) return std::unexpected(posix_file::fault(path, "open"));
-  std::unique_ptr<FileControlLog> log(new FileControlLog(path, fd));
-  if (const auto whole = posix_file::whole_lines(fd, path); !whole) return std::unexpected(whole.error());
+  if (const auto whole = posix_file::whole_lines(fd, path); !whole) {
+    ::close(fd);
+    return std::unexpected(whole.error());
+  }
   posix_file::sync_directory_of(path);
-  return log;
+  return fd;
+}
+
+std::expected<std::unique_ptr<FileControlLog>, SinkError> FileControlLog::open(const std::string& path, WhenReplaced then) {
+  const auto fd = opened(path);
+  if (!fd) return std::unexpected(fd.error());
+  return std::unique_ptr<FileControlLog>(new FileControlLog(path, *fd, then));
+}
+
+/// To the file that the path names now. What was sent and not synced is in the former one: whoever reads `anew` says it again.
+std::expected<void, SinkError> FileControlLog::move() {
+  const auto fd = opened(path_);
+  if (!fd) return std::unexpected(fd.error());
+  ::close(std::exchange(fd_, *fd));
+  read_to_ = 0;
+  ahead_.clear();
+  too_long_ = false;
+  anew_ = true;
+  return {};
 }
 
 std::expected<std::unique_ptr<FileControlLog>, SinkError> FileControlLog::follow(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return std::unexpected(posix_file::fault(path, "open"));
-  return std::unique_ptr<FileControlLog>(new FileControlLog(path, fd));
+  return std::unique_ptr<FileControlLog>(new FileControlLog(path, fd, WhenReplaced::Stays));
 }
 
 bool FileControlLog::replaced() const {
@@ -99,6 +120,8 @@ std::expected<std::uint64_t, SinkError> FileControlLog::append(std::span<const C
 }
 
 std::expected<void, SinkError> FileControlLog::write(std::string_view lines) {
+  if (must_move())
+    if (auto moved = move(); !moved) return moved;
   const Locked lock(fd_);
   if (!lock.held()) return std::unexpected(posix_file::fault(path_, "lock"));
   // What a writer that died left of its line would otherwise swallow this one.
@@ -148,6 +171,9 @@ std::expected<bool, SinkError> FileControlLog::fill() {
 
 std::expected<ControlLog::Batch, SinkError> FileControlLog::read(std::size_t max) {
   Batch out;
+  if (must_move())
+    if (auto moved = move(); !moved) return std::unexpected(moved.error());
+  out.anew = std::exchange(anew_, false);
   while (out.entries.size() < max) {
     const std::size_t newline = ahead_.find('\n');
     if (newline == std::string::npos) {

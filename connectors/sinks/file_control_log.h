@@ -14,7 +14,13 @@ namespace ringfence {
 /// `acknowledged` has synced it. A line longer than 4 MiB is none of ours and is passed over. Mode 0600 where the file is new.
 class FileControlLog final : public ControlLog {
  public:
-  [[nodiscard]] static std::expected<std::unique_ptr<FileControlLog>, SinkError> open(const std::string& path);
+  /// What becomes of the log where its path names another file by now (`replaced`).
+  enum class WhenReplaced : std::uint8_t {
+    Stays,  // with the file that was opened
+    Moves   // to the one that is there then, made where there is none: nothing is appended to a file that nobody follows any more
+  };
+  [[nodiscard]] static std::expected<std::unique_ptr<FileControlLog>, SinkError> open(const std::string& path,
+                                                                                      WhenReplaced then = WhenReplaced::Stays);
   /// Opens a log that others write, to read it only: appending is refused, and a file that is not there yet is an error.
   [[nodiscard]] static std::expected<std::unique_ptr<FileControlLog>, SinkError> follow(const std::string& path);
   ~FileControlLog() override;
@@ -33,12 +39,18 @@ class FileControlLog final : public ControlLog {
   [[nodiscard]] std::uint64_t malformed() const { return malformed_; }
 
  private:
-  FileControlLog(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
+  class Locked;
+  FileControlLog(std::string path, int fd, WhenReplaced then) : path_(std::move(path)), fd_(fd), then_(then) {}
+  [[nodiscard]] static std::expected<int, SinkError> opened(const std::string& path);
+  [[nodiscard]] std::expected<void, SinkError> move();
+  [[nodiscard]] bool must_move() const { return then_ == WhenReplaced::Moves && replaced(); }
   [[nodiscard]] std::expected<bool, SinkError> fill();
   [[nodiscard]] std::expected<void, SinkError> write(std::string_view lines);
 
   std::string path_;
   int fd_;
+  WhenReplaced then_;
+  bool anew_ = false;  // moved, and the reader has not been told
   std::uint64_t sent_ = 0, synced_ = 0;
   std::uint64_t read_to_ = 0;  // byte offset
   std::string ahead_;          // read but not given out yet

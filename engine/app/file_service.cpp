@@ -7,6 +7,7 @@
 #include <chrono>
 #include <filesystem>
 
+#include "engine/app/control_memory.h"
 #include "engine/app/pinned_keys.h"
 #include "engine/app/service_outputs.h"
 #include "engine/app/wall_clock.h"
@@ -64,8 +65,6 @@ std::expected<std::unique_ptr<FileService>, RunError> FileService::open(const Se
   }
   std::unique_ptr<FileService> service(new FileService(settings, log));
   service->personas_ = rules.rules->set().sha256();
-  if (auto opened = service->open_control(); !opened) return std::unexpected(std::move(opened.error()));
-
   FileRunOptions options{.follow = settings.input.follow,
                          .state_directory = settings.state.directory.string(),
                          .shards = settings.state.shards > 0 ? static_cast<std::size_t>(settings.state.shards) : 1,
@@ -78,8 +77,8 @@ std::expected<std::unique_ptr<FileService>, RunError> FileService::open(const Se
   auto run = FileRun::open(std::move(options), std::move(rules.rules));
   if (!run) return std::unexpected(std::move(run.error()));
   service->run_ = std::move(*run);
-  for (const auto& open :
-       {&FileService::open_context, &FileService::open_enforcement, &FileService::open_audit, &FileService::open_commands})
+  for (const auto& open : {&FileService::open_control, &FileService::open_context, &FileService::open_enforcement, &FileService::open_audit,
+                           &FileService::open_commands})
     if (auto opened = (*service.*open)(); !opened) return std::unexpected(std::move(opened.error()));
 
   HttpEndpoints endpoints{.metrics = [s = service.get()] { return s->metrics_.exposition(steady_now()); },
@@ -103,13 +102,15 @@ std::expected<void, RunError> FileService::open_control() {
     }
   }
   if (!key) return std::unexpected(RunError{ExitCode::Unusable, key.error().message});
-  auto opened = FileControlLog::open(settings_.outputs.control.file.string());
+  auto opened = FileControlLog::open(settings_.outputs.control.file.string(), FileControlLog::WhenReplaced::Moves);
   if (!opened) return std::unexpected(of_path(opened.error()));
   control_log_ = std::move(*opened);
   // What former keys signed is this writer's history too: without it a new key would begin at the first generation, which no gate takes.
   auto trusted = pinned_keys(settings_);
   if (!trusted) return std::unexpected(std::move(trusted.error()));
   trusted->add(*key, {"engine-*"});
+  auto memory = StoredControlMemory::open(settings_.state.directory);
+  if (!memory) return std::unexpected(std::move(memory.error()));
   control_ = std::make_unique<ControlWriters>(
       ControlWriters::Settings{.iss = settings_.control.issuer,
                                .aud = settings_.control.audience,
@@ -117,7 +118,7 @@ std::expected<void, RunError> FileService::open_control() {
                                .claimant = std::to_string(getpid()) + "-" + std::to_string(wall_now().value),
                                .limits = {.max_halts_per_minute = static_cast<std::uint32_t>(settings_.control.max_halts_per_minute),
                                           .max_halted_share = settings_.control.max_halted_share}},
-      std::move(*key), std::move(*trusted), *control_log_);
+      std::move(*key), std::move(*trusted), *control_log_, std::move(*memory));
   control_->own(Partition{0});
   control_->own(kLinksPartition);  // what links lead to leaves under a writer of its own
   // Claims, and reads its claim back: from the first record on it may speak.

@@ -9,6 +9,7 @@
 #include "connectors/encoders/keys.h"
 #include "connectors/sinks/file_control_log.h"
 #include "connectors/sinks/file_sink.h"
+#include "engine/app/control_memory.h"
 #include "engine/app/kafka_settings.h"
 #include "engine/app/pinned_keys.h"
 #include "engine/app/service_subjects.h"
@@ -96,7 +97,7 @@ std::expected<void, RunError> Service::open_control() {
     if (!opened) return std::unexpected(of_kafka(opened.error()));
     control_log_ = std::move(*opened);
   } else {
-    auto opened = FileControlLog::open(settings_.outputs.control.file.string());
+    auto opened = FileControlLog::open(settings_.outputs.control.file.string(), FileControlLog::WhenReplaced::Moves);
     if (!opened) return std::unexpected(of_path(opened.error()));
     control_log_ = std::move(*opened);
   }
@@ -110,7 +111,9 @@ std::expected<void, RunError> Service::open_control() {
                                    .claimant = claimant(),
                                    .limits = {.max_halts_per_minute = static_cast<std::uint32_t>(settings_.control.max_halts_per_minute),
                                               .max_halted_share = settings_.control.max_halted_share}};
-  control_ = std::make_unique<ControlWriters>(std::move(control), std::move(*key), std::move(*trusted), *control_log_);
+  auto memory = StoredControlMemory::open(settings_.state.directory);
+  if (!memory) return std::unexpected(std::move(memory.error()));
+  control_ = std::make_unique<ControlWriters>(std::move(control), std::move(*key), std::move(*trusted), *control_log_, std::move(*memory));
   return {};
 }
 

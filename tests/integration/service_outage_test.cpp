@@ -2,6 +2,7 @@
 // `ringfence run` on a real broker that goes away, was never there, or that somebody else speaks to under our name.
 #include <signal.h>
 
+#include <chrono>
 #include <fstream>
 #include <functional>
 
@@ -71,13 +72,15 @@ TEST_F(Services, AFencedWriterWhosePartitionIsStillOursSpeaksAgain) {
   ASSERT_TRUE(control.until([&](const auto& records) { return heartbeats_of(read_board(at, records), writer) >= 1; })) << service.log();
   const auto key = SigningKey::load(at.directory() / "control.key");
   ASSERT_TRUE(key);
-  const Issuer issuer{.iss = "urn:ringfence:engine", .aud = {"ringfence-gates"}, .writer = writer, .generation = 2};
-  at.put(at.topic("control"), 0, claim_key(writer), sign_jws(*key, encode_claim({writer, "someone else", 2, 1}, issuer)));
+  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch());
+  const std::uint64_t later = static_cast<std::uint64_t>(now.count()) + 60'000;  // its clock is ahead
+  const Issuer issuer{.iss = "urn:ringfence:engine", .aud = {"ringfence-gates"}, .writer = writer, .generation = later};
+  at.put(at.topic("control"), 0, claim_key(writer), sign_jws(*key, encode_claim({writer, "someone else", later, 1}, issuer)));
   ASSERT_TRUE(service.logged("claims again")) << service.log();
   const auto speaks_again = [&](const auto& records) {
-    return std::ranges::any_of(read_board(at, records).messages, [](const ControlMessage& message) {
+    return std::ranges::any_of(read_board(at, records).messages, [later](const ControlMessage& message) {
       const auto* beat = std::get_if<Heartbeat>(&message.body);
-      return beat != nullptr && beat->generation == 3;
+      return beat != nullptr && beat->generation == later + 1;
     });
   };
   EXPECT_TRUE(control.until(speaks_again)) << service.log();

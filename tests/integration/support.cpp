@@ -94,6 +94,19 @@ std::expected<void, std::string> fill(Producer& producer, const std::string& top
   return {};
 }
 
+std::expected<void, std::string> delete_topic(const Broker& broker, const std::string& topic) {
+  const auto client = raw_client(broker, RD_KAFKA_PRODUCER, {});
+  const kafka::Queue queue(rd_kafka_queue_new(client.get()));
+  const std::unique_ptr<rd_kafka_DeleteTopic_t, kafka::Destroy<rd_kafka_DeleteTopic_destroy>> request(
+      rd_kafka_DeleteTopic_new(topic.c_str()));
+  rd_kafka_DeleteTopic_t* row = request.get();
+  rd_kafka_DeleteTopics(client.get(), &row, 1, nullptr, queue.get());
+  const kafka::Event event(rd_kafka_queue_poll(queue.get(), kafka::to_ms(kPatience)));
+  if (!event) return std::unexpected("no answer");
+  if (rd_kafka_event_error(event.get()) != RD_KAFKA_RESP_ERR_NO_ERROR) return std::unexpected(rd_kafka_event_error_string(event.get()));
+  return {};
+}
+
 std::expected<void, std::string> delete_records(const Broker& broker, const std::string& topic, std::int32_t partition,
                                                 std::int64_t before) {
   const auto client = raw_client(broker, RD_KAFKA_PRODUCER, {});

@@ -41,6 +41,8 @@ inline constexpr std::chrono::seconds kPatience{60};
 [[nodiscard]] std::expected<void, std::string> fill(Producer& producer, const std::string& topic, std::int32_t partitions,
                                                     std::int64_t first, std::int64_t count);
 
+/// Deletes the topic with all it holds.
+[[nodiscard]] std::expected<void, std::string> delete_topic(const Broker& broker, const std::string& topic);
 /// Deletes what is before `before`, as retention does.
 [[nodiscard]] std::expected<void, std::string> delete_records(const Broker& broker, const std::string& topic, std::int32_t partition,
                                                               std::int64_t before);

@@ -25,6 +25,8 @@ inline TrustedKeys trusted() {
   return keys;
 }
 inline WallTime at_ms(std::int64_t ms) { return WallTime{(1'795'170'000'000 + ms) * 1'000'000}; }
+/// What a writer claims then that has heard of none before.
+inline constexpr std::uint64_t generation_at(std::int64_t ms) { return 1'795'170'000'000 + static_cast<std::uint64_t>(ms); }
 
 inline ContainmentRecord halt(int agent, std::uint64_t epoch = 1, std::int64_t offset = 100) {
   ContainmentRecord r;
@@ -45,10 +47,10 @@ inline std::string key_of(const ContainmentRecord& record) { return control_key(
 
 /// One process: its client of the topic and its writers.
 struct Process {
-  Process(SharedTopic& topic, std::string claimant, BlastRadius::Limits limits = {})
+  Process(SharedTopic& topic, std::string claimant, BlastRadius::Limits limits = {}, std::unique_ptr<ControlMemory> memory = nullptr)
       : log(topic),
         writers({"https://ringfence.corp.example/", {std::string(kAudience)}, "ringfence.events", std::move(claimant), 2000, limits},
-                engine_key(), trusted(), log) {
+                engine_key(), trusted(), log, std::move(memory)) {
     writers.own(kPartition);
   }
   void poll(std::int64_t ms) {

@@ -21,7 +21,7 @@ TEST(ControlWriterClaims, it_speaks_only_after_it_has_read_its_own_claim) {
   EXPECT_EQ(engine.writers.acknowledged(kPartition), Offset{100}) << "what waits is not acknowledged";
   engine.poll(1);
   EXPECT_EQ(topic.count(key_of(halt(1))), 1U);
-  EXPECT_EQ(read_as_gate(topic, key_of(halt(1))).generation, 1U);
+  EXPECT_EQ(read_as_gate(topic, key_of(halt(1))).generation, generation_at(0));
   EXPECT_EQ(engine.writers.acknowledged(kPartition), kAllAcknowledged);
 }
 
@@ -31,7 +31,7 @@ TEST(ControlWriterClaims, of_two_owners_with_one_generation_only_the_first_in_th
   two.log.blind = true;
   one.poll(0);
   two.poll(0);
-  ASSERT_EQ(topic.count(claim_key(kWriter)), 2U) << "both claimed generation 1";
+  ASSERT_EQ(topic.count(claim_key(kWriter)), 2U) << "both claimed one generation";
   two.log.blind = false;
   one.poll(1);
   two.poll(1);
@@ -63,7 +63,7 @@ TEST(ControlWriterClaims, the_loser_of_a_tie_may_claim_again_and_then_fences_the
   one.poll(4);
   EXPECT_EQ(two.writers.state(kPartition), State::Speaking);
   EXPECT_EQ(one.writers.state(kPartition), State::Fenced);
-  EXPECT_EQ(read_as_gate(topic, key_of(halt(2))).generation, 2U);
+  EXPECT_EQ(read_as_gate(topic, key_of(halt(2))).generation, generation_at(2));
 }
 
 TEST(ControlWriterClaims, a_paused_former_owner_is_fenced_by_the_next_claim) {
@@ -73,7 +73,7 @@ TEST(ControlWriterClaims, a_paused_former_owner_is_fenced_by_the_next_claim) {
   former.publish(halt(1));
   Process next(topic, "next");
   next.start(10);
-  EXPECT_EQ(read_as_gate(topic, key_of(halt(1))).generation, 2U);
+  EXPECT_EQ(read_as_gate(topic, key_of(halt(1))).generation, generation_at(10));
 
   former.publish(halt(2, 1, 101), 2000);  // still believes it may
   next.poll(2001);
@@ -92,6 +92,17 @@ TEST(ControlWriterClaims, a_paused_former_owner_is_fenced_by_the_next_claim) {
   former.publish(halt(3, 1, 102), 2003);
   former.poll(4000);
   EXPECT_EQ(topic.entries.size(), before);
+}
+
+TEST(ControlWriterClaims, a_record_of_a_later_generation_fences_it_though_its_claim_is_gone) {
+  SharedTopic topic, other_topic;
+  Process former(topic, "former"), next(other_topic, "next");
+  former.start();
+  next.start(10);
+  next.publish(halt(1));
+  topic.entries.push_back(other_topic.entries.back());
+  former.poll(20);
+  EXPECT_EQ(former.writers.state(kPartition), State::Fenced) << "gates take nothing from it any more";
 }
 
 TEST(ControlWriterClaims, a_claim_that_was_lost_on_its_way_is_made_again) {
@@ -125,8 +136,8 @@ TEST(ControlWriterRestart, records_of_the_former_owner_are_published_again_as_it
   topic.compact();
   Process engine(topic, "second");
   engine.start(5000);
-  EXPECT_EQ(read_as_gate(topic, key_of(halt(1))).generation, 2U);
-  EXPECT_EQ(read_as_gate(topic, key_of(halt(2))).generation, 2U);
+  EXPECT_EQ(read_as_gate(topic, key_of(halt(1))).generation, generation_at(5000));
+  EXPECT_EQ(read_as_gate(topic, key_of(halt(2))).generation, generation_at(5000));
   EXPECT_EQ(payload(halt(1)), before);
   const std::size_t size = topic.entries.size();
   engine.poll(5002);
@@ -146,7 +157,7 @@ TEST(ControlWriterRestart, what_stands_outlives_an_owner_that_died_between_its_c
   three.writers.own(kPartition);
   three.start(1000);
   three.poll(3000);
-  EXPECT_EQ(read_as_gate(topic, key_of(halt(1))).generation, 3U) << "said again as its own";
+  EXPECT_EQ(read_as_gate(topic, key_of(halt(1))).generation, generation_at(1000)) << "said again as its own";
   EXPECT_EQ(last_beat(topic).count, 1U);
 }
 
@@ -283,7 +294,7 @@ TEST(ControlHeartbeat, beats_each_second_and_says_what_is_live) {
   engine.poll(1001);
   const Heartbeat beat = last_beat(topic);
   EXPECT_EQ(beat.count, 1U);
-  EXPECT_EQ(beat.generation, 1U);
+  EXPECT_EQ(beat.generation, generation_at(0));
   EXPECT_EQ(beat.time_ms, 1'795'170'001'001);
   EXPECT_EQ(beat.state_hash, control_state_hash({{key_of(halt(1)), {1, true, Level::Halt}}}));
 }
@@ -303,7 +314,7 @@ TEST(ControlHeartbeat, is_the_same_after_a_restart) {
   Process engine(topic, "second");
   engine.start(5000);
   EXPECT_EQ(last_beat(topic).state_hash, before);
-  EXPECT_EQ(last_beat(topic).generation, 2U);
+  EXPECT_EQ(last_beat(topic).generation, generation_at(5000));
 }
 
 TEST(ControlOrderOfAGate, old_epochs_and_generations_are_stale_and_repeats_are_not) {
@@ -344,7 +355,7 @@ TEST(ControlWriterOnAFile, halts_are_in_the_file_and_a_restart_goes_on_from_it) 
   auto log = *FileControlLog::open(dir.file("control"));
   SharedTopic topic;
   topic.entries = log->read(1000)->entries;
-  for (const int agent : {1, 2}) EXPECT_EQ(read_as_gate(topic, key_of(halt(agent))).generation, 2U);
+  for (const int agent : {1, 2}) EXPECT_EQ(read_as_gate(topic, key_of(halt(agent))).generation, generation_at(20'000));
 }
 
 TEST(ControlWriterKeys, a_new_key_goes_on_where_the_former_one_was) {
@@ -366,7 +377,7 @@ TEST(ControlWriterKeys, a_new_key_goes_on_where_the_former_one_was) {
   const auto message = verify_control(key_of(halt(1)), topic.last_value(key_of(halt(1))), both, kAudience);
   ASSERT_TRUE(message.has_value());
   const auto& said = std::get<SignedContainment>(message->body);
-  EXPECT_EQ(said.generation, 2U) << "gates take no generation that they have seen";
+  EXPECT_EQ(said.generation, generation_at(1000)) << "gates take no generation that they have seen";
   EXPECT_EQ(said.record.epoch, 1U);
   EXPECT_FALSE(verify_control(key_of(halt(1)), topic.last_value(key_of(halt(1))), trusted(), kAudience))
       << "signed anew, under the new key";

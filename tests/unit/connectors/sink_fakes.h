@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "connectors/sinks/control_log.h"
@@ -53,7 +54,8 @@ class FakeControlLog final : public ControlLog {
   std::expected<std::uint64_t, SinkError> acknowledged() override { return acknowledge ? sent_ : 0; }
   std::expected<Batch, SinkError> read(std::size_t max) override {
     if (fault) return std::unexpected(*fault);
-    Batch out;
+    Batch out{.entries = {}, .caught_up = false, .anew = std::exchange(lost, false)};
+    if (out.anew) next_ = 0;
     const std::size_t end = blind ? next_ : topic_.entries.size();
     while (next_ < end && out.entries.size() < max) out.entries.push_back(topic_.entries[next_++]);
     out.caught_up = next_ == end;
@@ -61,6 +63,7 @@ class FakeControlLog final : public ControlLog {
   }
   std::optional<SinkError> fault;
   bool acknowledge = true;
+  bool lost = false;   // the topic is another one since the last read
   bool blind = false;  // sees nothing of what others append for now
 
  private:
