@@ -16,11 +16,15 @@ constexpr std::chrono::milliseconds kReadWait{200};
 
 }  // namespace
 
-std::expected<std::unique_ptr<ControlLog>, RunError> open_control_log(const Settings& settings, std::function<void()> progress) {
+std::expected<std::unique_ptr<ControlLog>, RunError> open_control_log(const Settings& settings, ControlUse use,
+                                                                      std::function<void()> progress) {
   if (!settings.outputs.control.topic) {
-    if (!std::filesystem::exists(settings.outputs.control.file))
-      return std::unexpected(RunError{ExitCode::Unreachable, settings.outputs.control.file.string() + ": no such file"});
-    auto log = FileControlLog::open(settings.outputs.control.file.string());
+    const std::filesystem::path& file = settings.outputs.control.file;
+    std::error_code unknown;  // opening says what is wrong
+    if (use == ControlUse::Reads && !std::filesystem::exists(file, unknown))
+      return std::unexpected(RunError{ExitCode::Unreachable, file.string() + ": no such file"});
+    if (file.has_parent_path()) std::filesystem::create_directories(file.parent_path(), unknown);
+    auto log = FileControlLog::open(file.string(), FileControlLog::WhenReplaced::Moves);
     if (!log) return std::unexpected(RunError{ExitCode::Unreachable, log.error().message});
     return std::move(*log);
   }

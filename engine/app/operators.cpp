@@ -12,10 +12,9 @@
 #include <optional>
 #include <string>
 
+#include "connectors/encoders/acknowledgement.h"
 #include "connectors/encoders/strict_json.h"
 #include "connectors/kafka/context_log.h"
-#include "connectors/sinks/blast_radius.h"
-#include "connectors/sinks/control_writer.h"
 #include "connectors/sinks/file_sink.h"
 #include "engine/app/audit_trail.h"
 #include "engine/app/command_answer.h"
@@ -23,7 +22,9 @@
 #include "engine/app/commands.h"
 #include "engine/app/context_feed.h"
 #include "engine/app/control_places.h"
+#include "engine/app/enforcement_feed.h"
 #include "engine/app/kafka_settings.h"
+#include "engine/app/operator_voice.h"
 #include "engine/app/output_progress.h"
 #include "engine/app/pinned_keys.h"
 #include "engine/app/wall_clock.h"
@@ -36,11 +37,12 @@
 namespace ringfence {
 namespace {
 
-constexpr std::string_view kWriter = "operator";
 constexpr std::chrono::seconds kWithin{20};
 constexpr std::chrono::seconds kAnswerWithin{10};
+constexpr std::chrono::seconds kAcksWithin{10};
 constexpr Nanos kTurnWithin = seconds(20);
 constexpr std::size_t kBatch = 1000;
+constexpr std::chrono::milliseconds kAckWait{200};
 constexpr int kApprovedTier = 4;
 
 struct Fault {
@@ -48,78 +50,6 @@ struct Fault {
   std::string message;
 };
 using Done = std::expected<void, Fault>;
-
-/// The operator's own word on the control log. It claims a generation only where it has something to say, and does not beat: it has no
-/// process that lives on, and gates wait for no heartbeat of a writer that never sent one.
-class OperatorVoice {
- public:
-  OperatorVoice(const Settings& settings, const SigningKey& key, const TrustedKeys& trusted, std::unique_ptr<ControlLog> log,
-                OutputProgress& progress)
-      : log_(std::move(log)),
-        progress_(progress),
-        trusted_(trusted),
-        audience_(settings.control.audience.front()),
-        writer_({.iss = settings.control.issuer, .aud = settings.control.audience, .writer = std::string(kWriter)},
-                "operator-" + std::to_string(getpid()) + "-" + std::to_string(wall_now().value), {key, trusted, *log_, radius_}) {}
-
-  /// Reads the log to its end; remembers what the operator's writer last said of `scope`.
-  Done read_to_end(const std::string& scope) {
-    return read_until(scope, [](const ControlLog::Batch& batch) { return batch.caught_up && batch.entries.empty(); });
-  }
-  /// What the operator's writer last said of the scope.
-  [[nodiscard]] const std::optional<ContainmentRecord>& last() const { return last_; }
-
-  /// Stored for good when it returns.
-  Done say(ContainmentRecord record) {
-    if (auto claimed = writer_.caught_up(wall_now()); !claimed) return lost(claimed.error());
-    auto spoke = read_until(record.scope, [this](const ControlLog::Batch&) { return writer_.state() != ControlWriter::State::Claiming; });
-    if (!spoke) return spoke;
-    if (writer_.state() != ControlWriter::State::Speaking)
-      return std::unexpected(Fault{ExitCode::Unreachable, "another operator speaks at this moment: try again"});
-    record.epoch = last_ ? last_->epoch + 1 : 1;
-    if (auto sent = writer_.publish(record, 0, wall_now()); !sent) return lost(sent.error());
-    const auto deadline = std::chrono::steady_clock::now() + kWithin;
-    while (std::chrono::steady_clock::now() < deadline) {
-      const std::uint64_t turn = progress_.turn();
-      const auto stored = log_->acknowledged();
-      if (!stored) return lost(stored.error());
-      if (writer_.acknowledged(*stored) == kAllAcknowledged) return {};
-      if (!progress_.wait(turn, deadline)) break;
-    }
-    return std::unexpected(Fault{ExitCode::Unreachable, "the control log did not acknowledge in time"});
-  }
-
- private:
-  static Done lost(const SinkError& error) { return std::unexpected(Fault{ExitCode::Unreachable, error.message}); }
-
-  template <class Enough>
-  Done read_until(const std::string& scope, Enough enough) {
-    const auto deadline = std::chrono::steady_clock::now() + kWithin;
-    while (true) {
-      const auto batch = log_->read(kBatch);
-      if (!batch) return lost(batch.error());
-      for (const ControlEntry& entry : batch->entries) take(entry, scope);
-      if (enough(*batch)) return {};
-      if (std::chrono::steady_clock::now() > deadline)
-        return std::unexpected(Fault{ExitCode::Unreachable, "the end of the control log was not reached in time"});
-    }
-  }
-  void take(const ControlEntry& entry, const std::string& scope) {
-    writer_.observe(entry);
-    if (entry.key != control_key(scope, kWriter)) return;
-    const auto message = verify_control(entry.key, entry.value, trusted_, audience_);
-    const auto* said = message ? std::get_if<SignedContainment>(&message->body) : nullptr;
-    if (said != nullptr && (!last_ || said->record.epoch > last_->epoch)) last_ = said->record;
-  }
-
-  std::unique_ptr<ControlLog> log_;
-  OutputProgress& progress_;  // told when acknowledgements come
-  const TrustedKeys& trusted_;
-  std::string audience_;
-  BlastRadius radius_{BlastRadius::Limits{}};
-  std::optional<ContainmentRecord> last_;
-  ControlWriter writer_;
-};
 
 ContainmentRecord record_of(const Command& command, const ScopeParts& scope, bool contained) {
   const EventTime now{wall_now().value};
@@ -191,7 +121,7 @@ struct Signed {
   std::string key, jws, jti;
 };
 Signed sign(const Command& command, const Settings& settings, const SigningKey& key) {
-  const Issuer issuer{.iss = settings.control.issuer, .aud = settings.control.audience, .writer = std::string(kWriter)};
+  const Issuer issuer{.iss = settings.control.issuer, .aud = settings.control.audience, .writer = std::string(kOperatorWriter)};
   const std::string payload = encode_command(command, issuer, wall_now());
   return {std::string(kCommandKeys) + sha256_hex(payload).substr(0, 16), sign_jws(key, payload),
           parse_strict_json(payload)->at("jti").get<std::string>()};
@@ -204,6 +134,25 @@ Done put_on_context(const Command& command, const Settings& settings, const Sign
   return {};
 }
 
+/// A gate has confirmed a word under this key that the control log, which knows it up to `epoch`, has no more. False where there are no
+/// acknowledgements to be read.
+bool gates_know_later(const Settings& settings, const std::string& key, std::uint64_t epoch) {
+  const bool files = !settings.outputs.control.topic;
+  if (files && (settings.gate.acks.topic || !std::filesystem::exists(settings.gate.acks.file))) return false;
+  const std::unique_ptr<ControlFeed> acks = enforcement_logs(settings).acks;
+  const auto deadline = std::chrono::steady_clock::now() + kAcksWithin;
+  while (std::chrono::steady_clock::now() < deadline) {
+    const auto batch = acks->read(kBatch, kAckWait);
+    if (!batch) return false;
+    for (const ControlEntry& entry : batch->entries) {
+      const auto read = decode_ack(entry.key, entry.value);
+      if (read && read->ack.key == key && read->ack.applied_at && read->ack.epoch > epoch) return true;
+    }
+    if (batch->caught_up && batch->entries.empty()) return false;
+  }
+  return false;
+}
+
 /// Whether engines of these settings take commands at all.
 enum class Engine : std::uint8_t { Takes, TakesNone };
 
@@ -212,17 +161,23 @@ std::expected<bool, Fault> speak(const Command& command, const ScopeParts& scope
                                  const TrustedKeys& trusted, Engine engine, ContextLog* context = nullptr) {
   if (command.command == "approve" || command.command == "purge") return false;
   OutputProgress progress;  // outlives the log that tells it
-  auto log = open_control_log(settings, [&progress] { progress.tell(); });
+  auto log = open_control_log(settings, ControlUse::Writes, [&progress] { progress.tell(); });
   if (!log) return std::unexpected(Fault{log.error().exit, log.error().message});
-  OperatorVoice voice(settings, key, trusted, std::move(*log), progress);
-  if (auto read = voice.read_to_end(command.scope); !read) return std::unexpected(read.error());
+  const std::string claimant = "operator-" + std::to_string(getpid()) + "-" + std::to_string(wall_now().value);
+  OperatorVoice voice({.iss = settings.control.issuer, .aud = settings.control.audience, .claimant = claimant}, key, trusted, **log,
+                      progress);
+  if (auto read = voice.read_to_end(command.scope); !read) return std::unexpected(Fault{ExitCode::Unreachable, std::move(read.error())});
   const bool halted = voice.last() && voice.last()->contained;
   const bool release = command.command == "release";
-  if (release && (halted || engine == Engine::Takes)) {
+  const bool as_commanded = halted != release;  // by the log, which may have been lost or restored
+  const bool behind =
+      as_commanded && gates_know_later(settings, control_key(command.scope, kOperatorWriter), voice.last() ? voice.last()->epoch : 0);
+  if (release && (halted || behind || engine == Engine::Takes)) {
     if (auto allowed = check_approver(command, scope, voice.last(), settings, context); !allowed) return std::unexpected(allowed.error());
   }
-  if (halted != release) return false;  // it is as commanded already
-  if (auto said = voice.say(record_of(command, scope, !release)); !said) return std::unexpected(said.error());
+  if (as_commanded && !behind) return false;
+  if (auto said = voice.say(record_of(command, scope, !release)); !said)
+    return std::unexpected(Fault{ExitCode::Unreachable, std::move(said.error())});
   return true;
 }
 
@@ -274,7 +229,7 @@ Done put_on_record(const Command& command, const Settings& settings, const std::
   if (!key) return std::unexpected(Fault{ExitCode::Unusable, key.error().message});
   auto trusted = operators_keys(settings);
   if (!trusted) return std::unexpected(Fault{trusted.error().exit, trusted.error().message});
-  auto trail = AuditTrail::open({.writer = std::string(kWriter), .instance = "people", .note = {}, .adopt = true}, std::move(*key),
+  auto trail = AuditTrail::open({.writer = std::string(kOperatorWriter), .instance = "people", .note = {}, .adopt = true}, std::move(*key),
                                 std::move(*trusted), **sink, audit_past_of_file(file));
   if (!trail) return std::unexpected(Fault{ExitCode::Unreachable, trail.error()});
   const WallTime now = wall_now();
@@ -299,7 +254,7 @@ std::expected<std::string, Fault> give(const Command& command, const std::string
   if (!pinned) return std::unexpected(Fault{pinned.error().exit, pinned.error().message});
   const TrustedKeys& trusted = *pinned;
   const TrustedKey* known = trusted.find(key->kid());
-  if (known == nullptr || !known->may_speak_as(kWriter))
+  if (known == nullptr || !known->may_speak_as(kOperatorWriter))
     return std::unexpected(Fault{ExitCode::Unusable, "the key of control.key_file may not speak as operator (gate.keys_file)"});
 
   std::unique_ptr<ContextLog> context;

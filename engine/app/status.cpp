@@ -185,7 +185,7 @@ ExitCode status(const Options& options) {
   if (!load.settings) return ExitCode::Unusable;
   const auto trusted = trusted_keys(options, *load.settings);
   if (!trusted) return fail(ExitCode::Unusable, trusted.error());
-  auto log = open_control_log(*load.settings);
+  auto log = open_control_log(*load.settings, ControlUse::Reads);
   if (!log) return fail(log.error().exit, log.error().message);
   Sight sight{EnforcementBoard(board_settings(*load.settings, *trusted)), nullptr, {}};
   const auto deadline = std::chrono::steady_clock::now() + kReadWithin;

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/app/operator_voice.h"
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+#include "engine/app/wall_clock.h"
+
+namespace ringfence {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t kBatch = 1000;
+/// How long whoever claimed last is let speak; one that died behind its claim must not silence the others.
+constexpr std::chrono::milliseconds kFloor{500};
+/// Between looks at a log that does not wait itself.
+constexpr std::chrono::milliseconds kLook{2};
+
+std::unexpected<std::string> in_time(const char* what) { return std::unexpected(std::string(what) + " in time"); }
+
+std::uint64_t least_epoch() { return static_cast<std::uint64_t>(std::max<std::int64_t>(wall_now().value / 1'000'000, 1)); }
+
+}  // namespace
+
+OperatorVoice::OperatorVoice(const Settings& settings, const SigningKey& key, const TrustedKeys& trusted, ControlLog& log,
+                             OutputProgress& progress)
+    : log_(log),
+      progress_(progress),
+      trusted_(trusted),
+      audience_(settings.aud.front()),
+      within_(settings.within),
+      writer_({.iss = settings.iss, .aud = settings.aud, .writer = std::string(kOperatorWriter)}, settings.claimant,
+              {key, trusted, log, radius_}) {}
+
+OperatorVoice::Done OperatorVoice::read_to_end(const std::string& scope) {
+  scope_ = scope;
+  const auto at_end = [](const ControlLog::Batch& batch) { return batch.caught_up && batch.entries.empty(); };
+  return read_until(Clock::now() + within_, at_end);
+}
+
+template <class Enough>
+OperatorVoice::Done OperatorVoice::read_until(Deadline deadline, Enough enough) {
+  while (true) {
+    const std::uint64_t turn = progress_.turn();
+    const auto batch = log_.read(kBatch);
+    if (!batch) return std::unexpected(batch.error().message);
+    if (batch->anew) {
+      writer_.log_began_anew();
+      if (heard_ == Heard::NotYet) heard_ = Heard::Passed;  // it went with the log
+    }
+    for (const ControlEntry& entry : batch->entries) take(entry);
+    if (enough(*batch)) return {};
+    if (Clock::now() > deadline) return in_time("the end of the control log was not reached");
+    if (batch->entries.empty()) static_cast<void>(progress_.wait(turn, Clock::now() + kLook));
+  }
+}
+
+void OperatorVoice::take(const ControlEntry& entry) {
+  const bool counts = writer_.observe(entry);
+  if (!entry.key.ends_with("#" + std::string(kOperatorWriter))) return;
+  const auto message = verify_control(entry.key, entry.value, trusted_, audience_);
+  const auto* said = message ? std::get_if<SignedContainment>(&message->body) : nullptr;
+  if (said == nullptr) return;
+  if (message->jti == said_)
+    heard_ = counts && writer_.state() == ControlWriter::State::Speaking ? Heard::Counts : Heard::Passed;
+  else
+    another_spoke_ = another_spoke_ || counts;
+  if (said->record.scope == scope_ && (!last_ || said->record.epoch > last_->epoch)) last_ = said->record;
+}
+
+/// May speak when it returns. The claim that is last in the log is heard: of several at once each waits until that one has spoken.
+OperatorVoice::Done OperatorVoice::take_the_floor(Deadline deadline) {
+  while (true) {
+    if (writer_.state() == ControlWriter::State::Fenced) {
+      const Deadline patience = std::min(deadline, Clock::now() + kFloor);
+      auto waited = read_until(deadline, [&](const ControlLog::Batch&) { return another_spoke_ || Clock::now() >= patience; });
+      if (!waited) return waited;
+      writer_.claim_again();
+    }
+    another_spoke_ = false;
+    if (auto claimed = writer_.caught_up(wall_now()); !claimed) return std::unexpected(claimed.error().message);
+    auto heard = read_until(deadline, [this](const ControlLog::Batch&) { return writer_.state() != ControlWriter::State::Claiming; });
+    if (!heard) return heard;
+    if (writer_.state() == ControlWriter::State::Speaking) return {};
+    if (Clock::now() > deadline) return in_time("others spoke as operator, and this was not said");
+  }
+}
+
+OperatorVoice::Done OperatorVoice::wait_stored(Deadline deadline) {
+  while (Clock::now() < deadline) {
+    const std::uint64_t turn = progress_.turn();
+    const auto stored = log_.acknowledged();
+    if (!stored) return std::unexpected(stored.error().message);
+    if (writer_.acknowledged(*stored) == kAllAcknowledged) return {};
+    if (!progress_.wait(turn, deadline)) break;
+  }
+  return in_time("the control log did not acknowledge");
+}
+
+OperatorVoice::Done OperatorVoice::say(ContainmentRecord record) {
+  const Deadline deadline = Clock::now() + within_;
+  const std::string key = control_key(record.scope, kOperatorWriter);
+  while (true) {
+    if (auto may = take_the_floor(deadline); !may) return may;
+    record.epoch = std::max(last_ ? last_->epoch + 1 : 1, least_epoch());
+    said_ = control_jti(record.cause_event_id, key, record.epoch);
+    heard_ = Heard::NotYet;
+    if (auto sent = writer_.publish(record, 0, wall_now()); !sent) return std::unexpected(sent.error().message);
+    if (auto stored = wait_stored(deadline); !stored) return stored;
+    auto read = read_until(deadline, [this](const ControlLog::Batch&) { return heard_ != Heard::NotYet; });
+    if (!read || heard_ == Heard::Counts) return read;
+    if (Clock::now() > deadline) return in_time("others spoke as operator, and this was not heard");
+  }
+}
+
+}  // namespace ringfence

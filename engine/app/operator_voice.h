@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "connectors/encoders/keys.h"
+#include "connectors/sinks/blast_radius.h"
+#include "connectors/sinks/control_log.h"
+#include "connectors/sinks/control_writer.h"
+#include "engine/app/output_progress.h"
+
+namespace ringfence {
+
+/// The writer under whose name people speak.
+inline constexpr std::string_view kOperatorWriter = "operator";
+
+/// A person's own word on the control log. It claims a generation only where it has something to say, and does not beat: it has no
+/// process that lives on, and gates wait for no heartbeat of a writer that never sent one.
+///
+/// Several people may speak at once. Whoever claims last is heard, and the others wait until that one has spoken; a word counts as said once
+/// it was read back with no later claim ahead of it, which is how gates read it. One thread.
+class OperatorVoice {
+ public:
+  struct Settings {
+    std::string iss;
+    std::vector<std::string> aud;
+    std::string claimant;
+    std::chrono::steady_clock::duration within = std::chrono::seconds(20);
+  };
+  /// `key` and `trusted` outlive it. `progress` is told when acknowledgements come.
+  OperatorVoice(const Settings& settings, const SigningKey& key, const TrustedKeys& trusted, ControlLog& log, OutputProgress& progress);
+
+  /// Reads the log to its end, and what the operator's writer has said of `scope`. The fault is in words.
+  [[nodiscard]] std::expected<void, std::string> read_to_end(const std::string& scope);
+  /// What the operator's writer last said of the scope, as far as the log knows.
+  [[nodiscard]] const std::optional<ContainmentRecord>& last() const { return last_; }
+
+  /// Says it under the next epoch, which is not below the clock's milliseconds: gates remember epochs that the log may have forgotten.
+  /// Stored for good, and taken by whoever reads the log in order, when it returns.
+  [[nodiscard]] std::expected<void, std::string> say(ContainmentRecord record);
+
+ private:
+  using Deadline = std::chrono::steady_clock::time_point;
+  using Done = std::expected<void, std::string>;
+  /// What came of the word that was read back.
+  enum class Heard : std::uint8_t { NotYet, Counts, Passed };
+
+  template <class Enough>
+  [[nodiscard]] Done read_until(Deadline deadline, Enough enough);
+  [[nodiscard]] Done take_the_floor(Deadline deadline);
+  [[nodiscard]] Done wait_stored(Deadline deadline);
+  void take(const ControlEntry& entry);
+
+  ControlLog& log_;
+  OutputProgress& progress_;
+  const TrustedKeys& trusted_;
+  const std::string audience_;
+  const std::chrono::steady_clock::duration within_;
+  BlastRadius radius_{BlastRadius::Limits{}};
+  std::string scope_;
+  std::optional<ContainmentRecord> last_;
+  std::string said_;             // jti of the word that is out
+  Heard heard_ = Heard::NotYet;  // and what came of it
+  bool another_spoke_ = false;   // since the floor was lost
+  ControlWriter writer_;
+};
+
+}  // namespace ringfence
