@@ -96,6 +96,16 @@ void learn(const Act& act) {
     if (known.size() < BarrierSession::kCredentials && std::ranges::find(known, credential) == known.end()) known.push_back(credential);
   }
   if (teaches(act.event)) learn_result(make_memory(act.session), act.event);
+/// A fact explains it. An outage that was announced explains whatever was refused there; one that was made out from the failures of agents
+/// explains that they are denied what they may well ask for, never what was made up: guesses are not a server's fault.
+bool excused(const Act& act, const BarrierJudgement& judged) {
+  const bool denied = act.event.outcome.status == Outcome::Denied;
+  if (act.explained) return denied || judged.missed || judged.cls != BarrierClass::Fine;
+  if (!act.seems_out || !denied) return false;
+  return judged.cls != BarrierClass::Guess && judged.cls != BarrierClass::DeadEnd && judged.cls != BarrierClass::NearMiss &&
+         !judged.suspicion.malformed;
+}
+
 }
 
 class Barrier final : public Channel {
@@ -139,7 +149,7 @@ class Barrier final : public Channel {
     if (denied || missed || refused_before) {
       const BarrierAct what = identify(act);
       judged = judge(act, what, session, agent);
-      if (act.explained && (denied || missed || judged.cls != BarrierClass::Fine)) {
+      if (excused(act, judged)) {
         learn(act);
         return Reading::of(Reading::Kind::Muted);
       }

@@ -49,6 +49,8 @@ struct Act {
   /// The jobs along the chain this act was delegated over, nearest first, as far as they are known and others: their hard maxima hold
   /// beside the persona's own. Their caps are in `persona` already (engine/persona/delegated.h).
   std::span<const Persona* const> parents = {};
+  /// The fleet observer has found the act's server out, which nobody announced: it explains refusals, never what was made up.
+  bool seems_out = false;
   /// Only facts of the agent's past and this event may be used: no clock, no other agent.
 
   [[nodiscard]] const ChannelPlan* plan(ChannelId channel) const {

@@ -249,7 +249,8 @@ class OutcomeChannel final : public Channel {
       reading.breaches = judge_claim(act).breaches;
     } else if (act.event.kind == EventKind::ToolCall && act.event.phase == Phase::Complete) {
       note_outcome(act);
-      if (act.explained && act.event.outcome.status != Outcome::Ok) return Reading::of(Reading::Kind::Muted);
+      const bool failed = act.event.outcome.status != Outcome::Ok;
+      if (failed && (act.explained || (act.seems_out && !is_miss(act.event)))) return Reading::of(Reading::Kind::Muted);
       judge_sweep(act, reading);
       judge_loop(act, reading);
     }

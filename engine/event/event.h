@@ -46,6 +46,8 @@ struct JsonValue {
 
 /// `source.product` of an act that a gate asks about before it happens; its `source.instance` is the gate, and the key of the answer.
 inline constexpr std::string_view kAskingProduct = "ringfence-gate";
+/// `source.product` of a fact that the fleet observer found: nobody announced it.
+inline constexpr std::string_view kObservingProduct = "ringfence-observer";
 
 /// One act of an agent, or one fact about it: the only shape the detection core knows (docs/contracts/event.md).
 /// Views point into the arena the event was decoded into and live as long as that; nothing here is owned.

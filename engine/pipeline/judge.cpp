@@ -120,6 +120,7 @@ void judge_by_persona(const Event& event, const Admission& admission, AgentState
           .plans = basis.plans,
           .parents = parents};
   act.explained = circumstances.facts.explains(event, persona.id);
+  act.seems_out = circumstances.facts.seems_out(event, persona.id);
   if (event.credential.fingerprint) act.credential_changed = circumstances.facts.credential_changed(event, persona.id);
   act.own_refusal = own_refusal(agent, session, event, act.effect, circumstances.foreign);
 

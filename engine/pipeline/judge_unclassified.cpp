@@ -77,6 +77,7 @@ void judge_as_adopted(const Unclassified& seen, Judgement& out) {
           .session = seen.session,
           .plans = rules.plans(index)};
   act.explained = seen.circumstances.facts.explains(seen.event, job.id);
+  act.seems_out = seen.circumstances.facts.seems_out(seen.event, job.id);
 
   Readings readings = ask_channels(act, seen.sighting, rules.channels());
   readings.wagers.clear();

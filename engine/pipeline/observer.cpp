@@ -12,6 +12,7 @@ namespace ringfence {
 namespace {
 
 constexpr std::size_t kServers = 1024, kAgents = 128;
+constexpr std::size_t kGiven = 1024;
 constexpr Nanos kActive = minutes(2);
 constexpr std::size_t kLeastAgents = 5;
 constexpr std::size_t kOutTimes = 5, kOutOf = 4;  // 5 * failing >= 4 * active
@@ -19,8 +20,21 @@ constexpr std::size_t kOutTimes = 5, kOutOf = 4;  // 5 * failing >= 4 * active
 std::string fact(const Event& event, bool out) {
   return R"({"v":1,"kind":"context_change","id":"fleet-)" + std::string(out ? "outage-" : "recovery-") +
          std::to_string(hash64(*event.tool.server, hash64(event.tenant))) + "-" + std::to_string(event.time.value) + R"(","time":")" +
-         format_rfc3339(event.time) + R"(","tenant":)" + json_quoted(event.tenant) + R"(,"change":")" +
-         (out ? "outage_start" : "outage_end") + R"(","scope":)" + json_quoted("server:" + std::string(*event.tool.server)) + "}";
+         format_rfc3339(event.time) + R"(","tenant":)" + json_quoted(event.tenant) + R"(,"source":{"product":)" +
+         json_quoted(kObservingProduct) + R"(},"change":")" + (out ? "outage_start" : "outage_end") + R"(","scope":)" +
+         json_quoted("server:" + std::string(*event.tool.server)) + "}";
+}
+
+std::uint64_t server_key(const Event& event) { return hash64(*event.tool.server, hash64(event.tenant)); }
+
+/// The very call: who, which tool, and all that the event shows of what was asked for.
+std::uint32_t call_key(const Event& event) {
+  std::uint64_t hash = hash64(event.tool.name.value_or(""), hash64(event.agent.id));
+  hash = hash64(event.resource.uri.value_or(""), hash);
+  if (event.args) hash ^= event.args->hash.low;
+  if (event.arg_ids)
+    for (const std::string_view id : *event.arg_ids) hash = hash64(id, hash);
+  return std::max(static_cast<std::uint32_t>(hash ^ (hash >> 32U)), std::uint32_t{1});
 }
 
 }  // namespace
@@ -78,13 +92,31 @@ FleetObserver::Tally FleetObserver::tally(Server& server) {
   return of;
 }
 
+std::optional<FleetObserver::Sign> FleetObserver::sign_of(const Event& event) {
+  const Outcome status = event.outcome.status;
+  if (status == Outcome::Unknown || is_miss(event)) return std::nullopt;
+  const std::uint64_t key = server_key(event);
+  if (status == Outcome::Error) return Sign{server_of(key), true};
+  const std::uint32_t call = call_key(event);
+  if (status == Outcome::Denied) {
+    const auto known = servers_.find(key);
+    const bool had = known != servers_.end() && !known->second.given.empty() && known->second.given[call % kGiven] == call;
+    return had ? std::optional(Sign{known->second, true}) : std::nullopt;
+  }
+  Server& server = server_of(key);
+  server.given.resize(kGiven);
+  server.given[call % kGiven] = call;
+  return Sign{server, false};
+}
+
 std::optional<std::string> FleetObserver::see(const Event& event) {
   if (event.kind != EventKind::ToolCall || event.phase == Phase::Request || !event.tool.server) return std::nullopt;
-  if (event.outcome.status == Outcome::Unknown) return std::nullopt;
-  Server& server = server_of(hash64(*event.tool.server, hash64(event.tenant)));
+  const std::optional<Sign> sign = sign_of(event);
+  if (!sign) return std::nullopt;
+  Server& server = sign->server;
   server.used = ++acts_;
   server.latest = std::max(server.latest, event.time);
-  note(server, event, event.outcome.status != Outcome::Ok);
+  note(server, event, sign->failing);
 
   const auto [active, failing, once_served] = tally(server);
   if (!server.out && once_served >= kLeastAgents && kOutTimes * failing >= kOutOf * active) {
@@ -114,6 +146,11 @@ std::string FleetObserver::encode() const {
       out.u8(static_cast<std::uint8_t>((seen.failing ? 1U : 0U) | (seen.served ? 2U : 0U)));
     }
   }
+  for (const auto& [key, server] : servers_) {
+    out.varint(server.given.size() - static_cast<std::size_t>(std::ranges::count(server.given, 0U)));
+    for (const std::uint32_t call : server.given)
+      if (call != 0) out.varint(call);
+  }
   return out.take();
 }
 
@@ -138,6 +175,16 @@ bool FleetObserver::restore(std::string_view bytes) {
       seen.served = (flags & 2U) != 0;
       server.count(seen, true);
       server.oldest = std::min(server.oldest, seen.last);
+    }
+  }
+  if (in.ok() && in.at_end()) return true;  // of an engine that did not know what was served: it is learned anew
+  for (auto& [key, server] : servers_) {
+    if (!in.ok()) break;
+    const std::size_t calls = in.count(1, kGiven);
+    if (calls > 0) server.given.resize(kGiven);
+    for (std::size_t i = 0; i < calls; ++i) {
+      const std::uint32_t call = in.varint32();
+      server.given[call % kGiven] = call;
     }
   }
   if (in.ok() && in.at_end()) return true;

@@ -62,10 +62,12 @@ bool covers(const Facts::Fact& fact, const Event& event, std::string_view person
 bool Facts::apply(const Event& change) {
   const std::optional<Scope> scope = parsed(change.scope);
   if (change.kind != EventKind::ContextChange || !scope) return false;
-  // An end that comes late says nothing of an outage that began after it.
+  const bool observed = change.source.product == Text(kObservingProduct);
+  // What was announced ends by an announcement; what was observed ends by either. An end that comes late says nothing of an outage that
+  // began after it.
   const auto ended = [&](const Fact& fact) {
     return fact.change == ChangeKind::OutageStart && fact.from <= change.time && fact.tenant == change.tenant &&
-           fact.scope_type == scope->type && fact.scope_id == scope->id;
+           fact.scope_type == scope->type && fact.scope_id == scope->id && (fact.observed || !observed);
   };
   if (change.change == ChangeKind::OutageEnd) {
     for (Fact& fact : facts_) {
@@ -77,13 +79,18 @@ bool Facts::apply(const Event& change) {
   const Nanos length = change.change == ChangeKind::OutageStart ? limits::kOutageMute : limits::kChangeMute;
   if (facts_.size() == kFactsMost) facts_.erase(facts_.begin());
   facts_.push_back({change.change, std::string(change.tenant), std::string(scope->type), std::string(scope->id), change.time,
-                    later_by(change.time, length)});
+                    later_by(change.time, length), observed});
   return true;
 }
 
-bool Facts::explains(const Event& event, std::string_view persona_id) const {
+bool Facts::explains(const Event& event, std::string_view persona_id) const { return covered(event, persona_id, false); }
+
+bool Facts::seems_out(const Event& event, std::string_view persona_id) const { return covered(event, persona_id, true); }
+
+bool Facts::covered(const Event& event, std::string_view persona_id, bool observed) const {
   return std::ranges::any_of(facts_, [&](const Fact& fact) {
-    return fact.from <= event.time && event.time < fact.until && reaches(fact, event.tenant) && covers(fact, event, persona_id);
+    return fact.observed == observed && fact.from <= event.time && event.time < fact.until && reaches(fact, event.tenant) &&
+           covers(fact, event, persona_id);
   });
 }
 

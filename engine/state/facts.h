@@ -17,8 +17,10 @@ class Facts {
  public:
   /// Applies one context_change event; a malformed scope changes nothing and gives false.
   bool apply(const Event& change);
-  /// A fact in force at `event.time` covers this act: its agent, persona, server or tool.
+  /// A fact that a person or system announced, in force at `event.time`, covers this act: its agent, persona, server or tool.
   [[nodiscard]] bool explains(const Event& event, std::string_view persona_id) const;
+  /// A fact that the fleet observer found covers it: an outage made out from the failures of agents, which agents might bring about.
+  [[nodiscard]] bool seems_out(const Event& event, std::string_view persona_id) const;
   /// When the latest `credential` fact that covers this act began, at or before it; such a fact is remembered beyond its muting, for
   /// rotations that declare a longer window.
   [[nodiscard]] std::optional<EventTime> credential_changed(const Event& event, std::string_view persona_id) const;
@@ -28,11 +30,14 @@ class Facts {
     ChangeKind change{};
     std::string tenant, scope_type, scope_id;
     EventTime from, until;
+    bool observed = false;  // by the fleet observer; announced otherwise
   };
   [[nodiscard]] const std::vector<Fact>& all() const { return facts_; }
   void restore(std::vector<Fact> facts) { facts_ = std::move(facts); }
 
  private:
+  [[nodiscard]] bool covered(const Event& event, std::string_view persona_id, bool observed) const;
+
   std::vector<Fact> facts_;
 };
 

@@ -166,6 +166,7 @@ class Teller {
       event.erase("agent");
       event["change"] = argument(words, at + 1);
       event["scope"] = argument(words, at + 2);
+      if (words.size() > at + 3 && words[at + 3] == "observed") event["source"] = {{"product", kObservingProduct}};
     } else if (verb == "signal") {
       event["kind"] = "signal";
       event["signal"] = {{"name", argument(words, at + 1)}, {"score", std::stod(argument(words, at + 2))}};
@@ -219,6 +220,10 @@ class Teller {
     const std::string& word = words[at];
     if (word == "untrusted") {
       event["data"]["untrusted"] = true;
+      return at + 1;
+    }
+    if (word == "bare") {
+      event.erase("args");
       return at + 1;
     }
     if (word == "request") {

@@ -357,6 +357,24 @@ TEST(BarrierSilence, WhatAContextFactExplainsIsMuted) {
   EXPECT_EQ(story.cls(fine), Fine) << "only refusals are muted";
 }
 
+TEST(BarrierSilence, AnOutageThatWasOnlyObservedExplainsRefusalsButNothingMadeUp) {
+  Story story;
+  story.task("Read " + kSha);
+  Call refused = denied(commit(kSha));
+  refused.seems_out = true;
+  for (int i = 0; i < 100; ++i) EXPECT_EQ(story.tell(refused).kind, Reading::Kind::Muted) << "what it was asked to read";
+  EXPECT_EQ(story.alert(), 0);
+
+  Story guessing = after_denial();
+  const auto observed = [&](Call call) {
+    call.seems_out = true;
+    return guessing.tell(call);
+  };
+  EXPECT_EQ(observed(denied(commit(kSha + "7"))).cls, static_cast<std::uint8_t>(NearMiss));
+  EXPECT_EQ(observed(missed(commit(kSha.substr(1)))).cls, static_cast<std::uint8_t>(NearMiss));
+  EXPECT_EQ(observed(denied(commit("05445d21b6c9948c738d9cf73fe7f5f927ffc106"))).cls, static_cast<std::uint8_t>(Guess));
+}
+
 TEST(BarrierSilence, RequestsAndOtherKindsAreNotJudged) {
   Story story;
   Call asked = commit(kSha);

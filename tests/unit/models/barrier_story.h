@@ -34,7 +34,7 @@ struct Call {
   std::optional<Effect> effect = Effect::Read;
   std::optional<ActionIndex> action{};
   Phase phase = Phase::Complete;
-  bool explained = false, own_refusal = false;
+  bool explained = false, own_refusal = false, seems_out = false;
 };
 
 inline Call denied(Call call) {
@@ -192,7 +192,9 @@ class Story {
     ActionMatch match;
     match.action = call.action;
     match.tool_declared = call.action.has_value();
-    return Act{event, persona_, set_, match, call.effect, agent_, where, call.explained, call.own_refusal};
+    Act act{event, persona_, set_, match, call.effect, agent_, where, call.explained, call.own_refusal};
+    act.seems_out = call.seems_out;
+    return act;
   }
 
   static inline const std::array<const Channel*, 1> kChannels_{&barrier_channel()};

@@ -100,6 +100,23 @@ TEST(Facts, OutageExplainsUntilItsEnd) {
   EXPECT_FALSE(facts.explains(act(hours(1)), "p"));
 }
 
+TEST(Facts, AnOutageThatWasOnlyObservedIsNoAnnouncement) {
+  Facts facts;
+  Event found = change("server:git", ChangeKind::OutageStart);
+  found.source.product = kObservingProduct;
+  EXPECT_TRUE(facts.apply(found));
+  EXPECT_FALSE(facts.explains(act(), "p"));
+  EXPECT_TRUE(facts.seems_out(act(), "p"));
+  EXPECT_TRUE(facts.apply(change("server:git", ChangeKind::OutageStart)));
+  EXPECT_TRUE(facts.explains(act(), "p"));
+
+  Event back = change("server:git", ChangeKind::OutageEnd, "corp", kNow + minutes(1));
+  back.source.product = kObservingProduct;
+  EXPECT_TRUE(facts.apply(back));
+  EXPECT_FALSE(facts.seems_out(act(minutes(2)), "p"));
+  EXPECT_TRUE(facts.explains(act(minutes(2)), "p")) << "what was announced ends by an announcement";
+}
+
 TEST(Facts, OutageWithoutEndExplainsForFourHours) {
   Facts facts;
   EXPECT_TRUE(facts.apply(change("*", ChangeKind::OutageStart)));
