@@ -5,6 +5,7 @@
 
 #include "engine/event/escape.h"
 #include "models/scope_memory.h"
+#include "models/scope_spelling.h"
 
 namespace ringfence::scope {
 

@@ -23,24 +23,6 @@ std::size_t characters(std::string_view text) {
   return static_cast<std::size_t>(std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
 }
 
-/// `%2e` and `%2f` as the characters they stand for: the two that decide what a path means.
-std::string with_plain_dots(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '%' && i + 2 < text.size() && text[i + 1] == '2') {
-      const char code = text[i + 2];
-      if (code == 'e' || code == 'E' || code == 'f' || code == 'F') {
-        out += (code == 'e' || code == 'E') ? '.' : '/';
-        i += 2;
-        continue;
-      }
-    }
-    out += text[i];
-  }
-  return out;
-}
-
 std::string qualified_name(const Event& event) {
   std::string name;
   if (event.tool.server) name.append(*event.tool.server).append("/");
@@ -49,44 +31,7 @@ std::string qualified_name(const Event& event) {
 
 }  // namespace
 
-std::optional<std::string> resolved(std::string_view resource) {
-  const bool plain_path =
-      !resource.starts_with('.') && resource.find('%') == std::string_view::npos && resource.find("/.") == std::string_view::npos;
-  if (plain_path) return std::nullopt;
-  const std::string plain = with_plain_dots(resource);
-  std::vector<std::string_view> segments;
-  std::string_view rest = plain;
-  while (true) {
-    const std::size_t end = rest.find('/');
-    const std::string_view segment = rest.substr(0, end);
-    if (segment == "..") {
-      if (!segments.empty() && !segments.back().empty()) segments.pop_back();
-    } else if (segment != ".") {
-      segments.push_back(segment);
-    }
-    if (end == std::string_view::npos) break;
-    rest.remove_prefix(end + 1);
-  }
-  std::string out;
-  for (std::size_t i = 0; i < segments.size(); ++i) out.append(i == 0 ? "" : "/").append(segments[i]);
-  if (out == resource) return std::nullopt;
-  return out;
-}
-
 void Ruling::take(std::vector<Breach>&& more) { std::ranges::move(more, std::back_inserter(breaches)); }
-
-bool leaves_by_dots(const GlobSet& globs, std::string_view matching) {
-  const std::optional<std::string> path = resolved(matching);
-  return path && !globs.matches(*path);
-}
-
-bool stays_inside(const GlobSet& globs, std::string_view resource) { return globs.matches(resource) && !leaves_by_dots(globs, resource); }
-
-bool touches(const GlobSet& globs, std::string_view resource) {
-  if (globs.matches(resource)) return true;
-  const std::optional<std::string> path = resolved(resource);
-  return path && globs.matches(*path);
-}
 
 Nanos between(EventTime earlier, EventTime later) {
   std::int64_t length = 0;

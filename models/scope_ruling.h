@@ -34,15 +34,6 @@ struct Ruling {
   void take(std::vector<Breach>&& more);
 };
 
-/// The path with `.` and `..` segments (also written `%2e`) resolved; nothing where there are none. A glob must hold for both spellings.
-[[nodiscard]] std::optional<std::string> resolved(std::string_view resource);
-/// True if the resource matches as it is written, and what its `..` segments make of it does not.
-[[nodiscard]] bool leaves_by_dots(const GlobSet& globs, std::string_view matching);
-/// True if the resource, and what its `..` segments make of it, match.
-[[nodiscard]] bool stays_inside(const GlobSet& globs, std::string_view resource);
-/// True if the resource, or what its `..` segments make of it, matches.
-[[nodiscard]] bool touches(const GlobSet& globs, std::string_view resource);
-
 /// Length from `earlier` to `later`, at the end of the range where it would pass it.
 [[nodiscard]] Nanos between(EventTime earlier, EventTime later);
 

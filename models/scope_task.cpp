@@ -7,6 +7,7 @@
 #include "engine/event/escape.h"
 #include "engine/event/limits.h"
 #include "models/scope_destination.h"
+#include "models/scope_spelling.h"
 
 namespace ringfence::scope {
 
@@ -66,8 +67,7 @@ bool allows_tool(const Act& act, const List& actions) {
 
 bool allows_resource(const List& resources, std::string_view uri) {
   if (!lists(resources, uri, kResourceBytes)) return false;
-  const std::optional<std::string> path = resolved(uri);
-  return !path || lists(resources, *path, kResourceBytes);
+  return std::ranges::all_of(climbed(uri), [&](const std::string& path) { return lists(resources, path, kResourceBytes); });
 }
 
 bool allows_destination(const List& destinations, std::string_view destination) {

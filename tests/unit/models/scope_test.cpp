@@ -3,6 +3,8 @@
 
 #include <gmock/gmock.h>
 
+#include <array>
+
 #include "tests/unit/models/scope_world.h"
 
 namespace ringfence::testing {
@@ -50,6 +52,22 @@ TEST_F(Scope, ResourceThatClimbsOutOfTheActionIsUndeclared) {
   EXPECT_THAT(world.breaks(call("files/read").on("reports/old/../2026")), IsEmpty());
 }
 
+TEST_F(Scope, ResourceThatClimbsOutInAnotherSpellingIsUndeclaredToo) {
+  world.job.actions.front().resources = GlobSet({"reports/**"});
+  for (const char* spelling : {"reports/%252e%252e/payroll", "reports/..\\payroll", "reports/..%5cpayroll",
+                               "reports/x/..%252f../../payroll", "reports//../payroll", "reports/.%2e/payroll"})
+    EXPECT_THAT(world.breaks(call("files/read").on(spelling)), ElementsAre("scope.undeclared")) << spelling;
+}
+
+TEST_F(Scope, APermissionGoesOnMatchingWhatItIsWrittenFor) {
+  world.job.actions.front().resources =
+      GlobSet({"https://wiki.corp.example/**", "s3://bucket/**", "/srv/**", "C:\\data\\*", "db//table/*", "q?id=*", "100%25/*"});
+  for (const char* spelling : {"https://wiki.corp.example/a%20b?x=1#y", "https://wiki.corp.example/a/../b",
+                               "https://wiki.corp.example/a%252Fb", "s3://bucket/a//b", "/srv/./x", "C:\\data\\may", "db//table/7",
+                               "q?id=7", "100%25/x"})
+    EXPECT_THAT(world.breaks(call("files/read").on(spelling)), IsEmpty()) << spelling;
+}
+
 TEST_F(Scope, AbsentResourceLetsTheToolAloneDecideAndIsCounted) {
   world.job.actions.front().resources = GlobSet({"reports/**"});
   const Reading reading = world.read(call("files/read"));
@@ -92,6 +110,31 @@ TEST_F(Scope, AnyOfToolsEffectsAndResourcesForbids) {
   EXPECT_THAT(world.breaks(call("db/get").on("public/../secrets/key")), ElementsAre("scope.never"));
   EXPECT_THAT(world.breaks(call("db/purge").effect(Effect::Delete)), ElementsAre("scope.never"));
   EXPECT_THAT(world.breaks(call("db/get").effect(Effect::Read).on("public/x")), IsEmpty());
+}
+
+constexpr std::array kSpellingsOfTheVault{
+    "vault/root",    "vault//root",      "//vault/root",   "/vault/root",        "./vault/root",          "x/../vault/root",
+    "va%75lt/root",  "va%2575lt/root",   "vault%2froot",   "vault\\root",        "x\\..\\vault\\root",    "x%5c..%5cvault/root",
+    "vault/root?dl=1", "vault/root#page", "file:///vault/root", "FILE:/vault/root", "vault/x/%252e%252e/root", "x//../vault/root",
+};
+
+TEST_F(Scope, WhatIsForbiddenIsForbiddenInEverySpelling) {
+  world.job.actions.push_back(action("any", {"db/*"}, std::nullopt));
+  world.job.never.push_back({GlobSet(), GlobSet({"vault/root"}), {}, Severity::High});
+  for (const char* spelling : kSpellingsOfTheVault)
+    EXPECT_THAT(world.breaks(call("db/get").on(spelling)), ElementsAre("scope.never")) << spelling;
+  for (const char* other : {"vault/rooted", "vaults/root", "vault/root/x", "x/vault/root", "vault/ro%6ft%2fx",
+                            "https://corp.example/vault/root", "notes/vault?see=vault/root", "100%", "a%zz//b", "vault", "", "/", "?",
+                            "c:/vaults/root"})
+    EXPECT_THAT(world.breaks(call("db/get").on(other)), IsEmpty()) << other;
+}
+
+TEST_F(Scope, AProhibitionMayBeWrittenLikeAnAddress) {
+  world.job.actions.push_back(action("any", {"db/*"}, std::nullopt));
+  world.job.never.push_back({GlobSet(), GlobSet({"https://corp.example/keys/**", "/etc/**"}), {}, Severity::High});
+  for (const char* spelling : {"https://corp.example/keys/a", "https://corp.example//keys/a?x=1", "https://corp.example/x/../keys/a",
+                               "https://corp.example/k%65ys/a", "/etc/passwd", "//etc//passwd", "file:///etc/passwd", "/tmp/../etc/passwd"})
+    EXPECT_THAT(world.breaks(call("db/get").on(spelling)), ElementsAre("scope.never")) << spelling;
 }
 
 TEST_F(Scope, ForbiddenEffectOfAnActWithoutEffectIsNotEvaluable) {
@@ -275,6 +318,8 @@ TEST_F(Scope, DecoyIsTouchedWhenAllItsPartsMatchAlsoByARefusedAct) {
   EXPECT_THAT(world.breaks(call("files/read").on("vault/master.key")), ElementsAre("decoy.touched"));
   EXPECT_THAT(world.breaks(call("files/read").on("vault/master.key").but([](Event& event) { event.outcome.status = Outcome::Denied; })),
               ElementsAre("decoy.touched"));
+  for (const char* spelling : {"vault//master.key", "va%75lt/master.key", "/vault/master.key?dl=1"})
+    EXPECT_THAT(world.breaks(call("files/read").on(spelling)), ElementsAre("decoy.touched")) << spelling;
   EXPECT_THAT(world.breaks(call("files/read").on("reports/may")), IsEmpty());
   EXPECT_THAT(world.breaks(call("mail/send").on("vault/master.key")), ElementsAre("scope.undeclared"));
   const Reading unnamed = world.read(call("files/read"));
