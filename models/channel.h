@@ -70,6 +70,9 @@ struct Breach {
   Severity severity = Severity::High;
   /// What names the finding where that is not this event but an earlier one (a deadline it let pass); empty: this event's id.
   std::string origin;
+  /// The places or accounts that broke it, as the event wrote them, where it is about where something goes; an exception by destination
+  /// covers all of them or none. Empty: all that the act names.
+  std::vector<std::string> targets;
 };
 
 /// What a declared constraint looks at and an event may not have. Where it is absent the tool alone decides, and the lack is counted per

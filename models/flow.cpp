@@ -190,8 +190,10 @@ std::optional<Breach> breach_of(const Act& act, const Worst& worst) {
   std::string what = worst.argument + ", " + scope::value_words(act.persona, worst.value.argument, worst.value.text) +
                      ", was given by an order in " + source_words(worst.source) + (addressed ? ", a text that addresses the agent" : "") +
                      "; neither the user's task nor a record has it";
-  return Breach{Analytic::FlowToxic, std::move(what), addressed ? Level::Hold : Level::Alert,
+  Breach breach{Analytic::FlowToxic, std::move(what), addressed ? Level::Hold : Level::Alert,
                 addressed ? Severity::High : Severity::Medium};
+  if (worst.value.kind == Value::Kind::Destination) breach.targets.emplace_back(worst.value.text);
+  return breach;
 }
 
 /// Where destinations must be grounded, those outside the arguments are settled too, so that no echo grounds them later.

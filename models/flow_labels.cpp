@@ -68,12 +68,27 @@ std::string destination_words(const FlowRule& rule) {
   return "such an account";
 }
 
-Breach forbidden(const Act& act, const FlowRule& rule, const scope::Target& target, const FlowAgent::Label* label) {
+/// A label that may not go where the act goes: by which rule, and to which of its destinations, first to last.
+struct Forbidden {
+  std::string_view label;
+  const FlowRule* rule = nullptr;
+  scope::Target first;
+  std::vector<std::string> targets;
+};
+
+Breach breach_of(const Act& act, Forbidden& flow, const FlowAgent::Label* label) {
+  const FlowRule& rule = *flow.rule;
+  const scope::Target& target = flow.first;
   std::string what = "data labelled " + printable(rule.from, kLabelChars);
   if (label != nullptr) what += ", read at event " + printable(label->source, kLabelChars) + ",";
   what += " may not go to " + destination_words(rule) + ": " + printable(target.name, kLabelChars) + " is " +
           scope::value_words(act.persona, target.name, target.value);
-  return {Analytic::FlowToxic, std::move(what), Level::Hold, Severity::Critical};
+  return {.analytic = Analytic::FlowToxic,
+          .what = std::move(what),
+          .level = Level::Hold,
+          .severity = Severity::Critical,
+          .origin = {},
+          .targets = std::move(flow.targets)};
 }
 
 /// A read says with its labels what it returns, any other act what it carries.
@@ -81,20 +96,22 @@ bool carries_itself(const Act& act, std::string_view label) {
   return is_sink(act.effect) && std::ranges::find(act.event.data.classes, label) != act.event.data.classes.end();
 }
 
-/// Calls `use` with the rule and the first destination that it keeps a label from, once a label.
+/// Calls `use` with what is forbidden, once a label.
 template <class Use>
 void each_forbidden(const Act& act, const Use& use) {
-  std::vector<std::string_view> told;
+  std::vector<Forbidden> all;
   for (const scope::Target& target : scope::targets_of(act).first) {
     const std::optional<std::string> host = target.kind == scope::Target::Kind::Account ? std::nullopt : scope::host_of(target.value);
     for (const FlowRule& each : act.persona.flows) {
-      if (std::ranges::find(told, each.from) != told.end()) continue;
+      auto known = std::ranges::find(all, std::string_view(each.from), &Forbidden::label);
+      if (known != all.end() && known->targets.back() == target.value) continue;
       const FlowRule* const rule = deciding(act, each.from, target, host);
       if (rule == nullptr || rule->allow) continue;
-      told.push_back(each.from);
-      use(*rule, target);
+      if (known == all.end()) known = all.insert(known, {each.from, rule, target, {}});
+      known->targets.emplace_back(target.value);
     }
   }
+  for (Forbidden& one : all) use(one);
 }
 
 const FlowAgent* labels_of(const Act& act) {
@@ -117,9 +134,9 @@ std::vector<Breach> forbidden_flows(const Act& act) {
   std::vector<Breach> breaches;
   if (act.persona.flows.empty()) return breaches;
   const FlowAgent* const agent = labels_of(act);
-  each_forbidden(act, [&](const FlowRule& rule, const scope::Target& target) {
-    const FlowAgent::Label* const label = agent != nullptr ? agent->carried(rule.from) : nullptr;
-    if (label != nullptr || carries_itself(act, rule.from)) breaches.push_back(forbidden(act, rule, target, label));
+  each_forbidden(act, [&](Forbidden& flow) {
+    const FlowAgent::Label* const label = agent != nullptr ? agent->carried(flow.label) : nullptr;
+    if (label != nullptr || carries_itself(act, flow.label)) breaches.push_back(breach_of(act, flow, label));
   });
   return breaches;
 }
@@ -147,10 +164,10 @@ std::vector<LinkNote> label_links(const Act& act) {
   }
   if (!agent->reads() || act.persona.flows.empty()) return links;
   LinkNote sent{.kind = SubjectKind::Reader, .subject = std::string(act.event.agent.id), .deed = Deed::Send};
-  each_forbidden(act, [&](const FlowRule& rule, const scope::Target& target) {
-    if (agent->carried(rule.from) != nullptr) return;  // the agent itself is held for it
-    sent.labels.push_back(rule.from);
-    if (sent.what.empty()) sent.what = "to " + destination_words(rule) + " (" + printable(target.name, kLabelChars) + ")";
+  each_forbidden(act, [&](const Forbidden& flow) {
+    if (agent->carried(flow.label) != nullptr) return;  // the agent itself is held for it
+    sent.labels.emplace_back(flow.label);
+    if (sent.what.empty()) sent.what = "to " + destination_words(*flow.rule) + " (" + printable(flow.first.name, kLabelChars) + ")";
   });
   if (sent.labels.empty()) return links;
   // One note a subject and event: what goes out is graver than what stays.

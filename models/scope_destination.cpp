@@ -36,19 +36,50 @@ std::string_view without_final_dots(std::string_view text) {
   return text;
 }
 
-/// The authority of a URL without user and port, or what stands in its place in a bare host or address. Read as a browser reads it: the
-/// first of `/ \ ? #` ends it and the last `@` begins it, whatever is made to look like a host around them.
-std::string_view authority_of(std::string_view text) {
-  if (bytes::all_in<kPlainHost>(text)) return without_final_dots(text);
-  if (const std::size_t scheme = text.find("://"); scheme != std::string_view::npos && !kBehindScheme.any_in(text.substr(0, scheme))) {
-    text.remove_prefix(scheme + 3);
-  }
-  text = text.substr(0, kAuthorityEnds.find(text));
-  if (const std::size_t user = text.rfind('@'); user != std::string_view::npos) text.remove_prefix(user + 1);
+/// What stands behind a URL's scheme, or all of a bare host or address.
+std::string_view without_scheme(std::string_view text) {
+  const std::size_t scheme = text.find("://");
+  if (scheme != std::string_view::npos && !kBehindScheme.any_in(text.substr(0, scheme))) text.remove_prefix(scheme + 3);
+  return text;
+}
+
+/// Without brackets, port and final dots.
+std::string_view host_in(std::string_view text) {
   if (text.starts_with('[')) return text.substr(1, text.find(']') - 1);
   const std::size_t colon = text.rfind(':');
   if (colon != std::string_view::npos && text.find(':') == colon && all_digits(text.substr(colon + 1))) text = text.substr(0, colon);
   return without_final_dots(text);
+}
+
+/// The authority of a URL without user and port, or what stands in its place in a bare host or address. Read as a browser reads it: the
+/// first of `/ \ ? #` ends it and the last `@` begins it, whatever is made to look like a host around them.
+std::string_view authority_of(std::string_view text) {
+  if (bytes::all_in<kPlainHost>(text)) return without_final_dots(text);
+  text = without_scheme(text);
+  text = text.substr(0, kAuthorityEnds.find(text));
+  if (const std::size_t user = text.rfind('@'); user != std::string_view::npos) text.remove_prefix(user + 1);
+  return host_in(text);
+}
+
+/// What other readers take for the host where it is not the browser's: those that know no `\`, those to whom the first `@` ends the user,
+/// and mailers, to whom nothing but the last `@` ends a mailbox.
+ShortList<std::string_view, 4> other_authorities_of(std::string_view text) {
+  ShortList<std::string_view, 4> others;
+  if (text.find('@') == std::string_view::npos && text.find('\\') == std::string_view::npos) return others;
+  const std::string_view browsers = authority_of(text), behind = without_scheme(text);
+  const auto add = [&](std::string_view host) {
+    if (host != browsers && std::ranges::find(others, host) == others.end()) others.push_back(host);
+  };
+  const std::string_view authority = behind.substr(0, behind.find_first_of("/?#"));
+  const std::size_t first = authority.find('@'), last = authority.rfind('@');
+  add(host_in(last == std::string_view::npos ? authority : authority.substr(last + 1)));
+  if (first != last) add(host_in(authority.substr(first + 1, authority.find('@', first + 1) - first - 1)));
+  const bool mailbox = behind.size() == text.size() && first != std::string_view::npos;
+  if (mailbox && text.rfind('@') > last) {
+    const std::string_view domain = text.substr(text.rfind('@') + 1);
+    add(host_in(domain.substr(0, kAuthorityEnds.find(domain))));
+  }
+  return others;
 }
 
 /// Letters, digits, `- _ . :` and what is not ASCII, as in internationalised names.
@@ -73,19 +104,21 @@ void add(Targets& targets, const Target& target) {
 }
 
 /// "Ann <ann@corp.example>, bob@elsewhere.example" is as many destinations as it names.
-void add_values(Targets& targets, const ArgumentRule& rule, std::string_view whole) {
+void add_values(Targets& targets, const Target& as_given) {
+  const std::string_view whole = as_given.whole;
   const bool addresses = whole.find('@') != std::string_view::npos || whole.find("://") != std::string_view::npos;
-  if (!addresses || !kAddressBreaks.any_in(whole)) {
-    add(targets, {Target::Kind::Argument, rule.name, whole, whole, &rule});
-    return;
-  }
+  if (!addresses || !kAddressBreaks.any_in(whole)) return add(targets, as_given);
+  bool any = false;
   for (std::size_t at = 0; at < whole.size() && !targets.more;) {
     const std::size_t end = kAddressBreaks.find(whole, at);
-    const std::string_view piece = whole.substr(at, end - at);
-    // A word of a display name is none.
-    if (kAddressSigns.any_in(piece) || host_of(piece)) add(targets, {Target::Kind::Argument, rule.name, piece, whole, &rule});
+    Target piece = as_given;
+    piece.value = whole.substr(at, end - at);
     at = end + 1;
+    if (!kAddressSigns.any_in(piece.value) && !host_of(piece.value)) continue;  // a word of a display name is none
+    add(targets, piece);
+    any = true;
   }
+  if (!any && as_given.kind == Target::Kind::Host) add(targets, as_given);
 }
 
 void add_argument_targets(const Act& act, Targets& targets) {
@@ -94,7 +127,8 @@ void add_argument_targets(const Act& act, Targets& targets) {
     if (!rule.destination) continue;
     for (const JsonLeaf* leaf : argument_leaves(act.event, rule)) {
       const bool value = leaf->kind == JsonLeaf::Kind::String || leaf->kind == JsonLeaf::Kind::Number;
-      if (value && !leaf->text.empty() && !targets.more) add_values(targets, rule, leaf->text);
+      if (value && !leaf->text.empty() && !targets.more)
+        add_values(targets, {Target::Kind::Argument, rule.name, leaf->text, leaf->text, &rule});
     }
   }
 }
@@ -114,7 +148,8 @@ Answer beyond_lists(const Act& act, const Target& target) {
   if (task_gives(act, target.value)) return Answer::Permitted;
   // Who names one mailbox of a provider has not named the others.
   const bool mailbox = target.value.find('@') != std::string_view::npos && target.value.find("://") == std::string_view::npos;
-  const std::optional<std::string> host = mailbox ? std::nullopt : host_of(target.value);
+  const bool one_reading = !mailbox && other_authorities_of(target.value).empty();
+  const std::optional<std::string> host = one_reading ? host_of(target.value) : std::nullopt;
   const flow::Grounded whole = flow::grounded(act, target.value);
   const flow::Grounded by_host = host && whole != flow::Grounded::Yes ? flow::grounded(act, *host) : whole;
   if (whole == flow::Grounded::Yes || by_host == flow::Grounded::Yes) return Answer::Permitted;
@@ -128,6 +163,12 @@ bool listed_host(const Act& act, std::string_view host) {
   const bool capitals = !plain && std::ranges::any_of(host, [](char c) { return c >= 'A' && c <= 'Z'; });
   const auto holds = [&](const GlobSet& globs) { return globs.matches(host) || (capitals && globs.matches(lower(host))); };
   return holds(declared.hosts) || (declared.internal && holds(*declared.internal));
+}
+
+/// Whatever its reader takes for the host.
+bool listed_hosts(const Act& act, std::string_view text) {
+  return listed_host(act, authority_of(text)) &&
+         std::ranges::all_of(other_authorities_of(text), [&](std::string_view host) { return listed_host(act, host); });
 }
 
 bool listed_account(const Act& act, const Target& target) {
@@ -188,7 +229,7 @@ Ruling judge_new(const Act& act, const std::vector<std::uint64_t>& permitted) {
 Targets targets_of(const Act& act) {
   Targets targets;
   for (const std::string_view host : act.event.destination.hosts)
-    add(targets, {Target::Kind::Host, "destination.host", host, host, nullptr});
+    add_values(targets, {Target::Kind::Host, "destination.host", host, host, nullptr});
   for (const std::string_view account : act.event.destination.accounts)
     add(targets, {Target::Kind::Account, "destination.account", account, account, nullptr});
   add_argument_targets(act, targets);
@@ -198,13 +239,13 @@ Targets targets_of(const Act& act) {
 bool listed(const Act& act, const Target& target) {
   switch (target.kind) {
     case Target::Kind::Host:
-      return listed_host(act, authority_of(target.value));
+      return listed_hosts(act, target.value);
     case Target::Kind::Account:
       return listed_account(act, target);
     case Target::Kind::Argument:
       break;
   }
-  return listed_by_rule(target) || (host_of(target.value) && listed_host(act, authority_of(target.value))) || listed_account(act, target);
+  return listed_by_rule(target) || (host_of(target.value) && listed_hosts(act, target.value)) || listed_account(act, target);
 }
 
 std::optional<std::string> host_of(std::string_view text) {
@@ -222,6 +263,29 @@ std::optional<std::string> host_of(std::string_view text) {
   return lower(host);
 }
 
+bool leads_to(std::string_view text, const std::function<bool(const std::string& host)>& such) {
+  const std::optional<std::string> host = host_of(text);
+  return host && such(*host) &&
+         std::ranges::all_of(other_authorities_of(text), [&](std::string_view other) { return spells_host(other) && such(lower(other)); });
+}
+
+bool covers_destinations(const Glob& glob, const Act& act, const std::vector<std::string>& values) {
+  const auto covers = [&](std::string_view value) {
+    return glob.matches(value) || leads_to(value, [&](const std::string& host) { return glob.matches(host); });
+  };
+  if (!values.empty()) return std::ranges::all_of(values, covers);
+  const Targets targets = targets_of(act);
+  if (targets.more) return false;
+  bool any_place = false, all_places = true, any_account = false, all_accounts = true;
+  for (const Target& target : targets.first) {
+    const bool account = target.kind == Target::Kind::Account || (target.kind == Target::Kind::Argument && !host_of(target.value));
+    (account ? any_account : any_place) = true;
+    bool& all = account ? all_accounts : all_places;
+    all = all && covers(target.value);
+  }
+  return (any_place && all_places) || (any_account && all_accounts);
+}
+
 bool barred(const Act& act, const Target& target) { return answer_for(act, target) == Answer::Barred; }
 
 Ruling judge_destinations(const Act& act) {
@@ -236,12 +300,15 @@ Ruling judge_destinations(const Act& act) {
       if (!act.persona.destinations.new_per_day) continue;
       const std::optional<std::string> host = target.kind == Target::Kind::Account ? std::nullopt : host_of(target.value);
       permitted.push_back(hash64(host ? *host : lower(target.value)));
-    } else if (told == nullptr || (told->name != target.name && told->value != target.value)) {
+    } else if (told != nullptr && (told->name == target.name || told->value == target.value)) {
       // One breach per field or argument whatever the number of its values, and none for a value said twice.
+      ruling.breaches.back().targets.emplace_back(target.value);
+    } else {
       told = &target;
       ruling.breach(Analytic::ScopeDestination, std::string(target.name) + ", " + value_words(act.persona, target.name, target.value) +
                                                     ", is not a declared destination (" +
                                                     external_words(act.persona.destinations.external) + ")");
+      ruling.breaches.back().targets.emplace_back(target.value);
     }
   }
   if (targets.more && act.persona.destinations.external != External::Any) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,8 +16,8 @@ namespace ringfence::scope {
 struct Target {
   enum class Kind { Host, Account, Argument } kind{};
   std::string_view name;   // "destination.host", or the argument as the persona writes it
-  std::string_view value;  // of an argument with several addresses, one of them
-  std::string_view whole;  // the argument as it was given
+  std::string_view value;  // of several addresses in one text, one of them
+  std::string_view whole;  // the text as it was given
   const ArgumentRule* rule = nullptr;
 };
 
@@ -33,8 +34,16 @@ struct Targets {
 [[nodiscard]] bool listed(const Act& act, const Target& target);
 
 /// The host that a URL, an e-mail address or a host name leads to: lower case, without user, port and final dot. Nothing where the text is
-/// none of these, so that an account is not taken for a host.
+/// none of these, so that an account is not taken for a host. Of what is read in several ways, the browser's.
 [[nodiscard]] std::optional<std::string> host_of(std::string_view text);
+
+/// True if the text leads to hosts, and each that one reader or another takes it to lead to is such: of `https://a\@b/` a browser takes `a`
+/// and others `b`.
+[[nodiscard]] bool leads_to(std::string_view text, const std::function<bool(const std::string& host)>& such);
+
+/// The glob covers every one of `values`, as it is written or by the hosts it leads to. Where there are none it covers all hosts and marked
+/// arguments that the act names, or all accounts; an act that names nothing goes nowhere.
+[[nodiscard]] bool covers_destinations(const Glob& glob, const Act& act, const std::vector<std::string>& values);
 
 /// `scope.destination`: every target against the declared hosts, accounts, agents and `external`, and against `new_per_day`.
 /// What was lawfully contacted is remembered where `new_per_day` is declared; a refused act or one beyond the limit contacts nobody.

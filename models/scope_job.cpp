@@ -126,8 +126,9 @@ Ruling judge_delegating(const Act& act, std::size_t depth) {
   }
   const auto delegates = delegates_of(act);
   for (const auto& [name, delegate] : delegates) {
-    if (!declared.to.matches(delegate))
-      breach(std::string(name) + ", " + value_words(act.persona, name, delegate) + ", is not among the declared delegation.to");
+    if (declared.to.matches(delegate)) continue;
+    breach(std::string(name) + ", " + value_words(act.persona, name, delegate) + ", is not among the declared delegation.to");
+    ruling.breaches.back().targets.emplace_back(delegate);
   }
   if (delegates.empty()) ruling.lacks(Lacking::Destination);
   return ruling;

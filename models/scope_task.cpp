@@ -72,8 +72,7 @@ bool allows_resource(const List& resources, std::string_view uri) {
 
 bool allows_destination(const List& destinations, std::string_view destination) {
   if (lists(destinations, destination, kDestinationBytes)) return true;
-  const std::optional<std::string> host = host_of(destination);
-  return host && lists(destinations, *host, kDestinationBytes);
+  return leads_to(destination, [&](const std::string& host) { return lists(destinations, host, kDestinationBytes); });
 }
 
 std::string task_words(const TaskScope& task) { return task.id.empty() ? "the task" : "task " + printable(task.id, 64); }
@@ -148,10 +147,14 @@ Ruling judge_tasks(const Act& act) {
     }
     if (task->destinations) {
       if (targets.first.empty()) ruling.lacks(Lacking::Destination);
-      const auto foreign =
-          std::ranges::find_if(targets.first, [&](const Target& target) { return !allows_destination(task->destinations, target.value); });
-      if (foreign != targets.first.end()) {
-        outside(foreign->name, foreign->value, "destinations");
+      std::vector<std::string> foreign;
+      for (const Target& target : targets.first) {
+        if (allows_destination(task->destinations, target.value)) continue;
+        if (foreign.empty()) outside(target.name, target.value, "destinations");
+        foreign.emplace_back(target.value);
+      }
+      if (!foreign.empty()) {
+        ruling.breaches.back().targets = std::move(foreign);
       } else if (targets.more) {
         ruling.breach(Analytic::ScopeTask,
                       "it names more than " + std::to_string(Targets::kMost) + " destinations, which no task declares");

@@ -5,6 +5,8 @@
 #include <string_view>
 
 namespace ringfence {
+#include "models/scope_destination.h"
+
 namespace {
 
 /// Alert and throttle end when S has fallen below this part of their threshold: the false-alarm bound needs it (detection.md §2.2).
@@ -39,12 +41,6 @@ bool in_force(const std::optional<Glob>& glob, const std::optional<std::string>&
 }
 
 std::optional<std::string> owned(const Text& text) { return text ? std::optional<std::string>(*text) : std::nullopt; }
-
-bool destination_matches(const std::optional<Glob>& glob, const Event& event) {
-  if (!glob) return true;
-  const auto hit = [&](std::string_view value) { return glob->matches(value); };
-  return std::ranges::any_of(event.destination.hosts, hit) || std::ranges::any_of(event.destination.accounts, hit);
-}
 
 /// Where levels by evidence stand, and whether this act may raise them.
 struct Scopes {
@@ -106,14 +102,14 @@ Level level_of(const Breach& breach, const Persona& persona, std::optional<Effec
   return Level::Alert;
 }
 
-bool excepted(const Persona& persona, Analytic analytic, const Act& act) {
+bool excepted(const Persona& persona, Analytic analytic, const Act& act, const std::vector<std::string>& targets) {
   return std::ranges::any_of(persona.exceptions, [&](const Exception& e) {
     if (e.analytic != uid_of(analytic) || act.event.time > e.expires) return false;
     const std::optional<std::string> action =
         act.match.action ? std::optional<std::string>(persona.actions[*act.match.action].id) : std::nullopt;
     return in_force(e.agent, std::string(act.event.agent.id)) && in_force(e.action, action) &&
            (!e.tool || matches_tool(*e.tool, act.event)) && in_force(e.resource, owned(act.event.resource.uri)) &&
-           destination_matches(e.destination, act.event);
+           (!e.destination || scope::covers_destinations(*e.destination, act, targets));
   });
 }
 
@@ -161,7 +157,7 @@ Decision decide(const Act& act, std::span<const Breach> breaches, const Tables& 
 
   Level of_this_act = Level::Observe;
   for (const Breach& breach : breaches) {
-    if (excepted(act.persona, breach.analytic, act)) continue;
+    if (excepted(act.persona, breach.analytic, act, breach.targets)) continue;
     const Level level = level_of(breach, act.persona, act.effect);
     out.breaches.push_back({breach.analytic, level, breach.severity, breach.what, breach.origin});
     of_this_act = std::max(of_this_act, level);

@@ -49,8 +49,9 @@ struct Decision {
 /// The level a breach gets under this persona (persona.md, response): response.analytics first, then the rule of its analytic.
 [[nodiscard]] Level level_of(const Breach& breach, const Persona& persona, std::optional<Effect> effect);
 
-/// An exception in force at the act's time covers this analytic for this act.
-[[nodiscard]] bool excepted(const Persona& persona, Analytic analytic, const Act& act);
+/// An exception in force at the act's time covers this analytic for this act. One by destination covers all of `targets`, the places or
+/// accounts that are at fault (those of the act where there are none), or nothing.
+[[nodiscard]] bool excepted(const Persona& persona, Analytic analytic, const Act& act, const std::vector<std::string>& targets = {});
 
 /// Level `level` as response.mode lets it act: observe < alert < everything.
 [[nodiscard]] Level applied_level(Level level, Mode mode);

@@ -116,6 +116,38 @@ TEST_F(Destination, OneOfManyDestinationsOutsideIsABreach) {
   bars(call("files/read").host("erp.corp.example").host("evil.example").host("worse.example"));
 }
 
+TEST_F(Destination, EachAddressOfOneHostFieldCounts) {
+  declared().hosts = GlobSet({"corp.example", "*.corp.example"});
+  permits(call("files/read").host("Ann A. <ann@corp.example>, bob@corp.example"));
+  permits(call("files/read").host("https://hr.corp.example/users/@ann?mail=x@evil.example"));
+  for (const char* text : {"x@evil.example, bob@corp.example", "<x@evil.example>bob@corp.example", "x@evil.example bob@corp.example",
+                           "https://evil.example/,https://hr.corp.example/", "bob@corp.example\nBcc: x@evil.example", "http:// evil"})
+    bars(call("files/read").host(text));
+}
+
+TEST_F(Destination, WhatReadersTakeForDifferentHostsIsPermittedOnlyWhereEachIs) {
+  mark_argument();
+  declared().hosts = GlobSet({"corp.example", "*.corp.example"});
+  for (const char* text : {"https://hr.corp.example\\@evil.example/", "https://evil.example\\@hr.corp.example/",
+                           "x@evil.example@corp.example", "https://x@evil.example@hr.corp.example/",
+                           "bob@corp.example/x@evil.example", "x@evil.example|bob@corp.example",
+                           "mailto:bob@corp.example?cc=x@evil.example"}) {
+    bars(call("files/read").host(text));
+    bars(to(text));
+  }
+  permits(to("https://hr.corp.example\\@crm.corp.example/"));
+  permits(to("https://user:pw@hr.corp.example:443/a@b"));
+}
+
+TEST_F(Destination, ABreachNamesAllThatIsBarred) {
+  mark_argument();
+  declared().hosts = GlobSet({"corp.example"});
+  const Reading reading = world.read(to("ann@corp.example, x@evil.example, y@worse.example").host("corp.example").host("bad.example"));
+  ASSERT_EQ(reading.breaches.size(), 2U) << "one a field";
+  EXPECT_THAT(reading.breaches[0].targets, ElementsAre("bad.example"));
+  EXPECT_THAT(reading.breaches[1].targets, ElementsAre("x@evil.example", "y@worse.example"));
+}
+
 TEST_F(Destination, MarkedArgumentCountsAsADestination) {
   mark_argument();
   declared().hosts = GlobSet({"corp.example", "*.corp.example"});

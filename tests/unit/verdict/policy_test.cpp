@@ -76,12 +76,12 @@ struct Matter {
     event.resource.uri = "box/out";
     event.time = EventTime{1000};
   }
-  bool excepted(Exception exception, std::optional<ActionIndex> action = ActionIndex{0}) {
+  bool excepted(Exception exception, std::optional<ActionIndex> action = ActionIndex{0}, const std::vector<std::string>& targets = {}) {
     exception.analytic = "scope.destination";
     if (exception.expires == EventTime{}) exception.expires = EventTime{2000};
     persona.exceptions = {std::move(exception)};
     const Act act{event, persona, set, {.action = action}, Effect::Send, agent, session};
-    return ringfence::excepted(persona, Analytic::ScopeDestination, act);
+    return ringfence::excepted(persona, Analytic::ScopeDestination, act, targets);
   }
 };
 
@@ -91,6 +91,31 @@ TEST(Exceptions, HoldOnlyWhereAllTheyNameHolds) {
   EXPECT_FALSE(matter.excepted({.agent = Glob("clerk-*"), .tool = Glob("files/*")}));
   EXPECT_FALSE(matter.excepted({.action = Glob("**")}, std::nullopt)) << "no action, no match";
   EXPECT_FALSE(matter.excepted({.agent = Glob("clerk-*"), .destination = Glob("**")})) << "the act goes nowhere";
+}
+
+TEST(Exceptions, CoverAllPlacesAtFaultOrNone) {
+  Matter matter;
+  const auto covers = [&](const char* glob, const std::vector<std::string>& targets) {
+    return matter.excepted({.destination = Glob(glob)}, ActionIndex{0}, targets);
+  };
+  EXPECT_TRUE(covers("partner.example", {"partner.example"}));
+  EXPECT_TRUE(covers("partner.example", {"bob@partner.example", "https://Partner.Example/in"})) << "by the host they lead to";
+  EXPECT_TRUE(covers("bob@partner.example", {"bob@partner.example"}));
+  EXPECT_FALSE(covers("bob@partner.example", {"bob@partner.example", "eve@partner.example"}));
+  EXPECT_FALSE(covers("partner.example", {"partner.example", "evil.example"}));
+  EXPECT_FALSE(covers("partner.example", {"https://partner.example\\@evil.example/"}));
+  EXPECT_TRUE(covers("GB29*", {"GB29NWBK"}));
+}
+
+TEST(Exceptions, OfWhatNamesNoPlaceItselfCoverAllTheActNames) {
+  Matter matter;
+  const std::vector<std::string_view> hosts{"partner.example", "evil.example"}, account{"GB29NWBK"};
+  matter.event.destination.hosts = std::span(hosts).first(1);
+  matter.event.destination.accounts = account;
+  EXPECT_TRUE(matter.excepted({.destination = Glob("partner.example")})) << "an account there is no other place";
+  EXPECT_TRUE(matter.excepted({.destination = Glob("GB29*")}));
+  matter.event.destination.hosts = hosts;
+  EXPECT_FALSE(matter.excepted({.destination = Glob("partner.example")}));
 }
 
 TEST(Exceptions, NameAToolAsThePersonaDoesWithOrWithoutItsServer) {
