@@ -170,6 +170,12 @@ double weighed(const std::array<float, kThreatSlots>& values, const std::array<d
   return (sums[0] + sums[2]) + (sums[1] + sums[3]);
 }
 
+double weighed_among(const std::array<float, kThreatSlots>& values, std::array<double, kThreatSlots> weights, ThreatSet among) {
+  for (std::size_t slot = 0; slot < weights.size(); ++slot)
+    if ((among & bit_of(slot)) == 0) weights[slot] = 0;
+  return weighed(values, weights);
+}
+
 }  // namespace
 
 Step step_of(const Tables& tables, std::span<const RowId> marks) {
@@ -228,11 +234,14 @@ double scope_score(const Evidence& evidence, const Tables& tables, Null null) {
   return weighed(null == Null::Alert ? evidence.alert : evidence.declared, tables.weights(null));
 }
 
-Scores scores(const AgentState& agent, const Tables& tables, const SessionState* alone) {
+Scores scores(const AgentState& agent, const Tables& tables, const SessionState* alone, ThreatSet among) {
   Scores sums;
+  const auto sum_of = [&](const std::array<float, kThreatSlots>& values, Null null) {
+    return among == kAllThreats ? weighed(values, tables.weights(null)) : weighed_among(values, tables.weights(null), among);
+  };
   const auto add = [&](const Evidence& evidence) {
-    sums.alert += weighed(evidence.alert, tables.weights(Null::Alert));
-    sums.declared += weighed(evidence.declared, tables.weights(Null::Declared));
+    sums.alert += sum_of(evidence.alert, Null::Alert);
+    sums.declared += sum_of(evidence.declared, Null::Declared);
   };
   if (alone == nullptr) add(agent.evidence);
   for (const SessionState& session : agent.sessions)
@@ -245,7 +254,7 @@ double score(const AgentState& agent, const Tables& tables, Null null, const Ses
   return null == Null::Alert ? both.alert : both.declared;
 }
 
-Leader leader(const AgentState& agent, const Tables& tables, Null null, const SessionState* alone) {
+Leader leader(const AgentState& agent, const Tables& tables, Null null, const SessionState* alone, ThreatSet among) {
   const auto value = [&](const Evidence& evidence, std::size_t slot) {
     const auto& a = null == Null::Alert ? evidence.alert : evidence.declared;
     return static_cast<double>(tables.prior(null)[slot]) * static_cast<double>(a[slot]);
@@ -258,6 +267,8 @@ Leader leader(const AgentState& agent, const Tables& tables, Null null, const Se
   if (alone == nullptr) add(agent.evidence);
   for (const SessionState& session : agent.sessions)
     if (counts(session, alone)) add(session.evidence);
+  for (std::size_t slot = 0; among != kAllThreats && slot < held.size(); ++slot)
+    if ((among & bit_of(slot)) == 0) held[slot] = 0;
   double total = 0;
   for (const double one : held) total += one;
   std::array<double, kThreats.size()> family_total{};  // by the family's first slot

@@ -126,11 +126,17 @@ void update(Evidence& evidence, const Tables& tables, std::span<const RowId> mar
 struct Scores {
   double alert = 0, declared = 0;
 };
-[[nodiscard]] Scores scores(const AgentState& agent, const Tables& tables, const SessionState* alone = nullptr);
+/// Threats by slot, as bits: what is summed or ranked among; of some of them S is less, so a bound on all of it holds for them too.
+using ThreatSet = std::uint32_t;
+static_assert(kThreats.size() <= 32);
+inline constexpr ThreatSet kAllThreats = ~ThreatSet{0};
+[[nodiscard]] Scores scores(const AgentState& agent, const Tables& tables, const SessionState* alone = nullptr,
+                            ThreatSet among = kAllThreats);
 /// The same under one null.
 [[nodiscard]] double score(const AgentState& agent, const Tables& tables, Null null, const SessionState* alone = nullptr);
 
-/// The leading threat under a null: the greatest of the family that holds most of S; shares are over both scopes. `alone` as in `score`.
+/// The leading threat under a null: the greatest of the family that holds most of S; shares are over both scopes. `alone` as in `score`;
+/// of S among some threats where `among` says which.
 struct Leader {
   Threat threat{};
   double share = 0;         // of the threat
@@ -139,6 +145,7 @@ struct Leader {
   /// The scope where pi A is greatest: nullopt the agent, else index into sessions.
   std::optional<std::size_t> session;
 };
-[[nodiscard]] Leader leader(const AgentState& agent, const Tables& tables, Null null, const SessionState* alone = nullptr);
+[[nodiscard]] Leader leader(const AgentState& agent, const Tables& tables, Null null, const SessionState* alone = nullptr,
+                            ThreatSet among = kAllThreats);
 
 }  // namespace ringfence

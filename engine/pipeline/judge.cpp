@@ -159,6 +159,20 @@ void judge_by_persona(const Event& event, const Admission& admission, AgentState
   add_stop_of_tree(out.links, act, out.containments, circumstances.position.partition, circumstances.lsn);
 }
 
+/// The level of a refused record of the agent, which stands like that of any other break; a hold of it is the agent's, since nobody can
+/// say which session it was.
+void stand_refused(const Event& event, Level level, const Persona& persona, AgentState& agent, const Circumstances& circumstances,
+                   Judgement& out) {
+  if (level < Level::Hold || agent.standing.held.value_or(Level::Observe) >= level) return;
+  agent.standing.held = level;
+  Persona whole = persona;
+  if (whole.response.scope == HaltScope::Session) whole.response.scope = HaltScope::Agent;
+  SessionState nowhere;
+  const Act act{
+      .event = event, .persona = whole, .set = circumstances.rules.set(), .match = {}, .effect = {}, .agent = agent, .session = nowhere};
+  std::ranges::move(contain(act, cause_of(agent, out.findings), circumstances.position), std::back_inserter(out.containments));
+}
+
 /// What a drill led to ends with it, without a person: it was nobody's. Of the agent nothing stays but its epochs.
 void end_drill(AgentState& agent, const Circumstances& circumstances, Judgement& out) {
   const std::string scope = scope_key("agent", agent.tenant, agent.id);
@@ -235,20 +249,23 @@ Judgement judge_refused(const Refusal& refusal, EventTime time, AgentState& agen
   event.time = time;
   event.tenant = agent.tenant;
   event.agent.id = agent.id;
+  event.agent.trust = Trust::Verified;  // whoever sent it, the feed says that it is this agent's
   const std::string id =
       "refused-" + std::to_string(circumstances.position.partition.value) + "-" + std::to_string(circumstances.position.offset.value);
   event.id = id;
   Judgement out = begin(event, circumstances);
   out.verdict.event_id.clear();  // a refused record is no event: its finding speaks of it, no verdict does
   const Persona* const persona = known_persona(agent, circumstances.rules);
-  out.verdict.level = std::max(Level::Alert, standing_level(agent));
+  const Level level = persona != nullptr ? level_of({.analytic = Analytic::FeedRefused}, *persona, std::nullopt) : Level::Alert;
+  out.verdict.level = std::max(level, standing_level(agent));
   out.verdict.applied = persona != nullptr ? applied_level(out.verdict.level, persona->response.mode) : out.verdict.level;
   out.verdict.raised.push_back(Analytic::FeedRefused);
   out.findings = fact_finding(agent, event,
-                              {Analytic::FeedRefused, Level::Alert,
+                              {Analytic::FeedRefused, level,
                                "A record of this agent was refused (" + std::string(name_of(refusal.reason)) + ": " + refusal.detail +
                                    "): what it did there was not judged."},
                               {persona, circumstances.topic, circumstances.position});
+  if (persona != nullptr) stand_refused(event, level, *persona, agent, circumstances, out);
   return out;
 }
 

@@ -119,7 +119,7 @@ std::vector<Analytic> newly_raised(const Decision& decision, const Act& act, con
     if (std::ranges::find(raised, breach.analytic) == raised.end()) raised.push_back(breach.analytic);
   }
   if (!decision.crossing) return raised;
-  const Leader lead = leader(act.agent, tables, decision.crossing->null, judged_alone(act));
+  const Leader lead = leader(act.agent, tables, decision.crossing->null, judged_alone(act), decision.heard);
   raised.push_back(kThreats[static_cast<std::size_t>(lead.threat)].analytic);
   return raised;
 }

@@ -217,7 +217,8 @@ std::optional<Contribution> statistical(const Judged& judged, std::span<const Ch
                     : judged.decision.score >= judged.act.persona.response.scores.alert ? Null::Declared
                                                                                         : Null::Alert;
   const SessionState* const alone = judged_alone(judged.act);
-  const Leader lead = leader(judged.act.agent, judged.tables, null, alone);
+  const ThreatSet heard = judged.decision.heard;
+  const Leader lead = leader(judged.act.agent, judged.tables, null, alone, heard);
   const ThreatInfo& threat = kThreats[static_cast<std::size_t>(lead.threat)];
   OpenFinding* open = open_in_family(judged.act.agent, threat.family);
   const Level standing = judged.decision.by_evidence;
@@ -228,7 +229,7 @@ std::optional<Contribution> statistical(const Judged& judged, std::span<const Ch
   part.mode = judged.act.persona.response.mode;
   take_counts(judged.act, leading_ledger(judged.act.agent, lead), part);
   part.explanation =
-      explain({judged.act.agent, judged.tables, null, alone}, judged.act.persona, threshold_of(judged.act.persona, level), channels);
+      explain({judged.act.agent, judged.tables, null, alone, heard}, judged.act.persona, threshold_of(judged.act.persona, level), channels);
   if (part.explanation && null == Null::Alert) {  // both are said, `score` always being the declared null's
     part.explanation->score = judged.decision.score;
     part.explanation->alert_score = judged.decision.alert_score;

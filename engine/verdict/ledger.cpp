@@ -167,8 +167,8 @@ const Ledger* leading_ledger(const AgentState& agent, const Leader& leader) {
 
 std::optional<Explanation> explain(const Scored& scored, const Persona& persona, double threshold,
                                    std::span<const Channel* const> channels) {
-  const auto& [agent, tables, null, alone] = scored;
-  const Leader lead = leader(agent, tables, null, alone);
+  const auto& [agent, tables, null, alone, among] = scored;
+  const Leader lead = leader(agent, tables, null, alone, among);
   const Ledger* ledger = leading_ledger(agent, lead);
   const auto slot = static_cast<std::size_t>(lead.threat);
   const Evidence& scope = lead.session ? agent.sessions[*lead.session].evidence : agent.evidence;

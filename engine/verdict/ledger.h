@@ -28,6 +28,7 @@ struct Scored {
   const Tables& tables;
   Null null;
   const SessionState* alone = nullptr;  // as in `score`
+  ThreatSet among = kAllThreats;        // which of them may lead
 };
 
 /// ln S taken apart for the leading threat in its leading scope; nothing while that scope's ledger is closed.

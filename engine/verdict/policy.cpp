@@ -2,11 +2,12 @@
 #include "engine/verdict/policy.h"
 
 #include <algorithm>
+#include <array>
 #include <string_view>
 
-namespace ringfence {
 #include "models/scope_destination.h"
 
+namespace ringfence {
 namespace {
 
 /// Alert and throttle end when S has fallen below this part of their threshold: the false-alarm bound needs it (detection.md §2.2).
@@ -51,22 +52,71 @@ struct Scopes {
 /// A threat that may halt leads by enough.
 bool may_halt(const Leader& lead) { return lead.dangerous && lead.family_share >= kHaltFamilyShare; }
 
+/// Threats whose evidence may lead to a level.
+struct Heard {
+  ThreatSet alert = kAllThreats, throttle = kAllThreats, halt = kAllThreats;
+  [[nodiscard]] ThreatSet at(Level level) const { return level >= Level::Halt ? halt : level == Level::Throttle ? throttle : alert; }
+};
+
+constexpr ThreatSet only(std::size_t slot) { return ThreatSet{1} << slot; }
+
+/// The threats that a channel speaks for together with this one.
+ThreatSet kin_of(std::size_t slot, const Tables& tables) {
+  ThreatSet kin = 0;
+  for (std::size_t channel = 0; channel < kChannels; ++channel) {
+    const ThreatSet together = tables.applies(Null::Declared, static_cast<ChannelId>(channel));
+    if ((together & only(slot)) != 0) kin |= together;
+  }
+  return kin;
+}
+
+/// What the persona itself says of a threat's analytic is the most that comes of it. The same acts speak for others too, if less: who of
+/// them explains no more than the one that may go no further goes no further either, unless the persona says so.
+/// `of`: what S is of one threat alone.
+template <class Of>
+Heard heard_under(const Response& response, const Tables& tables, const Of& of) {
+  std::array<std::optional<Level>, kThreats.size()> own;
+  for (std::size_t slot = 0; slot < own.size(); ++slot) {
+    const auto found = response.analytics.find(std::string(uid_of(kThreats[slot].analytic)));
+    if (found != response.analytics.end()) own[slot] = found->second;
+  }
+  const auto heard_at = [&](Level level) {
+    ThreatSet heard = kAllThreats;
+    for (std::size_t slot = 0; slot < own.size(); ++slot) {
+      if (!own[slot] || *own[slot] >= level) continue;
+      heard &= ~only(slot);
+      const double most = of(only(slot));
+      const ThreatSet kin = kin_of(slot, tables);
+      for (std::size_t other = 0; other < own.size(); ++other)
+        if (!own[other] && (kin & only(other)) != 0 && of(only(other)) <= most) heard &= ~only(other);
+    }
+    return heard;
+  };
+  return {heard_at(Level::Alert), heard_at(Level::Throttle), heard_at(Level::Halt)};
+}
+
+/// S of the threats that are heard, by the level it may lead to.
+struct Reached {
+  Scores alert;
+  double throttle = 0, halt = 0;
+};
+
 /// Levels by evidence: what was newly reached. `leads` tells the leading threat; asked only where S is high enough for it to matter.
 template <class Leads>
-std::optional<Crossing> cross(Scopes scopes, const Persona& persona, const Decision& scores, const Leads& leads) {
+std::optional<Crossing> cross(Scopes scopes, const Persona& persona, const Reached& reached, const Leads& leads) {
   auto& [standing, may_rise] = scopes;
   const Thresholds& limit = persona.response.scores;
   std::optional<Crossing> crossing;
-  const bool alert_now = scores.alert_score >= limit.alert || scores.score >= limit.alert;
+  const bool alert_now = reached.alert.alert >= limit.alert || reached.alert.declared >= limit.alert;
   if (may_rise && !standing.alert && alert_now) {
-    crossing = Crossing{Level::Alert, scores.score >= limit.alert ? Null::Declared : Null::Alert, limit.alert};
+    crossing = Crossing{Level::Alert, reached.alert.declared >= limit.alert ? Null::Declared : Null::Alert, limit.alert};
     standing.alert = true;
   }
-  if (may_rise && !standing.throttle && scores.score >= limit.throttle) {
+  if (may_rise && !standing.throttle && reached.throttle >= limit.throttle) {
     crossing = Crossing{Level::Throttle, Null::Declared, limit.throttle};
     standing.throttle = true;
   }
-  if (may_rise && scores.score >= limit.halt && standing.held.value_or(Level::Observe) < Level::Halt && may_halt(leads())) {
+  if (may_rise && reached.halt >= limit.halt && standing.held.value_or(Level::Observe) < Level::Halt && may_halt(leads())) {
     crossing = Crossing{Level::Halt, Null::Declared, limit.halt};
     hold_at(standing, Level::Halt);
   }
@@ -83,9 +133,9 @@ void override_crossing(Standing& standing, const Response& response, Analytic an
   hold_at(standing, own->second);
 }
 
-void end_by_hysteresis(Standing& standing, const Thresholds& limit, const Decision& scores) {
-  if (scores.alert_score < kHysteresis * limit.alert && scores.score < kHysteresis * limit.alert) standing.alert = false;
-  if (scores.score < kHysteresis * limit.throttle) standing.throttle = false;
+void end_by_hysteresis(Standing& standing, const Thresholds& limit, const Reached& reached) {
+  if (reached.alert.alert < kHysteresis * limit.alert && reached.alert.declared < kHysteresis * limit.alert) standing.alert = false;
+  if (reached.throttle < kHysteresis * limit.throttle) standing.throttle = false;
 }
 
 }  // namespace
@@ -151,9 +201,18 @@ Decision decide(const Act& act, std::span<const Breach> breaches, const Tables& 
   const SessionState* const alone = judged_alone(act);
   const bool session_only = contains_session_only(agent, act);
   Standing& target = session_only ? act.session.standing : agent.standing;
-  const Scores reached = scores(agent, tables, alone);
-  out.score = reached.declared;
-  out.alert_score = reached.alert;
+  const Scores all = scores(agent, tables, alone);
+  out.score = all.declared;
+  out.alert_score = all.alert;
+  Heard heard;
+  Reached reached{all, all.declared, all.declared};
+  const Thresholds& limit = act.persona.response.scores;
+  // Of less than ends an alert no part is worth one.
+  if (!act.persona.response.analytics.empty() && std::max(all.alert, all.declared) >= kHysteresis * limit.alert) {
+    const auto among = [&](ThreatSet threats) { return scores(agent, tables, alone, threats); };
+    heard = heard_under(act.persona.response, tables, [&](ThreatSet threats) { return among(threats).declared; });
+    reached = {among(heard.alert), among(heard.throttle).declared, among(heard.halt).declared};
+  }
 
   Level of_this_act = Level::Observe;
   for (const Breach& breach : breaches) {
@@ -168,29 +227,30 @@ Decision decide(const Act& act, std::span<const Breach> breaches, const Tables& 
     // A refused act did nothing, and one that merely meets a standing hold is no further act: neither adds up to a halt.
     const bool counts = !act.held_before && act.event.outcome.status != Outcome::Denied;
     act.session.held_acts += counts ? 1 : 0;
-    const int limit = act.persona.response.holds_to_halt;
-    if (counts && limit > 0 && act.session.held_acts >= static_cast<std::uint32_t>(limit) && *target.held < Level::Halt) {
+    const int most = act.persona.response.holds_to_halt;
+    if (counts && most > 0 && act.session.held_acts >= static_cast<std::uint32_t>(most) && *target.held < Level::Halt) {
       hold_at(target, Level::Halt);
       out.halted_by_holds = true;
     }
   }
 
   const bool may_rise = !session_only || adds;
-  out.crossing = cross({target, may_rise}, act.persona, out, [&] { return leader(agent, tables, Null::Declared, alone); });
+  out.crossing =
+      cross({target, may_rise}, act.persona, reached, [&] { return leader(agent, tables, Null::Declared, alone, heard.halt); });
+  out.heard = heard.at(out.crossing ? out.crossing->level : Level::Alert);
   if (out.crossing && !act.persona.response.analytics.empty()) {
-    const Leader lead = leader(agent, tables, out.crossing->null, alone);
+    const Leader lead = leader(agent, tables, out.crossing->null, alone, out.heard);
     override_crossing(target, act.persona.response, kThreats[static_cast<std::size_t>(lead.threat)].analytic, *out.crossing);
   }
-  const Thresholds& limit = act.persona.response.scores;
-  end_by_hysteresis(target, limit, out);
+  end_by_hysteresis(target, limit, reached);
   if (alone == nullptr) {  // S is the agent's: what it no longer bears ends wherever it stands
-    end_by_hysteresis(agent.standing, limit, out);
+    end_by_hysteresis(agent.standing, limit, reached);
     for (SessionState& session : agent.sessions)
-      if (!session.borrowed) end_by_hysteresis(session.standing, limit, out);
+      if (!session.borrowed) end_by_hysteresis(session.standing, limit, reached);
   }
   if (target.alert) out.by_evidence = Level::Alert;
   if (target.throttle) out.by_evidence = Level::Throttle;
-  if (target.held.value_or(Level::Observe) >= Level::Halt && out.score >= limit.halt) out.by_evidence = Level::Halt;
+  if (target.held.value_or(Level::Observe) >= Level::Halt && reached.halt >= limit.halt) out.by_evidence = Level::Halt;
   out.level = std::max(of_this_act, standing_level(agent));
   out.applied = applied_level(out.level, act.persona.response.mode);
   return out;

@@ -38,6 +38,7 @@ struct Decision {
   double score = 0;                // S of the declared null
   double alert_score = 0;
   std::optional<Crossing> crossing;
+  ThreatSet heard = kAllThreats;       // threats that may have led to the crossing, or to an alert: the persona silences the others
   Level by_evidence = Level::Observe;  // what stands because of the scores
   std::vector<RaisedBreach> breaches;
   /// This act itself raised a hold or more.

@@ -160,6 +160,35 @@ TEST(Findings, ARefusedRecordOfAnAgentIsOneTooAndKeepsToTheMode) {
   EXPECT_THAT(counts, ::testing::ElementsAre(1U, 10U));
 }
 
+TEST(Findings, OfRefusedRecordsStandAsHighAsThePersonaSays) {
+  const auto refused = [](const std::string& response, AgentState& agent) {
+    Watch watch(response);
+    const Facts facts;
+    const Refusal refusal{.reason = RefusalReason::IdConflict, .stage = "admit", .detail = "id: other args", .agent_id = "clerk-1", .tenant = "default"};
+    return judge_refused(refusal, EventTime{1}, agent, {watch.rules(), facts, "events", {Partition{0}, Offset{1}}});
+  };
+  const auto clerk = [] {
+    AgentState agent;
+    agent.id = "clerk-1";
+    agent.tenant = "default";
+    return agent;
+  };
+  AgentState held = clerk(), told = clerk(), noted = clerk();
+  const Judgement hold = refused("mode: enforce, scope: session, analytics: {feed.refused: hold}", held);
+  EXPECT_EQ(hold.verdict.level, Level::Hold);
+  ASSERT_EQ(hold.findings.size(), 1U);
+  EXPECT_EQ(hold.findings.front().level, Level::Hold);
+  ASSERT_EQ(hold.containments.size(), 1U);
+  EXPECT_EQ(hold.containments.front().scope, "agent:default/clerk-1") << "whichever session it was";
+  EXPECT_EQ(standing_level(held), Level::Hold);
+  EXPECT_TRUE(refused("mode: enforce, analytics: {feed.refused: hold}", held).containments.empty()) << "it stands";
+
+  const Judgement alert = refused("mode: enforce", told), observe = refused("mode: enforce, analytics: {feed.refused: observe}", noted);
+  EXPECT_EQ(alert.verdict.level, Level::Alert);
+  EXPECT_TRUE(alert.containments.empty());
+  EXPECT_EQ(observe.verdict.level, Level::Observe);
+}
+
 TEST(Stopped, OnlyWhatStartedAfterTheContainment) {
   Watch watch("mode: enforce, undeclared: {default: halt}", /*assume_gate=*/true);
   (void)watch.see({.id = "asked", .phase = "request", .at = 1});
