@@ -33,7 +33,7 @@ std::uint32_t short_hash(std::string_view text) { return static_cast<std::uint32
 /// What names a place, a person or a thing has a sign in it that plain words have not.
 bool names_something(std::string_view word) { return word.size() >= kLeastBytes && word.size() <= kMostBytes && kSigns.any_in(word); }
 
-/// The hashes of the names in a text, in lower case and without the stops around them; of an address its host too.
+/// The hashes of the names in a text, in lower case and without the stops around them, each with its name; of an address its host too.
 template <class Use>
 void each_name(std::string_view text, std::size_t& left, const Use& use) {
   std::array<char, kMostBytes> lowered;  // NOLINT(cppcoreguidelines-pro-type-member-init): written before it is read
@@ -50,8 +50,8 @@ void each_name(std::string_view text, std::size_t& left, const Use& use) {
     --left;
     std::ranges::transform(word, lowered.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
     const std::string_view small(lowered.data(), word.size());
-    use(short_hash(small));
-    if (const auto host = scope::host_of(small); host && *host != small) use(short_hash(*host));
+    use(short_hash(small), small);
+    if (const auto host = scope::host_of(small); host && *host != small) use(short_hash(*host), std::string_view(*host));
   };
   for (std::size_t from = 0; from < text.size() && left > 0; from += bytes::kBlock)
     for (std::uint64_t signs = bytes::where_in<kSignBytes>(text.substr(from, bytes::kBlock)); signs != 0; signs &= signs - 1)
@@ -91,30 +91,52 @@ void learn_content(const Act& act) {
   const auto is_own = [&](std::uint32_t hash) {
     if (!own) {
       own.emplace();
-      each_name_of_act(event, [&](std::uint32_t mine) { own->push_back(mine); });
+      each_name_of_act(event, [&](std::uint32_t mine, std::string_view) { own->push_back(mine); });
     }
     return std::ranges::find(*own, hash) != own->end();
   };
   std::size_t left = kWordsOfText;
   for (const JsonLeaf& leaf : event.result->leaves) {
     if (leaf.kind != JsonLeaf::Kind::String || left == 0) continue;
-    each_name(leaf.text, left, [&](std::uint32_t hash) {
+    each_name(leaf.text, left, [&](std::uint32_t hash, std::string_view) {
       if (!agent.knows(hash) && !is_own(hash)) agent.give(hash, act.session.key);
     });
   }
+}
+
+/// A read that names what the session's task names is the user's: what it gave explains the acts behind it in this session.
+void learn_pointed_at(const Act& act) {
+  const Event& event = act.event;
+  if (!act.session.memory[kSlot] || event.outcome.status != Outcome::Ok || act.effect != Effect::Read || !event.result) return;
+  auto& session = scope::memory_in<SessionRecurrence>(act.session.memory[kSlot]);
+  bool pointed = false;
+  each_name_of_act(event, [&](std::uint32_t hash, std::string_view) {
+    pointed = pointed || std::ranges::find(session.asked, hash) != session.asked.end();
+  });
+  if (!pointed) return;
+  std::size_t left = kWordsOfText;
+  for (const JsonLeaf& leaf : event.result->leaves) {
+    if (leaf.kind != JsonLeaf::Kind::String || left == 0) continue;
+    each_name(leaf.text, left, [&](std::uint32_t hash, std::string_view) { session.ask(hash); });
+  }
+}
+
+/// The job itself goes there.
+bool on_own_host(const Act& act, std::string_view name) {
+  return scope::host_of(name) && scope::listed(act, {scope::Target::Kind::Host, {}, name, name, nullptr});
 }
 
 /// What of this act came from content read in an earlier session, as one hash; nothing where none of it did.
 std::optional<std::uint64_t> carried(const Act& act, const AgentRecurrence& agent, const SessionRecurrence& session) {
   std::optional<std::uint64_t> found;
   const auto asked = [&](std::uint32_t hash) { return std::ranges::find(session.asked, hash) != session.asked.end(); };
-  each_name_of_act(act.event, [&](std::uint32_t hash) {
-    if (!found && !asked(hash) && agent.gave(hash, act.session.key)) found = hash;
+  each_name_of_act(act.event, [&](std::uint32_t hash, std::string_view name) {
+    if (!found && !asked(hash) && agent.gave(hash, act.session.key) && !on_own_host(act, name)) found = hash;
   });
   if (found || !agent.blind || agent.first_reader == act.session.key || !act.effect || !outward(*act.effect)) return found;
   for (const scope::Target& target : scope::targets_of(act).first) {
     const std::uint32_t hash = short_hash(target.value);
-    if (!asked(hash)) return hash;
+    if (!asked(hash) && !on_own_host(act, target.value)) return hash;
   }
   return std::nullopt;
 }
@@ -164,13 +186,12 @@ class RecurrenceChannel final : public Channel {
     if (event.kind == EventKind::TaskStart && carries && event.task.text && event.source.product.value_or("") != "agent") {
       auto& session = scope::memory_in<SessionRecurrence>(act.session.memory[kSlot]);
       std::size_t left = SessionRecurrence::kAsked - session.asked.size();
-      each_name(*event.task.text, left, [&](std::uint32_t hash) {
-        if (session.asked.size() < SessionRecurrence::kAsked) session.asked.push_back(hash);
-      });
+      each_name(*event.task.text, left, [&](std::uint32_t hash, std::string_view) { session.ask(hash); });
     }
     if (event.kind != EventKind::ToolCall || event.phase != Phase::Complete) return reading;
     if (carries) judge_recurrence(act, reading);
     learn_content(act);
+    learn_pointed_at(act);
     return reading;
   }
 

@@ -51,12 +51,16 @@ class AgentRecurrence final : public ChannelMemory {
   [[nodiscard]] static std::unique_ptr<ChannelMemory> decode(Reader& in);
 };
 
-/// How far a session has come, and what its task named.
+/// How far a session has come, and what its task named or pointed at.
 class SessionRecurrence final : public ChannelMemory {
  public:
   static constexpr std::size_t kAsked = 64;
   std::uint8_t calls = 0;  // at most kFirstCalls + 1
   std::vector<std::uint32_t> asked;
+
+  void ask(std::uint32_t value) {
+    if (asked.size() < kAsked) asked.push_back(value);
+  }
 
   void encode(Writer& out) const override;
   [[nodiscard]] std::size_t bytes() const override;
