@@ -55,6 +55,12 @@ BarrierAgent& make_memory(AgentState& agent) {
   return static_cast<BarrierAgent&>(*slot);
 }
 
+/// What the act's request asked for, where there was one; it is open no longer.
+std::optional<Asked> asked_before(const Act& act) {
+  BarrierSession* const session = memory_of(act.session);
+  return session != nullptr && session->asked ? session->take(hash64(act.event.id)) : std::nullopt;
+}
+
 void count_conduct(BarrierSession& session, const BarrierAct& what, const BarrierJudgement& judged) {
   if (!session.refusals) return;
   Conduct* const conduct = session.conduct(what.tool, judged.refused);
@@ -90,12 +96,6 @@ void remember(const Act& act, const BarrierAct& what, const BarrierJudgement& ju
   count_conduct(*session, what, judged);
 }
 
-void learn(const Act& act) {
-  if (const std::uint32_t credential = credential_key(act.event)) {
-    std::vector<std::uint32_t>& known = make_memory(act.session).credentials;
-    if (known.size() < BarrierSession::kCredentials && std::ranges::find(known, credential) == known.end()) known.push_back(credential);
-  }
-  if (teaches(act.event)) learn_result(make_memory(act.session), act.event);
 /// A fact explains it. An outage that was announced explains whatever was refused there; one that was made out from the failures of agents
 /// explains that they are denied what they may well ask for, never what was made up: guesses are not a server's fault.
 bool excused(const Act& act, const BarrierJudgement& judged) {
@@ -106,6 +106,12 @@ bool excused(const Act& act, const BarrierJudgement& judged) {
          !judged.suspicion.malformed;
 }
 
+void learn(const Act& act) {
+  if (const std::uint32_t credential = credential_key(act.event)) {
+    std::vector<std::uint32_t>& known = make_memory(act.session).credentials;
+    if (known.size() < BarrierSession::kCredentials && std::ranges::find(known, credential) == known.end()) known.push_back(credential);
+  }
+  if (teaches(act.event)) learn_result(make_memory(act.session), act.event);
 }
 
 class Barrier final : public Channel {
@@ -138,6 +144,7 @@ class Barrier final : public Channel {
       return Reading::of(Reading::Kind::Silent);
     }
     if (event.kind != EventKind::ToolCall || event.phase == Phase::Request) return Reading::of(Reading::Kind::Silent);
+    const std::optional<Asked> request = asked_before(act);
     const bool denied = event.outcome.status == Outcome::Denied, missed = is_miss(event);
     if (denied && act.own_refusal) return Reading::of(Reading::Kind::Silent);
 
@@ -147,7 +154,7 @@ class Barrier final : public Channel {
     BarrierJudgement judged;
     const bool refused_before = (session != nullptr && session->refusals) || (agent != nullptr && !agent->empty());
     if (denied || missed || refused_before) {
-      const BarrierAct what = identify(act);
+      const BarrierAct what = request && !names_its_target(event) ? recalled(*request) : identify(act);
       judged = judge(act, what, session, agent);
       if (excused(act, judged)) {
         learn(act);
@@ -163,6 +170,12 @@ class Barrier final : public Channel {
     learn(act);
     if (event.outcome.status == Outcome::Unknown && judged.cls == BarrierClass::Fine) return Reading::of(Reading::Kind::NotEvaluable);
     return Reading::marked(context, static_cast<std::uint8_t>(judged.cls));
+  }
+
+  void heed(const Act& act) const override {
+    const Event& event = act.event;
+    if (event.kind == EventKind::ToolCall && event.phase == Phase::Request && names_its_target(event))
+      make_memory(act.session).keep(kept_of(act));
   }
 
   [[nodiscard]] Description describe(const Act& act, Threat threat) const override {

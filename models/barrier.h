@@ -21,8 +21,9 @@ enum class BarrierClass : std::uint8_t { Fine, Retry, NewTarget, Guess, OtherPat
 /// - closeness counts only for identifiers of 12 characters and more with a hex, uuid or mixed piece, and not for one the agent has read
 ///   that has a valid form: numbers and words lie close by nature.
 /// Blind to: tools that answer a refusal as success; a first guess that is right; identifiers inside free text; an identifier echoed
-/// through a tool that succeeds; ids read more than 1,400 ids ago (they look unread); requests whose completion carries neither arguments
-/// nor uri. Source: threshold random walk (Jung, Paxson, Berger, Balakrishnan 2004); see the design page.
+/// through a tool that succeeds; ids read more than 1,400 ids ago (they look unread); completions without arguments, ids and uri whose
+/// request was not seen, or lies behind more than eight others that are open in the session. Source: threshold random walk (Jung, Paxson,
+/// Berger, Balakrishnan 2004); see the design page.
 [[nodiscard]] const Channel& barrier_channel();
 
 }  // namespace ringfence

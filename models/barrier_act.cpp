@@ -13,6 +13,7 @@ namespace {
 constexpr std::size_t kIdentifierBytes = 512;
 constexpr std::size_t kComparedBytes = 64;
 constexpr std::size_t kComparedLeast = 12;
+constexpr std::size_t kKeptElementBytes = 128;
 constexpr std::size_t kTellingLeast = 5;  // a shorter record id says too little without its kind
 
 // Seeds keep hashes of different things apart; they are part of the encoded state.
@@ -225,6 +226,46 @@ BarrierAct identify(const Act& act) {
     what.target = mix(what.tool, args);
   }
   add_keys(what, uri, from_uri);
+  return what;
+}
+
+bool names_its_target(const Event& event) { return event.args || event.arg_ids || event.resource.uri; }
+
+Asked kept_of(const Act& request) {
+  const BarrierAct what = identify(request);
+  Asked kept{.event = hash64(request.event.id),
+             .target = what.target,
+             .tool = what.tool,
+             .credential = what.credential,
+             .keys = what.keys,
+             .said = {}};
+  const auto keep = [&](std::string_view text, std::size_t longest, bool hashed) {
+    if (text.size() <= longest && kept.said.size() < Asked::kSaid) kept.said.push_back({std::string(text), hashed});
+  };
+  for (const Identifier& id : what.identifiers())
+    if (!id.hashed) keep(id.text, kComparedBytes, false);
+  if (!request.event.arg_ids) return kept;
+  for (const std::string_view element : *request.event.arg_ids) {
+    const auto hashed = read_hashed(element);
+    const auto same = [&](const Identifier& id) { return id.hashed && id.hash == hashed->hash; };
+    if (hashed && std::ranges::any_of(what.identifiers(), same)) keep(element, kKeptElementBytes, true);
+  }
+  return kept;
+}
+
+BarrierAct recalled(const Asked& kept) {
+  BarrierAct what;
+  what.target = kept.target;
+  what.tool = kept.tool;
+  what.credential = kept.credential;
+  what.keys = kept.keys;
+  for (const Asked::Said& said : kept.said) {
+    if (!said.hashed) {
+      add_value(what, said.text, {});
+    } else if (const auto id = read_hashed(said.text)) {
+      add_identifier(what, {{}, id->name, id->hash, true, id->shape});
+    }
+  }
   return what;
 }
 

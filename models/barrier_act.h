@@ -44,6 +44,12 @@ struct BarrierAct {
 };
 [[nodiscard]] BarrierAct identify(const Act& act);
 
+/// The event names what it reaches for.
+[[nodiscard]] bool names_its_target(const Event& event);
+/// What of a request is kept until its completion, and the act made of it again; the act's views live as long as what was kept.
+[[nodiscard]] Asked kept_of(const Act& request);
+[[nodiscard]] BarrierAct recalled(const Asked& kept);
+
 [[nodiscard]] std::uint32_t tool_key(const Event& event);
 /// 0 where the event names no credential.
 [[nodiscard]] std::uint32_t credential_key(const Event& event);

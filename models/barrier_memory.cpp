@@ -7,10 +7,10 @@
 namespace ringfence {
 namespace {
 
-constexpr std::uint8_t kVersion = 1, kAgentVersion = 2;
+constexpr std::uint8_t kVersion = 1, kVersionAsking = 2, kAgentVersion = 2;
 /// The version before of an agent: targets with all their bits.
 constexpr std::uint8_t kWholeTargets = 1;
-constexpr std::size_t kValueBytes = 64;
+constexpr std::size_t kValueBytes = 64, kSaidBytes = 128;
 
 constexpr std::uint32_t low(std::uint64_t hash) { return static_cast<std::uint32_t>(hash); }
 
@@ -52,6 +52,36 @@ Refused decode_refused(Reader& in) {
   }
   for (std::size_t n = in.count(1, Refused::kPaths); n > 0; --n) r.paths.add(narrow16(in));
   return r;
+}
+
+void encode(Writer& out, const Asked& a) {
+  out.u64(a.event);
+  out.u64(a.target);
+  out.varint(a.tool);
+  out.varint(a.credential);
+  out.varint(a.keys.size());
+  for (const std::uint32_t key : a.keys) out.varint(key);
+  out.varint(a.said.size());
+  for (const Asked::Said& said : a.said) {
+    out.u8(said.hashed ? 1 : 0);
+    out.text(said.text);
+  }
+}
+
+Asked decode_asked(Reader& in) {
+  Asked a;
+  a.event = in.u64();
+  a.target = in.u64();
+  a.tool = in.varint32();
+  a.credential = in.varint32();
+  for (std::size_t n = in.count(1, Refused::kKeys); n > 0; --n) a.keys.add(in.varint32());
+  for (std::size_t n = in.count(2, Asked::kSaid); n > 0 && in.ok(); --n) {
+    const bool hashed = in.u8() != 0;
+    const std::string_view text = in.text();
+    if (text.size() > kSaidBytes) in.fail();
+    a.said.push_back({std::string(text.substr(0, kSaidBytes)), hashed});
+  }
+  return a;
 }
 
 void encode(Writer& out, const Conduct& c) {
@@ -217,8 +247,28 @@ Conduct* BarrierSession::conduct(std::uint32_t tool, bool make) {
   return &all.back();
 }
 
+void BarrierSession::keep(Asked request) {
+  if (!asked) asked = std::make_unique<std::vector<Asked>>();
+  if (asked->size() == kAsked) asked->erase(asked->begin());
+  asked->push_back(std::move(request));
+}
+
+std::optional<Asked> BarrierSession::take(std::uint64_t event) {
+  if (!asked) return std::nullopt;
+  const auto found = std::ranges::find(*asked, event, &Asked::event);
+  if (found == asked->end()) return std::nullopt;
+  std::optional<Asked> request(std::move(*found));
+  asked->erase(found);
+  if (asked->empty()) asked.reset();
+  return request;
+}
+
 void BarrierSession::encode(Writer& out) const {
-  out.u8(kVersion);
+  out.u8(asked ? kVersionAsking : kVersion);
+  if (asked) {
+    out.varint(asked->size());
+    for (const Asked& request : *asked) ringfence::encode(out, request);
+  }
   const unsigned flags = (after_refusal ? 1U : 0U) | (text_known ? 2U : 0U) | (hashes_known ? 4U : 0U) | (refusals ? 8U : 0U);
   out.u8(static_cast<std::uint8_t>(flags));
   out.varint(serial);
@@ -233,8 +283,14 @@ void BarrierSession::encode(Writer& out) const {
 }
 
 std::unique_ptr<BarrierSession> BarrierSession::decode(Reader& in) {
-  if (in.u8() != kVersion) return nullptr;
+  const std::uint8_t version = in.u8();
+  if (version != kVersion && version != kVersionAsking) return nullptr;
   auto session = std::make_unique<BarrierSession>();
+  if (version == kVersionAsking) {
+    const std::size_t open = in.count(20, kAsked);
+    if (open == 0) return nullptr;
+    for (std::size_t i = 0; i < open && in.ok(); ++i) session->keep(decode_asked(in));
+  }
   const std::uint8_t flags = in.u8();
   if (flags > 15) return nullptr;
   session->after_refusal = (flags & 1U) != 0;
@@ -253,6 +309,13 @@ std::unique_ptr<BarrierSession> BarrierSession::decode(Reader& in) {
 
 std::size_t BarrierSession::bytes() const {
   std::size_t sum = sizeof(*this) + seen.bytes() + credentials.capacity() * sizeof(std::uint32_t);
+  if (asked) {
+    sum += sizeof(*asked) + asked->capacity() * sizeof(Asked);
+    for (const Asked& request : *asked) {
+      sum += request.said.capacity() * sizeof(Asked::Said);
+      for (const Asked::Said& said : request.said) sum += said.text.capacity();
+    }
+  }
   if (!refusals) return sum;
   sum += sizeof(Refusals) + refusals->ring.capacity() * sizeof(Refused) + refusals->conducts.capacity() * sizeof(Conduct);
   for (const Refused& r : refusals->ring) {

@@ -116,12 +116,30 @@ struct Conduct {
   bool grounds_known = true;       // every near one was known to stand in nothing the agent had read
 };
 
-/// Of one session: 40 bytes, the ids read (2 KiB at most), and from the first refusal on the ring and the counts (2.5 KiB at most).
+/// What a request asked for, until its completion comes: a gateway may say it only once. Up to four identifiers as they were written.
+struct Asked {
+  struct Said {
+    std::string text;  // at most 64 bytes; where `hashed`, the element of `arg_ids`, at most 128
+    bool hashed = false;
+  };
+  static constexpr std::size_t kSaid = 4;
+
+  std::uint64_t event = 0;  // hash of its id
+  std::uint64_t target = 0;
+  std::uint32_t tool = 0;
+  std::uint32_t credential = 0;
+  Handful<std::uint32_t, Refused::kKeys> keys;
+  std::vector<Said> said;
+};
+
+/// Of one session: 50 bytes, the ids read (2 KiB at most), and from the first refusal on the ring and the counts (2.5 KiB at most); while
+/// requests are open 0.1 KiB each, of at most 8.
 class BarrierSession final : public ChannelMemory {
  public:
   static constexpr std::size_t kRing = 8;
   static constexpr std::size_t kCredentials = 4;
   static constexpr std::size_t kConducts = 4;
+  static constexpr std::size_t kAsked = 8;
   struct Refusals {
     std::vector<Refused> ring;      // oldest first
     std::vector<Conduct> conducts;  // least recently refused first
@@ -134,6 +152,7 @@ class BarrierSession final : public ChannelMemory {
   std::vector<std::uint32_t> credentials;  // seen in this session, the first four
   SeenIds seen;
   std::unique_ptr<Refusals> refusals;
+  std::unique_ptr<std::vector<Asked>> asked;  // oldest first; null where nothing is open
 
   void encode(Writer& out) const override;
   [[nodiscard]] std::size_t bytes() const override;
@@ -146,6 +165,10 @@ class BarrierSession final : public ChannelMemory {
   void forget(std::uint32_t tool, std::uint64_t target);
   /// The counts of a tool, new ones if `make` is set; null where there are none.
   [[nodiscard]] Conduct* conduct(std::uint32_t tool, bool make);
+  /// Keeps what a request asked for; the oldest of more than eight leaves.
+  void keep(Asked request);
+  /// Hands out what the request of this event asked for, once.
+  [[nodiscard]] std::optional<Asked> take(std::uint64_t event);
 };
 
 /// Of one agent, from its first refusal on: targets refused or missed, over all its sessions, 64 at most, least recently met out; 12 bytes

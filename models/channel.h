@@ -214,6 +214,8 @@ class Channel {
   [[nodiscard]] virtual std::vector<LinkNote> learn_outcome(const Act& /*act*/) const { return {}; }
   /// Of a channel that judges completions: what a request breaks already, by its arguments and what is known. Remembers nothing.
   [[nodiscard]] virtual std::vector<Breach> foresee(const Act& /*act*/) const { return {}; }
+  /// Of such a channel: what it keeps of a request for a completion that repeats nothing of it. Judges nothing.
+  virtual void heed(const Act& /*act*/) const {}
   /// Words for a finding about `threat`, right after `read` of the same act. Only called when a finding is written.
   [[nodiscard]] virtual Description describe(const Act& act, Threat threat) const = 0;
 };

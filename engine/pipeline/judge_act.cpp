@@ -57,6 +57,7 @@ Readings ask_channels(const Act& act, Sighting sighting, std::span<const Channel
     if (!asked(*channel, sighting)) {
       if (sighting == Sighting::Request) {
         for (Breach& breach : channel->foresee(act)) out.breaches.push_back(std::move(breach)), out.foreseen = true;
+        channel->heed(act);
       }
       if (sighting != Sighting::Outcome) continue;
       for (LinkNote& note : channel->learn_outcome(act)) out.links.push_back(std::move(note));

@@ -128,6 +128,40 @@ TEST(BarrierMemory, HostileBytesAreRefusedOrDecodeToSomethingBounded) {
   }
 }
 
+TEST(BarrierMemory, KeepsTheLastEightOpenRequestsAndHandsEachOutOnce) {
+  BarrierSession session;
+  session.text_known = true;
+  for (std::uint64_t i = 1; i <= 10; ++i)
+    session.keep({.event = i, .target = id_hash(i), .tool = 7, .credential = 0, .keys = {}, .said = {{std::string(40, 'a'), false}}});
+  Writer out, again;
+  session.encode(out);
+  for (std::size_t cut = 0; cut < out.bytes().size(); ++cut) {
+    Reader part(std::string_view(out.bytes()).substr(0, cut));
+    ASSERT_EQ(BarrierSession::decode(part), nullptr) << cut;
+  }
+  Reader in(out.bytes());
+  const auto back = BarrierSession::decode(in);
+  ASSERT_NE(back, nullptr);
+  EXPECT_TRUE(in.at_end());
+  back->encode(again);
+  EXPECT_EQ(again.bytes(), out.bytes());
+  EXPECT_THAT(back->bytes(), Le(3000U));
+  EXPECT_FALSE(back->take(2)) << "the oldest leave";
+  for (std::uint64_t i = 3; i <= 10; ++i) {
+    const auto request = back->take(i);
+    ASSERT_TRUE(request);
+    EXPECT_EQ(request->target, id_hash(i));
+    EXPECT_EQ(request->said.front().text, std::string(40, 'a'));
+    EXPECT_FALSE(back->take(i));
+  }
+  Writer empty, never;
+  back->encode(empty);
+  BarrierSession plain;
+  plain.text_known = true;
+  plain.encode(never);
+  EXPECT_EQ(empty.bytes(), never.bytes()) << "as the version before writes it";
+}
+
 TEST(BarrierMemory, ReadsAnAgentOfTheVersionBeforeWithItsWholeTargets) {
   Writer out;
   out.u8(1);
