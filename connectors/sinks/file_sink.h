@@ -29,6 +29,7 @@ class FileSink final : public ResumableSink {
   [[nodiscard]] std::expected<void, SinkError> publish(std::string_view record, std::string_view key, Position cause) override;
   [[nodiscard]] Offset acknowledged(Partition partition) const override;
   [[nodiscard]] std::expected<void, SinkError> flush(Nanos within) override;
+  void hand_over() override { static_cast<void>(write_out()); }
   [[nodiscard]] std::uint64_t size() const override { return durable_; }
   [[nodiscard]] std::expected<void, SinkError> resume(std::uint64_t size) override;
 

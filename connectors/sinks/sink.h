@@ -50,6 +50,8 @@ class Sink {
 /// A sink whose output can be taken back to an earlier length, so that a run that was cut and continued leaves the same bytes.
 class ResumableSink : public Sink {
  public:
+  /// Shows readers what was published so far, which a kill of the process leaves behind. Not acknowledged: it is not on disk for certain.
+  virtual void hand_over() = 0;
   /// Length in bytes of what is durable: store it with the checkpoint that follows a flush.
   [[nodiscard]] virtual std::uint64_t size() const = 0;
   /// Cuts the output to `size` bytes before anything is published. Refused where the output is shorter than that: part of it is lost.

@@ -78,6 +78,11 @@ Offset FileOutputs::acknowledged(Partition partition) const {
   return least;
 }
 
+void FileOutputs::hand_over() {
+  for (const Output& output : outputs_)
+    if (output.sink) output.sink->hand_over();
+}
+
 std::expected<void, OutputError> FileOutputs::flush() {
   for (const Output& output : outputs_) {
     if (!output.sink) continue;
@@ -95,14 +100,15 @@ std::string FileOutputs::lengths() const {
   return out.take();
 }
 
-std::expected<void, OutputError> FileOutputs::resume(const std::optional<std::string>& lengths) {
+std::expected<void, OutputError> FileOutputs::resume(const std::optional<std::string>& lengths, bool keep_more) {
   Reader in(lengths ? *lengths : std::string_view());
   for (const Output& output : outputs_) {
     const std::string_view path = in.text();
     const std::uint64_t size = in.varint();
     if (!output.sink) continue;
     const bool known = in.ok() && path == output.path;
-    if (const auto done = output.sink->resume(known ? size : 0); !done) return std::unexpected(error_of(done.error()));
+    const std::uint64_t keep = !known ? 0 : keep_more ? std::max(size, output.sink->size()) : size;
+    if (const auto done = output.sink->resume(keep); !done) return std::unexpected(error_of(done.error()));
   }
   return {};
 }

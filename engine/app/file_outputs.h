@@ -32,12 +32,15 @@ class FileOutputs final : public Outputs {
   [[nodiscard]] std::expected<void, OutputError> add(const FindingRecord& finding);
   [[nodiscard]] Offset acknowledged(Partition partition) const override;
 
+  /// Shows readers everything published so far; the process may be killed then, not the machine.
+  void hand_over();
   /// Everything published so far to disk.
   [[nodiscard]] std::expected<void, OutputError> flush();
   /// Paths and durable lengths, as a record of the checkpoint.
   [[nodiscard]] std::string lengths() const;
-  /// Cuts each output to its length in `lengths`, or to nothing where that does not name it: an output starts with its run.
-  [[nodiscard]] std::expected<void, OutputError> resume(const std::optional<std::string>& lengths);
+  /// Cuts each output to its length in `lengths`, or to nothing where that does not name it: an output starts with its run. With `keep_more`
+  /// what was written behind that length stays, because nobody will say it again.
+  [[nodiscard]] std::expected<void, OutputError> resume(const std::optional<std::string>& lengths, bool keep_more = false);
 
  private:
   struct Output {

@@ -41,6 +41,11 @@ struct FileRunOptions {
   std::vector<std::string> files;
   bool follow = false;
   std::string state_directory;
+  /// Records between two checkpoints: bounds what a killed run reads again. A busy agent is written once in between, however much it did.
+  std::int64_t records_per_cut = 1'048'576;
+  /// How long a live run keeps what it has judged out of a checkpoint. Live is one that follows its input, paces it or reads what cannot be
+  /// read again; its outputs are shown after every batch besides.
+  Nanos flush_age = seconds(1);
   bool keep_state = true;  // false: nobody goes on from the state directory, which takes only what does not fit into memory
   std::size_t shards = 1;
   std::size_t memory_limit = std::size_t{2} << 30U;
@@ -83,7 +88,8 @@ struct RunEnd {
 ///
 /// The checkpoint is a cut: outputs are made durable, their lengths and the position are recorded, then every changed state is written. A
 /// run that was killed takes its outputs back to the recorded lengths, reads again from the least state, and says nothing about what was
-/// already said; so the bytes are those of a run that was never disturbed.
+/// already said; so the bytes are those of a run that was never disturbed. Of an input that cannot be read again the outputs stay as they
+/// are: nobody would write them a second time.
 class FileRun {
  public:
   [[nodiscard]] static std::expected<std::unique_ptr<FileRun>, RunError> open(FileRunOptions options,
@@ -168,6 +174,9 @@ class FileRun {
   [[nodiscard]] std::expected<void, RunError> judge_links(Judgement& judgement, std::int64_t lsn);
   [[nodiscard]] std::expected<void, RunError> cut(std::int64_t lsn);
   [[nodiscard]] std::expected<void, RunError> write_states(std::int64_t lsn);
+  [[nodiscard]] bool live_input() const;
+  [[nodiscard]] std::expected<void, RunError> begin_unrepeatable();
+  [[nodiscard]] std::string outputs_record() const;
   [[nodiscard]] RunProgress progress() const;
   void recount();
   [[nodiscard]] bool outgrown() const;
@@ -187,6 +196,7 @@ class FileRun {
   std::vector<std::int64_t> ordinals_, first_records_;
   std::vector<bool> done_, rereadable_;
   std::atomic<Source*> reading_{nullptr};
+  std::optional<std::chrono::steady_clock::time_point> uncut_since_;  // arrival of the first record judged since the last cut
   std::atomic<bool> stop_{false};
   Window window_;
   RunReport report_;
@@ -202,7 +212,8 @@ class FileRun {
   std::size_t change_number_ = 0;                 // of what is being taken: its place in the context log, from 1
   std::size_t obeyed_ = 0;                        // number of the last whose outputs have been written,
   std::int64_t obeyed_in_ = 0;                    // and the input it was for (Origin::base)
-  bool began_fresh_ = false;                      // the state was empty
+  bool began_fresh_ = false;                      // the state was empty,
+  bool stored_ = false;                           // and is no more
   bool began_live_ = false;
   std::optional<std::vector<PlacedChange>> live_;  // the log as the run before left it, until that is taken
   bool caught_up_ = false;                         // with what lay in the input at the start

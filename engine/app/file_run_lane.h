@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <string>
+#include <string_view>
+
 #include "engine/app/file_run.h"
 #include "engine/pipeline/subjects.h"
 #include "engine/state/look_ahead.h"
@@ -9,6 +12,22 @@ namespace ringfence {
 
 /// The partition under which a run over files keeps its states.
 inline constexpr Partition kFilePartition{0};
+
+/// What stands beside the states in a run's store.
+inline constexpr std::string_view kOutputsRecord = "file_run.outputs";
+inline constexpr std::string_view kFactsRecord = "file_run.facts";
+inline constexpr std::string_view kObserverRecord = "file_run.observer";
+inline constexpr std::string_view kForeignRecord = "file_run.foreign";
+inline constexpr std::string_view kTreesRecord = "file_run.trees";
+
+/// Marks of a run's outputs record: what was written behind its lengths came from an input that cannot be read again; no state was stored
+/// before it.
+inline constexpr std::uint64_t kUnrepeatable = 1, kNothingStored = 2;
+
+/// Each fault with what the process should exit with.
+[[nodiscard]] inline RunError of_source(const SourceError& error) { return {ExitCode::Unusable, error.message}; }
+/// The name of an input in findings: the file's own, without where it lies.
+[[nodiscard]] std::string topic_of(const std::string& path);
 
 /// One thread's share of a run over files. Used by the run's own sources only.
 struct FileRun::Lane {

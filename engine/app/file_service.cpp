@@ -67,6 +67,7 @@ std::expected<std::unique_ptr<FileService>, RunError> FileService::open(const Se
   service->personas_ = rules.rules->set().sha256();
   FileRunOptions options{.follow = settings.input.follow,
                          .state_directory = settings.state.directory.string(),
+                         .flush_age = settings.state.flush_age,
                          .shards = settings.state.shards > 0 ? static_cast<std::size_t>(settings.state.shards) : 1,
                          .memory_limit = settings.state.memory_limit,
                          .expiry = settings.state.expiry,

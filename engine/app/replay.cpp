@@ -168,6 +168,7 @@ ExitCode replay(const Options& options) {
   FileRunOptions run_options{.files = options.files.empty() ? std::vector<std::string>{"-"} : options.files,
                              .follow = options.follow,
                              .state_directory = options.state.empty() ? scratch.path() : options.state,
+                             .flush_age = settings.state.flush_age,
                              .keep_state = !options.state.empty(),
                              .shards = options.shards > 0 ? options.shards : 1,
                              .memory_limit = settings.state.memory_limit,

@@ -20,6 +20,8 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/state/inputs.h"
+#include "engine/state/records.h"
 #include "engine/state/store.h"
 #include "tests/simulation/fleet.h"
 
@@ -31,6 +33,8 @@ namespace fs = std::filesystem;
 constexpr std::size_t kRecords = 200'000;
 constexpr std::size_t kAgents = 400;
 constexpr int kKills = 20;
+/// Of a run that is to be killed: so many of its records lie between two checkpoints that most kills find some behind them.
+constexpr int kRecordsPerCut = 5'000;
 
 std::string contents(const fs::path& file) {
   std::ifstream in(file, std::ios::binary);
@@ -56,7 +60,12 @@ class ReplayRun {
  public:
   explicit ReplayRun(fs::path directory) : directory_(std::move(directory)) { fs::create_directories(directory_); }
 
+  /// Checkpoints come every so many records, not as rarely as in a user's replay.
+  void cut_every(int records) { records_per_cut_ = records; }
+
   std::vector<std::string> command(const fs::path& input, int shards) const {
+    if (records_per_cut_ > 0)
+      return {RINGFENCE_REPLAYER, std::to_string(records_per_cut_), std::to_string(shards), directory_.string(), input.string()};
     const auto at = [&](const char* name) { return (directory_ / name).string(); };
     return {RINGFENCE_BINARY_DIR "/ringfence",
             "replay",
@@ -100,6 +109,16 @@ class ReplayRun {
     if (!moment) waitpid(child, &status_, 0);
     close(changes);
     return WIFEXITED(status_) && WEXITSTATUS(status_) == 0;
+  }
+
+  /// The record with which the next run goes on; 0: the first.
+  std::int64_t goes_on_at() const {
+    if (!fs::exists(directory_ / "state")) return 0;
+    auto store = rocksdb_store((directory_ / "state").string());
+    EXPECT_TRUE(store);
+    const auto low = read_low(**store, Partition{0});
+    EXPECT_TRUE(low);
+    return *low ? to_input_position(**low).record : 0;
   }
 
   Left left() const {
@@ -148,6 +167,7 @@ class ReplayRun {
   }
 
   fs::path directory_;
+  int records_per_cut_ = 0;
   int status_ = 0;
 };
 
@@ -196,15 +216,19 @@ TEST_F(Replay, IsTheSameOverThreeShards) {
 
 TEST_F(Replay, IsTheSameAfterBeingKilledAtTwentyMomentsAndContinued) {
   ReplayRun run(root_ / "killed");
+  run.cut_every(kRecordsPerCut);
   std::mt19937_64 random(20);
   const std::uintmax_t whole = reference_->verdicts.size();
-  int killed = 0;
+  int killed = 0, from_the_middle = 0;
   for (int i = 0; i < kKills; ++i) {
     const std::uintmax_t at = whole * static_cast<std::uintmax_t>(i) / kKills + random() % (whole / kKills / 2);
     const int writes = i % 2 == 0 ? 0 : 1 + static_cast<int>(random() % 6);
+    const std::int64_t begins = run.goes_on_at();
+    if (begins > 0 && begins < static_cast<std::int64_t>(kRecords)) ++from_the_middle;
     if (!run.go(input(), i % 3 == 2 ? 3 : 1, Moment{at, writes})) ++killed;
   }
   EXPECT_GE(killed, kKills - 2) << "the kills must hit a run under way";
+  EXPECT_GE(from_the_middle, kKills / 2) << "what a run remembers beside its agents counts only where it goes on from the middle";
   ASSERT_TRUE(run.go(input()));
   expect_equal(run.left());
 }

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+// How a run over files begins: its inputs, its store, and what the run before left of its outputs.
+#include <filesystem>
+#include <random>
+#include <utility>
+
+#include "connectors/sources/file_source.h"
+#include "engine/app/file_run_lane.h"
+#include "engine/event/escape.h"
+#include "engine/state/codec.h"
+#include "engine/state/inputs.h"
+#include "engine/state/records.h"
+
+namespace ringfence {
+namespace {
+
+/// An output that cannot even be begun is a wrong path, unless the disk is full.
+RunError of_output_path(const OutputError& error) { return {error.no_space ? ExitCode::Unreachable : ExitCode::Unusable, error.message}; }
+
+Hash128 identity_of(const SourceIdentity& identity) {
+  return {hash64(identity.name, identity.beginning.high), hash64(identity.name, identity.beginning.low)};
+}
+
+/// What can be read only once is a new input each time.
+Hash128 new_identity() {
+  std::random_device entropy;
+  const auto word = [&] { return std::uint64_t{entropy()} << 32U | entropy(); };
+  return {word(), word()};
+}
+
+}  // namespace
+
+std::string topic_of(const std::string& path) { return path == "-" ? "stdin" : std::filesystem::path(path).filename().string(); }
+
+RunError of_path(const SinkError& error) {
+  return {error.kind == SinkError::Kind::NoSpace ? ExitCode::Unreachable : ExitCode::Unusable, error.message};
+}
+
+RunError FileRun::of_store(const StoreError& error) {
+  const bool away = error.kind == StoreError::Kind::NoSpace || error.kind == StoreError::Kind::Io;
+  return {away ? ExitCode::Unreachable : ExitCode::Unusable, "state: " + error.message};
+}
+
+FileRun::FileRun(FileRunOptions options, std::shared_ptr<const Rulebook> rules) : options_(std::move(options)), rules_(std::move(rules)) {}
+FileRun::~FileRun() = default;
+
+std::expected<std::unique_ptr<FileRun>, RunError> FileRun::open(FileRunOptions options, std::shared_ptr<const Rulebook> rules) {
+  std::unique_ptr<FileRun> run(new FileRun(std::move(options), std::move(rules)));
+  if (auto ready = run->prepare(); !ready) return std::unexpected(std::move(ready.error()));
+  return run;
+}
+
+std::expected<void, RunError> FileRun::prepare() {
+  // A run over files judges a link at the line that caused it, so a command reaches what links led to there too.
+  std::erase_if(options_.context, [](const PlacedChange& change) { return change.partition >= kLinksPartition; });
+  if (!options_.context.empty() && static_cast<std::size_t>(options_.context.back().partition.value) >= options_.files.size())
+    return std::unexpected(RunError{ExitCode::Unusable, "context: it speaks of partition " +
+                                                            std::to_string(options_.context.back().partition.value) +
+                                                            ": give one FILE for each partition, in their order"});
+  std::vector<Hash128> identities;
+  for (const std::string& file : options_.files) {
+    auto source = open_file_source(file, {.follow = options_.follow});
+    if (!source) return std::unexpected(of_source(source.error()));
+    const auto identity = (*source)->identity(kIdentityBytes);
+    if (!identity) return std::unexpected(of_source(identity.error()));
+    identities.push_back(*identity ? identity_of(**identity) : new_identity());
+    rereadable_.push_back(identity->has_value());
+    sizes_.push_back((*source)->progress().size);
+    sources_.push_back(std::move(*source));
+  }
+  std::error_code unknown;
+  if (std::filesystem::exists(options_.state_directory, unknown) && !std::filesystem::is_directory(options_.state_directory, unknown)) {
+    return std::unexpected(RunError{ExitCode::Unusable, "state: " + printable(options_.state_directory) + ": is no directory"});
+  }
+  auto store = rocksdb_store(options_.state_directory, std::nullopt, options_.keep_state ? StoreLife::Kept : StoreLife::Scratch);
+  if (!store) return std::unexpected(of_store(store.error()));
+  store_ = std::move(*store);
+  if (const auto ready = prepare_store(*store_); !ready) return std::unexpected(of_store(ready.error()));
+
+  const auto outputs_record = get_record(*store_, kOutputsRecord);
+  const auto facts_record = get_record(*store_, kFactsRecord);
+  if (!outputs_record) return std::unexpected(of_store(outputs_record.error()));
+  if (!facts_record) return std::unexpected(of_store(facts_record.error()));
+  const auto plan = begin_inputs(*store_, kFilePartition, identities, static_cast<unsigned>(options_.shards));
+  if (!plan) return std::unexpected(of_store(plan.error()));
+  for (std::size_t i = 0; i < plan->inputs.size(); ++i) {
+    const InputStart& input = plan->inputs[i];
+    ordinals_.push_back(input.ordinal);
+    first_records_.push_back(input.first_record);
+    done_.push_back(input.done);
+    if (input.overlaps) {
+      report_.warnings.push_back(printable(options_.files[i]) +
+                                 ": was left before its end and another file was read since; acts are told apart by their ids");
+    }
+  }
+
+  auto outputs =
+      FileOutputs::open(options_.outputs, options_.least_verdict, options_.files.empty() ? "stdin" : topic_of(options_.files.front()));
+  if (!outputs) return std::unexpected(of_output_path(outputs.error()));
+  outputs_ = std::move(*outputs);
+  std::optional<std::string> lengths;
+  std::uint64_t marks = *outputs_record ? 0 : kNothingStored;
+  if (*outputs_record) {
+    Reader in(**outputs_record);
+    said_ = in.svarint();
+    lengths = std::string(in.text());
+    if (!in.at_end()) {
+      obeyed_in_ = in.svarint();
+      obeyed_ = in.varint();
+    }
+    if (!in.at_end()) marks = in.varint();
+  }
+  stored_ = (marks & kNothingStored) == 0;
+  began_fresh_ = !stored_;
+  if (const auto resumed = outputs_->resume(lengths, (marks & kUnrepeatable) != 0); !resumed) return std::unexpected(of_output_path(resumed.error()));
+
+  flusher_ = std::make_unique<Flusher>(*store_, FlusherSettings{.threaded = false});
+  fork_ = std::make_unique<ForkJoin>(options_.shards);
+  wide_ = std::make_unique<Wide>(*store_, *flusher_, options_);
+  wide_->rules = rules_;
+  wide_->checkpoint.assign(kLinksPartition, plan->low);
+  const auto stopping = get_record(*store_, stopping_record(kLinksPartition));
+  if (!stopping) return std::unexpected(of_store(stopping.error()));
+  if (*stopping) wide_->subjects.restore_stopping(kLinksPartition, **stopping);
+  for (std::size_t i = 0; i < options_.shards; ++i) {
+    lanes_.push_back(std::make_unique<Lane>(*store_, *flusher_, options_, rules_, i));
+    lanes_.back()->checkpoint.assign(kFilePartition, plan->low, static_cast<std::uint8_t>(i));
+  }
+  if (*facts_record) {
+    std::vector<Facts*> facts;
+    for (const auto& lane : lanes_) facts.push_back(&lane->shard.facts(kFilePartition));
+    facts_.restore(**facts_record, plan->low.value, facts);
+  }
+  const auto foreign_record = get_record(*store_, kForeignRecord);
+  if (!foreign_record) return std::unexpected(of_store(foreign_record.error()));
+  if (*foreign_record)
+    for (const auto& lane : lanes_) lane->shard.foreign(kFilePartition).restore(**foreign_record);
+  const auto trees_record = get_record(*store_, kTreesRecord);
+  if (!trees_record) return std::unexpected(of_store(trees_record.error()));
+  if (*trees_record)
+    for (const auto& lane : lanes_) lane->shard.restore_trees(kFilePartition, **trees_record);
+  const auto observer_record = get_record(*store_, kObserverRecord);
+  if (!observer_record) return std::unexpected(of_store(observer_record.error()));
+  if (*observer_record) restore_observer(**observer_record, plan->low.value - 1);
+  last_lsn_ = plan->low.value - 1;
+  return {};
+}
+
+}  // namespace ringfence

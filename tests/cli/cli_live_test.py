@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is found while records keep coming: it is to be seen at once, and to be left where the process is killed."""
+import itertools
+import json
+import select
+import signal
+import subprocess
+import time
+
+import program
+from cli_operators_test import PERSONA
+from program import DONE, event, lines, run
+
+
+class Steady(program.Case):
+    """Records come more often than a pause, and never stop."""
+
+    def setUp(self):
+        super().setUp()
+        self.file("personas/watched.yaml", PERSONA)
+        self.numbers = itertools.count(1)
+
+    def start(self, *words, stdin=subprocess.DEVNULL):
+        process = subprocess.Popen([program.BINARY, *map(str, words)], stdin=stdin, stderr=subprocess.PIPE)
+        self.addCleanup(process.stderr.close)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        return process
+
+    def service(self, source, name):
+        config = self.file("settings.yaml", json.dumps({
+            "input": source, "personas": {"directory": str(self.dir / "personas")}, "state": {"directory": str(self.dir / "state")},
+            "outputs": {name: f"file:{self.dir / name}" for name in ("findings", "control", "dead_letter", "audit")},
+            "control": {"key_file": str(self.dir / "control.key")}, "http": {"listen": "127.0.0.1:0"},
+            "gate": {"name": name, "listen": "127.0.0.1:0", "state": str(self.dir / "gate"), "keys_file": str(self.dir / "trusted.json"),
+                     "acks": f"file:{self.dir / 'acks'}"}}))
+        process = self.start("run", "--config", config, stdin=subprocess.PIPE if source["kind"] == "stdin" else subprocess.DEVNULL)
+        for line in process.stderr:
+            if b'"serving"' in line:
+                return process
+        raise AssertionError("it did not start")
+
+    def halt(self):
+        """A call that halts one more agent."""
+        number = next(self.numbers)
+        return lines(event(number, agent={"id": f"watched-halt-{number}", "trust": "verified"}, tool={"server": "wiki", "name": "delete"}))
+
+    def feed(self, process, write, until):
+        """Writes a call that halts an agent every twentieth of a second until that holds."""
+        deadline = time.monotonic() + 60
+        while not until():
+            self.assertLess(time.monotonic(), deadline, "it did not come about under steady traffic")
+            self.assertIsNone(process.poll())
+            write(self.halt())
+            select.select([process.stderr], [], [], 0.05)
+
+    def found(self):
+        return len(self.left("findings"))
+
+    def feed_a_cut(self, process, write):
+        """As long as a changed state may wait, and half as long again."""
+        self.feed(process, write, lambda: self.found() > 0)
+        seen = time.monotonic()
+        self.feed(process, write, lambda: time.monotonic() > seen + 1.5)
+
+    def into(self, file):
+        def write(record):
+            with open(file, "ab") as out:
+                out.write(record)
+        return write
+
+    def pipe(self, process):
+        self.addCleanup(process.stdin.close)
+
+        def write(record):
+            process.stdin.write(record)
+            process.stdin.flush()
+        return write
+
+    def knows(self, agent):
+        return run("explain", "--agent", agent, "--state", self.dir / "state", "--personas", self.dir / "personas").code == DONE
+
+    def test_a_service_over_standard_input_writes_as_it_goes(self):
+        process = self.service({"kind": "stdin"}, "one")
+        self.feed_a_cut(process, self.pipe(process))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        before = self.left("findings")
+        self.assertTrue(self.knows("watched-halt-1"))
+        # What came by standard input comes no second time: the next run keeps what was found, and adds to it.
+        process = self.service({"kind": "stdin"}, "one")
+        self.feed(process, self.pipe(process), lambda: self.found() > len(before))
+        self.assertEqual(self.left("findings")[:len(before)], before)
+
+    def test_a_service_that_follows_a_file_writes_as_it_goes(self):
+        file = self.file("in.ndjson", lines(*(event(10_000 + i, agent={"id": "watched-halt-0", "trust": "verified"}) for i in range(400))))
+        process = self.service({"kind": "file", "files": [str(file)], "follow": True}, "one")
+        self.feed_a_cut(process, self.into(file))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        self.assertTrue(self.knows("watched-halt-1"))
+        service = self.service({"kind": "file", "files": [str(file)], "follow": True}, "one")
+        self.into(file)(self.halt())
+        last = file.read_bytes().splitlines()[-1]
+        self.feed(service, lambda _: None, lambda: json.loads(last)["id"].encode() in (self.dir / "findings").read_bytes())
+        service.terminate()
+        self.assertEqual(service.wait(60), DONE)
+        ended = run("replay", "--personas", self.dir / "personas", "--findings", self.dir / "again", file)
+        self.assertEqual(ended.code, DONE, ended)
+        self.maxDiff = 4000
+        own = [f for f in self.left("findings") if f["finding_info"]["analytic"]["uid"] != "containment.blast_radius"]  # a replay halts nobody
+        self.assertEqual(own, self.left("again"))
+
+    def test_a_replay_that_follows_a_file_writes_as_it_goes(self):
+        file = self.file("in.ndjson", b"")
+        words = ("--personas", self.dir / "personas", "--findings", self.dir / "findings", "--state", self.dir / "state", "--follow", file)
+        process = self.start("replay", *words)
+        self.feed_a_cut(process, self.into(file))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        self.assertGreater(self.found(), 0)
+        self.assertTrue(self.knows("watched-halt-1"))
+
+
+if __name__ == "__main__":
+    program.unittest.main()
