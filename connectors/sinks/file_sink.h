@@ -31,6 +31,7 @@ class FileSink final : public ResumableSink {
   [[nodiscard]] std::expected<void, SinkError> flush(Nanos within) override;
   void hand_over() override { static_cast<void>(write_out()); }
   [[nodiscard]] std::uint64_t size() const override { return durable_; }
+  [[nodiscard]] std::uint64_t identity() const override;
   [[nodiscard]] std::expected<void, SinkError> resume(std::uint64_t size) override;
 
  private:

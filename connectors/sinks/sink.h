@@ -54,6 +54,8 @@ class ResumableSink : public Sink {
   virtual void hand_over() = 0;
   /// Length in bytes of what is durable: store it with the checkpoint that follows a flush.
   [[nodiscard]] virtual std::uint64_t size() const = 0;
+  /// Tells the file behind it from one that took its name later; 0 where there is none, or that cannot be known. Store it with `size`.
+  [[nodiscard]] virtual std::uint64_t identity() const = 0;
   /// Cuts the output to `size` bytes before anything is published. Refused where the output is shorter than that: part of it is lost.
   /// An output that cannot be cut (a pipe, a terminal) is left as it is; its reader drops repeated ids.
   [[nodiscard]] virtual std::expected<void, SinkError> resume(std::uint64_t size) = 0;

@@ -97,18 +97,34 @@ std::string FileOutputs::lengths() const {
     out.text(output.sink ? output.path : "");
     out.varint(output.sink ? output.sink->size() : 0);
   }
+  for (const Output& output : outputs_) out.varint(output.sink ? output.sink->identity() : 0);
   return out.take();
 }
 
-std::expected<void, OutputError> FileOutputs::resume(const std::optional<std::string>& lengths, bool keep_more) {
+std::uint64_t FileOutputs::kept_of(const Output& output, const Known& known, Resuming how) {
+  const std::uint64_t identity = output.sink->identity();
+  const bool same_file = known.identity != 0 && known.identity == identity;
+  const bool other_file = known.identity != 0 && identity != 0 && known.identity != identity;
+  if (!same_file && known.path != output.path) return how.append ? output.sink->size() : 0;
+  if (other_file && (how.append || output.sink->size() == 0)) return output.sink->size();
+  return how.keep_more ? std::max(known.size, output.sink->size()) : known.size;
+}
+
+std::expected<void, OutputError> FileOutputs::resume(const std::optional<std::string>& lengths, Resuming how) {
   Reader in(lengths ? *lengths : std::string_view());
-  for (const Output& output : outputs_) {
-    const std::string_view path = in.text();
-    const std::uint64_t size = in.varint();
+  std::array<Known, kKinds> known{};
+  for (Known& each : known) {
+    each.path = in.text();
+    each.size = in.varint();
+  }
+  // A release before rotation was understood did not tell files apart.
+  if (!in.at_end())
+    for (Known& each : known) each.identity = in.varint();
+  if (!in.ok()) known = {};
+  for (std::size_t kind = 0; kind < kKinds; ++kind) {
+    const Output& output = outputs_[kind];
     if (!output.sink) continue;
-    const bool known = in.ok() && path == output.path;
-    const std::uint64_t keep = !known ? 0 : keep_more ? std::max(size, output.sink->size()) : size;
-    if (const auto done = output.sink->resume(keep); !done) return std::unexpected(error_of(done.error()));
+    if (const auto done = output.sink->resume(kept_of(output, known[kind], how)); !done) return std::unexpected(error_of(done.error()));
   }
   return {};
 }

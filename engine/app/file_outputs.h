@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "connectors/sinks/sink.h"
 #include "engine/event/level.h"
@@ -36,11 +37,15 @@ class FileOutputs final : public Outputs {
   void hand_over();
   /// Everything published so far to disk.
   [[nodiscard]] std::expected<void, OutputError> flush();
-  /// Paths and durable lengths, as a record of the checkpoint.
+  /// Paths, durable lengths and identities of the files, as a record of the checkpoint.
   [[nodiscard]] std::string lengths() const;
-  /// Cuts each output to its length in `lengths`, or to nothing where that does not name it: an output starts with its run. With `keep_more`
-  /// what was written behind that length stays, because nobody will say it again.
-  [[nodiscard]] std::expected<void, OutputError> resume(const std::optional<std::string>& lengths, bool keep_more = false);
+  struct Resuming {
+    bool keep_more = false;  // what was written behind those lengths stays: nobody will say it again
+    bool append = false;     // what `lengths` does not know stays too: it is an earlier run's
+  };
+  /// Cuts each output to its length in `lengths`, or to nothing where that does not name it: an output starts with its run. A new, empty file
+  /// in the place of one it names is begun: that one was moved away, whole.
+  [[nodiscard]] std::expected<void, OutputError> resume(const std::optional<std::string>& lengths, Resuming how);
 
  private:
   struct Output {
@@ -48,6 +53,12 @@ class FileOutputs final : public Outputs {
     std::unique_ptr<ResumableSink> sink;  // null: not wanted
   };
   enum Kind : std::size_t { kFindings, kControl, kVerdicts, kDeadLetter, kKinds };
+  struct Known {
+    std::string_view path;
+    std::uint64_t size = 0, identity = 0;
+  };
+  /// The length at which an output goes on.
+  [[nodiscard]] static std::uint64_t kept_of(const Output& output, const Known& known, Resuming how);
   [[nodiscard]] std::expected<void, OutputError> write(Kind kind, const std::string& line, Position cause);
 
   std::array<Output, kKinds> outputs_;

@@ -52,6 +52,7 @@ struct FileRunOptions {
   Nanos expiry = days(30);
   bool assume_gate = false;
   FileOutputPaths outputs;
+  bool append = false;  // to outputs that the state does not know: a service's findings outlive its state
   Level least_verdict = Level::Observe;
   /// Event time runs at this multiple of the clock; 0: as fast as it goes.
   double speed = 0;

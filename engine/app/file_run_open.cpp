@@ -77,9 +77,9 @@ std::expected<void, RunError> FileRun::prepare() {
   store_ = std::move(*store);
   if (const auto ready = prepare_store(*store_); !ready) return std::unexpected(of_store(ready.error()));
 
-  const auto outputs_record = get_record(*store_, kOutputsRecord);
+  const auto left = get_record(*store_, kOutputsRecord);
   const auto facts_record = get_record(*store_, kFactsRecord);
-  if (!outputs_record) return std::unexpected(of_store(outputs_record.error()));
+  if (!left) return std::unexpected(of_store(left.error()));
   if (!facts_record) return std::unexpected(of_store(facts_record.error()));
   const auto plan = begin_inputs(*store_, kFilePartition, identities, static_cast<unsigned>(options_.shards));
   if (!plan) return std::unexpected(of_store(plan.error()));
@@ -99,9 +99,9 @@ std::expected<void, RunError> FileRun::prepare() {
   if (!outputs) return std::unexpected(of_output_path(outputs.error()));
   outputs_ = std::move(*outputs);
   std::optional<std::string> lengths;
-  std::uint64_t marks = *outputs_record ? 0 : kNothingStored;
-  if (*outputs_record) {
-    Reader in(**outputs_record);
+  std::uint64_t marks = *left ? 0 : kNothingStored;
+  if (*left) {
+    Reader in(**left);
     said_ = in.svarint();
     lengths = std::string(in.text());
     if (!in.at_end()) {
@@ -112,7 +112,13 @@ std::expected<void, RunError> FileRun::prepare() {
   }
   stored_ = (marks & kNothingStored) == 0;
   began_fresh_ = !stored_;
-  if (const auto resumed = outputs_->resume(lengths, (marks & kUnrepeatable) != 0); !resumed) return std::unexpected(of_output_path(resumed.error()));
+  if (const auto resumed = outputs_->resume(lengths, {.keep_more = (marks & kUnrepeatable) != 0, .append = options_.append});
+      !resumed)
+    return std::unexpected(of_output_path(resumed.error()));
+  // From here on these are the files: what was added to them or begun is known however soon the run is killed.
+  if (options_.keep_state) {
+    if (const auto kept = put_record(*store_, kOutputsRecord, outputs_record()); !kept) return std::unexpected(of_store(kept.error()));
+  }
 
   flusher_ = std::make_unique<Flusher>(*store_, FlusherSettings{.threaded = false});
   fork_ = std::make_unique<ForkJoin>(options_.shards);

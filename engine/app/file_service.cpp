@@ -4,10 +4,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <filesystem>
 
 #include "engine/app/control_memory.h"
+#include "engine/app/file_clash.h"
 #include "engine/app/pinned_keys.h"
 #include "engine/app/service_outputs.h"
 #include "engine/app/wall_clock.h"
@@ -53,6 +55,18 @@ std::expected<std::vector<std::string>, RunError> input_files(const Settings& se
 
 std::string path_of(const OutputTarget& target) { return target.topic ? std::string() : target.file.string(); }
 
+std::optional<std::string> clash_among(const Settings& settings, const std::vector<std::string>& files) {
+  std::vector<FileInUse> inputs{{"signing key", settings.control.key_file.string()},
+                                {"file of acknowledgements", path_of(settings.gate.acks)}};
+  for (const std::string& file : files) inputs.push_back({"input", file});
+  const std::array<FileInUse, 5> outputs{{{"outputs.findings", path_of(settings.outputs.findings)},
+                                          {"outputs.control", path_of(settings.outputs.control)},
+                                          {"outputs.dead_letter", path_of(settings.outputs.dead_letter)},
+                                          {"outputs.audit", audit_file(settings).string()},
+                                          {"context.log", context_log_file(settings).string()}}};
+  return clash_of(inputs, outputs);
+}
+
 }  // namespace
 
 FileService::FileService(const Settings& settings, const ServiceLog& log) : settings_(settings), log_(log) {}
@@ -63,6 +77,9 @@ std::expected<std::unique_ptr<FileService>, RunError> FileService::open(const Se
     return std::unexpected(
         RunError{ExitCode::Unusable, "outputs: an input of files or standard input writes to files; set outputs.* to file:PATH"});
   }
+  auto files = input_files(settings);
+  if (!files) return std::unexpected(std::move(files.error()));
+  if (auto clash = clash_among(settings, *files)) return std::unexpected(RunError{ExitCode::Unusable, std::move(*clash)});
   std::unique_ptr<FileService> service(new FileService(settings, log));
   service->personas_ = rules.rules->set().sha256();
   FileRunOptions options{.follow = settings.input.follow,
@@ -71,9 +88,8 @@ std::expected<std::unique_ptr<FileService>, RunError> FileService::open(const Se
                          .shards = settings.state.shards > 0 ? static_cast<std::size_t>(settings.state.shards) : 1,
                          .memory_limit = settings.state.memory_limit,
                          .expiry = settings.state.expiry,
-                         .outputs = {.findings = path_of(settings.outputs.findings), .dead_letter = path_of(settings.outputs.dead_letter)}};
-  auto files = input_files(settings);
-  if (!files) return std::unexpected(std::move(files.error()));
+                         .outputs = {.findings = path_of(settings.outputs.findings), .dead_letter = path_of(settings.outputs.dead_letter)},
+                         .append = true};
   options.files = std::move(*files);
   auto run = FileRun::open(std::move(options), std::move(rules.rules));
   if (!run) return std::unexpected(std::move(run.error()));
@@ -194,9 +210,9 @@ std::expected<void, RunError> FileService::open_audit() {
   if (!key) return std::unexpected(RunError{ExitCode::Unusable, key.error().message});
   auto trusted = pinned_keys(settings_);
   if (!trusted) return std::unexpected(std::move(trusted.error()));
-  auto trail = AuditTrail::open(
-      {.writer = "engine-files-audit", .instance = "files", .note = settings_.state.directory / kAuditNote, .adopt = true}, std::move(*key),
-      std::move(*trusted), *audit_sink_, audit_past_of_file(file));
+  auto trail =
+      AuditTrail::open({.writer = "engine-files-audit", .instance = "files", .note = settings_.state.directory / kAuditNote, .adopt = true},
+                       std::move(*key), std::move(*trusted), *audit_sink_, audit_past_of_file(file));
   if (!trail) return std::unexpected(RunError{ExitCode::Unreachable, trail.error()});
   audit_ = std::move(*trail);
   if (!audit_->warning().empty()) log_.error("audit trail", {{"chain", audit_->chain()}, {"warning", audit_->warning()}});

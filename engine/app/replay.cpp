@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -15,6 +16,7 @@
 
 #include "config/settings.h"
 #include "engine/app/commands.h"
+#include "engine/app/file_clash.h"
 #include "engine/app/file_run.h"
 #include "engine/app/service_signals.h"
 #include "engine/app/transcript.h"
@@ -153,6 +155,14 @@ ExitCode replay(const Options& options) {
     if (!load.settings) return ExitCode::Unusable;
     settings = std::move(*load.settings);
   }
+  std::vector<FileInUse> inputs{{"settings file", options.config}, {"context log", options.context}};
+  for (const std::string& file : options.files) inputs.push_back({"input", file});
+  if (options.files.empty()) inputs.push_back({"input", "-"});
+  const std::array<FileInUse, 4> outputs{{{"--findings", options.outputs.findings},
+                                          {"--control", options.outputs.control},
+                                          {"--verdicts", options.outputs.verdicts},
+                                          {"--dead-letter", options.outputs.dead_letter}}};
+  if (const auto clash = clash_of(inputs, outputs)) return fail(ExitCode::Unusable, *clash);
   const std::shared_ptr<const Rulebook> rules = load_rules(options, settings);
   if (!rules) return fail(ExitCode::Unusable, "the persona set has errors: nothing was read");
 

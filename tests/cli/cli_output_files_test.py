@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whatever files are named, a run destroys none: no input, no output of an earlier run, nothing that was moved away."""
+import json
+import os
+import shutil
+
+import program
+from cli_operators_test import PERSONA
+from program import DONE, UNUSABLE, event, lines, run
+
+OUTPUTS = ("--findings", "--verdicts", "--dead-letter", "--control")
+
+
+def halts(first, count):
+    return lines(*(event(n, agent={"id": f"watched-halt-{n}", "trust": "verified"}, tool={"server": "wiki", "name": "delete"})
+                   for n in range(first, first + count)))
+
+
+class Replays(program.Case):
+    def setUp(self):
+        super().setUp()
+        self.file("personas/watched.yaml", PERSONA)
+        # Without a last line feed: whoever opens it as an output cuts that line off.
+        self.input = self.file("in.ndjson", halts(1, 3).rstrip(b"\n"))
+
+    def replay(self, *words, **rest):
+        return run("replay", "--personas", self.dir / "personas", *words, **rest)
+
+    def refused(self, *words, **rest):
+        before = self.input.read_bytes()
+        ended = self.replay(*words, **rest)
+        self.assertEqual(ended.code, UNUSABLE, ended)
+        self.assertEqual(self.input.read_bytes(), before)
+        return ended.err
+
+    def test_an_output_that_is_an_input_is_refused_by_every_name(self):
+        os.link(self.input, self.dir / "hard")
+        (self.dir / "soft").symlink_to("in.ndjson")
+        for option in OUTPUTS:
+            for name in ("in.ndjson", "./in.ndjson", "hard", "soft"):
+                with self.subTest(option=option, name=name):
+                    error = self.refused(option, f"{self.dir}/{name}", self.input)
+                    self.assertIn(f"{option} {self.dir}/{name} is the input {self.input}".encode(), error)
+
+    def test_standard_input_and_a_context_log_are_inputs_too(self):
+        with open(self.input, "rb") as stdin:
+            ended = program.subprocess.run([program.BINARY, "replay", "--personas", self.dir / "personas", "--findings", self.input], stdin=stdin,
+                                           capture_output=True, check=False)
+        self.assertEqual(ended.returncode, UNUSABLE, ended)
+        self.assertEqual(self.input.read_bytes().count(b"\n"), 2)
+        context = self.file("context", b"")
+        self.assertIn(b"is the context log", self.refused("--verdicts", context, "--context", context, self.input))
+
+    def test_two_outputs_are_two_files(self):
+        error = self.refused("--findings", self.dir / "out", "--verdicts", f"{self.dir}/./out", self.input)
+        self.assertIn(b"--verdicts", error)
+        self.assertIn(b"is the file of --findings", error)
+        self.assertFalse((self.dir / "out").exists())
+        self.assertEqual(self.replay("--findings", "-", "--verdicts", "-", self.input).code, DONE)
+        self.assertEqual(self.replay("--findings", "/dev/null", "--verdicts", "/dev/null", self.input).code, DONE)
+
+
+class Services(program.Case):
+    def setUp(self):
+        super().setUp()
+        self.file("personas/watched.yaml", PERSONA)
+        self.state = self.dir / "state"
+
+    def serve(self, *files, **outputs):
+        names = {name: f"file:{self.dir / outputs.get(name, name)}" for name in ("findings", "control", "dead_letter", "audit")}
+        config = self.file("settings.yaml", json.dumps({
+            "input": {"kind": "file", "files": [str(self.dir / f) for f in files]}, "personas": {"directory": str(self.dir / "personas")},
+            "state": {"directory": str(self.state)}, "outputs": names, "control": {"key_file": str(self.dir / "control.key")},
+            "http": {"listen": "127.0.0.1:0"}, "gate": {"name": "edge", "listen": "127.0.0.1:0", "state": str(self.dir / "gate"),
+                                                         "keys_file": str(self.dir / "trusted.json"), "acks": f"file:{self.dir / 'acks'}"}}))
+        return run("run", "--config", config)
+
+    def halted(self, name="findings"):
+        found = [f for f in self.left(name) if f["finding_info"]["analytic"]["uid"] == "scope.undeclared"]
+        return [f["evidences"][0]["uid"] for f in found]
+
+    def test_findings_outlive_a_state_that_was_lost(self):
+        self.file("one", halts(1, 3))
+        self.file("two", halts(4, 2))
+        self.assertEqual(self.serve("one").code, DONE)
+        shutil.rmtree(self.state)
+        self.assertEqual(self.serve("two").code, DONE)
+        self.assertEqual(self.halted(), ["c-1", "c-2", "c-3", "c-4", "c-5"])
+
+    def test_findings_that_were_moved_away_are_begun_anew(self):
+        self.file("one", halts(1, 3))
+        self.file("two", halts(4, 2))
+        self.assertEqual(self.serve("one").code, DONE)
+        (self.dir / "findings").rename(self.dir / "findings.1")
+        ended = self.serve("two")
+        self.assertEqual(ended.code, DONE, ended)
+        self.assertEqual(self.halted("findings.1"), ["c-1", "c-2", "c-3"])
+        self.assertEqual(self.halted(), ["c-4", "c-5"])
+        self.file("three", halts(6, 1))
+        self.assertEqual(self.serve("three").code, DONE)
+        self.assertEqual(self.halted(), ["c-4", "c-5", "c-6"])
+
+    def test_a_file_that_lost_its_end_is_still_an_error(self):
+        self.file("one", halts(1, 3))
+        self.file("two", halts(4, 2))
+        self.assertEqual(self.serve("one").code, DONE)
+        os.truncate(self.dir / "findings", 0)
+        ended = self.serve("two")
+        self.assertEqual(ended.code, UNUSABLE, ended)
+        self.assertIn(b"part of it is lost", ended.err)
+
+    def test_an_output_that_is_an_input_or_another_output_is_refused(self):
+        self.file("one", halts(1, 3))
+        for output, clash in ({"findings": "one"}, b"outputs.findings"), ({"dead_letter": "findings"}, b"outputs.dead_letter"), \
+                ({"audit": "control"}, b"outputs.audit"), ({"control": "control.key"}, b"signing key"):
+            with self.subTest(clash=clash):
+                (self.dir / "control.key").unlink(missing_ok=True)
+                self.file("control.key", b"")
+                (self.dir / "control.key").chmod(0o600)
+                ended = self.serve("one", **output)
+                self.assertEqual(ended.code, UNUSABLE, ended)
+                self.assertIn(clash, ended.err)
+                self.assertEqual((self.dir / "one").read_bytes(), halts(1, 3))
+
+
+if __name__ == "__main__":
+    program.unittest.main()
