@@ -90,7 +90,7 @@ std::string_view level_of_threshold(const Account& account) {
 }
 
 std::string score_field(const Explanation& explanation, std::string_view level) {
-  std::string out = score_text(explanation.score) + " under the declared caps times " + plain_text(explanation.tolerance) + "; " +
+  std::string out = score_text(explanation.score) + " under the declared caps times " + plain_text(explanation.declared_tolerance) + "; " +
                     std::string(level) + " at " + score_text(explanation.threshold);
   if (explanation.alert_score) out += "; " + score_text(*explanation.alert_score) + " under the caps without tolerance";
   if (explanation.clamped) out += "; at the greatest value a score can have";
@@ -133,6 +133,9 @@ Explanation explanation_of(const Json& ours) {
   out.share = ours.at("share").get<double>();
   out.tolerance = ours.at("tolerance").get<double>();
   out.threshold = ours.at("threshold").get<double>();
+  out.halt_threshold = ours.value("halt_threshold", out.threshold);
+  out.declared_tolerance = ours.value("declared_tolerance", out.tolerance);
+  out.bounded = ours.value("bounded", true);
   if (const auto alert = ours.find("alert_score"); alert != ours.end()) out.alert_score = alert->get<double>();
   out.clamped = ours.value("clamped", false);
   const Json& terms = ours.at("terms");
@@ -214,7 +217,7 @@ Json ledger_json(const Explanation& explanation) {
   out["evidence"] = std::move(rows);
   out["late_starts"] = nats(printed.late_starts);
   out["others"] = nats(printed.others);
-  out["promise"] = promise_sentence(explanation);
+  if (std::string promise = promise_sentence(explanation); !promise.empty()) out["promise"] = std::move(promise);
   return out;
 }
 
@@ -238,9 +241,12 @@ std::string score_sentence(const Explanation& explanation) {
 }
 
 std::string promise_sentence(const Explanation& explanation) {
+  if (!explanation.bounded) return {};
   const std::string times = explanation.tolerance == 1 ? "" : plain_text(explanation.tolerance) + "x ";
   return "If this agent's behaviour, given everything before, never exceeds " + times +
-         "its declared caps, the expected number of false halts is at most one per " + score_text_down(explanation.threshold) +
+         "its declared caps, the expected number of " +
+         (explanation.threshold == explanation.halt_threshold ? "false halts" : "false alarms at this level") + " is at most one per " +
+         score_text_down(explanation.threshold) +
          " of its calls, whatever the dependence, however often the score is read.";
 }
 
@@ -310,7 +316,8 @@ std::string account_table(const Account& account) {
   for (const std::string& one : account.open_findings) out += field("open", one);
   if (!account.next.empty()) out += field("next", account.next);
   if (!account.scopes.empty()) out += "\n" + scopes_table(account);
-  if (account.explanation) out += "\n" + ledger_table(*account.explanation) + "\n" + promise_sentence(*account.explanation) + "\n";
+  if (account.explanation) out += "\n" + ledger_table(*account.explanation);
+  if (account.explanation && account.explanation->bounded) out += "\n" + promise_sentence(*account.explanation) + "\n";
   if (!account.would_differ.empty()) out += "\nWhat would have to differ:\n";
   for (const std::string& one : account.would_differ) out += "- " + printable(one, 400) + "\n";
   return out;

@@ -15,7 +15,8 @@ namespace ringfence {
 
 /// "ln score 25.09: a compliant agent (declared caps times 1.5) reaches this at most once per 7.8e10 calls." The number is rounded down.
 [[nodiscard]] std::string score_sentence(const Explanation& explanation);
-/// What the halt threshold promises, with this persona's tolerance and threshold.
+/// What the threshold promises, with this persona's tolerance: of halts where it is theirs, else of alarms at its level. Empty where the
+/// score bounds nothing.
 [[nodiscard]] std::string promise_sentence(const Explanation& explanation);
 
 /// One scope of a live agent: its part of S. The parts of all scopes add up to S, but for sessions under a borrowed name, which are judged

@@ -252,6 +252,9 @@ void add_ledger(Json& out, const Explanation& explanation, const PrintedTerms& p
   out["null"] = explanation.null;
   out["tolerance"] = explanation.tolerance;
   out["threshold"] = explanation.threshold;
+  if (explanation.halt_threshold != explanation.threshold) out["halt_threshold"] = explanation.halt_threshold;
+  if (explanation.declared_tolerance != explanation.tolerance) out["declared_tolerance"] = explanation.declared_tolerance;
+  if (!explanation.bounded) out["bounded"] = false;
   out["family"] = explanation.family;
   out["scope"] = explanation.scope;
   out["terms"] = {{"prior", static_cast<double>(printed.prior) / 100},
@@ -373,7 +376,7 @@ OcsfChoice severity_of(Level level) {
 int risk_score_of(const FindingRecord& record) {
   static constexpr std::array<int, kLevels> kWithoutScore{0, 50, 70, 85, 100, 100};
   if (!record.explanation) return kWithoutScore[static_cast<std::size_t>(record.level)];
-  const double score = record.explanation->score, halt = record.explanation->threshold;
+  const double score = record.explanation->score, halt = record.explanation->halt_threshold;
   if (!(score > 1) || !(halt > 1)) return 0;
   if (score >= halt) return 100;
   return static_cast<int>(std::clamp(std::floor(100 * std::log10(score) / std::log10(halt)), 0.0, 99.0));

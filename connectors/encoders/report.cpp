@@ -171,7 +171,8 @@ std::string ledger(const Explanation& e) {
   out += ledger_row("other threats and scopes", printed.others, greatest, nullptr);
   out += "<tr><th>ln score</th><th></th><th class=\"num\">" + hundredths(printed.ln_score) +
          "</th><th></th><th></th><th></th><th></th></tr>\n";
-  out += "</table></div>\n<p>" + html(score_sentence(e), kText) + "</p>\n<p class=\"dim\">" + html(promise_sentence(e), kText) + "</p>\n";
+  out += "</table></div>\n<p>" + html(score_sentence(e), kText) + "</p>\n";
+  if (const std::string promise = promise_sentence(e); !promise.empty()) out += "<p class=\"dim\">" + html(promise, kText) + "</p>\n";
   return out;
 }
 

@@ -25,11 +25,13 @@ std::string level_at(double score, const LevelScores& t) {
   return "below " + std::string(lowest);
 }
 
-/// `2 of the 5 "barrier: denied, near-miss"`.
-std::string some_of(const EvidenceRow& row, std::uint32_t n) {
+/// `2 of the 5 "barrier: denied, near-miss"`; with the context where another row differs in that alone.
+std::string some_of(const Explanation& e, const EvidenceRow& row, std::uint32_t n) {
   const std::string how_many =
       n == row.count ? (n == 1 ? "the one" : "the " + std::to_string(n)) : std::to_string(n) + " of the " + std::to_string(row.count);
-  return how_many + " \"" + row.channel + ": " + row.cls + "\"";
+  const bool alike = std::ranges::any_of(
+      e.rows, [&](const EvidenceRow& other) { return &other != &row && other.channel == row.channel && other.cls == row.cls; });
+  return how_many + " \"" + row.channel + ": " + row.cls + (alike ? ", " + row.context : "") + "\"";
 }
 
 }  // namespace
@@ -58,7 +60,7 @@ std::vector<std::string> what_would_differ(const Explanation& e, const LevelScor
       const double without = rest + leading * std::exp(-each * n);
       const std::string then = level_at(without, t);
       if (then == now) continue;
-      out.push_back("without " + some_of(*row, n) + ": about " + score_text(without, 2) + ", " + then);
+      out.push_back("without " + some_of(e, *row, n) + ": about " + score_text(without, 2) + ", " + then);
       break;
     }
   }
@@ -89,7 +91,7 @@ std::string what_would_leave_nothing(const Explanation& e, const LevelScores& t)
     }
     removed += each * n;
     left -= n;
-    acts += (acts.empty() ? "" : " and ") + some_of(*row, n);
+    acts += (acts.empty() ? "" : " and ") + some_of(e, *row, n);
     if (enough) return "without " + acts + ": about " + score_text(rest + leading * std::exp(-removed), 2) + ", no finding";
   }
   return {};
@@ -105,8 +107,12 @@ void say_what_would_differ(Account& account, const LevelScores& levels) {
   account.would_differ = what_would_undo(account);
   if (!account.explanation) return;
   account.would_differ = what_would_differ(*account.explanation, levels);
-  if (auto nothing = what_would_leave_nothing(*account.explanation, levels); !nothing.empty())
-    account.would_differ.push_back(std::move(nothing));
+  auto nothing = what_would_leave_nothing(*account.explanation, levels);
+  if (nothing.empty()) return;
+  // The same acts may do both: then the greater difference is the one to say.
+  const std::string acts = nothing.substr(0, nothing.rfind(": about "));
+  std::erase_if(account.would_differ, [&](const std::string& one) { return one.starts_with(acts + ": about "); });
+  account.would_differ.push_back(std::move(nothing));
 }
 
 }  // namespace ringfence

@@ -29,6 +29,8 @@ struct Explanation {
   std::string null;   // "declared" or "alert"
   std::string scope;  // "agent" or "session"
   double score = 0, ln_score = 0, share = 0, tolerance = 1, threshold = 0;
+  double halt_threshold = 0;          // c_halt, against which the risk score is a share
+  double declared_tolerance = 1;      // of `score`, whichever null the terms are of
   std::optional<double> alert_score;  // where the alert null alone crossed
   double prior = 0, start = 0, late_starts = 0, others = 0;
   bool clamped = false;           // a score at 1e30

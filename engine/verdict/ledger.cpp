@@ -187,6 +187,8 @@ std::optional<Explanation> explain(const Scored& scored, const Persona& persona,
   out.share = lead.share;
   out.tolerance = null == Null::Alert ? 1.0 : persona.tolerance();
   out.threshold = threshold;
+  out.halt_threshold = persona.response.scores.halt;
+  out.declared_tolerance = persona.tolerance();
   out.prior = std::log(prior / 2);
   const double opened_with = static_cast<double>(values(ledger->start, null)[slot]);
   const bool joined_late = opened_with > 0 && early(*ledger, slot);

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "connectors/encoders/ocsf.h"
+#include "connectors/encoders/report.h"
 #include "engine/event/decode.h"
 #include "tests/unit/encoders/findings.h"
 
@@ -112,11 +113,50 @@ TEST(Explain, any_field_of_a_finding_may_be_missing_or_of_another_type) {
 TEST(Explain, the_promise_names_this_personas_tolerance_and_threshold) {
   Explanation e = testing::golden_explanation();
   e.tolerance = 1.2;
-  e.threshold = 1e10;
+  e.threshold = e.halt_threshold = 1e10;
   EXPECT_EQ(
       promise_sentence(e),
       "If this agent's behaviour, given everything before, never exceeds 1.2x its declared caps, the expected number of false halts is at "
       "most one per 1e10 of its calls, whatever the dependence, however often the score is read.");
+}
+
+/// A finding of an alert under the caps without tolerance, as policy gives it.
+FindingRecord alert_record() {
+  FindingRecord record = testing::golden_record();
+  record.level = record.applied = Level::Alert;
+  Explanation& e = *record.explanation;
+  e.null = "alert";
+  e.tolerance = 1;
+  e.declared_tolerance = 1.2;
+  e.threshold = 1e5;
+  e.halt_threshold = 1e10;
+  e.score = 3.45;
+  e.alert_score = 1.47e5;
+  return record;
+}
+
+TEST(Explain, an_alert_promises_alarms_of_its_level_and_no_halts) {
+  const std::string promise = promise_sentence(*alert_record().explanation);
+  EXPECT_THAT(promise, HasSubstr("never exceeds its declared caps, the expected number of false alarms at this level is at most one per 1e5"));
+  EXPECT_THAT(promise, Not(HasSubstr("halt")));
+}
+
+TEST(Explain, what_bounds_nothing_promises_nothing_in_a_file_of_findings_either) {
+  FindingRecord record = alert_record();
+  record.explanation->bounded = false;
+  EXPECT_EQ(promise_sentence(*record.explanation), "");
+  const auto read = account_of_finding(encode_finding(record));
+  ASSERT_TRUE(read);
+  EXPECT_THAT(account_table(*read), Not(HasSubstr("at most one per")));
+  EXPECT_FALSE(nlohmann::json::parse(account_json(*read))["ledger"].contains("promise"));
+  EXPECT_THAT(report_html({.account = *read}), Not(HasSubstr("at most one per")));
+}
+
+TEST(Explain, each_score_is_named_with_the_caps_it_is_under) {
+  const auto read = account_of_finding(encode_finding(alert_record()));
+  ASSERT_TRUE(read);
+  EXPECT_THAT(account_table(*read), HasSubstr("score      3.45 under the declared caps times 1.2; alert at 1e5; 1.47e5 under the caps without tolerance"));
+  EXPECT_EQ(read->explanation->halt_threshold, 1e10);
 }
 
 TEST(Explain, json_holds_the_ledger_with_terms_that_add_up) {

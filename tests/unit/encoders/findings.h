@@ -27,7 +27,8 @@ inline Explanation golden_explanation() {
   e.ln_score = 25.0889;
   e.share = 0.99996;
   e.tolerance = 1.5;
-  e.threshold = 1e9;
+  e.threshold = e.halt_threshold = 1e9;
+  e.declared_tolerance = 1.5;
   e.prior = -2.995732;
   e.start = 0.6652;
   e.late_starts = 0.3289;

@@ -152,7 +152,8 @@ TEST(OcsfFinding, a_published_halt_is_observed_and_an_acknowledged_one_denied) {
 
 TEST(OcsfFinding, risk_is_the_share_of_the_log_evidence_for_a_halt) {
   FindingRecord record = golden_record();
-  record.explanation->threshold = 1e10;
+  record.explanation->halt_threshold = 1e10;
+  record.explanation->threshold = 1e5;  // the level's own
   const auto risk = [&record](double score) {
     record.explanation->score = score;
     return risk_score_of(record);

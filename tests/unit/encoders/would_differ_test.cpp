@@ -40,6 +40,26 @@ TEST(WouldDiffer, SaysWhatWouldLeaveNothing) {
   EXPECT_THAT(what_would_leave_nothing(held, {1e5, 1e7, 1e10}), IsEmpty()) << "other threats hold enough";
 }
 
+/// Two rows that differ in nothing but what came before are two different things to leave out.
+TEST(WouldDiffer, NamesTheContextWhereRowsDifferInThatAlone) {
+  Explanation e = guessing();
+  e.rows[0].context = "after a success";
+  e.rows[1].cls = e.rows[0].cls;
+  e.rows[1].nats = 20;
+  const auto differ = what_would_differ(e, {1e5, 1e7, 1e10});
+  ASSERT_EQ(differ.size(), 2U);
+  EXPECT_THAT(differ[0], HasSubstr("\"barrier: denied, near-miss, after a success\""));
+  EXPECT_THAT(differ[1], HasSubstr("\"barrier: denied, near-miss, after a refusal\""));
+}
+
+TEST(WouldDiffer, SaysOfTheSameActsOnceWhatWouldDiffer) {
+  Account account = account_of(testing::golden_record());
+  account.explanation->share = 1;
+  account.explanation->rows.resize(1);
+  say_what_would_differ(account, {.alert = 1e10});
+  EXPECT_THAT(account.would_differ, ElementsAre(AllOf(HasSubstr("without 1 of the 5"), HasSubstr("no finding"))));
+}
+
 TEST(WouldDiffer, PromisesNoDifferenceWhereThereIsNone) {
   Explanation small = guessing();
   small.ln_score = std::log(50.);
