@@ -2,6 +2,7 @@
 #include "engine/pipeline/admit.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstring>
 
@@ -29,7 +30,25 @@ std::uint64_t content_of(const Event& event) {
   return hash64(event.tool.name.value_or(""), hash64(event.tool.server.value_or(""), kind));
 }
 
-std::uint64_t args_of(const Event& event) { return event.args ? event.args->hash.low | 1U : 0; }
+/// Ways to remember args, in the two lowest bits: never 0, which says that there were none. Releases before hashed the bytes as they came.
+constexpr std::uint64_t kWays = 3, kByLeaves = 2;
+
+/// What the args say, however they are spelled: order of members, white space and escapes change nothing, nor do empty arrays and objects
+/// in the place of one another. The leaves' hashes are added up, and their squares, so that no order counts and equal ones still do.
+std::uint64_t args_of(const Event& event) {
+  if (!event.args) return 0;
+  std::uint64_t sum = 0, squares = 0;
+  for (const JsonLeaf& leaf : event.args->leaves) {
+    const std::uint64_t one = hash64(leaf.pointer, hash64(leaf.text, static_cast<std::uint64_t>(leaf.kind) + 1));
+    sum += one;
+    squares += one * one;
+  }
+  const std::array<std::uint64_t, 3> all{event.args->leaves.size(), sum, squares};
+  return (hash64({reinterpret_cast<const char*>(all.data()), sizeof all}) & ~kWays) | kByLeaves;
+}
+
+/// What was remembered in another way cannot be compared.
+bool comparable(std::uint64_t known, std::uint64_t args) { return known != 0 && args != 0 && (known & kWays) == (args & kWays); }
 
 void place(std::vector<std::uint16_t>& slots, const std::vector<KnownAct>& acts, std::size_t index) {
   const std::size_t mask = slots.size() - 1;
@@ -115,7 +134,7 @@ std::expected<Admission, Refusal> admit(AgentState& agent, const Event& event) {
     }
   }
 
-  const bool other_args = args != 0 && known->args != 0 && known->args != args;
+  const bool other_args = comparable(known->args, args) && known->args != args;
   if (known->content != content || other_args) {
     return std::unexpected(Refusal{.reason = RefusalReason::IdConflict,
                                    .stage = "admit",
@@ -123,7 +142,7 @@ std::expected<Admission, Refusal> admit(AgentState& agent, const Event& event) {
                                    .agent_id = std::string(event.agent.id),
                                    .tenant = std::string(event.tenant)});
   }
-  if (known->args == 0) known->args = args;
+  if (args != 0) known->args = args;
 
   Admission admission{.sighting = Sighting::Copy, .first_seen = known->time, .act = static_cast<std::size_t>(known - agent.acts.data())};
   const bool requested = (known->seen & kRequestSeen) != 0, completed = (known->seen & kCompleteSeen) != 0;

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "engine/event/decode.h"
+
 namespace ringfence {
 namespace {
 
@@ -24,7 +26,9 @@ struct Agent {
     event.time = time;
     event.phase = phase;
     event.tool.name = tool;
-    if (args != 0) event.args = JsonValue{"{}", {}, {0, args}};
+    const std::string text = std::to_string(args);
+    const JsonLeaf leaf{"/n", text, JsonLeaf::Kind::Number};
+    if (args != 0) event.args = JsonValue{"{}", {&leaf, 1}, {0, args}};
     auto admitted = admit(state, event);
     state.last_time = std::max(state.last_time, time);
     return admitted;
@@ -52,6 +56,46 @@ TEST(Admit, OnlyAnotherToolOrOtherArgsConflict) {
   ASSERT_TRUE(agent.sees("b", kStart, Phase::Request));
   ASSERT_TRUE(agent.sees("b", kStart, Phase::Complete, "read", 3)) << "args that come late are remembered";
   EXPECT_FALSE(agent.sees("b", kStart, Phase::Complete, "read", 4));
+}
+
+/// The same call as its gateway's proxy and its client write it down.
+TEST(Admit, TheSpellingOfArgsIsNotTheirContent) {
+  const auto sees = [](Agent& agent, const std::string& phase, const std::string& args) {
+    EventDecoder decoder;
+    EventArena arena;
+    const auto event = decoder.decode(R"({"v":1,"kind":"tool_call","phase":")" + phase +
+                                          R"(","id":"a","time":"2026-11-18T08:00:00Z","agent":{"id":"x"},"tool":{"name":"t"},"outcome":{"status":"ok"},"args":)" +
+                                          args + "}",
+                                      std::nullopt, arena);
+    EXPECT_TRUE(event) << args;
+    return admit(agent.state, *event);
+  };
+  const auto same = [&](const std::string& asked, const std::string& done) {
+    Agent agent;
+    EXPECT_EQ(sees(agent, "request", asked)->sighting, Sighting::Request);
+    const auto seen = sees(agent, "complete", done);
+    return seen && seen->sighting == Sighting::Outcome;
+  };
+  EXPECT_TRUE(same(R"({"to":"ann","n":[1,2],"o":{}})", R"({"o":{},"n":[1,2],"to":"ann"})")) << "order of members";
+  EXPECT_TRUE(same(R"({"to":"ann","n":[1,2]})", "{ \"to\" : \"ann\",\t\"n\": [ 1, 2 ] }")) << "white space";
+  EXPECT_TRUE(same(R"({"to":"ann","path":"a/b"})", R"({"to":"\u0061nn","path":"a\/b"})")) << "escapes";
+  EXPECT_TRUE(same(R"({"to":"ann"})", R"({"to":"bob","to":"ann"})")) << "of two members of one name the last counts";
+  for (const char* const other : {R"({"to":"bob","cc":"ann"})", R"({"to":"ann"})", R"({"to":"ann","cc":"bob","n":1})", R"({"to":"bob","cc":"ann "})",
+                                  R"({"cc":"bob","to":["ann"]})", R"({"to":"ann","cc":null})", R"({"to":"bob","cc":["bob","ann"]})", "{}"})
+    EXPECT_FALSE(same(R"({"to":"ann","cc":"bob"})", other)) << other;
+  EXPECT_FALSE(same(R"({"n":[1,2]})", R"({"n":[2,1]})")) << "order within an array is content";
+  EXPECT_FALSE(same(R"({"n":1})", R"({"n":"1"})"));
+  EXPECT_FALSE(same(R"({"a":{}})", R"({})"));
+  EXPECT_FALSE(same(R"({"n":[1,1]})", R"({"n":[2,2]})"));
+}
+
+/// States of the release before hold a hash of the bytes as they came.
+TEST(Admit, WhatWasRememberedInAnotherWayIsNoConflict) {
+  Agent agent;
+  ASSERT_TRUE(agent.sees("a", kStart, Phase::Request, "read", 7));
+  agent.state.acts.front().args = 0x1234567 | 1U;
+  EXPECT_EQ(agent.sees("a", kStart, Phase::Complete, "read", 7)->sighting, Sighting::Outcome);
+  EXPECT_EQ(agent.sees("a", kStart, Phase::Complete, "read", 8).error().reason, RefusalReason::IdConflict) << "from here on it is known";
 }
 
 TEST(Admit, AnActIsKnownForADayOfTheAgentsOwnTime) {
