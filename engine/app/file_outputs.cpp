@@ -28,13 +28,14 @@ std::expected<std::unique_ptr<FileOutputs>, OutputError> FileOutputs::open(const
     if (wanted[kind]->empty()) continue;
     auto sink = FileSink::open(*wanted[kind]);
     if (!sink) return std::unexpected(error_of(sink.error()));
-    out->outputs_[kind] = {*wanted[kind], std::move(*sink)};
+    out->outputs_[kind] = {.path = *wanted[kind], .sink = std::move(*sink)};
   }
   return out;
 }
 
 std::expected<void, OutputError> FileOutputs::write(Kind kind, const std::string& line, Position cause) {
   if (const auto done = outputs_[kind].sink->publish(line, {}, cause); !done) return std::unexpected(error_of(done.error()));
+  ++outputs_[kind].records;
   return {};
 }
 

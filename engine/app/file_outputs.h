@@ -37,6 +37,9 @@ class FileOutputs final : public Outputs {
   void hand_over();
   /// Everything published so far to disk.
   [[nodiscard]] std::expected<void, OutputError> flush();
+  /// Records written so far by this process.
+  [[nodiscard]] std::uint64_t findings() const { return outputs_[kFindings].records; }
+  [[nodiscard]] std::uint64_t dead_letters() const { return outputs_[kDeadLetter].records; }
   /// Paths, durable lengths and identities of the files, as a record of the checkpoint.
   [[nodiscard]] std::string lengths() const;
   struct Resuming {
@@ -51,6 +54,7 @@ class FileOutputs final : public Outputs {
   struct Output {
     std::string path;
     std::unique_ptr<ResumableSink> sink;  // null: not wanted
+    std::uint64_t records = 0;            // written to it by this process
   };
   enum Kind : std::size_t { kFindings, kControl, kVerdicts, kDeadLetter, kKinds };
   struct Known {

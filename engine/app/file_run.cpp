@@ -157,6 +157,7 @@ std::expected<void, RunError> FileRun::step(const Origin& origin, std::span<cons
   if (live_input()) outputs_->hand_over();
   if (on_progress) on_progress(progress());
   if (since_count_ >= kRecordsPerCount) recount();
+  tell_standing();
   const bool full = since_cut_ >= kRecordsPerCount && outgrown();
   const bool aged = live_input() && std::chrono::steady_clock::now() - *uncut_since_ >= std::chrono::nanoseconds(options_.flush_age.value);
   return full || aged || since_cut_ >= options_.records_per_cut ? cut(last_lsn_) : std::expected<void, RunError>{};
@@ -187,7 +188,7 @@ std::expected<void, RunError> FileRun::publish(const Origin& origin, std::span<c
       ++report_.findings_by_level[static_cast<std::size_t>(finding.level)];
       report_.highest = std::max(report_.highest, finding.level);
     }
-    if (on_judgement) on_judgement(result.judgement);
+    if (on_judgement) on_judgement(result.judgement, result.refusal ? &*result.refusal : nullptr);
     if (!more_findings) continue;
     for (const FindingRecord& finding : more_findings()) {
       if (const auto done = outputs_->add(finding); !done) return std::unexpected(of_output(done.error()));
@@ -215,7 +216,10 @@ std::expected<void, RunError> FileRun::cut(std::int64_t lsn) {
   said_ = std::max(said_, lsn);
   since_cut_ = 0;
   uncut_since_.reset();
-  return options_.keep_state || outgrown() ? write_states(lsn) : std::expected<void, RunError>{};
+  if (options_.keep_state || outgrown())
+    if (auto written = write_states(lsn); !written) return written;
+  tell_standing();
+  return {};
 }
 
 /// How far the outputs have come, and whether what follows could be said again.
@@ -264,6 +268,26 @@ RunProgress FileRun::progress() const {
     far.size += *sizes_[i];
   }
   return far;
+}
+
+void FileRun::tell_standing() const {
+  if (!on_standing) return;
+  RunStanding now{.subjects = wide_->table.size(),
+                  .subject_bytes = wide_->table.bytes(),
+                  .findings = outputs_->findings(),
+                  .dead_letters = outputs_->dead_letters(),
+                  .unwritten_since = uncut_since_};
+  for (const auto& lane : lanes_) {
+    now.agents += lane->table.size();
+    now.state_bytes += lane->table.bytes();
+  }
+  on_standing(now);
+}
+
+std::vector<const Evaluability*> FileRun::evaluability() const {
+  std::vector<const Evaluability*> out;
+  for (const auto& lane : lanes_) out.push_back(&lane->shard.evaluability());
+  return out;
 }
 
 void FileRun::recount() {

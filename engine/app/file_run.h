@@ -79,6 +79,14 @@ struct RunProgress {
   std::uint64_t records = 0, read = 0, size = 0;
 };
 
+/// What a run holds at this moment.
+struct RunStanding {
+  std::uint64_t agents = 0, state_bytes = 0;     // in memory
+  std::uint64_t subjects = 0, subject_bytes = 0;  // of links
+  std::uint64_t findings = 0, dead_letters = 0;  // written
+  std::optional<std::chrono::steady_clock::time_point> unwritten_since;  // arrival of the first record that no checkpoint has
+};
+
 /// How a run ended: what was judged, and the fault that ended it before the end of the input, where one did.
 struct RunEnd {
   RunReport report;
@@ -109,9 +117,12 @@ class FileRun {
   std::function<std::expected<void, RunError>(const OperatorCommand& order, CommandAnswer answer, Position after)> on_command;
   std::function<std::expected<void, RunError>(const GatesWord& word, Position after)> on_enforced;
   std::function<std::expected<void, RunError>(const Rulebook& rules, Position after)> on_new_rules;
-  /// Called for each judgement in order of the input, and now and then with how far reading has come.
-  std::function<void(const Judgement&)> on_judgement;
+  /// Called for each judgement in order of the input, with the refusal where that is what was judged, and now and then with how far reading
+  /// has come.
+  std::function<void(const Judgement&, const Refusal*)> on_judgement;
   std::function<void(const RunProgress&)> on_progress;
+  /// Called after each batch and checkpoint.
+  std::function<void(const RunStanding&)> on_standing;
   /// Asked after each judgement: findings from outside the core about what it led to, written behind its own.
   std::function<std::vector<FindingRecord>()> more_findings;
 
@@ -127,6 +138,8 @@ class FileRun {
   void go_on_from(std::vector<PlacedChange> log) { live_ = std::move(log); }
   /// Where the states lie, for what belongs to them under a name of its own: before `run`, or called by it.
   [[nodiscard]] Store& store() { return *store_; }
+  /// What could not be judged, a shard each: any thread may read them while the run lives.
+  [[nodiscard]] std::vector<const Evaluability*> evaluability() const;
   /// When the records being judged came from their source; for what the run calls.
   [[nodiscard]] std::chrono::steady_clock::time_point arrived() const { return arrived_; }
   /// Ends the run at the next record; thread-safe.
@@ -179,6 +192,7 @@ class FileRun {
   [[nodiscard]] std::expected<void, RunError> begin_unrepeatable();
   [[nodiscard]] std::string outputs_record() const;
   [[nodiscard]] RunProgress progress() const;
+  void tell_standing() const;
   void recount();
   [[nodiscard]] bool outgrown() const;
   void pace(EventTime time);

@@ -94,6 +94,7 @@ std::expected<std::unique_ptr<FileService>, RunError> FileService::open(const Se
   auto run = FileRun::open(std::move(options), std::move(rules.rules));
   if (!run) return std::unexpected(std::move(run.error()));
   service->run_ = std::move(*run);
+  for (const Evaluability* const shard : service->run_->evaluability()) service->metrics_.watch(*shard);
   for (const auto& open : {&FileService::open_control, &FileService::open_context, &FileService::open_enforcement, &FileService::open_audit,
                            &FileService::open_commands})
     if (auto opened = (*service.*open)(); !opened) return std::unexpected(std::move(opened.error()));
@@ -223,6 +224,7 @@ std::expected<void, RunError> FileService::open_audit() {
 
 std::expected<void, RunError> FileService::say(const AuditEntry& entry, Position after) {
   if (const auto said = audit_->say(entry, after); !said) return std::unexpected(of_sink(said.error()));
+  metrics_.process().audit.acknowledged.add();
   return {};
 }
 
@@ -282,6 +284,7 @@ void FileService::fail(RunError error) {
 std::expected<void, RunError> FileService::publish(const Judgement& judgement) {
   for (const ContainmentRecord& record : judgement.containments) {
     if (auto sent = control_->publish(record, active_.count(), wall_now()); !sent) return std::unexpected(of_sink(sent.error()));
+    metrics_.process().control.acknowledged.add();
     auto said = say(audit_of(record, engine_writer("files", record.position.partition), wall_now()), record.position);
     if (!said) return said;
   }
@@ -290,18 +293,33 @@ std::expected<void, RunError> FileService::publish(const Judgement& judgement) {
   return {};
 }
 
-void FileService::count(const Judgement& judgement) {
+void FileService::count(const Judgement& judgement, const Refusal* refusal) {
   if (is_drill(judgement.verdict.tenant)) return;
   view_.see(judgement);
   ShardCounters& counters = metrics_.shard(0);
+  if (refusal != nullptr) return counters.refused_for(refusal->reason).add();
   counters.events.add();
   if (judgement.copy) counters.copies.add();
   counters.verdicts_at(judgement.verdict.level).add();
 }
 
+void FileService::count(const RunStanding& standing) {
+  ShardCounters& counters = metrics_.shard(0);
+  counters.agents.set(static_cast<std::int64_t>(standing.agents));
+  counters.state_bytes.set(static_cast<std::int64_t>(standing.state_bytes));
+  metrics_.links().subjects.set(static_cast<std::int64_t>(standing.subjects));
+  metrics_.links().state_bytes.set(static_cast<std::int64_t>(standing.subject_bytes));
+  const auto since = standing.unwritten_since ? standing.unwritten_since->time_since_epoch() : std::chrono::steady_clock::duration::zero();
+  counters.oldest_dirty_ns.set(std::chrono::duration_cast<std::chrono::nanoseconds>(since).count());
+  metrics_.process().findings.acknowledged.add(standing.findings - counted_.findings);
+  metrics_.process().dead_letter.acknowledged.add(standing.dead_letters - counted_.dead_letters);
+  counted_ = standing;
+}
+
 std::expected<void, RunError> FileService::run() {
-  run_->on_judgement = [this](const Judgement& judgement) {
-    count(judgement);
+  run_->on_standing = [this](const RunStanding& standing) { count(standing); };
+  run_->on_judgement = [this](const Judgement& judgement, const Refusal* refusal) {
+    count(judgement, refusal);
     if (!is_drill(judgement.verdict.tenant))
       active_.seen(agent_key(judgement.verdict.tenant, judgement.verdict.agent_id), ActiveAgents::Steady::now());
     if (auto sent = publish(judgement); !sent) fail(std::move(sent.error()));

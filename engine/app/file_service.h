@@ -51,7 +51,8 @@ class FileService {
   [[nodiscard]] std::expected<void, RunError> publish(const Judgement& judgement);
   void fail(RunError error);
   [[nodiscard]] std::string live_view() const;
-  void count(const Judgement& judgement);
+  void count(const Judgement& judgement, const Refusal* refusal);
+  void count(const RunStanding& standing);
 
   const Settings& settings_;
   const ServiceLog& log_;
@@ -61,6 +62,7 @@ class FileService {
   std::unique_ptr<EnforcementFeed> enforcement_;  // null: nobody says where acknowledgements are
   std::unique_ptr<ContextPositions> positions_;   // of what they confirm, and of people's commands
   std::size_t words_taken_ = 0;
+  RunStanding counted_;
   std::unique_ptr<FileSink> audit_sink_;
   std::unique_ptr<AuditTrail> audit_;
   PassedOverBound passed_over_bound_;

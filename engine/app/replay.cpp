@@ -218,7 +218,7 @@ ExitCode replay(const Options& options) {
   };
   Transcript transcript(stderr, options.transcript);
   if (options.transcript) {
-    (*run)->on_judgement = [&](const Judgement& judgement) { transcript.tell(judgement); };
+    (*run)->on_judgement = [&](const Judgement& judgement, const Refusal*) { transcript.tell(judgement); };
     (*run)->on_progress = [&](const RunProgress& far) { transcript.progress(far.read, far.size, far.records); };
   }
   const auto began = std::chrono::steady_clock::now();

@@ -6,6 +6,7 @@ import select
 import signal
 import subprocess
 import time
+import urllib.request
 
 import program
 from cli_operators_test import PERSONA
@@ -37,6 +38,7 @@ class Steady(program.Case):
         process = self.start("run", "--config", config, stdin=subprocess.PIPE if source["kind"] == "stdin" else subprocess.DEVNULL)
         for line in process.stderr:
             if b'"serving"' in line:
+                self.port = json.loads(line)["http_port"]
                 return process
         raise AssertionError("it did not start")
 
@@ -110,6 +112,32 @@ class Steady(program.Case):
         self.maxDiff = 4000
         own = [f for f in self.left("findings") if f["finding_info"]["analytic"]["uid"] != "containment.blast_radius"]  # a replay halts nobody
         self.assertEqual(own, self.left("again"))
+
+    def metrics(self):
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=60) as page:
+            rows = [row.rsplit(" ", 1) for row in page.read().decode().splitlines() if not row.startswith("#")]
+        return {name.replace('shard="0",', "").replace('{shard="0"}', ""): float(value) for name, value in rows}
+
+    def test_a_service_over_a_file_counts_what_it_judged_refused_and_wrote(self):
+        bare = event(7, agent={"id": "watched-halt-7", "trust": "verified"}, session=None)
+        file = self.file("in.ndjson", lines(*(event(i, agent={"id": "watched-halt-0", "trust": "verified"}) for i in (1, 2, 3, 3)), bare,
+                                            b"{", b"[]", event(4, kind="dance")) + self.halt())
+        self.service({"kind": "file", "files": [str(file)], "follow": True}, "one")
+        deadline = time.monotonic() + 60
+        while (seen := self.metrics())["ringfence_events_total"] < 6 or seen["ringfence_flush_age_seconds"] > 0:
+            self.assertLess(time.monotonic(), deadline, seen)
+            select.select([], [], [], 0.05)
+        self.assertEqual(seen["ringfence_events_total"], 6)
+        self.assertEqual(seen["ringfence_copies_total"], 1)
+        self.assertEqual(sum(v for k, v in seen.items() if k.startswith("ringfence_refused_total")), 3)
+        self.assertEqual(sum(v for k, v in seen.items() if k.startswith("ringfence_verdicts_total")), 6)
+        self.assertEqual(seen['ringfence_verdicts_total{level="halt"}'], 1)
+        self.assertEqual(seen['ringfence_outputs_total{output="dead_letter"}'], 3)
+        self.assertEqual(seen['ringfence_outputs_total{output="findings"}'], self.found())
+        self.assertGreater(seen['ringfence_outputs_total{output="control"}'], 0)
+        self.assertGreaterEqual(seen["ringfence_agents"], 3)
+        self.assertGreater(seen["ringfence_state_bytes"], 0)
+        self.assertTrue([k for k in seen if k.startswith("ringfence_not_evaluable_total")], sorted(seen))
 
     def test_a_replay_that_follows_a_file_writes_as_it_goes(self):
         file = self.file("in.ndjson", b"")
