@@ -213,7 +213,9 @@ ExitCode from_state(const Options& options) {
   probe.kind = EventKind::ToolCall;
   probe.tenant = options.tenant;
   probe.agent.id = options.agent;
-  const std::size_t index = rules.match(probe);
+  // As its events last said, which no applies_to need say too.
+  const std::size_t bound = rules.persona_named((*agent)->persona);
+  const std::size_t index = bound != Rulebook::kNoPersona ? bound : rules.match(probe);
   if (index == Rulebook::kNoPersona) return from_calls(**agent, rules.set(), options);
   if (!options.draft.empty()) return fail("a persona applies to this agent: a draft is for agents without one");
   print(account_of_state(**agent, rules.persona(index), rules.tables_named(index, (*agent)->persona), options), options.json);

@@ -82,6 +82,13 @@ class Shadow(program.Case):
                 self.assertEqual([line for line in self.left("verdicts") if line["analytics"] or line["level"] != "observe"], [])
                 self.assertEqual(self.left("findings"), [])
 
+    def test_an_agent_that_its_gateway_bound_to_a_job_is_explained_by_it(self):
+        calls = [{**r, "agent": {"id": "z-mail", "trust": "verified", "persona": "cashier"}} for r in history("z-mail", JOBS["cashier"])]
+        self.assertEqual(self.replay("--state", self.dir / "state", "-", personas=self.jobs, stdin=lines(*calls)).code, DONE)
+        told = self.explain("z-mail")
+        self.assertEqual(told.code, DONE, told)
+        self.assertIn(b"persona    cashier@1", told.out)
+
     def test_a_draft_is_only_for_agents_without_a_job(self):
         self.replay("--state", self.dir / "state", "-", personas=self.jobs, stdin=lines(*history("cashier-1", JOBS["cashier"])))
         self.assertEqual(self.explain("cashier-1", "--draft", "-").code, UNUSABLE)
