@@ -129,9 +129,13 @@ std::string slug(std::string_view text) {
   return out.empty() ? "agent" : out;
 }
 
+/// In a persona it would stand for every name that matches it, and there is no way to say the name alone.
+bool is_glob(std::string_view name) { return name.contains('*'); }
+
 std::string quoted_list(const std::vector<ShadowProfile::Seen>& seen) {
   std::string out = "[";
-  for (const auto& one : seen) out += (out.size() == 1 ? "" : ", ") + json_quoted(one.text);
+  for (const auto& one : seen)
+    if (!is_glob(one.text)) out += (out.size() == 1 ? "" : ", ") + json_quoted(one.text);
   return out + "]";
 }
 
@@ -144,6 +148,7 @@ std::string actions_of(const ShadowProfile& profile) {
   };
   std::vector<Group> groups;
   for (const auto& tool : profile.tools) {
+    if (is_glob(tool_name(tool))) continue;
     auto group = std::ranges::find_if(groups, [&](const Group& g) { return g.server == tool.server && g.effect == effect_of(tool); });
     if (group == groups.end()) group = groups.insert(groups.end(), {tool.server, {}, effect_of(tool), 0});
     group->tools += (group->tools.empty() ? "" : ", ") + json_quoted(tool_name(tool));
@@ -309,6 +314,8 @@ std::string draft_persona(const ShadowProfile& profile, std::string_view tenant,
   std::string out =
       "# A draft from what the agent was seen to do, not from what it should do: narrow it, name an owner, then put it in force.\n";
   if (!profile.all_tools) out += "# It used more tools than are kept: those beyond stay undeclared.\n";
+  if (std::ranges::any_of(profile.tools, [](const auto& tool) { return is_glob(tool_name(tool)); }))
+    out += "# It used tools with a * in their names, which would admit others too: they stay undeclared.\n";
   if (loose) out += "# It reached more places than are kept, so the draft admits any.\n";
   out += "schema: ringfence/persona/v1\nid: draft-" + slug(agent) +
          "\nversion: \"0.1.0\"\ntitle: " + json_quoted("Draft for " + printable(agent, 80)) +

@@ -188,6 +188,7 @@ ExitCode from_calls(const AgentState& agent, const PersonaSet& set, const Option
                 job_in_words(*profile).c_str(), like.c_str());
     return ExitCode::Done;
   }
+  if (options.agent.contains('*')) return fail("a draft names its agent, and this name with a * in it would stand for others too");
   const std::string draft = draft_persona(*profile, options.tenant, options.agent);
   if (options.draft == "-") {
     std::fputs(draft.c_str(), stdout);

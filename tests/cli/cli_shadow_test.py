@@ -82,6 +82,18 @@ class Shadow(program.Case):
                 self.assertEqual([line for line in self.left("verdicts") if line["analytics"] or line["level"] != "observe"], [])
                 self.assertEqual(self.left("findings"), [])
 
+    def test_a_draft_admits_no_name_that_stands_for_others(self):
+        starred = {"tools": [("mint/press", "write"), ("mint/**", "write")], "hosts": ["mint.example"]}
+        records = [r for agent in ("**", "hidden-9") for r in history(agent, starred)]
+        self.assertEqual(self.replay("--state", self.dir / "state", "-", personas=self.jobs, stdin=lines(*records)).code, DONE)
+        refused = self.explain("**", "--draft", "-")
+        self.assertEqual(refused.code, UNUSABLE, refused)
+        self.assertIn(b"would stand for others", refused.err)
+        draft = self.explain("hidden-9", "--draft", "-").out.decode()
+        self.assertIn('tools: ["mint/press"]', draft)
+        self.assertNotIn('"mint/*', draft)
+        self.assertIn("they stay undeclared", draft)
+
     def test_an_agent_that_its_gateway_bound_to_a_job_is_explained_by_it(self):
         calls = [{**r, "agent": {"id": "z-mail", "trust": "verified", "persona": "cashier"}} for r in history("z-mail", JOBS["cashier"])]
         self.assertEqual(self.replay("--state", self.dir / "state", "-", personas=self.jobs, stdin=lines(*calls)).code, DONE)
