@@ -25,9 +25,13 @@ namespace ringfence {
 namespace {
 
 struct Options {
-  std::string finding, uid, agent, tenant = "default", state, personas, draft;
+  std::string finding, uid, agent, tenant = "default", state, personas, lists, draft;
   bool json = false;
 };
+
+PersonaLoad load_set(const Options& options) {
+  return load_personas(options.personas, options.lists.empty() ? std::nullopt : std::optional<std::filesystem::path>(options.lists));
+}
 
 ExitCode fail(const std::string& message) {
   std::fprintf(stderr, "explain: %s\n", message.c_str());
@@ -46,7 +50,7 @@ LevelScores thresholds_of(const Persona& persona) {
 /// All thresholds where the persona files are given and have this persona; else the one the finding names.
 std::expected<LevelScores, std::string> thresholds_of(const Account& account, const Options& options) {
   if (!options.personas.empty()) {
-    const PersonaLoad load = load_personas(options.personas);
+    const PersonaLoad load = load_set(options);
     if (!load.set) return std::unexpected("the persona set has errors: ringfence validate names them");
     for (const Persona& persona : load.set->personas())
       if (persona.reference() == account.persona) return thresholds_of(persona);
@@ -202,7 +206,7 @@ ExitCode from_calls(const AgentState& agent, const PersonaSet& set, const Option
 
 ExitCode from_state(const Options& options) {
   if (options.state.empty() || options.personas.empty()) return fail("--agent needs --state DIR and --personas DIR");
-  PersonaLoad load = load_personas(options.personas);
+  PersonaLoad load = load_set(options);
   if (!load.set) return fail("the persona set has errors: ringfence validate names them");
   const Rulebook rules(std::move(*load.set), all_channels());
   auto live = LiveState::open(options.state);
@@ -236,6 +240,7 @@ void add_explain(CLI::App& app, Subcommand& action) {
   command
       ->add_option("--personas", options->personas, "Persona directory; with --finding it adds all thresholds to what would have to differ")
       ->type_name("DIR");
+  command->add_option("--lists", options->lists, "Directory of lists (default: lists below --personas)")->type_name("DIR");
   command
       ->add_option("--draft", options->draft,
                    "Write a persona file for an agent without one, from what it was seen to do; - is standard output")

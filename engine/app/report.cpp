@@ -28,7 +28,7 @@ using Json = nlohmann::ordered_json;
 constexpr std::size_t kPersonaBytes = 1U << 20U;
 
 struct Options {
-  std::string findings, uid, personas, output;
+  std::string findings, uid, personas, lists, output;
   std::vector<std::string> events;
 };
 
@@ -109,7 +109,7 @@ std::expected<void, std::string> enrich(ReportPage& page, const Options& options
     if (!options.events.empty()) return std::unexpected("--events needs --personas DIR");
     return {};
   }
-  PersonaLoad load = load_personas(options.personas);
+  PersonaLoad load = load_personas(options.personas, options.lists.empty() ? std::nullopt : std::optional<std::filesystem::path>(options.lists));
   if (!load.set) return std::unexpected("the persona set has errors: ringfence validate names them");
   const Rulebook rules(std::move(*load.set), all_channels());
   for (const Persona& persona : rules.set().personas()) {
@@ -117,7 +117,8 @@ std::expected<void, std::string> enrich(ReportPage& page, const Options& options
     page.alert = persona.response.scores.alert;
     page.throttle = persona.response.scores.throttle;
     page.halt = persona.response.scores.halt;
-    page.persona_excerpt = read_text(std::filesystem::path(options.personas) / persona.file);
+    const std::filesystem::path given(options.personas);
+    page.persona_excerpt = read_text(std::filesystem::is_directory(given) ? given / persona.file : given);
   }
   if (options.events.empty()) return {};
   auto story = tell_story(rules, page.account.tenant, page.account.agent, options.events);
@@ -130,7 +131,8 @@ std::expected<void, std::string> enrich(ReportPage& page, const Options& options
 
 std::string command_of(const ReportPage& page, const Options& options) {
   std::string out =
-      "ringfence replay --personas " + quoted(options.personas.empty() ? "PERSONAS" : options.personas) + " --findings findings.ndjson";
+      "ringfence replay --personas " + quoted(options.personas.empty() ? "PERSONAS" : options.personas) +
+      (options.lists.empty() ? "" : " --lists " + quoted(options.lists)) + " --findings findings.ndjson";
   for (const std::string& file : options.events) out += " " + quoted(file);
   if (options.events.empty()) out += " EVENTS";
   return out + "  &&  ringfence explain --finding findings.ndjson --uid " + page.finding_uid;
@@ -173,6 +175,7 @@ void add_report(CLI::App& app, Subcommand& action) {
   command->add_option("--uid", options->uid, "Which finding of the file (finding_info.uid; default: the last)");
   command->add_option("-o,--output", options->output, "The page; - is standard output")->required()->type_name("FILE");
   command->add_option("--personas", options->personas, "Persona directory: adds the thresholds and the declared job")->type_name("DIR");
+  command->add_option("--lists", options->lists, "Directory of lists (default: lists below --personas)")->type_name("DIR");
   command->add_option("--events", options->events, "The events that were judged: adds the score over time and the calls")
       ->type_name("FILE");
   command->footer("Exit codes: 0 done; 2 no such finding, unreadable input; 3 the page cannot be written.");

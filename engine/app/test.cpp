@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -76,8 +78,8 @@ std::vector<std::string> differences(const PersonaTest& test, const Seen& seen) 
   return out;
 }
 
-ExitCode run_tests(const std::string& path) {
-  PersonaLoad load = load_personas(path);
+ExitCode run_tests(const std::string& path, const std::string& lists) {
+  PersonaLoad load = load_personas(path, lists.empty() ? std::nullopt : std::optional<std::filesystem::path>(lists));
   for (const Diagnostic& d : load.diagnostics) {
     if (d.kind == Diagnostic::Kind::Error) std::fprintf(stderr, "%s\n", to_string(d).c_str());
   }
@@ -103,12 +105,14 @@ ExitCode run_tests(const std::string& path) {
 void add_test(CLI::App& app, Subcommand& action) {
   auto paths = std::make_shared<std::vector<std::string>>();
   CLI::App* command = app.add_subcommand("test", "Runs the tests that personas carry; a line a test, a diff where one fails");
+  auto lists = std::make_shared<std::string>();
   command->add_option("PATH", *paths, "Persona directories or files")->required();
+  command->add_option("--lists", *lists, "Directory of lists (default: lists below PATH)")->type_name("DIR");
   command->footer("Exit codes: 0 all passed; 1 a test failed; 2 personas do not load.");
-  command->callback([paths, &action] {
-    action = [paths] {
+  command->callback([paths, lists, &action] {
+    action = [paths, lists] {
       ExitCode worst = ExitCode::Done;
-      for (const std::string& path : *paths) worst = std::max(worst, run_tests(path));
+      for (const std::string& path : *paths) worst = std::max(worst, run_tests(path, *lists));
       return worst;
     };
   });

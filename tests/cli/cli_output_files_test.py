@@ -60,6 +60,32 @@ class Replays(program.Case):
         self.assertEqual(self.replay("--findings", "/dev/null", "--verdicts", "/dev/null", self.input).code, DONE)
 
 
+class Lists(program.Case):
+    """Lists may lie elsewhere for every command that judges by personas, as they may for a replay."""
+
+    def test_each_command_takes_them_from_where_they_are(self):
+        story = "tests:\n  - name: an ordinary call stays silent\n    events: ordinary.ndjson\n    expect: {findings: []}\n"
+        persona = self.file("personas/watched.yaml", PERSONA.replace("{external: any}", "{external: any, accounts: {list: known}}") + story)
+        self.file("personas/ordinary.ndjson", lines(event(1, agent={"id": "watched-halt-1", "trust": "verified"})))
+        self.file("elsewhere/known.txt", "c-1\n")
+        lists = ("--lists", self.dir / "elsewhere")
+        state = self.dir / "state"
+        self.assertEqual(run("replay", "--personas", persona.parent, *lists, "--state", state, "--findings", self.dir / "findings", stdin=halts(1, 1)).code, DONE)
+        agent = ("explain", "--agent", "watched-halt-1", "--state", state, "--personas", persona.parent)
+        finding = ("explain", "--finding", self.dir / "findings", "--personas", persona.parent)
+        report = ("report", self.dir / "findings", "-o", self.dir / "page.html", "--personas", persona.parent)
+        for command in (agent, finding, report, ("test", persona.parent)):
+            with self.subTest(command=command[:2]):
+                if command is not finding:  # which says all it can without
+                    self.assertNotEqual(run(*command).code, DONE)
+                ended = run(*command, *lists)
+                self.assertEqual(ended.code, DONE, ended)
+        self.assertIn("Reads the wiki.", (self.dir / "page.html").read_text())
+        (self.dir / "page.html").unlink()
+        self.assertEqual(run("report", self.dir / "findings", "-o", self.dir / "page.html", "--personas", persona, *lists).code, DONE)
+        self.assertIn("job: Reads the wiki.", (self.dir / "page.html").read_text(), "of a single file too")
+
+
 class Services(program.Case):
     def setUp(self):
         super().setUp()
