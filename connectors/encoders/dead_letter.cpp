@@ -100,6 +100,18 @@ class Members {
   std::string complaint_;
 };
 
+/// What a letter's record may take of one record of the topic, beside its other members: Kafka takes a million bytes where nothing else is
+/// set. A file takes any.
+constexpr std::size_t kTopicRecordBytes = 900'000;
+
+bool fits(std::string_view bytes, InputKind kind) {
+  if (kind == InputKind::File || bytes.size() <= limits::kDeadLetterExcerpt) return true;
+  if (bytes.size() > kTopicRecordBytes) return false;
+  std::string escaped;
+  append_bytes(escaped, "record", bytes);
+  return escaped.size() <= kTopicRecordBytes;
+}
+
 }  // namespace
 
 DeadLetter dead_letter(const Record& record, const Refusal& refusal, std::string_view topic, InputKind kind) {
@@ -118,7 +130,7 @@ DeadLetter dead_letter(const Record& record, const Refusal& refusal, std::string
   if (record.cut()) {
     letter.record = without_cut_character(record.bytes.substr(0, limits::kDeadLetterExcerpt));
     letter.sha256 = record.sha256;
-  } else if (record.bytes.size() > limits::kDeadLetterExcerpt) {
+  } else if (!fits(record.bytes, kind)) {
     letter.record = without_cut_character(record.bytes.substr(0, limits::kDeadLetterExcerpt));
     letter.sha256 = sha256_hex(record.bytes);
   } else {

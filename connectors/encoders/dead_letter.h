@@ -23,7 +23,7 @@ struct DeadLetter {
   std::string agent_id, tenant;
   std::optional<EventTime> arrival;
   std::string key;
-  /// The record, or its first 64 KiB where it is larger than that.
+  /// The record, or its first 64 KiB where it is larger than its source or one record of the topic can hold.
   std::string record;
   /// Of the whole record.
   std::uint64_t size = 0;

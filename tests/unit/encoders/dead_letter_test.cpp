@@ -50,20 +50,31 @@ TEST(DeadLetters, ReadBackAsTheRecordThatWasRefused) {
   }
 }
 
-TEST(DeadLetters, ALargeRecordIsItsFirst64KiBWithSizeAndHash) {
-  const std::string bytes(limits::kDeadLetterExcerpt + 1, 'x');
+TEST(DeadLetters, WhatFitsStaysWhole) {
+  const std::string large(880'000, 'x'), escaped(880'000, '\n'), largest(limits::kEventBytes, '\n');
+  EXPECT_TRUE(dead_letter(record_of(large), kRefusal, "t", InputKind::Topic).whole());
+  const DeadLetter cut = dead_letter(record_of(escaped), kRefusal, "t", InputKind::Topic);
+  EXPECT_FALSE(cut.whole()) << "it doubles where it is written down";
+  EXPECT_LT(encode_dead_letter(cut).size(), 1'000'000U);
+  const std::string in_file = encode_dead_letter(dead_letter(record_of(largest), kRefusal, "f", InputKind::File));
+  const auto letter = parse_dead_letter(in_file);
+  ASSERT_TRUE(letter);
+  EXPECT_TRUE(letter->whole());
+  EXPECT_EQ(letter->record, largest);
+}
+
+TEST(DeadLetters, WhatIsTooLargeForTheTopicIsItsFirst64KiBWithSizeAndHash) {
+  const std::string bytes(900'001, 'x');
   const auto letter = parse_dead_letter(encode_dead_letter(dead_letter(record_of(bytes), kRefusal, "t", InputKind::Topic)));
   ASSERT_TRUE(letter.has_value());
   EXPECT_FALSE(letter->whole());
   EXPECT_EQ(letter->record, bytes.substr(0, limits::kDeadLetterExcerpt));
   EXPECT_EQ(letter->size, bytes.size());
   EXPECT_EQ(letter->sha256, sha256_hex(bytes));
-  const std::string most = bytes.substr(1);
-  EXPECT_TRUE(dead_letter(record_of(most), kRefusal, "t", InputKind::Topic).whole());
 }
 
 TEST(DeadLetters, AnExcerptDoesNotEndWithinACharacter) {
-  const std::string bytes = std::string(limits::kDeadLetterExcerpt - 1, 'x') + "\xE2\x82\xAC" + std::string(10, 'y');
+  const std::string bytes = std::string(limits::kDeadLetterExcerpt - 1, 'x') + "\xE2\x82\xAC" + std::string(1'000'000, 'y');
   const DeadLetter letter = dead_letter(record_of(bytes), kRefusal, "t", InputKind::Topic);
   EXPECT_EQ(letter.record.size(), limits::kDeadLetterExcerpt - 1);
   EXPECT_THAT(encode_dead_letter(letter), HasSubstr("\"record\":\"xxx"));
