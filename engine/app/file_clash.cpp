@@ -42,10 +42,12 @@ std::optional<std::string> clash_of(std::span<const FileInUse> inputs, std::span
   for (const FileInUse& output : outputs) {
     const auto place = output.path.empty() ? std::nullopt : place_of(output.path, STDOUT_FILENO);
     for (std::size_t i = 0; place && i < read.size(); ++i)
-      if (read[i] == place) return said(output, "(standard output)") + " is the " + said(inputs[i], "(standard input)") + ": it would be destroyed";
+      if (read[i] == place)
+        return said(output, "(standard output)") + " is the " + said(inputs[i], "(standard input)") + ": it would be destroyed";
     for (std::size_t i = 0; place && i < written.size(); ++i)
       if (written[i] == place && (output.path != "-" || outputs[i].path != "-"))
-        return said(output, "(standard output)") + " is the file of " + said(outputs[i], "(standard output)") + " too: each needs one of its own";
+        return said(output, "(standard output)") + " is the file of " + said(outputs[i], "(standard output)") +
+               " too: each needs one of its own";
     written.push_back(place);
   }
   return std::nullopt;

@@ -46,8 +46,8 @@ class FileOutputs final : public Outputs {
     bool keep_more = false;  // what was written behind those lengths stays: nobody will say it again
     bool append = false;     // what `lengths` does not know stays too: it is an earlier run's
   };
-  /// Cuts each output to its length in `lengths`, or to nothing where that does not name it: an output starts with its run. A new, empty file
-  /// in the place of one it names is begun: that one was moved away, whole.
+  /// Cuts each output to its length in `lengths`, or to nothing where that does not name it: an output starts with its run. A new, empty
+  /// file in the place of one it names is begun: that one was moved away, whole.
   [[nodiscard]] std::expected<void, OutputError> resume(const std::optional<std::string>& lengths, Resuming how);
 
  private:

@@ -81,9 +81,9 @@ struct RunProgress {
 
 /// What a run holds at this moment.
 struct RunStanding {
-  std::uint64_t agents = 0, state_bytes = 0;     // in memory
-  std::uint64_t subjects = 0, subject_bytes = 0;  // of links
-  std::uint64_t findings = 0, dead_letters = 0;  // written
+  std::uint64_t agents = 0, state_bytes = 0;                             // in memory
+  std::uint64_t subjects = 0, subject_bytes = 0;                         // of links
+  std::uint64_t findings = 0, dead_letters = 0;                          // written
   std::optional<std::chrono::steady_clock::time_point> unwritten_since;  // arrival of the first record that no checkpoint has
 };
 

@@ -109,7 +109,8 @@ std::expected<void, std::string> enrich(ReportPage& page, const Options& options
     if (!options.events.empty()) return std::unexpected("--events needs --personas DIR");
     return {};
   }
-  PersonaLoad load = load_personas(options.personas, options.lists.empty() ? std::nullopt : std::optional<std::filesystem::path>(options.lists));
+  PersonaLoad load =
+      load_personas(options.personas, options.lists.empty() ? std::nullopt : std::optional<std::filesystem::path>(options.lists));
   if (!load.set) return std::unexpected("the persona set has errors: ringfence validate names them");
   const Rulebook rules(std::move(*load.set), all_channels());
   for (const Persona& persona : rules.set().personas()) {

@@ -124,7 +124,9 @@ class Steady(program.Case):
                                             b"{", b"[]", event(4, kind="dance")) + self.halt())
         self.service({"kind": "file", "files": [str(file)], "follow": True}, "one")
         deadline = time.monotonic() + 60
-        while (seen := self.metrics())["ringfence_events_total"] < 6 or seen["ringfence_flush_age_seconds"] > 0:
+        told = {'ringfence_outputs_total{output="findings"}': 1, 'ringfence_outputs_total{output="control"}': 1,
+                'ringfence_outputs_total{output="dead_letter"}': 3, "ringfence_events_total": 6}
+        while any((seen := self.metrics())[name] < least for name, least in told.items()) or seen["ringfence_flush_age_seconds"] > 0:
             self.assertLess(time.monotonic(), deadline, seen)
             select.select([], [], [], 0.05)
         self.assertEqual(seen["ringfence_events_total"], 6)

@@ -137,7 +137,8 @@ FindingRecord alert_record() {
 
 TEST(Explain, an_alert_promises_alarms_of_its_level_and_no_halts) {
   const std::string promise = promise_sentence(*alert_record().explanation);
-  EXPECT_THAT(promise, HasSubstr("never exceeds its declared caps, the expected number of false alarms at this level is at most one per 1e5"));
+  EXPECT_THAT(promise, HasSubstr("never exceeds its declared caps, the expected number of false alarms at this level is at most one per "
+                                 "1e5"));
   EXPECT_THAT(promise, Not(HasSubstr("halt")));
 }
 
@@ -155,7 +156,8 @@ TEST(Explain, what_bounds_nothing_promises_nothing_in_a_file_of_findings_either)
 TEST(Explain, each_score_is_named_with_the_caps_it_is_under) {
   const auto read = account_of_finding(encode_finding(alert_record()));
   ASSERT_TRUE(read);
-  EXPECT_THAT(account_table(*read), HasSubstr("score      3.45 under the declared caps times 1.2; alert at 1e5; 1.47e5 under the caps without tolerance"));
+  EXPECT_THAT(account_table(*read), HasSubstr("score      3.45 under the declared caps times 1.2; alert at 1e5; 1.47e5 under the caps "
+                                              "without tolerance"));
   EXPECT_EQ(read->explanation->halt_threshold, 1e10);
 }
 

@@ -64,8 +64,8 @@ TEST(Admit, TheSpellingOfArgsIsNotTheirContent) {
     EventDecoder decoder;
     EventArena arena;
     const auto event = decoder.decode(R"({"v":1,"kind":"tool_call","phase":")" + phase +
-                                          R"(","id":"a","time":"2026-11-18T08:00:00Z","agent":{"id":"x"},"tool":{"name":"t"},"outcome":{"status":"ok"},"args":)" +
-                                          args + "}",
+                                          R"(","id":"a","time":"2026-11-18T08:00:00Z","agent":{"id":"x"},"tool":{"name":"t"},)" +
+                                          R"("outcome":{"status":"ok"},"args":)" + args + "}",
                                       std::nullopt, arena);
     EXPECT_TRUE(event) << args;
     return admit(agent.state, *event);
@@ -80,7 +80,8 @@ TEST(Admit, TheSpellingOfArgsIsNotTheirContent) {
   EXPECT_TRUE(same(R"({"to":"ann","n":[1,2]})", "{ \"to\" : \"ann\",\t\"n\": [ 1, 2 ] }")) << "white space";
   EXPECT_TRUE(same(R"({"to":"ann","path":"a/b"})", R"({"to":"\u0061nn","path":"a\/b"})")) << "escapes";
   EXPECT_TRUE(same(R"({"to":"ann"})", R"({"to":"bob","to":"ann"})")) << "of two members of one name the last counts";
-  for (const char* const other : {R"({"to":"bob","cc":"ann"})", R"({"to":"ann"})", R"({"to":"ann","cc":"bob","n":1})", R"({"to":"bob","cc":"ann "})",
+  for (const char* const other : {R"({"to":"bob","cc":"ann"})", R"({"to":"ann"})", R"({"to":"ann","cc":"bob","n":1})",
+                                  R"({"to":"bob","cc":"ann "})",
                                   R"({"cc":"bob","to":["ann"]})", R"({"to":"ann","cc":null})", R"({"to":"bob","cc":["bob","ann"]})", "{}"})
     EXPECT_FALSE(same(R"({"to":"ann","cc":"bob"})", other)) << other;
   EXPECT_FALSE(same(R"({"n":[1,2]})", R"({"n":[2,1]})")) << "order within an array is content";
