@@ -13,8 +13,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kBatch = 1000;
-/// How long whoever claimed last is let speak; one that died behind its claim must not silence the others.
-constexpr std::chrono::milliseconds kFloor{500};
+/// Ahead of each further attempt, longer from one to the next.
+constexpr std::chrono::milliseconds kAgain{5}, kAgainMost{200};
 /// Between looks at a log that does not wait itself.
 constexpr std::chrono::milliseconds kLook{2};
 
@@ -28,11 +28,11 @@ OperatorVoice::OperatorVoice(const Settings& settings, const SigningKey& key, co
                              OutputProgress& progress)
     : log_(log),
       progress_(progress),
+      key_(key),
       trusted_(trusted),
-      audience_(settings.aud.front()),
+      issuer_{.iss = settings.iss, .aud = settings.aud, .writer = std::string(kOperatorWriter)},
       within_(settings.within),
-      writer_({.iss = settings.iss, .aud = settings.aud, .writer = std::string(kOperatorWriter)}, settings.claimant,
-              {key, trusted, log, radius_}) {}
+      writer_(issuer_, settings.claimant, {key, trusted, log, radius_}) {}
 
 OperatorVoice::Done OperatorVoice::read_to_end(const std::string& scope) {
   scope_ = scope;
@@ -60,40 +60,29 @@ OperatorVoice::Done OperatorVoice::read_until(Deadline deadline, Enough enough) 
 void OperatorVoice::take(const ControlEntry& entry) {
   const bool counts = writer_.observe(entry);
   if (!entry.key.ends_with("#" + std::string(kOperatorWriter))) return;
-  const auto message = verify_control(entry.key, entry.value, trusted_, audience_);
+  const auto message = verify_control(entry.key, entry.value, trusted_, issuer_.aud.front());
   const auto* said = message ? std::get_if<SignedContainment>(&message->body) : nullptr;
   if (said == nullptr) return;
-  if (message->jti == said_)
-    heard_ = counts && writer_.state() == ControlWriter::State::Speaking ? Heard::Counts : Heard::Passed;
-  else
-    another_spoke_ = another_spoke_ || counts;
+  if (message->jti == said_) heard_ = counts && writer_.state() == ControlWriter::State::Speaking ? Heard::Counts : Heard::Passed;
   if (said->record.scope == scope_ && (!last_ || said->record.epoch > last_->epoch)) last_ = said->record;
 }
 
-/// May speak when it returns. The claim that is last in the log is heard: of several at once each waits until that one has spoken.
-OperatorVoice::Done OperatorVoice::take_the_floor(Deadline deadline) {
-  while (true) {
-    if (writer_.state() == ControlWriter::State::Fenced) {
-      const Deadline patience = std::min(deadline, Clock::now() + kFloor);
-      auto waited = read_until(deadline, [&](const ControlLog::Batch&) { return another_spoke_ || Clock::now() >= patience; });
-      if (!waited) return waited;
-      writer_.claim_again();
-    }
-    another_spoke_ = false;
-    if (auto claimed = writer_.caught_up(wall_now()); !claimed) return std::unexpected(claimed.error().message);
-    auto heard = read_until(deadline, [this](const ControlLog::Batch&) { return writer_.state() != ControlWriter::State::Claiming; });
-    if (!heard) return heard;
-    if (writer_.state() == ControlWriter::State::Speaking) return {};
-    if (Clock::now() > deadline) return in_time("others spoke as operator, and this was not said");
-  }
+/// With a claim ahead of it, but where the last one holds.
+OperatorVoice::Done OperatorVoice::send(const ContainmentRecord& record, Deadline deadline) {
+  writer_.claim_again();
+  if (auto claimed = writer_.caught_up(wall_now()); !claimed) return std::unexpected(claimed.error().message);
+  issuer_.generation = writer_.generation();
+  const auto ticket = log_.append(control_key(record.scope, kOperatorWriter), sign_jws(key_, encode_containment(record, issuer_)));
+  if (!ticket) return std::unexpected(ticket.error().message);
+  return wait_stored(*ticket, deadline);
 }
 
-OperatorVoice::Done OperatorVoice::wait_stored(Deadline deadline) {
+OperatorVoice::Done OperatorVoice::wait_stored(std::uint64_t ticket, Deadline deadline) {
   while (Clock::now() < deadline) {
     const std::uint64_t turn = progress_.turn();
     const auto stored = log_.acknowledged();
     if (!stored) return std::unexpected(stored.error().message);
-    if (writer_.acknowledged(*stored) == kAllAcknowledged) return {};
+    if (*stored >= ticket) return {};
     if (!progress_.wait(turn, deadline)) break;
   }
   return in_time("the control log did not acknowledge");
@@ -102,17 +91,17 @@ OperatorVoice::Done OperatorVoice::wait_stored(Deadline deadline) {
 OperatorVoice::Done OperatorVoice::say(ContainmentRecord record) {
   const Deadline deadline = Clock::now() + within_;
   const std::string key = control_key(record.scope, kOperatorWriter);
-  while (true) {
-    if (auto may = take_the_floor(deadline); !may) return may;
+  for (auto again = kAgain; Clock::now() < deadline; again = std::min(2 * again, kAgainMost)) {
     record.epoch = std::max(last_ ? last_->epoch + 1 : 1, least_epoch());
     said_ = control_jti(record.cause_event_id, key, record.epoch);
     heard_ = Heard::NotYet;
-    if (auto sent = writer_.publish(record, 0, wall_now()); !sent) return std::unexpected(sent.error().message);
-    if (auto stored = wait_stored(deadline); !stored) return stored;
+    if (auto sent = send(record, deadline); !sent) return sent;
     auto read = read_until(deadline, [this](const ControlLog::Batch&) { return heard_ != Heard::NotYet; });
     if (!read || heard_ == Heard::Counts) return read;
-    if (Clock::now() > deadline) return in_time("others spoke as operator, and this was not heard");
+    const Deadline then = Clock::now() + again;
+    if (auto waited = read_until(deadline, [then](const ControlLog::Batch&) { return Clock::now() >= then; }); !waited) return waited;
   }
+  return in_time("others spoke as operator, and this was not heard");
 }
 
 }  // namespace ringfence

@@ -24,8 +24,9 @@ inline constexpr std::string_view kOperatorWriter = "operator";
 /// A person's own word on the control log. It claims a generation only where it has something to say, and does not beat: it has no
 /// process that lives on, and gates wait for no heartbeat of a writer that never sent one.
 ///
-/// Several people may speak at once. Whoever claims last is heard, and the others wait until that one has spoken; a word counts as said once
-/// it was read back with no later claim ahead of it, which is how gates read it. One thread.
+/// Several people may speak at once, so a word goes out right behind its claim and counts as said once both were read back with no later
+/// claim ahead of them, which is how gates read it; else it is said again, under the next claim. Of several the one with the highest
+/// generation is always heard. One thread.
 class OperatorVoice {
  public:
   struct Settings {
@@ -54,21 +55,21 @@ class OperatorVoice {
 
   template <class Enough>
   [[nodiscard]] Done read_until(Deadline deadline, Enough enough);
-  [[nodiscard]] Done take_the_floor(Deadline deadline);
-  [[nodiscard]] Done wait_stored(Deadline deadline);
+  [[nodiscard]] Done send(const ContainmentRecord& record, Deadline deadline);
+  [[nodiscard]] Done wait_stored(std::uint64_t ticket, Deadline deadline);
   void take(const ControlEntry& entry);
 
   ControlLog& log_;
   OutputProgress& progress_;
+  const SigningKey& key_;
   const TrustedKeys& trusted_;
-  const std::string audience_;
+  Issuer issuer_;
   const std::chrono::steady_clock::duration within_;
   BlastRadius radius_{BlastRadius::Limits{}};
   std::string scope_;
   std::optional<ContainmentRecord> last_;
   std::string said_;             // jti of the word that is out
   Heard heard_ = Heard::NotYet;  // and what came of it
-  bool another_spoke_ = false;   // since the floor was lost
   ControlWriter writer_;
 };
 

@@ -5,8 +5,12 @@
 
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <optional>
+#include <set>
+#include <vector>
 
+#include "connectors/encoders/control_order.h"
 #include "tests/integration/service_fixture.h"
 
 namespace ringfence::testing {
@@ -212,6 +216,31 @@ TEST_F(Services, PurgeForgetsAnAgentThroughTheRunningServiceOnceItIsReleased) {
   EXPECT_THAT(run_ringfence({"state", "show", "code-51", "--tenant", kTenant, "--state", desk.at.state("a").string()}).output,
               HasSubstr("sessions               0"));
   desk.expect_replay(broker());
+}
+
+TEST_F(Services, OfManyPeopleWhoHaltAtOnceEveryOneIsHeardByGates) {
+  Desk desk(broker(), 1);
+  (void)desk.open();
+  std::vector<std::future<Ran>> crowd;
+  const auto agent = [](int i) { return agent_scope("crowd-" + std::to_string(i)); };
+  for (int i = 0; i < 8; ++i) crowd.push_back(std::async(std::launch::async, [&, i] { return desk.give("halt", agent(i), "ada"); }));
+  for (auto& one : crowd) {
+    const Ran given = one.get();
+    EXPECT_EQ(given.exit, 0) << given.output;
+  }
+  TrustedKeys trusted;
+  trusted.add(*SigningKey::load(desk.at.directory() / "control.key"), {"operator"});
+  const auto held = [&](const std::vector<TopicRecord>& records) {
+    ControlOrder gate;
+    std::set<std::string> scopes;
+    for (const TopicRecord& record : records) {
+      const auto message = verify_control(record.key, record.value, trusted, "ringfence-gates");
+      const auto* said = message ? std::get_if<SignedContainment>(&message->body) : nullptr;
+      if (message && gate.admit(record.key, *message) && said != nullptr) scopes.insert(said->record.scope);
+    }
+    return scopes.size();
+  };
+  EXPECT_TRUE(desk.control.until([&](const auto& records) { return held(records) == 8; })) << "of 8: " << held(desk.control.all());
 }
 
 /// A call below the chief, whom nobody has seen.
