@@ -144,8 +144,9 @@ void check_together(const Settings& settings, const SettingPlaces& places, const
     check.refuse(settings.gate.jwt_issuer.empty() ? "gate.jwt_audience" : "gate.jwt_issuer",
                  "`gate.jwt_issuer` and `gate.jwt_audience` need `gate.jwks_file`: without it the gateway alone looks at tokens");
   if (settings.gate.fail == GateFail::Closed && !settings.outputs.control.topic)
-    check.refuse("gate.fail",
-                 "`gate.fail: closed` needs the control topic: into the file of `outputs.control` nobody beats while there is nothing to say");
+    check.refuse(
+        "gate.fail",
+        "`gate.fail: closed` needs the control topic: into the file of `outputs.control` nobody beats while there is nothing to say");
   if (!settings.ask.tiers.empty() && !settings.outputs.control.topic)
     check.refuse("ask.tiers", "`ask.tiers` needs Kafka: where `outputs.control` is a file nobody answers");
   if (!settings.ask.tiers.empty() && !settings.gate.subject.contains("agent"))

@@ -243,11 +243,9 @@ std::string score_sentence(const Explanation& explanation) {
 std::string promise_sentence(const Explanation& explanation) {
   if (!explanation.bounded) return {};
   const std::string times = explanation.tolerance == 1 ? "" : plain_text(explanation.tolerance) + "x ";
-  return "If this agent's behaviour, given everything before, never exceeds " + times +
-         "its declared caps, the expected number of " +
+  return "If this agent's behaviour, given everything before, never exceeds " + times + "its declared caps, the expected number of " +
          (explanation.threshold == explanation.halt_threshold ? "false halts" : "false alarms at this level") + " is at most one per " +
-         score_text_down(explanation.threshold) +
-         " of its calls, whatever the dependence, however often the score is read.";
+         score_text_down(explanation.threshold) + " of its calls, whatever the dependence, however often the score is read.";
 }
 
 std::expected<Account, std::string> account_of_finding(std::string_view finding_json) {

@@ -51,8 +51,7 @@ std::expected<std::unique_ptr<CommandFile>, std::string> CommandFile::open(const
                                                                            PassedOver passed_over) {
   auto operators = operators_keys(settings);
   if (!operators) return std::unexpected(std::move(operators.error().message));
-  std::unique_ptr<CommandFile> commands(
-      new CommandFile(settings, std::move(*operators), store, positions, log, std::move(passed_over)));
+  std::unique_ptr<CommandFile> commands(new CommandFile(settings, std::move(*operators), store, positions, log, std::move(passed_over)));
   const auto kept = get_record(store, kRecord);
   if (!kept) return std::unexpected(kept.error().message);
   if (*kept && !commands->restore(**kept)) return std::unexpected("state: what it holds of operators' commands cannot be read");

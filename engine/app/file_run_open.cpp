@@ -112,8 +112,7 @@ std::expected<void, RunError> FileRun::prepare() {
   }
   stored_ = (marks & kNothingStored) == 0;
   began_fresh_ = !stored_;
-  if (const auto resumed = outputs_->resume(lengths, {.keep_more = (marks & kUnrepeatable) != 0, .append = options_.append});
-      !resumed)
+  if (const auto resumed = outputs_->resume(lengths, {.keep_more = (marks & kUnrepeatable) != 0, .append = options_.append}); !resumed)
     return std::unexpected(of_output_path(resumed.error()));
   // From here on these are the files: what was added to them or begun is known however soon the run is killed.
   if (options_.keep_state) {

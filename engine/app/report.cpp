@@ -131,9 +131,8 @@ std::expected<void, std::string> enrich(ReportPage& page, const Options& options
 }
 
 std::string command_of(const ReportPage& page, const Options& options) {
-  std::string out =
-      "ringfence replay --personas " + quoted(options.personas.empty() ? "PERSONAS" : options.personas) +
-      (options.lists.empty() ? "" : " --lists " + quoted(options.lists)) + " --findings findings.ndjson";
+  std::string out = "ringfence replay --personas " + quoted(options.personas.empty() ? "PERSONAS" : options.personas) +
+                    (options.lists.empty() ? "" : " --lists " + quoted(options.lists)) + " --findings findings.ndjson";
   for (const std::string& file : options.events) out += " " + quoted(file);
   if (options.events.empty()) out += " EVENTS";
   return out + "  &&  ringfence explain --finding findings.ndjson --uid " + page.finding_uid;

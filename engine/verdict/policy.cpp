@@ -235,8 +235,7 @@ Decision decide(const Act& act, std::span<const Breach> breaches, const Tables& 
   }
 
   const bool may_rise = !session_only || adds;
-  out.crossing =
-      cross({target, may_rise}, act.persona, reached, [&] { return leader(agent, tables, Null::Declared, alone, heard.halt); });
+  out.crossing = cross({target, may_rise}, act.persona, reached, [&] { return leader(agent, tables, Null::Declared, alone, heard.halt); });
   out.heard = heard.at(out.crossing ? out.crossing->level : Level::Alert);
   if (out.crossing && !act.persona.response.analytics.empty()) {
     const Leader lead = leader(agent, tables, out.crossing->null, alone, out.heard);

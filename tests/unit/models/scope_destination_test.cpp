@@ -129,9 +129,8 @@ TEST_F(Destination, WhatReadersTakeForDifferentHostsIsPermittedOnlyWhereEachIs) 
   mark_argument();
   declared().hosts = GlobSet({"corp.example", "*.corp.example"});
   for (const char* text : {"https://hr.corp.example\\@evil.example/", "https://evil.example\\@hr.corp.example/",
-                           "x@evil.example@corp.example", "https://x@evil.example@hr.corp.example/",
-                           "bob@corp.example/x@evil.example", "x@evil.example|bob@corp.example",
-                           "mailto:bob@corp.example?cc=x@evil.example"}) {
+                           "x@evil.example@corp.example", "https://x@evil.example@hr.corp.example/", "bob@corp.example/x@evil.example",
+                           "x@evil.example|bob@corp.example", "mailto:bob@corp.example?cc=x@evil.example"}) {
     bars(call("files/read").host(text));
     bars(to(text));
   }

@@ -62,9 +62,9 @@ TEST_F(Scope, ResourceThatClimbsOutInAnotherSpellingIsUndeclaredToo) {
 TEST_F(Scope, APermissionGoesOnMatchingWhatItIsWrittenFor) {
   world.job.actions.front().resources =
       GlobSet({"https://wiki.corp.example/**", "s3://bucket/**", "/srv/**", "C:\\data\\*", "db//table/*", "q?id=*", "100%25/*"});
-  for (const char* spelling : {"https://wiki.corp.example/a%20b?x=1#y", "https://wiki.corp.example/a/../b",
-                               "https://wiki.corp.example/a%252Fb", "s3://bucket/a//b", "/srv/./x", "C:\\data\\may", "db//table/7",
-                               "q?id=7", "100%25/x"})
+  for (const char* spelling :
+       {"https://wiki.corp.example/a%20b?x=1#y", "https://wiki.corp.example/a/../b", "https://wiki.corp.example/a%252Fb",
+        "s3://bucket/a//b", "/srv/./x", "C:\\data\\may", "db//table/7", "q?id=7", "100%25/x"})
     EXPECT_THAT(world.breaks(call("files/read").on(spelling)), IsEmpty()) << spelling;
 }
 
@@ -113,9 +113,24 @@ TEST_F(Scope, AnyOfToolsEffectsAndResourcesForbids) {
 }
 
 constexpr std::array kSpellingsOfTheVault{
-    "vault/root",    "vault//root",      "//vault/root",   "/vault/root",        "./vault/root",          "x/../vault/root",
-    "va%75lt/root",  "va%2575lt/root",   "vault%2froot",   "vault\\root",        "x\\..\\vault\\root",    "x%5c..%5cvault/root",
-    "vault/root?dl=1", "vault/root#page", "file:///vault/root", "FILE:/vault/root", "vault/x/%252e%252e/root", "x//../vault/root",
+    "vault/root",
+    "vault//root",
+    "//vault/root",
+    "/vault/root",
+    "./vault/root",
+    "x/../vault/root",
+    "va%75lt/root",
+    "va%2575lt/root",
+    "vault%2froot",
+    "vault\\root",
+    "x\\..\\vault\\root",
+    "x%5c..%5cvault/root",
+    "vault/root?dl=1",
+    "vault/root#page",
+    "file:///vault/root",
+    "FILE:/vault/root",
+    "vault/x/%252e%252e/root",
+    "x//../vault/root",
 };
 
 TEST_F(Scope, WhatIsForbiddenIsForbiddenInEverySpelling) {
@@ -123,9 +138,9 @@ TEST_F(Scope, WhatIsForbiddenIsForbiddenInEverySpelling) {
   world.job.never.push_back({GlobSet(), GlobSet({"vault/root"}), {}, Severity::High});
   for (const char* spelling : kSpellingsOfTheVault)
     EXPECT_THAT(world.breaks(call("db/get").on(spelling)), ElementsAre("scope.never")) << spelling;
-  for (const char* other : {"vault/rooted", "vaults/root", "vault/root/x", "x/vault/root", "vault/ro%6ft%2fx",
-                            "https://corp.example/vault/root", "notes/vault?see=vault/root", "100%", "a%zz//b", "vault", "", "/", "?",
-                            "c:/vaults/root"})
+  for (const char* other :
+       {"vault/rooted", "vaults/root", "vault/root/x", "x/vault/root", "vault/ro%6ft%2fx", "https://corp.example/vault/root",
+        "notes/vault?see=vault/root", "100%", "a%zz//b", "vault", "", "/", "?", "c:/vaults/root"})
     EXPECT_THAT(world.breaks(call("db/get").on(other)), IsEmpty()) << other;
 }
 

@@ -80,9 +80,9 @@ TEST(Admit, TheSpellingOfArgsIsNotTheirContent) {
   EXPECT_TRUE(same(R"({"to":"ann","n":[1,2]})", "{ \"to\" : \"ann\",\t\"n\": [ 1, 2 ] }")) << "white space";
   EXPECT_TRUE(same(R"({"to":"ann","path":"a/b"})", R"({"to":"\u0061nn","path":"a\/b"})")) << "escapes";
   EXPECT_TRUE(same(R"({"to":"ann"})", R"({"to":"bob","to":"ann"})")) << "of two members of one name the last counts";
-  for (const char* const other : {R"({"to":"bob","cc":"ann"})", R"({"to":"ann"})", R"({"to":"ann","cc":"bob","n":1})",
-                                  R"({"to":"bob","cc":"ann "})",
-                                  R"({"cc":"bob","to":["ann"]})", R"({"to":"ann","cc":null})", R"({"to":"bob","cc":["bob","ann"]})", "{}"})
+  for (const char* const other :
+       {R"({"to":"bob","cc":"ann"})", R"({"to":"ann"})", R"({"to":"ann","cc":"bob","n":1})", R"({"to":"bob","cc":"ann "})",
+        R"({"cc":"bob","to":["ann"]})", R"({"to":"ann","cc":null})", R"({"to":"bob","cc":["bob","ann"]})", "{}"})
     EXPECT_FALSE(same(R"({"to":"ann","cc":"bob"})", other)) << other;
   EXPECT_FALSE(same(R"({"n":[1,2]})", R"({"n":[2,1]})")) << "order within an array is content";
   EXPECT_FALSE(same(R"({"n":1})", R"({"n":"1"})"));

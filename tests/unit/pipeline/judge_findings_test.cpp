@@ -164,7 +164,8 @@ TEST(Findings, OfRefusedRecordsStandAsHighAsThePersonaSays) {
   const auto refused = [](const std::string& response, AgentState& agent) {
     Watch watch(response);
     const Facts facts;
-    const Refusal refusal{.reason = RefusalReason::IdConflict, .stage = "admit", .detail = "id: other args", .agent_id = "clerk-1", .tenant = "default"};
+    const Refusal refusal{
+        .reason = RefusalReason::IdConflict, .stage = "admit", .detail = "id: other args", .agent_id = "clerk-1", .tenant = "default"};
     return judge_refused(refusal, EventTime{1}, agent, {watch.rules(), facts, "events", {Partition{0}, Offset{1}}});
   };
   const auto clerk = [] {
