@@ -131,7 +131,7 @@ class Audit(program.Case):
             ended = self.verify(content)
             self.assertEqual(ended.code, NO, ended)
             self.assertIn(said, ended.out)
-        self.assertEqual(self.verify(b"").code, ANSWERED_NO, "an emptied file shows nothing to be whole")
+        self.assertEqual(self.verify(b"").code, NO, "an emptied file shows nothing to be whole")
 
     def test_a_tail_that_is_gone_is_known_by_a_noted_head_and_by_the_next_run(self):
         records = self.serve(forbidden(1), forbidden(2))

@@ -56,7 +56,7 @@ TEST(BorrowedName, InAnyNumberOfSessionsContainsSoManyAndSaysOnceThatItIsEnough)
   (void)watch.see({});
   std::size_t contained = 0, told = 0;
   for (std::size_t i = 0; i < kContainedSessionsMost + 10; ++i) {
-    Call call = undeclared("transfer");
+    Call call = undeclared("write");
     call.trust = "asserted";
     call.session = "stolen-" + std::to_string(i);
     const Judgement seen = watch.see(call);
@@ -66,7 +66,7 @@ TEST(BorrowedName, InAnyNumberOfSessionsContainsSoManyAndSaysOnceThatItIsEnough)
   }
   EXPECT_EQ(contained, kContainedSessionsMost);
   EXPECT_EQ(told, 1U);
-  Call again = undeclared("admin");
+  Call again = undeclared("transfer");
   again.trust = "asserted";
   again.session = "stolen-3";
   EXPECT_EQ(watch.see(again).containments.size(), 1U) << "one that is known may rise further";
