@@ -109,6 +109,7 @@ void learn_pointed_at(const Act& act) {
   const Event& event = act.event;
   if (!act.session.memory[kSlot] || event.outcome.status != Outcome::Ok || act.effect != Effect::Read || !event.result) return;
   auto& session = scope::memory_in<SessionRecurrence>(act.session.memory[kSlot]);
+  if (session.asked.empty() || session.asked.size() == SessionRecurrence::kAsked) return;  // no task names anything, or no more is kept
   bool pointed = false;
   each_name_of_act(event, [&](std::uint32_t hash, std::string_view) {
     pointed = pointed || std::ranges::find(session.asked, hash) != session.asked.end();

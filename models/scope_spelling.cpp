@@ -4,11 +4,14 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "models/byte_masks.h"
+
 namespace ringfence::scope {
 
 namespace {
 
 constexpr int kDecodings = 2;
+constexpr bytes::Set kEscapes("%\\"), kParts("%\\?#");
 
 int hex_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -99,7 +102,7 @@ bool any_beginning(std::string_view text, const Holds& holds) {
 }
 
 bool is_plain(std::string_view resource) {
-  return resource.find_first_of("%\\?#") == std::string_view::npos && !resource.starts_with('.') && !resource.starts_with('/') &&
+  return bytes::find_in<kParts>(resource) == resource.size() && !resource.starts_with('.') && !resource.starts_with('/') &&
          !resource.ends_with('/') && resource.find("//") == std::string_view::npos && resource.find("/.") == std::string_view::npos &&
          scheme_length(resource) == 0;
 }
@@ -108,8 +111,8 @@ bool is_plain(std::string_view resource) {
 
 std::vector<std::string> climbed(std::string_view resource) {
   std::vector<std::string> paths;
-  const bool plain_path = !resource.starts_with('.') && resource.find_first_of("%\\") == std::string_view::npos &&
-                          resource.find("/.") == std::string_view::npos;
+  const bool plain_path =
+      !resource.starts_with('.') && bytes::find_in<kEscapes>(resource) == resource.size() && resource.find("/.") == std::string_view::npos;
   if (plain_path) return paths;
   const auto add = [&](std::string path) {
     if (path != resource && std::ranges::find(paths, path) == paths.end()) paths.push_back(std::move(path));
