@@ -30,6 +30,17 @@ std::string_view bare(std::string_view text) {
   return text;
 }
 
+/// An empty filter as JSON, or a word that search languages have for everything.
+bool says_everything(std::string_view text) {
+  static constexpr std::array<std::string_view, 5> kWords{"all", "any", "everything", "match_all", "matchall"};
+  const auto same = [text](std::string_view word) {
+    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+    return std::ranges::equal(text, word, {}, lower);
+  };
+  const bool brackets = text.size() >= 2 && ((text.front() == '{' && text.back() == '}') || (text.front() == '[' && text.back() == ']'));
+  return (brackets && trimmed(text.substr(1, text.size() - 2)).empty()) || std::ranges::any_of(kWords, same);
+}
+
 /// Nothing but wildcards and what may stand between them, and at least one that stands for any length.
 bool only_wildcards(std::string_view text) {
   return text.find_first_of("*%") != std::string_view::npos && text.find_first_not_of("*%?_./:+^$") == std::string_view::npos;
@@ -66,10 +77,30 @@ std::string lower_spaced(std::string_view text) {
   return out;
 }
 
+/// A column that counts or names its rows, so that every row has a value there.
+bool names_rows(std::string_view column) {
+  column = bare(column.substr(column.rfind('.') + 1));
+  static constexpr std::array<std::string_view, 6> kNames{"id", "uid", "uuid", "pk", "key", "number"};
+  return std::ranges::find(kNames, column) != kNames.end() || column.ends_with("_id") || column.ends_with("_number");
+}
+
+/// `id >= 0`, `number > 0`, `customer_id is not null`, `id != ''`: what is true of each row that there is.
+bool holds_for_each_row(std::string_view condition) {
+  if (constexpr std::string_view kThere = " is not null"; condition.ends_with(kThere))
+    return names_rows(condition.substr(0, condition.size() - kThere.size()));
+  const std::size_t sign = condition.find_first_of("<>!");
+  if (sign == std::string_view::npos || !names_rows(condition.substr(0, sign))) return false;
+  const std::size_t end = std::min(condition.find_first_not_of("<>!=", sign), condition.size());
+  const std::string_view compared = condition.substr(sign, end - sign), least = bare(condition.substr(end));
+  const bool nothing = least.empty() || least == "0" || least == "-1";
+  if (compared == ">=") return nothing || least == "1";
+  return nothing && (compared == ">" || compared == "!=" || compared == "<>");
+}
+
 /// One SQL condition without `and` and `or`.
 bool condition_always_holds(std::string_view condition) {
   condition = bare(condition);
-  if (condition == "true" || condition == "1" || condition == "not false") return true;
+  if (condition == "true" || condition == "1" || condition == "not false" || holds_for_each_row(condition)) return true;
   if (const auto like = condition.find(" like "); like != std::string_view::npos) return only_wildcards(bare(condition.substr(like + 6)));
   const auto equal = condition.find('=');
   if (equal == std::string_view::npos || equal == 0) return false;
@@ -120,7 +151,7 @@ bool sql_selects_all(std::string_view sql) {
 bool matches_everything(std::string_view predicate) {
   if (predicate.size() > kPredicateBytes) return false;
   const std::string_view text = bare(predicate);
-  if (text.empty() || only_wildcards(text) || regex_matches_all(text)) return true;
+  if (text.empty() || says_everything(text) || only_wildcards(text) || regex_matches_all(text)) return true;
   return sql_selects_all(lower_spaced(text));
 }
 

@@ -53,7 +53,17 @@ TEST(Selective, RefusesWhatMatchesEverything) {
                                 "select * from customers",
                                 "SELECT id, name FROM customers WHERE 1=1",
                                 "select * from c where name like '%' order by id",
-                                "x OR true"})
+                                "x OR true",
+                                "{}",
+                                "[ ]",
+                                "()",
+                                "ALL",
+                                "match_all",
+                                "id >= 0",
+                                "number>0",
+                                "id is not null",
+                                "c.customer_id <> ''",
+                                "select * from c where c.id > -1"})
     EXPECT_TRUE(matches_everything(predicate)) << predicate;
 }
 
@@ -87,7 +97,14 @@ TEST(Selective, LetsThroughWhatSelects) {
                                 "(",
                                 "[",
                                 "(?=x)",
-                                "what is 1=1 about"})
+                                "what is 1=1 about",
+                                "{\"id\":7}",
+                                "[7]",
+                                "all hands",
+                                "id > 20441",
+                                "amount > 0",
+                                "closed_at is not null",
+                                "id >= 0 and owner = 'ada'"})
     EXPECT_FALSE(matches_everything(predicate)) << predicate;
 }
 
