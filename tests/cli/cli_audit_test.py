@@ -3,11 +3,10 @@
 import http.client
 import json
 import subprocess
-import time
 
 import program
-from cli_operators_test import AGENT, PERSONA, SCOPE
-from program import DONE, NO, UNUSABLE, event, lines, run
+from cli_operators_test import AGENT, SCOPE
+from program import DONE, NO, UNUSABLE, WATCHED, event, lines, run
 
 
 def forbidden(number):
@@ -27,17 +26,13 @@ http: {{listen: "127.0.0.1:0"}}
 gate: {{listen: "127.0.0.1:0", state: {where}/gate, keys_file: {self.case.trusted}, acks: "file:{where}/acks",
        subject: {{agent: "header:x-agent-id", tenant: "fixed:default"}}}}
 ''')
-        self.process = subprocess.Popen([program.BINARY, "gate", "--config", config], stderr=subprocess.PIPE)
-        for line in self.process.stderr:
-            if b"gate answers" in line:
-                self.port = json.loads(line)["port"]
-                return self
-        raise AssertionError("the gate did not start")
+        self.process, told = self.case.start("gate", "--config", config, said=b"gate answers")
+        self.port = told["port"]
+        return self
 
     def __exit__(self, *_):
         self.process.kill()
         self.process.wait()
-        self.process.stderr.close()
 
     def denies(self, number):
         asked = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
@@ -56,7 +51,7 @@ gate: {{listen: "127.0.0.1:0", state: {where}/gate, keys_file: {self.case.truste
 class Audit(program.Case):
     def setUp(self):
         super().setUp()
-        self.file("personas/watched.yaml", PERSONA)
+        self.file("personas/watched.yaml", WATCHED)
         self.key = self.new_key("control.key")
         self.trusted = self.trust(self.key)
         self.audit = self.dir / "audit"
@@ -179,12 +174,6 @@ class Audit(program.Case):
     def contained(self):
         keys = {json.loads(line)["key"] for line in (self.dir / "control").read_text().splitlines()}
         return sum(key.startswith("agent:") for key in keys)
-
-    def until(self, holds):
-        deadline = time.monotonic() + 120
-        while not holds():
-            self.assertLess(time.monotonic(), deadline, "it did not come about")
-            subprocess.run(["true"], check=True)  # gives way
 
     def test_a_key_rotates_and_the_former_ones_records_stay_good(self):
         self.serve(forbidden(1))

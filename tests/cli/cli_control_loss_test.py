@@ -4,27 +4,12 @@ import concurrent.futures
 import json
 import os
 import signal
-import subprocess
-import time
 import unittest
 import urllib.error
 import urllib.request
 
 import program
-from program import DONE, event, free_port, lines, run
-
-PERSONA = """schema: ringfence/persona/v1
-id: watched
-version: "1"
-job: Reads the wiki.
-owner: {team: desk, contact: desk@corp.example}
-confidence: reviewed
-applies_to: {agents: ["watched-*"]}
-actions:
-  - {id: read, tools: ["wiki/get"], effect: read}
-destinations: {external: any}
-response: {mode: enforce, undeclared: {default: halt}}
-"""
+from program import DONE, WATCHED, event, free_port, lines, run
 
 
 def scope(agent):
@@ -37,7 +22,7 @@ class ControlLoss(program.Case):
         key = self.dir / "control.key"
         run("keys", "generate", key)
         self.file("keys.json", run("keys", "show", key, "--writer", "engine-*", "--writer", "operator").out)
-        self.file("personas/watched.yaml", PERSONA)
+        self.file("personas/watched.yaml", WATCHED)
         self.control, self.number = self.dir / "control", 0
         self.input = self.file("in.ndjson", b"")
         self.gate_port = free_port()
@@ -55,18 +40,7 @@ http: {{listen: "127.0.0.1:0"}}
 """)
 
     def started(self, command, config=None):
-        process = subprocess.Popen([program.BINARY, command, "--config", config or self.config], stderr=subprocess.DEVNULL)
-        self.addCleanup(process.wait)
-        self.addCleanup(process.kill)
-        return process
-
-    def until(self, what, so):
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            if so():
-                return
-            subprocess.run(["true"], check=True)  # gives way
-        self.fail(what)
+        return self.start(command, "--config", config or self.config)
 
     def act(self, agent, tool="delete"):
         self.number += 1
@@ -104,58 +78,58 @@ http: {{listen: "127.0.0.1:0"}}
     def test_a_first_halt_needs_no_engine_that_ran_before(self):
         self.assertIn("published", self.give("halt", "watched-1"))
         self.started("gate")
-        self.until("it is refused", self.refused("watched-1"))
+        self.until(self.refused("watched-1"), "it is refused")
 
     def test_a_log_that_is_moved_away_under_the_engine_takes_no_halt_with_it(self):
         self.started("run")
         self.started("gate")
         self.act("watched-1")
-        self.until("the agent is halted", self.refused("watched-1"))
+        self.until(self.refused("watched-1"), "the agent is halted")
         self.control.rename(self.dir / "moved")
         self.act("watched-2")
-        self.until("halts after it are in force", self.refused("watched-2"))
+        self.until(self.refused("watched-2"), "halts after it are in force")
         both = {scope("watched-1"), scope("watched-2")}
-        self.until("and on the log, with those before it", lambda: self.control.exists() and self.contained() >= both)
+        self.until(lambda: self.control.exists() and self.contained() >= both, "and on the log, with those before it")
         port = free_port()
         self.started("gate", self.settings("new.yaml", "new-gate", port))
         for agent in ("watched-1", "watched-2"):
-            self.until("a gate that begins now refuses them too", self.refused(agent, port))
+            self.until(self.refused(agent, port), "a gate that begins now refuses them too")
 
     def test_a_log_that_is_lost_between_two_runs_of_the_engine(self):
         gate = self.started("gate")
         for start in (1, 2, 3):
             service = self.started("run")
             self.act(f"watched-{start}")
-            self.until("the agent is halted", self.refused(f"watched-{start}"))
+            self.until(self.refused(f"watched-{start}"), "the agent is halted")
             self.end(service)
         self.give("halt", "other-1")
-        self.until("a person's halt is in force", self.refused("other-1"))
+        self.until(self.refused("other-1"), "a person's halt is in force")
         self.control.unlink()
 
         service = self.started("run")
         self.act("watched-4")
-        self.until("the engine's next halt is in force", self.refused("watched-4"))
-        self.until("what stood is on the log again", lambda: self.contained() == {scope(f"watched-{i}") for i in (1, 2, 3, 4)})
+        self.until(self.refused("watched-4"), "the engine's next halt is in force")
+        self.until(lambda: self.contained() == {scope(f"watched-{i}") for i in (1, 2, 3, 4)}, "what stood is on the log again")
         self.give("halt", "other-2")
-        self.until("a person's next halt is in force", self.refused("other-2"))
+        self.until(self.refused("other-2"), "a person's next halt is in force")
         for agent in ("watched-1", "other-1"):
             self.assertEqual(self.answer(agent), 403, agent)
             self.give("release", agent)
-            self.until(f"{agent} is released", self.passes(agent))
+            self.until(self.passes(agent), f"{agent} is released")
         self.assertIsNone(gate.poll())
         self.end(service)
 
     def test_of_a_log_restored_from_an_older_backup_people_can_halt_and_release_again(self):
         self.started("gate")
         self.give("halt", "other-1")
-        self.until("halted", self.refused("other-1"))
+        self.until(self.refused("other-1"), "halted")
         backup = self.control.read_bytes()
         self.give("release", "other-1")
-        self.until("released", self.passes("other-1"))
+        self.until(self.passes("other-1"), "released")
         self.file("next", backup)
         os.rename(self.dir / "next", self.control)
         self.assertIn("published", self.give("halt", "other-1"))  # the log says that it is halted: the gate knows better
-        self.until("halted again", self.refused("other-1"))
+        self.until(self.refused("other-1"), "halted again")
 
     def test_of_many_people_at_once_every_one_is_heard(self):
         self.started("gate")
@@ -164,7 +138,7 @@ http: {{listen: "127.0.0.1:0"}}
             said = list(crowd.map(lambda agent: self.give("halt", agent), agents))
         self.assertTrue(all("published" in words for words in said), said)
         for agent in agents:
-            self.until(f"{agent} is refused", self.refused(agent))
+            self.until(self.refused(agent), f"{agent} is refused")
         trail = self.dir / "state/audit-operator.ndjson"
         self.assertEqual(len(trail.read_bytes().splitlines()), len(agents), "each is on record")
         verified = run("audit", "verify", trail, "--trusted", self.dir / "keys.json")

@@ -3,10 +3,9 @@
 import datetime
 import json
 import subprocess
-import time
 import unittest
 
-from program import BINARY, DONE, PERSONAS, Case, event, lines, run
+from program import DONE, PERSONAS, Case, event, lines, run
 
 PAYER = {"id": "payer-1", "trust": "verified"}
 
@@ -32,32 +31,23 @@ http: {{listen: "127.0.0.1:0"}}
 """)
 
     def started(self, command):
-        process = subprocess.Popen([BINARY, command, "--config", self.config], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        self.addCleanup(process.wait)
-        self.addCleanup(process.kill)
-        self.addCleanup(process.stdin.close)
-        return process
+        return self.start(command, "--config", self.config, stdin=subprocess.PIPE)
 
     def findings(self, name="findings"):
         return [json.loads(line) for line in (self.dir / name).read_text().splitlines()]
 
-    def until(self, found):
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            if (self.dir / "findings").exists() and any(map(found, self.findings())):
-                return
-            subprocess.run(["true"], check=True)  # gives way
-        self.fail("it was not found")
+    def found(self, which):
+        return lambda: (self.dir / "findings").exists() and any(map(which, self.findings()))
 
     def test_a_call_that_went_around_the_gate_is_found_live_and_again(self):
         service = self.started("run")
         records = [payment(1)]
         service.stdin.write(lines(records[0]))
         service.stdin.flush()
-        self.until(lambda f: f["finding_info"]["analytic"]["uid"] == "containment.unacked")
+        self.until(self.found(lambda f: f["finding_info"]["analytic"]["uid"] == "containment.unacked"))
         self.started("gate")
-        self.until(lambda f: f["disposition_id"] == 4 and f["unmapped"]["ringfence"]["gates"][0]["gate"] == "edge")
-        self.until(lambda f: f["finding_info"]["analytic"]["uid"] == "containment.unacked" and f["activity_id"] == 3)
+        self.until(self.found(lambda f: f["disposition_id"] == 4 and f["unmapped"]["ringfence"]["gates"][0]["gate"] == "edge"))
+        self.until(self.found(lambda f: f["finding_info"]["analytic"]["uid"] == "containment.unacked" and f["activity_id"] == 3))
         now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         records.append(event(2, agent=PAYER, time=now))
         service.stdin.write(lines(records[1]))

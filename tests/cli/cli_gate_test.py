@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`ringfence gate` as an operator starts it: what it refuses to start with, and how it ends."""
 import signal
-import subprocess
 import unittest
 
 import program
@@ -67,21 +66,12 @@ class Gate(Case):
         self.assertIn(b"damaged", ended.err)
 
     def test_it_serves_until_it_is_told_to_end(self):
-        gate = subprocess.Popen([program.BINARY, "gate", "--config", self.settings()], stderr=subprocess.PIPE)
-        try:
-            for line in gate.stderr:
-                if b"gate answers" in line:
-                    break
-            second = run("gate", "--config", self.settings())
-            self.assertEqual(second.code, UNUSABLE, second)
-            self.assertIn(b"in use by another gate", second.err)
-            gate.send_signal(signal.SIGTERM)
-            gate.communicate(timeout=60)
-            self.assertEqual(gate.returncode, DONE)
-        finally:
-            gate.kill()
-            gate.wait()
-            gate.stderr.close()
+        gate, _ = self.start("gate", "--config", self.settings(), said=b"gate answers")
+        second = run("gate", "--config", self.settings())
+        self.assertEqual(second.code, UNUSABLE, second)
+        self.assertIn(b"in use by another gate", second.err)
+        gate.send_signal(signal.SIGTERM)
+        self.assertEqual(gate.wait(), DONE)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ import unittest
 import program
 from program import DONE, UNREACHABLE, UNUSABLE, event, lines
 
+SMALL_FILES = ("prlimit", "--fsize=100000")
+
 
 def nested(depth):
     return b'{"x":' * depth + b"1" + b"}" * depth
@@ -190,13 +192,8 @@ class Files(program.Case):
     def test_full_disk(self):
         content = self.file("many.ndjson", lines(*(event(i, args={"x": "y" * 200}) for i in range(3000))))
 
-        def small_files():
-            resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
-            import signal
-            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-
         began = time.monotonic()
-        ended = self.replay(content, preexec=small_files)
+        ended = self.replay(content, under=("env", "--ignore-signal=XFSZ", *SMALL_FILES))
         self.assertEqual(ended.code, UNREACHABLE, ended)
         self.assertLess(time.monotonic() - began, 30)
         self.assertIn("verdicts", ended.err.decode())
@@ -205,7 +202,7 @@ class Files(program.Case):
 
     def test_full_disk_goes_on_where_it_stopped(self):
         content = self.file("many.ndjson", lines(*(event(i) for i in range(3000))))
-        self.replay(content, "--state", self.dir / "state", preexec=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)))
+        self.replay(content, "--state", self.dir / "state", under=SMALL_FILES)
         ended = self.replay(content, "--state", self.dir / "state")
         self.assertEqual(ended.code, DONE, ended)
         self.assertEqual([v["id"] for v in self.left("verdicts")], [f"c-{i}" for i in range(3000)])

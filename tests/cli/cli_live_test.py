@@ -1,16 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is found while records keep coming: it is to be seen at once, and to be left where the process is killed."""
+import contextlib
 import itertools
 import json
-import select
 import signal
 import subprocess
 import time
 import urllib.request
 
 import program
-from cli_operators_test import PERSONA
-from program import DONE, event, lines, run
+from program import DONE, WATCHED, event, lines, run
 
 
 class Steady(program.Case):
@@ -18,15 +17,8 @@ class Steady(program.Case):
 
     def setUp(self):
         super().setUp()
-        self.file("personas/watched.yaml", PERSONA)
+        self.file("personas/watched.yaml", WATCHED)
         self.numbers = itertools.count(1)
-
-    def start(self, *words, stdin=subprocess.DEVNULL):
-        process = subprocess.Popen([program.BINARY, *map(str, words)], stdin=stdin, stderr=subprocess.PIPE)
-        self.addCleanup(process.stderr.close)
-        self.addCleanup(process.wait)
-        self.addCleanup(process.kill)
-        return process
 
     def service(self, source, name):
         config = self.file("settings.yaml", json.dumps({
@@ -35,12 +27,9 @@ class Steady(program.Case):
             "control": {"key_file": str(self.dir / "control.key")}, "http": {"listen": "127.0.0.1:0"},
             "gate": {"name": name, "listen": "127.0.0.1:0", "state": str(self.dir / "gate"), "keys_file": str(self.dir / "trusted.json"),
                      "acks": f"file:{self.dir / 'acks'}"}}))
-        process = self.start("run", "--config", config, stdin=subprocess.PIPE if source["kind"] == "stdin" else subprocess.DEVNULL)
-        for line in process.stderr:
-            if b'"serving"' in line:
-                self.port = json.loads(line)["http_port"]
-                return process
-        raise AssertionError("it did not start")
+        process, told = self.start("run", "--config", config, said=b'"serving"', stdin=subprocess.PIPE if source["kind"] == "stdin" else subprocess.DEVNULL)
+        self.port = told["http_port"]
+        return process
 
     def halt(self):
         """A call that halts one more agent."""
@@ -52,9 +41,10 @@ class Steady(program.Case):
         deadline = time.monotonic() + 60
         while not until():
             self.assertLess(time.monotonic(), deadline, "it did not come about under steady traffic")
-            self.assertIsNone(process.poll())
+            self.assertIsNone(process.returncode)
             write(self.halt())
-            select.select([process.stderr], [], [], 0.05)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(0.05)
 
     def found(self):
         """Whole lines: one may be on its way."""
@@ -124,12 +114,15 @@ class Steady(program.Case):
         file = self.file("in.ndjson", lines(*(event(i, agent={"id": "watched-halt-0", "trust": "verified"}) for i in (1, 2, 3, 3)), bare,
                                             b"{", b"[]", event(4, kind="dance")) + self.halt())
         self.service({"kind": "file", "files": [str(file)], "follow": True}, "one")
-        deadline = time.monotonic() + 60
         told = {'ringfence_outputs_total{output="findings"}': 1, 'ringfence_outputs_total{output="control"}': 1,
                 'ringfence_outputs_total{output="dead_letter"}': 3, "ringfence_events_total": 6}
-        while any((seen := self.metrics())[name] < least for name, least in told.items()) or seen["ringfence_flush_age_seconds"] > 0:
-            self.assertLess(time.monotonic(), deadline, seen)
-            select.select([], [], [], 0.05)
+
+        def counted():
+            seen = self.metrics()
+            return all(seen[name] >= least for name, least in told.items()) and seen["ringfence_flush_age_seconds"] == 0
+
+        self.until(counted)
+        seen = self.metrics()
         self.assertEqual(seen["ringfence_events_total"], 6)
         self.assertEqual(seen["ringfence_copies_total"], 1)
         self.assertEqual(sum(v for k, v in seen.items() if k.startswith("ringfence_refused_total")), 3)

@@ -6,7 +6,7 @@ import subprocess
 import time
 
 import program
-from program import DONE, UNUSABLE, event, lines, run
+from program import DONE, UNUSABLE, WATCHED, event, lines, run
 
 AGENT = {"id": "watched-halt-1", "trust": "verified"}
 SCOPE = "agent:default/watched-halt-1"
@@ -22,25 +22,11 @@ def placed(after, record):
     return {"partition": 0, "after": after, "record": record}
 
 
-PERSONA = """schema: ringfence/persona/v1
-id: watched-halt
-version: "1"
-job: Reads the wiki.
-owner: {team: desk, contact: desk@corp.example}
-confidence: reviewed
-applies_to: {agents: ["watched-halt-*"]}
-actions:
-  - {id: read, tools: ["wiki/get"], effect: read}
-destinations: {external: any}
-response: {mode: enforce, undeclared: {default: halt}}
-"""
-
-
 class Releases(program.Case):
     def setUp(self):
         super().setUp()
         self.personas = self.dir / "personas"
-        self.file("personas/watched.yaml", PERSONA)
+        self.file("personas/watched.yaml", WATCHED)
 
     def call(self, number, tool="get", **rest):
         return event(number, agent=AGENT, tool={"server": "wiki", "name": tool}, **rest)
@@ -119,7 +105,7 @@ class Commands(program.Case):
         self.key = self.dir / "control.key"
         self.assertEqual(run("keys", "generate", self.key).code, DONE)
         self.file("control", b"")
-        self.file("personas/watched.yaml", PERSONA)
+        self.file("personas/watched.yaml", WATCHED)
         self.config = self.settings("stdin")
 
     def settings(self, kind):
@@ -190,7 +176,7 @@ class Commands(program.Case):
         self.assertFalse((self.dir / "state/commands.ndjson").exists())
 
     def test_tier_four_and_wider_scopes_take_two(self):
-        self.file("personas/watched.yaml", PERSONA.replace("confidence:", "tier: 4\nconfidence:"))
+        self.file("personas/watched.yaml", WATCHED.replace("confidence:", "tier: 4\nconfidence:"))
         for scope in (SCOPE, "subtree:corp/chief", "tenant:corp/corp"):
             with self.subTest(scope=scope):
                 self.assertEqual(self.give("halt", scope=scope).code, DONE)

@@ -5,8 +5,7 @@ import os
 import shutil
 
 import program
-from cli_operators_test import PERSONA
-from program import DONE, UNUSABLE, event, lines, run
+from program import DONE, UNUSABLE, WATCHED, event, lines, run
 
 OUTPUTS = ("--findings", "--verdicts", "--dead-letter", "--control")
 
@@ -19,7 +18,7 @@ def halts(first, count):
 class Replays(program.Case):
     def setUp(self):
         super().setUp()
-        self.file("personas/watched.yaml", PERSONA)
+        self.file("personas/watched.yaml", WATCHED)
         # Without a last line feed: whoever opens it as an output cuts that line off.
         self.input = self.file("in.ndjson", halts(1, 3).rstrip(b"\n"))
 
@@ -65,7 +64,7 @@ class Lists(program.Case):
 
     def test_each_command_takes_them_from_where_they_are(self):
         story = "tests:\n  - name: an ordinary call stays silent\n    events: ordinary.ndjson\n    expect: {findings: []}\n"
-        persona = self.file("personas/watched.yaml", PERSONA.replace("{external: any}", "{external: any, accounts: {list: known}}") + story)
+        persona = self.file("personas/watched.yaml", WATCHED.replace("{external: any}", "{external: any, accounts: {list: known}}") + story)
         self.file("personas/ordinary.ndjson", lines(event(1, agent={"id": "watched-halt-1", "trust": "verified"})))
         self.file("elsewhere/known.txt", "c-1\n")
         lists = ("--lists", self.dir / "elsewhere")
@@ -89,7 +88,7 @@ class Lists(program.Case):
 class Services(program.Case):
     def setUp(self):
         super().setUp()
-        self.file("personas/watched.yaml", PERSONA)
+        self.file("personas/watched.yaml", WATCHED)
         self.state = self.dir / "state"
 
     def serve(self, *files, **outputs):

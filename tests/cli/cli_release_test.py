@@ -5,11 +5,9 @@ import http.client
 import json
 import signal
 import subprocess
-import time
 
 import program
-from cli_operators_test import PERSONA
-from program import DONE, UNUSABLE, event, lines, run
+from program import DONE, UNUSABLE, WATCHED, event, lines, run
 
 WHY = ("--reason", "a wrong list", "--by", "ada")
 
@@ -29,7 +27,7 @@ class Desk(program.Case):
 
     def setUp(self):
         super().setUp()
-        self.file("personas/watched.yaml", PERSONA.replace("confidence:", f"tier: {self.TIER}\nconfidence:"))
+        self.file("personas/watched.yaml", WATCHED.replace("confidence:", f"tier: {self.TIER}\nconfidence:"))
         self.key = self.dir / "control.key"
         self.assertEqual(run("keys", "generate", self.key).code, DONE)
         self.file("trusted.json", run("keys", "show", self.key, "--writer", "engine-*", "--writer", "operator").out)
@@ -44,28 +42,12 @@ class Desk(program.Case):
             "gate": {"name": "edge", "listen": "127.0.0.1:0", "state": str(self.dir / "gate"), "keys_file": str(self.dir / "trusted.json"),
                      "acks": f"file:{self.dir / 'acks'}", "subject": {"agent": "header:x-agent-id", "tenant": "fixed:default"}}}))
         self.calls = 0
-        self.started = []
-        self.addCleanup(self.end_all)
-
-    def end_all(self):
-        for process in self.started:
-            process.kill()
-            process.wait()
-            process.stderr.close()
-
-    def start(self, word, mark):
-        process = subprocess.Popen([program.BINARY, word, "--config", self.config], stderr=subprocess.PIPE)
-        self.started.append(process)
-        for line in process.stderr:
-            if mark in line:
-                return process, json.loads(line)
-        raise AssertionError(f"{word} did not start")
 
     def serve(self):
-        return self.start("run", b'"serving"')[0]
+        return self.start("run", "--config", self.config, said=b'"serving"')[0]
 
     def gate(self):
-        self.port = self.start("gate", b"gate answers")[1]["port"]
+        self.port = self.start("gate", "--config", self.config, said=b"gate answers")[1]["port"]
 
     def end(self, service, number=signal.SIGTERM):
         service.send_signal(number)
@@ -83,12 +65,6 @@ class Desk(program.Case):
         with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)) as asked:
             asked.request("GET", "/forward", headers={"x-agent-id": f"watched-halt-{number}", "x-forwarded-method": "POST", "x-forwarded-uri": "/"})
             return asked.getresponse().status
-
-    def until(self, holds):
-        deadline = time.monotonic() + 120
-        while not holds():
-            self.assertLess(time.monotonic(), deadline, "it did not come about")
-            subprocess.run(["true"], check=True)  # gives way
 
     def halted(self, number):
         self.call(number, "delete")

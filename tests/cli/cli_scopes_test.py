@@ -5,24 +5,13 @@ import json
 import re
 import signal
 import subprocess
-import time
 import unittest
 
 import program
-from program import DONE, event, free_port, lines, run
+from program import DONE, WATCHED, event, free_port, lines, run
 
-PERSONA = """schema: ringfence/persona/v1
-id: watched
-version: "1"
-job: Reads the wiki.
-owner: {team: desk, contact: desk@corp.example}
-confidence: reviewed
-applies_to: {agents: ["watched-*"]}
-actions:
-  - {id: read, tools: ["wiki/get"], effect: read}
-destinations: {external: any}
-response: {mode: enforce}
-"""
+# Nothing halts by itself: who leads whom is not declared.
+PERSONA = WATCHED.replace(", undeclared: {default: halt}", "")
 TREE, USER = "subtree:default/chief", "user:default/u-1"
 
 
@@ -126,19 +115,7 @@ http: {{listen: "127.0.0.1:{free_port()}"}}
     def started(self, command):
         # Of the two on one machine the service has the endpoint that `top` asks.
         config = self.config if command == "run" else self.file("gate.yaml", re.sub('http: .*', 'http: {listen: "127.0.0.1:0"}', self.config.read_text()))
-        process = subprocess.Popen([program.BINARY, command, "--config", config], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        self.addCleanup(process.wait)
-        self.addCleanup(process.kill)
-        self.addCleanup(process.stdin.close)
-        return process
-
-    def until(self, what, so):
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            if so():
-                return
-            subprocess.run(["true"], check=True)  # gives way
-        self.fail(what)
+        return self.start(command, "--config", config, stdin=subprocess.PIPE)
 
     def give(self, word, scope):
         ended = run(word, scope, "--reason", "a test", "--by", "ada", "--approver", "grace", "--config", self.config)
@@ -159,23 +136,23 @@ http: {{listen: "127.0.0.1:{free_port()}"}}
         self.started("gate")
         for scope in (TREE, USER):
             self.give("halt", scope)
-            self.until(f"{scope} is in force", lambda at=scope: self.row(at)["enforcement"] == "enforced")
-            self.until(f"the engine knows of {scope}", self.heard(scope))
+            self.until(lambda at=scope: self.row(at)["enforcement"] == "enforced", f"{scope} is in force")
+            self.until(self.heard(scope), f"the engine knows of {scope}")
         records = [below_chief(1, "watched-1", time=self.now()), for_user(2, "watched-3", time=self.now())]
         service.stdin.write(lines(*records))
         service.stdin.flush()
         member = "agent:default/watched-1"
-        self.until("the member is stopped at the gate", lambda: self.row(member)["enforcement"] == "enforced")
+        self.until(lambda: self.row(member)["enforcement"] == "enforced", "the member is stopped at the gate")
         self.assertEqual(self.row(member)["finding"], self.row(TREE)["finding"])
         self.assertEqual(self.row(member)["writer"], "engine-files-0")
         self.assertIsNone(self.row("agent:default/watched-3")["state"])
-        self.until("the user's agent is found", lambda: (self.dir / "findings").exists() and bool(violations(self.left("findings"))))
+        self.until(lambda: (self.dir / "findings").exists() and bool(violations(self.left("findings"))), "the user's agent is found")
         self.assertIn(USER, json.dumps(violations(self.left("findings"))[0]))
         view = json.loads(run("top", "--config", self.config, "--json").out)
         self.assertEqual({row["scope"]: row["state"] for row in view["contained"]}, dict.fromkeys((TREE, USER, member), "enforced"))
         self.assertEqual({row["agent"]: (row["level"], row["passed"]) for row in view["agents"]}, {"watched-1": ("halt", 0), "watched-3": ("halt", 1)})
         self.give("release", TREE)
-        self.until("the member is free with its tree", lambda: self.row(member)["enforcement"] == "released")
+        self.until(lambda: self.row(member)["enforcement"] == "released", "the member is free with its tree")
         service.stdin.close()
         self.assertEqual(service.wait(60), DONE)
         self.assertEqual({f["unmapped"]["ringfence"]["agent"] for f in violations(self.left("findings"))}, {"watched-3"})

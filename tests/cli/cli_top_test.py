@@ -68,13 +68,7 @@ http: {{listen: "{address}"}}
 
     def service(self, config):
         """A service that has been fed one agent to be halted."""
-        service = subprocess.Popen([BINARY, "run", "--config", config], stdin=subprocess.PIPE, stderr=subprocess.PIPE)
-        self.addCleanup(service.stderr.close)
-        self.addCleanup(service.wait)
-        self.addCleanup(service.kill)
-        self.addCleanup(service.stdin.close)
-        while b"serving" not in (line := service.stderr.readline()):
-            self.assertTrue(line, "it ended")
+        service, _ = self.start("run", "--config", config, said=b"serving", stdin=subprocess.PIPE)
         threading.Thread(target=service.stderr.read, daemon=True).start()
         service.stdin.write(lines(event(1), HALTED))
         service.stdin.flush()

@@ -4,10 +4,12 @@ import json
 import os
 import pathlib
 import re
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 sys.dont_write_bytecode = True
@@ -32,9 +34,10 @@ class Ended:
         return f"exit {self.code}\nout: {self.out[-2000:]!r}\nerr: {self.err[-2000:]!r}"
 
 
-def run(*words, stdin=b"", preexec=None, timeout=120, raw=False):
-    """Runs the program; nothing of it may move a terminal, whatever it was given, unless it hands back records as they came."""
-    done = subprocess.run([BINARY, *map(str, words)], input=stdin, capture_output=True, timeout=timeout, preexec_fn=preexec, check=False)
+def run(*words, stdin=b"", under=(), timeout=120, raw=False):
+    """Runs the program, `under` another one where given; nothing of it may move a terminal, whatever it was given, unless it hands back
+    records as they came."""
+    done = subprocess.run([*under, BINARY, *map(str, words)], input=stdin, capture_output=True, timeout=timeout, check=False)
     ended = Ended(done)
     for stream in (done.stderr,) if raw else (done.stdout, done.stderr):
         found = ACTIVE.search(stream.decode("utf-8"))  # and it is valid UTF-8
@@ -61,8 +64,30 @@ def lines(*records):
     return b"".join((r if isinstance(r, bytes) else json.dumps(r).encode()) + b"\n" for r in records)
 
 
+# Reads the wiki, and is halted at the first call of anything else.
+WATCHED = """schema: ringfence/persona/v1
+id: watched
+version: "1"
+job: Reads the wiki.
+owner: {team: desk, contact: desk@corp.example}
+confidence: reviewed
+applies_to: {agents: ["watched-*"]}
+actions:
+  - {id: read, tools: ["wiki/get"], effect: read}
+destinations: {external: any}
+response: {mode: enforce, undeclared: {default: halt}}
+"""
+
+
 class Case(unittest.TestCase):
+    DEADLINE = 400  # seconds; whatever a test waits for then, it fails there and the others go on
+
     def setUp(self):
+        def late(*_):
+            raise AssertionError(f"it waited here when its {self.DEADLINE} seconds were over")
+        signal.signal(signal.SIGALRM, late)
+        signal.setitimer(signal.ITIMER_REAL, self.DEADLINE, 30)  # again for what is waited for while the test ends
+        self.addCleanup(signal.setitimer, signal.ITIMER_REAL, 0)
         directory = tempfile.TemporaryDirectory(prefix="ringfence-cli-")
         self.addCleanup(directory.cleanup)
         self.dir = pathlib.Path(directory.name)
@@ -72,6 +97,26 @@ class Case(unittest.TestCase):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
         return path
+
+    def until(self, so, what="it did not come about"):
+        deadline = time.monotonic() + 120
+        while not so():
+            self.assertLess(time.monotonic(), deadline, what)
+            subprocess.run(["true"], check=True)  # gives way
+
+    def start(self, *words, stdin=subprocess.DEVNULL, said=None):
+        """The program, until the test ends; with `said` once it has logged such a line, and that line's fields."""
+        process = subprocess.Popen([BINARY, *map(str, words)], stdin=stdin, stderr=subprocess.DEVNULL if said is None else subprocess.PIPE)
+        for pipe in filter(None, (process.stdin, process.stderr)):
+            self.addCleanup(pipe.close)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        if said is None:
+            return process
+        for line in process.stderr:
+            if said in line:
+                return process, json.loads(line)
+        raise AssertionError(f"{words} ended without a word of {said}")
 
     def replay(self, *words, personas=PERSONAS, stdin=b"", **rest):
         return run("replay", "--personas", personas, "--findings", self.dir / "findings", "--verdicts", self.dir / "verdicts",
