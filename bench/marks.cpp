@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What every channel's marks cost: the calls of agents that upgrade code, that all succeed, and the calls that follow a refusal. Time a
-// channel and call, the longest hundredth left out, where the machine did other things; with bytes an agent, of each channel and in all.
+// channel and call, the longest hundredth left out, where the machine did other things; with bytes an agent, of each channel, in all, and of these what is counted apart.
 // Prints a hash of every reading; `--tiny` checks it against the known one.
 // `--success` and `--refused` read one mix without looking at the clock. Instructions by channel, decoding and start left out:
 //   valgrind --tool=callgrind --toggle-collect='*read_all*' build/release/bench/bench_marks --success
@@ -70,6 +70,24 @@ class Fleet {
     for (const AgentState& agent : coders_.agents()) bytes += agent.bytes();
     return bytes / bench::kCoders;
   }
+  /// Of it what docs/design/detection.md §3.7 counts apart, an agent: live sessions with what they remember, the agent's own labels and
+  /// artefacts of flow, and the ids of known acts.
+  struct Apart {
+    std::size_t sessions = 0, flow = 0, acts = 0;
+  };
+  [[nodiscard]] Apart bytes_apart() const {
+    Apart out;
+    for (const AgentState& agent : coders_.agents()) {
+      out.sessions += agent.sessions.capacity() * sizeof(SessionState);
+      for (const SessionState& session : agent.sessions) {
+        out.sessions += session.id.capacity() + (session.ledger ? session.ledger->bytes() : 0);
+        for (const auto& memory : session.memory) out.sessions += memory ? memory->bytes() : 0;
+      }
+      if (const auto& flow = agent.memory[static_cast<std::size_t>(ChannelId::Flow)]) out.flow += flow->bytes();
+      out.acts += agent.acts.capacity() * sizeof(KnownAct);
+    }
+    return {out.sessions / bench::kCoders, out.flow / bench::kCoders, out.acts / bench::kCoders};
+  }
   /// Of it what the channel remembers, of the agent and of its sessions.
   [[nodiscard]] std::size_t bytes_of(ChannelId channel) const {
     std::size_t bytes = 0;
@@ -120,6 +138,9 @@ void print(const char* what, const Fleet::Cost& cost, const Fleet& fleet, const 
     all += ns;
   }
   std::printf("  %-14s %8.0f ns a call, %zu bytes an agent\n", "all", all, fleet.bytes_an_agent());
+  const Fleet::Apart apart = fleet.bytes_apart();
+  std::printf("  %-14s %zu bytes an agent; apart: live sessions %zu, flow %zu, ids of known acts %zu\n", "of interest",
+              fleet.bytes_an_agent() - apart.sessions - apart.flow - apart.acts, apart.sessions, apart.flow, apart.acts);
 }
 
 }  // namespace
