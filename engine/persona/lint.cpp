@@ -2,6 +2,8 @@
 // Warnings on personas that load: what the contract asks to be told, and what an owner would want to know before it matters.
 #include <algorithm>
 #include <array>
+#include <map>
+#include <set>
 #include <string>
 
 #include "engine/persona/argument.h"
@@ -111,6 +113,24 @@ class Linter {
     for (const auto& [index, mask] : w.before)
       if (((mask >> index) & 1U) != 0)
         warn(root_["workflow"]["before"], quoted(index) + " must precede itself: its first act always breaks the order");
+    circles();
+  }
+
+  /// Each waits for the other, or for one that does.
+  void circles() {
+    std::map<ActionIndex, ActionMask> ahead = p_.workflow.before;
+    for (const auto& [middle, unused] : p_.workflow.before)
+      for (auto& [index, mask] : ahead)
+        if (((mask >> middle) & 1U) != 0) mask |= ahead.at(middle);
+    for (const auto& [index, direct] : p_.workflow.before) {
+      const bool itself = ((direct >> index) & 1U) != 0;
+      if (itself || ((ahead.at(index) >> index) & 1U) == 0) continue;
+      const auto other = std::ranges::find_if(p_.workflow.before, [&](const auto& row) {
+        return ((direct >> row.first) & 1U) != 0 && ((ahead.at(row.first) >> index) & 1U) != 0;
+      });
+      warn(root_["workflow"]["before"], quoted(index) + " must come after '" + p_.actions[other->first].id +
+                                            "', and that after it: the first of either always breaks the order");
+    }
   }
 
   void contradictions() {

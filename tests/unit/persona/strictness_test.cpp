@@ -187,6 +187,13 @@ TEST(Lint, WarnsOfWhatIsProbablyNotMeant) {
               ElementsAre(HasSubstr("forbids what action 'a' declares")));
   EXPECT_THAT(warnings("actions: [{id: a, tools: [x], effect: read}, {id: b, tools: [y], effect: read}]\nworkflow: {start: [a]}\n"),
               ElementsAre(HasSubstr("'b' has no place in the workflow")));
+  const std::string three =
+      "actions: [{id: a, tools: [x], effect: read}, {id: b, tools: [y], effect: read}, {id: c, tools: [z], effect: read}]\n";
+  EXPECT_THAT(warnings(three + "workflow: {before: {a: [b], b: [c], c: [a]}}\n"),
+              ElementsAre(HasSubstr("'a' must come after 'b', and that after it"), HasSubstr("'b' must come after 'c', and that after it"),
+                          HasSubstr("'c' must come after 'a', and that after it")));
+  EXPECT_THAT(warnings(three + "workflow: {before: {a: [a]}}\n"), ElementsAre(HasSubstr("'a' must precede itself")));
+  EXPECT_THAT(warnings(three + "workflow: {before: {a: [b, c], b: [c]}}\n"), IsEmpty());
 }
 
 }  // namespace
