@@ -66,7 +66,8 @@ struct Topic {
       entries.push_back({name, sign_jws(key, encode_containment(record, issuer))});
       live[name] = {1, true, Level::Halt};
     }
-    const Heartbeat beat{std::string(kWriter), 1, live.size(), control_state_hash(live), Follower::wall_now().value / 1'000'000};
+    const auto [count, hash] = digest_of(live);
+    const Heartbeat beat{std::string(kWriter), 1, count, hash, Follower::wall_now().value / 1'000'000};
     entries.push_back({heartbeat_key(kWriter), sign_jws(key, encode_heartbeat(beat, issuer))});
   }
   [[nodiscard]] ControlState::Settings settings() const {

@@ -42,6 +42,10 @@ std::expected<void, ControlRefusal> ControlOrder::admit(std::string_view key, co
   return {};
 }
 
+void ControlOrder::forget(std::string_view key) {
+  if (const auto known = keys_.find(key); known != keys_.end()) keys_.erase(known);
+}
+
 std::uint64_t ControlOrder::generation(std::string_view writer) const {
   const auto found = writers_.find(writer);
   return found == writers_.end() ? 0 : found->second.generation;

@@ -18,6 +18,8 @@ class ControlOrder {
   /// Judges a message that `verify_control` accepted, in the topic's order, and remembers it where it counts. A repeat (same epoch and
   /// `jti`) counts; of several claims of one generation only the first does. Otherwise 409.
   [[nodiscard]] std::expected<void, ControlRefusal> admit(std::string_view key, const ControlMessage& message);
+  /// Of a key under which nothing is in force: what comes next under it is the first word.
+  void forget(std::string_view key);
   /// 0 where the writer is not known.
   [[nodiscard]] std::uint64_t generation(std::string_view writer) const;
   [[nodiscard]] std::uint64_t epoch(std::string_view key) const;

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <future>
 #include <set>
+#include <span>
 #include <utility>
 
 namespace ringfence {
@@ -129,10 +130,26 @@ std::optional<ControlRefusal> ControlState::admit(const ControlEntry& entry, con
   }
   if (!writers_.contains(writer_of(message)) && writers_.size() >= settings_.writers_max)
     return ControlRefusal{AckStatus::Unsupported, "writer: more than this gate can hear"};
-  if (std::holds_alternative<SignedContainment>(message.body) && !keys_.contains(entry.key) && keys_.size() >= settings_.keys_max)
+  if (std::holds_alternative<SignedContainment>(message.body) && !keys_.contains(entry.key) && !has_room())
     return ControlRefusal{AckStatus::Unsupported, "key: more than this gate can hold"};
   const auto admitted = order_.admit(entry.key, message);
   return admitted ? std::nullopt : std::optional(admitted.error());
+}
+
+/// For one key more. Forgets an eighth of all at a time, so that it does not look through them for each.
+bool ControlState::has_room() {
+  if (keys_.size() < settings_.keys_max) return true;
+  std::vector<std::pair<EventTime, std::string>> released;
+  for (const auto& [key, known] : keys_)
+    if (!known.live.contained) released.emplace_back(known.effective_at, key);
+  const std::size_t past = std::min(released.size(), settings_.keys_max / 8 + 1);
+  if (past == 0) return false;
+  std::ranges::nth_element(released, released.begin() + static_cast<std::ptrdiff_t>(past - 1));
+  for (const auto& [time, key] : std::span(released).first(past)) {
+    keys_.erase(key);
+    order_.forget(key);
+  }
+  return true;
 }
 
 /// Keeps the entry that shows a writer's highest generation, so that a restart or a restored log cannot lower it.
@@ -164,10 +181,10 @@ void ControlState::take_heartbeat(const ControlEntry& entry, const ControlMessag
 }
 
 bool ControlState::agrees_with(const Heartbeat& beat) const {
-  std::map<std::string, LiveRecord> live;
+  std::map<std::string, LiveRecord> records;
   for (const auto& [key, known] : keys_)
-    if (known.writer == beat.writer) live.emplace_hint(live.end(), key, known.live);
-  return live.size() == beat.count && control_state_hash(live) == beat.state_hash;
+    if (known.writer == beat.writer) records.emplace_hint(records.end(), key, known.live);
+  return digest_of(records) == ControlDigest{beat.count, beat.state_hash};
 }
 
 void ControlState::take_containment(const ControlEntry& entry, const ControlMessage& message, std::uint32_t minute, Step& step) {

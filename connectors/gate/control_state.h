@@ -36,7 +36,8 @@ class ControlState {
     std::string audience, issuer;
     VisibleFields visible;
     Nanos heartbeat_age_max = seconds(5);
-    /// Records of more keys and writers than this are refused: whoever holds a signing key must not be able to take all memory either.
+    /// Records of more keys and writers than this are refused: whoever holds a signing key must not be able to take all memory either. Of
+    /// keys it is those in force that count: what was released longest ago is forgotten where the room is needed.
     std::size_t keys_max = 100'000, writers_max = 4096;
   };
   /// A writer's heartbeats are answered once in so long by their own times, and at once where the answer is another.
@@ -97,6 +98,7 @@ class ControlState {
   [[nodiscard]] std::vector<std::optional<Verified>> check_all(std::span<const ControlEntry> entries, unsigned threads) const;
   void take_one(const ControlEntry& entry, std::optional<Verified>& verified, std::uint32_t minute, Step& step);
   [[nodiscard]] std::optional<ControlRefusal> admit(const ControlEntry& entry, const ControlMessage& message);
+  [[nodiscard]] bool has_room();
   void take_containment(const ControlEntry& entry, const ControlMessage& message, std::uint32_t minute, Step& step);
   void take_heartbeat(const ControlEntry& entry, const ControlMessage& message, const Heartbeat& beat, Step& step);
   void note_generation(const ControlEntry& entry, const std::string& writer, Step& step);

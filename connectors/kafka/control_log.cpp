@@ -31,7 +31,8 @@ std::expected<std::unique_ptr<KafkaControlLog>, KafkaError> KafkaControlLog::ope
 std::expected<std::uint64_t, SinkError> KafkaControlLog::append(std::string_view key, std::string_view value) {
   if (const auto failure = producer_->failed()) return std::unexpected(to_sink_error(*failure));
   const Position cause{kTickets, Offset{static_cast<std::int64_t>(tickets_ + 1)}};
-  const auto done = producer_->publish({.topic = topic_, .key = key, .value = value, .cause = cause, .partition = kTickets});
+  const auto done =
+      producer_->publish({.topic = topic_, .key = key, .value = value, .cause = cause, .partition = kTickets, .tombstone = value.empty()});
   if (!done) return std::unexpected(to_sink_error(done.error()));
   return ++tickets_;
 }

@@ -23,7 +23,7 @@ class ControlLog {
  public:
   virtual ~ControlLog() = default;
   /// Sends a record without waiting for the disk or a broker's answer, visible to readers as soon as the medium allows. Returns its ticket:
-  /// 1, 2, 3 … in order of sending. After an error the record is not sent.
+  /// 1, 2, 3 … in order of sending. After an error the record is not sent. An empty value lets compaction take what stands under the key.
   [[nodiscard]] virtual std::expected<std::uint64_t, SinkError> append(std::string_view key, std::string_view value) = 0;
   /// The greatest ticket such that its record and all before it are stored for good (`acks=all`; fsync). 0 before the first.
   [[nodiscard]] virtual std::expected<std::uint64_t, SinkError> acknowledged() = 0;

@@ -17,7 +17,7 @@ class ControlMemory {
   virtual ~ControlMemory() = default;
   /// Of every key what was kept last, in the order in which it was said.
   [[nodiscard]] virtual std::vector<ControlEntry> entries() const = 0;
-  /// Kept for good when it returns; after an error it is to be given again.
+  /// Kept for good when it returns; after an error it is to be given again. An entry without a value lets go of its key.
   [[nodiscard]] virtual std::expected<void, SinkError> keep(std::span<const ControlEntry> entries) = 0;
 };
 

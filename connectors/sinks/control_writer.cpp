@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <ranges>
+#include <span>
+#include <utility>
 
 #include "connectors/encoders/strict_json.h"
 #include "engine/event/drill.h"
@@ -48,19 +50,23 @@ bool stops(const LiveRecord& live) { return live.contained && live.level >= Leve
 
 }  // namespace
 
-std::string control_state_hash(const std::map<std::string, LiveRecord>& live) {
+ControlDigest digest_of(const std::map<std::string, LiveRecord>& records) {
+  ControlDigest out;
   std::string text;
-  for (const auto& [key, record] : live) {
+  for (const auto& [key, record] : records) {
+    if (!record.contained) continue;
+    ++out.count;
     text += key;
     text += '\0';
     text += std::to_string(record.epoch);
     text += '\0';
-    text += record.contained ? "contained" : "released";
+    text += "contained";
     text += '\0';
     text += name_of(record.level);
     text += '\n';
   }
-  return sha256_hex(text);
+  out.state_hash = sha256_hex(text);
+  return out;
 }
 
 ControlWriter::ControlWriter(Issuer issuer, std::string claimant, Shared shared)
@@ -97,10 +103,20 @@ bool ControlWriter::observe_claim(const ControlEntry& entry) {
 
 bool ControlWriter::observe_record(const ControlEntry& entry) {
   const auto known = own_.find(entry.key);
+  if (entry.value.empty()) {
+    // Withdrawn, by this writer before its start or by its former owner. What is in force, and what was said since, is said again.
+    if (known == own_.end()) return true;
+    if (known->second.live.contained || state_ == State::Speaking) {
+      displaced_.insert(entry.key);
+      return false;
+    }
+    forget(entry.key);
+    return true;
+  }
   const auto message = verify_control(entry.key, entry.value, shared_.trusted, issuer_.aud.front());
   const auto* read = message ? std::get_if<SignedContainment>(&message->body) : nullptr;
   if (read == nullptr || !order_.admit(entry.key, *message)) {
-    // A tombstone, a forgery or the word of a former owner now stands last under our key.
+    // A forgery or the word of a former owner now stands last under our key.
     const bool stale_repeat = read != nullptr && read->generation == issuer_.generation;
     if (known != own_.end() && !stale_repeat) displaced_.insert(entry.key);
     return false;
@@ -126,6 +142,8 @@ void ControlWriter::remember(const std::string& key, Own own, bool sent_by_us) {
     displaced_.insert(key);
   const std::string agent = own.agent;
   const bool stops_it = stops(own.live);
+  if (const auto before = own_.find(key); before != own_.end() && !before->second.live.contained) --released_;
+  if (!own.live.contained) ++released_;
   own_.insert_or_assign(key, std::move(own));
   if (const auto scope = parse_scope(agent); scope && is_drill(scope->tenant)) return;  // nobody is stopped
   // An agent may be stopped under several scopes; it is free when the last of them is.
@@ -215,6 +233,7 @@ std::expected<void, SinkError> ControlWriter::send(ContainmentRecord record, std
 std::expected<void, SinkError> ControlWriter::poll(WallTime now) {
   if (state_ != State::Speaking) return {};
   if (auto sent = send_waiting(now); !sent) return sent;
+  if (auto retired = retire(); !retired) return retired;
   if (auto again = publish_again(); !again) return again;
   return beat(now);
 }
@@ -247,11 +266,35 @@ std::expected<void, SinkError> ControlWriter::publish_again() {
   return {};
 }
 
+void ControlWriter::forget(const std::string& key) {
+  const auto known = own_.find(key);
+  if (!known->second.live.contained) --released_;
+  own_.erase(known);
+  displaced_.erase(key);
+  order_.forget(key);
+}
+
+/// A quarter more than one at a time, so that it is not done for each.
+std::expected<void, SinkError> ControlWriter::retire() {
+  if (released_ <= shared_.released_most) return {};
+  std::vector<std::pair<EventTime, std::string>> released;
+  for (const auto& [key, own] : own_)
+    if (!own.live.contained) released.emplace_back(own.effective_at, key);
+  const std::size_t past = released.size() - shared_.released_most * 3 / 4;
+  std::ranges::nth_element(released, released.begin() + static_cast<std::ptrdiff_t>(past - 1));
+  for (const auto& [time, key] : std::span(released).first(past)) {
+    if (auto ticket = shared_.log.append(key, {}); !ticket) return std::unexpected(ticket.error());
+    forget(key);
+  }
+  return {};
+}
+
 std::expected<void, SinkError> ControlWriter::beat(WallTime now) {
   if (last_beat_ && now.value - last_beat_->value < seconds(1).value) return {};
-  std::map<std::string, LiveRecord> live;
-  for (const auto& [key, own] : own_) live.emplace(key, own.live);
-  const Heartbeat heartbeat{issuer_.writer, issuer_.generation, live.size(), control_state_hash(live), to_ms(now)};
+  std::map<std::string, LiveRecord> records;
+  for (const auto& [key, own] : own_) records.emplace(key, own.live);
+  const auto [count, hash] = digest_of(records);
+  const Heartbeat heartbeat{issuer_.writer, issuer_.generation, count, hash, to_ms(now)};
   const auto ticket = shared_.log.append(heartbeat_key(issuer_.writer), sign_jws(shared_.key, encode_heartbeat(heartbeat, issuer_)));
   if (!ticket) return std::unexpected(ticket.error());
   last_beat_ = now;

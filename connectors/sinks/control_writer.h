@@ -16,18 +16,27 @@
 
 namespace ringfence {
 
-/// SHA-256 (hex) over a writer's latest record of every key, contained or released, in order of key: `key 0x00 epoch 0x00 state 0x00 level
-/// 0x0A`.
+/// A writer's latest record of a key.
 struct LiveRecord {
   std::uint64_t epoch = 0;
   bool contained = false;
   Level level = Level::Halt;
 };
-[[nodiscard]] std::string control_state_hash(const std::map<std::string, LiveRecord>& live);
+/// What a heartbeat says of a writer's records by key: how many are in force, and SHA-256 (hex) over these in order of key: `key 0x00 epoch
+/// 0x00 state 0x00 level 0x0A`. Who is released is not in it, so that either side may forget it.
+struct ControlDigest {
+  std::uint64_t count = 0;
+  std::string state_hash;
+  bool operator==(const ControlDigest&) const = default;
+};
+[[nodiscard]] ControlDigest digest_of(const std::map<std::string, LiveRecord>& records);
 
 /// The wall-clock side of control for one writer, `engine-<topic>-<partition>`: claims a generation, speaks only after it has read its own
 /// claim as the first of that generation, keeps its keys its own in the log, and beats each second. Time is passed in. One thread at a
 /// time; whoever reads the log hands every entry to `observe` in order (`ControlWriters` does both).
+///
+/// Of the keys that are released it remembers so many, those released last; the others it withdraws from the log, so that neither it nor a
+/// gate grows with all that ever was. Nothing is in force there, and the agent's state knows the next epoch.
 ///
 /// The generation it claims is above all it has read and not below the clock's milliseconds, so that gates, which remember generations,
 /// hear it where the log has forgotten them.
@@ -44,12 +53,15 @@ class ControlWriter {
     const TrustedKeys& trusted;  // whose records of this writer count as its own history: former keys too
     ControlLog& log;
     BlastRadius& blast_radius;
+    std::size_t released_most = kReleasedMost;
   };
+  static constexpr std::size_t kReleasedMost = 10'000;
 
   /// `claimant` must be unique to this start of the process: host, process id and start time.
   ControlWriter(Issuer issuer, std::string claimant, Shared shared);
 
-  /// One entry of the log, own or not; true where it is this writer's word as gates take it: worth keeping (ControlMemory).
+  /// One entry of the log, own or not; true where it is this writer's word as gates take it, or withdraws one: worth keeping
+  /// (ControlMemory).
   bool observe(const ControlEntry& entry);
   /// The log has begun anew: what it held of this writer is said again.
   void log_began_anew();
@@ -93,6 +105,8 @@ class ControlWriter {
   [[nodiscard]] std::expected<void, SinkError> send(ContainmentRecord record, std::size_t active_agents, WallTime now);
   [[nodiscard]] std::expected<void, SinkError> send_waiting(WallTime now);
   [[nodiscard]] std::expected<void, SinkError> publish_again();
+  [[nodiscard]] std::expected<void, SinkError> retire();
+  void forget(const std::string& key);
   [[nodiscard]] std::expected<void, SinkError> beat(WallTime now);
 
   Issuer issuer_;
@@ -101,6 +115,7 @@ class ControlWriter {
   State state_ = State::Reading;
   ControlOrder order_;
   std::map<std::string, Own> own_;   // by key
+  std::size_t released_ = 0;         // of them
   std::set<std::string> displaced_;  // keys whose latest record in the log, as far as read, is not of this generation
   std::deque<Waiting> waiting_;
   struct Sent {

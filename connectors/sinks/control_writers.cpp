@@ -67,7 +67,10 @@ std::expected<bool, SinkError> ControlWriters::read_on() {
       bool own = false;
       for (auto& [partition, writer] : writers_) own = writer.observe(entry) || own;
       if (own && memory_) unkept_.push_back(entry);
-      latest_.insert_or_assign(entry.key, Latest{read_++, entry.value});
+      if (entry.value.empty())
+        latest_.erase(entry.key);
+      else
+        latest_.insert_or_assign(entry.key, Latest{read_++, entry.value});
     }
     if (batch->caught_up) return true;
   }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <span>
 #include <utility>
 
@@ -59,8 +60,44 @@ std::string_view name_of(EnforcementState state) {
 
 EnforcementBoard::EnforcementBoard(Settings settings) : settings_(std::move(settings)) { std::ranges::sort(settings_.gates); }
 
+bool EnforcementBoard::is_past(const std::string& key, const Row& row) const {
+  return !row.record.contained && !open_.contains(key) && !alarms_.contains(key);
+}
+
+void EnforcementBoard::forget(const std::string& key) {
+  rows_.erase(key);
+  turns_.erase(key);
+  said_.erase(key);
+  told_.erase(key);
+  order_.forget(key);
+}
+
+/// Forgets an eighth of all at a time, so that it does not look through them for each.
+bool EnforcementBoard::has_room_for_a_row() {
+  if (rows_.size() < settings_.keys_max) return true;
+  std::vector<std::pair<EventTime, std::string>> past;
+  for (const auto& [key, row] : rows_)
+    if (is_past(key, row)) past.emplace_back(row.record.effective_at, key);
+  const std::size_t count = std::min(past.size(), settings_.keys_max / 8 + 1);
+  if (count == 0) return false;
+  std::ranges::nth_element(past, past.begin() + static_cast<std::ptrdiff_t>(count - 1));
+  for (const auto& [time, key] : std::span(past).first(count)) forget(key);
+  return true;
+}
+
+/// What gates say of a key may be read ahead of its record; behind all that was read before, of one that is forgotten.
+bool EnforcementBoard::has_room_for_words_on(const std::string& key) {
+  if (said_.size() < settings_.keys_max || said_.contains(key) || rows_.contains(key)) return true;
+  if (!caught_up_) return false;
+  std::erase_if(said_, [this](const auto& words) { return !rows_.contains(words.first); });
+  return said_.size() < settings_.keys_max;
+}
+
 void EnforcementBoard::observe(const ControlEntry& entry, WallTime now) {
-  if (entry.value.empty()) return;
+  if (entry.value.empty()) {
+    if (const auto row = rows_.find(entry.key); row != rows_.end() && is_past(entry.key, row->second)) forget(entry.key);
+    return;
+  }
   auto message = verify_control(entry.key, entry.value, settings_.trusted, settings_.audience);
   if (!message || !order_.admit(entry.key, *message)) {
     ++refused_;
@@ -72,7 +109,7 @@ void EnforcementBoard::observe(const ControlEntry& entry, WallTime now) {
     beaten_ = now;
   }
   auto* said = std::get_if<SignedContainment>(&message->body);
-  if (said == nullptr || (!rows_.contains(entry.key) && rows_.size() >= kKeysMax)) return;
+  if (said == nullptr || (!rows_.contains(entry.key) && !has_room_for_a_row())) return;
   Row& row = rows_[entry.key];
   row.generation = said->generation;
   if (row.jti == message->jti) return;  // said again by a later owner
@@ -107,7 +144,7 @@ void EnforcementBoard::acknowledge(const ControlEntry& entry, WallTime now) {
     if (known && caught_up_ && ack.status == AckStatus::Applied) alive_[read->gate] = now;
     return;
   }
-  if (ack.key.starts_with(kServiceKeys) || (!said_.contains(ack.key) && said_.size() >= kKeysMax)) return;
+  if (ack.key.starts_with(kServiceKeys) || !has_room_for_words_on(ack.key)) return;
   auto& gates = said_[ack.key];
   if (!gates.contains(read->gate) && gates.size() >= kGatesMax) return;
   Said& said = gates[read->gate];

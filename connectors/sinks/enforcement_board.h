@@ -38,8 +38,10 @@ class EnforcementBoard {
     std::vector<std::string> gates;  // that must confirm
     Nanos skew = seconds(2);
     Nanos silence = seconds(15);  // without a gate's word on a heartbeat
+    /// Of more it takes no notice; what was released longest ago, and nobody waits for, makes room.
+    std::size_t keys_max = 100'000;
   };
-  static constexpr std::size_t kKeysMax = 100'000, kGatesMax = 256;
+  static constexpr std::size_t kGatesMax = 256;
 
   explicit EnforcementBoard(Settings settings);
 
@@ -116,6 +118,11 @@ class EnforcementBoard {
   [[nodiscard]] std::optional<Word> word(const Row& row, std::uint64_t row_turn, const Said& said) const;
   [[nodiscard]] std::vector<std::string> expected(const std::string& key) const;
   void look_again(const std::string& key);
+  /// Released, and nothing is due for it.
+  [[nodiscard]] bool is_past(const std::string& key, const Row& row) const;
+  void forget(const std::string& key);
+  [[nodiscard]] bool has_room_for_a_row();
+  [[nodiscard]] bool has_room_for_words_on(const std::string& key);
   void tell_unacked(const std::string& key, WallTime now, std::vector<FindingRecord>& out);
   void tell_stale(WallTime now, std::vector<FindingRecord>& out);
   /// When the gate last had a word on a heartbeat; since the logs' ends were reached, where it has had none.

@@ -34,6 +34,7 @@ std::vector<ControlEntry> StoredControlMemory::entries() const {
 
 /// False where it was the last under its key before.
 bool StoredControlMemory::note(const ControlEntry& entry) {
+  if (entry.value.empty()) return last_.erase(entry.key) > 0;
   Last& last = last_[entry.key];
   if (last.value == entry.value) return false;
   last = {++said_, entry.value};

@@ -53,7 +53,7 @@ struct Gate {
     }
   }
   [[nodiscard]] bool agrees_with(const Heartbeat& beat) const {
-    return order.generation(kWriter) == beat.generation && beat.state_hash == control_state_hash(holds);
+    return order.generation(kWriter) == beat.generation && ControlDigest{beat.count, beat.state_hash} == digest_of(holds);
   }
 };
 
@@ -139,7 +139,7 @@ TEST(ControlLogLost, of_a_log_restored_from_an_older_backup_the_later_words_are_
   engine.start(5000);
   EXPECT_FALSE(read_as_gate(topic, key_of(halt(1))).record.contained);
   EXPECT_TRUE(read_as_gate(topic, key_of(halt(2))).record.contained);
-  EXPECT_EQ(last_beat(topic).count, 2U);
+  EXPECT_EQ(last_beat(topic).count, 1U);
 }
 
 TEST(ControlLogLost, a_log_that_is_replaced_while_the_engine_runs_has_all_of_it_said_again) {

@@ -275,11 +275,15 @@ TEST(ControlWriterAcks, a_log_that_goes_away_loses_nothing_and_keeps_the_order) 
   EXPECT_FALSE(read_as_gate(topic, key_of(halt(1))).record.contained);
 }
 
-TEST(ControlHeartbeat, its_hash_is_over_key_epoch_state_and_level_in_order_of_key) {
-  // printf 'agent:corp/a#w\0007\000contained\000halt\nagent:corp/b#w\0002\000released\000throttle\n' | sha256sum
-  EXPECT_EQ(control_state_hash({{"agent:corp/b#w", {2, false, Level::Throttle}}, {"agent:corp/a#w", {7, true, Level::Halt}}}),
-            "76a90036fc34f5c97cfd75a003f204ba72b84424a196aa5ec7d75d1eca722595");
-  EXPECT_EQ(control_state_hash({}), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+TEST(ControlHeartbeat, its_hash_is_over_key_epoch_state_and_level_of_what_is_in_force_in_order_of_key) {
+  // printf 'agent:corp/a#w\0007\000contained\000halt\nagent:corp/b#w\0002\000contained\000throttle\n' | sha256sum
+  const std::map<std::string, LiveRecord> two{{"agent:corp/b#w", {2, true, Level::Throttle}}, {"agent:corp/a#w", {7, true, Level::Halt}}};
+  EXPECT_TRUE((digest_of(two) == ControlDigest{2, "61fdbe2c6e7fe89b313b59bd4567da30f0b51dd7c364baa8c961be4b31e01177"}))
+      << digest_of(two).state_hash;
+  auto with_one_released = two;
+  with_one_released["agent:corp/c#w"] = {4, false, Level::Halt};
+  EXPECT_TRUE(digest_of(with_one_released) == digest_of(two)) << "nothing is in force there";
+  EXPECT_TRUE((digest_of({}) == ControlDigest{0, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}));
 }
 
 TEST(ControlHeartbeat, beats_each_second_and_says_what_is_live) {
@@ -296,7 +300,7 @@ TEST(ControlHeartbeat, beats_each_second_and_says_what_is_live) {
   EXPECT_EQ(beat.count, 1U);
   EXPECT_EQ(beat.generation, generation_at(0));
   EXPECT_EQ(beat.time_ms, 1'795'170'001'001);
-  EXPECT_EQ(beat.state_hash, control_state_hash({{key_of(halt(1)), {1, true, Level::Halt}}}));
+  EXPECT_EQ(beat.state_hash, digest_of({{key_of(halt(1)), {1, true, Level::Halt}}}).state_hash);
 }
 
 TEST(ControlHeartbeat, is_the_same_after_a_restart) {
@@ -315,6 +319,91 @@ TEST(ControlHeartbeat, is_the_same_after_a_restart) {
   engine.start(5000);
   EXPECT_EQ(last_beat(topic).state_hash, before);
   EXPECT_EQ(last_beat(topic).generation, generation_at(5000));
+}
+
+/// A writer that remembers four released keys.
+struct FewReleased {
+  explicit FewReleased(SharedTopic& topic) : log(topic), writer(issuer(), "one", {key, keys, log, blast_radius, 4}) {}
+  static Issuer issuer() { return {"urn:test", {std::string(kAudience)}, std::string(kWriter), 0, 2000}; }
+  void follow() {
+    const auto batch = log.read(10'000);
+    for (const ControlEntry& entry : batch->entries) writer.observe(entry);
+  }
+  void poll(std::int64_t ms) {
+    follow();
+    EXPECT_TRUE(writer.caught_up(at_ms(ms)));
+    follow();
+    EXPECT_TRUE(writer.poll(at_ms(ms)));
+    follow();
+  }
+  void say(const ContainmentRecord& record) { EXPECT_TRUE(writer.publish(record, 1000, at_ms(100))); }
+  void halt_and_release(int agent) {
+    say(halt(agent, 1));
+    ContainmentRecord free = halt(agent, 2);
+    free.contained = false;
+    free.approver = "ada";
+    free.effective_at = free.effective_at + seconds(agent);
+    say(free);
+  }
+
+  SigningKey key = engine_key();
+  TrustedKeys keys = trusted();
+  BlastRadius blast_radius{{.max_halts_per_minute = 1000}};
+  FakeControlLog log;
+  ControlWriter writer;
+};
+
+TEST(ControlWriterMemory, what_was_released_longest_ago_is_withdrawn_and_what_is_in_force_never) {
+  SharedTopic topic;
+  FewReleased engine(topic);
+  engine.poll(0);
+  engine.say(halt(100));
+  for (int agent = 0; agent < 5; ++agent) engine.halt_and_release(agent);
+  const std::string before = digest_of({{key_of(halt(100)), {1, true, Level::Halt}}}).state_hash;
+  engine.poll(2000);
+  EXPECT_EQ(topic.last_value(key_of(halt(0))), "");
+  EXPECT_EQ(topic.last_value(key_of(halt(1))), "");
+  for (const int kept : {2, 3, 4, 100}) EXPECT_NE(topic.last_value(key_of(halt(kept))), "") << kept;
+  EXPECT_EQ(last_beat(topic).state_hash, before);
+
+  const std::size_t said = topic.count(key_of(halt(0)));
+  engine.poll(4000);
+  EXPECT_EQ(topic.count(key_of(halt(0))), said) << "its own word on it does not come back to it as a stranger's";
+  engine.say(halt(0, 3));
+  engine.poll(6000);
+  EXPECT_EQ(read_as_gate(topic, key_of(halt(0))).record.epoch, 3U);
+  EXPECT_TRUE(read_as_gate(topic, key_of(halt(0))).record.contained);
+}
+
+TEST(ControlWriterMemory, a_next_owner_says_again_nothing_of_what_was_withdrawn) {
+  SharedTopic topic;
+  {
+    FewReleased engine(topic);
+    engine.poll(0);
+    engine.say(halt(100));
+    for (int agent = 0; agent < 5; ++agent) engine.halt_and_release(agent);
+    engine.poll(2000);
+  }
+  const std::size_t said = topic.count(key_of(halt(0)));
+  FewReleased next(topic);
+  next.poll(10'000);
+  next.poll(12'000);
+  EXPECT_EQ(topic.count(key_of(halt(0))), said);
+  EXPECT_EQ(read_as_gate(topic, key_of(halt(2))).generation, generation_at(10'000));
+  EXPECT_EQ(read_as_gate(topic, key_of(halt(100))).generation, generation_at(10'000));
+}
+
+TEST(ControlWriterMemory, who_takes_out_what_is_in_force_takes_it_out_for_a_moment) {
+  SharedTopic topic;
+  FewReleased engine(topic);
+  engine.poll(0);
+  engine.say(halt(100));
+  engine.halt_and_release(1);
+  engine.poll(2000);
+  for (const int agent : {100, 1}) topic.entries.push_back({key_of(halt(agent)), ""});
+  engine.poll(4000);
+  EXPECT_TRUE(read_as_gate(topic, key_of(halt(100))).record.contained);
+  EXPECT_FALSE(read_as_gate(topic, key_of(halt(1))).record.contained) << "said again as long as it is remembered";
 }
 
 TEST(ControlOrderOfAGate, old_epochs_and_generations_are_stale_and_repeats_are_not) {

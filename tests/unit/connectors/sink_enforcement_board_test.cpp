@@ -62,6 +62,41 @@ class Board : public ::testing::Test {
   std::unique_ptr<EnforcementBoard> board;
 };
 
+TEST_F(Board, OfMoreThanItHoldsItForgetsWhatWasReleasedAndConfirmed) {
+  board = std::make_unique<EnforcementBoard>(
+      EnforcementBoard::Settings{.trusted = pinned(), .audience = std::string(kAudience), .gates = {"nginx-eu-1"}, .keys_max = 20});
+  board->caught_up(at_ms(0));
+  const auto says_so = [&](const std::string& agent) {
+    GateAck ack{.jti = control_jti(last.cause_event_id, engine.key_of(agent), last.epoch),
+                .key = engine.key_of(agent),
+                .generation = 1,
+                .epoch = last.epoch};
+    ack.status = AckStatus::Applied;
+    ack.applied_at = at_ms(0);
+    hear("nginx-eu-1", ack, 0);
+  };
+  said(Speaker::halt("bot"));
+  says_so("bot");
+  said(Speaker::release("waits-for-its-gate", 2));
+  for (int i = 0; i < 200; ++i) {
+    const std::string agent = "of-a-year-" + std::to_string(i);
+    for (const auto& word : {Speaker::halt(agent), Speaker::release(agent, 2)}) {
+      said(word);
+      says_so(agent);
+    }
+    EXPECT_EQ(board->state(engine.key_of(agent)), EnforcementState::Released) << agent;
+    EXPECT_THAT(board->alarms(at_ms(1), kAll), IsEmpty());
+  }
+  EXPECT_LE(board->rows().size(), 20U);
+  EXPECT_EQ(board->state(key()), EnforcementState::Enforced);
+  EXPECT_EQ(board->rows().count(engine.key_of("of-a-year-7")), 0U);
+
+  board->observe({engine.key_of("of-a-year-199"), ""}, at_ms(2));
+  EXPECT_EQ(board->rows().count(engine.key_of("of-a-year-199")), 0U) << "withdrawn by its writer";
+  board->observe({key(), ""}, at_ms(2));
+  EXPECT_EQ(board->state(key()), EnforcementState::Enforced) << "nobody is released by that";
+}
+
 TEST_F(Board, AContainmentIsRequestedThenPartlyThenEverywhereInForceAndReleased) {
   said(Speaker::halt("bot"));
   EXPECT_EQ(board->state(key()), EnforcementState::Requested);

@@ -72,7 +72,8 @@ class Speaker {
     return {claim_key(issuer_.writer), sign_jws(key_, encode_claim({issuer_.writer, claimant, generation, kStartMs}, issuer_))};
   }
   [[nodiscard]] ControlEntry heartbeat(std::int64_t ms) const {
-    const Heartbeat beat{issuer_.writer, issuer_.generation, live_.size(), control_state_hash(live_), kStartMs + ms};
+    const auto [count, hash] = digest_of(live_);
+    const Heartbeat beat{issuer_.writer, issuer_.generation, count, hash, kStartMs + ms};
     return {heartbeat_key(issuer_.writer), sign_jws(key_, encode_heartbeat(beat, issuer_))};
   }
 

@@ -32,6 +32,25 @@ TEST(HostileRecords, a_flood_of_signed_scopes_ends_at_the_bound_and_takes_nothin
   EXPECT_EQ(gate.status_of(engine.say(Speaker::release("bot", 3))), AckStatus::Applied);
 }
 
+TEST(HostileRecords, of_more_keys_than_it_holds_a_gate_forgets_those_released_longest_ago) {
+  auto settings = gate_settings();
+  settings.keys_max = 100;
+  QuietGate gate(std::move(settings));
+  Speaker engine;
+  ASSERT_EQ(gate.status_of(engine.say(Speaker::halt("bot"))), AckStatus::Applied);
+  for (int i = 0; i < 1'000; ++i) {
+    const std::string agent = "of-a-year-" + std::to_string(i);
+    ASSERT_EQ(gate.status_of(engine.say(Speaker::halt(agent))), AckStatus::Applied) << agent;
+    ASSERT_EQ(gate.status_of(engine.say(Speaker::release(agent, 2))), AckStatus::Applied) << agent;
+  }
+  EXPECT_FALSE(gate.lets_pass("bot"));
+  EXPECT_LE(gate.state.size(), 102U);
+  EXPECT_EQ(gate.status_of(engine.say(Speaker::halt("of-a-year-7", 3))), AckStatus::Applied);
+  EXPECT_FALSE(gate.lets_pass("of-a-year-7"));
+  gate.read({engine.heartbeat(1000)});
+  EXPECT_TRUE(gate.state.readiness(testing::at_ms(1000)).agrees) << "its writer may remember more";
+}
+
 TEST(HostileRecords, a_flood_of_writers_ends_at_the_bound_and_those_heard_still_speak) {
   auto settings = gate_settings();
   settings.writers_max = 10;
