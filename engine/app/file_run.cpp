@@ -96,6 +96,7 @@ std::expected<void, RunError> FileRun::read_input(std::size_t index) {
     idle = batch->state == Batch::State::Idle ? idle + 1 : 0;
     const bool last = batch->state == Batch::State::Ended && index + 1 == sources_.size();
     caught_up_ = caught_up_ || idle >= kIdleAtEnd || last;
+    if (on_turn) on_turn();
     if (auto taken = take_live(origin, Offset{records - 1}); !taken) return taken;
     if (batch->state == Batch::State::Ended) {
       if (auto taken = take_changes_before(origin, Offset{records}); !taken) return taken;

@@ -126,6 +126,8 @@ class FileRun {
   /// Asked after each judgement: findings from outside the core about what it led to, written behind its own.
   std::function<std::vector<FindingRecord>()> more_findings;
 
+  /// Called between batches, also where none has come for a while.
+  std::function<void()> on_turn;
   /// Asked between records: alarms that no judgement led to.
   std::function<std::vector<FindingRecord>()> alarms;
 

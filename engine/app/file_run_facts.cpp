@@ -116,17 +116,17 @@ std::expected<void, RunError> FileRun::obey(const Origin& origin, const Operator
   const auto operate = [&]() -> std::expected<Taken, StoreError> {
     std::vector<Operated> answers;
     bool changed = false;
-    const bool is_tree = order.scope.type == "subtree";  // its members are several shards' agents
+    const bool of_several = order.scope.type == "subtree" || is_wide(order.scope);  // its members are several shards' agents
     for (const auto& lane : lanes_) {
       auto done = lane->shard.operate(order.command, order.scope, {kFilePartition, after}, origin);
       if (!done) return std::unexpected(done.error());
-      if (*done && (answers.empty() || !is_tree))
+      if (*done && (answers.empty() || !of_several))
         answers.push_back(std::move(**done));
       else if (*done)
         join(answers.front(), std::move(**done));
       changed = lane->shard.foreign(kFilePartition).take_changed() || changed;
     }
-    if (is_tree && !answers.empty() && answers.front().judgement) order_by_agent(*answers.front().judgement);
+    if (of_several && !answers.empty() && answers.front().judgement) order_by_agent(*answers.front().judgement);
     auto wide = wide_->subjects.operate(order.command, order.scope, *wide_->rules, {kLinksPartition, Offset{last_lsn_}}, kLinksTopic,
                                         options_.recorded ? origin.base : 0);
     if (!wide) return std::unexpected(wide.error());

@@ -275,6 +275,16 @@ void FileService::passed_over(const OperatorCommand* order, Offset at, std::stri
   if (auto said = say(entry(), {kNoInput, Offset{0}}); !said) fail(std::move(said.error()));
 }
 
+/// What a log that is gone or another one held is said again at once, though there is no news. Otherwise nobody polls while there is
+/// none: that would beat each second into a file that nobody compacts.
+void FileService::mind_the_log() {
+  if (!control_log_->replaced()) return;
+  const auto polled = control_->poll(wall_now());
+  if (polled && !log_replaced_) log_.warning("the control log is another file: what stood on it is said again", {});
+  if (!polled && !log_replaced_) log_.warning("control log", {{"error", polled.error().message}});
+  log_replaced_ = !polled;
+}
+
 void FileService::fail(RunError error) {
   if (fault_) return;
   fault_ = std::move(error);
@@ -325,6 +335,7 @@ std::expected<void, RunError> FileService::run() {
     if (auto sent = publish(judgement); !sent) fail(std::move(sent.error()));
     metrics_.shard(0).decision.observe(Nanos{(std::chrono::steady_clock::now() - run_->arrived()).count()});
   };
+  run_->on_turn = [this] { mind_the_log(); };
   keep_audit();
   obey_people();
   follow_gates();

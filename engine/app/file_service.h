@@ -50,6 +50,7 @@ class FileService {
   [[nodiscard]] std::expected<void, RunError> say(const AuditEntry& entry, Position after);
   [[nodiscard]] std::expected<void, RunError> publish(const Judgement& judgement);
   void fail(RunError error);
+  void mind_the_log();
   [[nodiscard]] std::string live_view() const;
   void count(const Judgement& judgement, const Refusal* refusal);
   void count(const RunStanding& standing);
@@ -62,6 +63,7 @@ class FileService {
   std::unique_ptr<EnforcementFeed> enforcement_;  // null: nobody says where acknowledgements are
   std::unique_ptr<ContextPositions> positions_;   // of what they confirm, and of people's commands
   std::size_t words_taken_ = 0;
+  bool log_replaced_ = false;  // and it cannot be followed to the next one, which has been told
   RunStanding counted_;
   std::unique_ptr<FileSink> audit_sink_;
   std::unique_ptr<AuditTrail> audit_;

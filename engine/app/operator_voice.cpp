@@ -34,10 +34,13 @@ OperatorVoice::OperatorVoice(const Settings& settings, const SigningKey& key, co
       within_(settings.within),
       writer_(issuer_, settings.claimant, {key, trusted, log, radius_}) {}
 
-OperatorVoice::Done OperatorVoice::read_to_end(const std::string& scope) {
+OperatorVoice::Done OperatorVoice::read_to_end(const std::string& scope, std::function<void(const ControlEntry&)> each) {
   scope_ = scope;
+  each_ = std::move(each);
   const auto at_end = [](const ControlLog::Batch& batch) { return batch.caught_up && batch.entries.empty(); };
-  return read_until(Clock::now() + within_, at_end);
+  Done read = read_until(Clock::now() + within_, at_end);
+  each_ = {};
+  return read;
 }
 
 template <class Enough>
@@ -58,6 +61,7 @@ OperatorVoice::Done OperatorVoice::read_until(Deadline deadline, Enough enough) 
 }
 
 void OperatorVoice::take(const ControlEntry& entry) {
+  if (each_) each_(entry);
   const bool counts = writer_.observe(entry);
   if (!entry.key.ends_with("#" + std::string(kOperatorWriter))) return;
   const auto message = verify_control(entry.key, entry.value, trusted_, issuer_.aud.front());

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <expected>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -38,8 +39,8 @@ class OperatorVoice {
   /// `key` and `trusted` outlive it. `progress` is told when acknowledgements come.
   OperatorVoice(const Settings& settings, const SigningKey& key, const TrustedKeys& trusted, ControlLog& log, OutputProgress& progress);
 
-  /// Reads the log to its end, and what the operator's writer has said of `scope`. The fault is in words.
-  [[nodiscard]] std::expected<void, std::string> read_to_end(const std::string& scope);
+  /// Reads the log to its end, and what the operator's writer has said of `scope`; `each` is told of every entry. The fault is in words.
+  [[nodiscard]] std::expected<void, std::string> read_to_end(const std::string& scope, std::function<void(const ControlEntry&)> each = {});
   /// What the operator's writer last said of the scope, as far as the log knows.
   [[nodiscard]] const std::optional<ContainmentRecord>& last() const { return last_; }
 
@@ -67,6 +68,7 @@ class OperatorVoice {
   const std::chrono::steady_clock::duration within_;
   BlastRadius radius_{BlastRadius::Limits{}};
   std::string scope_;
+  std::function<void(const ControlEntry&)> each_;
   std::optional<ContainmentRecord> last_;
   std::string said_;             // jti of the word that is out
   Heard heard_ = Heard::NotYet;  // and what came of it

@@ -103,8 +103,8 @@ std::expected<std::vector<Operated>, StoreError> Service::obey(ShardRun& shard, 
   std::vector<Operated> answers;
   keep_foreign(shard, after.partition);
   if (*done && (*done)->judgement) shard.view.see(*(*done)->judgement);
-  // What is in no agent's state was taken in every partition: who serves the first says so.
-  if (is_wide(order.scope) && after.partition != kFirst) return std::vector<Operated>();
+  // What is in no agent's state was taken in every partition: who serves the first says so, and whoever has more to say of it.
+  if (is_wide(order.scope) && after.partition != kFirst && !(*done && (*done)->judgement)) return std::vector<Operated>();
   if (*done && (*done)->answer != CommandAnswer::UnknownAgent) answers.push_back(std::move(**done));  // else another partition's
   return answers;
 }

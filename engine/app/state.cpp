@@ -11,6 +11,7 @@
 #include "engine/app/wall_clock.h"
 #include "engine/event/decode.h"
 #include "engine/event/escape.h"
+#include "engine/verdict/contain.h"
 #include "engine/verdict/containment.h"
 #include "engine/verdict/policy.h"
 
@@ -59,7 +60,9 @@ ordered_json describe(const AgentState& agent) {
   out["containments"] = ordered_json::array();
   for (const Containment& c : agent.containments) {
     out["containments"].push_back({{"scope", c.scope},
-                                   {"state", c.contained ? "contained" : "released"},
+                                   {"state", is_foreign(c) ? "by another writer"
+                                             : c.contained ? "contained"
+                                                           : "released"},
                                    {"level", name_of(c.level)},
                                    {"epoch", c.epoch},
                                    {"since", format_rfc3339(c.since)},

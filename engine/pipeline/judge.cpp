@@ -228,8 +228,9 @@ Judgement judge(const Event& event, const Admission& admission, AgentState& agen
     forget_unclassified(agent);  // it has a job now
     judge_by_persona(event, admission, agent, session, index, circumstances, out);
   }
+  // A person's halt lies in the state and among what others have contained; one call under several is one.
   for (const Containment& entry : agent.containments)
-    if (entry.contained || is_foreign(entry)) out.passed += entry.passed.count;
+    if (entry.contained || is_foreign(entry)) out.passed = std::max(out.passed, entry.passed.count);
   return out;
 }
 

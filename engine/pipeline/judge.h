@@ -29,7 +29,7 @@ struct Judgement {
   std::vector<ChannelId> not_evaluable;
   std::uint32_t lacking = 0;        // `Lacking` bits of constraints that could not be judged
   std::vector<Link> links;          // what the act means for subjects wider than its agent, judged apart from it
-  std::vector<std::string> joined;  // trees halted by a person (ForeignContainment::key) that the agent is now known to work in
+  std::vector<std::string> joined;  // containments of others (ForeignContainment::key) that the agent is a member of from now on
   std::uint64_t passed = 0;         // calls of the agent so far that succeeded though what contains it denies them
   bool copy = false;                // a known act: nothing else is set
   bool fact = false;                // a fact about the fleet: no agent, no verdict

@@ -2,6 +2,7 @@
 #include "engine/pipeline/operate.h"
 
 #include <algorithm>
+#include <iterator>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "engine/pipeline/judge_link.h"
 #include "engine/verdict/case.h"
 #include "engine/verdict/contain.h"
+#include "engine/verdict/foreign_calls.h"
 
 namespace ringfence {
 namespace {
@@ -29,14 +31,6 @@ struct Order {
 /// Who answers for it: the approver, where one is named.
 const std::string& answerable(const Command& command) { return command.approver.empty() ? command.by : command.approver; }
 
-/// `inner` is the scope itself or one that the command's scope contains within the same agent's state.
-bool within(const ScopeParts& outer, const std::string& inner) {
-  const auto parts = parse_scope(inner);
-  if (!parts || parts->tenant != outer.tenant || parts->id != outer.id) return false;
-  if (outer.type == "session") return *parts == outer;
-  return parts->type == outer.type || parts->type == "session" || (outer.type == "subtree" && parts->type == "agent");
-}
-
 /// The sessions the scope reaches; of type session those of its id, borrowed or not.
 std::vector<SessionState*> sessions_of(const Order& order) {
   std::vector<SessionState*> found;
@@ -49,7 +43,7 @@ bool clean(const Standing& standing) { return !standing.alert && !standing.throt
 
 /// Something of it would be judged on: a level, or evidence that has begun.
 bool anything_stands(const Order& order) {
-  if (std::ranges::any_of(order.agent.containments, [&](const Containment& c) { return c.contained && within(order.scope, c.scope); }))
+  if (std::ranges::any_of(order.agent.containments, [&](const Containment& c) { return c.contained && takes_in(order.scope, c.scope); }))
     return true;
   const auto stands = [](const SessionState* session) { return !clean(session->standing) || session->ledger || session->held_acts > 0; };
   if (std::ranges::any_of(sessions_of(order), stands)) return true;
@@ -59,7 +53,7 @@ bool anything_stands(const Order& order) {
 std::optional<CommandAnswer> refused(const Order& order) {
   const Command& command = order.command;
   const std::string mark = halted_by(answerable(command));
-  const auto own = [&](const Containment& c) { return c.contained && within(order.scope, c.scope) && c.finding_uid == mark; };
+  const auto own = [&](const Containment& c) { return c.contained && takes_in(order.scope, c.scope) && c.finding_uid == mark; };
   const bool own_halt = std::ranges::any_of(order.agent.containments, own);
   if (command.command == "approve") return own_halt ? std::optional(CommandAnswer::OwnHalt) : std::nullopt;
   if (command.command != "release" || order.persona == nullptr || order.persona->tier < kApprovedTier) return std::nullopt;
@@ -146,7 +140,7 @@ Operated release(const Order& order) {
   out.position = order.at;
   std::vector<std::string> uids;
   for (Containment& entry : order.agent.containments) {
-    if (!entry.contained || !within(order.scope, entry.scope)) continue;
+    if (!entry.contained || !takes_in(order.scope, entry.scope)) continue;
     out.containments.push_back(next_record(order, entry, false));
     uids.push_back(entry.finding_uid);
   }
@@ -165,7 +159,7 @@ Operated approve(const Order& order) {
   out.position = order.at;
   bool by_people = false;  // an operator's halt waits for nobody
   for (Containment& entry : order.agent.containments) {
-    if (!entry.contained || entry.level < Level::Halt || !within(order.scope, entry.scope)) continue;
+    if (!entry.contained || entry.level < Level::Halt || !takes_in(order.scope, entry.scope)) continue;
     if (is_halted_by_person(entry.finding_uid))
       by_people = true;
     else
@@ -209,6 +203,13 @@ Operated halt(const Order& order) {
 }
 
 bool is_tree(const std::string& scope) { return scope.starts_with("subtree:"); }
+
+/// Of a tree the agents that it has contained by name.
+Operated free_from_tree(const Order& order, const ForeignContainment& tree, std::optional<CommandAnswer> why_not) {
+  const auto its = [&](const Containment& c) { return c.contained && !is_tree(c.scope) && c.finding_uid == tree.finding_uid; };
+  if (tree.scope.type != "subtree" || std::ranges::none_of(order.agent.containments, its)) return {CommandAnswer::NothingStands, {}};
+  return why_not ? Operated{*why_not, {}} : release(order);
+}
 
 /// A tree is named by its root and takes its members with it; whatever else a subject has stopped is named as it is.
 bool reaches(const ScopeParts& named, const std::string& stands, const AgentState& subject) {
@@ -268,15 +269,21 @@ Operated operate(const Command& command, const ScopeParts& scope, AgentState& ag
   return halt(order);
 }
 
-Operated free_member(const Command& command, const ForeignContainment& tree, AgentState& member, const Rulebook& rules, Position at,
+Operated free_member(const Command& command, const ForeignContainment& standing, AgentState& member, const Rulebook& rules, Position at,
                      std::string_view topic) {
-  const auto its = [&](const Containment& c) { return c.contained && c.finding_uid == tree.finding_uid; };
-  if (std::ranges::none_of(member.containments, its)) return {CommandAnswer::NothingStands, {}};
   const ScopeParts scope{"agent", member.tenant, member.id, {}};
   const Order order{command, scope, member, known_persona(member, rules), at, topic};
-  if (!tree.by.empty())
-    if (const auto why = refused(order)) return {*why, {}};
-  return release(order);
+  const bool commanded = !standing.by.empty();
+  // What its calls made of the containment ends with it, whoever else still holds the agent.
+  std::vector<FindingRecord> ended =
+      forget_ended(member, standing, commanded ? "Released by " + told(command) : "", {order.persona, topic, at});
+  Operated out = commanded ? free_from_tree(order, standing, refused(order)) : free_from_tree(order, standing, std::nullopt);
+  if (ended.empty()) return out;
+  if (!out.judgement) out.judgement.emplace().position = at;
+  out.judgement->findings.insert(out.judgement->findings.begin(), std::make_move_iterator(ended.begin()),
+                                 std::make_move_iterator(ended.end()));
+  if (out.answer == CommandAnswer::NothingStands) out.answer = CommandAnswer::Done;
+  return out;
 }
 
 Operated stop_member(const Command& command, const ForeignContainment& tree, AgentState& member, const Rulebook& rules, Position at) {

@@ -55,8 +55,9 @@ struct Operated {
                                    Position at);
 
 /// Frees an agent that was contained because it worked in a tree which a person had halted (contain_member), as `release` of the agent
-/// does; where a command told of the tree, by the rules of a release. NothingStands where it is not contained for that.
-[[nodiscard]] Operated free_member(const Command& command, const ForeignContainment& tree, AgentState& member, const Rulebook& rules,
+/// does; where a command told of the tree, by the rules of a release. Closes what its calls made of the containment, of a tree or of any
+/// other scope. NothingStands where it is not contained for that, and nothing is open.
+[[nodiscard]] Operated free_member(const Command& command, const ForeignContainment& standing, AgentState& member, const Rulebook& rules,
                                    Position at, std::string_view topic);
 
 /// True where the command would free, by its own name, an agent that a tree has contained which stands.

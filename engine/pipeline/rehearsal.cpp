@@ -49,9 +49,10 @@ Operated Rehearsal::operate(const Command& command) {
   Operated out{CommandAnswer::UnknownAgent, {}};
   if (const CommandAnswer answer = operate_foreign(command, *scope, foreign_); is_wide(*scope)) out.answer = answer;
   if (command.command == "release") {
-    for (const ForeignContainment* const tree : foreign_.trees_of(command.scope))
-      for (const AgentKey& member : tree->members)
-        if (Operated one = free_member(command, *tree, agents_[member], rules_, behind, topic_); one.answer != CommandAnswer::NothingStands)
+    for (const ForeignContainment* const standing : foreign_.with_members(command.scope))
+      for (const AgentKey& member : standing->members)
+        if (Operated one = free_member(command, *standing, agents_[member], rules_, behind, topic_);
+            one.answer != CommandAnswer::NothingStands)
           join(out, std::move(one));
   }
   const ForeignContainment* const halted = command.command == "halt" ? foreign_.tree_of_person(command.scope) : nullptr;

@@ -108,10 +108,13 @@ std::expected<void, StoreError> Shard::book_refusal(const Record& record, const 
 std::expected<std::optional<Operated>, StoreError> Shard::operate(const Command& command, const ScopeParts& scope, Position after,
                                                                   const Origin& origin) {
   const CommandAnswer answer = operate_foreign(command, scope, foreign_[after.partition]);
-  if (is_wide(scope)) return settings_.share.index == 0 ? std::optional(Operated{answer, {}}) : std::nullopt;
   auto members = command.command == "halt" ? stop_members(command, scope, after, origin) : free_members(command, after, origin);
   if (!members) return std::unexpected(members.error());
-  auto named = operate_named(command, scope, after, origin);
+  const auto of_scope = [&]() -> std::expected<std::optional<Operated>, StoreError> {
+    if (!is_wide(scope)) return operate_named(command, scope, after, origin);
+    return settings_.share.index == 0 ? std::optional(Operated{answer, {}}) : std::nullopt;
+  };
+  auto named = of_scope();
   if (!named || !*members) return named;
   if (*named) join(**members, std::move(**named));
   if ((*members)->judgement) order_by_agent(*(*members)->judgement);
@@ -142,13 +145,13 @@ std::expected<std::optional<Operated>, StoreError> Shard::stop_members(const Com
 std::expected<std::optional<Operated>, StoreError> Shard::free_members(const Command& command, Position after, const Origin& origin) {
   std::optional<Operated> out;
   if (command.command != "release") return out;
-  for (const ForeignContainment* const tree : foreign_[after.partition].trees_of(command.scope)) {
-    for (const AgentKey& key : tree->members) {
+  for (const ForeignContainment* const standing : foreign_[after.partition].with_members(command.scope)) {
+    for (const AgentKey& key : standing->members) {
       if (!mine(key)) continue;
       const auto opened = open_known(key, after, origin);
       if (!opened) return std::unexpected(opened.error());
       if (*opened == nullptr) continue;
-      Operated one = free_member(command, *tree, **opened, *rules_, after, origin.topic);
+      Operated one = free_member(command, *standing, **opened, *rules_, after, origin.topic);
       if (one.answer == CommandAnswer::NothingStands) continue;
       if (one.answer == CommandAnswer::Done) table_.touch(**opened, Offset{origin.base + after.offset.value});
       count_outputs(one);
@@ -228,9 +231,9 @@ std::expected<std::optional<Judgement>, StoreError> Shard::take_foreign(const En
   Judgement out;
   out.position = after;
   if (!word.lifted()) return out;
-  // Of a tree that a command told of, the members are freed by the command that frees it, under its rules.
-  const auto trees = foreign.trees_of(word.scope);
-  if (std::ranges::any_of(trees, [](const ForeignContainment* tree) { return !tree->by.empty(); })) return out;
+  // Of what a command told of, the members are freed by the command that ends it, under its rules.
+  const auto ended = foreign.with_members(word.scope);
+  if (std::ranges::any_of(ended, [](const ForeignContainment* one) { return !one->by.empty(); })) return out;
   const Command release{"release", word.scope, "no longer halted", word.finding_uid, "", ""};
   auto freed = free_members(release, after, origin);
   if (!freed) return std::unexpected(freed.error());

@@ -31,7 +31,11 @@ std::expected<ScopeParts, std::string> check_command(const Command& command) {
   if (std::ranges::find(kCommands, command.command) == kCommands.end())
     return std::unexpected("command: not one of halt approve release purge");
   auto scope = parse_scope(command.scope);
-  if (!scope) return std::unexpected("scope: not one of the known forms, such as agent:TENANT/ID with both parts percent-encoded");
+  if (!scope)
+    return std::unexpected(
+        "scope: not one of agent:TENANT/ID instance:TENANT/ID session:TENANT/AGENT/SESSION credential:TENANT/FINGERPRINT "
+        "subtree:TENANT/ROOT "
+        "user:TENANT/ID tenant:TENANT/TENANT global: with parts percent-encoded");
   if (blank(command.reason)) return std::unexpected("reason: missing");
   if (blank(command.by)) return std::unexpected("by: missing");
   if (command.reason.size() > kReasonBytes) return std::unexpected("reason: longer than 1024 bytes");
@@ -39,6 +43,14 @@ std::expected<ScopeParts, std::string> check_command(const Command& command) {
     return std::unexpected("by, approver, ticket: longer than 256 bytes");
   if (!trimmed(command.by) || !trimmed(command.approver)) return std::unexpected("by, approver: begins or ends with a blank");
   return std::move(*scope);
+}
+
+bool takes_in(const ScopeParts& outer, const std::string& scope) {
+  const auto parts = parse_scope(scope);
+  if (!parts || parts->tenant != outer.tenant || parts->id != outer.id) return false;
+  if (parts->type == outer.type) return outer.type != "session" || *parts == outer;
+  const bool tree = outer.type == "subtree";
+  return (tree && parts->type == "agent") || ((tree || outer.type == "agent") && parts->type == "session");
 }
 
 bool same_person(std::string_view a, std::string_view b) { return std::ranges::equal(a, b, {}, lower, lower); }

@@ -21,6 +21,9 @@ struct Command {
 /// fault and repeats nothing of the command.
 [[nodiscard]] std::expected<ScopeParts, std::string> check_command(const Command& command);
 
+/// True where the scope is `outer` itself or one that it takes in among those of the same agent: its sessions, and of a tree its root.
+[[nodiscard]] bool takes_in(const ScopeParts& outer, const std::string& scope);
+
 /// True of names that differ in the case of ASCII letters alone: `Ada` is no second person beside `ada`.
 [[nodiscard]] bool same_person(std::string_view a, std::string_view b);
 

@@ -49,6 +49,19 @@ std::string told_of(const GoneRound& call) {
   return text + ") and the allowance for clocks had passed at " + format_rfc3339(standing.from) + ": there is a way around the gates.";
 }
 
+template <class Ended>
+std::vector<FindingRecord> forget(AgentState& agent, const Ended& ended, const std::string& how, const Told& told) {
+  std::vector<FindingRecord> records;
+  for (const Containment& entry : agent.containments) {
+    if (!ended(entry)) continue;
+    const auto its = [&](const OpenFinding& finding) { return finding.uid == entry.finding_uid; };
+    const Ending ending{"released", how.empty() ? "Released: " + printable(entry.scope, kScopeChars) + " no longer stands." : how};
+    std::ranges::move(close_released(agent, its, ending, told), std::back_inserter(records));
+  }
+  std::erase_if(agent.containments, ended);
+  return records;
+}
+
 }  // namespace
 
 std::vector<GoneRound> passed_foreign(AgentState& agent, const std::vector<const ForeignContainment*>& over, const Event& event,
@@ -95,20 +108,16 @@ std::vector<FindingRecord> gone_round_findings(AgentState& agent, const std::vec
 }
 
 std::vector<FindingRecord> forget_ended(AgentState& agent, const ForeignContainments& foreign, const Told& told) {
-  std::vector<FindingRecord> records;
   const auto ended = [&](const Containment& entry) {
     if (!is_foreign(entry)) return false;
     const ForeignContainment* const standing = foreign.find(entry.scope);
     return standing == nullptr || standing->number != entry.epoch;
   };
-  for (const Containment& entry : agent.containments) {
-    if (!ended(entry)) continue;
-    const auto its = [&](const OpenFinding& finding) { return finding.uid == entry.finding_uid; };
-    const Ending ending{"released", "Released: " + printable(entry.scope, kScopeChars) + " no longer stands."};
-    std::ranges::move(close_released(agent, its, ending, told), std::back_inserter(records));
-  }
-  std::erase_if(agent.containments, ended);
-  return records;
+  return forget(agent, ended, "", told);
+}
+
+std::vector<FindingRecord> forget_ended(AgentState& agent, const ForeignContainment& standing, const std::string& how, const Told& told) {
+  return forget(agent, [&](const Containment& entry) { return entry.scope == standing.key && entry.epoch == standing.number; }, how, told);
 }
 
 }  // namespace ringfence

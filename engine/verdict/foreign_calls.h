@@ -31,5 +31,8 @@ struct GoneRound {
 
 /// Forgets what calls made of containments that no longer stand and closes its findings; at the agent's next event, before it is judged.
 [[nodiscard]] std::vector<FindingRecord> forget_ended(AgentState& agent, const ForeignContainments& foreign, const Told& told);
+/// The same of one that has just ended, at once; `how` in words, empty where nobody said.
+[[nodiscard]] std::vector<FindingRecord> forget_ended(AgentState& agent, const ForeignContainment& standing, const std::string& how,
+                                                      const Told& told);
 
 }  // namespace ringfence

@@ -187,17 +187,18 @@ void ForeignContainments::join(const std::string& key, const AgentKey& member) {
   changed_ = true;
 }
 
-std::vector<const ForeignContainment*> ForeignContainments::trees_of(std::string_view scope) const {
+std::vector<const ForeignContainment*> ForeignContainments::with_members(std::string_view scope) const {
   std::vector<const ForeignContainment*> found;
   each_under(all_, scope, [&](const ForeignContainment& s) {
-    if (is_tree(s) && !s.members.empty()) found.push_back(&s);
+    if (!s.members.empty()) found.push_back(&s);
   });
   return found;
 }
 
 bool ForeignContainments::holds(const AgentKey& member, std::string_view finding_uid) const {
   return std::ranges::any_of(all_, [&](const auto& row) {
-    return !row.second.gone && row.second.finding_uid == finding_uid && row.second.members.contains(member);
+    const ForeignContainment& tree = row.second;
+    return is_tree(tree) && !tree.gone && tree.finding_uid == finding_uid && tree.members.contains(member);
   });
 }
 

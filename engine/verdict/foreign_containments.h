@@ -33,7 +33,8 @@ struct ForeignContainment {
   Level enforced = Level::Observe;
   EventTime from;  // no call that started later can have passed by what stood before
   std::vector<Enforcement::Gate> gates;
-  /// Of a tree: agents of this partition that it has contained, so that they are freed with it. A key too many is harmless.
+  /// Agents of this partition whose calls went around the gates that have it in force, and of a tree those it has contained: what it led to
+  /// at them ends with it. A key too many is harmless.
   std::set<AgentKey> members;
 
   [[nodiscard]] std::string_view scope_text() const { return std::string_view(key).substr(0, key.find('#')); }
@@ -67,12 +68,12 @@ class ForeignContainments {
   /// A person has contained the scope, now or before.
   [[nodiscard]] bool knows(const std::string& scope) const;
   [[nodiscard]] bool room_for_member() const { return members_ < kMembersMost; }
-  /// Notes that a tree has contained an agent of this partition.
+  /// Notes an agent of this partition as one of its members.
   void join(const std::string& key, const AgentKey& member);
   /// The tree of a scope that a person has halted; null where none stands.
   [[nodiscard]] const ForeignContainment* tree_of_person(std::string_view scope) const;
-  /// The trees of a scope, stood or gone, whose members are to be freed once it is released.
-  [[nodiscard]] std::vector<const ForeignContainment*> trees_of(std::string_view scope) const;
+  /// Those of a scope, stood or gone, that have members.
+  [[nodiscard]] std::vector<const ForeignContainment*> with_members(std::string_view scope) const;
   /// True where a tree that stands has contained the agent, under this uid.
   [[nodiscard]] bool holds(const AgentKey& member, std::string_view finding_uid) const;
 

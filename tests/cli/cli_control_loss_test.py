@@ -95,6 +95,20 @@ http: {{listen: "127.0.0.1:0"}}
         for agent in ("watched-1", "watched-2"):
             self.until(self.refused(agent, port), "a gate that begins now refuses them too")
 
+    def test_an_engine_with_nothing_new_to_say_says_what_stood_on_a_log_that_is_gone(self):
+        self.started("run")
+        self.started("gate")
+        self.act("watched-1")
+        self.until(self.refused("watched-1"), "the agent is halted")
+        for other in (None, b""):  # gone, and another one
+            os.rename(self.control, self.dir / "moved")
+            if other is not None:
+                self.control.write_bytes(other)
+            self.until(lambda: self.control.exists() and self.contained() == {scope("watched-1")}, "it is on the log again")
+        port = free_port()
+        self.started("gate", self.settings("new.yaml", "new-gate", port))
+        self.until(self.refused("watched-1", port), "a gate that begins now refuses it too")
+
     def test_a_log_that_is_lost_between_two_runs_of_the_engine(self):
         gate = self.started("gate")
         for start in (1, 2, 3):

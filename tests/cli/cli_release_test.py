@@ -220,6 +220,49 @@ class Releases(Desk):
         self.assertEqual(run("state", "purge", scope(1), *WHY, "--config", self.config).code, DONE)
 
 
+class Scopes(Desk):
+    """What people have halted within what they release."""
+
+    def rows(self):
+        return {(row["scope"], row["writer"]): row for row in json.loads(run("status", "--config", self.config, "--json").out)}
+
+    def command(self, word, scope, *more):
+        return run(word, scope, *WHY, *more, "--config", self.config)
+
+    def test_a_release_frees_what_people_have_halted_within_its_scope(self):
+        service = self.serve()
+        self.gate()
+        self.call(1)
+        self.until(lambda: b"watched-halt-1" in run("top", "--config", self.config, "--json").out or (self.dir / "findings").exists())
+        within = (scope(1), "session:default/watched-halt-1/s-1")
+        for each in within:
+            self.assertEqual(self.command("halt", each).code, DONE)
+        self.assertEqual(self.command("halt", scope(2)).code, DONE)
+        self.until(lambda: self.answer(1) == 403)
+        ended = self.command("release", "subtree:default/watched-halt-1", "--approver", "grace")
+        self.assertEqual(ended.code, DONE, ended)
+        self.assertEqual([line.split(": ")[0] for line in ended.out.decode().splitlines()],
+                         ["release subtree:default/watched-halt-1", *(f"release {each}" for each in within)], ended)
+        self.opens(1)
+        rows = self.rows()
+        self.assertEqual({rows[each, "operator"]["state"] for each in within}, {"released"})
+        self.assertEqual(rows[scope(2), "operator"]["state"], "contained", "a sibling's")
+        self.assertEqual(self.end(service), DONE)
+        self.expect_a_whole_chain()
+
+    def test_what_does_not_wait_is_not_approved(self):
+        service = self.serve()
+        self.gate()
+        self.halted(1)
+        self.enforced(1)
+        before = self.rows()[scope(1), "engine-files-0"]
+        ended = self.give("approve", 1)
+        self.assertEqual(ended.code, UNUSABLE, ended)
+        self.assertIn(b"nothing waits for approval there", ended.err)
+        self.assertEqual(self.rows()[scope(1), "engine-files-0"], before)
+        self.assertEqual(self.end(service), DONE)
+
+
 class TwoPeople(Desk):
     TIER = 4
 

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "tests/unit/pipeline/watch.h"
 
 namespace ringfence {
@@ -99,12 +101,16 @@ TEST_F(OverAgents, ReleasedItsFindingIsClosedAndTheNextContainmentHasItsOwn) {
   (void)watch.enforce(confirmed(kUser, 10));
   const auto first = violations(of_user("u-1", 20));
   ASSERT_THAT(first, SizeIs(1));
-  EXPECT_EQ(watch.operate(command("release", kUser)).answer, CommandAnswer::Done);
-  const auto closed = violations(of_user("u-1", 30));
-  ASSERT_THAT(closed, SizeIs(1));
+  const Operated released = watch.operate(command("release", kUser));
+  EXPECT_EQ(released.answer, CommandAnswer::Done);
+  ASSERT_TRUE(released.judgement);
+  const auto& closed = released.judgement->findings;
+  ASSERT_THAT(closed, SizeIs(1)) << "at once: the agent may never call again";
   EXPECT_EQ(closed[0].activity, FindingRecord::Activity::Close);
   EXPECT_EQ(closed[0].close_reason, "released");
+  EXPECT_EQ(closed[0].sentence, "Released by ada, approved by grace: a test");
   EXPECT_EQ(closed[0].uid, first[0].uid);
+  EXPECT_THAT(violations(of_user("u-1", 30)), IsEmpty());
   (void)watch.enforce(confirmed(kUser, 10));
   EXPECT_THAT(violations(of_user("u-1", 31)), IsEmpty()) << "that was the one before";
   (void)watch.operate(command("halt", kUser));
@@ -114,6 +120,29 @@ TEST_F(OverAgents, ReleasedItsFindingIsClosedAndTheNextContainmentHasItsOwn) {
   (void)watch.enforce(lifted(kUser, 41));
   EXPECT_THAT(violations(of_user("u-1", 50)), SizeIs(1)) << "closed";
   EXPECT_THAT(violations(of_user("u-1", 51)), IsEmpty());
+}
+
+TEST_F(OverAgents, OfAllItsAgentsTheFindingsAreClosedAndNoOthers) {
+  (void)watch.enforce(confirmed(kUser, 10));
+  (void)watch.enforce(confirmed(kTenant, 10));
+  Call other = of_user("u-1", 21);
+  other.agent = "clerk-2";
+  EXPECT_THAT(violations(of_user("u-1", 20)), SizeIs(2));
+  EXPECT_THAT(violations(other), SizeIs(2));
+  (void)watch.operate(command("halt", kUser));
+  const Operated released = watch.operate(command("release", kUser));
+  ASSERT_TRUE(released.judgement);
+  std::set<std::string> agents;
+  for (const FindingRecord& closed : released.judgement->findings) agents.insert(closed.agent_id);
+  EXPECT_THAT(released.judgement->findings, SizeIs(2)) << "the tenant's stand";
+  EXPECT_THAT(agents, SizeIs(2));
+}
+
+TEST_F(OverAgents, ACallUnderSeveralContainmentsPassedOnce) {
+  (void)watch.enforce(confirmed(kUser, 10));
+  (void)watch.enforce(confirmed(kTenant, 10));
+  EXPECT_EQ(watch.see(of_user("u-1", 20)).passed, 1U);
+  EXPECT_EQ(watch.see(of_user("u-1", 21)).passed, 2U);
 }
 
 TEST_F(OverAgents, ACallThatPassedBeforeTheGatesWereHeardIsFoundAtTheNext) {
@@ -263,8 +292,8 @@ TEST(ForeignContainmentsKept, WhatStandsIsReadBackAndDamageChangesNothing) {
   back.restore(bytes);
   EXPECT_EQ(back.encode(), bytes);
   EXPECT_FALSE(back.empty());
-  ASSERT_THAT(back.trees_of(halt.scope), SizeIs(1));
-  EXPECT_TRUE(back.trees_of(halt.scope)[0]->members.contains(AgentKey{{1, 2}}));
+  ASSERT_THAT(back.with_members(halt.scope), SizeIs(1));
+  EXPECT_TRUE(back.with_members(halt.scope)[0]->members.contains(AgentKey{{1, 2}}));
   EXPECT_EQ(back.look_at(confirmed(kUser, 10)), EnforcementIs::Known);
   EXPECT_EQ(back.look_at(confirmed(kTenant, 10)), EnforcementIs::News);
   for (std::size_t cut = 0; cut < bytes.size(); ++cut) {
@@ -281,15 +310,15 @@ TEST(ForeignContainmentsKept, MembersAreRememberedUntilWhatFreedThemIsStoredAndA
   ASSERT_TRUE(foreign.obey(one, *parse_scope(one.scope)));
   ASSERT_TRUE(foreign.obey(two, *parse_scope(two.scope)));
   for (std::uint64_t i = 0; foreign.room_for_member(); ++i) foreign.join(one.scope + "#operator", AgentKey{{1, i}});
-  ASSERT_THAT(foreign.trees_of(one.scope), SizeIs(1));
-  EXPECT_EQ(foreign.trees_of(one.scope)[0]->members.size(), ForeignContainments::kMembersMost);
+  ASSERT_THAT(foreign.with_members(one.scope), SizeIs(1));
+  EXPECT_EQ(foreign.with_members(one.scope)[0]->members.size(), ForeignContainments::kMembersMost);
   foreign.join(two.scope + "#operator", AgentKey{{2, 1}});
-  EXPECT_THAT(foreign.trees_of(two.scope), IsEmpty()) << "beyond what fits";
+  EXPECT_THAT(foreign.with_members(two.scope), IsEmpty()) << "beyond what fits";
   ASSERT_TRUE(foreign.obey(release(one), *parse_scope(one.scope)));
-  EXPECT_THAT(foreign.trees_of(one.scope), SizeIs(1)) << "they may have to be freed once more";
+  EXPECT_THAT(foreign.with_members(one.scope), SizeIs(1)) << "they may have to be freed once more";
   EXPECT_LT(foreign.encode().size(), std::size_t{2} << 20U);
   ASSERT_TRUE(foreign.obey(release(two), *parse_scope(two.scope)));
-  EXPECT_THAT(foreign.trees_of(one.scope), IsEmpty());
+  EXPECT_THAT(foreign.with_members(one.scope), IsEmpty());
   EXPECT_TRUE(foreign.room_for_member());
 }
 
