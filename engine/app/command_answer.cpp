@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <nlohmann/json.hpp>
 
 #include "connectors/encoders/audit_verifier.h"
@@ -12,6 +14,11 @@
 
 namespace ringfence {
 namespace {
+
+constexpr std::chrono::milliseconds kOpenWithin{3000};
+/// After one partition's answer, for what another may have done.
+constexpr std::chrono::milliseconds kOthersWithin{500};
+constexpr std::size_t kBatch = 1000;
 
 std::optional<CommandAnswers::Answer> answer_in(std::string_view line, const std::string& jti) {
   if (line.find(jti) == std::string_view::npos) return std::nullopt;
@@ -28,13 +35,13 @@ std::optional<CommandAnswers::Answer> answer_in(std::string_view line, const std
 
 }  // namespace
 
-CommandAnswers::CommandAnswers(const std::string& trail)
+FileAnswers::FileAnswers(const std::string& trail)
     : file_(::open(trail.c_str(), O_RDONLY | O_CLOEXEC)), splitter_(kAuditLineBytes, kAuditLineBytes) {
   if (file_.number() < 0 || ::lseek(file_.number(), 0, SEEK_END) < 0) return;
   if (auto stream = descriptor_stream(file_.number(), never_, {printable(trail), trail, /*follow=*/true})) lines_ = std::move(*stream);
 }
 
-std::optional<CommandAnswers::Answer> CommandAnswers::wait(const std::string& jti, std::chrono::milliseconds within) {
+std::optional<CommandAnswers::Answer> FileAnswers::wait(const std::string& jti, std::chrono::milliseconds within) {
   if (!lines_) return std::nullopt;
   const auto until = ByteStream::Clock::now() + within;
   while (true) {
@@ -44,6 +51,30 @@ std::optional<CommandAnswers::Answer> CommandAnswers::wait(const std::string& jt
     if (!chunk || chunk->state != Batch::State::More) return std::nullopt;
     splitter_.added(chunk->bytes);
   }
+}
+
+std::unique_ptr<CommandAnswers> TopicAnswers::open(const KafkaSettings& kafka, const std::string& topic) {
+  auto trail = TopicReader::open({.kafka = kafka, .topic = topic, .only_new = true, .open_within = kOpenWithin});
+  return trail ? std::make_unique<TopicAnswers>(std::move(*trail)) : nullptr;
+}
+
+std::optional<CommandAnswers::Answer> TopicAnswers::wait(const std::string& jti, std::chrono::milliseconds within) {
+  using Clock = std::chrono::steady_clock;
+  auto until = Clock::now() + within;
+  std::optional<Answer> found;
+  while (Clock::now() < until) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now());
+    const auto batch = trail_->read(kBatch, left);
+    if (!batch) break;
+    for (const TopicRecord& record : batch->records) {
+      auto answer = answer_in(record.value, jti);
+      if (!answer) continue;
+      if (answer->done) return answer;
+      if (!found) until = std::min(until, Clock::now() + kOthersWithin);
+      found = std::move(answer);
+    }
+  }
+  return found;
 }
 
 }  // namespace ringfence

@@ -35,7 +35,7 @@ namespace ringfence {
 namespace {
 
 constexpr std::chrono::seconds kWithin{20};
-constexpr std::chrono::seconds kAnswerWithin{10};
+constexpr std::chrono::seconds kAnswerWithin{10}, kTopicAnswerWithin{5};
 constexpr Nanos kTurnWithin = seconds(20);
 
 using Done = std::expected<void, Fault>;
@@ -51,11 +51,13 @@ Signed sign(const Command& command, const Settings& settings, const SigningKey& 
           parse_strict_json(payload)->at("jti").get<std::string>()};
 }
 
-Done put_on_context(const Command& command, const Settings& settings, const SigningKey& key, ContextLog& context) {
-  const Signed order = sign(command, settings, key);
+/// Gives its `jti`.
+std::expected<std::string, Fault> put_on_context(const Command& command, const Settings& settings, const SigningKey& key,
+                                                 ContextLog& context) {
+  Signed order = sign(command, settings, key);
   if (const auto sent = context.append(order.key, order.jws, kWithin); !sent)
     return std::unexpected(Fault{ExitCode::Unreachable, sent.error().message});
-  return {};
+  return std::move(order.jti);
 }
 
 constexpr const char* kPublished = "published by the writer operator";
@@ -84,7 +86,7 @@ Giving give_by_file(const Command& command, const ScopeParts& scope, const Setti
                     const TrustedKeys& trusted) {
   auto spoke = speak(command, scope, settings, key, trusted, Engine::Takes);
   if (!spoke) return std::unexpected(spoke.error());
-  CommandAnswers answers(audit_file(settings).string());
+  FileAnswers answers(audit_file(settings).string());
   const Signed order = sign(command, settings, key);
   if (const auto put = append_command(settings, order.key, order.jws); !put)
     return std::unexpected(Fault{ExitCode::Unreachable, put.error().message});
@@ -166,6 +168,26 @@ std::expected<Desk, Fault> open_desk(const std::string& config) {
   return Desk{std::move(*load.settings), std::move(*key), std::move(*trusted), std::move(context)};
 }
 
+/// On the context topic, and what engines put on record of it. A halt is in force by its own word: nobody waits for theirs.
+Giving give_by_topic(const Command& command, const ScopeParts& scope, Desk& desk) {
+  const Settings& settings = desk.settings;
+  auto spoke = speak(command, scope, settings, desk.key, desk.trusted, Engine::Takes, desk.context.get());
+  if (!spoke) return std::unexpected(spoke.error());
+  std::unique_ptr<CommandAnswers> answers;
+  if (command.command != "halt" && settings.outputs.audit.topic) answers = TopicAnswers::open(kafka_of(settings), settings.topics.audit);
+  const auto put = put_on_context(command, settings, desk.key, *desk.context);
+  if (!put) return std::unexpected(put.error());
+  const bool said = spoke->said, unknown = spoke->standing && !spoke->standing->any && !said;
+  const auto tell = [&](const std::string& words) { return given(words, command, std::move(*spoke)); };
+  const std::string done = std::string(said ? std::string(kPublished) + ", and " : "") + "put on the context topic";
+  const auto answer = answers ? answers->wait(*put, kTopicAnswerWithin) : std::nullopt;
+  if (answer && answer->done) return tell(done + "; " + words_of(command, scope, *answer));
+  if (answer && said) return tell(done + "; in the states of the engines: " + answer->words);
+  if (answer) return std::unexpected(Fault{ExitCode::Unusable, answer->words});
+  return tell(done + (answers ? "; no engine has put on record yet what came of it" : "") +
+              (unknown ? "; the control log knows of nothing that is contained there" : ""));
+}
+
 Giving give(const Command& command, const ScopeParts& scope, Desk& desk) {
   const Settings& settings = desk.settings;
   if (!desk.context) {
@@ -175,13 +197,7 @@ Giving give(const Command& command, const ScopeParts& scope, Desk& desk) {
     if (answer && !put) return std::unexpected(Fault{put.error().exit, answer->words + ", and not put on record: " + put.error().message});
     return answer;
   }
-  auto spoke = speak(command, scope, settings, desk.key, desk.trusted, Engine::Takes, desk.context.get());
-  if (!spoke) return std::unexpected(spoke.error());
-  if (auto put = put_on_context(command, settings, desk.key, *desk.context); !put) return std::unexpected(put.error());
-  std::string words = std::string(spoke->said ? std::string(kPublished) + ", and " : "") + "put on the context topic";
-  if (spoke->standing && !spoke->standing->any && !spoke->said)
-    words += "; the control log knows of nothing that is contained there: engines say in their logs whether they know the scope";
-  return given(std::move(words), command, std::move(*spoke));
+  return give_by_topic(command, scope, desk);
 }
 
 /// Gives it and says what came of it.
@@ -215,8 +231,8 @@ void add_one(CLI::App& app, Subcommand& action, const std::string& word, const s
       ->required()
       ->type_name("FILE");
   command->footer(
-      "Exit codes: 0 the command is stored: engines obey it and say so in their logs; a service without Kafka says so here, where one\n"
-      "is running; 2 wrong scope, settings or key, or it is not allowed; 3 the cluster or the control log is not reachable.");
+      "Exit codes: 0 it was done, or is stored and no engine has said yet what came of it; 2 wrong scope, settings or key, or it is not\n"
+      "allowed, or changes nothing; 3 the cluster or the control log is not reachable.");
   command->callback([options, &action] { action = [options] { return give_command(options->command, options->config); }; });
 }
 

@@ -105,7 +105,11 @@ std::expected<std::vector<Operated>, StoreError> Service::obey(ShardRun& shard, 
   if (*done && (*done)->judgement) shard.view.see(*(*done)->judgement);
   // What is in no agent's state was taken in every partition: who serves the first says so, and whoever has more to say of it.
   if (is_wide(order.scope) && after.partition != kFirst && !(*done && (*done)->judgement)) return std::vector<Operated>();
-  if (*done && (*done)->answer != CommandAnswer::UnknownAgent) answers.push_back(std::move(**done));  // else another partition's
+  if (*done && (*done)->answer != CommandAnswer::UnknownAgent)
+    answers.push_back(std::move(**done));
+  else if (*done && after.partition == kFirst)
+    log_.info("the first partition does not know what a command names: it is another partition's, or nobody's",
+              {{"scope", order.command.scope}});
   return answers;
 }
 

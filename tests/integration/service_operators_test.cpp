@@ -86,7 +86,15 @@ TEST_F(Services, AnOperatorsReleaseFreesWhatTheEngineHaltedAndFreshEvidenceHalts
 
   const Ran given = desk.give("release", agent_scope("code-11"), "ada", {"--approver", "grace"});
   ASSERT_EQ(given.exit, 0) << given.output;
+  EXPECT_THAT(given.output, HasSubstr("put on the context topic; done: its evidence starts at zero"));
   ASSERT_TRUE(desk.said(agent_scope("code-11"), false, 2)) << service.log();
+  const Ran again = desk.give("release", agent_scope("code-11"), "ada", {"--approver", "grace"});
+  EXPECT_EQ(again.exit, 2) << again.output;
+  EXPECT_THAT(again.output, HasSubstr("nothing changes"));
+  const Ran mistyped = desk.give("release", agent_scope("cod-12"), "ada");
+  EXPECT_EQ(mistyped.exit, 0) << mistyped.output;
+  EXPECT_THAT(mistyped.output,
+              HasSubstr("no engine has put on record yet what came of it; the control log knows of nothing that is contained"));
   EXPECT_EQ(desk.last().approver, "grace");
   EXPECT_EQ(desk.last().reason, "looked at by the desk");
   desk.at.feed({forbidden_call("code-11", "2")});
@@ -118,14 +126,14 @@ TEST_F(Services, KilledBetweenACommandAndItsEffectItObeysOnceAndLosesNothing) {
     ServiceProcess service(config);
     ASSERT_TRUE(desk.said(agent_scope("code-21"), false, 2)) << service.log();
     // Killed as soon as it speaks of the command.
-    ASSERT_EQ(desk.give("release", agent_scope("code-22"), "ada").exit, 0);
+    const auto given = std::async(std::launch::async, [&] { return desk.give("release", agent_scope("code-22"), "ada"); });
     ASSERT_TRUE(service.logged("\"scope\":\"" + agent_scope("code-22"))) << service.log();
     service.end(SIGKILL);
   }
   {
     ServiceProcess service(config);
     ASSERT_TRUE(desk.said(agent_scope("code-22"), false, 2)) << service.log();
-    ASSERT_EQ(desk.give("release", agent_scope("code-23"), "ada").exit, 0);
+    const auto given = std::async(std::launch::async, [&] { return desk.give("release", agent_scope("code-23"), "ada"); });
     // Killed as soon as the release is out, before it has to be stored.
     ASSERT_TRUE(desk.said(agent_scope("code-23"), false, 2)) << service.log();
     service.end(SIGKILL);
@@ -206,8 +214,9 @@ TEST_F(Services, PurgeForgetsAnAgentThroughTheRunningServiceOnceItIsReleased) {
   const auto purge = [&] {
     return run_ringfence({"state", "purge", agent_scope("code-51"), "--config", config.string(), "--by", "ada", "--reason", "asked for"});
   };
-  ASSERT_EQ(purge().exit, 0);
-  ASSERT_TRUE(service.logged("contained: release it first")) << service.log();
+  const Ran refused = purge();
+  EXPECT_EQ(refused.exit, 2) << refused.output;
+  EXPECT_THAT(refused.output, HasSubstr("contained: release it first"));
   ASSERT_EQ(desk.give("release", agent_scope("code-51"), "ada").exit, 0);
   ASSERT_TRUE(desk.said(agent_scope("code-51"), false, 2)) << service.log();
   ASSERT_EQ(purge().exit, 0);
