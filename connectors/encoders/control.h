@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -102,6 +103,9 @@ enum class UnknownWords : std::uint8_t { Refused, Strictest };
 [[nodiscard]] std::expected<ControlMessage, ControlRefusal> verify_control(std::string_view key, std::string_view jws,
                                                                            const TrustedKeys& trusted, std::string_view audience,
                                                                            UnknownWords unknown = UnknownWords::Refused);
+/// Of a run of records those that did not verify, by their places in it.
+using Unverified = std::vector<std::pair<std::size_t, ControlRefusal>>;
+
 /// An operator's command as it was signed; `jti` tells it from every other one, also from the same words given again.
 struct SignedCommand {
   Command command;

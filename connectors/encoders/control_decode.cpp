@@ -231,9 +231,9 @@ std::expected<ControlMessage, ControlRefusal> verified(std::string_view jws, con
   auto message = decode_control(token->payload, unknown);
   if (!message) return message;
   if (!token->key.may_speak_as(speaker_of(*message).writer))
-    return std::unexpected(ControlRefusal{AckStatus::BadSignature, "writer: the key may not speak as it"});
+    return std::unexpected(ControlRefusal{AckStatus::BadSignature, "writer: the key may not speak as it", RefusedFor::Reader});
   if (std::ranges::find(message->aud, audience) == message->aud.end())
-    return std::unexpected(ControlRefusal{AckStatus::WrongAudience, "aud: does not name this audience"});
+    return std::unexpected(ControlRefusal{AckStatus::WrongAudience, "aud: does not name this audience", RefusedFor::Reader});
   return message;
 }
 

@@ -57,7 +57,7 @@ std::expected<VerifiedJws, ControlRefusal> verify_jws(std::string_view token, co
   auto kid = kid_of(token.substr(0, first));
   if (!kid) return std::unexpected(kid.error());
   const TrustedKey* key = trusted.find(*kid);
-  if (key == nullptr) return refused("header: kid is not a trusted key");
+  if (key == nullptr) return std::unexpected(ControlRefusal{AckStatus::BadSignature, "header: kid is not a trusted key", RefusedFor::Key});
   const auto signature = base64url_decoded(token.substr(second + 1));
   if (!signature || !signature_holds(key->public_key, token.substr(0, second), *signature)) return refused("signature: does not hold");
   auto payload = base64url_decoded(token.substr(first + 1, second - first - 1));

@@ -20,10 +20,18 @@ enum class AckStatus : std::uint16_t {
   Unsupported = 501,  // properly signed, but a level, action or kind this version does not know
 };
 
+/// What would have to be another for a refused record to be taken.
+enum class RefusedFor : std::uint8_t {
+  Record,  // it: its form, its signature, where it stands
+  Key,     // the pinned keys: the one it names is none of them
+  Reader   // what the reader expects: the audience, the issuer, the writers a key may speak as
+};
+
 /// Why a signed record is refused. `detail` names the check; it repeats nothing of the record.
 struct ControlRefusal {
   AckStatus status{};
   std::string detail;
+  RefusedFor cause = RefusedFor::Record;
 };
 
 /// Tokens longer than this are refused before anything is decoded.

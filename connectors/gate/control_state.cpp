@@ -59,7 +59,7 @@ ControlState::ControlState(Settings settings) : settings_(std::move(settings)) {
 ControlState::Verified ControlState::check(const ControlEntry& entry) const {
   auto message = verify_control(entry.key, entry.value, settings_.trusted, settings_.audience, UnknownWords::Strictest);
   if (message && message->iss != settings_.issuer)
-    return std::unexpected(ControlRefusal{AckStatus::BadSignature, "iss: not the issuer this gate listens to"});
+    return std::unexpected(ControlRefusal{AckStatus::BadSignature, "iss: not the issuer this gate listens to", RefusedFor::Reader});
   return message;
 }
 
@@ -85,7 +85,10 @@ std::vector<std::optional<ControlState::Verified>> ControlState::check_all(std::
 ControlState::Step ControlState::take(std::span<const ControlEntry> entries, std::uint32_t minute, unsigned threads) {
   Step step;
   auto verified = check_all(entries, threads);
-  for (std::size_t i = 0; i < entries.size(); ++i) take_one(entries[i], verified[i], minute, step);
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    take_one(entries[i], verified[i], minute, step);
+    if (verified[i] && !*verified[i]) step.unverified.emplace_back(i, verified[i]->error());
+  }
   return step;
 }
 
@@ -97,6 +100,7 @@ void ControlState::take_one(const ControlEntry& entry, std::optional<Verified>& 
     return;
   }
   if (entry.key.size() > kKeyBytes) {
+    verified = std::unexpected(ControlRefusal{AckStatus::BadSignature, "key: longer than any"});
     ++step.unanswered;
     return;
   }

@@ -53,6 +53,7 @@ class ControlState {
     std::vector<ControlEntry> stored;  // must survive this process: what was accepted and is news
     bool changed = false;              // `table` is another one
     std::uint64_t unanswered = 0;      // refused under a key too long to be repeated
+    Unverified unverified;             // whatever order they came in
   };
   /// Takes the next entries of the log in their order; signatures are checked on up to `threads` threads.
   [[nodiscard]] Step take(std::span<const ControlEntry> entries, std::uint32_t minute, unsigned threads = 1);

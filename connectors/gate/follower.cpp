@@ -46,13 +46,14 @@ Follower::~Follower() {
 std::expected<void, SinkError> Follower::load() {
   auto entries = parts_.store.load();
   if (!entries) return std::unexpected(entries.error());
-  // In the order of the log, so what a later line overtook is refused or repeated here as it was there; only what no trusted key signed is
-  // news.
+  // In the order of the log, so what a later line overtook is refused or repeated here as it was there.
   auto step = state_.take(*entries, minute_now(), settings_.verify_threads);
-  const auto untrusted = std::ranges::count_if(
-      step.acks, [](const GateAck& ack) { return ack.status == AckStatus::BadSignature || ack.status == AckStatus::WrongAudience; });
-  if (untrusted > 0)
-    notice_("stored records are no longer in force: no key trusted now has signed them for this gate", std::to_string(untrusted));
+  const auto left_out = parts_.store.judge(*entries, step.unverified);
+  if (!left_out) return std::unexpected(left_out.error());
+  // What was in force must not end with a change of the settings unless somebody says so.
+  if (left_out->not_for_this_reader) return std::unexpected(*left_out->not_for_this_reader);
+  if (left_out->of_unknown_keys > 0)
+    notice_("stored records are no longer in force: no key trusted now has signed them", std::to_string(left_out->of_unknown_keys));
   began_with_state_ = state_.knows_anything();
   put_in_force();
   state_.applied(step.acks, wall_now());

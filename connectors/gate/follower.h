@@ -50,7 +50,7 @@ class Follower {
   using Notice = std::function<void(std::string_view what, std::string_view detail)>;
 
   /// Reads and checks what is stored, so that the first question is answered from it, and starts to follow. An error where the store is
-  /// damaged.
+  /// damaged, or what it holds is not for a gate of these settings; only what was signed under a key that is pinned no more is left out.
   [[nodiscard]] static std::expected<std::unique_ptr<Follower>, SinkError> start(Settings settings, Parts parts, Notice notice);
   /// Stops following; what was accepted is stored.
   ~Follower();

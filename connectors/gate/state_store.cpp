@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
+#include <string_view>
+#include <unordered_map>
 
 #include "connectors/sinks/posix_file.h"
 #include "engine/event/escape.h"
@@ -52,9 +54,32 @@ std::expected<std::vector<ControlEntry>, SinkError> StateStore::load() {
   }
   lines_ = out.size();
   if (log_->malformed() > 0)
-    return std::unexpected(SinkError{SinkError::Kind::Refused, printable(path_) + " is damaged: " + std::to_string(log_->malformed()) +
-                                                                   " lines are no control entries. Restore it, or remove it to begin with "
-                                                                   "what the control topic holds"});
+    return std::unexpected(damaged("line " + std::to_string(log_->first_malformed()) + " is no control entry (one of " +
+                                   std::to_string(log_->malformed()) + ")"));
+  return out;
+}
+
+SinkError StateStore::damaged(const std::string& how) const {
+  return {SinkError::Kind::Refused,
+          printable(path_) + " is damaged: " + how + ". Restore it, or remove it to begin with what the control topic holds"};
+}
+
+std::expected<StateStore::LeftOut, SinkError> StateStore::judge(std::span<const ControlEntry> loaded, const Unverified& unverified) const {
+  LeftOut out;
+  if (unverified.empty()) return out;
+  std::unordered_map<std::string_view, std::size_t> last;
+  for (std::size_t i = 0; i < loaded.size(); ++i) last.insert_or_assign(loaded[i].key, i);
+  for (const auto& [place, why] : unverified) {
+    const std::string line = "line " + std::to_string(place + 1) + ": " + why.detail;
+    if (why.cause == RefusedFor::Record) return std::unexpected(damaged(line));
+    if (last.at(loaded[place].key) != place) continue;
+    if (why.cause == RefusedFor::Key) ++out.of_unknown_keys;
+    if (why.cause == RefusedFor::Reader && !out.not_for_this_reader)
+      out.not_for_this_reader = SinkError{SinkError::Kind::Refused,
+                                          printable(path_) + " holds what is not for this reader as it is set now: " + line +
+                                              ". Set audience, issuer and the writers of trusted keys as they were, or remove the file to "
+                                              "begin with what the control topic holds"};
+  }
   return out;
 }
 

@@ -3,11 +3,13 @@
 
 #include <expected>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "connectors/encoders/control.h"
 #include "connectors/sinks/file_control_log.h"
 
 namespace ringfence {
@@ -29,6 +31,16 @@ class StateStore {
   /// What was stored, in order. Once, before anything is appended. A file that holds what is no entry is an error: it was damaged, and a
   /// gate that went on without it could be rolled back unnoticed.
   [[nodiscard]] std::expected<std::vector<ControlEntry>, SinkError> load();
+  /// What is not in force again of what was stored, though it is whole. Only the last under each key counts: what a later line overtook
+  /// is of the past anyway.
+  struct LeftOut {
+    std::size_t of_unknown_keys = 0;  // signed under a key that is not pinned any more
+    /// Properly signed, but not for a reader as it is set now: the first of them.
+    std::optional<SinkError> not_for_this_reader;
+  };
+  /// Judges what was loaded by those of it that did not verify. An error where one is damaged, also where a later line has overtaken it:
+  /// who went on with what is left could go back to a weaker containment, or to none.
+  [[nodiscard]] std::expected<LeftOut, SinkError> judge(std::span<const ControlEntry> loaded, const Unverified& unverified) const;
   /// Returns once the entries are stored for good.
   [[nodiscard]] std::expected<void, SinkError> append(std::span<const ControlEntry> entries);
   /// True where more than half of the file, and more than a few lines, are of the past; `live` entries would do.
@@ -50,6 +62,7 @@ class StateStore {
    private:
     int fd_;
   };
+  [[nodiscard]] SinkError damaged(const std::string& how) const;
   StateStore(std::string path, Lock lock, std::unique_ptr<FileControlLog> log)
       : path_(std::move(path)), lock_(std::move(lock)), log_(std::move(log)) {}
 

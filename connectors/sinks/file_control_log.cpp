@@ -80,7 +80,7 @@ std::expected<void, SinkError> FileControlLog::move() {
   const auto fd = opened(path_);
   if (!fd) return std::unexpected(fd.error());
   ::close(std::exchange(fd_, *fd));
-  read_to_ = 0;
+  read_to_ = lines_ = 0;
   ahead_.clear();
   too_long_ = false;
   anew_ = true;
@@ -142,6 +142,11 @@ std::expected<std::uint64_t, SinkError> FileControlLog::acknowledged() {
   return synced_ = sent_;
 }
 
+void FileControlLog::pass_over_line() {
+  ++lines_;
+  if (malformed_++ == 0) first_malformed_ = lines_;
+}
+
 /// Reads on, whole lines only, because a torn tail may be cut off and written over; false at the end of the file.
 std::expected<bool, SinkError> FileControlLog::fill() {
   for (std::size_t size = 64U << 10U; size <= 2 * kLineBytes; size *= 2) {
@@ -153,7 +158,7 @@ std::expected<bool, SinkError> FileControlLog::fill() {
       const std::size_t end = found.find('\n');
       too_long_ = end == std::string::npos;
       read_to_ += too_long_ ? found.size() : end + 1;
-      if (!too_long_) ++malformed_;
+      if (!too_long_) pass_over_line();
       return !too_long_ || found.size() == size;
     }
     if (const std::size_t newline = found.rfind('\n'); newline != std::string::npos) {
@@ -187,10 +192,12 @@ std::expected<ControlLog::Batch, SinkError> FileControlLog::read(std::size_t max
     }
     auto entry = entry_of(std::string_view(ahead_).substr(0, newline));
     ahead_.erase(0, newline + 1);
-    if (entry)
-      out.entries.push_back(std::move(*entry));
-    else
-      ++malformed_;
+    if (!entry) {
+      pass_over_line();
+      continue;
+    }
+    ++lines_;
+    out.entries.push_back(std::move(*entry));
   }
   return out;
 }

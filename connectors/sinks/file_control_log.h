@@ -37,6 +37,8 @@ class FileControlLog final : public ControlLog {
   [[nodiscard]] bool replaced() const;
   /// Lines read so far that are no control entries; they are skipped.
   [[nodiscard]] std::uint64_t malformed() const { return malformed_; }
+  /// The first of them, counted from 1; 0 where there is none.
+  [[nodiscard]] std::uint64_t first_malformed() const { return first_malformed_; }
 
  private:
   class Locked;
@@ -46,6 +48,7 @@ class FileControlLog final : public ControlLog {
   [[nodiscard]] bool must_move() const { return then_ == WhenReplaced::Moves && replaced(); }
   [[nodiscard]] std::expected<bool, SinkError> fill();
   [[nodiscard]] std::expected<void, SinkError> write(std::string_view lines);
+  void pass_over_line();
 
   std::string path_;
   int fd_;
@@ -55,7 +58,7 @@ class FileControlLog final : public ControlLog {
   std::uint64_t read_to_ = 0;  // byte offset
   std::string ahead_;          // read but not given out yet
   bool too_long_ = false;      // within a line that is passed over
-  std::uint64_t malformed_ = 0;
+  std::uint64_t lines_ = 0, malformed_ = 0, first_malformed_ = 0;
 };
 
 }  // namespace ringfence

@@ -8,7 +8,9 @@
 
 namespace ringfence {
 
-std::expected<std::unique_ptr<ControlMemory>, RunError> StoredControlMemory::open(const std::filesystem::path& state_directory) {
+std::expected<std::unique_ptr<ControlMemory>, RunError> StoredControlMemory::open(const std::filesystem::path& state_directory,
+                                                                                  const TrustedKeys& trusted, std::string_view audience,
+                                                                                  const ServiceLog& log) {
   const std::string directory = (state_directory / "control").string();
   auto store = StateStore::open(directory);
   if (!store && store.error().kind == SinkError::Kind::InUse)
@@ -16,6 +18,18 @@ std::expected<std::unique_ptr<ControlMemory>, RunError> StoredControlMemory::ope
   if (!store) return std::unexpected(of_path(store.error()));
   auto stored = store->load();
   if (!stored) return std::unexpected(of_path(stored.error()));
+  Unverified unverified;
+  for (std::size_t i = 0; i < stored->size(); ++i) {
+    const ControlEntry& entry = (*stored)[i];
+    if (entry.value.empty()) continue;
+    if (auto read = verify_control(entry.key, entry.value, trusted, audience); !read) unverified.emplace_back(i, std::move(read.error()));
+  }
+  const auto left_out = store->judge(*stored, unverified);
+  if (!left_out) return std::unexpected(of_path(left_out.error()));
+  if (left_out->of_unknown_keys > 0)
+    log.warning("kept control records are not said again: no key trusted now has signed them", {{"records", left_out->of_unknown_keys}});
+  if (left_out->not_for_this_reader)
+    log.warning("kept control records are not said again", {{"error", left_out->not_for_this_reader->message}});
   std::unique_ptr<StoredControlMemory> memory(new StoredControlMemory(std::move(*store)));
   for (const ControlEntry& entry : *stored) memory->note(entry);
   return memory;

@@ -7,19 +7,24 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "connectors/gate/state_store.h"
 #include "connectors/sinks/control_memory.h"
 #include "engine/app/file_run.h"
+#include "engine/app/service_log.h"
 
 namespace ringfence {
 
 /// A process's own words on the control log beside its states, `control/` in the state directory, as a gate keeps what it has verified.
 class StoredControlMemory final : public ControlMemory {
  public:
-  /// An error where the directory is another process's, or damaged.
-  [[nodiscard]] static std::expected<std::unique_ptr<ControlMemory>, RunError> open(const std::filesystem::path& state_directory);
+  /// Checks what is kept as its writers will. An error where the directory is another process's, or damaged; what is whole and will not be
+  /// said again, because its key is trusted no more or the audience is another, is logged.
+  [[nodiscard]] static std::expected<std::unique_ptr<ControlMemory>, RunError> open(const std::filesystem::path& state_directory,
+                                                                                    const TrustedKeys& trusted, std::string_view audience,
+                                                                                    const ServiceLog& log);
 
   [[nodiscard]] std::vector<ControlEntry> entries() const override;
   [[nodiscard]] std::expected<void, SinkError> keep(std::span<const ControlEntry> entries) override;

@@ -127,7 +127,7 @@ std::expected<void, RunError> FileService::open_control() {
   auto trusted = pinned_keys(settings_);
   if (!trusted) return std::unexpected(std::move(trusted.error()));
   trusted->add(*key, {"engine-*"});
-  auto memory = StoredControlMemory::open(settings_.state.directory);
+  auto memory = StoredControlMemory::open(settings_.state.directory, *trusted, settings_.control.audience.front(), log_);
   if (!memory) return std::unexpected(std::move(memory.error()));
   control_ = std::make_unique<ControlWriters>(
       ControlWriters::Settings{.iss = settings_.control.issuer,

@@ -111,7 +111,7 @@ std::expected<void, RunError> Service::open_control() {
                                    .claimant = claimant(),
                                    .limits = {.max_halts_per_minute = static_cast<std::uint32_t>(settings_.control.max_halts_per_minute),
                                               .max_halted_share = settings_.control.max_halted_share}};
-  auto memory = StoredControlMemory::open(settings_.state.directory);
+  auto memory = StoredControlMemory::open(settings_.state.directory, *trusted, settings_.control.audience.front(), log_);
   if (!memory) return std::unexpected(std::move(memory.error()));
   control_ = std::make_unique<ControlWriters>(std::move(control), std::move(*key), std::move(*trusted), *control_log_, std::move(*memory));
   return {};

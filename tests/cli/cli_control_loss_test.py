@@ -9,7 +9,7 @@ import urllib.error
 import urllib.request
 
 import program
-from program import DONE, WATCHED, event, free_port, lines, run
+from program import DONE, UNUSABLE, WATCHED, event, free_port, lines, run
 
 
 def scope(agent):
@@ -71,6 +71,18 @@ http: {{listen: "127.0.0.1:0"}}
         process.send_signal(signal.SIGTERM)
         self.assertEqual(process.wait(60), DONE)
 
+    def damage(self, file):
+        """Changes one letter of the last line's signature; says which line that is."""
+        rows = (self.dir / file).read_bytes().splitlines(keepends=True)
+        at = len(rows[-1]) - 20
+        rows[-1] = rows[-1][:at] + (b"A" if rows[-1][at:at + 1] != b"A" else b"B") + rows[-1][at + 1:]
+        (self.dir / file).write_bytes(b"".join(rows))
+        return len(rows)
+
+    def assert_named(self, ended, file, line):
+        self.assertEqual(ended.code, UNUSABLE, ended)
+        self.assertIn(f"{file} is damaged: line {line}: signature: does not hold".encode(), ended.err)
+
     def contained(self):
         rows = json.loads(run("status", "--config", self.config, "--trusted", self.dir / "keys.json", "--json").out)
         return {row["scope"] for row in rows if row["state"] == "contained"}
@@ -79,6 +91,30 @@ http: {{listen: "127.0.0.1:0"}}
         self.assertIn("published", self.give("halt", "watched-1"))
         self.started("gate")
         self.until(self.refused("watched-1"), "it is refused")
+
+    def test_a_letter_changed_on_the_gates_disk_or_the_engines_stops_its_start(self):
+        gate, service = self.started("gate"), self.started("run")
+        self.act("watched-1")
+        self.until(self.refused("watched-1"), "the agent is halted")
+        self.end(service)
+        self.end(gate)
+        line = self.damage("gate/verified.ndjson")
+        self.assert_named(run("gate", "--config", self.config), "gate/verified.ndjson", line)
+        line = self.damage("state/control/verified.ndjson")
+        self.assert_named(run("run", "--config", self.config), "state/control/verified.ndjson", line)
+        (self.dir / "gate/verified.ndjson").unlink()
+        self.started("gate")
+        self.until(self.refused("watched-1"), "what the log holds is in force again")
+
+    def test_a_gate_of_another_audience_says_that_what_it_holds_is_not_for_it(self):
+        self.give("halt", "other-1")
+        gate = self.started("gate")
+        self.until(self.refused("other-1"), "halted")
+        self.end(gate)
+        other = self.file("other.yaml", self.config.read_text().replace("gate: {", "gate: {audience: other-gates, "))
+        ended = run("gate", "--config", other)
+        self.assertEqual(ended.code, UNUSABLE, ended)
+        self.assertIn(b"not for this reader as it is set now: line 1: aud: ", ended.err)
 
     def test_a_log_that_is_moved_away_under_the_engine_takes_no_halt_with_it(self):
         self.started("run")
