@@ -68,6 +68,28 @@ HttpReply problem(int status, const char* reason) {
   return {.status = status, .body = std::string(R"({"error":{"reason":")") + reason + "\"}}", .type = "application/json"};
 }
 
+/// True where two readers of the request may see two ends of it: a body of two lengths, or of one length and in chunks, or in a coding that
+/// says nothing of its end (RFC 9112, 6.3).
+bool ends_in_two_places(MHD_Connection* connection) {
+  struct Framing {
+    int lengths = 0, codings = 0;
+    bool unknown = false;
+  } found;
+  MHD_get_connection_values(
+      connection, MHD_HEADER_KIND,
+      [](void* to, MHD_ValueKind, const char* name, const char* value) {
+        auto& framing = *static_cast<Framing*>(to);
+        if (HttpRequest::same_name(name, MHD_HTTP_HEADER_CONTENT_LENGTH)) ++framing.lengths;
+        if (HttpRequest::same_name(name, MHD_HTTP_HEADER_TRANSFER_ENCODING)) {
+          ++framing.codings;
+          framing.unknown = framing.unknown || value == nullptr || !HttpRequest::same_name(value, "chunked");
+        }
+        return MHD_YES;
+      },
+      &found);
+  return found.lengths + found.codings > 1 || found.unknown;
+}
+
 /// True where the client has shown a certificate that the given authority signed and that is of now.
 bool client_is_known(MHD_Connection* connection) {
   const auto* info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
@@ -155,6 +177,11 @@ class HttpServer::Daemon {
   MHD_Result request(MHD_Connection* connection, const char* url, const char* method, std::string_view data, std::size_t* size,
                      void*& context) {
     if (context == nullptr) {
+      if (ends_in_two_places(connection)) {
+        HttpReply refusal = problem(400, "body.ambiguous");
+        refusal.headers.emplace_back("Connection", "close");  // what comes behind may be the rest of it
+        return send(connection, refusal);
+      }
       context = new Incoming;  // freed by on_completed, which comes once for every request that came this far
       return MHD_YES;
     }

@@ -16,6 +16,9 @@ namespace ringfence {
 /// descriptor and no thread. All is bounded: connections, request heads (16 KiB, else 431), bodies (else 413), headers (100, else 431), and
 /// the time from one answered request to the next, whatever is dripped in between. A request whose answer comes later is put aside: the
 /// thread serves the others meanwhile.
+///
+/// A request that two readers may end in two places (two lengths, a length and chunks, another coding) is a 400, and its connection is
+/// closed. Of a header with a NUL in it the library shows what stands before that.
 class HttpServer {
  public:
   struct Settings {

@@ -10,6 +10,7 @@
 #include "connectors/encoders/strict_json.h"
 #include "engine/event/limits.h"
 #include "engine/event/sha256.h"
+#include "engine/event/utf8.h"
 
 namespace ringfence {
 namespace {
@@ -33,6 +34,16 @@ std::string_view without_bearer(std::string_view text) {
   constexpr std::string_view kBearer = "bearer ";
   if (text.size() > kBearer.size() && HttpRequest::same_name(text.substr(0, kBearer.size()), kBearer)) text.remove_prefix(kBearer.size());
   return trimmed(text);
+}
+
+/// Whether it can be a name: whole characters, none of which is a control (C0, DEL, C1). Two readers of anything else may read two names.
+bool is_readable(std::string_view text) {
+  while (!text.empty()) {
+    const utf8::Step step = utf8::next(text);
+    if (!step.valid || step.code < 0x20 || (step.code >= 0x7F && step.code < 0xA0)) return false;
+    text.remove_prefix(step.length);
+  }
+  return true;
 }
 
 /// The value of a header that must not be there twice.
@@ -183,6 +194,7 @@ class SubjectPlaces::Asked {
       case Kind::ApiKey: {
         const auto value = single(request_, place.argument);
         if (!value || value->empty()) return value;
+        if (!is_readable(*value)) return refuse("what says who calls cannot be read");
         return sha256_hex(without_bearer(*value));
       }
       case Kind::Spiffe: {
@@ -250,6 +262,7 @@ std::expected<Identified, std::string> SubjectPlaces::identify(const HttpRequest
     if (!text) return std::unexpected(text.error());
     // Longer than any event may name it: it cannot be who it says.
     if (text->size() > limits::kAgentIdChars) return refuse("what says who calls is too long");
+    if (!is_readable(*text)) return refuse("what says who calls cannot be read");
     out.texts[i] = std::move(*text);
   }
   return out;

@@ -22,8 +22,8 @@ struct Identified {
   [[nodiscard]] Subject subject() const;
 };
 
-/// Where a gate finds who makes a call: for each field one place, as configured. What a place holds twice, cut, oversized or unreadable is
-/// an error, never a guess: the caller is then refused. Immutable, thread-safe.
+/// Where a gate finds who makes a call: for each field one place, as configured. What a place holds twice, cut, oversized or unreadable
+/// (no UTF-8, or a control character in it) is an error, never a guess: the caller is then refused. Immutable, thread-safe.
 ///
 /// Places:
 /// - `header:NAME`: the value of a header that the gateway sets; one value without a comma, since two joined ones look like that

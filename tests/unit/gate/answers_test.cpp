@@ -194,6 +194,8 @@ TEST_F(Gates, WhoCannotBeToldDoesNotPass) {
   EXPECT_EQ(ask("/envoy", "").status, 403);
   EXPECT_EQ(ask("/envoy", "other", "POST", "", {{"x-agent-id", "another"}}).status, 403);
   EXPECT_EQ(ask("/nginx", std::string(4096, 'a')).status, 403);
+  for (const std::string_view unreadable : {"\xff\xfe", "bot\x0b", "b\rot", "bot\xc2\x80"})
+    for (const std::string_view path : {"/envoy", "/forward", "/nginx", "/denied"}) EXPECT_EQ(ask(path, unreadable).status, 403) << path;
 }
 
 TEST_F(Gates, ASessionOrAUsersOwnTokenInPlaceOfItsAgentsSaysNotWhoCalls) {

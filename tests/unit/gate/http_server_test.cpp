@@ -139,6 +139,28 @@ TEST_F(Servers, WhatIsNoHttpIsNotHandled) {
     EXPECT_THAT(once(std::string(wrong)), ::testing::Not(HasSubstr("200 OK"))) << wrong;
 }
 
+TEST_F(Servers, ABodyThatEndsInTwoPlacesIsRefusedAndItsConnectionClosed) {
+  start();
+  const std::string_view next = "GET /smuggled HTTP/1.1\r\nHost: gate\r\nConnection: close\r\n\r\n";
+  for (const std::string_view framing :
+       {"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n", "Content-Length: 3\r\nContent-Length: 0\r\n\r\nabc",
+        "Content-Length: 3\r\ncontent-length: 3\r\n\r\nabc", "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n",
+        "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"}) {
+    const std::string reply = once("POST /envoy HTTP/1.1\r\nHost: gate\r\n" + std::string(framing) + std::string(next));
+    EXPECT_THAT(reply, StartsWith("HTTP/1.1 400")) << framing;
+    EXPECT_THAT(reply, HasSubstr("Connection: close")) << framing;
+    EXPECT_THAT(reply, ::testing::Not(HasSubstr("smuggled"))) << framing;
+  }
+}
+
+TEST_F(Servers, AHeaderWithANulInItIsReadUpToThatAndNoFurther) {
+  start();
+  const std::string head = "GET /nginx HTTP/1.1\r\n" + std::string(kClose) + "X-Agent-Id: ";
+  EXPECT_THAT(once(head + "a1" + '\0' + "x\r\n\r\n"), HasSubstr("GET /nginx a1 0"));
+  EXPECT_THAT(once(head + '\0' + "a1\r\n\r\n"), HasSubstr("GET /nginx  0")) << "nobody";
+}
+
 TEST_F(Servers, AFaultOfTheHandlerIsToldWithoutItsWords) {
   start();
   const std::string reply = once("GET /throws HTTP/1.1\r\n" + std::string(kClose) + "\r\n");

@@ -38,6 +38,26 @@ TEST(SubjectPlaces, a_name_longer_than_any_agents_is_refused) {
   EXPECT_FALSE(who({{"agent", "header:x-agent-id"}}, {{"x-agent-id", longer}}).has_value());
 }
 
+TEST(SubjectPlaces, a_name_that_is_no_text_or_holds_a_control_is_refused_wherever_it_stands) {
+  using namespace std::string_literals;
+  for (const std::string& name :
+       {"\xff\xfe"s, "a1\x0b"s, "a\r1"s, "a\n1"s, "a\0001"s, "\x7f"s, "a\xc2\x85"s, "a\xc0\x80"s, "a\xed\xa0\x80"s}) {
+    const std::string quoted = ::testing::PrintToString(name), certificate = "URI=spiffe://corp/" + name;
+    EXPECT_FALSE(who({{"agent", "header:x-agent-id"}}, {{"x-agent-id", name}}).has_value()) << quoted;
+    EXPECT_FALSE(who({{"agent", "spiffe"}}, {{"x-forwarded-client-cert", certificate}}).has_value()) << quoted;
+    EXPECT_FALSE(who({{"credential", "api_key:x-api-key"}}, {{"x-api-key", name}}).has_value()) << quoted;
+    EXPECT_FALSE(
+        who({{"agent", "header:x-agent-id"}, {"session", "header:x-session"}}, {{"x-agent-id", "a1"}, {"x-session", name}}).has_value())
+        << quoted;
+  }
+  for (const std::string_view escaped : {R"("a1\u000b")", R"("\u0000")", R"("a\u0085")", R"("a\u007f")", R"("a\ud800")", "\"\xff\""}) {
+    const std::string document = R"({"sub":)" + std::string(escaped) + "}", bearer = token(document);
+    EXPECT_FALSE(who({{"agent", "jwt:/sub"}}, {{"authorization", bearer}}).has_value()) << escaped;
+    EXPECT_FALSE(who({{"agent", "body:/sub"}}, {}, document).has_value()) << escaped;
+  }
+  EXPECT_TRUE(who({{"agent", "header:x-agent-id"}}, {{"x-agent-id", "b\xc3\xb6t \xf0\x9f\xa4\x96"}}).has_value());
+}
+
 TEST(SubjectPlaces, a_claim_is_found_by_pointer_and_must_be_text) {
   const std::string claims = token(R"({"sub":"u-1","act":{"sub":"bot"},"n":7})");
   EXPECT_EQ(who({{"agent", "jwt:/act/sub"}, {"user", "jwt:/sub"}}, {{"authorization", claims}})->subject()[SubjectField::Agent], "bot");
