@@ -30,7 +30,7 @@ struct FollowerFigures {
 };
 
 /// Follows the control log on a thread of its own: checks, puts a new table in force, stores what was accepted, then acknowledges. Whoever
-/// answers questions takes the table by `table()`, which waits for nothing but a pointer.
+/// answers questions takes the table by `table()`, which waits for nothing but the copy of a pointer.
 ///
 /// Without the log it stays with what it knows (fail-static), or refuses all where `fail_closed`; a gate that never knew anything refuses.
 class Follower {
