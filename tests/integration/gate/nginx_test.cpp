@@ -251,8 +251,15 @@ TEST_P(GateBehindNginx, NothingForgedReplayedRekeyedOrCutOpensAGate) {
     said(entry, attempt.status, attempt.epoch);
     ASSERT_EQ(world_->call(kInvoiceKey).status, 403);
   }
-  // An oversized value, a flood of junk under keys of its own, and a tombstone: then an ordinary record is still answered, and the halt
-  // still stands.
+  // A flood of junk under keys of its own, a key longer than any, an oversized value, and a tombstone: the first and the third are answered
+  // 401, the others not at all. Then an ordinary record is still answered, and the halt still stands.
+  const auto answers = [this](const std::string& to) {
+    std::vector<int> out;
+    for (const auto& ack : world_->heard())
+      if (ack.at("key").get<std::string>().starts_with(to)) out.push_back(ack.at("status").get<int>());
+    return out;
+  };
+  const std::size_t before = answers(key).size();
   std::vector<ControlEntry> flood;
   for (int i = 0; i < 2'000; ++i) flood.push_back({"agent:corp/flood-" + std::to_string(i) + "#engine-x", "x.y.z"});
   flood.push_back({std::string(10'000, 'k'), token});
@@ -262,6 +269,11 @@ TEST_P(GateBehindNginx, NothingForgedReplayedRekeyedOrCutOpensAGate) {
   Speaker engine_again;
   engine_again.issuer().generation = 7;
   said(engine_again.say(Speaker::halt("spiffe://corp.example/agent/code-maintainer")), 200, 1);
+  EXPECT_EQ(answers("agent:corp/flood-"), std::vector<int>(2'000, 401));
+  EXPECT_THAT(answers("kkk"), ::testing::IsEmpty()) << "an answer would repeat it";
+  const auto to_key = answers(key);
+  ASSERT_EQ(to_key.size(), before + 1) << "the oversized value alone: a tombstone says nothing that could be answered";
+  EXPECT_EQ(to_key.back(), 401);
   EXPECT_EQ(world_->call(kInvoiceKey).status, 403);
   EXPECT_EQ(world_->call(kCoderKey).status, 403);
   EXPECT_THAT(world_->gate().get("/metrics"), HasSubstr("ringfence_gate_enforced 2"));

@@ -71,6 +71,8 @@ class GateWorld {
   void say(const std::vector<ControlEntry>& entries);
   /// Waits for the latest acknowledgement of a key to have this status and epoch; the acknowledgement, or nothing at the end of patience.
   [[nodiscard]] std::optional<nlohmann::json> acknowledged(const std::string& key, int status, std::uint64_t epoch);
+  /// Every acknowledgement up to the one that was waited for last, in their order.
+  [[nodiscard]] const std::vector<nlohmann::json>& heard() const { return heard_; }
   /// Waits until `/readyz` begins with this status.
   [[nodiscard]] bool readyz(int status);
   /// The log is lost: the file is gone, or the broker stops.

@@ -227,8 +227,12 @@ TEST_F(Gates, AnAgentIdIsNeverRepeatedIntoHeadersOrBodies) {
   halt.finding_uid = "rf\r\nSet-Cookie: stolen=1";
   ASSERT_EQ(say(engine_.say(halt)), 200);
   const HttpReply denied = ask("/envoy", "bot");
+  EXPECT_EQ(denied.status, 403);
   for (const auto& [name, value] : denied.headers) EXPECT_THAT(value, ::testing::Not(HasSubstr("\n"))) << name;
-  EXPECT_EQ(ask("/envoy", "o\r\nX-Injected: 1").body.find("Injected"), std::string::npos);
+  const HttpReply forged = ask("/envoy", "o\r\nX-Injected: 1");
+  EXPECT_EQ(forged.status, 403);
+  EXPECT_EQ(forged.body.find("Injected"), std::string::npos);
+  for (const auto& [name, value] : forged.headers) EXPECT_THAT(value, ::testing::Not(HasSubstr("Injected"))) << name;
 }
 
 std::string webhook(std::string_view sub, std::string_view call = kToolCall) {
