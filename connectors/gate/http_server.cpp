@@ -7,6 +7,7 @@
 #include <netdb.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <condition_variable>
@@ -166,7 +167,7 @@ class HttpServer::Daemon {
   struct Open {
     int socket = -1;
     Clock::time_point until;
-    bool cut = false;
+    bool answered = false, aside = false, cut = false;
   };
 
   static MHD_Result on_request(void* self, MHD_Connection* connection, const char* url, const char* method, const char* /*version*/,
@@ -213,6 +214,7 @@ class HttpServer::Daemon {
     {
       const std::lock_guard lock(mutex_);
       aside_.insert(incoming.aside);
+      if (const auto open = open_.find(connection); open != open_.end()) open->second.aside = true;
     }
     MHD_suspend_connection(connection);
     if (stopping_) return come_back(*incoming.aside, problem(503, "stopping"));
@@ -270,8 +272,11 @@ class HttpServer::Daemon {
       daemon.forget(incoming->aside);
     }
     const std::lock_guard lock(daemon.mutex_);
-    if (const auto open = daemon.open_.find(connection); open != daemon.open_.end())
-      open->second.until = Clock::now() + daemon.settings_.next_request_within;
+    const auto open = daemon.open_.find(connection);
+    if (open == daemon.open_.end()) return;
+    open->second.until = Clock::now() + daemon.settings_.next_request_within;
+    open->second.answered = true;
+    open->second.aside = false;
   }
 
   static void on_connection(void* self, MHD_Connection* connection, void** /*context*/, MHD_ConnectionNotificationCode code) {
@@ -282,7 +287,31 @@ class HttpServer::Daemon {
       return;
     }
     const auto* info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    if (info != nullptr) daemon.open_[connection] = {info->connect_fd, Clock::now() + daemon.settings_.first_request_within};
+    if (info == nullptr) return;
+    daemon.make_room();
+    daemon.open_[connection] = {info->connect_fd, Clock::now() + daemon.settings_.first_request_within};
+  }
+
+  /// Where nearly all places are taken, cuts off who has waited longest with its first request, else who was answered longest ago: at the
+  /// bound itself the library lets nobody in any more until somebody goes. Under the mutex; costs a look at every connection, of new ones
+  /// only.
+  void make_room() {
+    const unsigned spare = std::max(1U, settings_.connections_max / 16);
+    std::size_t live = 0;
+    Open* longest = nullptr;
+    for (auto& [connection, open] : open_) {
+      if (open.cut) continue;
+      ++live;
+      if (open.aside) continue;
+      if (longest == nullptr || std::pair(open.answered, open.until) < std::pair(longest->answered, longest->until)) longest = &open;
+    }
+    if (longest != nullptr && live + spare >= settings_.connections_max) cut(*longest);
+  }
+
+  void cut(Open& open) {
+    open.cut = true;
+    ::shutdown(open.socket, SHUT_RDWR);
+    timed_out_.fetch_add(1, std::memory_order_relaxed);
   }
 
   /// Shuts the sockets of those who let too much time pass; the library then closes them. It has no deadline of its own for a request, only
@@ -292,10 +321,7 @@ class HttpServer::Daemon {
     while (!stop.stop_requested()) {
       tick_.wait_for(lock, stop, kReapEvery, [] { return false; });
       for (auto& [connection, open] : open_) {
-        if (open.cut || open.until > Clock::now()) continue;
-        open.cut = true;
-        ::shutdown(open.socket, SHUT_RDWR);
-        timed_out_.fetch_add(1, std::memory_order_relaxed);
+        if (!open.cut && open.until <= Clock::now()) cut(open);
       }
     }
   }

@@ -14,8 +14,9 @@ namespace ringfence {
 
 /// The HTTP/1.1 server that gateways ask, over libmicrohttpd: one thread with epoll serves every connection, so a slow client costs a
 /// descriptor and no thread. All is bounded: connections, request heads (16 KiB, else 431), bodies (else 413), headers (100, else 431), and
-/// the time from one answered request to the next, whatever is dripped in between. A request whose answer comes later is put aside: the
-/// thread serves the others meanwhile.
+/// the time from one answered request to the next, whatever is dripped in between. Where connections run out, who has waited longest with
+/// its first request makes room, else who was answered longest ago. A request whose answer comes later is put aside: the thread serves the
+/// others meanwhile.
 ///
 /// A request that two readers may end in two places (two lengths, a length and chunks, another coding) is a 400, and its connection is
 /// closed. Of a header with a NUL in it the library shows what stands before that.
@@ -42,7 +43,7 @@ class HttpServer {
 
   [[nodiscard]] std::uint16_t port() const;
   [[nodiscard]] unsigned connections() const;
-  /// Connections closed because no whole request came in time.
+  /// Connections closed because no whole request came in time, or to make room.
   [[nodiscard]] std::uint64_t timed_out() const;
 
  private:

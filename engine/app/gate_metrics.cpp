@@ -121,7 +121,7 @@ std::string gate_exposition(const Follower& follower, const GateAnswers& gate, c
   page.count("ringfence_gate_store_faults_total", "Times the state could not be stored.", static_cast<double>(figures.store_faults));
   page.count("ringfence_gate_feed_faults_total", "Reads of the control log that failed.", static_cast<double>(figures.feed_faults));
   page.gauge("ringfence_gate_connections", "Open connections of gateways.", static_cast<double>(server.connections()));
-  page.count("ringfence_gate_timeouts_total", "Connections closed because no whole request came in time.",
+  page.count("ringfence_gate_timeouts_total", "Connections closed because no whole request came in time, or to make room for others.",
              static_cast<double>(server.timed_out()));
   return page.text();
 }
