@@ -220,7 +220,7 @@ EnforcementBoard::Standing EnforcementBoard::standing(std::size_t most) const {
   Standing out{.latest = {}, .count = latest.size()};
   for (const auto& [since, key] : std::span(latest).first(count)) {
     const Row& row = rows_.at(*key);
-    out.latest.push_back({row.record.scope, row.record.level, state(*key), since});
+    out.latest.push_back({row.record.scope, row.record.level, state(*key), since, row.record.pending_approval});
   }
   return out;
 }

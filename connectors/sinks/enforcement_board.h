@@ -77,6 +77,7 @@ class EnforcementBoard {
       Level level{};
       EnforcementState state{};
       EventTime since;
+      bool pending = false;  // a halt that waits for approval
     };
     std::vector<One> latest;  // newest first
     std::size_t count = 0;    // of all

@@ -35,9 +35,13 @@ std::vector<std::string> agents_of(const Json& view) {
 
 std::vector<std::string> contained_of(const Json& view) {
   std::vector<std::string> lines;
-  for (const Json& row : view.at("contained"))
-    lines.push_back(fmt::format("{:<54} {:<9} {:<22} {}", text(row, "scope", 120), text(row, "level", 9), text(row, "state", 18),
-                                text(row, "since", 30)));
+  for (const Json& row : view.at("contained")) {
+    // Of a service of a build before this, nothing tells.
+    const auto pending = row.find("pending");
+    const bool waits = pending != row.end() && pending->is_boolean() && pending->get<bool>();
+    lines.push_back(fmt::format("{:<54} {:<9} {:<28} {}", text(row, "scope", 120), text(row, "level", 9),
+                                text(row, "state", 18) + (waits ? ", pending" : ""), text(row, "since", 30)));
+  }
   return lines;
 }
 
@@ -63,7 +67,7 @@ std::string laid_out(const Json& view, PageSize size) {
   for (std::size_t i = 0; i < for_agents; ++i) line(agents[i]);
   if (contained.empty()) return out;
   line("");
-  line(fmt::format("{:<54} {:<9} {:<22} {}", "contained", "level", "state", "since"));
+  line(fmt::format("{:<54} {:<9} {:<28} {}", "contained", "level", "state", "since"));
   for (std::size_t i = 0; i < std::min(contained.size(), room - for_agents); ++i) line(contained[i]);
   return out;
 }

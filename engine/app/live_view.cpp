@@ -77,8 +77,9 @@ std::string encode_live_view(std::vector<LiveView::Row> agents, const std::vecto
                     {"last", format_rfc3339(row.last)},
                     {"passed", row.passed}});
   for (const auto& [records, delay] : lag) shards.push_back({{"records", records}, {"feed_delay_ms", delay / kNanosPerMs}});
-  for (const auto& [scope, level, state, since] : contained.latest)
-    standing.push_back({{"scope", scope}, {"level", name_of(level)}, {"state", name_of(state)}, {"since", format_rfc3339(since)}});
+  for (const auto& [scope, level, state, since, pending] : contained.latest)
+    standing.push_back(
+        {{"scope", scope}, {"level", name_of(level)}, {"state", name_of(state)}, {"since", format_rfc3339(since)}, {"pending", pending}});
   const nlohmann::ordered_json out{{"agents", std::move(rows)},
                                    {"agents_count", agents.size()},
                                    {"shards", std::move(shards)},

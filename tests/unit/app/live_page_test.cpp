@@ -52,6 +52,16 @@ std::size_t widest_of(std::string_view page) {
   return widest;
 }
 
+TEST(LivePage, MarksWhatWaitsForApproval) {
+  json all = view(0, 3);
+  all["contained"][1]["pending"] = true;
+  all["contained"][2]["pending"] = false;
+  const auto page = live_page(all.dump(), std::nullopt);
+  ASSERT_TRUE(page);
+  EXPECT_EQ(page->find("partially enforced, pending"), page->rfind("partially enforced, pending"));
+  EXPECT_NE(page->find("partially enforced, pending"), std::string::npos);
+}
+
 TEST(LivePage, SaysTheFeedTheAgentsAndWhatIsContained) {
   const auto page = live_page(view(2, 1).dump(), std::nullopt);
   ASSERT_TRUE(page);

@@ -61,10 +61,11 @@ TEST(LiveView, ForgetsWhomAnOperatorReleasedAtOnce) {
 
 TEST(LiveView, SaysHowFarShardsAreBehindAndWhatIsContained) {
   const EnforcementBoard::Standing standing{
-      .latest = {{"agent:corp/a\x1b", Level::Halt, EnforcementState::Partial, EventTime{1'795'170'000'000'000'000}}}, .count = 3};
+      .latest = {{"agent:corp/a\x1b", Level::Halt, EnforcementState::Partial, EventTime{1'795'170'000'000'000'000}, true}}, .count = 3};
   const auto json = nlohmann::json::parse(encode_live_view({}, {{7, 5'000'000}, {0, 0}}, standing));
   EXPECT_EQ(json.at("shards").at(0), (nlohmann::json{{"records", 7}, {"feed_delay_ms", 5}}));
   EXPECT_EQ(json.at("contained").at(0).at("state"), "partially enforced");
+  EXPECT_EQ(json.at("contained").at(0).at("pending"), true);
   EXPECT_EQ(json.at("contained_count"), 3);
 }
 
