@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What every channel's marks cost: the calls of agents that upgrade code, that all succeed, and the calls that follow a refusal. Time a
-// channel and call, the longest hundredth left out, where the machine did other things; with bytes an agent, of each channel, in all, and of these what is counted apart.
-// Prints a hash of every reading; `--tiny` checks it against the known one.
+// channel and call, the longest hundredth left out, where the machine did other things; with bytes an agent, of each channel, in all, and
+// of these what is counted apart. Prints a hash of every reading; `--tiny` checks it against the known one.
 // `--success` and `--refused` read one mix without looking at the clock. Instructions by channel, decoding and start left out:
 //   valgrind --tool=callgrind --toggle-collect='*read_all*' build/release/bench/bench_marks --success
 #include <CLI/CLI.hpp>

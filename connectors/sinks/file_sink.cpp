@@ -40,7 +40,7 @@ FileSink::FileSink(std::string name, int fd, bool regular, std::size_t buffer_by
     : name_(std::move(name)), fd_(fd), regular_(regular), buffer_bytes_(buffer_bytes) {}
 
 FileSink::~FileSink() {
-  if (!buffer_.empty()) static_cast<void>(write_out());
+  if (!buffer_.empty()) hand_over();
   if (fd_ > STDERR_FILENO) ::close(fd_);
 }
 
@@ -78,9 +78,12 @@ std::expected<void, SinkError> FileSink::publish(std::string_view record, std::s
   buffer_ += '\n';
   under_way_.try_emplace(cause.partition, cause.offset);
   // A fault here is not the record's: it is kept, and the flush that would acknowledge it reports what is wrong.
-  if (buffer_.size() > buffer_bytes_) static_cast<void>(write_out());
+  if (buffer_.size() > buffer_bytes_) hand_over();
   return {};
 }
+
+/// A fault stays with what could not be written, and the flush that would acknowledge it reports it.
+void FileSink::hand_over() { [[maybe_unused]] const auto written = write_out(); }
 
 Offset FileSink::acknowledged(Partition partition) const {
   const auto found = under_way_.find(partition);

@@ -29,7 +29,7 @@ class FileSink final : public ResumableSink {
   [[nodiscard]] std::expected<void, SinkError> publish(std::string_view record, std::string_view key, Position cause) override;
   [[nodiscard]] Offset acknowledged(Partition partition) const override;
   [[nodiscard]] std::expected<void, SinkError> flush(Nanos within) override;
-  void hand_over() override { static_cast<void>(write_out()); }
+  void hand_over() override;
   [[nodiscard]] std::uint64_t size() const override { return durable_; }
   [[nodiscard]] std::uint64_t identity() const override;
   [[nodiscard]] std::expected<void, SinkError> resume(std::uint64_t size) override;
