@@ -14,6 +14,7 @@ namespace ringfence {
 namespace {
 
 constexpr double kWorthShowing = 1;
+constexpr std::string_view kReleased = "released";
 constexpr std::int64_t kNanosPerMs = 1'000'000;
 
 std::pair<Level, double> rank(const LiveView::Row& row) { return {row.level, row.score}; }
@@ -27,6 +28,8 @@ void LiveView::forget_released(const Judgement& judgement) {
   const std::lock_guard lock(mutex_);
   for (const ContainmentRecord& record : judgement.containments)
     if (!record.contained) rows_.erase(key_of(record.tenant, record.agent_id));
+  for (const FindingRecord& finding : judgement.findings)  // of a scope wider than its agents, which is contained in no agent's name
+    if (finding.close_reason == kReleased) rows_.erase(key_of(finding.tenant, finding.agent_id));
 }
 
 void LiveView::see(const Judgement& judgement) {

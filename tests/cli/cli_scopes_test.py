@@ -156,6 +156,8 @@ http: {{listen: "127.0.0.1:{free_port()}"}}
         self.give("release", USER)
         self.until(lambda: any(f["activity_id"] == 3 for f in violations(self.left("findings"))), "what its call had made of it is closed, though it calls no more")
         self.assertIn("Released by ada, approved by grace: a test", json.dumps(violations(self.left("findings"))[-1]))
+        view = json.loads(run("top", "--config", self.config, "--json").out)
+        self.assertNotIn("watched-3", [row["agent"] for row in view["agents"]])
         service.stdin.close()
         self.assertEqual(service.wait(60), DONE)
         self.assertEqual({f["unmapped"]["ringfence"]["agent"] for f in violations(self.left("findings"))}, {"watched-3"})

@@ -59,6 +59,20 @@ TEST(LiveView, ForgetsWhomAnOperatorReleasedAtOnce) {
   EXPECT_THAT(agents_of(view), IsEmpty());
 }
 
+TEST(LiveView, ForgetsWhoWasShownForAWiderScopeThatWasReleased) {
+  LiveView view;
+  view.see(judged("of-the-user", Level::Halt, 1e10));
+  view.see(judged("another", Level::Halt, 1e10));
+  Judgement released;
+  FindingRecord closed;
+  closed.tenant = "corp";
+  closed.agent_id = "of-the-user";
+  closed.close_reason = "released";
+  released.findings.push_back(closed);
+  view.see(released);
+  EXPECT_THAT(agents_of(view), ElementsAre("another"));
+}
+
 TEST(LiveView, SaysHowFarShardsAreBehindAndWhatIsContained) {
   const EnforcementBoard::Standing standing{
       .latest = {{"agent:corp/a\x1b", Level::Halt, EnforcementState::Partial, EventTime{1'795'170'000'000'000'000}, true}}, .count = 3};
