@@ -34,8 +34,7 @@ std::expected<ScopeParts, std::string> check_command(const Command& command) {
   if (!scope)
     return std::unexpected(
         "scope: not one of agent:TENANT/ID instance:TENANT/ID session:TENANT/AGENT/SESSION credential:TENANT/FINGERPRINT "
-        "subtree:TENANT/ROOT "
-        "user:TENANT/ID tenant:TENANT/TENANT global: with parts percent-encoded");
+        "subtree:TENANT/ROOT user:TENANT/ID tenant:TENANT/TENANT global: with parts percent-encoded");
   if (blank(command.reason)) return std::unexpected("reason: missing");
   if (blank(command.by)) return std::unexpected("by: missing");
   if (command.reason.size() > kReasonBytes) return std::unexpected("reason: longer than 1024 bytes");
