@@ -42,7 +42,8 @@ struct Moves {
 std::vector<Moves> moves_of(bench::Coders& coders, const Rulebook& rules) {
   std::vector<Moves> out;
   for (std::size_t i = 0; i < coders.size(); ++i) {
-    const Readings readings = ask_channels(coders.act(i), Sighting::Whole, rules.channels());
+    Readings readings;
+    for (const Channel* const channel : rules.channels()) ask_channel(*channel, coders.act(i), Sighting::Whole, readings);
     Moves& moves = out.emplace_back();
     moves.marks = readings.marks;
     for (const Wagered& made : readings.wagers) (made.wager.agent_only ? moves.of_agent : moves.of_session).push_back(made);

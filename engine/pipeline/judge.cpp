@@ -3,6 +3,10 @@
 
 #include <algorithm>
 #include <iterator>
+#include <memory>
+#include <optional>
+#include <span>
+#include <utility>
 
 #include "engine/event/drill.h"
 #include "engine/pipeline/drill_rules.h"
@@ -77,14 +81,14 @@ std::string tool_label(const Event& event) {
   return label.append(*event.tool.server).append(1, '/').append(name);
 }
 
-Judgement begin(const Event& event, const Circumstances& circumstances) {
-  return {.position = circumstances.position,
-          .verdict = {.event_id = std::string(event.id),
-                      .tenant = std::string(event.tenant),
-                      .agent_id = std::string(event.agent.id),
-                      .time = event.time,
-                      .tool = tool_label(event),
-                      .outcome = event.outcome.status}};
+void begin(const Event& event, const Circumstances& circumstances, Judgement& out) {
+  out.position = circumstances.position;
+  out.verdict.event_id = event.id;
+  out.verdict.tenant = event.tenant;
+  out.verdict.agent_id = event.agent.id;
+  out.verdict.time = event.time;
+  out.verdict.tool = tool_label(event);
+  out.verdict.outcome = event.outcome.status;
 }
 
 void contain_act(const Act& act, const Circumstances& circumstances, Judgement& out) {
@@ -98,65 +102,6 @@ void contain_act(const Act& act, const Circumstances& circumstances, Judgement& 
                            " sessions under this agent's name are contained one by one; further ones will not be. Stop what they "
                            "have in common, or the agent (halt credential:, user:, instance: or agent:)."},
                       {&act.persona, circumstances.topic, circumstances.position}));
-}
-
-void judge_by_persona(const Event& event, const Admission& admission, AgentState& agent, SessionState& session, std::size_t index,
-                      const Circumstances& circumstances, Judgement& out) {
-  const Rulebook& rules = circumstances.rules;
-  const std::vector<const Persona*> parents = parents_of(event, rules, rules.persona(index));
-  const Rulebook::Basis basis = rules.basis(index, parents);
-  const Persona& persona = *basis.job;
-  const Tables& tables = *basis.tables;
-  follow_tables(agent, basis.name);
-
-  const ActionMatch match = match_action(persona, event);
-  Act act{.event = event,
-          .persona = persona,
-          .set = rules.set(),
-          .match = match,
-          .effect = effect_of(persona, match.action, event),
-          .agent = agent,
-          .session = session,
-          .plans = basis.plans,
-          .parents = parents};
-  act.explained = circumstances.facts.explains(event, persona.id);
-  act.seems_out = circumstances.facts.seems_out(event, persona.id);
-  if (event.credential.fingerprint) act.credential_changed = circumstances.facts.credential_changed(event, persona.id);
-  act.own_refusal = own_refusal(agent, session, event, act.effect, circumstances.foreign);
-
-  KnownAct& known = agent.acts[admission.act];
-  act.held_before = has_raised_hold(known);
-  act.limits_foreseen = has_foreseen_limits(known);
-  const Contained contained = hold_against_containments(event, admission, agent, session, act.effect, circumstances);
-  out.stopped = contained.stopped;
-
-  Readings readings = ask_channels(act, admission.sighting, rules.channels());
-  out.not_evaluable = std::move(readings.not_evaluable);
-  out.lacking = readings.lacking;
-  out.verdict.surprise_bits = readings.surprise;
-  const bool adds = move_evidence(act, tables, readings);
-  const Decision decision = decide(act, readings.breaches, tables, adds);
-  if (decision.raised_hold) note_hold(known);
-  if (readings.foreseen) note_foreseen_limits(known);
-
-  out.verdict.level = decision.level;
-  out.verdict.applied = decision.applied;
-  out.verdict.score = decision.score;
-  if (agent.ledger || std::ranges::any_of(agent.sessions, [](const SessionState& s) { return s.ledger != nullptr; })) {
-    const Leader lead = leader(agent, tables, Null::Declared, judged_alone(act));
-    if (leading_ledger(agent, lead) != nullptr) out.verdict.threat = kThreats[static_cast<std::size_t>(lead.threat)].id;
-  }
-  out.verdict.raised = newly_raised(decision, act, tables);
-
-  append(out.findings, findings_of({act, decision, tables, adds, circumstances.topic, circumstances.position}, rules.channels()));
-  tell_violation(contained, agent, event, {&persona, circumstances.topic, circumstances.position}, out);
-  out.marks = readings.marks;
-  for (const Wagered& made : readings.wagers) out.marks.push_back(made.row());
-  // What an agent stands accused of by itself is not held against its user and its root session too (a mark less is always safe).
-  if (standing_level(agent) >= Level::Alert) readings.marks.clear();
-  out.links = links_of(act, readings.marks, std::move(readings.links), circumstances.position.partition, circumstances.lsn);
-  contain_act(act, circumstances, out);
-  add_stop_of_tree(out.links, act, out.containments, circumstances.position.partition, circumstances.lsn);
 }
 
 /// The level of a refused record of the agent, which stands like that of any other break; a hold of it is the agent's, since nobody can
@@ -197,14 +142,119 @@ Judgement judge_drill(const Event& event, const Admission& admission, AgentState
   return out;
 }
 
+/// A person's halt lies in the state and among what others have contained; one call under several is one.
+std::uint64_t passed_calls(const AgentState& agent) {
+  std::uint64_t passed = 0;
+  for (const Containment& entry : agent.containments)
+    if (entry.contained || is_foreign(entry)) passed = std::max(passed, entry.passed.count);
+  return passed;
+}
+
 }  // namespace
 
-Judgement judge(const Event& event, const Admission& admission, AgentState& agent, const Circumstances& circumstances) {
-  if (is_drill(event.tenant) && &circumstances.rules != &drill_rules()) return judge_drill(event, admission, agent, circumstances);
-  Judgement out = begin(event, circumstances);
+/// An act of an agent that has a job, on its way through the stages. Kept from batch to batch: what it holds is memory that has grown.
+struct JudgeBatch::Hearing {
+  std::vector<const Persona*> parents;
+  const Tables* tables = nullptr;
+  std::optional<Circumstances> circumstances;
+  Contained contained;
+  std::optional<Act> act;
+  Sighting sighting{};
+  std::size_t known = 0;  // the act's place in AgentState::acts
+  Readings readings;
+  bool adds = false;  // it spoke for a threat
+  Decision decision;
+  Judgement* out = nullptr;
+
+  [[nodiscard]] Told told() const { return {&act->persona, circumstances->topic, circumstances->position}; }
+  void open(const Event& event, const Admission& admission, AgentState& agent, SessionState& session, std::size_t persona);
+  void decide_act();
+  void conclude(std::span<const Channel* const> channels);
+};
+
+/// Finds out what the act is held against, and whether what contains the agent explains it.
+void JudgeBatch::Hearing::open(const Event& event, const Admission& admission, AgentState& agent, SessionState& session,
+                               std::size_t persona) {
+  const Rulebook& rules = circumstances->rules;
+  parents = parents_of(event, rules, rules.persona(persona));
+  const Rulebook::Basis basis = rules.basis(persona, parents);
+  tables = basis.tables;
+  follow_tables(agent, basis.name);
+
+  const ActionMatch match = match_action(*basis.job, event);
+  const KnownAct& first = agent.acts[admission.act];
+  sighting = admission.sighting;
+  known = admission.act;
+  act.emplace(Act{.event = event,
+                  .persona = *basis.job,
+                  .set = rules.set(),
+                  .match = match,
+                  .effect = effect_of(*basis.job, match.action, event),
+                  .agent = agent,
+                  .session = session,
+                  .explained = circumstances->facts.explains(event, basis.job->id),
+                  .held_before = has_raised_hold(first),
+                  .limits_foreseen = has_foreseen_limits(first),
+                  .plans = basis.plans,
+                  .parents = parents,
+                  .seems_out = circumstances->facts.seems_out(event, basis.job->id)});
+  if (event.credential.fingerprint) act->credential_changed = circumstances->facts.credential_changed(event, basis.job->id);
+  act->own_refusal = own_refusal(agent, session, event, act->effect, circumstances->foreign);
+  contained = hold_against_containments(event, admission, agent, session, act->effect, *circumstances);
+  out->stopped = contained.stopped;
+  note_joined(contained, *out);
+}
+
+/// Evidence has moved: what comes of it.
+void JudgeBatch::Hearing::decide_act() {
+  AgentState& agent = act->agent;
+  decision = decide(*act, readings.breaches, *tables, adds);
+  KnownAct& first = agent.acts[known];
+  if (decision.raised_hold) note_hold(first);
+  if (readings.foreseen) note_foreseen_limits(first);
+
+  out->not_evaluable = readings.not_evaluable;
+  out->lacking = readings.lacking;
+  out->verdict.surprise_bits = readings.surprise;
+  out->verdict.level = decision.level;
+  out->verdict.applied = decision.applied;
+  out->verdict.score = decision.score;
+  if (agent.ledger || std::ranges::any_of(agent.sessions, [](const SessionState& s) { return s.ledger != nullptr; })) {
+    const Leader lead = leader(agent, *tables, Null::Declared, judged_alone(*act));
+    if (leading_ledger(agent, lead) != nullptr) out->verdict.threat = kThreats[static_cast<std::size_t>(lead.threat)].id;
+  }
+  out->verdict.raised = newly_raised(decision, *act, *tables);
+}
+
+/// Findings, links and containments.
+void JudgeBatch::Hearing::conclude(std::span<const Channel* const> channels) {
+  const Circumstances& given = *circumstances;
+  append(out->findings, findings_of({*act, decision, *tables, adds, given.topic, given.position}, channels));
+  tell_violation(contained, act->agent, act->event, told(), *out);
+  out->marks.reserve(readings.marks.size() + readings.wagers.size());
+  out->marks = readings.marks;
+  for (const Wagered& made : readings.wagers) out->marks.push_back(made.row());
+  // What an agent stands accused of by itself is not held against its user and its root session too (a mark less is always safe).
+  if (standing_level(act->agent) >= Level::Alert) readings.marks.clear();
+  out->links = links_of(*act, readings.marks, std::move(readings.links), given.position.partition, given.lsn);
+  contain_act(*act, given, *out);
+  add_stop_of_tree(out->links, *act, out->containments, given.position.partition, given.lsn);
+  out->passed = passed_calls(act->agent);
+}
+
+JudgeBatch::JudgeBatch() = default;
+JudgeBatch::~JudgeBatch() = default;
+
+void JudgeBatch::add(const Event& event, const Admission& admission, AgentState& agent, const Circumstances& circumstances,
+                     Judgement& out) {
+  if (is_drill(event.tenant) && &circumstances.rules != &drill_rules()) {
+    out = judge_drill(event, admission, agent, circumstances);
+    return;
+  }
+  begin(event, circumstances, out);
   if (admission.sighting == Sighting::Copy) {
     out.copy = true;
-    return out;
+    return;
   }
   if (agent.arrivals == 0 && agent.first_time == EventTime{}) agent.first_time = event.time;
   agent.last_time = agent.arrivals == 0 ? event.time : std::max(agent.last_time, event.time);
@@ -222,15 +272,37 @@ Judgement judge(const Event& event, const Admission& admission, AgentState& agen
   if (persona == nullptr) {
     const Contained contained = hold_against_containments(event, admission, agent, session, event.tool.effect, circumstances);
     out.stopped = contained.stopped;
+    note_joined(contained, out);
     judge_unclassified({event, admission.sighting, agent, session, circumstances}, out);
     tell_violation(contained, agent, event, {nullptr, circumstances.topic, circumstances.position}, out);
-  } else {
-    forget_unclassified(agent);  // it has a job now
-    judge_by_persona(event, admission, agent, session, index, circumstances, out);
+    out.passed = passed_calls(agent);
+    return;
   }
-  // A person's halt lies in the state and among what others have contained; one call under several is one.
-  for (const Containment& entry : agent.containments)
-    if (entry.contained || is_foreign(entry)) out.passed = std::max(out.passed, entry.passed.count);
+  forget_unclassified(agent);  // it has a job now
+  if (size_ == hearings_.size()) hearings_.push_back(std::make_unique<Hearing>());
+  Hearing& hearing = *hearings_[size_++];
+  hearing.circumstances.emplace(circumstances);
+  hearing.out = &out;
+  hearing.open(event, admission, agent, session, index);
+}
+
+void JudgeBatch::judge() {
+  const auto hearings = std::span(hearings_).first(std::exchange(size_, 0));
+  if (hearings.empty()) return;
+  const auto channels = hearings.front()->circumstances->rules.channels();
+  for (const auto& hearing : hearings) hearing->readings.clear();
+  for (const Channel* const channel : channels)
+    for (const auto& hearing : hearings) ask_channel(*channel, *hearing->act, hearing->sighting, hearing->readings);
+  for (const auto& hearing : hearings) hearing->adds = move_evidence(*hearing->act, *hearing->tables, hearing->readings);
+  for (const auto& hearing : hearings) hearing->decide_act();
+  for (const auto& hearing : hearings) hearing->conclude(channels);
+}
+
+Judgement judge(const Event& event, const Admission& admission, AgentState& agent, const Circumstances& circumstances) {
+  Judgement out;
+  JudgeBatch batch;
+  batch.add(event, admission, agent, circumstances, out);
+  batch.judge();
   return out;
 }
 
@@ -254,7 +326,8 @@ Judgement judge_refused(const Refusal& refusal, EventTime time, AgentState& agen
   const std::string id =
       "refused-" + std::to_string(circumstances.position.partition.value) + "-" + std::to_string(circumstances.position.offset.value);
   event.id = id;
-  Judgement out = begin(event, circumstances);
+  Judgement out;
+  begin(event, circumstances, out);
   out.verdict.event_id.clear();  // a refused record is no event: its finding speaks of it, no verdict does
   const Persona* const persona = known_persona(agent, circumstances.rules);
   const Level level = persona != nullptr ? level_of({.analytic = Analytic::FeedRefused}, *persona, std::nullopt) : Level::Alert;

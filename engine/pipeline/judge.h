@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -48,8 +51,31 @@ struct Circumstances {
   const ForeignContainments* foreign = nullptr;  // what other writers have put over agents of the partition; null: nothing
 };
 
-/// Judges one admitted event against its agent's state: channels, evidence, ledger, policy, findings, containment, in this order.
-/// Pure: same state, event and circumstances give the same judgement and the same next state. About 1 us for a call that went well.
+/// Judges admitted events of different agents against their states: channels, evidence, ledger, policy, findings, containment, in this
+/// order, each stage and each channel over the whole batch before the next. An event passes through more code than a processor keeps at
+/// hand; side by side the events fetch it once together. The judgements are those of one event after the other, because all that agents of
+/// a partition share (facts, containments of other writers) is looked at by `add` alone. Pure; one thread.
+class JudgeBatch {
+ public:
+  JudgeBatch();
+  ~JudgeBatch();
+  JudgeBatch(const JudgeBatch&) = delete;
+  JudgeBatch& operator=(const JudgeBatch&) = delete;
+
+  /// Opens the case of an event of an agent that the batch does not hold; the rulebook is the same for all. `out` is a new judgement;
+  /// what is `joined` is complete on return, the rest after `judge`. Until then all arguments but the admission and the circumstances
+  /// stay where they are.
+  void add(const Event& event, const Admission& admission, AgentState& agent, const Circumstances& circumstances, Judgement& out);
+  /// Judges what was added; the batch is empty then.
+  void judge();
+
+ private:
+  struct Hearing;
+  std::vector<std::unique_ptr<Hearing>> hearings_;
+  std::size_t size_ = 0;  // of them in use
+};
+
+/// Judges one event: a batch of its own. Same state, event and circumstances give the same judgement and the same next state.
 [[nodiscard]] Judgement judge(const Event& event, const Admission& admission, AgentState& agent, const Circumstances& circumstances);
 
 /// The job of an agent of which no more than its name is at hand: the one it was last judged by, else the one that applies to the name.

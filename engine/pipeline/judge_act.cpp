@@ -8,9 +8,6 @@
 namespace ringfence {
 namespace {
 
-/// As many as most acts bring.
-constexpr std::size_t kWagersMostly = 4;
-
 /// A channel is asked once per act: about scope and flow at first sight, about the rest when the outcome is known.
 bool asked(const Channel& channel, Sighting sighting) {
   switch (sighting) {
@@ -49,34 +46,39 @@ void take_price(const Reading& reading, ChannelId channel, Readings& out) {
 
 }  // namespace
 
-Readings ask_channels(const Act& act, Sighting sighting, std::span<const Channel* const> channels) {
-  Readings out;
-  out.marks.reserve(channels.size());
-  out.wagers.reserve(kWagersMostly);
-  for (const Channel* channel : channels) {
-    if (!asked(*channel, sighting)) {
-      if (sighting == Sighting::Request) {
-        for (Breach& breach : channel->foresee(act)) out.breaches.push_back(std::move(breach)), out.foreseen = true;
-        channel->heed(act);
-      }
-      if (sighting != Sighting::Outcome) continue;
-      for (LinkNote& note : channel->learn_outcome(act)) out.links.push_back(std::move(note));
-      continue;
+void Readings::clear() {
+  marks.clear();
+  wagers.clear();
+  breaches.clear();
+  links.clear();
+  not_evaluable.clear();
+  foreseen = false;
+  lacking = 0;
+  surprise.reset();
+}
+
+void ask_channel(const Channel& channel, const Act& act, Sighting sighting, Readings& out) {
+  if (!asked(channel, sighting)) {
+    if (sighting == Sighting::Request) {
+      for (Breach& breach : channel.foresee(act)) out.breaches.push_back(std::move(breach)), out.foreseen = true;
+      channel.heed(act);
     }
-    Reading reading = channel->read(act);
-    const bool evidence = reading.kind == Reading::Kind::Marked || !reading.wagers.empty();
-    if (evidence && evidence_excepted(act, *channel)) {
-      take_price(reading, channel->info().id, out);
-    } else if (evidence) {
-      take_evidence(reading, channel->info().id, out);
-    }
-    if (reading.kind == Reading::Kind::NotEvaluable) out.not_evaluable.push_back(channel->info().id);
-    for (Breach& breach : reading.breaches) out.breaches.push_back(std::move(breach));
-    for (LinkNote& note : reading.links) out.links.push_back(std::move(note));
-    out.lacking |= reading.lacking;
-    if (reading.surprise) out.surprise = reading.surprise;
+    if (sighting != Sighting::Outcome) return;
+    for (LinkNote& note : channel.learn_outcome(act)) out.links.push_back(std::move(note));
+    return;
   }
-  return out;
+  Reading reading = channel.read(act);
+  const bool evidence = reading.kind == Reading::Kind::Marked || !reading.wagers.empty();
+  if (evidence && evidence_excepted(act, channel)) {
+    take_price(reading, channel.info().id, out);
+  } else if (evidence) {
+    take_evidence(reading, channel.info().id, out);
+  }
+  if (reading.kind == Reading::Kind::NotEvaluable) out.not_evaluable.push_back(channel.info().id);
+  for (Breach& breach : reading.breaches) out.breaches.push_back(std::move(breach));
+  for (LinkNote& note : reading.links) out.links.push_back(std::move(note));
+  out.lacking |= reading.lacking;
+  if (reading.surprise) out.surprise = reading.surprise;
 }
 
 bool move_evidence(const Act& act, const Tables& tables, Readings& readings) {

@@ -25,10 +25,14 @@ struct Readings {
   bool foreseen = false;  // a request broke limits
   std::uint32_t lacking = 0;
   std::optional<float> surprise;
+
+  /// Nothing said yet; the memory stays.
+  void clear();
 };
 
-/// Asks each channel whose turn it is: once per act, about scope and flow at first sight, about the rest when the outcome is known.
-[[nodiscard]] Readings ask_channels(const Act& act, Sighting sighting, std::span<const Channel* const> channels);
+/// Asks a channel whose turn it is and adds what it says: once per act, about scope and flow at first sight, about the rest when the
+/// outcome is known. Channels are asked in the order of the rulebook.
+void ask_channel(const Channel& channel, const Act& act, Sighting sighting, Readings& out);
 /// Moves the evidence of the agent and the session; true where the act spoke for any threat. Wagers of the agent alone are then spent.
 bool move_evidence(const Act& act, const Tables& tables, Readings& readings);
 /// Evidence outlives a change of the tables of that name; what its ledgers count does not.

@@ -37,6 +37,10 @@ Contained hold_against_containments(const Event& event, const Admission& admissi
   return out;
 }
 
+void note_joined(const Contained& contained, Judgement& out) {
+  for (const GoneRound& call : contained.round) out.joined.push_back(call.standing->key);
+}
+
 void tell_violation(const Contained& contained, AgentState& agent, const Event& event, const Told& told, Judgement& out) {
   if (!contained.violated && contained.round.empty()) return;
   out.verdict.raised.push_back(Analytic::ContainmentViolated);
@@ -44,7 +48,6 @@ void tell_violation(const Contained& contained, AgentState& agent, const Event& 
   if (contained.violated) add(violation_finding(agent, event, contained.started, contained.broken, told));
   if (contained.round.empty()) return;
   add(gone_round_findings(agent, contained.round, event, told));
-  for (const GoneRound& call : contained.round) out.joined.push_back(call.standing->key);
   // Of what another writer has contained the agent's own levels know nothing; whoever looks at calls must see this one.
   out.verdict.level = std::max(out.verdict.level, Level::Halt);
   out.verdict.applied =

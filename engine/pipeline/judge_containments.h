@@ -21,6 +21,9 @@ struct Contained {
                                                   const SessionState& session, std::optional<Effect> effect,
                                                   const Circumstances& circumstances);
 
+/// An agent whose call went around what others have contained is one of its members from here on.
+void note_joined(const Contained& contained, Judgement& out);
+
 /// Raises what is left to say of a call that went around gates.
 void tell_violation(const Contained& contained, AgentState& agent, const Event& event, const Told& told, Judgement& out);
 

@@ -79,7 +79,8 @@ void judge_as_adopted(const Unclassified& seen, Judgement& out) {
   act.explained = seen.circumstances.facts.explains(seen.event, job.id);
   act.seems_out = seen.circumstances.facts.seems_out(seen.event, job.id);
 
-  Readings readings = ask_channels(act, seen.sighting, rules.channels());
+  Readings readings;
+  for (const Channel* const channel : rules.channels()) ask_channel(*channel, act, seen.sighting, readings);
   readings.wagers.clear();
   out.not_evaluable = std::move(readings.not_evaluable);
   out.lacking = readings.lacking;

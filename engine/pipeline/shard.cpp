@@ -23,22 +23,23 @@ void add(std::optional<Operated>& all, Operated one) {
 std::expected<std::vector<Result>, StoreError> Shard::judge(const Window& window, const Origin& origin, std::vector<Result> room) {
   results_ = std::move(room);
   results_.clear();
-  results_.reserve(window.size() / settings_.share.count + 1);
+  results_.reserve(window.size());  // what is under way points to its result
   ahead_.begin();
   for (std::size_t i = 0; i < window.size(); ++i)
     if (wants_state(window.entry(i))) ahead_.add({window.records()[i].position.partition, window.entry(i).key});
+  Done done;
   std::size_t next_fact = 0;
-  for (std::size_t i = 0; i < window.size(); ++i) {
+  for (std::size_t i = 0; i < window.size() && done; ++i) {
     if (wants_state(window.entry(i))) ahead_.step();
     const Record& record = window.records()[i];
     const std::size_t before = results_.size();
-    if (auto judged = judge_one(record, window.entry(i), origin); !judged) return std::unexpected(std::move(judged.error()));
+    done = judge_one(record, window.entry(i), origin);
     if (results_.size() > before) results_.back().index = i;
-    for (; next_fact < window.facts().size() && window.facts()[next_fact]->index == i; ++next_fact) {
-      facts_[record.position.partition].apply(window.facts()[next_fact]->event);
-      counters_.facts += settings_.share.index == 0 ? 1 : 0;
-    }
+    for (; next_fact < window.facts().size() && window.facts()[next_fact]->index == i; ++next_fact)
+      apply_fact(window.facts()[next_fact]->event, record.position.partition, origin);
   }
+  judge_together(origin);  // where the store broke, too: what has been booked is judged
+  if (!done) return std::unexpected(std::move(done.error()));
   return std::move(results_);
 }
 
@@ -51,16 +52,22 @@ std::expected<void, StoreError> Shard::judge_one(const Record& record, const Win
     return {};
   }
   if (entry.event->kind == EventKind::ContextChange) {
-    facts_[record.position.partition].apply(*entry.event);
-    counters_.facts += settings_.share.index == 0 ? 1 : 0;
+    apply_fact(*entry.event, record.position.partition, origin);
     return {};
   }
-  return mine(entry.key) ? judge_event(record, *entry.event, entry.key, origin) : Done{};
+  return mine(entry.key) ? book(record, *entry.event, entry.key, origin) : Done{};
 }
 
-std::expected<void, StoreError> Shard::judge_event(const Record& record, const Event& event, const AgentKey& key, const Origin& origin) {
+void Shard::apply_fact(const Event& fact, Partition partition, const Origin& origin) {
+  judge_together(origin);  // those before it know nothing of it
+  facts_[partition].apply(fact);
+  counters_.facts += settings_.share.index == 0 ? 1 : 0;
+}
+
+std::expected<void, StoreError> Shard::book(const Record& record, const Event& event, const AgentKey& key, const Origin& origin) {
   const Partition partition = record.position.partition;
   const std::int64_t lsn = origin.base + record.position.offset.value;
+  if (booked_.size() == kTogether || is_booked(partition, key)) judge_together(origin);
   const auto opened = table_.open({partition, Offset{lsn}}, key, event.tenant, event.agent.id, event.time);
   if (!opened) return std::unexpected(opened.error());
   AgentState& agent = **opened;
@@ -68,25 +75,38 @@ std::expected<void, StoreError> Shard::judge_event(const Record& record, const E
     ++counters_.skipped;
     return {};
   }
-  const auto sighting = admit(agent, event);
-  if (!sighting) return book_refusal(record, sighting.error(), key, origin);
-
-  ForeignContainments& foreign = foreign_[partition];
-  Result& result = results_.emplace_back();
-  result.judgement = ringfence::judge(event, *sighting, agent,
-                                      {*rules_, facts_[partition], origin.topic, record.position, lsn, settings_.assume_gate, &foreign});
-  for (const std::string& tree : result.judgement.joined) foreign.join(tree, key);
-  follow_trees(result.judgement.links, key, trees_[partition]);
-  table_.touch(agent, Offset{lsn});
-  count(result.judgement);
-  evaluability_->note(event.source.product.value_or(""), result.judgement.not_evaluable, result.judgement.lacking);
+  const auto admission = admit(agent, event);
+  if (!admission) return book_refusal(record, admission.error(), key, origin);
+  booked_.push_back({&event, &agent, record.position, lsn, *admission, &results_.emplace_back().judgement});
   return {};
+}
+
+bool Shard::is_booked(Partition partition, const AgentKey& key) const {
+  return std::ranges::any_of(booked_, [&](const Booked& one) { return one.agent->key == key && one.position.partition == partition; });
+}
+
+void Shard::judge_together(const Origin& origin) {
+  for (const Booked& one : booked_) {
+    ForeignContainments& foreign = foreign_[one.position.partition];
+    batch_.add(*one.event, one.admission, *one.agent,
+               {*rules_, facts_[one.position.partition], origin.topic, one.position, one.lsn, settings_.assume_gate, &foreign}, *one.out);
+    for (const std::string& tree : one.out->joined) foreign.join(tree, one.agent->key);
+  }
+  batch_.judge();
+  for (const Booked& one : booked_) {
+    follow_trees(one.out->links, one.agent->key, trees_[one.position.partition]);
+    table_.touch(*one.agent, Offset{one.lsn});
+    count(*one.out);
+    evaluability_->note(one.event->source.product.value_or(""), one.out->not_evaluable, one.out->lacking);
+  }
+  booked_.clear();
 }
 
 std::expected<void, StoreError> Shard::book_refusal(const Record& record, const Refusal& refusal, const AgentKey& key,
                                                     const Origin& origin) {
   const Partition partition = record.position.partition;
   const std::int64_t lsn = origin.base + record.position.offset.value;
+  judge_together(origin);  // states are touched in the order of their records
   const EventTime arrival = record.arrival.value_or(EventTime{});
   const auto opened = table_.open({partition, Offset{lsn}}, key, refusal.tenant, refusal.agent_id, arrival);
   if (!opened) return std::unexpected(opened.error());
