@@ -32,7 +32,7 @@ void put_in_order(const Lanes& lanes, std::size_t records, std::vector<Result*>&
   std::vector<std::size_t> next(lanes.size(), 0);
   for (std::size_t i = 0; i < records; ++i) {
     for (std::size_t lane = 0; lane < lanes.size(); ++lane) {
-      auto& results = lanes[lane]->results;
+      const std::span<Result> results = lanes[lane]->results;
       if (next[lane] < results.size() && results[next[lane]].index == i) out.push_back(&results[next[lane]++]);
     }
   }
@@ -136,9 +136,9 @@ std::expected<void, RunError> FileRun::step(const Origin& origin, std::span<cons
       [&](std::size_t lane) { window_.decode(lanes_[lane]->decoder, records.size() * lane / lanes, records.size() * (lane + 1) / lanes); });
   observe(origin);
   fork_->run([&](std::size_t lane) {
-    auto results = lanes_[lane]->shard.judge(window_, origin, std::move(lanes_[lane]->results));
+    const auto results = lanes_[lane]->shard.judge(window_, origin);
     if (results) {
-      lanes_[lane]->results = std::move(*results);
+      lanes_[lane]->results = *results;
     } else {
       lanes_[lane]->fault = results.error();
     }

@@ -41,7 +41,7 @@ struct FileRun::Lane {
   Checkpoint checkpoint;
   Shard shard;
   EventDecoder decoder;
-  std::vector<Result> results;
+  std::span<Result> results;  // of the window under way
   std::optional<StoreError> fault;
 };
 

@@ -152,6 +152,20 @@ std::uint64_t passed_calls(const AgentState& agent) {
 
 }  // namespace
 
+void Judgement::clear() {
+  Judgement fresh;
+  const auto keep = [](auto& memory, auto& in) {
+    memory.clear();
+    in = std::move(memory);
+  };
+  keep(verdict.event_id, fresh.verdict.event_id);
+  keep(verdict.tenant, fresh.verdict.tenant);
+  keep(verdict.agent_id, fresh.verdict.agent_id);
+  keep(verdict.tool, fresh.verdict.tool);
+  keep(marks, fresh.marks);
+  *this = std::move(fresh);
+}
+
 /// An act of an agent that has a job, on its way through the stages. Kept from batch to batch: what it holds is memory that has grown.
 struct JudgeBatch::Hearing {
   std::vector<const Persona*> parents;

@@ -37,6 +37,9 @@ struct Judgement {
   bool copy = false;                // a known act: nothing else is set
   bool fact = false;                // a fact about the fleet: no agent, no verdict
   bool stopped = false;             // a gate that had applied the standing containment would have denied this call
+
+  /// As new; the memory of what every event fills stays.
+  void clear();
 };
 
 /// What a judgement depends on beside the event and the agent's state.

@@ -20,10 +20,9 @@ void add(std::optional<Operated>& all, Operated one) {
 
 }  // namespace
 
-std::expected<std::vector<Result>, StoreError> Shard::judge(const Window& window, const Origin& origin, std::vector<Result> room) {
-  results_ = std::move(room);
-  results_.clear();
-  results_.reserve(window.size());  // what is under way points to its result
+std::expected<std::span<Result>, StoreError> Shard::judge(const Window& window, const Origin& origin) {
+  made_ = 0;
+  if (results_.size() < window.size()) results_.resize(window.size());  // what is under way points to its result
   ahead_.begin();
   for (std::size_t i = 0; i < window.size(); ++i)
     if (wants_state(window.entry(i))) ahead_.add({window.records()[i].position.partition, window.entry(i).key});
@@ -32,15 +31,22 @@ std::expected<std::vector<Result>, StoreError> Shard::judge(const Window& window
   for (std::size_t i = 0; i < window.size() && done; ++i) {
     if (wants_state(window.entry(i))) ahead_.step();
     const Record& record = window.records()[i];
-    const std::size_t before = results_.size();
+    const std::size_t before = made_;
     done = judge_one(record, window.entry(i), origin);
-    if (results_.size() > before) results_.back().index = i;
+    if (made_ > before) results_[before].index = i;
     for (; next_fact < window.facts().size() && window.facts()[next_fact]->index == i; ++next_fact)
       apply_fact(window.facts()[next_fact]->event, record.position.partition, origin);
   }
   judge_together(origin);  // where the store broke, too: what has been booked is judged
   if (!done) return std::unexpected(std::move(done.error()));
-  return std::move(results_);
+  return std::span(results_).first(made_);
+}
+
+Result& Shard::next_result() {
+  Result& result = results_[made_++];
+  result.refusal.reset();
+  result.judgement.clear();
+  return result;
 }
 
 std::expected<void, StoreError> Shard::judge_one(const Record& record, const Window::Entry& entry, const Origin& origin) {
@@ -48,7 +54,7 @@ std::expected<void, StoreError> Shard::judge_one(const Record& record, const Win
     if (entry.has_agent) return mine(entry.key) ? book_refusal(record, entry.event.error(), entry.key, origin) : Done{};
     if (settings_.share.index != 0) return {};
     ++counters_.refused;
-    results_.push_back({.refusal = entry.event.error(), .judgement = {}});
+    next_result().refusal = entry.event.error();
     return {};
   }
   if (entry.event->kind == EventKind::ContextChange) {
@@ -77,7 +83,7 @@ std::expected<void, StoreError> Shard::book(const Record& record, const Event& e
   }
   const auto admission = admit(agent, event);
   if (!admission) return book_refusal(record, admission.error(), key, origin);
-  booked_.push_back({&event, &agent, record.position, lsn, *admission, &results_.emplace_back().judgement});
+  booked_.push_back({&event, &agent, record.position, lsn, *admission, &next_result().judgement});
   return {};
 }
 
@@ -116,7 +122,7 @@ std::expected<void, StoreError> Shard::book_refusal(const Record& record, const 
     return {};
   }
   const EventTime time = agent.arrivals > 0 ? agent.last_time : arrival;
-  Result& result = results_.emplace_back();
+  Result& result = next_result();
   result.refusal = refusal;
   result.judgement = judge_refused(refusal, time, agent, {*rules_, facts_[partition], origin.topic, record.position, lsn, false});
   table_.touch(agent, Offset{lsn});

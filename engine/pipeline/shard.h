@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -65,10 +66,9 @@ class Shard {
       : table_(table), ahead_(table), rules_(std::move(rules)), settings_(settings) {}
 
   /// Judges the entries of a decoded window that belong to this shard; results come in the window's order. An error means that the store is
-  /// broken: the shard must stop, and what it had not judged will be read again from the low-water mark. `room` are results that nobody
-  /// needs any more: theirs is the memory of the new ones.
-  [[nodiscard]] std::expected<std::vector<Result>, StoreError> judge(const Window& window, const Origin& origin,
-                                                                     std::vector<Result> room = {});
+  /// broken: the shard must stop, and what it had not judged will be read again from the low-water mark. The results are the shard's, and
+  /// good until it judges again.
+  [[nodiscard]] std::expected<std::span<Result>, StoreError> judge(const Window& window, const Origin& origin);
 
   /// Applies a checked command of an operator behind record `after` of the partition, to the state of the agent its scope names, to what
   /// stands over the partition's agents, and to those that work in a tree of that scope. Nothing where all that is another shard's,
@@ -131,6 +131,8 @@ class Shard {
   /// Judges what is booked: before anything else happens to one of these agents, and before what agents share changes.
   void judge_together(const Origin& origin);
   void apply_fact(const Event& fact, Partition partition, const Origin& origin);
+  /// The next of the window, as new.
+  Result& next_result();
   [[nodiscard]] std::expected<void, StoreError> book_refusal(const Record& record, const Refusal& refusal, const AgentKey& key,
                                                              const Origin& origin);
   [[nodiscard]] std::expected<std::optional<Operated>, StoreError> operate_named(const Command& command, const ScopeParts& scope,
@@ -158,7 +160,8 @@ class Shard {
   std::map<Partition, TreeMembers> trees_;
   ShardTally counters_;
   std::unique_ptr<Evaluability> evaluability_ = std::make_unique<Evaluability>();
-  std::vector<Result> results_;  // of the window under way
+  std::vector<Result> results_;  // of the window under way, and behind them what earlier ones needed
+  std::size_t made_ = 0;         // of the window under way
   std::vector<Booked> booked_;   // of the window under way; different agents
   JudgeBatch batch_;
 };
