@@ -39,11 +39,11 @@ Tables::Tables(const Persona& persona, std::span<const Channel* const> channels,
   for (const Channel* channel : channels) {
     const auto caps = channel->caps(persona);
     if (caps.empty()) continue;
-    Block& block = blocks_[static_cast<std::size_t>(channel->info().id)];
-    block.first = rows_.size();
-    block.contexts = caps.size();
-    block.classes = caps.front().size();
-    rows_.resize(rows_.size() + block.contexts * block.classes, rows_.front());
+    Place& place = places_[static_cast<std::size_t>(channel->info().id)];
+    place.first = static_cast<std::uint32_t>(rows_.size());
+    place.contexts = static_cast<std::uint32_t>(caps.size());
+    place.classes = static_cast<std::uint32_t>(caps.front().size());
+    rows_.resize(rows_.size() + caps.size() * caps.front().size(), rows_.front());
     for (auto& all : caps_) all.resize(rows_.size(), 1);
     compile(*channel, caps, Null::Alert, loosened);
     compile(*channel, caps, Null::Declared, persona.tolerance() * loosened);
@@ -56,15 +56,15 @@ Tables::Tables(const Persona& persona, std::span<const Channel* const> channels,
 
 void Tables::compile(const Channel& channel, const std::vector<std::vector<double>>& caps, Null null, double tolerance) {
   const ChannelInfo& info = channel.info();
-  const Block& block = blocks_[static_cast<std::size_t>(info.id)];
+  const Place& place = places_[static_cast<std::size_t>(info.id)];
   const auto boxes = [&](double loosened) {
     std::vector<std::vector<double>> v;
     for (const auto& context : caps) v.push_back(widened(context, tolerance * loosened));
     return v;
   };
   const auto declared = boxes(1);
-  for (std::size_t context = 0; context < block.contexts; ++context) {
-    const auto to = caps_[index(null)].begin() + static_cast<std::ptrdiff_t>(block.first + context * block.classes);
+  for (std::size_t context = 0; context < place.contexts; ++context) {
+    const auto to = caps_[index(null)].begin() + static_cast<std::ptrdiff_t>(place.first + context * place.classes);
     std::ranges::copy(declared[context], to);
   }
   for (const Bet& bet : channel.bets()) {
@@ -74,27 +74,28 @@ void Tables::compile(const Channel& channel, const std::vector<std::vector<doubl
 }
 
 void Tables::compile(const ChannelInfo& info, const Bet& bet, const std::vector<std::vector<double>>& widened, Null null) {
+  Place& place = places_[static_cast<std::size_t>(info.id)];
   Block& block = blocks_[static_cast<std::size_t>(info.id)];
   const std::size_t n = index(null), slot = slot_of(bet.threat);
   if (bet.q.empty()) {  // its factors come with each event
-    block.applies[n] |= bit_of(slot);
+    place.applies[n] |= bit_of(slot);
     block.resting[slot] = bet.resting;
     return;
   }
   std::vector<std::vector<double>> g;
   double best = 0;
-  for (std::size_t context = 0; context < block.contexts; ++context) {
+  for (std::size_t context = 0; context < place.contexts; ++context) {
     g.push_back(box_numeraire(widened[context], bet.q[context]));
-    for (std::size_t cls = 0; cls < block.classes; ++cls) g.back()[cls] = std::min(g.back()[cls], info.step_caps[cls]);
+    for (std::size_t cls = 0; cls < place.classes; ++cls) g.back()[cls] = std::min(g.back()[cls], info.step_caps[cls]);
     best = std::max(best, growth(bet.q[context], g.back()));
   }
   if (best < kLeastGrowth) return;
-  block.applies[n] |= bit_of(slot);
+  place.applies[n] |= bit_of(slot);
+  place.ticking[n] |= bit_of(slot);
   block.ticks[n][slot] = 1;
-  block.ticking[n] |= bit_of(slot);
-  for (std::size_t context = 0; context < block.contexts; ++context)
-    for (std::size_t cls = 0; cls < block.classes; ++cls)
-      rows_[block.first + context * block.classes + cls].factors[n][slot] = static_cast<float>(g[context][cls]);
+  for (std::size_t context = 0; context < place.contexts; ++context)
+    for (std::size_t cls = 0; cls < place.classes; ++cls)
+      rows_[place.first + context * place.classes + cls].factors[n][slot] = static_cast<float>(g[context][cls]);
 }
 
 /// Priors and clean values, once every channel is compiled.
@@ -104,11 +105,11 @@ void Tables::settle(std::span<const Channel* const> channels) {
       double clean = 1, resting = 0;
       bool kept = false;
       for (const Channel* channel : channels) {
-        const Block& block = blocks_[static_cast<std::size_t>(channel->info().id)];
-        if ((block.applies[n] & bit_of(slot)) == 0) continue;
+        const auto id = static_cast<std::size_t>(channel->info().id);
+        if ((places_[id].applies[n] & bit_of(slot)) == 0) continue;
         kept = true;
-        clean *= static_cast<double>(rows_[block.first].factors[n][slot]);
-        resting += block.resting[slot];
+        clean *= static_cast<double>(rows_[places_[id].first].factors[n][slot]);
+        resting += blocks_[id].resting[slot];
       }
       if (!kept) continue;
       prior_[n][slot] = static_cast<float>(kThreats[slot].prior);
@@ -123,26 +124,23 @@ const float* Tables::ticks(Null null, ChannelId channel) const {
   return blocks_[static_cast<std::size_t>(channel)].ticks[index(null)].data();
 }
 std::uint32_t Tables::applies(Null null, ChannelId channel) const {
-  return blocks_[static_cast<std::size_t>(channel)].applies[index(null)];
-}
-std::uint32_t Tables::ticking(Null null, ChannelId channel) const {
-  return blocks_[static_cast<std::size_t>(channel)].ticking[index(null)];
+  return places_[static_cast<std::size_t>(channel)].applies[index(null)];
 }
 double Tables::cap(Null null, RowId id) const { return caps_[index(null)][position(id)]; }
 
 namespace {
 
-using Rows = std::span<const float* const>;
-
-/// Eight slots at a time through all marks, so that they stay in registers. A threat that does not apply has factor 1, so it stays to the
-/// bit: no branch, no mask.
-void multiply(Rows rows, std::size_t null, float* factors) {
-  using Eight = Eigen::Array<float, 8, 1>;
-  for (std::size_t slot = 0; slot < kSlotsUsed; slot += 8) {
-    Eight g = Eigen::Map<Eight, Eigen::Aligned32>(factors + slot);
-    for (const float* row : rows) g *= Eigen::Map<const Eight, Eigen::Aligned32>(row + null * kThreatSlots + slot);
-    Eigen::Map<Eight, Eigen::Aligned32>(factors + slot) = g;
+/// Both nulls of all marks in one walk over them, every product in registers. A threat that does not apply has factor 1, so it stays to
+/// the bit: no branch, no mask. The first row may be the step's own factors.
+void multiply(std::span<const float* const> rows, Step& step) {
+  constexpr auto kAlert = static_cast<std::size_t>(Null::Alert), kDeclared = static_cast<std::size_t>(Null::Declared);
+  Threats alert = ConstSlots(rows.front() + kAlert * kThreatSlots), declared = ConstSlots(rows.front() + kDeclared * kThreatSlots);
+  for (const float* const row : rows.subspan(1)) {
+    alert *= ConstSlots(row + kAlert * kThreatSlots);
+    declared *= ConstSlots(row + kDeclared * kThreatSlots);
   }
+  Slots(step.factors[kAlert].data()) = alert;
+  Slots(step.factors[kDeclared].data()) = declared;
 }
 
 /// Four slots at a time: 1 where the bit is set, else 0.
@@ -181,16 +179,19 @@ double weighed_among(const std::array<float, kThreatSlots>& values, std::array<d
 Step step_of(const Tables& tables, std::span<const RowId> marks) {
   Step step;  // NOLINT(cppcoreguidelines-pro-type-member-init): every place in use is written below
   std::array<std::uint32_t, kNulls> ticking{};
-  for (auto& factors : step.factors) std::fill_n(factors.begin(), kSlotsUsed, 1.F);
-  for (; !marks.empty(); marks = marks.subspan(std::min(marks.size(), kChannels))) {
-    std::array<const float*, kChannels> rows;  // NOLINT(cppcoreguidelines-pro-type-member-init): as many as are read
-    std::size_t count = 0;
-    for (const RowId& mark : marks.first(std::min(marks.size(), kChannels))) {
-      rows[count++] = tables.factors(mark);
-      for (std::size_t n = 0; n < kNulls; ++n) ticking[n] |= tables.ticking(static_cast<Null>(n), mark.channel);
+  std::array<const float*, kChannels> rows;  // NOLINT(cppcoreguidelines-pro-type-member-init): as many as are read
+  std::size_t count = 0;
+  if (marks.empty()) rows[count++] = tables.ones();
+  for (const RowId& mark : marks) {
+    if (count == rows.size()) {  // more marks than channels: of a link
+      multiply(rows, step);
+      rows[0] = step.factors.front().data();
+      count = 1;
     }
-    for (std::size_t n = 0; n < kNulls; ++n) multiply(Rows(rows).first(count), n, step.factors[n].data());
+    rows[count++] = tables.factors(mark);
+    for (std::size_t n = 0; n < kNulls; ++n) ticking[n] |= tables.ticking(static_cast<Null>(n), mark.channel);
   }
+  multiply(std::span(rows).first(count), step);
   for (std::size_t n = 0; n < kNulls; ++n) spread(ticking[n], step.ticks[n].data());
   return step;
 }

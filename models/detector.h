@@ -40,8 +40,11 @@ class Tables {
   /// 1 per threat slot that ticks on a mark of this channel, else 0; aligned to 32 bytes.
   [[nodiscard]] const float* ticks(Null null, ChannelId channel) const;
   /// The same as bits, and both nulls' factors of a row, kThreatSlots apart: what the kernel reads.
-  [[nodiscard]] std::uint32_t ticking(Null null, ChannelId channel) const;
+  [[nodiscard]] std::uint32_t ticking(Null null, ChannelId channel) const {
+    return places_[static_cast<std::size_t>(channel)].ticking[index(null)];
+  }
   [[nodiscard]] const float* factors(RowId id) const { return rows_[position(id)].factors.front().data(); }
+  [[nodiscard]] const float* ones() const { return rows_.front().factors.front().data(); }
   /// Threat slots that tick on a mark of this channel, as bits: those it bears on and that were not dropped.
   [[nodiscard]] std::uint32_t applies(Null null, ChannelId channel) const;
   /// Prior weight per slot, 0 for a dropped threat.
@@ -61,10 +64,14 @@ class Tables {
   struct alignas(32) Row {
     std::array<std::array<float, kThreatSlots>, kNulls> factors;
   };
-  struct Block {
-    std::size_t contexts = 0, classes = 0;
-    std::size_t first = 0;  // of its rows in rows_
+  /// Of a channel, what every mark looks up; small, so that those of all channels lie in a few cache lines.
+  struct Place {
+    std::uint32_t contexts = 0, classes = 0;
+    std::uint32_t first = 0;  // of its rows in rows_
     std::array<std::uint32_t, kNulls> applies{}, ticking{};
+  };
+  /// The rest of a channel.
+  struct Block {
     alignas(32) std::array<std::array<float, kThreatSlots>, kNulls> ticks{};
     std::array<double, kThreatSlots> resting{};
   };
@@ -74,14 +81,15 @@ class Tables {
   [[nodiscard]] std::size_t position(RowId id) const {
     const auto channel = static_cast<std::size_t>(id.channel);
     if (channel >= kChannels) return 0;
-    const Block& block = blocks_[channel];
-    if (id.context >= block.contexts || id.cls >= block.classes) return 0;
-    return block.first + id.context * block.classes + id.cls;
+    const Place& place = places_[channel];
+    if (id.context >= place.contexts || id.cls >= place.classes) return 0;
+    return place.first + id.context * place.classes + id.cls;
   }
   void compile(const Channel& channel, const std::vector<std::vector<double>>& caps, Null null, double tolerance);
   void compile(const ChannelInfo& info, const Bet& bet, const std::vector<std::vector<double>>& widened, Null null);
   void settle(std::span<const Channel* const> channels);
 
+  std::array<Place, kChannels> places_{};
   std::array<Block, kChannels> blocks_{};
   std::vector<Row> rows_;
   std::vector<std::uint8_t> contributes_;  // per row, 0 or 1
