@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "engine/event/short_hash.h"
 #include "engine/persona/argument.h"
 #include "models/byte_masks.h"
 
@@ -57,7 +58,7 @@ inline bool trivial(std::string_view token) {
   return token.size() < 3 && std::ranges::all_of(token, [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); });
 }
 
-std::uint64_t seen_hash(std::string_view text) { return hash64(text, kSeenSeed); }
+inline std::uint64_t seen_hash(std::string_view text) { return short_hash::of(text, kSeenSeed); }
 
 /// Every hash by which `has_read` needs an identifier of this text: its tokens without the punctuation around them. What is more than one
 /// token has been read where all of it has; what is nothing but gaps is known as a whole.

@@ -10,14 +10,14 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/event/event.h"
+#include "engine/event/short_hash.h"
 
 /// The words by which orders are known (docs/design/flow.md §4), compiled from config/words: data, a file per language, all at once.
 namespace ringfence::flow {
 
 /// Hash of a word in lower case.
 [[nodiscard]] inline std::uint64_t word_hash(std::string_view lower_case) {
-  const std::uint64_t hash = hash64(lower_case);
+  const std::uint64_t hash = short_hash::of(lower_case);
   return hash == 0 ? 1 : hash;  // 0 is an empty place of a table
 }
 /// The word and its inflections: `share shares shared sharing …`, by the regular endings.
@@ -56,7 +56,7 @@ class Words {
   /// Null for a word that means nothing here.
   [[nodiscard]] const WordEntry* find(std::uint64_t hash) const {
     for (std::size_t at = hash & mask_;; at = (at + 1) & mask_) {
-      const WordEntry& entry = table_[at];
+      const WordEntry& entry = table_.data()[at];
       if (entry.hash == hash) return &entry;
       if (entry.hash == 0) return nullptr;
     }

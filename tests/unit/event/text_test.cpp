@@ -4,11 +4,14 @@
 
 #include <array>
 #include <nlohmann/json.hpp>
+#include <random>
+#include <string>
 
 #include "engine/event/arg_id.h"
 #include "engine/event/escape.h"
 #include "engine/event/event.h"
 #include "engine/event/hash.h"
+#include "engine/event/short_hash.h"
 #include "engine/event/utf8.h"
 
 namespace ringfence {
@@ -52,6 +55,18 @@ TEST(JsonQuoted, InvalidUtf8BecomesTheReplacementCharacter) {
             "\"a\xEF\xBF\xBD"
             "b\xEF\xBF\xBD\"");
   EXPECT_EQ(json_quoted("\xED\xA0\x80"), "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\"");
+}
+
+TEST(ShortHash, IsTheHashOfTheLibraryForEveryLengthAndSeed) {
+  std::mt19937_64 random(9);  // NOLINT: seeded
+  for (std::size_t size = 0; size <= 40; ++size) {
+    for (int times = 0; times < 200; ++times) {
+      std::string text(size, '\0');
+      for (char& c : text) c = static_cast<char>(random() % (times < 20 ? 2 : 256));
+      for (const std::uint64_t seed : {std::uint64_t{0}, std::uint64_t{11}, std::uint64_t{0x80000000}, std::uint64_t{random()}})
+        ASSERT_EQ(short_hash::of(text, seed), hash64(text, seed)) << size << " " << seed;
+    }
+  }
 }
 
 TEST(PercentEncoded, KeepsOnlyUnreservedCharacters) {
