@@ -36,6 +36,11 @@ inline constexpr std::size_t kLane = 16, kBlock = 64;
   return read(0, std::uint8_t{}) | read(count / 2, std::uint8_t{}) << 8 * (count / 2) | read(count - 1, std::uint8_t{}) << 8 * (count - 1);
 }
 
+[[nodiscard]] inline Lane whole_lane(const char* from) {
+  Lane bytes;
+  std::memcpy(&bytes, from, sizeof bytes);
+  return bytes;
+}
 /// The first sixteen of `count` bytes; zeros for what is not there.
 [[nodiscard]] inline Lane lane(const char* from, std::size_t count) {
   if (std::endian::native == std::endian::little && count < kLane) {
@@ -75,6 +80,10 @@ using Quad [[gnu::vector_size(16)]] = std::uint32_t;
   for (unsigned i = 0; i < 4; ++i) bits |= (equal[i] != 0 ? 1U : 0U) << i;
   return bits;
 #endif
+}
+/// One of eight numbers equals `value`.
+[[nodiscard]] inline bool any_equal(const std::uint32_t* eight, std::uint32_t value) {
+  return tops(reinterpret_cast<Lane>((quad(eight) == value) | (quad(eight + 4) == value))) != 0;
 }
 /// Place of the first number that equals `value`; their count where none does.
 [[nodiscard]] inline std::size_t find_equal(std::span<const std::uint32_t> numbers, std::uint32_t value) {
@@ -117,7 +126,11 @@ template <Set kSet>
     if constexpr (kRange.least == kRange.most) {
       return static_cast<Lane>(all == kRange.least);
     } else {
-      return static_cast<Lane>((all >= kRange.least) & (all <= kRange.most));
+      // Moved up so that the greatest member is the greatest number there is, nothing else lies above the least.
+      using Unsigned [[gnu::vector_size(16)]] = unsigned char;
+      constexpr unsigned char kUp = 127 - kRange.most;
+      return static_cast<Lane>(reinterpret_cast<Lane>(reinterpret_cast<Unsigned>(all) + kUp) >
+                               static_cast<signed char>(126 - (kRange.most - kRange.least)));
     }
   };
   return [&]<std::size_t... i>(std::index_sequence<i...>) {
@@ -125,52 +138,83 @@ template <Set kSet>
   }(std::make_index_sequence<kSet.count>{});
 }
 
-/// All bytes of the text are in the set.
-template <Set kSet>
-[[nodiscard]] bool all_in(std::string_view text) {
-  for (std::size_t at = 0; at < text.size(); at += kLane) {
-    const std::size_t left = text.size() - at;
-    const std::uint64_t there = left >= kLane ? 0xFFFF : (std::uint64_t{1} << left) - 1;
-    if ((~tops(in<kSet>(lane(text.data() + at, left))) & there) != 0) return false;
+/// Calls `use` with the lanes of at most 64 bytes and where each begins. What does not fill one is read as the last sixteen bytes, of which
+/// some have been read before; of fewer than sixteen bytes in all there is one lane with zeros behind them.
+template <class Use>
+inline void each_lane(std::string_view text, const Use& use) {
+  const char* const from = text.data();
+  const std::size_t size = text.size();
+  if (size < kLane) {
+    if (size > 0) use(lane(from, size), std::size_t{0});
+    return;
   }
-  return true;
+  std::size_t at = 0;
+  do {
+    use(whole_lane(from + at), at);
+    at += kLane;
+  } while (at + kLane <= size);
+  if (at < size) use(whole_lane(from + size - kLane), size - kLane);
 }
 
 /// A bit for each of at most 64 bytes of which `test` holds, the first one's lowest; 0 for what is not there.
 template <class Test>
-[[nodiscard]] std::uint64_t where(std::string_view text, const Test& test) {
+[[nodiscard]] inline std::uint64_t where(std::string_view text, const Test& test) {
   std::uint64_t bits = 0;
-  for (std::size_t at = 0; at < text.size(); at += kLane) bits |= tops(test(lane(text.data() + at, text.size() - at))) << at;
-  return text.size() < kBlock ? bits & ((std::uint64_t{1} << text.size()) - 1) : bits;
+  each_lane(text, [&](Lane bytes, std::size_t at) { bits |= tops(test(bytes)) << at; });
+  return text.size() < kLane ? bits & ((std::uint64_t{1} << text.size()) - 1) : bits;
 }
 template <Set kSet>
-[[nodiscard]] std::uint64_t where_in(std::string_view text) {
+[[nodiscard]] inline std::uint64_t where_in(std::string_view text) {
   return where(text, [](Lane bytes) { return in<kSet>(bytes); });
+}
+
+/// All bytes of the text are in the set.
+template <Set kSet>
+[[nodiscard]] inline bool all_in(std::string_view text) {
+  for (std::size_t from = 0; from < text.size(); from += kBlock)
+    if (where(text.substr(from, kBlock), [](Lane bytes) { return ~in<kSet>(bytes); }) != 0) return false;
+  return true;
 }
 
 /// Place of the first byte of the set at or behind `from`; the text's size where there is none.
 template <Set kSet>
-[[nodiscard]] std::size_t find_in(std::string_view text, std::size_t from = 0) {
-  for (; from < text.size(); from += kLane) {
-    const std::uint64_t found = tops(in<kSet>(lane(text.data() + from, text.size() - from)));
-    // Where zero is in the set, what is not there reads as that.
-    if (found != 0) return std::min(from + static_cast<std::size_t>(std::countr_zero(found)), text.size());
-  }
+[[nodiscard]] inline std::size_t find_in(std::string_view text, std::size_t from = 0) {
+  for (; from < text.size(); from += kBlock)
+    if (const std::uint64_t found = where_in<kSet>(text.substr(from, kBlock)); found != 0)
+      return from + static_cast<std::size_t>(std::countr_zero(found));
   return text.size();
+}
+
+/// Calls `visit` with the begin and the end of every run of bytes in a row that `bits_of` holds of, of a text of `size` bytes. `bits_of` is
+/// asked from front to back, with the place of each block of 64, and gives a bit a byte: 0 for what is not there.
+template <class BitsOf, class Visit>
+inline void each_run(std::size_t size, const BitsOf& bits_of, const Visit& visit) {
+  std::size_t begin = 0;
+  std::uint64_t before = 0;  // 1: a run reaches into the block
+  for (std::size_t from = 0; from < size || before != 0; from += kBlock) {
+    const std::uint64_t bits = from < size ? bits_of(from) : 0;
+    const std::uint64_t behind = bits << 1U | before;
+    std::uint64_t begins = bits & ~behind;
+    const auto next_begin = [&] {  // of none any: it is not asked for
+      begin = from + static_cast<std::size_t>(std::countr_zero(begins | std::uint64_t{1} << (kBlock - 1)));
+      begins &= begins - 1;
+    };
+    if (before == 0) next_begin();
+    for (std::uint64_t ends = behind & ~bits; ends != 0; ends &= ends - 1) {
+      visit(begin, from + static_cast<std::size_t>(std::countr_zero(ends)));
+      next_begin();
+    }
+    before = bits >> (kBlock - 1);
+  }
 }
 
 /// Calls `visit` with every piece of the text between bytes of the set, none of them empty.
 template <Set kBreaks, class Visit>
-void each_piece(std::string_view text, const Visit& visit) {
-  std::size_t begin = 0;
-  for (std::size_t from = 0; from < text.size(); from += kBlock) {
-    for (std::uint64_t breaks = where_in<kBreaks>(text.substr(from, kBlock)); breaks != 0; breaks &= breaks - 1) {
-      const std::size_t at = from + static_cast<std::size_t>(std::countr_zero(breaks));
-      if (at > begin) visit(text.substr(begin, at - begin));
-      begin = at + 1;
-    }
-  }
-  if (begin < text.size()) visit(text.substr(begin));
+inline void each_piece(std::string_view text, const Visit& visit) {
+  const auto pieces = [&](std::size_t from) {
+    return where(text.substr(from, kBlock), [](Lane bytes) { return static_cast<Lane>(~in<kBreaks>(bytes)); });
+  };
+  each_run(text.size(), pieces, [&](std::size_t begin, std::size_t end) { visit(std::string_view(text.data() + begin, end - begin)); });
 }
 
 }  // namespace ringfence::bytes

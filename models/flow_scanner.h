@@ -1,86 +1,70 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <array>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
 
-#include "models/flow_words.h"
+#include "models/byte_masks.h"
 
 namespace ringfence::flow {
 
 /// Bytes of a mark that is not ASCII at `at`: no-break space, and general punctuation (U+2000 to U+207F: dashes, quotes, bullets); else 0.
 [[nodiscard]] std::size_t wide_mark(std::string_view text, std::size_t at);
 
-/// Calls `visit` with the places of the marks of one byte in what lies between two words, [first, last) of the text. Spaces and marks that
-/// are not ASCII mean nothing.
-template <class Visit>
-void each_mark(std::string_view text, std::size_t first, std::size_t last, const Visit& visit) {
-  for (; first < last; ++first)
-    if (const char c = text.data()[first]; c != ' ' && (c & 0x80) == 0) visit(first);
-}
-
-/// A text word by word. Reads 64 bytes at once into a bit a byte. Views the text, which must outlive it.
-class Scanner {
+/// A text in lower case, made block by block from front to back, and which of its bytes are of words. Of a text longer than it keeps, only
+/// the end of what was read is still there. Views the text, which must outlive it.
+class SmallText {
  public:
-  explicit Scanner(std::string_view text) : text_(text) {}
+  explicit SmallText(std::string_view text) : text_(text) {}  // NOLINT(cppcoreguidelines-pro-type-member-init): `small_` is written first
 
-  /// False at the end.
-  bool next_word() {
-    std::size_t at = end_;
-    for (;; at = until_) {
-      if (at >= text_.size()) {
-        begin_ = end_ = text_.size();
-        return false;
-      }
-      if (at >= until_) load();
-      const std::uint64_t bits = words_ >> (at - from_);
-      if (bits == 0) continue;
-      begin_ = at + static_cast<std::size_t>(std::countr_zero(bits));
-      take_word();
-      return true;
-    }
+  /// A bit for each of the 64 bytes from `from` on, of a word or not: 0 for what is not there.
+  [[nodiscard]] std::uint64_t read_block(std::size_t from) {
+    if (from + bytes::kBlock - kept_from_ > small_.size()) move_on(from);
+    char* const to = small_.data() + (from - kept_from_);
+    std::uint64_t words = 0, high = 0;
+    const std::string_view block(text_.data() + from, std::min(bytes::kBlock, text_.size() - from));
+    bytes::each_lane(block, [&](bytes::Lane here, std::size_t at) {
+      const bytes::Lane small = here | (bytes::in<kCapitals>(here) & kCaseBits);
+      std::memcpy(to + at, &small, sizeof small);
+      words |= bytes::tops(bytes::in<kSmall>(small) | here) << at;
+      high |= bytes::tops(here) << at;
+    });
+    return high == 0 && wide_until_ <= from ? words : without_wide_marks(words, high, from);
   }
 
-  [[nodiscard]] std::string_view word() const { return word_; }  // in lower case; until the next word
-  [[nodiscard]] std::uint64_t hash() const { return word_hash(word_); }
-  [[nodiscard]] std::size_t begin() const { return begin_; }
-  [[nodiscard]] std::size_t end() const { return end_; }
+  /// What was read, in lower case; until more is read.
+  [[nodiscard]] std::string_view word(std::size_t begin, std::size_t end) {
+    if (begin < kept_from_) return long_word(begin, end);
+    return {small_.data() + (begin - kept_from_), end - begin};
+  }
 
  private:
-  static constexpr std::size_t kBlock = 64;
+  static constexpr bytes::Set kCapitals{"ABCDEFGHIJKLMNOPQRSTUVWXYZ"}, kSmall{"abcdefghijklmnopqrstuvwxyz0123456789_"};
+  static constexpr bytes::Lane kCaseBits{32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32};
+  static constexpr std::size_t kMost = 16 * bytes::kBlock, kKept = 2 * bytes::kBlock;
 
-  void take_word() {
-    std::size_t at = begin_;
-    std::uint64_t capitals = 0;
-    for (;;) {
-      const auto shift = at - from_;
-      const auto length = static_cast<std::size_t>(std::countr_one(words_ >> shift));
-      capitals |= upper_ >> shift & (length == kBlock ? ~std::uint64_t{0} : (std::uint64_t{1} << length) - 1);
-      at += length;
-      if (at < until_ || at >= text_.size()) break;
-      load();
-      if ((words_ & 1U) == 0) break;
-    }
-    end_ = at;
-    word_ = {text_.data() + begin_, at - begin_};
-    if (capitals != 0) lower();
-  }
+  void move_on(std::size_t from);
+  std::uint64_t without_wide_marks(std::uint64_t words, std::uint64_t high, std::size_t from);
+  std::string_view long_word(std::size_t begin, std::size_t end);
 
-  void load();  // the next block
-  void clear_wide_marks(std::uint64_t high);
-  void lower();
-
-  std::string_view text_, word_;
-  std::array<char, 64> short_;  // NOLINT(cppcoreguidelines-pro-type-member-init): written before it is read
-  std::string long_;
-  std::size_t begin_ = 0, end_ = 0;
-  std::size_t from_ = 0, until_ = 0;  // the block
-  std::uint64_t words_ = 0, upper_ = 0;
+  std::string_view text_;
+  std::array<char, kMost> small_;
+  std::size_t kept_from_ = 0;   // where in the text its first byte stands
   std::size_t wide_until_ = 0;  // where the last mark that is not ASCII ends
+  std::string long_;
 };
+
+/// Calls `visit` with every word of the text: where it begins and ends, and itself in lower case, until the next.
+template <class Visit>
+inline void each_word(std::string_view text, const Visit& visit) {
+  SmallText small(text);
+  bytes::each_run(
+      text.size(), [&](std::size_t from) { return small.read_block(from); },
+      [&](std::size_t begin, std::size_t end) { visit(begin, end, small.word(begin, end)); });
+}
 
 }  // namespace ringfence::flow

@@ -29,14 +29,10 @@ class Patterns {
   explicit Patterns(const Words& lexicon) : lexicon_(lexicon) {}
 
   /// Patterns that end with this word; `behind` is the character after it.
-  std::uint64_t step(const WordEntry* entry, char behind) {
-    if (entry == nullptr) {
-      reset();
-      return 0;
-    }
-    const std::uint64_t third = second_ & entry->places[2];
-    second_ = first_ & entry->places[1];
-    first_ = entry->places[0];
+  std::uint64_t step(const WordEntry& entry, char behind) {
+    const std::uint64_t third = second_ & entry.places[2];
+    second_ = first_ & entry.places[1];
+    first_ = entry.places[0];
     std::uint64_t hits = (first_ & lexicon_.ends(0)) | (second_ & lexicon_.ends(1)) | (third & lexicon_.ends(2));
     for (std::uint64_t marked = hits & lexicon_.marked(); marked != 0; marked &= marked - 1) {
       const int pattern = std::countr_zero(marked);
@@ -51,108 +47,128 @@ class Patterns {
   std::uint64_t first_ = 0, second_ = 0;
 };
 
+/// What a character between two words means for orders.
+enum class Mark : std::uint8_t {
+  Nothing,  // spaces, marks around words, and marks that are not ASCII
+  Part,     // any other: what stands before it is over, no order begins behind it
+  Comma,
+  Opens,  // an order may begin behind it
+  Colon,
+  Stop,
+  NewLine,
+};
+constexpr std::array<Mark, 256> kMarks = [] {
+  std::array<Mark, 256> marks{};
+  for (std::size_t c = 0; c < 128; ++c) marks.at(c) = Mark::Part;
+  const auto set = [&](std::string_view characters, Mark mark) {
+    for (const char c : characters) marks.at(static_cast<unsigned char>(c)) = mark;
+  };
+  set(" \t\r\"'*-#~", Mark::Nothing);
+  set(",", Mark::Comma);
+  set(";>)]", Mark::Opens);
+  set(":", Mark::Colon);
+  set(".!?", Mark::Stop);
+  set("\n", Mark::NewLine);
+  return marks;
+}();
+
 /// Sentences and orders of one leaf (flow.md §2, rules 2 to 4). First its words; only where one of them can begin an order, what stands
 /// between them.
 class ProseReader {
  public:
-  ProseReader(const Words& lexicon, std::string_view text) : lexicon_(lexicon), text_(text), patterns_(lexicon) {}
+  ProseReader(const Words& lexicon, std::string_view text, ProseText& out)
+      : lexicon_(lexicon), text_(text), patterns_(lexicon), out_(out) {}
 
-  ProseText read() {
+  void read() {
     unsigned classes = 0;
-    for (Scanner scanner(text_); scanner.next_word();) {
-      const std::uint64_t hash = scanner.hash();
+    each_word(text_, [&](std::size_t begin, std::size_t end, std::string_view word) {
+      const std::uint64_t hash = word_hash(word);
       const WordEntry* const entry = lexicon_.find(hash);
       out_.words.push_back(hash);
-      out_.places.push_back({static_cast<std::uint32_t>(scanner.begin()), static_cast<std::uint32_t>(scanner.end() - scanner.begin())});
-      known_.push_back({entry});
+      out_.places.push_back({static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end - begin), entry});
       if (entry != nullptr) classes |= entry->classes;
-    }
+    });
     if ((classes & (WordEntry::Verb | WordEntry::BeginsOrder)) != 0) find_orders();
-    return std::move(out_);
   }
 
  private:
   void find_orders() {
     std::size_t behind = 0;
-    const auto between = [&](std::size_t last) { each_mark(text_, behind, last, [this](std::size_t place) { mark(place); }); };
-    for (next_ = 0; next_ < out_.words.size();) {
-      const WordPlace place = out_.places[next_];
-      between(place.first);
+    for (next_ = 0; next_ < out_.words.size(); ++next_) {
+      const WordPlace& place = out_.places[next_];
+      if (place.first > behind + 1 || text_[behind] != ' ') marks(behind, place.first);
       behind = place.first + place.size;
-      word(place, known_[next_].entry);
-      ++next_;
+      word(place);
     }
-    between(text_.size());
+    marks(behind, text_.size());
     end_sentence();
     carry_orders();
   }
 
   [[nodiscard]] char at(std::size_t place) const { return place < text_.size() ? text_[place] : '\0'; }
 
-  void word(WordPlace place, const WordEntry* entry) {
+  void word(const WordPlace& place) {
     if (!lettered_) {
       const std::string_view written = text_.substr(place.first, place.size);
       const auto letter = std::ranges::find_if(written, is_letter);
       lettered_ = letter != written.end();
       now_.lower_start = lettered_ && *letter >= 'a';
     }
-    const std::uint8_t classes = entry != nullptr ? entry->classes : std::uint8_t{0};
-    if (verb_ && (classes & WordEntry::Copula) == 0) now_.commands = true;
+    const WordEntry* const entry = place.entry;
+    if (entry == nullptr) {
+      settle();
+      open_ = false;
+      return;
+    }
+    if (verb_ && (entry->classes & WordEntry::Copula) == 0) now_.commands = true;
     verb_ = false;
-    const std::uint64_t hits = patterns_.step(entry, at(place.first + place.size));
+    const std::uint64_t hits = patterns_.step(*entry, at(place.first + place.size));
     if ((hits & lexicon_.of(Words::Meaning::Order)) != 0) now_.commands = true;
     if ((hits & lexicon_.of(Words::Meaning::Addressed)) != 0) out_.addressed = true;
-    if (entry != nullptr) {
-      now_.kin |= entry->kin;
-      now_.nouns |= entry->nouns;
-    }
-    const bool open = std::exchange(open_, (classes & WordEntry::Opener) != 0);
-    if (open && (classes & WordEntry::Verb) != 0) verb_ = (hits & lexicon_.of(Words::Meaning::Courtesy)) == 0;
-    if (open && (classes & WordEntry::Filler) != 0) open_ = true;
+    now_.kin |= entry->kin;
+    now_.nouns |= entry->nouns;
+    const bool open = std::exchange(open_, (entry->classes & WordEntry::Opener) != 0);
+    if (open && (entry->classes & WordEntry::Verb) != 0) verb_ = (hits & lexicon_.of(Words::Meaning::Courtesy)) == 0;
+    if (open && (entry->classes & WordEntry::Filler) != 0) open_ = true;
   }
 
-  void mark(std::size_t place) {
-    const char c = text_[place];
-    const char behind = at(place + 1);
-    switch (c) {
-      case '\t':
-      case '\r':
-      case '"':
-      case '\'':
-      case '*':
-      case '-':
-      case '#':
-      case '~':
-        return;
-      case '\n':
-        new_line(place + 1);
-        return;
-      case ',':
-        settle();
-        return;
-      case ':':
-        verb_ = false;
-        settle();
-        open_ = true;
-        return;
-      case '.':
-      case '!':
-      case '?':
-        settle();
-        open_ = c != '.' || behind == '\0' || is_space(behind);
-        if (behind == '\0' || is_space(behind)) end_sentence();
-        return;
-      case ';':
-      case '>':
-      case ')':
-      case ']':
-        settle();
-        open_ = true;
-        return;
-      default:
-        settle();
-        open_ = false;
+  /// What lies between two words.
+  void marks(std::size_t first, std::size_t last) {
+    for (; first < last; ++first) {
+      switch (kMarks[static_cast<unsigned char>(text_.data()[first])]) {
+        case Mark::Nothing:
+          break;
+        case Mark::Part:
+          settle();
+          open_ = false;
+          break;
+        case Mark::Comma:
+          settle();
+          break;
+        case Mark::Opens:
+          settle();
+          open_ = true;
+          break;
+        case Mark::Colon:
+          verb_ = false;
+          settle();
+          open_ = true;
+          break;
+        case Mark::Stop:
+          stop(first);
+          break;
+        case Mark::NewLine:
+          new_line(first + 1);
+      }
     }
+  }
+
+  void stop(std::size_t place) {
+    settle();
+    const char behind = at(place + 1);
+    const bool last = behind == '\0' || is_space(behind);
+    open_ = text_[place] != '.' || last;
+    if (last) end_sentence();
   }
 
   void new_line(std::size_t place) {
@@ -205,16 +221,11 @@ class ProseReader {
     }
   }
 
-  struct Known {
-    const WordEntry* entry;  // null where the word means nothing
-  };
-
   const Words& lexicon_;
   std::string_view text_;
   Patterns patterns_;
-  ProseText out_;
-  ShortList<Known, 64> known_;  // of each word
-  std::size_t next_ = 0;        // the word that comes next
+  ProseText& out_;
+  std::size_t next_ = 0;  // the word that comes next
   Sentence now_;
   std::size_t paragraph_ = 0;
   bool open_ = true;       // a verb here begins an order
@@ -278,13 +289,17 @@ std::string lower_case(std::string_view text) {
 }
 
 WordList words_of(std::string_view value) {
-  const auto scheme = static_cast<std::size_t>(std::ranges::find_if_not(value, is_letter) - value.begin());
-  if (value.substr(scheme).starts_with("://")) value.remove_prefix(scheme + 3);
-  if (value.size() > 4 && value[3] == '.' && std::ranges::all_of(value.substr(0, 3), [](char c) { return small(c) == 'w'; }))
-    value.remove_prefix(4);
   WordList words;
-  Scanner scanner(value);
-  while (scanner.next_word()) words.push_back(scanner.hash());
+  std::size_t start = value.starts_with("://") ? 3 : 0;  // where a scheme or `www` may stand
+  const auto in_front = [&](std::size_t end, std::string_view word) {
+    const std::string_view behind = value.substr(end);
+    const bool scheme = start == 0 && behind.starts_with("://") && std::ranges::all_of(word, is_letter);
+    start = scheme ? end + 3 : std::string_view::npos;
+    return scheme || (word == "www" && behind.starts_with('.') && behind.size() > 1);
+  };
+  each_word(value, [&](std::size_t begin, std::size_t end, std::string_view word) {
+    if (begin != start || !in_front(end, word)) words.push_back(word_hash(word));
+  });
   return words;
 }
 
@@ -295,16 +310,9 @@ bool distinctive(std::string_view value) {
 
 bool is_bare(std::string_view leaf) {
   if (leaf.size() > kBareBytes) return false;
-  if (bytes::find_in<kSpaces>(leaf) == leaf.size()) return true;
   std::size_t words = 0;
-  std::uint64_t before = 0;  // bit 0: the byte before is of a word
-  for (std::size_t at = 0; at < leaf.size(); at += bytes::kBlock) {
-    const std::uint64_t of_words = bytes::where(leaf.substr(at, bytes::kBlock), [](bytes::Lane here) { return ~bytes::in<kSpaces>(here); });
-    for (std::uint64_t begins = of_words & ~(of_words << 1U | before); begins != 0; begins &= begins - 1)
-      if (++words > kBareWords) return false;
-    before = of_words >> 63U;
-  }
-  return true;
+  bytes::each_piece<kSpaces>(leaf, [&](std::string_view) { ++words; });
+  return words <= kBareWords;
 }
 
 std::uint32_t stem_at(std::string_view text, WordPlace place, std::uint64_t hash) {
@@ -314,21 +322,24 @@ std::uint32_t stem_at(std::string_view text, WordPlace place, std::uint64_t hash
   return stem_of({stem.data(), stem.size()});
 }
 
-ProseText read_prose(const Words& lexicon, std::string_view leaf) { return ProseReader(lexicon, leaf).read(); }
+ProseText read_prose(const Words& lexicon, std::string_view leaf) {
+  ProseText prose;
+  ProseReader(lexicon, leaf, prose).read();
+  return prose;
+}
 
 TaskText read_task(const Words& lexicon, std::string_view text) {
   TaskText task;
   Patterns patterns(lexicon);
-  Scanner scanner(text);
-  while (scanner.next_word()) {
-    task.words.push_back(scanner.hash());
-    const WordEntry* const entry = lexicon.find(task.words.back());
-    if ((patterns.step(entry, scanner.end() < text.size() ? text[scanner.end()] : '\0') & lexicon.of(Words::Meaning::Follows)) != 0)
-      task.follows = true;
-    if (entry == nullptr) continue;
+  each_word(text, [&](std::size_t, std::size_t end, std::string_view word) {
+    const std::uint64_t hash = word_hash(word);
+    task.words.push_back(hash);
+    const WordEntry* const entry = lexicon.find(hash);
+    if (entry == nullptr) return patterns.reset();
+    if ((patterns.step(*entry, end < text.size() ? text[end] : '\0') & lexicon.of(Words::Meaning::Follows)) != 0) task.follows = true;
     task.kin |= entry->kin;
     task.nouns |= entry->nouns;
-  }
+  });
   return task;
 }
 

@@ -64,15 +64,16 @@ struct Sentence {
   std::uint64_t kin = 0, nouns = 0;  // rows of the word tables it touches
 };
 
-/// Where a word of prose stands in its leaf.
+/// Where a word of prose stands in its leaf, and what the tables say of it.
 struct WordPlace {
-  std::uint32_t first = 0, size = 0;
+  std::uint32_t first, size;
+  const WordEntry* entry;  // null where it means nothing
 };
 
 /// A leaf of prose, read. Sentences, and whether it speaks to the agent, only where a word of it can begin an order.
 struct ProseText {
   ShortList<std::uint64_t, 64> words;  // hashes
-  ShortList<WordPlace, 64> places;     // of each
+  ShortList<WordPlace, 64> places;     // and of each where it stands
   ShortList<Sentence, 8> sentences;
   bool addressed = false;  // it speaks to the agent
   bool commands = false;   // some sentence does

@@ -85,6 +85,16 @@ TEST(ByteMasks, PiecesAreWhatStandsBetweenBytesOfTheSet) {
   }
 }
 
+TEST(ByteMasks, RangesEndWhereTheyEnd) {
+  constexpr bytes::Set kLow("\x01\x02\x03"), kHigh("\x7d\x7e\x7f"), kDigits("0123456789");
+  for (int c = -128; c < 128; ++c) {
+    const std::string text(20, static_cast<char>(c));
+    EXPECT_EQ(bytes::all_in<kLow>(text), c >= 1 && c <= 3) << c;
+    EXPECT_EQ(bytes::all_in<kHigh>(text), c >= 0x7d) << c;
+    EXPECT_EQ(bytes::all_in<kDigits>(text), c >= '0' && c <= '9') << c;
+  }
+}
+
 TEST(ByteMasks, TheFirstOfEqualNumbersIsFound) {
   std::mt19937_64 random(7);  // NOLINT: seeded
   for (std::size_t size = 0; size < 70; ++size) {

@@ -3,29 +3,22 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
+#include <random>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace ringfence::testing {
 namespace {
 
-using flow::Scanner;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
 std::vector<std::string> words_in(std::string_view text) {
   std::vector<std::string> words;
-  for (Scanner scanner(text); scanner.next_word();) words.emplace_back(scanner.word());
+  flow::each_word(text, [&](std::size_t, std::size_t, std::string_view word) { words.emplace_back(word); });
   return words;
-}
-
-std::string marks_in(std::string_view text) {
-  std::string marks;
-  const auto note = [&](std::size_t place) { marks += text[place]; };
-  std::size_t behind = 0;
-  for (Scanner scanner(text); scanner.next_word(); behind = scanner.end()) flow::each_mark(text, behind, scanner.begin(), note);
-  flow::each_mark(text, behind, text.size(), note);
-  return marks;
 }
 
 TEST(FlowScanner, WordsAreLettersDigitsAndLowLinesInLowerCase) {
@@ -43,11 +36,6 @@ TEST(FlowScanner, NoBreakSpacesDashesAndQuotesPartWords) {
               ElementsAre("a", "b", "c", "d", "e\xE2\x82\xAC"));
 }
 
-TEST(FlowScanner, SpacesAndWideMarksMeanNothingOtherMarksAreTold) {
-  EXPECT_EQ(marks_in("one, two.\n three \xE2\x80\x94 four? [five]"), ",.\n?[]");
-  EXPECT_EQ(marks_in(std::string("a\0b", 3)), std::string(1, '\0'));
-}
-
 TEST(FlowScanner, APlaceInTheTextMakesNoDifference) {
   const std::vector<std::string> pieces{"word", "Longer_Word", "x", "\xE2\x80\x94", ", ", "\xC2\xA0", "\xC3\xBC", " 17 ", "."};
   for (std::size_t before = 0; before < 70; ++before) {
@@ -61,6 +49,47 @@ TEST(FlowScanner, APlaceInTheTextMakesNoDifference) {
 TEST(FlowScanner, AWordOverManyBlocksIsOne) {
   const std::string word = std::string(63, 'a') + std::string(64, 'B') + "c";
   EXPECT_THAT(words_in(word + " d"), ElementsAre(std::string(63, 'a') + std::string(64, 'b') + "c", "d"));
+}
+
+/// As the rules say it, byte by byte.
+std::vector<std::string> plain_words(std::string_view text) {
+  std::vector<std::string> words(1);
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t wide = flow::wide_mark(text, at);
+    const char c = text[at];
+    const bool capital = c >= 'A' && c <= 'Z';
+    if (wide == 0 && (capital || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || (c & 0x80) != 0)) {
+      words.back() += capital ? static_cast<char>(c - 'A' + 'a') : c;
+    } else {
+      words.emplace_back();
+    }
+    at += std::max<std::size_t>(wide, 1);
+  }
+  std::erase(words, "");
+  return words;
+}
+
+TEST(FlowScanner, WordsAreThoseOfAPlainReadingWhateverTheText) {
+  std::mt19937_64 random(8);  // NOLINT: seeded
+  const std::vector<std::string> pieces{"\xE2\x80\x94",       "\xC2\xA0", "\xE2\x80", "\xC3\xBC", "Z9_", " ", ".", "A",
+                                        std::string(1, '\0'), "\xE2"};
+  for (int times = 0; times < 4000; ++times) {
+    std::string text;
+    const std::size_t size = random() % (times % 20 == 0 ? 4000 : 200);
+    const bool long_words = random() % 4 == 0;
+    while (text.size() < size) {
+      if (random() % 3 == 0) text += pieces[random() % (long_words ? 5 : pieces.size())];
+      text += std::string(random() % (long_words ? 300 : 9), static_cast<char>(random() % 8 == 0 ? random() % 256 : 'a' + random() % 26));
+    }
+    std::vector<std::string> words;
+    std::size_t behind = 0;
+    flow::each_word(text, [&](std::size_t begin, std::size_t end, std::string_view word) {
+      ASSERT_TRUE(behind <= begin && begin < end && end <= text.size() && word.size() == end - begin);
+      behind = end;
+      words.emplace_back(word);
+    });
+    ASSERT_EQ(words, plain_words(text)) << times;
+  }
 }
 
 }  // namespace
