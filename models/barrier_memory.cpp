@@ -111,25 +111,26 @@ void SeenIds::Generation::set(std::uint64_t hash) {
   }
 }
 
-void SeenIds::add_new(std::uint64_t hash, std::size_t& next) {
-  if (!young_) {
-    if (next < plain_.size() && plain_[next] == hash) {
-      ++next;
-      return;
-    }
-    const auto found = std::ranges::find(plain_, hash);
+/// As it is, where it is not there yet; with the one that there is no room for the filter begins.
+void SeenIds::add_plain(std::uint64_t hash, std::size_t& next) {
+  const auto found = std::ranges::find(plain_, hash);
+  if (found != plain_.end()) {
     next = static_cast<std::size_t>(found - plain_.begin()) + 1;
-    if (found != plain_.end()) return;
-    if (plain_.size() < kPlainIds) {
-      plain_.push_back(hash);
-      return;
-    }
-    young_ = std::make_unique<Generation>();
-    for (const std::uint64_t known : plain_) young_->set(known);
-    young_->ids = static_cast<std::uint16_t>(plain_.size());
-    std::vector<std::uint64_t>().swap(plain_);  // assigning an empty one would keep the memory
-    if (young_->has(hash)) return;
+    return;
   }
+  if (plain_.size() < kPlainIds) {
+    plain_.push_back(hash);
+    return;
+  }
+  young_ = std::make_unique<Generation>();
+  for (const std::uint64_t known : plain_) young_->set(known);
+  young_->ids = static_cast<std::uint16_t>(plain_.size());
+  std::vector<std::uint64_t>().swap(plain_);  // assigning an empty one would keep the memory
+  if (!young_->has(hash)) add_young(hash);
+}
+
+/// One that the younger generation does not have.
+void SeenIds::add_young(std::uint64_t hash) {
   if (young_->ids == kIdsPerGeneration) {
     if (!old_) old_ = std::make_unique<Generation>();
     std::swap(young_, old_);

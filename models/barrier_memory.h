@@ -24,9 +24,15 @@ class SeenIds {
     std::size_t next = 0;
     add(hash, next);
   }
-  /// For ids that may come in the order in which they came before: `next` is where the one is looked for first, and moves on.
+  /// For ids that may come in the order in which they came before, others here and there in place of one: `next` is where the one is looked
+  /// for first, and moves on.
   void add(std::uint64_t hash, std::size_t& next) {
-    if (!young_ || !young_->has(hash)) add_new(hash, next);
+    const std::size_t here = next++;
+    if (young_) {
+      if (!young_->has(hash)) add_young(hash);
+    } else if (here >= plain_.size() || plain_.data()[here] != hash) {
+      add_plain(hash, next);
+    }
   }
   [[nodiscard]] bool contains(std::uint64_t hash) const;
   void encode(Writer& out) const;
@@ -59,7 +65,8 @@ class SeenIds {
       return set != 0;
     }
   };
-  void add_new(std::uint64_t hash, std::size_t& next);
+  void add_plain(std::uint64_t hash, std::size_t& next);
+  void add_young(std::uint64_t hash);
   static void encode(Writer& out, const Generation& generation);
   static std::unique_ptr<Generation> decode_generation(Reader& in);
 
