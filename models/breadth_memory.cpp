@@ -3,10 +3,12 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <limits>
 #include <string>
 
 #include "engine/event/char_set.h"
+#include "engine/event/short_hash.h"
 #include "models/byte_masks.h"
 
 namespace ringfence::breadth {
@@ -30,21 +32,29 @@ constexpr std::uint32_t kTaskPath = 1, kHashedPath = 2;
 constexpr bool digit(char c) { return c >= '0' && c <= '9'; }
 
 /// Not `/` and not `,`: what a path or a line of a table holds is looked at piece by piece.
-constexpr CharSet kWordParts("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_.@");
+constexpr std::string_view kWordCharacters = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_.@";
+constexpr bytes::Set kWordParts(kWordCharacters);
+constexpr CharSet kWordPart(kWordCharacters);
 constexpr bytes::Set kDigits("0123456789");
 
 /// Calls `visit` with every word that has a digit. Only these are looked for: what lies between two of them is passed over.
 template <class Visit>
-void each_numbered_word(std::string_view text, const Visit& visit) {
+inline void each_numbered_word(std::string_view text, const Visit& visit) {
+  const auto from_on = [](std::size_t bit) { return bit < bytes::kBlock ? ~std::uint64_t{0} << bit : 0; };
   std::size_t behind = 0;  // the last one
   for (std::size_t from = 0; from < text.size(); from += bytes::kBlock) {
-    for (std::uint64_t digits = bytes::where_in<kDigits>(text.substr(from, bytes::kBlock)); digits != 0; digits &= digits - 1) {
-      std::size_t begin = from + static_cast<std::size_t>(std::countr_zero(digits));
-      if (begin < behind) continue;
-      std::size_t end = begin;
-      while (end < text.size() && kWordParts.has(text[end])) ++end;
-      while (begin > behind && kWordParts.has(text[begin - 1])) --begin;
-      visit(text.substr(begin, end - begin));
+    const std::string_view block(text.data() + from, std::min(bytes::kBlock, text.size() - from));
+    std::uint64_t digits = bytes::where_in<kDigits>(block) & from_on(std::max(behind, from) - from);
+    if (digits == 0) continue;
+    for (const std::uint64_t parts = bytes::where_in<kWordParts>(block); digits != 0; digits &= from_on(behind - from)) {
+      const auto at = static_cast<unsigned>(std::countr_zero(digits));
+      const std::uint64_t gaps_before = ~parts & ~from_on(at);
+      std::size_t begin = from + static_cast<std::size_t>(std::bit_width(gaps_before));
+      std::size_t end = from + at + static_cast<std::size_t>(std::countr_one(parts >> at));
+      // Over the edges of the block byte by byte.
+      while (gaps_before == 0 && begin > behind && kWordPart.has(text[begin - 1])) --begin;
+      while (end >= from + bytes::kBlock && end < text.size() && kWordPart.has(text[end])) ++end;
+      visit(std::string_view(text.data() + begin, end - begin));
       behind = end;
     }
   }
@@ -53,7 +63,7 @@ void each_numbered_word(std::string_view text, const Visit& visit) {
 /// The pointer with its array indices taken away: one field of all rows.
 std::uint32_t path_of(std::string_view pointer) {
   // Without a digit it has no index.
-  if (pointer.starts_with('/') && bytes::find_in<kDigits>(pointer) == pointer.size()) return low(hash64(pointer));
+  if (pointer.starts_with('/') && bytes::find_in<kDigits>(pointer) == pointer.size()) return low(short_hash::of(pointer));
   std::array<char, 256> small;  // NOLINT(cppcoreguidelines-pro-type-member-init): written before it is read
   std::string large(pointer.size() > small.size() ? pointer.size() : 0, '\0');
   char* const field = large.empty() ? small.data() : large.data();
@@ -128,7 +138,7 @@ void Session::learn_result(const Event& call) {
       each_numbered_word(leaf.text, [&](std::string_view word) {
         if (!path) {
           path = paths.of(leaf.pointer);
-          if (leaf.text.size() <= kIdentifierBytes) give(hash64(leaf.text), *path);
+          if (leaf.text.size() <= kIdentifierBytes) give(short_hash::of(leaf.text), *path);
         }
         if (word.size() < leaf.text.size()) give_word(word, *path + 1);
       });
@@ -146,7 +156,7 @@ void Session::learn_task(const Event& task_start) {
 
 void Session::give_word(std::string_view word, std::uint32_t path) {
   while (word.ends_with('.') || word.ends_with('-')) word.remove_suffix(1);
-  if (word.size() <= kIdentifierBytes) give(hash64(word), path);
+  if (word.size() <= kIdentifierBytes) give(short_hash::of(word), path);
 }
 
 Session::Walk* Session::walk(std::uint64_t kind) {
