@@ -81,9 +81,9 @@ using Quad [[gnu::vector_size(16)]] = std::uint32_t;
   return bits;
 #endif
 }
-/// One of eight numbers equals `value`.
-[[nodiscard]] inline bool any_equal(const std::uint32_t* eight, std::uint32_t value) {
-  return tops(reinterpret_cast<Lane>((quad(eight) == value) | (quad(eight + 4) == value))) != 0;
+/// One of two times four numbers equals `value`.
+[[nodiscard]] inline bool any_equal(const std::uint32_t* four, const std::uint32_t* others, std::uint32_t value) {
+  return tops(reinterpret_cast<Lane>((quad(four) == value) | (quad(others) == value))) != 0;
 }
 /// Place of the first number that equals `value`; their count where none does.
 [[nodiscard]] inline std::size_t find_equal(std::span<const std::uint32_t> numbers, std::uint32_t value) {
@@ -166,6 +166,13 @@ template <class Test>
 template <Set kSet>
 [[nodiscard]] inline std::uint64_t where_in(std::string_view text) {
   return where(text, [](Lane bytes) { return in<kSet>(bytes); });
+}
+
+/// ASCII capitals as small letters, everything else as it is.
+[[nodiscard]] inline Lane made_small(Lane bytes) {
+  constexpr Set kCapitals("ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+  constexpr Lane kCaseBits{32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32};
+  return bytes | (in<kCapitals>(bytes) & kCaseBits);
 }
 
 /// All bytes of the text are in the set.

@@ -86,6 +86,17 @@ void learn_prose(FlowSession& session, std::string_view text, const Giver& giver
     if (sentence.commands) learn_sentence(session, text, prose, sentence, giver);
 }
 
+/// A name or a number: a record as a whole, and the parts of a name where nobody else could write them.
+void learn_bare(FlowSession& session, const JsonLeaf& leaf, WordSpan words, bool foreign) {
+  if (words.empty()) return;
+  session.learn_record(words);
+  if (foreign) {
+    session.learn_mention(words);
+  } else if (leaf.kind != JsonLeaf::Kind::Number) {
+    session.learn_trusted(words);
+  }
+}
+
 bool untrusted(const Act& act) {
   if (act.event.data.untrusted) return *act.event.data.untrusted;
   return act.match.action && std::ranges::find(act.persona.actions[*act.match.action].returns, "untrusted") !=
@@ -259,17 +270,12 @@ void learn_result(const Act& act, FlowSession& session, bool pointed) {
   const Giver giver{.id = act.event.id, .pointed = pointed, .untrusted = foreign};
   for (const JsonLeaf& leaf : act.event.result->leaves) {
     if (leaf.kind == JsonLeaf::Kind::Null || leaf.kind == JsonLeaf::Kind::Bool || leaf.text.empty()) continue;
-    if (!is_bare(leaf.text)) {
+    if (const std::uint64_t word = lone_word(leaf.text); word != 0) {
+      learn_bare(session, leaf, {&word, 1}, foreign);
+    } else if (is_bare(leaf.text)) {
+      learn_bare(session, leaf, words_of(leaf.text), foreign);
+    } else {
       learn_prose(session, leaf.text, giver);
-      continue;
-    }
-    const WordList words = words_of(leaf.text);
-    if (words.empty()) continue;
-    session.learn_record(words);
-    if (foreign) {
-      session.learn_mention(words);
-    } else if (leaf.kind != JsonLeaf::Kind::Number) {
-      session.learn_trusted(words);
     }
   }
 }

@@ -89,6 +89,7 @@ class GramFilter {
   [[nodiscard]] std::size_t rows() const { return entries_.size() / kRow; }
   [[nodiscard]] std::size_t home(std::size_t place) const { return place * rows() / kWords; }
   [[nodiscard]] std::size_t behind(std::size_t row) const { return row + 1 == rows() ? 0 : row + 1; }
+  static bool has(const std::uint32_t* row, std::uint32_t entry) { return bytes::any_equal(row, row + kRow / 2, entry); }
   /// Entries of a row, which are those in front.
   static std::size_t used(const std::uint32_t* row) {
     return static_cast<std::size_t>(std::countr_zero(bytes::where_equal(row, 0) | bytes::where_equal(row + 4, 0) << 4U | 1U << kRow));
@@ -104,7 +105,8 @@ class GramFilter {
     if (entries_.empty() || entry == 0) return false;
     const std::size_t at_home = home(place);
     const std::uint32_t* const first = entries_.data() + at_home * kRow;
-    return bytes::any_equal(first, entry) || (first[kRow - 1] != 0 && bytes::any_equal(entries_.data() + behind(at_home) * kRow, entry));
+    if (has(first, entry)) return true;
+    return first[kRow - 1] != 0 && has(entries_.data() + behind(at_home) * kRow, entry);
   }
   [[gnu::noinline]] void keep(std::uint64_t gram) {
     const std::uint32_t fresh = entry(place(gram), code(gram));

@@ -20,8 +20,7 @@ std::uint32_t LeafSet::add_cut(std::uint32_t hash) {
   std::uint32_t lost = 0;
   for (;;) {
     const std::size_t first = first_row(hash), second = second_row(hash);
-    const std::size_t in_first = used(first, hash), in_second = used(second, hash);
-    if (in_first == kHere || in_second == kHere) return lost;
+    const std::size_t in_first = used(first), in_second = used(second);
     const bool full = std::min(in_first, in_second) == kRow;
     if (full && places_.size() < kMost) {
       lost += grow();
@@ -37,11 +36,12 @@ std::uint32_t LeafSet::grow() {
   std::vector<std::uint32_t> old(places_.size() * 2);
   old.swap(places_);
   for (std::size_t at = old.size(); at-- > 0;) {  // the oldest of a row first
-    if (old[at] == 0) continue;
-    const std::size_t first = first_row(old[at]), second = second_row(old[at]);
-    const std::size_t in_first = used(first, old[at]), in_second = used(second, old[at]);
+    const std::uint32_t hash = old.data()[at];
+    if (hash == 0) continue;
+    const std::size_t first = first_row(hash), second = second_row(hash);
+    const std::size_t in_first = used(first), in_second = used(second);
     if (std::min(in_first, in_second) == kRow) ++lost;
-    put(in_second < in_first ? second : first, old[at]);
+    put(in_second < in_first ? second : first, hash);
   }
   return lost;
 }

@@ -47,7 +47,6 @@ class LeafSet {
  private:
   static constexpr std::size_t kRow = 4;  // written out in `put`
   static constexpr std::size_t kFirst = 64;
-  static constexpr std::size_t kHere = kRow + 1;
 
   /// Never 0.
   static std::uint32_t cut(std::uint64_t hash) {
@@ -57,17 +56,16 @@ class LeafSet {
   [[nodiscard]] bool has(std::uint32_t half) const {
     if (places_.empty()) return false;
     const std::uint32_t* const all = places_.data();
-    return (bytes::where_equal(all + first_row(half), half) | bytes::where_equal(all + second_row(half), half)) != 0;
+    return bytes::any_equal(all + first_row(half), all + second_row(half), half);
   }
   [[nodiscard]] std::size_t rows() const { return places_.size() / kRow; }
   [[nodiscard]] std::size_t first_row(std::uint32_t hash) const { return (hash & (rows() - 1)) * kRow; }
   [[nodiscard]] std::size_t second_row(std::uint32_t hash) const { return (hash * 0x9E3779B1U >> 16U & (rows() - 1)) * kRow; }
-  /// How many places of the row are taken, which are those in front; kHere where the hash is among them.
-  [[nodiscard]] std::size_t used(std::size_t row, std::uint32_t hash) const {
-    const std::uint32_t* const at = places_.data() + row;
-    if (bytes::where_equal(at, hash) != 0) return kHere;
-    return static_cast<std::size_t>(std::countr_zero(bytes::where_equal(at, 0) | 1U << kRow));
+  /// How many places of the row are taken, which are those in front.
+  [[nodiscard]] std::size_t used(std::size_t row) const {
+    return static_cast<std::size_t>(std::countr_zero(bytes::where_equal(places_.data() + row, 0) | 1U << kRow));
   }
+  /// One that is not there.
   std::uint32_t add_cut(std::uint32_t hash);
   void put(std::size_t row, std::uint32_t hash);
   std::uint32_t grow();

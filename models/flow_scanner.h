@@ -28,7 +28,7 @@ class SmallText {
     std::uint64_t words = 0, high = 0;
     const std::string_view block(text_.data() + from, std::min(bytes::kBlock, text_.size() - from));
     bytes::each_lane(block, [&](bytes::Lane here, std::size_t at) {
-      const bytes::Lane small = here | (bytes::in<kCapitals>(here) & kCaseBits);
+      const bytes::Lane small = bytes::made_small(here);
       std::memcpy(to + at, &small, sizeof small);
       words |= bytes::tops(bytes::in<kSmall>(small) | here) << at;
       high |= bytes::tops(here) << at;
@@ -42,9 +42,10 @@ class SmallText {
     return {small_.data() + (begin - kept_from_), end - begin};
   }
 
+  /// What words are made of, besides what is not ASCII.
+  static constexpr bytes::Set kSmall{"abcdefghijklmnopqrstuvwxyz0123456789_"};
+
  private:
-  static constexpr bytes::Set kCapitals{"ABCDEFGHIJKLMNOPQRSTUVWXYZ"}, kSmall{"abcdefghijklmnopqrstuvwxyz0123456789_"};
-  static constexpr bytes::Lane kCaseBits{32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32, 32};
   static constexpr std::size_t kMost = 16 * bytes::kBlock, kKept = 2 * bytes::kBlock;
 
   void move_on(std::size_t from);

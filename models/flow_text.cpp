@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cstring>
 #include <utility>
 
+#include "engine/event/char_set.h"
 #include "models/byte_masks.h"
 #include "models/flow_scanner.h"
 
@@ -135,36 +137,20 @@ class ProseReader {
   /// What lies between two words.
   void marks(std::size_t first, std::size_t last) {
     for (; first < last; ++first) {
-      switch (kMarks[static_cast<unsigned char>(text_.data()[first])]) {
-        case Mark::Nothing:
-          break;
-        case Mark::Part:
-          settle();
-          open_ = false;
-          break;
-        case Mark::Comma:
-          settle();
-          break;
-        case Mark::Opens:
-          settle();
-          open_ = true;
-          break;
-        case Mark::Colon:
-          verb_ = false;
-          settle();
-          open_ = true;
-          break;
-        case Mark::Stop:
-          stop(first);
-          break;
-        case Mark::NewLine:
-          new_line(first + 1);
+      const Mark mark = kMarks[static_cast<unsigned char>(text_.data()[first])];
+      if (mark == Mark::Nothing) continue;
+      if (mark == Mark::NewLine) {
+        new_line(first + 1);
+        continue;
       }
+      if (mark == Mark::Colon) verb_ = false;
+      settle();
+      if (mark != Mark::Comma) open_ = mark == Mark::Opens || mark == Mark::Colon;
+      if (mark == Mark::Stop) stop(first);
     }
   }
 
   void stop(std::size_t place) {
-    settle();
     const char behind = at(place + 1);
     const bool last = behind == '\0' || is_space(behind);
     open_ = text_[place] != '.' || last;
@@ -235,8 +221,8 @@ class ProseReader {
 
 // Addresses.
 
-constexpr std::string_view kAddressBreaks = " \t\r\n\v\f,;<>\"'()[]{}\\|`*!";
-constexpr std::string_view kAroundAddress = ".,:;?!*_~-#=";
+constexpr bytes::Set kAddressSigns(".@0123456789");
+constexpr CharSet kAddressBreaks(" \t\r\n\v\f,;<>\"'()[]{}\\|`*!"), kAroundAddress(".,:;?!*_~-#=");
 constexpr std::size_t kIbanLeast = 12, kIbanMost = 34;
 
 bool spells_host(std::string_view host, const Words& lexicon) {
@@ -303,6 +289,15 @@ WordList words_of(std::string_view value) {
   return words;
 }
 
+std::uint64_t lone_word(std::string_view text) {
+  if (text.empty() || text.size() > bytes::kLane) return 0;
+  const bytes::Lane small = bytes::made_small(bytes::lane(text.data(), text.size()));
+  if (bytes::tops(bytes::in<SmallText::kSmall>(small)) != (std::uint64_t{1} << text.size()) - 1) return 0;
+  std::array<char, bytes::kLane> word;  // NOLINT(cppcoreguidelines-pro-type-member-init): written right here
+  std::memcpy(word.data(), &small, sizeof small);
+  return word_hash({word.data(), text.size()});
+}
+
 bool distinctive(std::string_view value) {
   const auto telling = [](char c) { return is_digit(c) || c == '@' || c == '.' || c == '_' || c == '-'; };
   return value.size() >= 12 || value.find(' ') != std::string_view::npos || (value.size() >= 4 && std::ranges::any_of(value, telling));
@@ -345,13 +340,13 @@ TaskText read_task(const Words& lexicon, std::string_view text) {
 
 std::vector<std::string_view> addresses_in(const Words& lexicon, std::string_view text) {
   std::vector<std::string_view> found;
-  if (text.find_first_of(".@0123456789") == std::string_view::npos) return found;
+  if (bytes::find_in<kAddressSigns>(text) == text.size()) return found;
   for (std::size_t at = 0; at < text.size();) {
-    const std::size_t end = std::min(text.find_first_of(kAddressBreaks, at), text.size());
+    const std::size_t end = kAddressBreaks.find(text, at);
     std::string_view piece = text.substr(at, end - at);
     at = end + 1;
-    while (!piece.empty() && kAroundAddress.find(piece.front()) != std::string_view::npos) piece.remove_prefix(1);
-    while (!piece.empty() && kAroundAddress.find(piece.back()) != std::string_view::npos) piece.remove_suffix(1);
+    while (!piece.empty() && kAroundAddress.has(piece.front())) piece.remove_prefix(1);
+    while (!piece.empty() && kAroundAddress.has(piece.back())) piece.remove_suffix(1);
     if (const std::string_view address = address_of(piece, lexicon); !address.empty()) found.push_back(address);
   }
   return found;

@@ -21,6 +21,8 @@ using WordSpan = std::span<const std::uint64_t>;
 
 /// Words of a value without scheme and `www.` in front: two values with the same words are the same.
 [[nodiscard]] WordList words_of(std::string_view value);
+/// The hash of a text of at most 16 bytes that is one word of ASCII, as keys of objects and numbers mostly are; 0 for any other.
+[[nodiscard]] std::uint64_t lone_word(std::string_view text);
 /// Would two texts hold it by accident: it has a space, or 12 characters, or 4 with a digit or one of `@ . _ -`.
 [[nodiscard]] bool distinctive(std::string_view value);
 /// A text of at most 80 bytes and 3 words is a name or a number, not prose.

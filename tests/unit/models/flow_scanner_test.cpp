@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "models/flow_text.h"
+
 namespace ringfence::testing {
 namespace {
 
@@ -90,6 +92,25 @@ TEST(FlowScanner, WordsAreThoseOfAPlainReadingWhateverTheText) {
     });
     ASSERT_EQ(words, plain_words(text)) << times;
   }
+}
+
+TEST(FlowScanner, ALoneWordIsATextOfOneShortWordAndNothingElse) {
+  std::mt19937_64 random(10);  // NOLINT: seeded
+  const std::string_view characters = "aZ09_bq -.\xC3\xBC";
+  int lone = 0;
+  for (int times = 0; times < 20'000; ++times) {
+    std::string text(random() % 20, ' ');
+    const std::size_t kinds = times % 3 == 0 ? characters.size() : 7;
+    for (char& c : text) c = characters[random() % kinds];
+    const flow::WordList words = flow::words_of(text);
+    const bool ascii = std::ranges::none_of(text, [](char c) { return (c & 0x80) != 0; });
+    const bool one = words.size() == 1 && plain_words(text).front().size() == text.size() && text.size() <= 16 && ascii;
+    ASSERT_EQ(flow::lone_word(text), one ? words[0] : 0) << text;
+    if (!one) continue;
+    ASSERT_TRUE(flow::is_bare(text)) << text;
+    ++lone;
+  }
+  EXPECT_GT(lone, 5'000);
 }
 
 }  // namespace
