@@ -111,18 +111,27 @@ std::optional<Numbered> numbered(std::string_view identifier) {
   return out;
 }
 
-void Session::give(std::uint64_t value, std::uint32_t path) {
+/// Of a full listing the oldest quarter leaves; one that is not full grows, never beyond the most it may have.
+void Session::make_room() {
   if (values_.size() == kListedMost) {
     values_.erase(values_.begin(), values_.begin() + static_cast<std::ptrdiff_t>(kLeaveAtOnce));
     paths_.erase(paths_.begin(), paths_.begin() + static_cast<std::ptrdiff_t>(kLeaveAtOnce));
     gone_ += static_cast<std::uint32_t>(kLeaveAtOnce);
-  }
-  if (values_.size() == values_.capacity()) {
+  } else {
     values_.reserve(std::min(kListedMost, values_.size() + values_.size() / 4 + kStep));
     paths_.reserve(values_.capacity());
   }
+}
+
+inline void Session::give(std::uint64_t value, std::uint32_t path) {
+  if (values_.size() == values_.capacity()) make_room();
   values_.push_back(low(value));
   paths_.push_back(static_cast<std::uint16_t>(path));
+}
+
+inline void Session::give_word(std::string_view word, std::uint32_t path) {
+  while (word.ends_with('.') || word.ends_with('-')) word.remove_suffix(1);
+  if (word.size() <= kIdentifierBytes) give(short_hash::of(word), path);
 }
 
 void Session::learn_result(const Event& call) {
@@ -152,11 +161,6 @@ void Session::learn_result(const Event& call) {
 
 void Session::learn_task(const Event& task_start) {
   each_numbered_word(task_start.task.text.value_or(""), [&](std::string_view word) { give_word(word, kTaskPath); });
-}
-
-void Session::give_word(std::string_view word, std::uint32_t path) {
-  while (word.ends_with('.') || word.ends_with('-')) word.remove_suffix(1);
-  if (word.size() <= kIdentifierBytes) give(short_hash::of(word), path);
 }
 
 Session::Walk* Session::walk(std::uint64_t kind) {

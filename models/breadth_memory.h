@@ -65,6 +65,7 @@ class Session final : public ChannelMemory {
   [[nodiscard]] static std::unique_ptr<ChannelMemory> decode(Reader& in);
 
  private:
+  void make_room();
   void give(std::uint64_t value, std::uint32_t path);
   void give_word(std::string_view word, std::uint32_t path);
   [[nodiscard]] std::uint32_t next_after(std::uint32_t place) const;
