@@ -311,7 +311,7 @@ std::unique_ptr<BarrierSession> BarrierSession::decode(Reader& in) {
 std::size_t BarrierSession::bytes() const {
   std::size_t sum = sizeof(*this) + seen.bytes() + credentials.capacity() * sizeof(std::uint32_t);
   if (asked) {
-    sum += sizeof(*asked) + asked->capacity() * sizeof(Asked);
+    sum += sizeof(std::vector<Asked>) + asked->capacity() * sizeof(Asked);
     for (const Asked& request : *asked) {
       sum += request.said.capacity() * sizeof(Asked::Said);
       for (const Asked::Said& said : request.said) sum += said.text.capacity();
