@@ -14,12 +14,8 @@ constexpr std::size_t kBlocksKept = 8;
 constexpr std::size_t kElementsKept = 4096;
 
 template <class T>
-void clear_or_free(std::vector<T>& elements) {
-  if (elements.capacity() > kElementsKept) {
-    elements = {};
-  } else {
-    elements.clear();
-  }
+void free_outsized(std::vector<T>& elements) {
+  if (elements.capacity() > kElementsKept) elements = {};
 }
 
 }  // namespace
@@ -39,33 +35,19 @@ void Bump::open_block(std::size_t least) {
 void Bump::reset() {
   if (blocks_.size() > kBlocksKept) blocks_.resize(kBlocksKept);
   std::erase_if(blocks_, [](const Block& block) { return block.size > kInputKept; });
-  opened_ = 0;
-  next_ = nullptr;
-  left_ = 0;
-}
-
-std::string_view Bump::copy(std::string_view text) {
-  if (text.empty()) return {};
-  char* const out = allocate(text.size());
-  std::memcpy(out, text.data(), text.size());
-  return {out, text.size()};
-}
-
-std::span<const std::string_view> Bump::copy(std::span<const std::string_view> list) {
-  if (list.empty()) return {};
-  // Aligned by `allocate`; string_view is trivially copyable.
-  auto* const out = reinterpret_cast<std::string_view*>(allocate(list.size_bytes()));
-  std::uninitialized_copy(list.begin(), list.end(), out);
-  return {out, list.size()};
+  opened_ = blocks_.empty() ? 0 : 1;
+  next_ = blocks_.empty() ? nullptr : blocks_[0].bytes.get();
+  left_ = blocks_.empty() ? 0 : blocks_[0].size;
 }
 
 std::string_view EventArena::Body::load(std::string_view bytes, std::size_t padding) {
   bump.reset();
-  for (auto& values : leaves) clear_or_free(values);
-  clear_or_free(members);
-  clear_or_free(list);
-  pointer.clear();
-  if (pointer.capacity() > kInputKept) pointer.shrink_to_fit();
+  for (auto& values : leaves) free_outsized(values);
+  free_outsized(members);
+  free_outsized(replaced_keys);
+  free_outsized(list);
+  replaced_keys.clear();  // a refusal leaves them
+  if (pointer.size() > kInputKept) std::string().swap(pointer);
 
   const std::size_t needed = bytes.size() + padding;
   if (needed > input_capacity || (input_capacity > kInputKept && needed <= kInputKept)) {

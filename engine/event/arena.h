@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -17,24 +18,29 @@ namespace ringfence {
 /// Memory handed out in order and taken back all at once. What was handed out stays where it is until `reset`.
 class Bump {
  public:
-  /// `size` bytes, aligned for any of `std::string_view` and `char`.
-  [[nodiscard]] char* allocate(std::size_t size) {
-    const std::size_t rounded = (size + kAlign - 1) / kAlign * kAlign;
-    if (rounded > left_) open_block(rounded);
-    left_ -= rounded;
-    return std::exchange(next_, next_ + rounded);
+  /// Room for `size` bytes at least, which stay free until they are taken: the next room may be the same.
+  [[nodiscard]] char* room(std::size_t size) {
+    if (size > left_) open_block(size);
+    return next_;
   }
-  /// Gives back the last `size` bytes of the latest allocation.
-  void shrink(std::size_t size) {
-    next_ -= size / kAlign * kAlign;
-    left_ += size / kAlign * kAlign;
+  /// Takes the first `size` bytes of the room asked for last.
+  void take(std::size_t size) {
+    next_ += size;
+    left_ -= size;
   }
   void reset();
-  [[nodiscard]] std::string_view copy(std::string_view text);
-  [[nodiscard]] std::span<const std::string_view> copy(std::span<const std::string_view> list);
+  [[nodiscard]] std::span<const std::string_view> copy(std::span<const std::string_view> list) {
+    constexpr std::size_t kAlign = alignof(std::string_view);
+    if (list.empty()) return {};
+    const char* const begin = room(list.size_bytes() + kAlign);
+    take((0 - reinterpret_cast<std::uintptr_t>(begin)) % kAlign);
+    auto* const out = reinterpret_cast<std::string_view*>(next_);
+    take(list.size_bytes());
+    std::uninitialized_copy(list.begin(), list.end(), out);
+    return {out, list.size()};
+  }
 
  private:
-  static constexpr std::size_t kAlign = alignof(std::string_view);
   struct Block {
     std::unique_ptr<char[]> bytes;  // NOLINT(cppcoreguidelines-avoid-c-arrays)
     std::size_t size = 0;
@@ -47,7 +53,7 @@ class Bump {
   std::size_t left_ = 0;
 };
 
-/// A member of an object under way in `args` or `result`, to find equal keys.
+/// A member of an object in `args` or `result`, to find equal keys.
 struct JsonMember {
   std::string_view key;
   std::size_t first_leaf = 0;
@@ -62,10 +68,13 @@ struct EventArena::Body {
   std::unique_ptr<char[]> input;  // NOLINT(cppcoreguidelines-avoid-c-arrays)
   std::size_t input_capacity = 0;
   Bump bump;
-  /// Leaves of `args` and of `result`.
+  /// Room for the leaves of `args` and of `result`: as many as have been needed, from one event to the next.
   std::array<std::vector<JsonLeaf>, 2> leaves;
   std::vector<JsonMember> members;
+  /// Of the objects under way, the leaves that are keys in which a lone surrogate was replaced.
+  std::vector<std::size_t> replaced_keys;
   std::vector<std::string_view> list;
+  /// Room for the JSON Pointer of the array or object under way.
   std::string pointer;
 
   /// Ends the life of everything handed out and copies `bytes` in, followed by `padding` spaces.

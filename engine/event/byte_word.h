@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -21,10 +22,32 @@ inline constexpr std::size_t kBytes = sizeof(std::uint64_t);
 }
 inline void store(char* to, std::uint64_t word) { std::memcpy(to, &word, kBytes); }
 
-/// The same with zeros behind a shorter one.
-[[nodiscard]] inline std::uint64_t first_of(std::string_view text) {
-  const std::uint64_t word = load(text);
-  return text.size() < kBytes ? word & ((std::uint64_t{1} << (8 * text.size())) - 1) : word;
+/// What tells texts of one size apart, of up to eight bytes all and of longer ones some of the first; eight must be readable. Not for an
+/// empty text.
+[[nodiscard]] constexpr std::uint64_t low_part(std::uint64_t word, std::size_t size) { return word << ((0 - 8 * size) % 64); }
+[[nodiscard]] inline std::uint64_t mark_of(std::string_view text) { return low_part(load(text), text.size()); }
+
+/// The first eight bytes of a text known at compile time, zeros behind a shorter one, and its `mark_of`.
+[[nodiscard]] constexpr std::uint64_t of_known(std::string_view text) {
+  std::uint64_t word = 0;
+  for (std::size_t i = 0; i < std::min(text.size(), kBytes); ++i)
+    word |= static_cast<std::uint64_t>(static_cast<unsigned char>(text[i])) << (8 * i);
+  return word;
+}
+[[nodiscard]] constexpr std::uint64_t mark_of_known(std::string_view text) { return low_part(of_known(text), text.size()); }
+
+/// True if two texts of one size are equal, which is at least eight bytes.
+[[nodiscard]] inline bool same(std::string_view a, std::string_view b) {
+  std::uint64_t x = 0, y = 0;
+  const auto differ = [&](std::size_t at) {
+    std::memcpy(&x, a.data() + at, kBytes);
+    std::memcpy(&y, b.data() + at, kBytes);
+    return x != y;
+  };
+  for (std::size_t at = 0; at + kBytes < a.size(); at += kBytes) {
+    if (differ(at)) return false;
+  }
+  return !differ(a.size() - kBytes);
 }
 
 /// Nonzero where a byte of the word is `c`. The lowest bit set lies in the first such byte; what is above it says nothing.

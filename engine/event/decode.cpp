@@ -87,6 +87,7 @@ Refusal with_agent(Refusal refusal, std::string_view record) {
 
 /// Why these bytes cannot be a record whatever stands in them.
 std::optional<Refusal> unfit(std::string_view bytes) {
+  if (bytes.starts_with('{') && bytes.size() <= limits::kEventBytes) return std::nullopt;
   if (bytes.find_first_not_of(" \t\r\n") == std::string_view::npos)
     return Refusal{RefusalReason::Empty, "decode", "record: expected a JSON object", {}, {}};
   if (bytes.size() > limits::kEventBytes) return too_large(bytes);
@@ -98,7 +99,7 @@ std::optional<Refusal> unfit(std::string_view bytes) {
 }  // namespace
 
 struct EventDecoder::Parser {
-  decoding::Tokens tokens;
+  decoding::Tokenizer tokenizer;
 };
 
 EventDecoder::EventDecoder() : parser_(std::make_unique<Parser>()) {}
@@ -112,8 +113,8 @@ std::expected<Event, Refusal> EventDecoder::decode(std::string_view bytes, std::
   }
   EventArena::Body& body = arena.body();
   result->tenant = kDefaultTenant;
-  const auto error = parser_->tokens.load(body.load(bytes, decoding::Tokens::kPadding));
-  decoding::Walk walk(body, parser_->tokens, *result);
+  const auto error = parser_->tokenizer.load(body.load(bytes, decoding::Tokenizer::kPadding));
+  decoding::Walk walk(body, parser_->tokenizer.tokens(), *result);
   const bool read = error == simdjson::SUCCESS ? read_event(walk, arrival) : walk.refuse(error);
   if (!read) result = std::unexpected(with_agent(std::move(walk).refusal(), bytes));
   return result;

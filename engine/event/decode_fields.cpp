@@ -2,7 +2,10 @@
 // Every field of the event contract (docs/contracts/event.md) and how it is read, one line each.
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <limits>
+#include <type_traits>
+#include <utility>
 
 #include "engine/event/decode_walk.h"
 #include "engine/event/limits.h"
@@ -16,161 +19,161 @@ constexpr std::size_t kAnyNumber = std::numeric_limits<std::size_t>::max();
 template <std::size_t N>
 struct Table {
   std::array<Field, N> fields;
-  std::array<std::uint8_t, Fields::kSlots> slots{};
   std::uint64_t seed = 0;
-  [[nodiscard]] constexpr Fields view() const { return {fields.data(), slots.data(), seed}; }
+  std::array<std::uint8_t, Fields::kSlots> slots{};
+  [[nodiscard]] constexpr Fields view() const { return {fields.data(), seed, slots}; }
 };
 
 template <std::size_t N>
 consteval auto table(const Field (&fields)[N]) {  // NOLINT(cppcoreguidelines-avoid-c-arrays): deduces N from a braced list
-  static_assert(N <= 64, "members() keeps the fields it has seen in one word");
-  Table<N> result{std::to_array(fields), {}, 0};
+  static_assert(N <= 64, "Walk::object keeps the fields it has seen in one word");
+  Table<N> result{std::to_array(fields)};
   for (std::uint64_t seed = 0x9E3779B97F4A7C15;; seed += 0x9E3779B97F4A7C16) {
+    std::array<bool, Fields::kSlots> taken{};
     result.slots = {};
     result.seed = seed;
     bool clash = false;
     for (std::size_t i = 0; i < N && !clash; ++i) {
-      auto& slot = result.slots[Fields::slot_of(fields[i].word, fields[i].name.size(), seed)];
-      clash = slot != 0;
-      slot = static_cast<std::uint8_t>(i + 1);
+      const std::size_t slot = Fields::slot_of(fields[i].name.mark, fields[i].name.text.size(), seed);
+      clash = taken[slot];
+      taken[slot] = true;
+      result.slots[slot] = static_cast<std::uint8_t>(i);
     }
     if (!clash) return result;
   }
 }
 
-// Readers. `Slot` gives the place in the event.
+// What a field is, by the type of its place in the event.
 
-template <auto Slot>
-bool text(Walk& walk, std::string_view path) {
-  const std::string_view read = walk.text(path);
-  if (read.data() == nullptr) return false;
-  Slot(walk.event) = read;
-  return true;
-}
+template <class T>
+struct Slot {
+  std::size_t at;
+};
+static_assert(std::is_standard_layout_v<Event>, "offsetof asks for it");
+#define RF_SLOT(place) (Slot<std::remove_reference_t<decltype((std::declval<Event&>().place))>>{offsetof(Event, place)})
 
-template <auto Slot, std::size_t MostCharacters>
-bool name(Walk& walk, std::string_view path) {
-  const std::string_view read = walk.text(path, MostCharacters);
-  if (read.data() == nullptr) return false;
-  Slot(walk.event) = read;
-  return true;
-}
-
-template <auto Slot>
-bool hex(Walk& walk, std::string_view path) {
-  const std::string_view read = walk.text(path);
-  if (read.data() == nullptr) return false;
-  const bool digits =
-      std::ranges::all_of(read, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); });
-  if (read.empty() || !digits) return walk.refuse(RefusalReason::WrongType, path, "expected hex digits");
-  Slot(walk.event) = read;
-  return true;
-}
-
-template <auto Slot>
-bool time(Walk& walk, std::string_view path) {
-  const std::string_view read = walk.text(path);
-  if (read.data() == nullptr) return false;
-  const auto parsed = parse_rfc3339(read);
-  if (!parsed) return walk.refuse(RefusalReason::WrongType, path, "expected an RFC 3339 time with offset, to nanoseconds at most");
-  Slot(walk.event) = *parsed;
-  return true;
-}
-
-template <auto Slot>
-bool count(Walk& walk, std::string_view path) {
-  const auto read = walk.integer(path);
-  if (read) Slot(walk.event) = *read;
-  return read.has_value();
-}
-
-template <auto Slot>
-bool measure(Walk& walk, std::string_view path) {
-  const auto read = walk.number(path);
-  if (read) Slot(walk.event) = *read;
-  return read.has_value();
-}
-
-template <auto Slot, std::size_t Most, bool OrOne>
-bool list(Walk& walk, std::string_view path) {
-  const auto read = walk.texts(path, Most, OrOne);
-  if (read) Slot(walk.event) = *read;
-  return read.has_value();
-}
-
-template <auto Slot>
-bool identifiers(Walk& walk, std::string_view path) {
-  const auto read = walk.arg_ids(path);
-  if (read) Slot(walk.event) = *read;
-  return read.has_value();
-}
-
-template <const auto& Names, auto Slot>
-bool one_of(Walk& walk, std::string_view path) {
-  const std::string_view read = walk.text(path);
-  if (read.data() == nullptr) return false;
-  const auto found = std::ranges::find(Names, read);
-  if (found == std::end(Names)) {
-    std::string expected = "expected one of";
-    for (const std::string_view known : Names) (expected += ' ') += known;
-    return walk.refuse(RefusalReason::UnknownValue, path, expected);
-  }
-  Slot(walk, static_cast<std::size_t>(found - std::begin(Names)));
-  return true;
-}
+constexpr Field text(std::string_view path, Slot<Text> slot) { return {.path = path, .slot = slot.at}; }
 
 template <const auto& Nested>
-bool object(Walk& walk, std::string_view path) {
-  static constexpr Fields kFields = Nested.view();
-  return walk.object(path, kFields);
+constexpr Fields kFieldsOf = Nested.view();
+template <const auto& Nested>
+constexpr Field object(std::string_view path) {
+  return {.path = path, .nested = &kFieldsOf<Nested>};
+}
+
+template <std::size_t MostCharacters>
+constexpr Field name(std::string_view path, Slot<std::string_view> slot) {
+  const auto reader = [](Walk& walk, Place at, const Field& field) -> Place {
+    const std::string_view read = walk.text(at, field.path, MostCharacters);
+    if (read.data() == nullptr) return nullptr;
+    field.place_in<std::string_view>(walk.event) = read;
+    return at + 1;
+  };
+  return {path, reader, slot.at};
+}
+
+constexpr Field hex(std::string_view path, Slot<Text> slot) {
+  const auto reader = [](Walk& walk, Place at, const Field& field) -> Place {
+    const std::string_view read = walk.text(at, field.path);
+    if (read.data() == nullptr) return nullptr;
+    const bool digits =
+        std::ranges::all_of(read, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); });
+    if (read.empty() || !digits) return walk.refuse(RefusalReason::WrongType, field.path, "expected hex digits");
+    field.place_in<Text>(walk.event) = read;
+    return at + 1;
+  };
+  return {path, reader, slot.at};
+}
+
+template <class T>
+Place read_time(Walk& walk, Place at, const Field& field) {
+  const std::string_view read = walk.text(at, field.path);
+  if (read.data() == nullptr) return nullptr;
+  const auto parsed = parse_rfc3339(read);
+  if (!parsed) return walk.refuse(RefusalReason::WrongType, field.path, "expected an RFC 3339 time with offset, to nanoseconds at most");
+  field.place_in<T>(walk.event) = *parsed;
+  return at + 1;
+}
+constexpr Field time(std::string_view path, Slot<std::optional<EventTime>> slot) {
+  return {path, read_time<std::optional<EventTime>>, slot.at};
+}
+
+/// What one token says, as the walk reads it.
+template <auto Read>
+Place read_token(Walk& walk, Place at, const Field& field) {
+  auto read = (walk.*Read)(at, field.path);
+  if (!read) return nullptr;
+  field.place_in<decltype(read)>(walk.event) = read;
+  return at + 1;
+}
+constexpr Field count(std::string_view path, Slot<Count> slot) { return {path, read_token<&Walk::integer>, slot.at}; }
+constexpr Field measure(std::string_view path, Slot<Measure> slot) { return {path, read_token<&Walk::number>, slot.at}; }
+constexpr Field flag(std::string_view path, Slot<std::optional<bool>> slot) { return {path, read_token<&Walk::boolean>, slot.at}; }
+
+template <class T>
+Place put(Walk& walk, const Walk::Texts& read, const Field& field) {
+  if (read.behind != nullptr) field.place_in<T>(walk.event) = read.list;
+  return read.behind;
+}
+template <std::size_t Most, bool OrOne, class T>
+constexpr Field list(std::string_view path, Slot<T> slot) {
+  return {path, [](Walk& walk, Place at, const Field& field) { return put<T>(walk, walk.texts(at, field.path, Most, OrOne), field); },
+          slot.at};
+}
+template <class T>
+constexpr Field identifiers(std::string_view path, Slot<T> slot) {
+  return {path, [](Walk& walk, Place at, const Field& field) { return put<T>(walk, walk.arg_ids(at, field.path), field); }, slot.at};
+}
+
+/// `Set` is called with the index of the name that was read.
+template <const auto& Names, auto Set>
+Place one_of(Walk& walk, Place at, const Field& field) {
+  const std::string_view read = walk.text(at, field.path);
+  if (read.data() == nullptr) return nullptr;
+  const std::uint64_t mark = byte_word::mark_of(read);
+  for (std::size_t i = 0; i < Names.size(); ++i) {
+    if (Names[i].is(read, mark)) return Set(walk, i), at + 1;
+  }
+  std::string expected = "expected one of";
+  for (const Name& known : Names) (expected += ' ') += known.text;
+  return walk.refuse(RefusalReason::UnknownValue, field.path, expected);
 }
 
 // One-off readers.
 
-bool version(Walk& walk, std::string_view path) {
-  const auto read = walk.integer(path);
-  if (!read) return false;
-  if (*read != 1) return walk.refuse(RefusalReason::UnsupportedVersion, path, "expected 1");
+Place version(Walk& walk, Place at, const Field& field) {
+  const auto read = walk.integer(at, field.path);
+  if (!read) return nullptr;
+  if (*read != 1) return walk.refuse(RefusalReason::UnsupportedVersion, field.path, "expected 1");
   walk.present.version = true;
-  return true;
+  return at + 1;
 }
 
-bool event_time(Walk& walk, std::string_view path) {
-  walk.present.time = time<[](Event& e) -> EventTime& { return e.time; }>(walk, path);
-  return walk.present.time;
+Place event_time(Walk& walk, Place at, const Field& field) {
+  walk.present.time = true;
+  return read_time<EventTime>(walk, at, field);
 }
 
-bool arguments(Walk& walk, std::string_view path) {
-  if (!walk.object_ahead()) {
-    // Only to tell a wrong type from broken JSON.
-    if (!walk.json(path, 0)) return false;
-    return walk.refuse(RefusalReason::WrongType, path, "expected an object");
-  }
-  walk.event.args = walk.json(path, 0);
-  return walk.event.args.has_value();
+Place arguments(Walk& walk, Place at, const Field& field) {
+  const Place behind = walk.json(at, field.path, &Event::args, 0);
+  // Read all the same where it is no object: only to tell a wrong type from broken JSON.
+  if (behind != nullptr && !walk.is_object(at)) return walk.refuse(RefusalReason::WrongType, field.path, "expected an object");
+  return behind;
 }
 
-bool result(Walk& walk, std::string_view path) {
-  walk.event.result = walk.json(path, 1);
-  return walk.event.result.has_value();
+Place result(Walk& walk, Place at, const Field& field) { return walk.json(at, field.path, &Event::result, 1); }
+
+Place score(Walk& walk, Place at, const Field& field) {
+  const auto read = walk.number(at, field.path);
+  if (!read) return nullptr;
+  if (*read > 1) return walk.refuse(RefusalReason::OutOfRange, field.path, "expected a number from 0 to 1");
+  walk.event.signal.score = read;
+  return at + 1;
 }
 
-bool untrusted(Walk& walk, std::string_view path) {
-  walk.event.data.untrusted = walk.boolean(path);
-  return walk.event.data.untrusted.has_value();
-}
-
-bool score(Walk& walk, std::string_view path) {
-  const auto read = walk.number(path);
-  if (!read) return false;
-  if (*read > 1) return walk.refuse(RefusalReason::OutOfRange, path, "expected a number from 0 to 1");
-  walk.event.signal.score = *read;
-  return true;
-}
-
-bool context_scope(Walk& walk, std::string_view path) {
-  const std::string_view read = walk.text(path);
-  if (read.data() == nullptr) return false;
+Place context_scope(Walk& walk, Place at, const Field& field) {
+  const std::string_view read = walk.text(at, field.path);
+  if (read.data() == nullptr) return nullptr;
   const auto named = [&](std::string_view prefix) { return read.starts_with(prefix) && read.size() > prefix.size(); };
   bool formed = read == "*" || named("agent:") || named("persona:") || named("server:") || named("tenant:");
   if (named("tool:")) {
@@ -178,74 +181,76 @@ bool context_scope(Walk& walk, std::string_view path) {
     formed = slash != std::string_view::npos && slash > 5 && slash + 1 < read.size();
   }
   if (!formed)
-    return walk.refuse(RefusalReason::UnknownValue, path, "expected agent:ID, persona:ID, server:NAME, tool:SERVER/NAME, tenant:ID or *");
+    return walk.refuse(RefusalReason::UnknownValue, field.path,
+                       "expected agent:ID, persona:ID, server:NAME, tool:SERVER/NAME, tenant:ID or *");
   walk.event.scope = read;
-  return true;
+  return at + 1;
 }
 
 // Names of the enumerations, in the order of their values in event.h.
 
-constexpr std::array<std::string_view, 6> kKinds{"tool_call", "task_start", "task_end", "tool_definition", "signal", "context_change"};
-constexpr std::array<std::string_view, 2> kPhases{"request", "complete"};
-constexpr std::array<std::string_view, 2> kTrusts{"asserted", "verified"};
-constexpr std::array<std::string_view, 4> kOutcomes{"ok", "denied", "error", "unknown"};
-constexpr std::array<std::string_view, kEffects> kEffectNames{"read",     "write",   "delete", "send",
-                                                              "transfer", "execute", "admin",  "delegate"};
-constexpr std::array<std::string_view, 3> kClaims{"done", "failed", "refused"};
-constexpr std::array<std::string_view, 5> kChanges{"outage_start", "outage_end", "policy", "credential", "deploy"};
-
-#define RF_SLOT(place) [](Event& e) -> auto& { return e.place; }
+template <class... Texts>
+consteval auto names(const Texts&... texts) {
+  return std::array{Name{texts}...};
+}
+constexpr auto kKinds = names("tool_call", "task_start", "task_end", "tool_definition", "signal", "context_change");
+constexpr auto kPhases = names("request", "complete");
+constexpr auto kTrusts = names("asserted", "verified");
+constexpr auto kOutcomes = names("ok", "denied", "error", "unknown");
+constexpr auto kEffectNames = names("read", "write", "delete", "send", "transfer", "execute", "admin", "delegate");
+constexpr auto kClaims = names("done", "failed", "refused");
+constexpr auto kChanges = names("outage_start", "outage_end", "policy", "credential", "deploy");
 
 constexpr auto kAgent = table({
-    {"agent.id", name<RF_SLOT(agent.id), limits::kAgentIdChars>},
-    {"agent.instance", text<RF_SLOT(agent.instance)>},
-    {"agent.name", text<RF_SLOT(agent.name)>},
-    {"agent.version", text<RF_SLOT(agent.version)>},
-    {"agent.model", text<RF_SLOT(agent.model)>},
+    name<limits::kAgentIdChars>("agent.id", RF_SLOT(agent.id)),
+    text("agent.instance", RF_SLOT(agent.instance)),
+    text("agent.name", RF_SLOT(agent.name)),
+    text("agent.version", RF_SLOT(agent.version)),
+    text("agent.model", RF_SLOT(agent.model)),
     {"agent.trust", one_of<kTrusts, [](Walk& w, std::size_t i) { w.event.agent.trust = static_cast<Trust>(i); }>},
-    {"agent.persona", text<RF_SLOT(agent.persona)>},
-    {"agent.charter_sha256", hex<RF_SLOT(agent.charter_sha256)>},
+    text("agent.persona", RF_SLOT(agent.persona)),
+    hex("agent.charter_sha256", RF_SLOT(agent.charter_sha256)),
 });
-constexpr auto kUser = table({{"user.id", text<RF_SLOT(user.id)>}, {"user.email", text<RF_SLOT(user.email)>}});
-constexpr auto kSession = table({{"session.id", text<RF_SLOT(session.id)>}, {"session.kind", text<RF_SLOT(session.kind)>}});
+constexpr auto kUser = table({text("user.id", RF_SLOT(user.id)), text("user.email", RF_SLOT(user.email))});
+constexpr auto kSession = table({text("session.id", RF_SLOT(session.id)), text("session.kind", RF_SLOT(session.kind))});
 constexpr auto kDelegation = table({
-    {"delegation.parent", text<RF_SLOT(delegation.parent)>},
-    {"delegation.root", text<RF_SLOT(delegation.root)>},
-    {"delegation.session", text<RF_SLOT(delegation.session)>},
-    {"delegation.chain", list<RF_SLOT(delegation.chain), limits::kDelegationChain, false>},
+    text("delegation.parent", RF_SLOT(delegation.parent)),
+    text("delegation.root", RF_SLOT(delegation.root)),
+    text("delegation.session", RF_SLOT(delegation.session)),
+    list<limits::kDelegationChain, false>("delegation.chain", RF_SLOT(delegation.chain)),
 });
 constexpr auto kTask = table({
-    {"task.id", text<RF_SLOT(task.id)>},
-    {"task.text", text<RF_SLOT(task.text)>},
-    {"task.actions", list<RF_SLOT(task.actions), kAnyNumber, false>},
-    {"task.destinations", list<RF_SLOT(task.destinations), kAnyNumber, false>},
-    {"task.resources", list<RF_SLOT(task.resources), kAnyNumber, false>},
-    {"task.expires", time<RF_SLOT(task.expires)>},
+    text("task.id", RF_SLOT(task.id)),
+    text("task.text", RF_SLOT(task.text)),
+    list<kAnyNumber, false>("task.actions", RF_SLOT(task.actions)),
+    list<kAnyNumber, false>("task.destinations", RF_SLOT(task.destinations)),
+    list<kAnyNumber, false>("task.resources", RF_SLOT(task.resources)),
+    time("task.expires", RF_SLOT(task.expires)),
     {"task.claim", one_of<kClaims, [](Walk& w, std::size_t i) { w.event.task.claim = static_cast<TaskClaim>(i); }>},
-    {"task.summary", text<RF_SLOT(task.summary)>},
+    text("task.summary", RF_SLOT(task.summary)),
 });
 constexpr auto kClient = table({
-    {"client.address", text<RF_SLOT(client.address)>},
-    {"client.name", text<RF_SLOT(client.name)>},
-    {"client.version", text<RF_SLOT(client.version)>},
-    {"client.fingerprint", text<RF_SLOT(client.fingerprint)>},
+    text("client.address", RF_SLOT(client.address)),
+    text("client.name", RF_SLOT(client.name)),
+    text("client.version", RF_SLOT(client.version)),
+    text("client.fingerprint", RF_SLOT(client.fingerprint)),
 });
 constexpr auto kCredential =
-    table({{"credential.kind", text<RF_SLOT(credential.kind)>}, {"credential.fingerprint", text<RF_SLOT(credential.fingerprint)>}});
-constexpr auto kTrace = table({{"trace.trace_id", hex<RF_SLOT(trace.trace_id)>}, {"trace.span_id", hex<RF_SLOT(trace.span_id)>}});
-constexpr auto kApproval = table({{"approval.by", text<RF_SLOT(approval.by)>}, {"approval.at", time<RF_SLOT(approval.at)>}});
-constexpr auto kSource = table({{"source.product", text<RF_SLOT(source.product)>}, {"source.instance", text<RF_SLOT(source.instance)>}});
+    table({text("credential.kind", RF_SLOT(credential.kind)), text("credential.fingerprint", RF_SLOT(credential.fingerprint))});
+constexpr auto kTrace = table({hex("trace.trace_id", RF_SLOT(trace.trace_id)), hex("trace.span_id", RF_SLOT(trace.span_id))});
+constexpr auto kApproval = table({text("approval.by", RF_SLOT(approval.by)), time("approval.at", RF_SLOT(approval.at))});
+constexpr auto kSource = table({text("source.product", RF_SLOT(source.product)), text("source.instance", RF_SLOT(source.instance))});
 constexpr auto kTool = table({
-    {"tool.name", text<RF_SLOT(tool.name)>},
-    {"tool.server", text<RF_SLOT(tool.server)>},
-    {"tool.call_id", text<RF_SLOT(tool.call_id)>},
-    {"tool.definition_sha256", hex<RF_SLOT(tool.definition_sha256)>},
+    text("tool.name", RF_SLOT(tool.name)),
+    text("tool.server", RF_SLOT(tool.server)),
+    text("tool.call_id", RF_SLOT(tool.call_id)),
+    hex("tool.definition_sha256", RF_SLOT(tool.definition_sha256)),
     {"tool.effect", one_of<kEffectNames, [](Walk& w, std::size_t i) { w.event.tool.effect = static_cast<Effect>(i); }>},
 });
-constexpr auto kResource = table({{"resource.uri", text<RF_SLOT(resource.uri)>}, {"resource.type", text<RF_SLOT(resource.type)>}});
+constexpr auto kResource = table({text("resource.uri", RF_SLOT(resource.uri)), text("resource.type", RF_SLOT(resource.type))});
 constexpr auto kDestination = table({
-    {"destination.host", list<RF_SLOT(destination.hosts), limits::kDestinations, true>},
-    {"destination.account", list<RF_SLOT(destination.accounts), limits::kDestinations, true>},
+    list<limits::kDestinations, true>("destination.host", RF_SLOT(destination.hosts)),
+    list<limits::kDestinations, true>("destination.account", RF_SLOT(destination.accounts)),
 });
 constexpr auto kOutcome = table({
     {"outcome.status", one_of<kOutcomes,
@@ -253,19 +258,20 @@ constexpr auto kOutcome = table({
                                 w.event.outcome.status = static_cast<Outcome>(i);
                                 w.present.status = true;
                               }>},
-    {"outcome.code", text<RF_SLOT(outcome.code)>},
-    {"outcome.reason", text<RF_SLOT(outcome.reason)>},
+    text("outcome.code", RF_SLOT(outcome.code)),
+    text("outcome.reason", RF_SLOT(outcome.reason)),
 });
-constexpr auto kBytes = table({{"bytes.request", count<RF_SLOT(bytes.request)>}, {"bytes.response", count<RF_SLOT(bytes.response)>}});
+constexpr auto kBytes = table({count("bytes.request", RF_SLOT(bytes.request)), count("bytes.response", RF_SLOT(bytes.response))});
 constexpr auto kRecords = table({
-    {"records.returned", count<RF_SLOT(records.returned)>},
-    {"records.matched", count<RF_SLOT(records.matched)>},
-    {"records.population", count<RF_SLOT(records.population)>},
+    count("records.returned", RF_SLOT(records.returned)),
+    count("records.matched", RF_SLOT(records.matched)),
+    count("records.population", RF_SLOT(records.population)),
 });
-constexpr auto kData = table({{"data.classes", list<RF_SLOT(data.classes), kAnyNumber, false>}, {"data.untrusted", untrusted}});
-constexpr auto kTokens = table({{"tokens.input", measure<RF_SLOT(tokens.input)>}, {"tokens.output", measure<RF_SLOT(tokens.output)>}});
+constexpr auto kData =
+    table({list<kAnyNumber, false>("data.classes", RF_SLOT(data.classes)), flag("data.untrusted", RF_SLOT(data.untrusted))});
+constexpr auto kTokens = table({measure("tokens.input", RF_SLOT(tokens.input)), measure("tokens.output", RF_SLOT(tokens.output))});
 constexpr auto kSignal =
-    table({{"signal.name", text<RF_SLOT(signal.name)>}, {"signal.score", score}, {"signal.detail", text<RF_SLOT(signal.detail)>}});
+    table({text("signal.name", RF_SLOT(signal.name)), {"signal.score", score}, text("signal.detail", RF_SLOT(signal.detail))});
 
 constexpr auto kEvent = table({
     {"v", version},
@@ -274,35 +280,35 @@ constexpr auto kEvent = table({
                       w.event.kind = static_cast<EventKind>(i);
                       w.present.kind = true;
                     }>},
-    {"id", name<RF_SLOT(id), limits::kEventIdChars>},
-    {"time", event_time},
-    {"tenant", name<RF_SLOT(tenant), limits::kTenantChars>},
-    {"agent", object<kAgent>},
-    {"user", object<kUser>},
-    {"session", object<kSession>},
-    {"delegation", object<kDelegation>},
-    {"task", object<kTask>},
-    {"client", object<kClient>},
-    {"credential", object<kCredential>},
-    {"trace", object<kTrace>},
-    {"approval", object<kApproval>},
-    {"source", object<kSource>},
+    name<limits::kEventIdChars>("id", RF_SLOT(id)),
+    {"time", event_time, RF_SLOT(time).at},
+    name<limits::kTenantChars>("tenant", RF_SLOT(tenant)),
+    object<kAgent>("agent"),
+    object<kUser>("user"),
+    object<kSession>("session"),
+    object<kDelegation>("delegation"),
+    object<kTask>("task"),
+    object<kClient>("client"),
+    object<kCredential>("credential"),
+    object<kTrace>("trace"),
+    object<kApproval>("approval"),
+    object<kSource>("source"),
     {"phase", one_of<kPhases, [](Walk& w, std::size_t i) { w.event.phase = static_cast<Phase>(i); }>},
-    {"tool", object<kTool>},
+    object<kTool>("tool"),
     {"args", arguments},
     {"result", result},
-    {"resource", object<kResource>},
-    {"destination", object<kDestination>},
-    {"outcome", object<kOutcome>},
-    {"bytes", object<kBytes>},
-    {"records", object<kRecords>},
-    {"data", object<kData>},
-    {"arg_ids", identifiers<RF_SLOT(arg_ids)>},
-    {"result_ids", identifiers<RF_SLOT(result_ids)>},
-    {"tokens", object<kTokens>},
-    {"cost_usd", measure<RF_SLOT(cost_usd)>},
-    {"duration_ms", measure<RF_SLOT(duration_ms)>},
-    {"signal", object<kSignal>},
+    object<kResource>("resource"),
+    object<kDestination>("destination"),
+    object<kOutcome>("outcome"),
+    object<kBytes>("bytes"),
+    object<kRecords>("records"),
+    object<kData>("data"),
+    identifiers("arg_ids", RF_SLOT(arg_ids)),
+    identifiers("result_ids", RF_SLOT(result_ids)),
+    object<kTokens>("tokens"),
+    measure("cost_usd", RF_SLOT(cost_usd)),
+    measure("duration_ms", RF_SLOT(duration_ms)),
+    object<kSignal>("signal"),
     {"change", one_of<kChanges,
                       [](Walk& w, std::size_t i) {
                         w.event.change = static_cast<ChangeKind>(i);
@@ -315,9 +321,6 @@ constexpr auto kEvent = table({
 
 }  // namespace
 
-const Fields& event_fields() {
-  static const Fields fields = kEvent.view();
-  return fields;
-}
+const Fields& event_fields() { return kFieldsOf<kEvent>; }
 
 }  // namespace ringfence::decoding
