@@ -2,6 +2,7 @@
 #include "engine/event/json_text.h"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 
 #include "engine/event/byte_word.h"
@@ -51,27 +52,13 @@ Unit code_unit(std::string_view text) {
   return {first, 4, true};
 }
 
-/// The character a one-letter escape stands for, or 0.
-char simple_escape(char c) {
-  switch (c) {
-    case '"':
-    case '\\':
-    case '/':
-      return c;
-    case 'b':
-      return '\b';
-    case 'f':
-      return '\f';
-    case 'n':
-      return '\n';
-    case 'r':
-      return '\r';
-    case 't':
-      return '\t';
-    default:
-      return 0;
-  }
-}
+/// The characters that one-letter escapes stand for; 0 where a letter is none.
+constexpr std::array<char, 256> kSimpleEscapes = [] {
+  std::array<char, 256> out{};
+  for (const char c : {'"', '\\', '/'}) out[static_cast<unsigned char>(c)] = c;
+  out['b'] = '\b', out['f'] = '\f', out['n'] = '\n', out['r'] = '\r', out['t'] = '\t';
+  return out;
+}();
 
 /// UTF-8 of a scalar value at `out`; gives the bytes written.
 std::size_t put(char* out, char32_t code) {
@@ -83,73 +70,71 @@ std::size_t put(char* out, char32_t code) {
          at(3, 0x80U | (code & 0x3FU)), 4;
 }
 
-/// Copies what stands in front of the next backslash and gives its length. `out` has room for all of `raw`.
-std::size_t copy_plain(std::string_view raw, char* out) {
-  std::size_t done = 0;
-  for (; raw.size() - done >= byte_word::kBytes; done += byte_word::kBytes) {
-    const std::uint64_t word = byte_word::load({raw.data() + done, byte_word::kBytes});
-    byte_word::store(out + done, word);
-    if (const std::uint64_t found = byte_word::found(word, '\\'); found != 0) return done + byte_word::place_of(found);
+/// Copies what stands from `at` up to the next backslash, or else to `end`, and gives its length. `out` has room for all of it.
+std::size_t copy_plain(const char* at, const char* end, char* out) {
+  const char* const begin = at;
+  for (; static_cast<std::size_t>(end - at) >= byte_word::kBytes; at += byte_word::kBytes, out += byte_word::kBytes) {
+    const std::uint64_t word = byte_word::load({at, byte_word::kBytes});
+    byte_word::store(out, word);
+    if (const std::uint64_t found = byte_word::found(word, '\\'); found != 0)
+      return static_cast<std::size_t>(at - begin) + byte_word::place_of(found);
   }
-  for (; done < raw.size() && raw[done] != '\\'; ++done) out[done] = raw[done];
-  return done;
+  while (at != end && *at != '\\') *out++ = *at++;
+  return static_cast<std::size_t>(at - begin);
 }
 
 }  // namespace
 
 Unescaped unescape(std::string_view raw, LoneSurrogate policy, char* out) {
-  Unescaped result;
-  while (!raw.empty()) {
-    const std::size_t plain = copy_plain(raw, out + result.length);
-    result.length += plain;
-    if (plain == raw.size()) break;
-    raw.remove_prefix(plain + 1);
-    if (raw.empty()) return {Unescaped::Fault::BadEscape, 0, false};
-    const char letter = raw[0];
-    raw.remove_prefix(1);
-    if (letter != 'u') {
-      const char simple = simple_escape(letter);
-      if (simple == 0) return {Unescaped::Fault::BadEscape, 0, false};
-      out[result.length++] = simple;
+  const char* at = raw.data();
+  const char *const end = at + raw.size(), *const begin = out;
+  bool replaced = false;
+  while (true) {
+    const std::size_t plain = copy_plain(at, end, out);
+    at += plain;
+    out += plain;
+    if (at == end) return {Unescaped::Fault::None, static_cast<std::size_t>(out - begin), replaced};
+    if (++at == end) return {Unescaped::Fault::BadEscape, 0, false};
+    const char letter = *at++;
+    if (const char simple = kSimpleEscapes[static_cast<unsigned char>(letter)]; simple != 0) {
+      *out++ = simple;
       continue;
     }
-    const Unit unit = code_unit(raw);
+    const Unit unit = letter == 'u' ? code_unit({at, end}) : Unit{};
     if (!unit.code) return {Unescaped::Fault::BadEscape, 0, false};
-    raw.remove_prefix(unit.read);
+    at += unit.read;
     if (unit.lone) {
       if (policy == LoneSurrogate::Refuse) return {Unescaped::Fault::LoneSurrogate, 0, false};
-      std::ranges::copy(utf8::kReplacement, out + result.length);
-      result.length += utf8::kReplacement.size();
-      result.replaced = true;
+      out = std::ranges::copy(utf8::kReplacement, out).out;
+      replaced = true;
     } else {
-      result.length += put(out + result.length, *unit.code);
+      out += put(out, *unit.code);
     }
   }
-  return result;
 }
 
 bool is_number(std::string_view token) {
-  std::size_t i = 0;
-  const auto at = [&](std::size_t k) { return k < token.size() ? token[k] : '\0'; };
+  const char* at = token.data();
+  const char* const end = at + token.size();
   const auto digits = [&] {
-    const std::size_t start = i;
-    while (at(i) >= '0' && at(i) <= '9') ++i;
-    return i - start;
+    const char* const begin = at;
+    while (at != end && static_cast<unsigned>(*at) - '0' <= 9) ++at;
+    return at - begin;
   };
-  if (at(i) == '-') ++i;
-  const bool zero = at(i) == '0';
-  const std::size_t whole = digits();
+  if (at != end && *at == '-') ++at;
+  const bool zero = at != end && *at == '0';
+  const std::ptrdiff_t whole = digits();
   if (whole == 0 || (zero && whole > 1)) return false;
-  if (at(i) == '.') {
-    ++i;
+  if (at != end && *at == '.') {
+    ++at;
     if (digits() == 0) return false;
   }
-  if (at(i) == 'e' || at(i) == 'E') {
-    ++i;
-    if (at(i) == '+' || at(i) == '-') ++i;
+  if (at != end && (*at == 'e' || *at == 'E')) {
+    ++at;
+    if (at != end && (*at == '+' || *at == '-')) ++at;
     if (digits() == 0) return false;
   }
-  return i == token.size();
+  return at == end;
 }
 
 bool is_integer(std::string_view token) {
