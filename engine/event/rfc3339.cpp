@@ -5,6 +5,7 @@
 #include <limits>
 #include <string>
 
+#include "engine/event/byte_word.h"
 #include "engine/event/decode.h"
 
 namespace ringfence {
@@ -13,21 +14,21 @@ namespace {
 constexpr std::int64_t kNanosPerSecond = 1'000'000'000;
 constexpr std::int64_t kSecondsPerDay = 86'400;
 
-constexpr bool is_leap(std::int64_t year) { return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0); }
+constexpr bool is_leap(std::uint32_t year) { return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0); }
 
-constexpr std::int64_t days_in_month(std::int64_t year, std::int64_t month) {
-  constexpr std::array<std::int64_t, 12> kDays{31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+constexpr std::uint32_t days_in_month(std::uint32_t year, std::uint32_t month) {
+  constexpr std::array<std::uint32_t, 12> kDays{31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
   return month == 2 && is_leap(year) ? 29 : kDays[static_cast<std::size_t>(month - 1)];
 }
 
-/// Days from 1970-01-01 in the proleptic Gregorian calendar, counting years from March so that the leap day ends one.
-constexpr std::int64_t days_from_civil(std::int64_t year, std::int64_t month, std::int64_t day) {
-  const std::int64_t y = month <= 2 ? year - 1 : year;
-  const std::int64_t era = (y >= 0 ? y : y - 399) / 400;
-  const std::int64_t year_of_era = y - era * 400;
-  const std::int64_t day_of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
-  const std::int64_t day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-  return era * 146'097 + day_of_era - 719'468;
+/// Days from 1970-01-01 in the proleptic Gregorian calendar, counting years from March so that the leap day ends one. Years from 0.
+constexpr std::int64_t days_from_civil(std::uint32_t year, std::uint32_t month, std::uint32_t day) {
+  const std::uint32_t y = month <= 2 ? year + 399 : year + 400;  // an era more, so that no number here is below 0
+  const std::uint32_t era = y / 400;
+  const std::uint32_t year_of_era = y - era * 400;
+  const std::uint32_t day_of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
+  const std::uint32_t day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+  return std::int64_t{era * 146'097 + day_of_era} - (719'468 + 146'097);
 }
 
 struct Civil {
@@ -71,15 +72,16 @@ class Cursor {
   }
   /// 1 to 9 digits as nanoseconds.
   std::int64_t fraction() {
-    std::int64_t nanos = 0;
-    std::int64_t unit = kNanosPerSecond;
-    while (!text_.empty() && text_[0] >= '0' && text_[0] <= '9') {
-      unit /= 10;
-      if (unit == 0) return fail();
-      nanos += (text_[0] - '0') * unit;
-      text_.remove_prefix(1);
+    static constexpr std::array<std::int64_t, 10> kUnits{0, 100'000'000, 10'000'000, 1'000'000, 100'000, 10'000, 1'000, 100, 10, 1};
+    std::size_t count = 0;
+    std::int64_t value = 0;
+    for (; count < text_.size() && text_[count] >= '0' && text_[count] <= '9'; ++count) {
+      if (count == kUnits.size() - 1) return fail();
+      value = value * 10 + (text_[count] - '0');
     }
-    return unit == kNanosPerSecond ? fail() : nanos;
+    if (count == 0) return fail();
+    text_.remove_prefix(count);
+    return value * kUnits[count];
   }
   [[nodiscard]] bool ok() const { return ok_; }
   [[nodiscard]] bool at_end() const { return text_.empty(); }
@@ -94,23 +96,42 @@ class Cursor {
   bool ok_ = true;
 };
 
+/// What eight bytes of a text must be: any digit where a `0` stands, and elsewhere what stands there.
+struct Form {
+  std::uint64_t least = 0, slack = 0;  // byte by byte, the least it may be and by how much it may be more
+
+  consteval explicit Form(std::string_view form) : least(byte_word::of_known(form)) {
+    for (std::size_t i = 0; i < byte_word::kBytes; ++i) slack |= std::uint64_t{form[i] == '0' ? 9U : 0U} << (8 * i);
+  }
+};
+
+/// Eight bytes of a text, read at once.
+struct Group {
+  std::uint64_t pairs = 0;  // in each byte the number that its digit and the next make
+  bool ok = false;
+
+  Group(std::string_view text, const Form& form) {
+    constexpr std::uint64_t kTops = 0x8080808080808080, kMost = 0x7F7F7F7F7F7F7F7F;
+    const std::uint64_t over = byte_word::load(text) ^ form.least;
+    ok = (((over + (kMost - form.slack)) | over) & kTops) == 0;
+    pairs = over * 10 + (over >> 8U);
+  }
+  [[nodiscard]] std::uint32_t pair(std::size_t at) const { return static_cast<std::uint32_t>(pairs >> (8 * at)) & 0xFFU; }
+};
+
 /// `YYYY-MM-DDTHH:MM:SS`, each part in the range its digits have; `ok` is false on any other form.
 struct Stamp {
   static constexpr std::size_t kSize = 19;
-  std::int64_t year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0;
+  std::uint32_t year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0;
   bool ok = true;
 
   /// `text` has `kSize` bytes.
   explicit Stamp(std::string_view text) {
-    const auto digit = [&](std::size_t at) {
-      const auto value = static_cast<unsigned>(static_cast<unsigned char>(text[at])) - '0';
-      ok &= value <= 9;
-      return static_cast<std::int64_t>(value);
-    };
-    const auto two = [&](std::size_t at) { return digit(at) * 10 + digit(at + 1); };
-    year = two(0) * 100 + two(2);
-    month = two(5), day = two(8), hour = two(11), minute = two(14), second = two(17);
-    ok &= text[4] == '-' && text[7] == '-' && (text[10] == 'T' || text[10] == 't') && text[13] == ':' && text[16] == ':';
+    static constexpr Form kMonth("0000-00-"), kDay("00T00:00"), kDayInLowerCase("00t00:00"), kTime("00:00:00");
+    const Group to_month(text, kMonth), to_minute(text.substr(8), text[10] == 't' ? kDayInLowerCase : kDay), time(text.substr(11), kTime);
+    year = to_month.pair(0) * 100 + to_month.pair(2);
+    month = to_month.pair(5), day = to_minute.pair(0), hour = time.pair(0), minute = time.pair(3), second = time.pair(6);
+    ok = to_month.ok && to_minute.ok && time.ok;
   }
 };
 
@@ -140,12 +161,12 @@ std::optional<EventTime> parse_rfc3339(std::string_view text) {
   const Stamp stamp(text.substr(0, Stamp::kSize));
   if (!stamp.ok) return std::nullopt;
   const auto [year, month, day, hour, minute, written_second, ok] = stamp;
-  std::int64_t second = written_second;
+  std::uint32_t second = written_second;
   Cursor in(text.substr(Stamp::kSize));
   std::int64_t nanos = in.take('.') ? in.fraction() : 0;
   const std::int64_t offset = read_offset(in);
   if (!in.ok() || !in.at_end()) return std::nullopt;
-  if (month < 1 || month > 12 || day < 1 || day > days_in_month(year, month) || hour > 23 || minute > 59 || second > 60)
+  if (month < 1 || month > 12 || day < 1 || (day > 28 && day > days_in_month(year, month)) || hour > 23 || minute > 59 || second > 60)
     return std::nullopt;
 
   const bool leap_second = second == 60;
@@ -153,7 +174,7 @@ std::optional<EventTime> parse_rfc3339(std::string_view text) {
     second = 59;
     nanos = kNanosPerSecond - 1;
   }
-  const std::int64_t seconds = days_from_civil(year, month, day) * kSecondsPerDay + hour * 3600 + minute * 60 + second - offset;
+  const std::int64_t seconds = days_from_civil(year, month, day) * kSecondsPerDay + (hour * 3600 + minute * 60 + second) - offset;
   // Leap seconds are inserted at the end of a UTC day and nowhere else.
   if (leap_second && ((seconds % kSecondsPerDay) + kSecondsPerDay) % kSecondsPerDay != kSecondsPerDay - 1) return std::nullopt;
 
