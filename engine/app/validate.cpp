@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "config/settings.h"
 #include "connectors/encoders/blind_spot_table.h"
 #include "engine/app/commands.h"
+#include "engine/app/wall_clock.h"
 #include "engine/event/escape.h"
 #include "engine/persona/load.h"
 #include "engine/verdict/blind_spots.h"
@@ -76,7 +79,13 @@ ExitCode check(const std::filesystem::path& path, const Options& options) {
     return ExitCode::Unusable;
   }
   if (is_settings_file(path)) return check_settings(path, options.json);
-  const PersonaLoad load = load_personas(path, options.lists.empty() ? std::nullopt : std::optional<std::filesystem::path>(options.lists));
+  PersonaLoad load = load_personas(path, options.lists.empty() ? std::nullopt : std::optional<std::filesystem::path>(options.lists));
+  if (load.set) {
+    for (Diagnostic& d : expired(*load.set, EventTime{wall_now().value})) {
+      d.file = std::filesystem::is_directory(path) ? (path / d.file).string() : path.string();
+      load.diagnostics.push_back(std::move(d));
+    }
+  }
   if (options.json) {
     print_json(path, load);
   } else {

@@ -3,7 +3,7 @@
 
 #include <chrono>
 
-#include "engine/event/ids.h"
+#include "connectors/encoders/control.h"
 
 namespace ringfence {
 

@@ -324,6 +324,8 @@ class Compiler {
     std::set<std::string> ids;
     root_["exceptions"].each([&](View node) {
       Exception e;
+      e.line = node.line();
+      e.column = node.column();
       e.id = node["id"].text().value_or("");
       if (!ids.insert(e.id).second) fail(node["id"], "exception '" + e.id + "' is declared twice");
       e.analytic = node["analytic"].text().value_or("");

@@ -5,9 +5,12 @@
 #include <map>
 #include <set>
 #include <string>
+#include <vector>
 
+#include "engine/event/decode.h"
 #include "engine/persona/argument.h"
 #include "engine/persona/compile.h"
+#include "engine/persona/load.h"
 #include "engine/persona/view.h"
 
 namespace ringfence {
@@ -194,6 +197,16 @@ class Linter {
 
 void lint_persona(const std::string& file, const YamlNode& root, const Persona& persona, std::vector<Diagnostic>& diagnostics) {
   Linter(file, root, persona, diagnostics).run();
+}
+
+std::vector<Diagnostic> expired(const PersonaSet& set, EventTime now) {
+  std::vector<Diagnostic> out;
+  for (const Persona& persona : set.personas())
+    for (const Exception& e : persona.exceptions)
+      if (e.expires < now)
+        out.push_back({Diagnostic::Kind::Warning, persona.file, e.line, e.column,
+                       "exception '" + e.id + "' expired on " + format_rfc3339(e.expires) + ": it excuses nothing any more"});
+  return out;
 }
 
 }  // namespace ringfence

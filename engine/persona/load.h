@@ -44,6 +44,10 @@ struct PersonaLoad {
 [[nodiscard]] PersonaLoad load_personas(const std::filesystem::path& directory,
                                         const std::optional<std::filesystem::path>& lists = std::nullopt);
 
+/// Warnings on what no longer holds at `now`: exceptions that have expired. Judging goes by the time of each event; this is for people who
+/// look at the declaration today.
+[[nodiscard]] std::vector<Diagnostic> expired(const PersonaSet& set, EventTime now);
+
 /// JSON Schema (draft 2020-12) of the persona format, for editors; generated from the same tables the loader checks with.
 [[nodiscard]] std::string persona_json_schema();
 

@@ -164,6 +164,7 @@ struct Exception {
   std::string id, analytic, reason, approved_by;
   std::optional<Glob> agent, action, tool, resource, destination;
   EventTime expires;  // the last moment it holds
+  int line = 0, column = 0;
 };
 
 struct PersonaTest {

@@ -104,6 +104,16 @@ class Personas(program.Case):
         self.assertFalse(not_valid["valid"])
         self.assertTrue(not_valid["diagnostics"])
 
+    def test_an_exception_that_has_expired_is_told(self):
+        match = '{id: %s, analytic: limit.hard, match: {tool: "*"}, reason: r, approved_by: b, expires: %s}'
+        text = PERSONA + "exceptions:\n  - " + match % ("gone", "2020-01-31") + "\n  - " + match % ("good", "2199-01-01") + "\n"
+        path = self.file("set/one.yaml", text)
+        ended = run("validate", path.parent)
+        self.assertEqual(ended.code, DONE, ended)
+        line = text.splitlines().index("exceptions:") + 2
+        told = [said for said in ended.out.decode().splitlines() if "expired" in said]
+        self.assertEqual(told, [f"{path}:{line}:5: warning: exception 'gone' expired on 2020-01-31T23:59:59.999999999Z: it excuses nothing any more"])
+
     def test_one_bad_among_good_ones_is_none(self):
         self.file("set/good.yaml", PERSONA)
         self.file("set/bad.yaml", b"\xff\xfe: [")
