@@ -6,6 +6,7 @@
 #include <cmath>
 #include <utility>
 
+#include "engine/event/short_hash.h"
 #include "models/numeraire.h"
 #include "models/outcome_memory.h"
 #include "models/scope_memory.h"
@@ -97,9 +98,9 @@ std::unique_ptr<const ChannelPlan> plan_of(const Persona& persona) {
 
 SessionOutcome& memory_of(const Act& act) { return scope::memory_in<SessionOutcome>(act.session.memory[kSlot]); }
 
-std::uint64_t hash_text(const Text& text, std::uint64_t seed) { return text ? hash64(*text, seed) : seed; }
+std::uint64_t hash_text(const Text& text, std::uint64_t seed) { return text ? short_hash::of(*text, seed) : seed; }
 std::uint64_t hash_count(const Count& count, std::uint64_t seed) {
-  return count ? hash64({reinterpret_cast<const char*>(&*count), sizeof(*count)}, seed) : seed;
+  return count ? short_hash::of({reinterpret_cast<const char*>(&*count), sizeof(*count)}, seed) : seed;
 }
 
 /// Tool, arguments and resource; nothing where the event does not say what was asked for.

@@ -6,6 +6,8 @@
 #include <bit>
 #include <cstring>
 
+#include "engine/event/short_hash.h"
+
 namespace ringfence {
 namespace {
 
@@ -27,7 +29,7 @@ std::uint8_t bit_of(const Event& event) {
 
 std::uint64_t content_of(const Event& event) {
   const auto kind = static_cast<std::uint64_t>(event.kind) + 1;
-  return hash64(event.tool.name.value_or(""), hash64(event.tool.server.value_or(""), kind));
+  return short_hash::of(event.tool.name.value_or(""), short_hash::of(event.tool.server.value_or(""), kind));
 }
 
 /// Ways to remember args, in the two lowest bits: never 0, which says that there were none. Releases before hashed the bytes as they came.
@@ -39,7 +41,7 @@ std::uint64_t args_of(const Event& event) {
   if (!event.args) return 0;
   std::uint64_t sum = 0, squares = 0;
   for (const JsonLeaf& leaf : event.args->leaves) {
-    const std::uint64_t one = hash64(leaf.pointer, hash64(leaf.text, static_cast<std::uint64_t>(leaf.kind) + 1));
+    const std::uint64_t one = short_hash::of(leaf.pointer, short_hash::of(leaf.text, static_cast<std::uint64_t>(leaf.kind) + 1));
     sum += one;
     squares += one * one;
   }

@@ -6,6 +6,7 @@
 #include "engine/event/decode.h"
 #include "engine/event/escape.h"
 #include "engine/event/hash.h"
+#include "engine/event/short_hash.h"
 #include "engine/state/codec.h"
 
 namespace ringfence {
@@ -25,11 +26,11 @@ std::string fact(const Event& event, bool out) {
          json_quoted("server:" + std::string(*event.tool.server)) + "}";
 }
 
-std::uint64_t server_key(const Event& event) { return hash64(*event.tool.server, hash64(event.tenant)); }
+std::uint64_t server_key(const Event& event) { return short_hash::of(*event.tool.server, short_hash::of(event.tenant)); }
 
 /// The very call: who, which tool, and all that the event shows of what was asked for.
 std::uint32_t call_key(const Event& event) {
-  std::uint64_t hash = hash64(event.tool.name.value_or(""), hash64(event.agent.id));
+  std::uint64_t hash = short_hash::of(event.tool.name.value_or(""), hash64(event.agent.id));
   hash = hash64(event.resource.uri.value_or(""), hash);
   if (event.args) hash ^= event.args->hash.low;
   if (event.arg_ids)
