@@ -216,7 +216,7 @@ class Channel {
   [[nodiscard]] virtual std::vector<Breach> foresee(const Act& /*act*/) const { return {}; }
   /// Of such a channel: what it keeps of a request for a completion that repeats nothing of it. Judges nothing.
   virtual void heed(const Act& /*act*/) const {}
-  /// Words for a finding about `threat`, right after `read` of the same act. Only called when a finding is written.
+  /// Words for a finding about `threat`, after `read` of the same act and before its agent's next. Only called when a finding is written.
   [[nodiscard]] virtual Description describe(const Act& act, Threat threat) const = 0;
 };
 
