@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A group member in a process of its own, for tests that kill it. It appends `partition offset content` of each record to a file, which is
 // its store: a restart goes on behind the last whole line of each partition. After each batch it writes the number of records so far to
-// standard output.
-//   integration_member BOOTSTRAP TOPIC GROUP INSTANCE FILE
+// standard output. Behind MOST records, where it is given, it takes no more and waits to be killed: however late that comes, something is
+// left.
+//   integration_member BOOTSTRAP TOPIC GROUP INSTANCE FILE [MOST]
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -10,7 +11,9 @@
 #include <iostream>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <sstream>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -23,7 +26,7 @@ constexpr std::size_t kShards = 2;
 
 class FileOwner final : public PartitionOwner {
  public:
-  explicit FileOwner(const std::string& path) {
+  FileOwner(const std::string& path, std::optional<std::size_t> most) : most_(most) {
     std::string content;
     {
       std::ifstream in(path, std::ios::binary);
@@ -51,6 +54,7 @@ class FileOwner final : public PartitionOwner {
     for (const Record& record : records) next_[record.position.partition.value] = record.position.offset.value + 1;
     applied_ += records.size();
     std::cout << applied_ << std::endl;
+    while (most_ && applied_ >= *most_) ::pause();  // with the lock: no other shard goes on either
   }
 
   std::expected<std::optional<Offset>, std::string> assigned(Partition partition) override { return low(partition); }
@@ -63,6 +67,7 @@ class FileOwner final : public PartitionOwner {
   void alarm(const ConsumerAlarm& alarm) override { std::cerr << alarm.message << '\n'; }
 
  private:
+  const std::optional<std::size_t> most_;
   std::mutex mutex_;
   int file_ = -1;
   std::size_t applied_ = 0;
@@ -70,7 +75,7 @@ class FileOwner final : public PartitionOwner {
 };
 
 int run(const std::vector<std::string>& arguments) {
-  FileOwner owner(arguments[5]);
+  FileOwner owner(arguments[5], arguments.size() > 6 ? std::optional(std::stoul(arguments[6])) : std::nullopt);
   auto consumer = Consumer::open({.kafka = {.bootstrap_servers = arguments[1], .client_id = "member", .client = {}},
                                   .topic = arguments[2],
                                   .group = arguments[3],
@@ -98,6 +103,6 @@ int run(const std::vector<std::string>& arguments) {
 
 int main(int argc, char** argv) {
   const std::vector<std::string> arguments(argv, argv + argc);
-  if (arguments.size() != 6) return 2;
+  if (arguments.size() != 6 && arguments.size() != 7) return 2;
   return ringfence::run(arguments);
 }
