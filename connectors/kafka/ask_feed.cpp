@@ -36,7 +36,7 @@ std::expected<std::vector<std::string>, SinkError> KafkaAskFeed::read(std::chron
     if (!opened) return std::unexpected(to_sink_error(opened.error()));
     reader_ = std::move(*opened);
     // The first ask does not wait for a connection; where that fails the first ask tells.
-    static_cast<void>(producer_->warm(settings_.events, kOpenWithin));
+    [[maybe_unused]] const auto warmed = producer_->warm(settings_.events, kOpenWithin);
     hears_.store(true, std::memory_order_release);
   }
   auto batch = reader_->read(kBatch, wait);

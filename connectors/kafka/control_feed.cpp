@@ -36,7 +36,7 @@ std::expected<std::unique_ptr<KafkaAckFeed>, KafkaError> KafkaAckFeed::open(cons
   return std::unique_ptr<KafkaAckFeed>(new KafkaAckFeed(std::move(*producer), std::move(topic)));
 }
 
-KafkaAckFeed::~KafkaAckFeed() { static_cast<void>(producer_->flush(kFlushWithin)); }
+KafkaAckFeed::~KafkaAckFeed() { [[maybe_unused]] const auto flushed = producer_->flush(kFlushWithin); }
 
 std::expected<void, SinkError> KafkaAckFeed::send(std::string_view key, std::string_view value) {
   if (auto sent = producer_->publish({.topic = topic_, .key = key, .value = value, .cause = std::nullopt, .partition = std::nullopt});
