@@ -120,8 +120,8 @@ class Shard {
     Admission admission;
     Judgement* out = nullptr;
   };
-  /// So many events of different agents are judged side by side. Code is fetched once for all of them; with more, their states and events
-  /// no longer stay in the caches between two stages.
+  /// So many events of different agents are judged side by side: half a window of a file, as many as are fetched towards the cache at once
+  /// (LookAhead). Other numbers were not measured.
   static constexpr std::size_t kTogether = 32;
 
   // Each adds at most one result.
