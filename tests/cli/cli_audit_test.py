@@ -43,7 +43,7 @@ gate: {{listen: "127.0.0.1:0", state: {where}/gate, keys_file: {self.case.truste
 
     def status(self, number):
         """What it last said of the halt of an agent."""
-        acks = [json.loads(line) for line in (self.case.dir / "acks").read_text().splitlines()]
+        acks = program.written(self.case.dir / "acks")
         mine = [json.loads(ack["value"])["status"] for ack in acks if f"/watched-halt-{number}#" in ack["key"]]
         return mine[-1] if mine else None
 
@@ -155,7 +155,7 @@ class Audit(program.Case):
         self.file("control", b"")
         number = 0
         for kill in range(8):
-            with subprocess.Popen([program.BINARY, "run", "--config", config], stderr=subprocess.DEVNULL) as service:
+            with program.Running("run", "--config", config, stderr=subprocess.DEVNULL) as service:
                 for _ in range(1 + kill % 3):
                     number += 1
                     with open(self.dir / "in.ndjson", "ab") as file:
@@ -172,8 +172,7 @@ class Audit(program.Case):
         self.assertEqual([r["kind"] for r in self.own()].count("started"), 9)
 
     def contained(self):
-        keys = {json.loads(line)["key"] for line in (self.dir / "control").read_text().splitlines()}
-        return sum(key.startswith("agent:") for key in keys)
+        return len({key for record in program.written(self.dir / "control") if (key := record["key"]).startswith("agent:")})
 
     def test_a_key_rotates_and_the_former_ones_records_stay_good(self):
         self.serve(forbidden(1))

@@ -5,7 +5,7 @@ import json
 import subprocess
 import unittest
 
-from program import DONE, PERSONAS, Case, event, lines, run
+from program import DONE, PERSONAS, Case, event, lines, run, written
 
 PAYER = {"id": "payer-1", "trust": "verified"}
 
@@ -34,7 +34,7 @@ http: {{listen: "127.0.0.1:0"}}
         return self.start(command, "--config", self.config, stdin=subprocess.PIPE)
 
     def findings(self, name="findings"):
-        return [json.loads(line) for line in (self.dir / name).read_text().splitlines()]
+        return written(self.dir / name)
 
     def found(self, which):
         return lambda: (self.dir / "findings").exists() and any(map(which, self.findings()))

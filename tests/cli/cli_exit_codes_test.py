@@ -212,7 +212,7 @@ class Replay(program.Case):
     def test_an_archive_draws_a_bar_too(self):
         packed = self.file("in.ndjson.gz", gzip.compress(lines(*(event(i) for i in range(3000)))))
         screen, terminal = pty.openpty()
-        with subprocess.Popen([program.BINARY, "replay", "--personas", PERSONAS, "--findings", self.dir / "f", "--transcript", packed], stderr=terminal) as process:
+        with program.Running("replay", "--personas", PERSONAS, "--findings", self.dir / "f", "--transcript", packed, stderr=terminal) as process:
             os.close(terminal)
             drawn = b""
             with contextlib.suppress(OSError):  # the other end is closed
@@ -251,7 +251,7 @@ class Replay(program.Case):
     def test_terminated_and_continued(self):
         content = self.file("in.ndjson", lines(self.halt(0), *(event(i) for i in range(1, 3000))))
         words = ["replay", "--personas", PERSONAS, "--findings", self.dir / "findings", "--verdicts", self.dir / "verdicts", "--state", self.dir / "state", content]
-        with subprocess.Popen([program.BINARY, *map(str, words), "--transcript", "--speed", "real"], stderr=subprocess.PIPE) as process:
+        with program.Running(*words, "--transcript", "--speed", "real", stderr=subprocess.PIPE) as process:
             process.stderr.readline()  # the first act was judged
             process.send_signal(signal.SIGTERM)
             rest = process.stderr.read()
@@ -403,8 +403,8 @@ class Tools(program.Case):
         self.assertIn("cut archive", error["error"], error)
 
     def test_a_state_directory_that_a_running_service_holds(self):
-        words = [program.BINARY, "run", "--config", self.service(self.dir / "control.key")]
-        with subprocess.Popen(words, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as service:
+        words = ["run", "--config", self.service(self.dir / "control.key")]
+        with program.Running(*words, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as service:
             while b"serving" not in service.stderr.readline():
                 self.assertIsNone(service.poll())
             state = self.dir / "state"
@@ -423,8 +423,8 @@ class Tools(program.Case):
     def test_service_over_files_times_its_decisions(self):
         settings = json.loads(self.service(self.dir / "control.key").read_text())
         settings["log"] = {"format": "json"}
-        words = [program.BINARY, "run", "--config", self.file("settings.yaml", json.dumps(settings))]
-        with subprocess.Popen(words, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as service:
+        words = ["run", "--config", self.file("settings.yaml", json.dumps(settings))]
+        with program.Running(*words, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as service:
             while (told := json.loads(service.stderr.readline())).get("message", told.get("msg")) != "serving":
                 self.assertIsNone(service.poll())
             service.stdin.write(lines(*(event(i) for i in range(3))))

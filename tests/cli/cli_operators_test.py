@@ -80,7 +80,7 @@ class Releases(program.Case):
                 whole = self.bytes_of(where)
                 where, words = self.judged("killed-" + name, self.CONTEXT, pause=pause)
                 for told in kills:
-                    with subprocess.Popen([program.BINARY, *map(str, words), "--transcript", "--speed", "60x"], stderr=subprocess.PIPE) as process:
+                    with program.Running(*words, "--transcript", "--speed", "60x", stderr=subprocess.PIPE) as process:
                         for _ in range(told):
                             self.assertTrue(process.stderr.readline())
                         process.send_signal(signal.SIGKILL)

@@ -85,12 +85,12 @@ class Desk(program.Case):
         self.until(lambda: self.board(number).get("engine-files-0") == ("contained", "enforced", "halt"))
 
     def own(self, kind):
-        records = [json.loads(line)["unmapped"]["ringfence"] for line in (self.dir / "audit").read_text().splitlines()]
+        records = [line["unmapped"]["ringfence"] for line in program.written(self.dir / "audit")]
         return [record for record in records if record["kind"] == kind]
 
     def findings(self, name="findings"):
         """Without what a replay has no clock for."""
-        rows = [json.loads(line) for line in (self.dir / name).read_text().splitlines()]
+        rows = program.written(self.dir / name)
         return [row for row in rows if row["finding_info"]["analytic"]["uid"] not in ("containment.unacked", "gate.stale", "containment.blast_radius")]
 
     def expect_the_same_in_a_replay(self):
@@ -157,8 +157,7 @@ class Releases(Desk):
                 service = self.serve()
                 self.halted(number)
                 before = file.read_bytes().count(b"\n") if file.exists() else 0
-                asked = subprocess.Popen([program.BINARY, "release", scope(number), *WHY, "--config", self.config], stdout=subprocess.DEVNULL,
-                                         stderr=subprocess.DEVNULL)
+                asked = program.Running("release", scope(number), *WHY, "--config", self.config, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
                 self.until(lambda f=file, b=before: f.exists() and f.read_bytes().count(b"\n") > b)
                 self.end(service, signal.SIGKILL)
                 asked.wait(60)

@@ -86,7 +86,7 @@ class Replays(program.Case):
                 name = "killed-" + "-".join(map(str, kills))
                 words = self.words(name)
                 for told in kills:
-                    with subprocess.Popen([program.BINARY, *map(str, words), "--transcript", "--speed", "60x"], stderr=subprocess.PIPE) as process:
+                    with program.Running(*words, "--transcript", "--speed", "60x", stderr=subprocess.PIPE) as process:
                         for _ in range(told):
                             self.assertTrue(process.stderr.readline())
                         process.send_signal(signal.SIGKILL)
@@ -146,7 +146,7 @@ http: {{listen: "127.0.0.1:{free_port()}"}}
         self.assertEqual(self.row(member)["finding"], self.row(TREE)["finding"])
         self.assertEqual(self.row(member)["writer"], "engine-files-0")
         self.assertIsNone(self.row("agent:default/watched-3")["state"])
-        self.until(lambda: (self.dir / "findings").exists() and bool(violations(self.left("findings"))), "the user's agent is found")
+        self.until(lambda: (self.dir / "findings").exists() and bool(violations(program.written(self.dir / "findings"))), "the user's agent is found")
         self.assertIn(USER, json.dumps(violations(self.left("findings"))[0]))
         view = json.loads(run("top", "--config", self.config, "--json").out)
         self.assertEqual({row["scope"]: row["state"] for row in view["contained"]}, dict.fromkeys((TREE, USER, member), "enforced"))
@@ -154,7 +154,7 @@ http: {{listen: "127.0.0.1:{free_port()}"}}
         self.give("release", TREE)
         self.until(lambda: self.row(member)["enforcement"] == "released", "the member is free with its tree")
         self.give("release", USER)
-        self.until(lambda: any(f["activity_id"] == 3 for f in violations(self.left("findings"))), "what its call had made of it is closed, though it calls no more")
+        self.until(lambda: any(f["activity_id"] == 3 for f in violations(program.written(self.dir / "findings"))), "what its call had made of it is closed, though it calls no more")
         self.assertIn("Released by ada, approved by grace: a test", json.dumps(violations(self.left("findings"))[-1]))
         view = json.loads(run("top", "--config", self.config, "--json").out)
         self.assertNotIn("watched-3", [row["agent"] for row in view["agents"]])

@@ -14,7 +14,7 @@ import threading
 import time
 import unittest
 
-from program import BINARY, DONE, PERSONAS, UNREACHABLE, UNUSABLE, Case, event, free_port, lines, run
+from program import DONE, PERSONAS, UNREACHABLE, UNUSABLE, Case, Running, event, free_port, lines, run
 
 WITHIN = 60
 HALTED = event(2, agent={"id": "payer-1", "trust": "verified"}, tool={"server": "erp", "name": "supplier.x"})
@@ -28,7 +28,7 @@ class Screen:
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         self.before = termios.tcgetattr(theirs)
         self.theirs = theirs
-        self.program = subprocess.Popen([BINARY, *map(str, words)], stdin=theirs, stdout=theirs, stderr=subprocess.DEVNULL)
+        self.program = Running(*words, stdin=theirs, stdout=theirs, stderr=subprocess.DEVNULL)
         self.seen = b""
 
     def until(self, text):

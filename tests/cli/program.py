@@ -45,6 +45,23 @@ def run(*words, stdin=b"", under=(), timeout=120, raw=False):
     return ended
 
 
+class Running(subprocess.Popen):
+    """The program, given its words; a test that fails beside it does not wait for its end."""
+
+    def __init__(self, *words, **streams):
+        super().__init__([BINARY, *map(str, words)], **streams)
+
+    def __exit__(self, failed, *how):
+        if failed:
+            self.kill()
+        super().__exit__(failed, *how)
+
+
+def written(path):
+    """The JSON lines of a file that is being written: what stands behind its last line feed is no line yet."""
+    return [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1]]
+
+
 def event(number=1, **changes):
     """An ordinary call of an agent that has a job; `changes` replace top-level fields, None takes one out."""
     fields = {"v": 1, "kind": "tool_call", "id": f"c-{number}", "time": f"2026-11-18T08:{number // 60 % 60:02}:{number % 60:02}Z",
@@ -106,7 +123,7 @@ class Case(unittest.TestCase):
 
     def start(self, *words, stdin=subprocess.DEVNULL, said=None):
         """The program, until the test ends; with `said` once it has logged such a line, and that line's fields."""
-        process = subprocess.Popen([BINARY, *map(str, words)], stdin=stdin, stderr=subprocess.DEVNULL if said is None else subprocess.PIPE)
+        process = Running(*words, stdin=stdin, stderr=subprocess.DEVNULL if said is None else subprocess.PIPE)
         for pipe in filter(None, (process.stdin, process.stderr)):
             self.addCleanup(pipe.close)
         self.addCleanup(process.wait)
