@@ -78,7 +78,8 @@ Ran run_ringfence(const std::vector<std::string>& arguments) {
 }
 
 ServiceProcess::ServiceProcess(const fs::path& config, const std::string& subcommand)
-    : process_(Process::start({RINGFENCE_BINARY, subcommand, "--config", config.string()}, config.parent_path(), true)) {
+    : process_(Process::start({RINGFENCE_BINARY, subcommand, "--config", config.string()}, config.parent_path(), true)),
+      serves_(subcommand == "run") {
   if (!process_) throw std::runtime_error("cannot start ringfence");
   reader_ = std::jthread([this, output = process_->output()] { read_output(output); });
 }
@@ -86,6 +87,8 @@ ServiceProcess::ServiceProcess(const fs::path& config, const std::string& subcom
 ServiceProcess::~ServiceProcess() { end(SIGKILL); }
 
 int ServiceProcess::end(int number) {
+  // What is all out before a service that takes over has begun is no sign that it hears signals yet.
+  if (number == SIGTERM && serves_) static_cast<void>(logged("serving"));
   signal(number);
   return wait();
 }

@@ -38,7 +38,7 @@ class ServiceProcess {
 
   /// Does nothing once it has ended. Thread-safe, also while another thread waits.
   void signal(int number) const { process_->signal(number); }
-  /// Sends it and waits for the end: exit code, or minus the signal that ended it.
+  /// Sends it, SIGTERM not before the service serves, and waits for the end: exit code, or minus the signal that ended it.
   int end(int number);
   /// Waits until it ends by itself. Thread-safe.
   int wait();
@@ -52,6 +52,7 @@ class ServiceProcess {
   void read_output(int descriptor);
 
   std::unique_ptr<Process> process_;
+  const bool serves_;  // and is no gate
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<std::string> lines_;
