@@ -54,7 +54,7 @@ std::optional<Note> read_note(const std::filesystem::path& file) {
 void write_note(const std::filesystem::path& file, const AuditHead& head) {
   const std::string text =
       head.chain + " " + std::to_string(head.number) + " " + head.sha256 + " " + std::to_string(wall_now().value) + "\n";
-  (void)posix_file::replace(file.string(), text);
+  [[maybe_unused]] const auto replaced = posix_file::replace(file.string(), text);
 }
 
 std::string new_name() {
