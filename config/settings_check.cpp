@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <initializer_list>
 #include <numeric>
 #include <optional>
 
@@ -53,21 +54,20 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 class Check {
  public:
-  Check(const SettingPlaces& places, const std::string& file, std::vector<SettingsError>& errors)
-      : places_(places), file_(file), errors_(errors) {}
-
-  /// At the place of `path`, or at the file where only a default stands there.
-  void refuse(std::string_view path, std::string message) { errors_.push_back(settings_error(places_, file_, path, std::move(message))); }
+  Check(const SettingPlaces& places, const DoubtfulSettings& doubtful, const std::string& file, std::vector<SettingsError>& errors)
+      : places_(places), doubtful_(doubtful), file_(file), errors_(errors) {}
 
   void input(const Settings& settings) {
     const auto& input = settings.input;
-    if (input.kind == SourceKind::File && input.files.empty()) refuse("input.kind", "`input.kind` is file, but `input.files` names none");
-    if (input.kind != SourceKind::File && !input.files.empty())
-      refuse("input.files", "`input.files` is given, but `input.kind` is not file");
-    if (!input.follow) return;
+    if (sure({"input.kind", "input.files"})) {
+      if (input.kind == SourceKind::File && input.files.empty()) refuse("input.kind", "`input.kind` is file, but `input.files` names none");
+      if (input.kind != SourceKind::File && !input.files.empty())
+        refuse("input.files", "`input.files` is given, but `input.kind` is not file");
+    }
+    if (!input.follow || !sure({"input.follow", "input.kind"})) return;
     if (input.kind != SourceKind::File) {
       refuse("input.follow", "`input.follow` is for `input.kind: file` alone");
-    } else if (!input.files.empty() && (input.files.back().extension() == ".gz" || input.files.back().extension() == ".zst")) {
+    } else if (sure({"input.files"}) && !input.files.empty() && is_compressed(input.files.back())) {
       refuse("input.follow", "`input.follow` needs a plain file last, and the last of `input.files` is compressed");
     }
   }
@@ -75,7 +75,7 @@ class Check {
   void topics(const Settings& settings) {
     std::map<std::string, std::string_view> seen;
     for (const auto& setting : settings_table()) {
-      if (setting.type != SettingType::Topic) continue;
+      if (setting.type != SettingType::Topic || !sure({setting.path})) continue;
       auto copy = settings;
       const auto& name = std::get<std::string& (*)(Settings&)>(setting.slot)(copy);
       const auto [first, fresh] = seen.emplace(name, setting.path);
@@ -110,14 +110,54 @@ class Check {
       for (std::size_t first = 0; first < later; ++first) {
         const auto &a = *outputs[first].second, &b = *outputs[later].second;
         if (a.topic || b.topic || a.file.lexically_normal() != b.file.lexically_normal()) continue;
+        if (!sure({outputs[first].first, outputs[later].first})) continue;
         refuse(outputs[later].first,
                "`" + std::string(outputs[later].first) + "` and `" + std::string(outputs[first].first) + "` name the same file");
       }
     }
   }
 
+  void gate(const Settings& settings) {
+    const auto& gate = settings.gate;
+    if (sure({"gate.tls_certificate", "gate.tls_key"}) && gate.tls_certificate.empty() != gate.tls_key.empty())
+      refuse(gate.tls_certificate.empty() ? "gate.tls_key" : "gate.tls_certificate",
+             "`gate.tls_certificate` and `gate.tls_key` come together or not at all");
+    if (sure({"gate.tls_certificate", "gate.tls_client_ca"}) && !gate.tls_client_ca.empty() && gate.tls_certificate.empty())
+      refuse("gate.tls_client_ca", "`gate.tls_client_ca` needs `gate.tls_certificate`: without TLS nobody shows a certificate");
+    if (sure({"gate.jwks_file", "gate.jwt_issuer", "gate.jwt_audience"}) && gate.jwks_file.empty() &&
+        !(gate.jwt_issuer + gate.jwt_audience).empty())
+      refuse(gate.jwt_issuer.empty() ? "gate.jwt_audience" : "gate.jwt_issuer",
+             "`gate.jwt_issuer` and `gate.jwt_audience` need `gate.jwks_file`: without it the gateway alone looks at tokens");
+    if (sure({"gate.fail", "outputs.control"}) && gate.fail == GateFail::Closed && !settings.outputs.control.topic)
+      refuse("gate.fail",
+             "`gate.fail: closed` needs the control topic: into the file of `outputs.control` nobody beats while there is nothing to say");
+  }
+
+  void ask(const Settings& settings) {
+    if (settings.ask.tiers.empty()) return;
+    if (sure({"ask.tiers", "outputs.control"}) && !settings.outputs.control.topic)
+      refuse("ask.tiers", "`ask.tiers` needs Kafka: where `outputs.control` is a file nobody answers");
+    if (sure({"ask.tiers", "gate.subject"}) && !settings.gate.subject.contains("agent"))
+      refuse("ask.tiers", "`ask.tiers` needs `agent` in `gate.subject`: whose acts to ask about is told by the agent's persona");
+  }
+
+  void control(const Settings& settings) {
+    if (sure({"control.audience"}) && settings.control.audience.empty())
+      refuse("control.audience", "`control.audience` is empty: no gate would take a record");
+  }
+
  private:
+  static bool is_compressed(const std::filesystem::path& file) { return file.extension() == ".gz" || file.extension() == ".zst"; }
+
+  bool sure(std::initializer_list<std::string_view> paths) const {
+    return std::ranges::none_of(paths, [this](std::string_view path) { return doubtful_.contain(path); });
+  }
+
+  /// At the place of `path`, or at the file where only a default stands there.
+  void refuse(std::string_view path, std::string message) { errors_.push_back(settings_error(places_, file_, path, std::move(message))); }
+
   const SettingPlaces& places_;
+  const DoubtfulSettings& doubtful_;
   const std::string& file_;
   std::vector<SettingsError>& errors_;
 };
@@ -130,28 +170,21 @@ SettingsError settings_error(const SettingPlaces& places, const std::string& fil
   return {file, line, column, std::move(message)};
 }
 
-void check_together(const Settings& settings, const SettingPlaces& places, const std::string& file, std::vector<SettingsError>& errors) {
-  Check check(places, file, errors);
+bool DoubtfulSettings::contain(std::string_view path) const {
+  const std::size_t dot = path.find('.');
+  return all || paths.contains(path) || sections.contains(dot == std::string_view::npos ? "" : path.substr(0, dot));
+}
+
+void check_together(const Settings& settings, const SettingPlaces& places, const DoubtfulSettings& doubtful, const std::string& file,
+                    std::vector<SettingsError>& errors) {
+  Check check(places, doubtful, file, errors);
   check.input(settings);
   check.topics(settings);
   check.client(settings);
   check.outputs(settings);
-  if (settings.gate.tls_certificate.empty() != settings.gate.tls_key.empty())
-    check.refuse("gate.tls_certificate", "`gate.tls_certificate` and `gate.tls_key` come together or not at all");
-  if (!settings.gate.tls_client_ca.empty() && settings.gate.tls_certificate.empty())
-    check.refuse("gate.tls_client_ca", "`gate.tls_client_ca` needs `gate.tls_certificate`: without TLS nobody shows a certificate");
-  if (settings.gate.jwks_file.empty() && !(settings.gate.jwt_issuer + settings.gate.jwt_audience).empty())
-    check.refuse(settings.gate.jwt_issuer.empty() ? "gate.jwt_audience" : "gate.jwt_issuer",
-                 "`gate.jwt_issuer` and `gate.jwt_audience` need `gate.jwks_file`: without it the gateway alone looks at tokens");
-  if (settings.gate.fail == GateFail::Closed && !settings.outputs.control.topic)
-    check.refuse(
-        "gate.fail",
-        "`gate.fail: closed` needs the control topic: into the file of `outputs.control` nobody beats while there is nothing to say");
-  if (!settings.ask.tiers.empty() && !settings.outputs.control.topic)
-    check.refuse("ask.tiers", "`ask.tiers` needs Kafka: where `outputs.control` is a file nobody answers");
-  if (!settings.ask.tiers.empty() && !settings.gate.subject.contains("agent"))
-    check.refuse("ask.tiers", "`ask.tiers` needs `agent` in `gate.subject`: whose acts to ask about is told by the agent's persona");
-  if (settings.control.audience.empty()) check.refuse("control.audience", "`control.audience` is empty: no gate would take a record");
+  check.gate(settings);
+  check.ask(settings);
+  check.control(settings);
 }
 
 std::string unknown_key(std::string_view section, std::string_view key) {

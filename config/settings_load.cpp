@@ -205,7 +205,9 @@ bool is_section(std::string_view name) {
 /// Walks the document against the table and remembers where each setting stood.
 class Reading {
  public:
-  Reading(const std::string& file, std::vector<SettingsError>& errors) : file_(file), errors_(errors) {}
+  Reading(const std::string& file, std::vector<SettingsError>& errors) : file_(file), errors_(errors) {
+    doubtful_.all = !errors.empty();  // part of the text was refused
+  }
 
   [[nodiscard]] Settings read(const SettingsNode& root) {
     auto settings = default_settings();
@@ -213,6 +215,7 @@ class Reading {
     if (root.kind == SettingsNode::Kind::Null || root.refused) return settings;
     if (root.kind != SettingsNode::Kind::Map) {
       errors_.push_back({file_, root.line, root.column, "expected a map of settings"});
+      doubtful_.all = true;
       return settings;
     }
     for (const auto& entry : root.entries) {
@@ -226,12 +229,14 @@ class Reading {
   }
 
   [[nodiscard]] const SettingPlaces& places() const { return places_; }
+  [[nodiscard]] const DoubtfulSettings& doubtful() const { return doubtful_; }
 
  private:
   void read_section(Filler& filler, const SettingsNode::Entry& section) {
     if (section.value.kind == SettingsNode::Kind::Null || section.value.refused) return;
     if (section.value.kind != SettingsNode::Kind::Map) {
       errors_.push_back({file_, section.value.line, section.value.column, "`" + section.key + "`: expected a map of settings"});
+      doubtful_.sections.insert(section.key);
       return;
     }
     for (const auto& entry : section.value.entries) read_setting(filler, section.key, entry);
@@ -241,16 +246,28 @@ class Reading {
     const auto* setting = setting_at(section, entry.key);
     if (setting == nullptr) {
       errors_.push_back({file_, entry.line, entry.column, unknown_key(section, entry.key)});
+      doubt(section, entry.key);
       return;
     }
     places_[std::string(setting->path)] = {entry.line, entry.column};
     for (const auto& inner : entry.value.entries) places_[std::string(setting->path) + "/" + inner.key] = {inner.line, inner.column};
+    const std::size_t errors = errors_.size();
     filler.fill(*setting, entry.value);
+    if (errors_.size() > errors) doubtful_.paths.emplace(setting->path);
+  }
+
+  /// An unknown key: any of its section misspelt, or one of another section; outside sections any at all.
+  void doubt(std::string_view section, std::string_view key) {
+    doubtful_.all = doubtful_.all || section.empty();
+    doubtful_.sections.emplace(section);
+    for (const Setting& setting : settings_table())
+      if (setting.key() == key) doubtful_.paths.emplace(setting.path);
   }
 
   const std::string& file_;
   std::vector<SettingsError>& errors_;
   SettingPlaces places_;
+  DoubtfulSettings doubtful_;
 };
 
 std::expected<std::string, std::string> read_bounded(const std::filesystem::path& path, std::size_t most) {
@@ -286,9 +303,10 @@ Settings default_settings() {
 
 SettingsLoad parse_settings(std::string_view yaml, const std::string& file) {
   SettingsLoad load;
+  const SettingsNode root = read_yaml(yaml, file, load.errors);
   Reading reading(file, load.errors);
-  auto settings = reading.read(read_yaml(yaml, file, load.errors));
-  if (load.errors.empty()) check_together(settings, reading.places(), file, load.errors);
+  auto settings = reading.read(root);
+  check_together(settings, reading.places(), reading.doubtful(), file, load.errors);
   std::ranges::stable_sort(load.errors, {}, [](const SettingsError& e) { return std::tuple(e.line, e.column); });
   if (load.errors.empty()) load.settings = std::move(settings);
   load.places = reading.places();

@@ -119,6 +119,27 @@ TEST(Settings, AllErrorsComeInOnePassInTheOrderOfTheFile) {
                           HasSubstr("s.yaml:5:16: `http.listen`"), HasSubstr("s.yaml:6:1: unknown key `nonsense`")));
 }
 
+TEST(Settings, ContradictionsAreToldBesideOtherErrors) {
+  EXPECT_THAT(
+      errors_of("log: {level: loud}\ngate:\n  tls_key: k.pem\noutputs: {findings: \"file:x\", control: \"file:./x\"}\nstate: {shard: 2}\n"),
+      ElementsAre(HasSubstr("s.yaml:1:14: `log.level`"), HasSubstr("s.yaml:3:3: `gate.tls_certificate` and `gate.tls_key` come together"),
+                  HasSubstr("s.yaml:4:31: `outputs.control` and `outputs.findings` name the same file"),
+                  HasSubstr("s.yaml:5:9: unknown key `shard`")));
+}
+
+TEST(Settings, WhatIsInDoubtContradictsNothing) {
+  EXPECT_THAT(errors_of("gate:\n  tls_key: k.pem\n  tls_certificat: c.pem\n"), ElementsAre(HasSubstr("unknown key `tls_certificat`")));
+  EXPECT_THAT(errors_of("gate:\n  tls_key: k.pem\nhttp:\n  tls_certificate: c.pem\n"),
+              ElementsAre(HasSubstr("unknown key `tls_certificate`")));
+  EXPECT_THAT(errors_of("gate:\n  tls_key: k.pem\ngata: {tls_certificate: c.pem}\n"), ElementsAre(HasSubstr("unknown key `gata`")));
+  EXPECT_THAT(errors_of("gate:\n  tls_key: k.pem\n  tls_certificate: []\n"), ElementsAre(HasSubstr("`gate.tls_certificate`: expected")));
+  EXPECT_THAT(errors_of("gate: {tls_key: k.pem}\nlog: &anchor {level: info}\n"), ElementsAre(HasSubstr("anchor")));
+  EXPECT_THAT(errors_of("gate: 7\noutputs: {control: \"file:c\"}\nask: {tiers: {\"4\": closed}}\n"),
+              ElementsAre(HasSubstr("`gate`: expected a map"), HasSubstr("`ask.tiers` needs Kafka")));
+  EXPECT_THAT(errors_of("input: {kind: filo, files: [a.gz], follow: true}\n"), ElementsAre(HasSubstr("`input.kind`")));
+  EXPECT_THAT(errors_of("control: {audience: [[]]}\n"), ElementsAre(HasSubstr("`control.audience`")));
+}
+
 struct Refused {
   const char* yaml;
   const char* why;
