@@ -70,7 +70,7 @@ std::optional<bool> card_valid(std::string_view digits) {
   bool doubled = false;
   for (std::size_t i = digits.size(); i-- > 0; doubled = !doubled) {
     unsigned d = static_cast<unsigned>(digits[i] - '0');
-    if (doubled && (d *= 2) > 9) d -= 9;
+    if (doubled) d = 2 * d > 9 ? 2 * d - 9 : 2 * d;
     sum += d;
   }
   return sum % 10 == 0;

@@ -171,8 +171,8 @@ std::optional<HashedIdentifier> read_hashed(std::string_view element) {
   if (element.size() < kHashDigits + 2) return std::nullopt;
   HashedIdentifier id;
   const std::string_view digits = element.substr(element.size() - kHashDigits);
-  const auto [stop, error] = std::from_chars(digits.data(), digits.data() + kHashDigits, id.hash, 16);
-  if (error != std::errc{} || stop != digits.data() + kHashDigits) return std::nullopt;
+  const auto [stop, error] = std::from_chars(digits.data(), digits.data() + digits.size(), id.hash, 16);
+  if (error != std::errc{} || stop != digits.data() + digits.size()) return std::nullopt;
   std::string_view rest = element.substr(0, element.size() - kHashDigits);
   if (!rest.ends_with(':')) return std::nullopt;
   rest.remove_suffix(1);

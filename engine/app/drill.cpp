@@ -276,7 +276,8 @@ std::string encode_drill(const DrillReport& report) {
   for (const auto& [stage, gate, ns] : report.stages) {
     nlohmann::ordered_json one{{"stage", name_of(stage)}};
     if (!gate.empty()) one["gate"] = gate;
-    one["ms"] = static_cast<double>(ns / 1000) / 1000;
+    const std::int64_t microseconds = ns / 1000;
+    one["ms"] = static_cast<double>(microseconds) / 1000;
     stages.push_back(std::move(one));
   }
   nlohmann::ordered_json out{{"agent", report.agent}, {"passed", !report.failure.has_value()}, {"stages", std::move(stages)}};

@@ -56,7 +56,7 @@ std::int64_t LocalCalendar::local_day(EventTime time) const { return std::chrono
 bool LocalCalendar::active(EventTime time) const {
   if (zone_->active.empty()) return true;
   constexpr std::int64_t kWeek = static_cast<std::int64_t>(kMinutesOfWeek);
-  constexpr std::int64_t kMondayOffset = 3 * 24 * 60;  // 1970-01-01 was a Thursday
+  constexpr std::int64_t kMondayOffset = std::int64_t{3} * 24 * 60;  // 1970-01-01 was a Thursday
   const std::int64_t minute = std::chrono::floor<std::chrono::minutes>(zone_->local(time)).count() + kMondayOffset;
   return zone_->active[static_cast<std::size_t>(((minute % kWeek) + kWeek) % kWeek)];
 }

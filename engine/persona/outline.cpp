@@ -15,7 +15,7 @@ namespace ringfence {
 std::optional<std::string> path_below(const std::string& file, const std::string& path) {
   const std::filesystem::path named(path);
   if (named.is_absolute() || path.empty()) return std::nullopt;
-  const std::string below = (std::filesystem::path(file).parent_path() / named).lexically_normal().generic_string();
+  std::string below = (std::filesystem::path(file).parent_path() / named).lexically_normal().generic_string();
   if (below == "." || below == ".." || below.starts_with("../")) return std::nullopt;
   return below;
 }

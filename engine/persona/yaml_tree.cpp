@@ -189,7 +189,10 @@ bool is_json_number(std::string_view text) {
   };
   const std::size_t whole = digits();
   if (whole == 0 || (whole > 1 && text[i - whole] == '0')) return false;
-  if (i < text.size() && text[i] == '.' && (++i, digits() == 0)) return false;
+  if (i < text.size() && text[i] == '.') {
+    ++i;
+    if (digits() == 0) return false;
+  }
   if (i < text.size() && (text[i] == 'e' || text[i] == 'E')) {
     ++i;
     if (i < text.size() && (text[i] == '+' || text[i] == '-')) ++i;

@@ -54,7 +54,7 @@ TEST_F(Consuming, ALoneRecordDoesNotWaitForCompany) {
   ASSERT_EQ(records.size(), 1U);
 
   constexpr seconds kWait{30};
-  std::jthread later([&] { static_cast<void>(fill(*writer, name, 1, 1, 1)); });
+  std::jthread later([&] { EXPECT_TRUE(fill(*writer, name, 1, 1, 1)); });
   const auto before = std::chrono::steady_clock::now();
   records = (*opened)->poll(0, kWait).value();
   EXPECT_LT(std::chrono::steady_clock::now() - before, kWait / 2);

@@ -266,7 +266,7 @@ TEST_F(Services, AHaltedTreeStopsAtOnceWhoIsKnownToWorkInItOverEveryPartitionAnd
   ASSERT_TRUE(service.logged("links assigned", kPartitions)) << service.log();
   ASSERT_EQ(give("release", "edsger"), 0);
   ASSERT_TRUE(control.until(all_members(false))) << service.log();
-  ASSERT_TRUE(service.logged("operators' commands take effect", 2 * kPartitions)) << service.log();
+  ASSERT_TRUE(service.logged("operators' commands take effect", 2 * std::size_t{kPartitions})) << service.log();
   EXPECT_EQ(service.end(SIGTERM), 0) << service.log();
   const Expected expected = expected_of_log(broker(), at, at.context_log("a"));
   EXPECT_EQ(wanted(containments_in(read_board(at, control.all()).messages)), expected.containments);

@@ -126,14 +126,14 @@ TEST_F(Services, KilledBetweenACommandAndItsEffectItObeysOnceAndLosesNothing) {
     ServiceProcess service(config);
     ASSERT_TRUE(desk.said(agent_scope("code-21"), false, 2)) << service.log();
     // Killed as soon as it speaks of the command.
-    const auto given = std::async(std::launch::async, [&] { return desk.give("release", agent_scope("code-22"), "ada"); });
+    [[maybe_unused]] const auto given = std::async(std::launch::async, [&] { return desk.give("release", agent_scope("code-22"), "ada"); });
     ASSERT_TRUE(service.logged("\"scope\":\"" + agent_scope("code-22"))) << service.log();
     service.end(SIGKILL);
   }
   {
     ServiceProcess service(config);
     ASSERT_TRUE(desk.said(agent_scope("code-22"), false, 2)) << service.log();
-    const auto given = std::async(std::launch::async, [&] { return desk.give("release", agent_scope("code-23"), "ada"); });
+    [[maybe_unused]] const auto given = std::async(std::launch::async, [&] { return desk.give("release", agent_scope("code-23"), "ada"); });
     // Killed as soon as the release is out, before it has to be stored.
     ASSERT_TRUE(desk.said(agent_scope("code-23"), false, 2)) << service.log();
     service.end(SIGKILL);

@@ -61,7 +61,7 @@ std::vector<std::string> story(Incident incident, std::uint64_t seed) {
     Call call{.ref = word(dice), .more = R"(,"result":"nothing of the kind","bytes":{"response":)" + std::to_string(dice() % 9000) + "}"};
     if (n == begin || (n > begin && dice() % 2 == 0)) call = attempt(incident, n - begin, dice);
     call.id = "c" + std::to_string(n);
-    events.push_back(Watch::json(call, start + seconds(7 * n)));
+    events.push_back(Watch::json(call, start + seconds(std::int64_t{7} * n)));
   }
   return events;
 }

@@ -67,22 +67,9 @@ class ReplayRun {
     if (records_per_cut_ > 0)
       return {RINGFENCE_REPLAYER, std::to_string(records_per_cut_), std::to_string(shards), directory_.string(), input.string()};
     const auto at = [&](const char* name) { return (directory_ / name).string(); };
-    return {RINGFENCE_BINARY_DIR "/ringfence",
-            "replay",
-            "--personas",
-            RINGFENCE_SOURCE_DIR "/config/personas",
-            "--state",
-            at("state"),
-            "--findings",
-            at("findings"),
-            "--verdicts",
-            at("verdicts"),
-            "--control",
-            at("control"),
-            "--dead-letter",
-            at("dead"),
-            "--shards",
-            std::to_string(shards),
+    const std::string program = RINGFENCE_BINARY_DIR "/ringfence", personas = RINGFENCE_SOURCE_DIR "/config/personas";
+    return {program,       "replay",       "--personas", personas,      "--state",       at("state"), "--findings", at("findings"),
+            "--verdicts",  at("verdicts"), "--control",  at("control"), "--dead-letter", at("dead"),  "--shards",   std::to_string(shards),
             input.string()};
   }
 
