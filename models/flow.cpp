@@ -8,6 +8,7 @@
 #include "engine/event/escape.h"
 #include "models/flow_act.h"
 #include "models/flow_labels.h"
+#include "models/flow_result.h"
 #include "models/scope_destination.h"
 #include "models/scope_ruling.h"
 
@@ -83,6 +84,8 @@ struct Worst {
   FlowClass cls = FlowClass::Given;
   std::string argument, source;
   Value value;
+  bool named = false;                           // the user gave one of the values
+  std::size_t destinations = 0, strangers = 0;  // strangers: destinations that are more than a record
 };
 
 /// What is known of the tool and the task, worked out once a call and only where an order asks for it.
@@ -94,7 +97,7 @@ class Asking {
     return *tool_;
   }
   bool asked() {
-    if (!asked_) asked_ = tool().asked_in(session_, act_.effect);
+    if (!asked_) asked_ = tool().asked_in(session_, act_.effect, false);
     return *asked_;
   }
   /// The user asked for this kind of act, or handed over to a text.
@@ -141,35 +144,59 @@ Settled settled(const Act& act, FlowSession& session, const Value& value, flow::
   return now;
 }
 
+/// Of several destinations the only one that is more than a record, which a plain order holds too, though it is a record like the others:
+/// one of a list of people.
+bool one_of_a_list(const FlowSession& session, const Worst& worst) {
+  return worst.cls == FlowClass::Command && worst.value.kind == Value::Kind::Destination && worst.destinations > 1 &&
+         worst.strangers == 1 && session.is_record(flow::words_of(worst.value.text));
+}
+
 Worst worst_value(const Act& act, FlowSession& session, const flow::Values& values, Asking& asking) {
-  Worst worst;
-  for (const Value& value : values) {
-    const flow::WordList words = flow::words_of(value.text);
-    if (words.empty()) continue;
-    std::string source;
-    const FlowClass cls = class_of(act, settled(act, session, value, words, source), asking);
-    if (cls <= worst.cls) continue;
-    worst = {cls, printable(value.argument, kNameChars), std::move(source), value};
-  }
-  return worst;
+  const auto worst_but = [&](std::string_view excused) {
+    Worst worst;
+    for (const Value& value : values) {
+      const flow::WordList words = flow::words_of(value.text);
+      if (words.empty() || value.text.data() == excused.data()) continue;
+      std::string source;
+      const Settled now = settled(act, session, value, words, source);
+      const FlowClass cls = class_of(act, now, asking);
+      worst.named = worst.named || now.origin == Origin::User;
+      if (value.kind == Value::Kind::Destination) {
+        ++worst.destinations;
+        worst.strangers += cls > FlowClass::Record ? 1U : 0U;
+      }
+      if (cls <= worst.cls) continue;
+      worst.cls = cls;
+      worst.argument = printable(value.argument, kNameChars);
+      worst.source = std::move(source);
+      worst.value = value;
+    }
+    return worst;
+  };
+  Worst worst = worst_but({});
+  return one_of_a_list(session, worst) ? worst_but(worst.value.text) : worst;
 }
 
 /// An order of an outsider that names this kind of act, which the user did not ask for and no excuse covers (rule 9).
-const flow::Order* commanding_order(const Act& act, const FlowSession& session, Asking& asking) {
+const flow::Order* commanding_order(const Act& act, const FlowSession& session, Asking& asking, bool named) {
   if (!flow::is_sink(act.effect) || !session.task_known()) return nullptr;
+  if (named && act.effect != Effect::Admin && act.effect != Effect::Delete) return nullptr;
+  const flow::Order* found = nullptr;
   for (const flow::Order& order : session.orders()) {
     if (!order.untrusted || !asking.tool().commanded_by(order)) continue;
-    if (asking.asked()) return nullptr;
-    if (!(order.pointed && !order.addressed && session.follows)) return &order;
+    if (asking.tool().asked_in(session, act.effect, named)) return nullptr;
+    if (order.pointed && !order.addressed && session.follows) return nullptr;  // the paper the user handed over to orders it too
+    if (found == nullptr) found = &order;
   }
-  return nullptr;
+  return found;
 }
 
 Worst judge(const Act& act, FlowSession& session, const flow::Values& values) {
   Asking asking(act, session);
   Worst worst = worst_value(act, session, values, asking);
   if (worst.cls >= FlowClass::CommandedAct) return worst;
-  if (const flow::Order* const order = commanding_order(act, session, asking)) return {FlowClass::CommandedAct, {}, order->source, {}};
+  if (const flow::Order* const order = commanding_order(act, session, asking, worst.named))
+    return {.cls = FlowClass::CommandedAct, .argument = {}, .source = order->source, .value = {}};
   return worst;
 }
 

@@ -24,11 +24,14 @@ enum class FlowClass : std::uint8_t { Given, Record, Mention, Nowhere, Commanded
 /// Interpretations beyond the table:
 /// - two texts are the same where their words are: case, marks and spaces between words do not count; numbers are values like strings;
 /// - "please find the invoice enclosed" is no order;
+/// - a number in groups is one word; ` at ` and ` dot ` stand for their signs; a URL with a query is traced without it too;
+/// - a text of fields is read field by field; what a title or sender has of the user's words is what the user pointed at;
 /// - caps of 2 and 3 are of sinks: what a read looks at is often what a page mentions, so there only commands bear evidence;
 /// - not evaluable: a session whose calls bring no results; an invented value or an act not asked for where task or results are missing.
 /// Blind to: an order without a foreign value ("the most expensive one"); an order that is no imperative ("our new account is X" is a
 /// mention); orders of three words and less, in pictures, in languages without a file in config/words, or cut off by short excerpts; values
-/// that the agent writes in another way than it read them. What another agent read is asked of its artefacts (`ringfence.links`).
+/// that the agent writes in other words than it read; plain orders in what the user spoke of or handed over to, where the user asked for
+/// such acts; a page that poses as records. What another agent read is asked of its artefacts (`ringfence.links`).
 /// Source: docs/design/flow.md; lineage in docs/design/detection.md §3.5.
 [[nodiscard]] const Channel& flow_channel();
 

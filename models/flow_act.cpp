@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/flow_act.h"
+#include "models/flow_addresses.h"
 
 #include <algorithm>
 #include <array>
@@ -49,59 +50,6 @@ bool holds_any(const Order& order, const std::vector<std::uint64_t>& forms) {
 constexpr std::size_t kToolNameBytes = 128;
 
 bool strong(std::optional<Effect> effect) { return effect == Effect::Transfer || effect == Effect::Admin || effect == Effect::Delete; }
-
-/// What is the same for all orders of one result.
-struct Giver {
-  std::string_view id;
-  bool pointed = false, untrusted = false;
-};
-
-/// A sentence as hashes; a long one in parts that overlap.
-void learn_sentence(FlowSession& session, std::string_view text, const ProseText& prose, const Sentence& sentence, const Giver& giver) {
-  for (std::size_t first = sentence.first; first < sentence.last;) {
-    const std::size_t last = std::min(first + Order::kWords, sentence.last);
-    Order order{.addressed = prose.addressed,
-                .pointed = giver.pointed,
-                .untrusted = giver.untrusted,
-                .kin = sentence.kin,  // of the whole sentence: its verb may stand in another part of it
-                .nouns = sentence.nouns,
-                .source = short_id(giver.id),
-                .words = {}};
-    order.words.reserve(last - first);
-    for (std::size_t i = first; i < last; ++i)
-      order.words.push_back({static_cast<std::uint32_t>(prose.words[i]), stem_at(text, prose.places[i], prose.words[i])});
-    session.learn_order(std::move(order));
-    first = last == sentence.last ? last : last - Order::kOverlap;
-  }
-}
-
-/// Prose in which no order stands is only remembered to mention its words.
-void learn_prose(FlowSession& session, std::string_view text, const Giver& giver) {
-  const ProseText prose = read_prose(Words::built_in(), text);
-  if (prose.words.empty()) return;
-  session.learn_record(prose.words);
-  session.learn_mention(prose.words);
-  if (!prose.commands) return;
-  for (const Sentence& sentence : prose.sentences)
-    if (sentence.commands) learn_sentence(session, text, prose, sentence, giver);
-}
-
-/// A name or a number: a record as a whole, and the parts of a name where nobody else could write them.
-void learn_bare(FlowSession& session, const JsonLeaf& leaf, WordSpan words, bool foreign) {
-  if (words.empty()) return;
-  session.learn_record(words);
-  if (foreign) {
-    session.learn_mention(words);
-  } else if (leaf.kind != JsonLeaf::Kind::Number) {
-    session.learn_trusted(words);
-  }
-}
-
-bool untrusted(const Act& act) {
-  if (act.event.data.untrusted) return *act.event.data.untrusted;
-  return act.match.action && std::ranges::find(act.persona.actions[*act.match.action].returns, "untrusted") !=
-                                 act.persona.actions[*act.match.action].returns.end();
-}
 
 bool listed_value(const Act& act, const Value& value) {
   using Kind = scope::Target::Kind;
@@ -168,6 +116,7 @@ ToolWords::ToolWords(const Act& act) {
       add_noun(*part);
     }
   }
+  if (!has_nouns_) add_objects(act);
   const std::span<const std::string> own =
       act.match.action ? std::span<const std::string>(act.persona.actions[*act.match.action].words) : std::span<const std::string>();
   for (const std::string& said : own) {
@@ -185,6 +134,18 @@ ToolWords::ToolWords(const Act& act) {
   }
   if (known_verb || !act.effect) return;
   for (const std::string& stands_for : lexicon.verbs_of(name_of(*act.effect))) add_verb(stands_for);
+}
+
+/// Of a tool whose name is a verb alone: `drive/delete` of a `file_id`.
+void ToolWords::add_objects(const Act& act) {
+  const auto add = [&](std::string_view name) {
+    for (const std::string& part : parts_of(name.substr(0, kToolNameBytes)))
+      if (part.size() >= kLeastNoun) add_noun(part);
+  };
+  add(act.event.tool.server.value_or(""));
+  if (!act.match.action) return;
+  for (const ArgumentRule& rule : act.persona.actions[*act.match.action].arguments)
+    if (rule.identifier) add(rule.name);
 }
 
 void ToolWords::add_verb(std::string_view word) {
@@ -214,9 +175,10 @@ bool ToolWords::commanded_by(const Order& order) const {
   return noun && ((order.kin & kin_) != 0 || holds_any(order, verb_forms_));
 }
 
-bool ToolWords::asked_in(const FlowSession& session, std::optional<Effect> effect) const {
+bool ToolWords::asked_in(const FlowSession& session, std::optional<Effect> effect, bool named) const {
   const bool verb = (session.task_kin & kin_) != 0 || session.task_holds_any(verb_forms_) || session.task_holds_any(asked_forms_);
-  if (!verb || (effect != Effect::Admin && effect != Effect::Delete) || !has_nouns_) return verb;
+  const bool wants_noun = effect == Effect::Admin || (effect == Effect::Delete && !named);
+  if (!verb || !wants_noun || !has_nouns_) return verb;
   return (session.task_nouns & nouns_) != 0 || session.task_holds_any(noun_forms_);
 }
 
@@ -262,22 +224,14 @@ Traced trace(const Act& act, const FlowSession& session, const Value& value, Wor
   } else {
     traced.origin = session.is_mentioned(words) ? Origin::Mention : Origin::Nowhere;
   }
-  return traced;
-}
-
-void learn_result(const Act& act, FlowSession& session, bool pointed) {
-  const bool foreign = untrusted(act);
-  const Giver giver{.id = act.event.id, .pointed = pointed, .untrusted = foreign};
-  for (const JsonLeaf& leaf : act.event.result->leaves) {
-    if (leaf.kind == JsonLeaf::Kind::Null || leaf.kind == JsonLeaf::Kind::Bool || leaf.text.empty()) continue;
-    if (const std::uint64_t word = lone_word(leaf.text); word != 0) {
-      learn_bare(session, leaf, {&word, 1}, foreign);
-    } else if (is_bare(leaf.text)) {
-      learn_bare(session, leaf, words_of(leaf.text), foreign);
-    } else {
-      learn_prose(session, leaf.text, giver);
-    }
+  // "Open https://shop.example/in with the card's number behind it": an order names the place, the agent fills in the rest.
+  const std::size_t query = traced.origin == Origin::Record ? std::string_view::npos : value.text.find('?');
+  if (traced.origin != Origin::Command && query != std::string_view::npos) {
+    const Value place{value.kind, value.argument, value.text.substr(0, query), value.rule};
+    Traced of_place = trace(act, session, place, words_of(place.text));
+    if (of_place.origin == Origin::Command) return of_place;
   }
+  return traced;
 }
 
 bool user_pointed(const Act& act, const FlowSession& session) {

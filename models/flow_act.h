@@ -39,10 +39,12 @@ class ToolWords {
   [[nodiscard]] bool fits(const Order& order) const;
   /// The order names both the tool's verb, or kin, and the noun of its object.
   [[nodiscard]] bool commanded_by(const Order& order) const;
-  /// The task's text asks for this kind of act: it holds the verb or kin; for `admin` and `delete` also the object's noun.
-  [[nodiscard]] bool asked_in(const FlowSession& session, std::optional<Effect> effect) const;
+  /// The task's text asks for this kind of act: it holds the verb or kin; for `admin` and `delete` also the object's noun, for `delete`
+  /// instead of it one of the call's values (`named`).
+  [[nodiscard]] bool asked_in(const FlowSession& session, std::optional<Effect> effect, bool named) const;
 
  private:
+  void add_objects(const Act& act);
   void add_verb(std::string_view word);
   void add_noun(std::string_view word);
 
@@ -62,8 +64,6 @@ struct Traced {
 /// Of a value whose origin is not settled yet.
 [[nodiscard]] Traced trace(const Act& act, const FlowSession& session, const Value& value, WordSpan words);
 
-/// Learns the result of a call that took place, or did not: everything in it, by sentence and leaf.
-void learn_result(const Act& act, FlowSession& session, bool pointed);
 /// One of the call's arguments is the user's words: what the call reads is what the user pointed at.
 [[nodiscard]] bool user_pointed(const Act& act, const FlowSession& session);
 

@@ -113,6 +113,7 @@ class FlowSession final : public ChannelMemory {
   /// The user wrote the value: its words stand in the task's text in a row.
   [[nodiscard]] bool user_wrote(WordSpan value) const;
   [[nodiscard]] bool task_holds_any(const std::vector<std::uint64_t>& words) const;
+  [[nodiscard]] bool task_holds(std::uint64_t word) const { return user_wrote({&word, 1}); }
   std::uint64_t task_kin = 0, task_nouns = 0;
   bool follows = false;
 

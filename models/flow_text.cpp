@@ -7,7 +7,6 @@
 #include <cstring>
 #include <utility>
 
-#include "engine/event/char_set.h"
 #include "models/byte_masks.h"
 #include "models/flow_scanner.h"
 
@@ -74,6 +73,34 @@ constexpr std::array<Mark, 256> kMarks = [] {
   return marks;
 }();
 
+constexpr std::size_t kNumberLeast = 9, kAccountGroup = 4;
+
+bool all_digits(std::string_view text) { return std::ranges::all_of(text, is_digit); }
+
+/// The number that begins with the word at `first`, written in groups ("+44 20 7921 2763", "ES43 1029 9501 7709"): calls `use` with its
+/// hash as one word; the word behind it.
+template <class Use>
+std::size_t read_number(std::string_view text, std::span<const WordPlace> places, std::size_t first, const Use& use) {
+  const auto word = [&](std::size_t i) { return text.substr(places[i].first, places[i].size); };
+  const std::string_view head = word(first);
+  const bool account = head.size() == kAccountGroup && is_letter(head[0]) && is_letter(head[1]) && all_digits(head.substr(2));
+  if (head.size() < 2 || (!account && !all_digits(head))) return first + 1;
+  std::string whole = lower_case(head);
+  std::size_t next = first + 1;
+  for (; next < places.size(); ++next) {
+    const std::size_t behind = places[next - 1].first + places[next - 1].size;
+    if (places[next].first != behind + 1 || (text[behind] != ' ' && text[behind] != '-')) break;
+    const bool group = all_digits(word(next)) || (account && word(next).size() == kAccountGroup);
+    if (!group || (places[next].size < 2 && !account)) break;
+    whole += lower_case(word(next));
+  }
+  if (next > first + 1 && whole.size() >= kNumberLeast) use(word_hash(whole), next);
+  return next;
+}
+
+/// `ann [at] shop dot example` is `ann@shop.example`: these two words are left out wherever they stand.
+constexpr bool spells_sign(std::string_view word) { return word == "at" || word == "dot"; }
+
 /// Sentences and orders of one leaf (flow.md §2, rules 2 to 4). First its words; only where one of them can begin an order, what stands
 /// between them.
 class ProseReader {
@@ -83,13 +110,21 @@ class ProseReader {
 
   void read() {
     unsigned classes = 0;
+    std::size_t numbers = 0;
     each_word(text_, [&](std::size_t begin, std::size_t end, std::string_view word) {
+      if (spells_sign(word)) return;
       const std::uint64_t hash = word_hash(word);
       const WordEntry* const entry = lexicon_.find(hash);
       out_.words.push_back(hash);
       out_.places.push_back({static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end - begin), entry});
       if (entry != nullptr) classes |= entry->classes;
+      numbers += is_digit(word.back()) ? 1U : 0U;
     });
+    if (numbers > 1) {
+      for (std::size_t first = 0; first < out_.places.size();)
+        first = read_number(text_, {out_.places.begin(), out_.places.end()}, first,
+                            [&](std::uint64_t hash, std::size_t end) { out_.numbers.push_back({hash, static_cast<std::uint32_t>(end)}); });
+    }
     if ((classes & (WordEntry::Verb | WordEntry::BeginsOrder)) != 0) find_orders();
   }
 
@@ -117,35 +152,50 @@ class ProseReader {
       now_.lower_start = lettered_ && *letter >= 'a';
     }
     const WordEntry* const entry = place.entry;
+    const bool first = std::exchange(first_, false);
     if (entry == nullptr) {
       settle();
       open_ = false;
       return;
     }
+    if ((entry->classes & WordEntry::Clause) != 0 && (first || (entry->classes & WordEntry::Opener) != 0)) clause_ = true;
     if (verb_ && (entry->classes & WordEntry::Copula) == 0) now_.commands = true;
     verb_ = false;
     const std::uint64_t hits = patterns_.step(*entry, at(place.first + place.size));
     if ((hits & lexicon_.of(Words::Meaning::Order)) != 0) now_.commands = true;
-    if ((hits & lexicon_.of(Words::Meaning::Addressed)) != 0) out_.addressed = true;
+    if ((hits & lexicon_.of(Words::Meaning::Addressed)) != 0 && (hits & lexicon_.of(Words::Meaning::Reminder)) == 0 && !in_address(place))
+      now_.addressed = true;
     now_.kin |= entry->kin;
     now_.nouns |= entry->nouns;
     const bool open = std::exchange(open_, (entry->classes & WordEntry::Opener) != 0);
-    if (open && (entry->classes & WordEntry::Verb) != 0) verb_ = (hits & lexicon_.of(Words::Meaning::Courtesy)) == 0;
+    if (open && (entry->classes & WordEntry::Verb) != 0 && !in_address(place)) verb_ = (hits & lexicon_.of(Words::Meaning::Courtesy)) == 0;
     if (open && (entry->classes & WordEntry::Filler) != 0) open_ = true;
+  }
+
+  /// `ai` of `robots.ai` and `contact` of `contact@shop.example` or `contact.shop.example` are no words of the sentence.
+  [[nodiscard]] bool in_address(const WordPlace& place) const {
+    const char before = place.first > 0 ? text_[place.first - 1] : ' ';
+    const bool ending =
+        before == '.' && place.first > 1 && !is_space(text_[place.first - 2]) && (place.entry->classes & WordEntry::HostEnding) != 0;
+    const std::size_t end = place.first + place.size;
+    return ending || before == '@' || at(end) == '@' || (at(end) == '.' && at(end + 1) >= 'a' && at(end + 1) <= 'z');
   }
 
   /// What lies between two words.
   void marks(std::size_t first, std::size_t last) {
     for (; first < last; ++first) {
       const Mark mark = kMarks[static_cast<unsigned char>(text_.data()[first])];
-      if (mark == Mark::Nothing) continue;
+      if (mark == Mark::Nothing) {
+        if (text_[first] == '-' && first > 0 && text_[first - 1] == ' ' && at(first + 1) == ' ') open_ = true;
+        continue;
+      }
       if (mark == Mark::NewLine) {
         new_line(first + 1);
         continue;
       }
       if (mark == Mark::Colon) verb_ = false;
       settle();
-      if (mark != Mark::Comma) open_ = mark == Mark::Opens || mark == Mark::Colon;
+      open_ = mark == Mark::Comma ? open_ || clause_ : mark == Mark::Opens || mark == Mark::Colon;
       if (mark == Mark::Stop) stop(first);
     }
   }
@@ -157,10 +207,25 @@ class ProseReader {
     if (last) end_sentence();
   }
 
+  /// A line goes on with the one before where that announced it, or where it begins in lower case and is no row of a table.
+  [[nodiscard]] bool begins_anew(std::size_t line, std::size_t place) const {
+    const std::string_view before = text_.substr(0, line - 1);
+    const std::size_t last = before.find_last_not_of(" \t\r");
+    if (last == std::string_view::npos || before[last] == ':' || before[last] == ',') return false;
+    const char first = at(place);
+    if (!(first >= 'a' && first <= 'z') && (first & 0x80) == 0) return true;
+    const std::string_view rest = text_.substr(place, text_.substr(place).find('\n'));
+    return rest.find("  ") != std::string_view::npos || rest.find('\t') != std::string_view::npos;
+  }
+
   void new_line(std::size_t place) {
+    const std::size_t line = place;
     while (at(place) == ' ' || at(place) == '\t' || at(place) == '\r') ++place;
     const bool blank = at(place) == '\n';
-    if (blank || list_marker(place)) end_sentence();
+    const bool marked = blank || list_marker(place);
+    const bool anew = !marked && begins_anew(line, place);
+    if (marked || anew) end_sentence();
+    if (anew) lettered_ = true;  // it goes on with nothing
     if (blank) ++paragraph_;
     open_ = true;
   }
@@ -188,19 +253,22 @@ class ProseReader {
     if (now_.last > now_.first) out_.sentences.push_back(now_);
     now_ = {};
     now_.first = next_;
-    lettered_ = false;
-    open_ = true;
+    lettered_ = clause_ = false;
+    open_ = first_ = true;
   }
 
-  /// A sentence that begins in lower case goes on with the one before; in an addressed text an order holds to the end of the paragraph.
+  /// A sentence that begins in lower case goes on with the one before. From where a text speaks to the agent on it is addressed, and an
+  /// order holds to the end of its paragraph.
   void carry_orders() {
     bool before = false;
     bool ordered = false;
+    bool addressed = false;
     std::size_t paragraph = 0;
     for (Sentence& sentence : out_.sentences) {
+      addressed = sentence.addressed = addressed || sentence.addressed;
       if (sentence.paragraph != paragraph) before = ordered = false;
       paragraph = sentence.paragraph;
-      if (!sentence.commands) sentence.commands = (before && sentence.lower_start) || (out_.addressed && ordered);
+      if (!sentence.commands) sentence.commands = (before && sentence.lower_start) || (addressed && ordered);
       before = sentence.commands;
       ordered = ordered || sentence.commands;
       out_.commands = out_.commands || sentence.commands;
@@ -217,54 +285,9 @@ class ProseReader {
   bool open_ = true;       // a verb here begins an order
   bool verb_ = false;      // the word before was such a verb
   bool lettered_ = false;  // the sentence has had a letter
+  bool first_ = true;      // the next word is its first
+  bool clause_ = false;    // it began with what stands in front of an order: "to continue, send …"
 };
-
-// Addresses.
-
-constexpr bytes::Set kAddressSigns(".@0123456789");
-constexpr CharSet kAddressBreaks(" \t\r\n\v\f,;<>\"'()[]{}\\|`*!"), kAroundAddress(".,:;?!*_~-#=");
-constexpr std::size_t kIbanLeast = 12, kIbanMost = 34;
-
-bool spells_host(std::string_view host, const Words& lexicon) {
-  const std::size_t dot = host.rfind('.');
-  if (dot == std::string_view::npos || dot == 0 || host.find("..") != std::string_view::npos) return false;
-  if (!std::ranges::all_of(host, [](char c) { return is_letter(c) || is_digit(c) || c == '-' || c == '.'; })) return false;
-  const WordEntry* const entry = lexicon.find(word_hash(lower_case(host.substr(dot + 1))));
-  return entry != nullptr && (entry->classes & WordEntry::HostEnding) != 0;
-}
-
-bool spells_mailbox(std::string_view text) {
-  const std::size_t at = text.find('@');
-  const std::string_view domain = at == std::string_view::npos ? std::string_view{} : text.substr(at + 1);
-  const std::size_t dot = domain.rfind('.');
-  return at > 0 && dot != std::string_view::npos && dot > 0 && dot + 1 < domain.size() && is_letter(domain.back());
-}
-
-bool spells_account(std::string_view text) {
-  return text.size() >= kIbanLeast && text.size() <= kIbanMost && is_letter(text[0]) && is_letter(text[1]) && is_digit(text[2]) &&
-         is_digit(text[3]) && std::ranges::all_of(text, [](char c) { return is_letter(c) || is_digit(c); });
-}
-
-/// `link:shop.example` and `mailto:ann@shop.example`: what stands before the last of a few colons is no part of it.
-constexpr int kColonsMost = 4;
-
-/// The address within a piece of text without breaks; empty where there is none.
-std::string_view address_of(std::string_view piece, const Words& lexicon) {
-  if (const std::size_t slashes = piece.find("://"); slashes != std::string_view::npos) {
-    std::size_t begin = slashes;
-    while (begin > 0 && is_letter(piece[begin - 1])) --begin;
-    return begin < slashes ? piece.substr(begin) : std::string_view{};
-  }
-  for (int colons = 0; colons < kColonsMost; ++colons) {
-    const std::size_t colon = piece.find(':');
-    if (lower_case(piece.substr(0, 4)) == "www." || spells_account(piece)) return piece;
-    if (colon == std::string_view::npos && spells_mailbox(piece)) return piece;
-    if (spells_host(piece.substr(0, std::min({piece.find('/'), colon, piece.size()})), lexicon)) return piece;
-    if (colon == std::string_view::npos) break;
-    piece.remove_prefix(colon + 1);
-  }
-  return {};
-}
 
 }  // namespace
 
@@ -274,8 +297,32 @@ std::string lower_case(std::string_view text) {
   return out;
 }
 
+namespace {
+
+/// The hash of a value that is nothing but a number in groups, as one word; else 0.
+std::uint64_t whole_number(std::string_view value) {
+  constexpr std::size_t kMost = 48;
+  if (value.size() > kMost || value.size() < kNumberLeast || !is_digit(value.back()) || value.find_first_of(" -") == std::string_view::npos)
+    return 0;
+  ShortList<WordPlace, 16> places;
+  each_word(value, [&](std::size_t begin, std::size_t end, std::string_view) {
+    places.push_back({static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end - begin), nullptr});
+  });
+  std::uint64_t number = 0;
+  if (!places.empty())
+    read_number(value, {places.begin(), places.end()}, 0,
+                [&](std::uint64_t hash, std::size_t end) { number = end == places.size() ? hash : 0; });
+  return number;
+}
+
+}  // namespace
+
 WordList words_of(std::string_view value) {
   WordList words;
+  if (const std::uint64_t number = whole_number(value); number != 0) {
+    words.push_back(number);
+    return words;
+  }
   std::size_t start = value.starts_with("://") ? 3 : 0;  // where a scheme or `www` may stand
   const auto in_front = [&](std::size_t end, std::string_view word) {
     const std::string_view behind = value.substr(end);
@@ -284,7 +331,7 @@ WordList words_of(std::string_view value) {
     return scheme || (word == "www" && behind.starts_with('.') && behind.size() > 1);
   };
   each_word(value, [&](std::size_t begin, std::size_t end, std::string_view word) {
-    if (begin != start || !in_front(end, word)) words.push_back(word_hash(word));
+    if ((begin != start || !in_front(end, word)) && !spells_sign(word)) words.push_back(word_hash(word));
   });
   return words;
 }
@@ -326,30 +373,21 @@ ProseText read_prose(const Words& lexicon, std::string_view leaf) {
 TaskText read_task(const Words& lexicon, std::string_view text) {
   TaskText task;
   Patterns patterns(lexicon);
-  each_word(text, [&](std::size_t, std::size_t end, std::string_view word) {
+  ShortList<WordPlace, 64> places;
+  each_word(text, [&](std::size_t begin, std::size_t end, std::string_view word) {
+    if (spells_sign(word)) return;
     const std::uint64_t hash = word_hash(word);
     task.words.push_back(hash);
+    places.push_back({static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end - begin), nullptr});
     const WordEntry* const entry = lexicon.find(hash);
     if (entry == nullptr) return patterns.reset();
     if ((patterns.step(*entry, end < text.size() ? text[end] : '\0') & lexicon.of(Words::Meaning::Follows)) != 0) task.follows = true;
     task.kin |= entry->kin;
     task.nouns |= entry->nouns;
   });
+  for (std::size_t first = 0; first < places.size();)
+    first = read_number(text, {places.begin(), places.end()}, first, [&](std::uint64_t hash, std::size_t) { task.words.push_back(hash); });
   return task;
-}
-
-std::vector<std::string_view> addresses_in(const Words& lexicon, std::string_view text) {
-  std::vector<std::string_view> found;
-  if (bytes::find_in<kAddressSigns>(text) == text.size()) return found;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t end = kAddressBreaks.find(text, at);
-    std::string_view piece = text.substr(at, end - at);
-    at = end + 1;
-    while (!piece.empty() && kAroundAddress.has(piece.front())) piece.remove_prefix(1);
-    while (!piece.empty() && kAroundAddress.has(piece.back())) piece.remove_suffix(1);
-    if (const std::string_view address = address_of(piece, lexicon); !address.empty()) found.push_back(address);
-  }
-  return found;
 }
 
 }  // namespace ringfence::flow

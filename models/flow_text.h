@@ -19,7 +19,8 @@ namespace ringfence::flow {
 using WordList = ShortList<std::uint64_t, 32>;
 using WordSpan = std::span<const std::uint64_t>;
 
-/// Words of a value without scheme and `www.` in front: two values with the same words are the same.
+/// Words of a value without scheme and `www.` in front: two values with the same words are the same. A number written in groups, such as
+/// a telephone's or an account's, is one word.
 [[nodiscard]] WordList words_of(std::string_view value);
 /// The hash of a text of at most 16 bytes that is one word of ASCII, as keys of objects and numbers mostly are; 0 for any other.
 [[nodiscard]] std::uint64_t lone_word(std::string_view text);
@@ -62,6 +63,7 @@ struct Sentence {
   std::size_t first = 0, last = 0;  // its words, [first, last) of ProseText::words
   std::size_t paragraph = 0;
   bool commands = false;             // it is an order, or goes on with one
+  bool addressed = false;            // it, or one before it, speaks to the agent
   bool lower_start = false;          // it goes on with the sentence before
   std::uint64_t kin = 0, nouns = 0;  // rows of the word tables it touches
 };
@@ -76,9 +78,13 @@ struct WordPlace {
 struct ProseText {
   ShortList<std::uint64_t, 64> words;  // hashes
   ShortList<WordPlace, 64> places;     // and of each where it stands
+  struct Number {
+    std::uint64_t hash;
+    std::uint32_t end;  // the word behind it
+  };
+  ShortList<Number, 4> numbers;  // written in groups, as one word each
   ShortList<Sentence, 8> sentences;
-  bool addressed = false;  // it speaks to the agent
-  bool commands = false;   // some sentence does
+  bool commands = false;  // some sentence does
 };
 /// The stem of a word of `text`, which hashes to `hash`.
 [[nodiscard]] std::uint32_t stem_at(std::string_view text, WordPlace place, std::uint64_t hash);
@@ -91,8 +97,5 @@ struct TaskText {
   bool follows = false;  // it hands over to a text: "follow the instructions", "handle these"
 };
 [[nodiscard]] TaskText read_task(const Words& lexicon, std::string_view text);
-
-/// URLs, e-mail addresses, host names and account numbers (IBAN) inside a text, as it has them, without the marks around them.
-[[nodiscard]] std::vector<std::string_view> addresses_in(const Words& lexicon, std::string_view text);
 
 }  // namespace ringfence::flow

@@ -17,7 +17,7 @@ namespace ringfence::flow {
 
 namespace {
 
-constexpr std::string_view kMarks = ",:";
+constexpr std::string_view kMarks = ",:>]";
 
 std::vector<std::string_view> split(std::string_view text, char at) {
   std::vector<std::string_view> parts;
@@ -66,11 +66,14 @@ class Words::Builder {
     if (name[0] == "order") return add_pattern(Meaning::Order, words);
     if (name[0] == "addressed") return add_pattern(Meaning::Addressed, words);
     if (name[0] == "courtesy") return add_pattern(Meaning::Courtesy, words);
+    if (name[0] == "reminder") return add_pattern(Meaning::Reminder, words);
     if (name[0] == "follows") return add_pattern(Meaning::Follows, words);
-    constexpr std::array<std::pair<std::string_view, WordEntry::Class>, 5> kClasses{{{"verbs", WordEntry::Verb},
+    constexpr std::array<std::pair<std::string_view, WordEntry::Class>, 7> kClasses{{{"verbs", WordEntry::Verb},
                                                                                      {"openers", WordEntry::Opener},
                                                                                      {"fillers", WordEntry::Filler},
                                                                                      {"copulas", WordEntry::Copula},
+                                                                                     {"clauses", WordEntry::Clause},
+                                                                                     {"common", WordEntry::Common},
                                                                                      {"hosts", WordEntry::HostEnding}}};
     const auto found = std::ranges::find(kClasses, name[0], [](const auto& row) { return row.first; });
     if (found == kClasses.end()) return "unknown name '" + std::string(name[0]) + "'";

@@ -34,6 +34,9 @@ class FlowStory {
       job.actions.back().arguments.push_back(rule("to"));
       job.actions.back().arguments.back().destination = true;
     }
+    job.actions.push_back(action("remove", {"drive/delete"}, Effect::Delete));
+    job.actions.back().arguments.push_back(rule("file_id"));
+    job.actions.back().arguments.back().identifier = true;
   }
 
   World world{flow_channel()};
@@ -43,6 +46,13 @@ class FlowStory {
   }
   /// Reads what outsiders can write; the call names nothing the user did.
   Reading mail(std::string text) { return world.read(call("mail/read_mail").with("id", "m-4711").result(std::move(text))); }
+  /// A mail as an object with its sender and what it says.
+  Reading mail_of(std::string sender, std::string text) {
+    return world.read(
+        call("mail/read_mail").with("id", "m-4711").gives("/from/name", std::move(sender)).gives("/body/text", std::move(text)));
+  }
+  /// What a tool printed, all of it one text.
+  Reading printed(std::string text) { return world.read(call("mail/read_mail").with("id", "m-4711").gives("", std::move(text))); }
   Reading page(std::string url, std::string text) {
     return world.read(call("web/get_webpage").with("url", std::move(url)).result(std::move(text)));
   }
@@ -53,6 +63,10 @@ class FlowStory {
     return world.read(call("chat/send_message").with("to", std::move(to)).with("body", std::move(body)).result("sent"));
   }
   Reading invite(std::string to) { return world.read(call("chat/invite_user").with("to", std::move(to)).result("invited")); }
+
+  Reading open(std::string id) { return world.read(call("mail/read_mail").with("id", std::move(id)).result("read")); }
+  /// A tool whose name is a verb and nothing else.
+  Reading remove(std::string id) { return world.read(call("drive/delete").with("file_id", std::move(id)).result("deleted")); }
 
   flow::FlowSession& memory() {
     return static_cast<flow::FlowSession&>(*world.session("s1").memory.at(static_cast<std::size_t>(ChannelId::Flow)));

@@ -107,6 +107,11 @@ class Made {
     result_.push_back({"/0", own(std::move(text)), JsonLeaf::Kind::String});
     return std::move(*this);
   }
+  /// One value of a result, at its JSON Pointer.
+  Made&& gives(std::string pointer, std::string text) && {
+    result_.push_back({own(std::move(pointer)), own(std::move(text)), JsonLeaf::Kind::String});
+    return std::move(*this);
+  }
   Made&& records(std::int64_t returned, Count population = std::nullopt) && {
     event_.records.returned = returned;
     event_.records.population = population;
