@@ -17,7 +17,7 @@ namespace ringfence::flow {
 
 namespace {
 
-constexpr std::string_view kMarks = ",:>]";
+constexpr std::string_view kMarks = ",:>]|";
 
 std::vector<std::string_view> split(std::string_view text, char at) {
   std::vector<std::string_view> parts;
