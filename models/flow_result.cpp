@@ -38,9 +38,9 @@ void learn_sentence(FlowSession& session, std::string_view text, const ProseText
     order.words.reserve(last - first);
     for (std::size_t i = first; i < last; ++i)
       order.words.push_back({static_cast<std::uint32_t>(prose.words[i]), stem_at(text, prose.places[i], prose.words[i])});
-    for (const ProseText::Number& number : prose.numbers)
-      if (number.end > first && number.end <= last && order.words.size() < Order::kWords)
-        order.words.push_back({static_cast<std::uint32_t>(number.hash), static_cast<std::uint32_t>(number.hash)});
+    for (auto number = std::ranges::upper_bound(prose.numbers, first, {}, &ProseText::Number::end);
+         number != prose.numbers.end() && number->end <= last && order.words.size() < Order::kWords; ++number)
+      order.words.push_back({static_cast<std::uint32_t>(number->hash), static_cast<std::uint32_t>(number->hash)});
     session.learn_order(std::move(order));
     first = last == sentence.last ? last : last - Order::kOverlap;
   }
