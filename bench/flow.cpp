@@ -18,7 +18,7 @@ namespace {
 
 using namespace ringfence;
 
-constexpr std::uint64_t kTinyHash = 0xfc8a3e98a16d37cdULL;
+constexpr std::uint64_t kTinyHash = 0xda96c9b884477461ULL;
 
 Persona clerk() {
   Persona persona;

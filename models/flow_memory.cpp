@@ -2,6 +2,7 @@
 #include "models/flow_memory.h"
 
 #include <algorithm>
+#include <unordered_set>
 
 #include "engine/event/event.h"
 
@@ -9,9 +10,10 @@ namespace ringfence::flow {
 
 namespace {
 
-constexpr std::uint8_t kVersion = 3, kAgentVersion = 2;
-/// Versions before of a session: filters with all their words, leaves with all their bits; settled values with all theirs. And of an agent.
-constexpr std::uint8_t kWholeForms = 1, kWholeValues = 2, kAgentBefore = 1;
+constexpr std::uint8_t kVersion = 4, kAgentVersion = 2;
+/// Versions before of a session: filters with all their words, leaves with all their bits; settled values with all theirs; bits of rows of
+/// words without what they mean. And of an agent.
+constexpr std::uint8_t kWholeForms = 1, kWholeValues = 2, kBareRows = 3, kAgentBefore = 1;
 constexpr std::uint64_t kTrusted = 0xC3C3'0003'3C3C'0004ULL;
 
 constexpr std::uint32_t low(std::uint64_t hash) { return static_cast<std::uint32_t>(hash); }
@@ -194,6 +196,7 @@ void FlowSession::encode(Writer& out) const {
   out.u8(kVersion);
   out.u64(seed_);
   out.u8(static_cast<std::uint8_t>((task_known_ ? 1 : 0) | (follows ? 2 : 0) | (prose_ ? 4 : 0) | (gone_ ? 8 : 0)));
+  out.varint(Words::built_in().rows_id());
   out.u64(task_kin);
   out.u64(task_nouns);
   out.varint(task_.size());
@@ -267,6 +270,7 @@ std::unique_ptr<ChannelMemory> FlowSession::decode(Reader& in) {
   const std::uint8_t flags = in.u8();
   memory->task_known_ = (flags & 1U) != 0;
   memory->follows = (flags & 2U) != 0;
+  const bool other_rows = version <= kBareRows || in.varint32() != Words::built_in().rows_id();
   memory->task_kin = in.u64();
   memory->task_nouns = in.u64();
   memory->task_.resize(in.count(1, kTaskWords));
@@ -288,7 +292,29 @@ std::unique_ptr<ChannelMemory> FlowSession::decode(Reader& in) {
   memory->told.argument = in.text();
   memory->told.source = in.text();
   if (!in.ok() || memory->told.cls >= kClasses) return nullptr;
+  if (other_rows) memory->look_up_anew();
   return memory;
+}
+
+void FlowSession::look_up_anew() {
+  const std::unordered_set<std::uint32_t> task(task_.begin(), task_.end());
+  std::vector<std::unordered_set<std::uint32_t>> ordered(orders_.size());
+  for (std::size_t i = 0; i < orders_.size(); ++i)
+    for (const Order::Word& word : orders_[i].words) ordered[i].insert(word.word);
+  task_kin = task_nouns = 0;
+  for (Order& order : orders_) order.kin = order.nouns = 0;
+  Words::built_in().each([&](const WordEntry& entry) {
+    if ((entry.kin | entry.nouns) == 0) return;
+    if (task.contains(task_hash(entry.hash))) {
+      task_kin |= entry.kin;
+      task_nouns |= entry.nouns;
+    }
+    for (std::size_t i = 0; i < orders_.size(); ++i) {
+      if (!ordered[i].contains(low(entry.hash))) continue;
+      orders_[i].kin |= entry.kin;
+      orders_[i].nouns |= entry.nouns;
+    }
+  });
 }
 
 std::size_t FlowSession::bytes() const {

@@ -170,6 +170,8 @@ class FlowSession final : public ChannelMemory {
   using Gone = GramFilter<256>;
 
   bool decode_values(Reader& in, bool whole);
+  /// What the words tables say of the words kept, where they were other ones when it was written.
+  void look_up_anew();
   [[nodiscard]] std::uint32_t task_hash(std::uint64_t word) const;
   void leaf(std::uint64_t hash) { lost_leaves += leaves_.add(hash); }
   void forget_oldest_order();

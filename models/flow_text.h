@@ -12,7 +12,7 @@
 
 /// Texts as the flow channel reads them: words, sentences, which of them command, and what in a text is an address. One pass a
 /// text; allocates nothing for a short one. Words are runs of letters, digits, `_` and what is not ASCII, in lower case; all else parts
-/// them.
+/// them. `at` and `dot` are left out, as the signs they stand for are.
 namespace ringfence::flow {
 
 /// Hashes of a text's words in order.

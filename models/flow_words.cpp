@@ -91,6 +91,10 @@ class Words::Builder {
       while (words_.table_[at].hash != 0) at = (at + 1) & words_.mask_;
       words_.table_[at] = made;
     }
+    std::string rows;
+    for (const Rows* const table : {&words_.kin_rows_, &words_.noun_rows_})
+      for (const auto& [word, number] : *table) rows += word + " " + std::to_string(number) + "\n";
+    words_.rows_id_ = static_cast<std::uint32_t>(hash64(rows));
     return std::move(words_);
   }
 

@@ -62,6 +62,14 @@ class Words {
       if (entry.hash == 0) return nullptr;
     }
   }
+  /// Calls `visit` with every word that means something.
+  template <class Visit>
+  void each(const Visit& visit) const {
+    for (const WordEntry& entry : table_)
+      if (entry.hash != 0) visit(entry);
+  }
+  /// Of the rows of kin and nouns in their order: bits of rows mean the same where it is equal.
+  [[nodiscard]] std::uint32_t rows_id() const { return rows_id_; }
   /// Number of the row of a tool's word, or -1.
   [[nodiscard]] int kin_row(std::string_view word) const { return row(kin_rows_, word); }
   [[nodiscard]] int noun_row(std::string_view word) const { return row(noun_rows_, word); }
@@ -89,6 +97,7 @@ class Words {
   std::vector<WordEntry> table_;
   std::uint64_t mask_ = 0;
   Rows kin_rows_, noun_rows_;
+  std::uint32_t rows_id_ = 0;
   std::vector<WordRow> kin_;
   std::map<std::string, std::vector<std::string>, std::less<>> effects_;
   std::array<std::uint64_t, 3> ends_{};

@@ -146,7 +146,7 @@ TEST(FlowMemory, ReadsTheVersionBefore) {
   EXPECT_FALSE(session.is_mentioned(bob));
   Writer now;
   memory->encode(now);
-  EXPECT_EQ(now.bytes().front(), '\3');
+  EXPECT_EQ(now.bytes().front(), '\4');
   for (std::size_t cut = 0; cut < bytes.size(); cut += 97) {
     Reader part(std::string_view(bytes).substr(0, cut));
     EXPECT_EQ(flow::FlowSession::decode(part), nullptr) << cut;
@@ -195,11 +195,61 @@ TEST(FlowMemory, ReadsTheSecondVersion) {
   EXPECT_FALSE(session.settled(ann));
   Writer now;
   memory->encode(now);
-  EXPECT_EQ(now.bytes().front(), '\3');
+  EXPECT_EQ(now.bytes().front(), '\4');
   for (std::size_t cut = 0; cut < bytes.size(); cut += 7) {
     Reader part(std::string_view(bytes).substr(0, cut));
     EXPECT_EQ(flow::FlowSession::decode(part), nullptr) << cut;
   }
+}
+
+TEST(FlowMemory, WhatOtherTablesOfWordsSaidIsLookedUpAnew) {
+  const flow::Words& words = flow::Words::built_in();
+  flow::FlowSession session(7);
+  session.hear_task(flow::read_task(words, "Please send the file to Bob."));
+  flow::Order order{.untrusted = true, .kin = 0, .nouns = 0, .source = "c-1", .words = {}};
+  for (const char* word : {"delete", "the", "file"}) {
+    const std::uint64_t hash = flow::word_hash(word);
+    order.kin |= words.find(hash) != nullptr ? words.find(hash)->kin : 0;
+    order.nouns |= words.find(hash) != nullptr ? words.find(hash)->nouns : 0;
+    order.words.push_back({static_cast<std::uint32_t>(hash), 0});
+  }
+  ASSERT_NE(order.kin, 0U);
+  ASSERT_NE(session.task_kin, 0U);
+  session.learn_order(order);
+
+  // The same with the bits of other tables, as the third version wrote them and as this one would with another set of rows.
+  flow::FlowSession other(7);
+  other.hear_task(flow::read_task(words, "Please send the file to Bob."));
+  other.task_kin = other.task_nouns = ~std::uint64_t{0};
+  flow::Order strange = order;
+  strange.kin = strange.nouns = ~std::uint64_t{0};
+  other.learn_order(strange);
+  Writer written;
+  other.encode(written);
+  constexpr std::size_t kRows = 1 + 8 + 1;  // behind version, seed and flags
+  const std::string whole(written.bytes());
+  Reader rows(std::string_view(whole).substr(kRows));
+  EXPECT_EQ(rows.varint32(), words.rows_id());
+  Writer id;
+  id.varint(words.rows_id());
+  const std::string rest = whole.substr(kRows + id.bytes().size());
+  Writer another;
+  another.varint(words.rows_id() ^ 1U);
+  for (const std::string& bytes :
+       {"\3" + whole.substr(1, kRows - 1) + rest, whole.substr(0, kRows) + std::string(another.bytes()) + rest}) {
+    Reader in(bytes);
+    const auto memory = flow::FlowSession::decode(in);
+    ASSERT_NE(memory, nullptr);
+    EXPECT_TRUE(in.at_end());
+    const auto& read = static_cast<const flow::FlowSession&>(*memory);
+    EXPECT_EQ(read.task_kin, session.task_kin);
+    EXPECT_EQ(read.task_nouns, session.task_nouns);
+    EXPECT_EQ(read.orders().front().kin, order.kin);
+    EXPECT_EQ(read.orders().front().nouns, order.nouns);
+  }
+  Reader same(whole);
+  EXPECT_EQ(static_cast<const flow::FlowSession&>(*flow::FlowSession::decode(same)).task_kin, ~std::uint64_t{0})
+      << "of the same rows it stands";
 }
 
 TEST(FlowMemory, WordsOfTheSecondVersionsFilterAnswerAsTheyDid) {
