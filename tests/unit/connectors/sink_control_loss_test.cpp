@@ -62,7 +62,7 @@ TEST(ControlLogLost, an_engines_next_halt_holds_at_a_gate_that_remembers_its_gen
   Gate gate;
   for (int start = 1; start <= 3; ++start) {
     Process engine(topic, "start-" + std::to_string(start));
-    engine.start(start * 1000);
+    engine.start(std::int64_t{start} * 1000);
   }
   gate.follow(topic);
   topic.entries.clear();

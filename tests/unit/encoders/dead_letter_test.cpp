@@ -28,8 +28,8 @@ TEST(DeadLetters, SayWhereWhyAndWhat) {
 TEST(DeadLetters, ReadBackAsTheRecordThatWasRefused) {
   std::string every_byte;
   for (int c = 0; c < 256; ++c) every_byte.push_back(static_cast<char>(c));
-  for (std::string bytes : {std::string("{\"v\":1}"), std::string("\xC3\xA9\n\0\"\\", 6), std::string("\xFF"), std::string("\xFF\xFE"),
-                            std::string("\xFF\xFE\xFD"), every_byte}) {
+  for (const std::string& bytes : {std::string("{\"v\":1}"), std::string("\xC3\xA9\n\0\"\\", 6), std::string("\xFF"),
+                                   std::string("\xFF\xFE"), std::string("\xFF\xFE\xFD"), every_byte}) {
     Record record = record_of(bytes);
     record.arrival = parse_rfc3339("2026-11-20T10:20:00.001Z");
     record.key = "agent\xFF";

@@ -155,7 +155,7 @@ TEST(GateRecords, revoke_denies_all_calls_and_names_what_the_gate_cannot_do) {
 TEST(GateRecords, a_session_that_a_gate_cannot_see_is_not_acknowledged_as_applied) {
   auto settings = gate_settings();
   settings.visible = VisibleFields().set(static_cast<std::size_t>(SubjectField::Agent));
-  QuietGate gate(std::move(settings));
+  QuietGate gate(settings);
   Speaker engine;
   auto halt = Speaker::halt("bot");
   halt.scope = session_scope_key("corp", "bot", "s-1");
@@ -283,7 +283,7 @@ TEST(GateMemory, what_a_key_signed_that_is_trusted_no_more_is_not_taken_up_again
   gate.read({engine.say(Speaker::halt("a"))});
   auto settings = gate_settings();
   settings.trusted = TrustedKeys();
-  QuietGate restarted(std::move(settings));
+  QuietGate restarted(settings);
   const auto step = restarted.read(gate.state.snapshot());
   ASSERT_FALSE(step.acks.empty());
   EXPECT_EQ(step.acks.front().status, AckStatus::BadSignature);
@@ -293,7 +293,7 @@ TEST(GateMemory, checking_on_several_threads_gives_the_same_state) {
   Speaker engine;
   std::vector<ControlEntry> entries{engine.claim(1)};
   for (int i = 0; i < 500; ++i)
-    entries.push_back(engine.say(Speaker::halt("bot-" + std::to_string(i % 200), static_cast<std::uint64_t>(i / 200 + 1))));
+    entries.push_back(engine.say(Speaker::halt("bot-" + std::to_string(i % 200), static_cast<std::uint64_t>(i) / 200 + 1)));
   QuietGate one;
   one.read(entries);
   ControlState four(gate_settings());

@@ -19,7 +19,7 @@ std::string with_header(const std::string& token, const std::string& header) { r
 TEST(HostileRecords, a_flood_of_signed_scopes_ends_at_the_bound_and_takes_nothing_from_those_held) {
   auto settings = gate_settings();
   settings.keys_max = 100;
-  QuietGate gate(std::move(settings));
+  QuietGate gate(settings);
   Speaker engine;
   ASSERT_EQ(gate.status_of(engine.say(Speaker::halt("bot"))), AckStatus::Applied);
   int refused = 0;
@@ -35,7 +35,7 @@ TEST(HostileRecords, a_flood_of_signed_scopes_ends_at_the_bound_and_takes_nothin
 TEST(HostileRecords, of_more_keys_than_it_holds_a_gate_forgets_those_released_longest_ago) {
   auto settings = gate_settings();
   settings.keys_max = 100;
-  QuietGate gate(std::move(settings));
+  QuietGate gate(settings);
   Speaker engine;
   ASSERT_EQ(gate.status_of(engine.say(Speaker::halt("bot"))), AckStatus::Applied);
   for (int i = 0; i < 1'000; ++i) {
@@ -54,7 +54,7 @@ TEST(HostileRecords, of_more_keys_than_it_holds_a_gate_forgets_those_released_lo
 TEST(HostileRecords, a_flood_of_writers_ends_at_the_bound_and_those_heard_still_speak) {
   auto settings = gate_settings();
   settings.writers_max = 10;
-  QuietGate gate(std::move(settings));
+  QuietGate gate(settings);
   Speaker engine;
   ASSERT_EQ(gate.status_of(engine.say(Speaker::halt("bot"))), AckStatus::Applied);
   for (int i = 0; i < 20; ++i) {

@@ -119,8 +119,10 @@ TEST_F(Delegated, TreesAreToldOfWhoComesOnceADayAndOfWhoHasLeftAfterAnHour) {
   world.restart();
   EXPECT_THAT(told(world.read(at_minute(84).parent("desk-1"))), ElementsAre("leave desk-2"));
   EXPECT_THAT(told(world.read(at_minute(138).parent("desk-1"))), IsEmpty());
-  for (int hour = 3; hour < 24; ++hour) EXPECT_THAT(told(world.read(at_minute(60 * hour).parent("desk-1"))), IsEmpty()) << hour;
-  EXPECT_THAT(told(world.read(at_minute(24 * 60).parent("desk-1"))), ElementsAre("join desk-1")) << "neither memory outlives the other";
+  for (int hour = 3; hour < 24; ++hour)
+    EXPECT_THAT(told(world.read(at_minute(std::int64_t{60} * hour).parent("desk-1"))), IsEmpty()) << hour;
+  EXPECT_THAT(told(world.read(at_minute(std::int64_t{24} * 60).parent("desk-1"))), ElementsAre("join desk-1"))
+      << "neither memory outlives the other";
   EXPECT_THAT(told(world.read(at_minute(24 * 60 + 54))), IsEmpty()) << "alone for a while";
   EXPECT_THAT(told(world.read(at_minute(25 * 60 + 6))), ElementsAre("leave desk-1"));
 }

@@ -337,8 +337,10 @@ TEST(FlowEvidence, AnAgentExactlyOnEveryCapRaisesNoMoreAlarmsThanTheBound) {
     const std::size_t context = call % 4 == 0 ? 0 : 1;
     double u = std::uniform_real_distribution<double>(0, 1)(rng);
     std::uint8_t cls = 0;
-    for (std::uint8_t k = 6; k > 0 && cls == 0; --k)  // the gravest first; what is left over is class 0
-      if ((u -= caps[context][k]) < 0) cls = k;
+    for (std::uint8_t k = 6; k > 0 && cls == 0; --k) {  // the gravest first; what is left over is class 0
+      u -= caps[context][k];
+      if (u < 0) cls = k;
+    }
     const std::array<RowId, 1> marks{RowId{ChannelId::Flow, static_cast<std::uint8_t>(context), cls}};
     update(evidence, tables, marks);
     const double score = scope_score(evidence, tables, Null::Alert);

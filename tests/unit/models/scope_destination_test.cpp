@@ -15,7 +15,6 @@ using ::testing::Eq;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
-using ::testing::Optional;
 
 struct Destination : ::testing::Test {
   World world{scope_channel(), &flow_channel()};
@@ -179,7 +178,8 @@ TEST_F(Destination, MoreDestinationsThanAnyActNeedsAreOutside) {
   declared().accounts = ValueSet{"", {"acct-1"}};
   const auto many = [](std::size_t count) {
     Made made = call("files/read");
-    for (std::size_t i = 0; i < count; ++i) std::move(made).with("to/" + std::to_string(i), "acct-1");
+    for (std::size_t i = 0; i < count; ++i)
+      std::move(made).with("to/" + std::to_string(i), "acct-1");  // NOLINT(bugprone-use-after-move): it hands itself back
     return made;
   };
   permits(many(scope::Targets::kMost));

@@ -83,7 +83,7 @@ TEST_F(Scope, HostileToolNameNeverReachesTheWordsRaw) {
 }
 
 TEST_F(Scope, OtherKindsOfEventsAreNotJudged) {
-  world.job.schedule.active_minutes.assign(7 * 24 * 60, false);
+  world.job.schedule.active_minutes.assign(std::size_t{7} * 24 * 60, false);
   for (const EventKind kind : {EventKind::TaskStart, EventKind::TaskEnd, EventKind::ToolDefinition, EventKind::Signal}) {
     EXPECT_THAT(world.breaks(Made(kind).tool("mail/send")), IsEmpty());
   }
@@ -279,9 +279,9 @@ TEST_F(Scope, HandingOverThatTheJobNamesAsAnActionIsSilentWithoutADelegationBloc
 
 TEST_F(Scope, ActOutsideTheDeclaredHoursBreaksTheSchedule) {
   std::vector<bool>& week = world.job.schedule.active_minutes;
-  week.assign(7 * 24 * 60, false);
+  week.assign(std::size_t{7} * 24 * 60, false);
   for (std::size_t day = 0; day < 5; ++day) {
-    for (std::size_t minute = 7 * 60; minute < 19 * 60; ++minute) week.at(day * 24 * 60 + minute) = true;
+    for (std::size_t minute = 420; minute < 1140; ++minute) week.at(day * 24 * 60 + minute) = true;
   }
   world.job.schedule.active_text = {"Mon-Fri 07:00-19:00"};
   EXPECT_THAT(world.breaks(call("files/read")), IsEmpty());

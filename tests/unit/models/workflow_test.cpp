@@ -288,8 +288,10 @@ TEST(WorkflowEvidence, RowsAreLawfulBets) {
 
 std::size_t drawn(std::span<const double> row, std::mt19937_64& rng) {
   double u = std::uniform_real_distribution<double>(0, 1)(rng);
-  for (std::size_t k = 0; k + 1 < row.size(); ++k)
-    if ((u -= row[k]) < 0) return k;
+  for (std::size_t k = 0; k + 1 < row.size(); ++k) {
+    u -= row[k];
+    if (u < 0) return k;
+  }
   return row.size() - 1;
 }
 
@@ -305,7 +307,10 @@ TEST(WorkflowEvidence, AgentExactlyOnEveryCapAlarmsWithinTheBound) {
   for (const Null null : {Null::Alert, Null::Declared}) {
     std::array<double, WorkflowSession::kClasses> row{};
     row[0] = 1;
-    for (std::uint8_t cls = 1; cls < row.size(); ++cls) row[0] -= row[cls] = tables.cap(null, {ChannelId::Workflow, 0, cls});
+    for (std::size_t cls = 1; cls < row.size(); ++cls) {
+      row[cls] = tables.cap(null, {ChannelId::Workflow, 0, static_cast<std::uint8_t>(cls)});
+      row[0] -= row[cls];
+    }
     const double weight = static_cast<double>(tables.prior(null)[static_cast<std::size_t>(Threat::WorkflowBreak)]);
     std::mt19937_64 rng(11);
     std::array<simulation::Hysteresis, 2> levels{{{1e3}, {1e4}}};  // below, a clean agent's resting value is no fall

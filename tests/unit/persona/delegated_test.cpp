@@ -6,10 +6,10 @@
 namespace ringfence::testing {
 namespace {
 
-Action action(const std::string& id, std::vector<std::string> tools) {
+Action action(const std::string& id, const std::vector<std::string>& tools) {
   Action made;
   made.id = id;
-  made.tools = GlobSet(std::move(tools));
+  made.tools = GlobSet(tools);
   return made;
 }
 

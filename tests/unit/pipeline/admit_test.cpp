@@ -108,14 +108,14 @@ TEST(Admit, AnActIsKnownForADayOfTheAgentsOwnTime) {
 
 TEST(Admit, ACopyOfAnEventThatCameDaysLateIsACopy) {
   Agent agent;
-  (void)agent.sees("now", kStart + hours(72));
+  [[maybe_unused]] const auto now = agent.sees("now", kStart + hours(72));
   EXPECT_EQ(agent.sighting("late"), Sighting::Whole);
   EXPECT_EQ(agent.sighting("late"), Sighting::Copy);
 }
 
 TEST(Admit, WhatLeavesBeforeItsDayIsCounted) {
   Agent agent;
-  for (int i = 0; i < 4096; ++i) (void)agent.sees("act-" + std::to_string(i));
+  for (int i = 0; i < 4096; ++i) EXPECT_TRUE(agent.sees("act-" + std::to_string(i)));
   EXPECT_EQ(agent.state.acts_forgotten_early, 0U);
   EXPECT_EQ(agent.sighting("act-0"), Sighting::Copy);
   EXPECT_EQ(agent.sighting("one more"), Sighting::Whole);

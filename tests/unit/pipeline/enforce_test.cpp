@@ -9,8 +9,6 @@ namespace ringfence {
 namespace {
 
 using testing::Call;
-using ::testing::Contains;
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;

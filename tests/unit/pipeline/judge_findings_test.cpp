@@ -15,7 +15,7 @@ using testing::undeclared;
 using testing::Watch;
 using Activity = FindingRecord::Activity;
 
-constexpr std::int64_t kDay = 24 * 3600;
+constexpr std::int64_t kDay = 86'400;
 
 TEST(Findings, OneIsOpenPerFamilyAndSpeaksAtTenfoldCounts) {
   Watch watch("mode: alert, undeclared: {default: alert}");
@@ -104,7 +104,7 @@ TEST(Findings, CountsOfAFamilyAddUpToItsEventsOverManyDays) {
   for (int day = 0; day < 9; ++day) {
     for (int i = 0; i <= day * 3 % 14; ++i, ++acts) {
       Call call = undeclared("read");
-      if (i == 0) call.at = day * 2 * kDay + 10;
+      if (i == 0) call.at = 2 * kDay * day + 10;
       for (const FindingRecord& record : watch.see(call).findings) told[record.uid] = record.count;
     }
   }

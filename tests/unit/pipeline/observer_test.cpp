@@ -95,7 +95,7 @@ class WatchedFleet {
     const auto event = decoder_.decode(record, std::nullopt, arena_);
     if (const auto fact = observer_.see(event.value())) {
       said += *fact;
-      (void)rehearsal_.feed(*fact);
+      if (!rehearsal_.feed(*fact)) throw std::runtime_error("the fact was refused");
     }
     return judged->verdict.level;
   }

@@ -19,9 +19,7 @@ namespace ringfence {
 namespace {
 
 using std::chrono::milliseconds;
-using testing::ElementsAre;
 using testing::Eq;
-using testing::IsEmpty;
 using testing::Optional;
 
 constexpr Partition kFirst{3};
