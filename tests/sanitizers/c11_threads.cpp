@@ -39,8 +39,8 @@ struct Beginning {
 void* begin(void* given) {
   const Beginning own = *static_cast<Beginning*>(given);
   delete static_cast<Beginning*>(given);
-  return reinterpret_cast<void*>(
-      static_cast<std::intptr_t>(own.run(own.argument)));  // NOLINT(performance-no-int-to-ptr): C's threads end in an int
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): C's threads end in an int
+  return reinterpret_cast<void*>(static_cast<std::intptr_t>(own.run(own.argument)));
 }
 
 }  // namespace

@@ -79,7 +79,7 @@ TEST(BlindSpots, CountADayByTheDeclaredRateAndSchedule) {
   persona.calls_per_minute = Ladder{.p50 = 2, .p99 = 9};
   EXPECT_EQ(spots_of(persona, odd).calls_per_day, 2 * 24 * 60);
   constexpr std::size_t kHour = 60;
-  persona.schedule.active_minutes.assign(7 * 24 * kHour, false);
+  persona.schedule.active_minutes.assign(kHour * 24 * 7, false);
   for (std::size_t minute = 8 * kHour; minute < 18 * kHour; ++minute) persona.schedule.active_minutes[minute] = true;  // Monday
   for (std::size_t minute = 30 * kHour; minute < 31 * kHour; ++minute)
     persona.schedule.active_minutes[minute] = true;  // an hour of Tuesday
