@@ -104,6 +104,7 @@ class Block {
     if (line.rule() && (!head_ || line.column <= head_->column)) {
       end_value(at);
       gap_ = true;
+      message_ = false;  // what follows and is no record is one more
       return;
     }
     if (!head_) head_ = line;
@@ -113,7 +114,7 @@ class Block {
       begin_value(static_cast<std::size_t>(line.text.data() - text_.data()) + line.column + (line.key.empty() ? 0 : line.key.size() + 1));
       ++fields_;
       gap_ = false;
-    } else if (gap_ && line.column <= head_->column && !message_) {
+    } else if (!value_ || (gap_ && line.column <= head_->column && !message_)) {  // nothing goes unread
       end_value(at);
       begin_value(at);
       message_ = true;

@@ -75,6 +75,7 @@ constexpr std::array<Mark, 256> kMarks = [] {
 
 constexpr std::size_t kNumberLeast = 9, kAccountGroup = 4;
 
+constexpr bool in_capitals(char c) { return is_digit(c) || (c >= 'A' && c <= 'Z'); }
 bool all_digits(std::string_view text) { return std::ranges::all_of(text, is_digit); }
 
 /// The number that begins with the word at `first`, written in groups ("+44 20 7921 2763", "ES43 1029 9501 7709"): calls `use` with its
@@ -90,9 +91,14 @@ std::size_t read_number(std::string_view text, std::span<const WordPlace> places
   for (; next < places.size(); ++next) {
     const std::size_t behind = places[next - 1].first + places[next - 1].size;
     if (places[next].first != behind + 1 || (text[behind] != ' ' && text[behind] != '-')) break;
-    const bool group = all_digits(word(next)) || (account && word(next).size() == kAccountGroup);
+    const bool group =
+        all_digits(word(next)) || (account && word(next).size() == kAccountGroup && std::ranges::all_of(word(next), in_capitals));
     if (!group || (places[next].size < 2 && !account)) break;
     whole += lower_case(word(next));
+    if (account && places[next].size < kAccountGroup) {  // its last one
+      ++next;
+      break;
+    }
   }
   if (next > first + 1 && whole.size() >= kNumberLeast) use(word_hash(whole), next);
   return next;

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <random>
 #include <string>
@@ -60,6 +61,12 @@ TEST(FlowFields, AMessageAddsNoFields) {
       << "the first record has shown all keys there are";
 }
 
+TEST(FlowFields, WhatComesBehindARuleIsReadToo) {
+  EXPECT_THAT(values_in("Id: m-1\nFrom: Ann\n\nHello\n-----\nOne more thing\n-----\nBye"),
+              ElementsAre("m-1", "Ann", "Hello", "One more thing", "Bye"));
+  EXPECT_THAT(values_in("Id: m-1\nFrom: Ann\n---\nHello"), ElementsAre("m-1", "Ann", "Hello"));
+}
+
 TEST(FlowFields, ProseHasNone) {
   for (const char* text :
        {"", "Hello", "Note: one line", "Dear Ann,\nplease pay.\nAccount: LT601", "Note: one field\nand then a text", "- milk\n- eggs",
@@ -68,21 +75,31 @@ TEST(FlowFields, ProseHasNone) {
   }
 }
 
-TEST(FlowFields, WhateverATextIsItsValuesStandInItInOrder) {
-  const std::vector<std::string_view> pieces{"a",   "key",    ": ", ":", "\n",   "\n\n",  "- ", "  ",
-                                             "---", "[x, y]", "\t", "|", "\r\n", "Title", ", "};
+TEST(FlowFields, WhateverATextIsAllOfItsValuesStandInItInOrder) {
+  const std::vector<std::string_view> lines{"key: %",      "- key: %",    "  key: %",   "%",   "",    "---",   "- %",   "other: [%, %]",
+                                            "who:",        "  - who: %",  "a: |",       "  %", "\t%", "   ",   "--",    "key:",
+                                            "- %, %",      "other: %, %", "    key: %", ": %", "-%",  "key %", "=====", "  ---",
+                                            "% - key: %\r"};
   std::mt19937_64 random(11);  // NOLINT: seeded
+  int of_fields = 0;
   for (int round = 0; round < 20'000; ++round) {
-    std::string text;
-    for (std::size_t n = random() % 40; n > 0; --n) text += pieces[random() % pieces.size()];
+    std::string text = random() % 2 == 0 ? "" : "key: %\nother: %\n";
+    for (std::size_t n = random() % 14; n > 0; --n) text += std::string(lines[random() % lines.size()]) + "\n";
     const char* end = text.data();
-    for (const flow::FieldValue& value : flow::field_values(text)) {
+    std::ptrdiff_t read = 0;
+    const std::vector<flow::FieldValue> values = flow::field_values(text);
+    if (values.empty()) continue;
+    ++of_fields;
+    for (const flow::FieldValue& value : values) {
       ASSERT_FALSE(value.text.empty());
       ASSERT_GE(value.text.data(), end) << text;
       end = value.text.data() + value.text.size();
       ASSERT_LE(end, text.data() + text.size()) << text;
+      read += std::ranges::count(value.text, '%');
     }
+    ASSERT_EQ(read, std::ranges::count(text, '%')) << "what is neither key nor rule is read: " << text;
   }
+  EXPECT_GT(of_fields, 5'000);
 }
 
 }  // namespace

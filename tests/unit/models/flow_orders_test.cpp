@@ -96,6 +96,8 @@ TEST(FlowOrders, NotEveryWordSpeaksToTheAgent) {
 
 TEST(FlowOrders, ANumberInGroupsIsTheSameNumber) {
   EXPECT_THAT(paid_after("Please pay the fee to LT60 1010 0123 4567 8901 today."), Optional(FlowClass::Command));
+  EXPECT_THAT(paid_after("Please pay the fee to LT60 1010 0123 4567 8901 with this note."), Optional(FlowClass::Command))
+      << "words are no groups";
   EXPECT_THAT(paid_after("What else is new?", "Pay the fee to LT60 1010 0123 4567 8901."), Optional(FlowClass::Given));
   FlowStory story;
   story.user("How is the weather?");
