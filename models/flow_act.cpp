@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/flow_act.h"
-#include "models/flow_addresses.h"
 
 #include <algorithm>
 #include <array>
 
 #include "engine/persona/argument.h"
+#include "models/flow_addresses.h"
 #include "models/scope_destination.h"
 #include "models/scope_task.h"
 

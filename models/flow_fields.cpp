@@ -30,7 +30,6 @@ struct Line {
   std::string_view key;    // empty where it begins no field
 
   [[nodiscard]] bool blank() const { return column >= text.size(); }
-  [[nodiscard]] std::string_view value() const { return text.substr(column + key.size() + 1); }
   /// `--` and the like between records.
   [[nodiscard]] bool rule() const {
     const std::string_view bare = trimmed(text);
@@ -101,22 +100,22 @@ class Block {
       gap_ = true;
       return;
     }
-    if (line.rule() && (!head_ || line.column <= head_->column)) {
+    if (!head_) head_ = line;
+    if (line.rule() && line.column <= head_->column) {
       end_value(at);
       gap_ = true;
       message_ = false;  // what follows and is no record is one more
       return;
     }
-    if (!head_) head_ = line;
     if (begins_value(line)) {
       end_value(at);
       record_ = next_record_;
-      begin_value(static_cast<std::size_t>(line.text.data() - text_.data()) + line.column + (line.key.empty() ? 0 : line.key.size() + 1));
+      value_ = at + line.column + (line.key.empty() ? 0 : line.key.size() + 1);
       ++fields_;
       gap_ = false;
     } else if (!value_ || (gap_ && line.column <= head_->column && !message_)) {  // nothing goes unread
       end_value(at);
-      begin_value(at);
+      value_ = at;
       message_ = true;
     }
   }
@@ -137,8 +136,6 @@ class Block {
     keys_.push_back(line.key);
     return true;
   }
-
-  void begin_value(std::size_t at) { value_ = at; }
 
   void end_value(std::size_t at) {
     if (!value_) return;
