@@ -84,8 +84,8 @@ struct Worst {
   FlowClass cls = FlowClass::Given;
   std::string argument, source;
   Value value;
-  bool named = false;                           // the user gave one of the values
-  std::size_t destinations = 0, strangers = 0;  // strangers: destinations that are more than a record
+  bool named = false;                         // the user gave one of the values
+  std::size_t destinations = 0, records = 0;  // records: destinations that are no more and no less
 };
 
 /// What is known of the tool and the task, worked out once a call and only where an order asks for it.
@@ -144,11 +144,11 @@ Settled settled(const Act& act, FlowSession& session, const Value& value, flow::
   return now;
 }
 
-/// Of several destinations the only one that is more than a record, which a plain order holds too, though it is a record like the others:
-/// one of a list of people.
+/// Of several destinations the only one that is more than a record, because a plain order holds it too, while all are records: one of a
+/// list of people. Whom the user named makes no such list.
 bool one_of_a_list(const FlowSession& session, const Worst& worst) {
   return worst.cls == FlowClass::Command && worst.value.kind == Value::Kind::Destination && worst.destinations > 1 &&
-         worst.strangers == 1 && session.is_record(flow::words_of(worst.value.text));
+         worst.records + 1 == worst.destinations && session.is_record(flow::words_of(worst.value.text));
 }
 
 Worst worst_value(const Act& act, FlowSession& session, const flow::Values& values, Asking& asking) {
@@ -163,7 +163,7 @@ Worst worst_value(const Act& act, FlowSession& session, const flow::Values& valu
       worst.named = worst.named || now.origin == Origin::User;
       if (value.kind == Value::Kind::Destination) {
         ++worst.destinations;
-        worst.strangers += cls > FlowClass::Record ? 1U : 0U;
+        worst.records += cls == FlowClass::Record ? 1U : 0U;
       }
       if (cls <= worst.cls) continue;
       worst.cls = cls;
