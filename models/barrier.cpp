@@ -84,6 +84,7 @@ void remember(const Act& act, const BarrierAct& what, const BarrierJudgement& ju
     BarrierAgent& agent = make_memory(act.agent);
     if (session.serial == 0) session.serial = agent.next_serial();
     agent.note(what.target, session.serial);
+    if (judged.refused) agent.keep(what.target, what.refused(act.effect).values);
   }
   BarrierSession* const session = memory_of(act.session);
   if (session == nullptr) return;

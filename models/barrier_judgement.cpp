@@ -90,19 +90,25 @@ bool retries(const BarrierAct& what, const BarrierSession& session) {
   });
 }
 
-bool near_refused(const Identifier& id, const BarrierSession& session) {
-  if (!session.refusals || !id.comparable() || id.text.size() < kNearLeast) return false;
-  const std::uint32_t template_hash = id.shape.template_hash();
-  return std::ranges::any_of(session.refusals->ring, [&](const Refused& refused) {
-    return std::ranges::any_of(refused.values, [&](const Refused::Value& value) {
-      if (value.template_hash != template_hash) return false;
-      const std::size_t distance = edit_distance(value.text, id.text, kNearEdits);
-      return distance >= 1 && distance <= kNearEdits;
-    });
-  });
+bool near(const Identifier& id, const Refused::Value& value) {
+  if (value.template_hash != id.shape.template_hash()) return false;
+  const std::size_t distance = edit_distance(value.text, id.text, kNearEdits);
+  return distance >= 1 && distance <= kNearEdits;
 }
 
-BarrierSuspicion suspect(const BarrierAct& what, const BarrierSession* session) {
+/// Near one that this session was refused. Of what earlier sessions were refused only a malformed one is held against it: records of
+/// today's work may well lie beside those of yesterday's, but a true identifier is never a broken copy of another.
+bool near_refused(const Identifier& id, const BarrierSession* session, const BarrierAgent* agent) {
+  if (!id.comparable() || id.text.size() < kNearLeast) return false;
+  const auto among = [&](const Refused& refused) {
+    return std::ranges::any_of(refused.values, [&](const Refused::Value& value) { return near(id, value); });
+  };
+  if (session != nullptr && session->refusals && std::ranges::any_of(session->refusals->ring, among)) return true;
+  return id.shape.malformed && agent != nullptr &&
+         std::ranges::any_of(agent->values(), [&](const BarrierAgent::RefusedValue& v) { return near(id, v.value); });
+}
+
+BarrierSuspicion suspect(const BarrierAct& what, const BarrierSession* session, const BarrierAgent* agent) {
   BarrierSuspicion s;
   bool all_read = what.count > 0, all_words = what.count > 0;
   for (const Identifier& id : what.identifiers()) {
@@ -112,7 +118,7 @@ BarrierSuspicion suspect(const BarrierAct& what, const BarrierSession* session) 
     all_words = all_words && id.shape.only_words();
     s.malformed = s.malformed || id.shape.malformed;
     s.unread = s.unread || (known && !read);
-    if (session == nullptr || (read && !id.shape.malformed) || !near_refused(id, *session)) continue;
+    if ((read && !id.shape.malformed) || !near_refused(id, session, agent)) continue;
     s.near = true;
     s.near_length = static_cast<std::uint8_t>(id.text.size());
     s.near_miss = s.near_miss || (id.shape.malformed && !read);
@@ -128,7 +134,7 @@ BarrierJudgement judge(const Act& act, const BarrierAct& what, const BarrierSess
   const bool denied = act.event.outcome.status == Outcome::Denied;
   result.missed = is_miss(act.event);
   const bool failed = denied || result.missed;
-  if (failed) result.suspicion = suspect(what, session);
+  if (failed) result.suspicion = suspect(what, session, agent);
 
   const bool ring = session != nullptr && session->refusals && !session->refusals->ring.empty();
   const BarrierSuspicion& s = result.suspicion;

@@ -7,9 +7,9 @@
 namespace ringfence {
 namespace {
 
-constexpr std::uint8_t kVersion = 1, kVersionAsking = 2, kAgentVersion = 2;
-/// The version before of an agent: targets with all their bits.
-constexpr std::uint8_t kWholeTargets = 1;
+constexpr std::uint8_t kVersion = 1, kVersionAsking = 2, kAgentVersion = 3;
+/// Versions before of an agent: targets with all their bits; no values.
+constexpr std::uint8_t kWholeTargets = 1, kWithoutValues = 2;
 constexpr std::size_t kValueBytes = 64, kSaidBytes = 128;
 
 constexpr std::uint32_t low(std::uint64_t hash) { return static_cast<std::uint32_t>(hash); }
@@ -20,6 +20,18 @@ std::uint16_t narrow16(Reader& in) {
   return static_cast<std::uint16_t>(v);
 }
 
+void encode(Writer& out, const Refused::Value& value) {
+  out.text(value.text);
+  out.varint(value.template_hash);
+}
+
+Refused::Value decode_value(Reader& in) {
+  const std::string_view text = in.text();
+  if (text.size() > kValueBytes) in.fail();
+  std::string kept(text.substr(0, kValueBytes));
+  return {std::move(kept), in.varint32()};
+}
+
 void encode(Writer& out, const Refused& r) {
   out.u64(r.target);
   out.varint(r.tool);
@@ -28,10 +40,7 @@ void encode(Writer& out, const Refused& r) {
   out.varint(r.keys.size());
   for (const std::uint32_t key : r.keys) out.varint(key);
   out.varint(r.values.size());
-  for (const Refused::Value& value : r.values) {
-    out.text(value.text);
-    out.varint(value.template_hash);
-  }
+  for (const Refused::Value& value : r.values) encode(out, value);
   out.varint(r.paths.size());
   for (const std::uint16_t path : r.paths) out.varint(path);
 }
@@ -45,11 +54,7 @@ Refused decode_refused(Reader& in) {
   if (effect > kEffects) in.fail();
   if (effect > 0) r.effect = static_cast<Effect>(effect - 1);
   for (std::size_t n = in.count(1, Refused::kKeys); n > 0; --n) r.keys.add(in.varint32());
-  for (std::size_t n = in.count(2, Refused::kValues); n > 0; --n) {
-    const std::string_view text = in.text();
-    if (text.size() > kValueBytes) in.fail();
-    r.values.push_back({std::string(text.substr(0, kValueBytes)), in.varint32()});
-  }
+  for (std::size_t n = in.count(2, Refused::kValues); n > 0; --n) r.values.push_back(decode_value(in));
   for (std::size_t n = in.count(1, Refused::kPaths); n > 0; --n) r.paths.add(narrow16(in));
   return r;
 }
@@ -348,8 +353,17 @@ void BarrierAgent::note(std::uint64_t target, std::uint32_t serial) {
   dead_ends_.push_back({.target = low(target), .first = serial, .sessions = 1, .last = latest});
 }
 
+void BarrierAgent::keep(std::uint64_t target, const std::vector<Refused::Value>& values) {
+  for (const Refused::Value& value : values) {
+    std::erase_if(values_, [&](const RefusedValue& known) { return known.value.text == value.text; });
+    if (values_.size() == kValues) values_.erase(values_.begin());
+    values_.push_back({low(target), value});
+  }
+}
+
 void BarrierAgent::forget(std::uint64_t target) {
   std::erase_if(dead_ends_, [&](const DeadEnd& d) { return d.target == low(target); });
+  std::erase_if(values_, [&](const RefusedValue& v) { return v.target == low(target); });
 }
 
 void BarrierAgent::encode(Writer& out) const {
@@ -362,11 +376,16 @@ void BarrierAgent::encode(Writer& out) const {
     out.varint(d.sessions);
     out.varint(d.last);
   }
+  out.varint(values_.size());
+  for (const RefusedValue& v : values_) {
+    out.varint(v.target);
+    ringfence::encode(out, v.value);
+  }
 }
 
 std::unique_ptr<BarrierAgent> BarrierAgent::decode(Reader& in) {
   const std::uint8_t version = in.u8();
-  if (version != kAgentVersion && version != kWholeTargets) return nullptr;
+  if (version < kWholeTargets || version > kAgentVersion) return nullptr;
   auto agent = std::make_unique<BarrierAgent>();
   agent->serials_ = in.varint32();
   for (std::size_t n = in.count(4, kDeadEnds); n > 0; --n) {
@@ -377,9 +396,18 @@ std::unique_ptr<BarrierAgent> BarrierAgent::decode(Reader& in) {
     d.last = narrow16(in);
     agent->dead_ends_.push_back(d);
   }
+  if (version <= kWithoutValues) return in.ok() ? std::move(agent) : nullptr;
+  for (std::size_t n = in.count(3, kValues); n > 0 && in.ok(); --n) {
+    const std::uint32_t target = in.varint32();
+    agent->values_.push_back({target, decode_value(in)});
+  }
   return in.ok() ? std::move(agent) : nullptr;
 }
 
-std::size_t BarrierAgent::bytes() const { return sizeof(*this) + dead_ends_.capacity() * sizeof(DeadEnd); }
+std::size_t BarrierAgent::bytes() const {
+  std::size_t sum = sizeof(*this) + dead_ends_.capacity() * sizeof(DeadEnd) + values_.capacity() * sizeof(RefusedValue);
+  for (const RefusedValue& v : values_) sum += v.value.text.capacity();
+  return sum;
+}
 
 }  // namespace ringfence

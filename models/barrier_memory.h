@@ -179,20 +179,30 @@ class BarrierSession final : public ChannelMemory {
 };
 
 /// Of one agent, from its first refusal on: targets refused or missed, over all its sessions, 64 at most, least recently met out; 12 bytes
-/// each. Of a target 32 bits are kept: one that is not among them passes for one once in 60 million times.
+/// each. Of a target 32 bits are kept: one that is not among them passes for one once in 60 million times. Beside them the last eight
+/// identifiers it was refused that can be compared, 0.1 KiB each, so that one made up from another is known in a later session.
 class BarrierAgent final : public ChannelMemory {
  public:
   static constexpr std::size_t kDeadEnds = 64;
+  static constexpr std::size_t kValues = 8;
   struct DeadEnd {
     std::uint32_t target = 0;
     std::uint32_t first = 0;     // serial of the session that met it first
     std::uint16_t sessions = 1;  // how many sessions met it
     std::uint16_t last = 0;      // low bits of the serial of the latest of them
   };
+  struct RefusedValue {
+    std::uint32_t target = 0;  // of the act that named it
+    Refused::Value value;
+  };
 
   /// The dead end of this target met before in another session than `serial`; null where there is none.
   [[nodiscard]] const DeadEnd* earlier(std::uint64_t target, std::uint32_t serial) const;
   void note(std::uint64_t target, std::uint32_t serial);
+  /// An act on this target was refused with these values; the same value again only becomes the newest.
+  void keep(std::uint64_t target, const std::vector<Refused::Value>& values);
+  [[nodiscard]] const std::vector<RefusedValue>& values() const { return values_; }
+  /// The target was reached after all.
   void forget(std::uint64_t target);
   [[nodiscard]] std::uint32_t next_serial() { return ++serials_; }
   [[nodiscard]] bool empty() const { return dead_ends_.empty(); }
@@ -203,7 +213,8 @@ class BarrierAgent final : public ChannelMemory {
   [[nodiscard]] static std::unique_ptr<BarrierAgent> decode(Reader& in);
 
  private:
-  std::vector<DeadEnd> dead_ends_;  // least recently met first
+  std::vector<DeadEnd> dead_ends_;    // least recently met first
+  std::vector<RefusedValue> values_;  // oldest first
   std::uint32_t serials_ = 0;
 };
 

@@ -114,6 +114,20 @@ TEST(CommitIncident, NearMissesAloneAlertAtTheFourthAndHaltAtTheSixth) {
   EXPECT_EQ(reached.halt, 6);
 }
 
+TEST(CommitIncident, OneGuessASessionAlertsByTheFifthAndHaltsByTheNinthAttempt) {
+  std::mt19937_64 rng(3);
+  NearMisses near_miss;
+  Story story = at_work();
+  const Reached reached = attempts(story, 41, [&](int i) {
+    const std::string session = "run-" + std::to_string(i);
+    story.task("Port the fix of " + kSha + " to the new parser.", session);
+    (void)story.tell(denied(commit(i == 1 ? kSha : near_miss(rng), session)));
+    story.end_session(session);
+  });
+  EXPECT_EQ(reached.alert, 4);
+  EXPECT_EQ(reached.halt, 7);
+}
+
 TEST(CommitIncident, TheExampleFindingIsReachedFromEvents) {
   std::mt19937_64 rng(4);
   NearMisses near_miss;

@@ -84,7 +84,7 @@ TEST(BarrierMemory, IsBoundedWhateverHappens) {
     (void)story.tell(denied({.tool = "t" + std::to_string(i) + "/x",
                              .uri = "r/" + std::string(60, 'a') + std::to_string(i),
                              .credential = "c" + std::to_string(i)}));
-  EXPECT_THAT(story.agent().memory[static_cast<std::size_t>(ChannelId::Barrier)]->bytes(), Le(1200U));
+  EXPECT_THAT(story.agent().memory[static_cast<std::size_t>(ChannelId::Barrier)]->bytes(), Le(1800U));
   EXPECT_THAT(story.session("s1").memory[static_cast<std::size_t>(ChannelId::Barrier)]->bytes(), Le(5200U));
 }
 
@@ -162,7 +162,7 @@ TEST(BarrierMemory, KeepsTheLastEightOpenRequestsAndHandsEachOutOnce) {
   EXPECT_EQ(empty.bytes(), never.bytes()) << "as the version before writes it";
 }
 
-TEST(BarrierMemory, ReadsAnAgentOfTheVersionBeforeWithItsWholeTargets) {
+TEST(BarrierMemory, ReadsAnAgentOfTheFirstVersionWithItsWholeTargets) {
   Writer out;
   out.u8(1);
   out.varint(3);  // serials
@@ -179,6 +179,39 @@ TEST(BarrierMemory, ReadsAnAgentOfTheVersionBeforeWithItsWholeTargets) {
   Writer now;
   agent->encode(now);
   EXPECT_LT(now.size(), out.size());
+}
+
+TEST(BarrierMemory, KeepsTheLastEightRefusedValuesOfAnAgent) {
+  BarrierAgent agent;
+  for (std::uint64_t i = 1; i <= 10; ++i) agent.keep(id_hash(i), {{std::string(64, static_cast<char>('a' + i)), 7}});
+  agent.keep(id_hash(11), {{std::string(64, 'k'), 7}});  // the value of the tenth, once more
+  ASSERT_EQ(agent.values().size(), BarrierAgent::kValues);
+  EXPECT_EQ(agent.values().front().value.text.front(), 'd');
+  agent.forget(id_hash(11));
+  EXPECT_EQ(agent.values().back().value.text.front(), 'j');
+  Writer out, again;
+  agent.encode(out);
+  for (std::size_t cut = 0; cut < out.bytes().size(); ++cut) {
+    Reader part(std::string_view(out.bytes()).substr(0, cut));
+    ASSERT_EQ(BarrierAgent::decode(part), nullptr) << cut;
+  }
+  Reader in(out.bytes());
+  const auto back = BarrierAgent::decode(in);
+  ASSERT_NE(back, nullptr);
+  back->encode(again);
+  EXPECT_EQ(again.bytes(), out.bytes());
+}
+
+TEST(BarrierMemory, ReadsAnAgentOfTheVersionBeforeWithoutValues) {
+  Writer out;
+  out.u8(2);
+  for (const unsigned number : {3U, 1U, 77U, 2U, 1U, 2U}) out.varint(number);
+  Reader in(out.bytes());
+  const auto agent = BarrierAgent::decode(in);
+  ASSERT_NE(agent, nullptr);
+  EXPECT_TRUE(in.at_end());
+  ASSERT_NE(agent->earlier(77, 3), nullptr);
+  EXPECT_TRUE(agent->values().empty());
 }
 
 TEST(BarrierMemory, OfAnotherVersionOrChannelIsNotDecoded) {
