@@ -73,6 +73,8 @@ struct Breach {
   /// The places or accounts that broke it, as the event wrote them, where it is about where something goes; an exception by destination
   /// covers all of them or none. Empty: all that the act names.
   std::vector<std::string> targets;
+  /// The action of the earlier act that broke it; absent: this act did. Of an earlier one an exception can say no more than its action.
+  std::optional<ActionIndex> earlier;
 };
 
 /// What a declared constraint looks at and an event may not have. Where it is absent the tool alone decides, and the lack is counted per

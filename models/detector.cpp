@@ -32,7 +32,31 @@ bool counts(const SessionState& session, const SessionState* alone) { return alo
 
 }  // namespace
 
+/// The sets of threats that the persona's exceptions may take an act from: of each analytic, as many as a context can name, and of all.
+void Tables::except(const Persona& persona) {
+  constexpr std::size_t kMost = (1U << (8 - kContextBits)) - 1;
+  ThreatSet all = 0;
+  for (const Exception& exception : persona.exceptions) {
+    ThreatSet threats = 0;
+    for (const ThreatInfo& threat : kThreats)
+      if (exception.analytic == uid_of(threat.analytic)) threats |= only(threat.threat);
+    all |= threats;
+    if (threats != 0 && variants_.size() + 1 < kMost && std::ranges::find(variants_, threats) == variants_.end())
+      variants_.push_back(threats);
+  }
+  if (all != 0 && std::ranges::find(variants_, all) == variants_.end()) variants_.push_back(all);
+}
+
+RowId Tables::without(RowId mark, ThreatSet threats) const {
+  std::size_t variant = 0;
+  while (variant < variants_.size() && variants_[variant] != threats) ++variant;
+  if (variant == variants_.size()) variant = variants_.size() - 1;  // of all: a mark less is always safe
+  if (threats != 0 && !variants_.empty()) mark.context = static_cast<std::uint8_t>(mark.context | (variant + 1) << kContextBits);
+  return mark;
+}
+
 Tables::Tables(const Persona& persona, std::span<const Channel* const> channels, double loosened) {
+  except(persona);
   rows_.emplace_back();
   for (auto& ones : rows_.front().factors) ones.fill(1);
   for (auto& caps : caps_) caps.push_back(1);
@@ -43,7 +67,7 @@ Tables::Tables(const Persona& persona, std::span<const Channel* const> channels,
     place.first = static_cast<std::uint32_t>(rows_.size());
     place.contexts = static_cast<std::uint32_t>(caps.size());
     place.classes = static_cast<std::uint32_t>(caps.front().size());
-    rows_.resize(rows_.size() + caps.size() * caps.front().size(), rows_.front());
+    rows_.resize(rows_.size() + (1 + variants_.size()) * caps.size() * caps.front().size(), rows_.front());
     for (auto& all : caps_) all.resize(rows_.size(), 1);
     compile(*channel, caps, Null::Alert, loosened);
     compile(*channel, caps, Null::Declared, persona.tolerance() * loosened);
@@ -63,10 +87,9 @@ void Tables::compile(const Channel& channel, const std::vector<std::vector<doubl
     return v;
   };
   const auto declared = boxes(1);
-  for (std::size_t context = 0; context < place.contexts; ++context) {
-    const auto to = caps_[index(null)].begin() + static_cast<std::ptrdiff_t>(place.first + context * place.classes);
-    std::ranges::copy(declared[context], to);
-  }
+  auto to = caps_[index(null)].begin() + static_cast<std::ptrdiff_t>(place.first);
+  for (std::size_t variant = 0; variant <= variants_.size(); ++variant)
+    for (const auto& context : declared) to = std::ranges::copy(context, to).out;
   for (const Bet& bet : channel.bets()) {
     if (bet.alert_only && null != Null::Alert) continue;
     compile(info, bet, bet.loosen > 1 ? boxes(bet.loosen) : declared, null);
@@ -93,9 +116,13 @@ void Tables::compile(const ChannelInfo& info, const Bet& bet, const std::vector<
   place.applies[n] |= bit_of(slot);
   place.ticking[n] |= bit_of(slot);
   block.ticks[n][slot] = 1;
-  for (std::size_t context = 0; context < place.contexts; ++context)
-    for (std::size_t cls = 0; cls < place.classes; ++cls)
-      rows_[place.first + context * place.classes + cls].factors[n][slot] = static_cast<float>(g[context][cls]);
+  std::size_t row = place.first;
+  for (std::size_t variant = 0; variant <= variants_.size(); ++variant) {
+    const bool counts = variant == 0 || (variants_[variant - 1] & bit_of(slot)) == 0;
+    for (std::size_t context = 0; context < place.contexts; ++context)
+      for (std::size_t cls = 0; cls < place.classes; ++cls, ++row)
+        if (counts) rows_[row].factors[n][slot] = static_cast<float>(g[context][cls]);
+  }
 }
 
 /// Priors and clean values, once every channel is compiled.
@@ -189,7 +216,7 @@ Step step_of(const Tables& tables, std::span<const RowId> marks) {
       count = 1;
     }
     rows[count++] = tables.factors(mark);
-    for (std::size_t n = 0; n < kNulls; ++n) ticking[n] |= tables.ticking(static_cast<Null>(n), mark.channel);
+    for (std::size_t n = 0; n < kNulls; ++n) ticking[n] |= tables.ticking(static_cast<Null>(n), mark);
   }
   multiply(std::span(rows).first(count), step);
   for (std::size_t n = 0; n < kNulls; ++n) spread(ticking[n], step.ticks[n].data());
@@ -213,7 +240,7 @@ void advance(Evidence& evidence, const Step& step) {
 }
 
 void update(Evidence& evidence, const Tables& tables, std::span<const RowId> marks, std::span<const Wagered> wagers) {
-  if (marks.size() == 1 && wagers.empty()) {  // nothing to multiply: the table has it as it is
+  if (marks.size() == 1 && wagers.empty() && tables.left_out(marks.front()) == 0) {  // nothing to multiply: the table has it as it is
     const ChannelId channel = marks.front().channel;
     move(evidence.alert, tables.ticks(Null::Alert, channel), tables.row(Null::Alert, marks.front()));
     move(evidence.declared, tables.ticks(Null::Declared, channel), tables.row(Null::Declared, marks.front()));

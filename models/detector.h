@@ -26,9 +26,20 @@ inline constexpr float kGreatestEvidence = 1e30F;
 /// The step of a channel's own wager (detection.md §3).
 inline constexpr float kGreatestWager = 20.F;
 
+/// Threats by slot, as bits.
+using ThreatSet = std::uint32_t;
+static_assert(kThreats.size() <= 32);
+inline constexpr ThreatSet kAllThreats = ~ThreatSet{0};
+[[nodiscard]] constexpr ThreatSet only(Threat threat) { return ThreatSet{1} << static_cast<std::size_t>(threat); }
+
+/// The context of a mark that exceptions take out of the evidence for some threats says which, above these bits (`Tables::without`).
+inline constexpr unsigned kContextBits = 5;
+[[nodiscard]] constexpr std::uint8_t plain_context(std::uint8_t context) { return context & ((1U << kContextBits) - 1); }
+
 /// The factors of one persona, compiled: a row of kThreatSlots floats per null, channel, context and class. Immutable, shared by threads.
 /// A threat whose growth is below .02 in every context of a channel is dropped there: its factor is 1 and it never ticks; dropped in every
-/// channel its prior is 0. 256 bytes a row; the barrier alone has 16.
+/// channel its prior is 0. 256 bytes a row; the barrier alone has 16. Where the persona has exceptions, each row once more for every set
+/// of threats that they may take an act from.
 class Tables {
  public:
   /// `loosened`: the caps of either null are held to be so much wider, of an agent whose job is only inferred.
@@ -40,8 +51,15 @@ class Tables {
   /// 1 per threat slot that ticks on a mark of this channel, else 0; aligned to 32 bytes.
   [[nodiscard]] const float* ticks(Null null, ChannelId channel) const;
   /// The same as bits, and both nulls' factors of a row, kThreatSlots apart: what the kernel reads.
-  [[nodiscard]] std::uint32_t ticking(Null null, ChannelId channel) const {
-    return places_[static_cast<std::size_t>(channel)].ticking[index(null)];
+  [[nodiscard]] std::uint32_t ticking(Null null, RowId id) const {
+    return places_[static_cast<std::size_t>(id.channel)].ticking[index(null)] & ~left_out(id);
+  }
+  /// The same mark where these threats do not count it: factor 1 and no tick for them, or for more threats of the persona's exceptions.
+  [[nodiscard]] RowId without(RowId mark, ThreatSet threats) const;
+  /// The threats that do not count this mark, because of an exception.
+  [[nodiscard]] ThreatSet left_out(RowId id) const {
+    const std::size_t variant = id.context >> kContextBits;
+    return variant == 0 || variant > variants_.size() ? 0 : variants_[variant - 1];
   }
   [[nodiscard]] const float* factors(RowId id) const { return rows_[position(id)].factors.front().data(); }
   [[nodiscard]] const float* ones() const { return rows_.front().factors.front().data(); }
@@ -82,13 +100,16 @@ class Tables {
     const auto channel = static_cast<std::size_t>(id.channel);
     if (channel >= kChannels) return 0;
     const Place& place = places_[channel];
-    if (id.context >= place.contexts || id.cls >= place.classes) return 0;
-    return place.first + id.context * place.classes + id.cls;
+    const std::size_t context = plain_context(id.context), variant = id.context >> kContextBits;
+    if (context >= place.contexts || id.cls >= place.classes || variant > variants_.size()) return 0;
+    return place.first + (variant * place.contexts + context) * place.classes + id.cls;
   }
+  void except(const Persona& persona);
   void compile(const Channel& channel, const std::vector<std::vector<double>>& caps, Null null, double tolerance);
   void compile(const ChannelInfo& info, const Bet& bet, const std::vector<std::vector<double>>& widened, Null null);
   void settle(std::span<const Channel* const> channels);
 
+  std::vector<ThreatSet> variants_;  // threats that exceptions are about, analytic by analytic, the last of all together
   std::array<Place, kChannels> places_{};
   std::array<Block, kChannels> blocks_{};
   std::vector<Row> rows_;
@@ -134,10 +155,7 @@ void update(Evidence& evidence, const Tables& tables, std::span<const RowId> mar
 struct Scores {
   double alert = 0, declared = 0;
 };
-/// Threats by slot, as bits: what is summed or ranked among; of some of them S is less, so a bound on all of it holds for them too.
-using ThreatSet = std::uint32_t;
-static_assert(kThreats.size() <= 32);
-inline constexpr ThreatSet kAllThreats = ~ThreatSet{0};
+/// `among`: the threats that are summed or ranked; of some of them S is less, so a bound on all of it holds for them too.
 [[nodiscard]] Scores scores(const AgentState& agent, const Tables& tables, const SessionState* alone = nullptr,
                             ThreatSet among = kAllThreats);
 /// The same under one null.

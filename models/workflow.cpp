@@ -138,7 +138,9 @@ Breach missed(const Act& act, const WorkflowAgent::Due& due, ActionIndex action,
                   " within " + scope::duration_words(followup.within) + ", as workflow.after declares",
           .level = Level::Alert,
           .severity = Severity::Medium,
-          .origin = "after-" + std::to_string(due.event) + "-" + std::to_string(due.deadline.value)};
+          .origin = "after-" + std::to_string(due.event) + "-" + std::to_string(due.deadline.value),
+          .targets = {},
+          .earlier = action};
 }
 
 /// Follow-ups whose time is over by the agent's own clock. What the persona no longer declares is forgotten.

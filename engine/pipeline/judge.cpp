@@ -243,7 +243,12 @@ void JudgeBatch::Hearing::decide_act() {
 /// Findings, links and containments.
 void JudgeBatch::Hearing::conclude(std::span<const Channel* const> channels) {
   const Circumstances& given = *circumstances;
-  append(out->findings, findings_of({*act, decision, *tables, adds, given.topic, given.position}, channels));
+  std::vector<FindingRecord> findings = findings_of({*act, decision, *tables, adds, given.topic, given.position}, channels);
+  for (const FindingRecord& record : findings)  // one may begin without a level newly reached, where another threat leads now
+    if (record.activity == FindingRecord::Activity::Create &&
+        std::ranges::find(out->verdict.raised, record.analytic) == out->verdict.raised.end())
+      out->verdict.raised.push_back(record.analytic);
+  append(out->findings, std::move(findings));
   tell_violation(contained, act->agent, act->event, told(), *out);
   out->marks.reserve(readings.marks.size() + readings.wagers.size());
   out->marks = readings.marks;
@@ -287,7 +292,7 @@ void JudgeBatch::add(const Event& event, const Admission& admission, AgentState&
     const Contained contained = hold_against_containments(event, admission, agent, session, event.tool.effect, circumstances);
     out.stopped = contained.stopped;
     note_joined(contained, out);
-    judge_unclassified({event, admission.sighting, agent, session, circumstances}, out);
+    judge_unclassified({event, admission.sighting, agent, session, circumstances, agent.acts[admission.act]}, out);
     tell_violation(contained, agent, event, {nullptr, circumstances.topic, circumstances.position}, out);
     out.passed = passed_calls(agent);
     return;

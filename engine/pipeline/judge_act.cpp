@@ -23,24 +23,29 @@ bool asked(const Channel& channel, Sighting sighting) {
   return false;
 }
 
-/// An exception for a threat's analytic takes the act out of its channel's evidence: a mark less is always safe (detection.md §2.1).
-bool evidence_excepted(const Act& act, const Channel& channel) {
-  return !act.persona.exceptions.empty() && std::ranges::any_of(channel.bets(), [&](const Bet& bet) {
-    return bet.loosen <= 1 && excepted(act.persona, kThreats[static_cast<std::size_t>(bet.threat)].analytic, act);
-  });
+/// The threats of this channel for whose analytics an exception covers the act: it is taken out of their evidence, and of theirs alone. A
+/// mark less is always safe (detection.md §2.1).
+ThreatSet excepted_threats(const Act& act, const Channel& channel) {
+  ThreatSet threats = 0;
+  if (act.persona.exceptions.empty()) return threats;
+  for (const Bet& bet : channel.bets())
+    if (excepted(act.persona, kThreats[static_cast<std::size_t>(bet.threat)].analytic, act)) threats |= only(bet.threat);
+  return threats;
 }
 
-void take_evidence(Reading& reading, ChannelId channel, Readings& out) {
-  if (reading.kind == Reading::Kind::Marked) out.marks.push_back({channel, reading.context, reading.cls});
-  for (const Wager& wager : reading.wagers) out.wagers.push_back({channel, wager});
-}
-
-/// Of an excepted act only what speaks for the agent stays: a period's gains were paid for by the price of its first act.
-void take_price(const Reading& reading, ChannelId channel, Readings& out) {
+void take_evidence(const Reading& reading, ChannelId channel, ThreatSet excepted, Readings& out) {
+  if (reading.kind == Reading::Kind::Marked) {
+    out.marks.push_back({channel, reading.context, reading.cls});
+    if (excepted != 0) out.excepted.push_back({out.marks.size() - 1, excepted});
+  }
   for (Wager wager : reading.wagers) {
-    wager.alert = std::min(wager.alert, 1.F);
-    wager.declared = std::min(wager.declared, 1.F);
-    if (wager.alert < 1 || wager.declared < 1) out.wagers.push_back({channel, wager});
+    // Of an excepted one only what speaks for the agent stays: a period's gains were paid for by the price of its first act.
+    if ((excepted & only(wager.threat)) != 0) {
+      wager.alert = std::min(wager.alert, 1.F);
+      wager.declared = std::min(wager.declared, 1.F);
+      if (wager.alert == 1 && wager.declared == 1) continue;
+    }
+    out.wagers.push_back({channel, wager});
   }
 }
 
@@ -48,6 +53,7 @@ void take_price(const Reading& reading, ChannelId channel, Readings& out) {
 
 void Readings::clear() {
   marks.clear();
+  excepted.clear();
   wagers.clear();
   breaches.clear();
   links.clear();
@@ -69,11 +75,7 @@ void ask_channel(const Channel& channel, const Act& act, Sighting sighting, Read
   }
   Reading reading = channel.read(act);
   const bool evidence = reading.kind == Reading::Kind::Marked || !reading.wagers.empty();
-  if (evidence && evidence_excepted(act, channel)) {
-    take_price(reading, channel.info().id, out);
-  } else if (evidence) {
-    take_evidence(reading, channel.info().id, out);
-  }
+  if (evidence) take_evidence(reading, channel.info().id, excepted_threats(act, channel), out);
   if (reading.kind == Reading::Kind::NotEvaluable) out.not_evaluable.push_back(channel.info().id);
   for (Breach& breach : reading.breaches) out.breaches.push_back(std::move(breach));
   for (LinkNote& note : reading.links) out.links.push_back(std::move(note));
@@ -82,6 +84,7 @@ void ask_channel(const Channel& channel, const Act& act, Sighting sighting, Read
 }
 
 bool move_evidence(const Act& act, const Tables& tables, Readings& readings) {
+  for (const auto& [mark, threats] : readings.excepted) readings.marks[mark] = tables.without(readings.marks[mark], threats);
   if (readings.marks.empty() && readings.wagers.empty()) return false;
   const bool adds = std::ranges::any_of(readings.marks, [&](RowId id) { return tables.contributes(id); }) ||
                     std::ranges::any_of(readings.wagers, [&](const Wagered& made) { return raises(made, tables); });
@@ -123,7 +126,8 @@ std::vector<Analytic> newly_raised(const Decision& decision, const Act& act, con
   }
   if (!decision.crossing) return raised;
   const Leader lead = leader(act.agent, tables, decision.crossing->null, judged_alone(act), decision.heard);
-  raised.push_back(kThreats[static_cast<std::size_t>(lead.threat)].analytic);
+  const Analytic crossed = kThreats[static_cast<std::size_t>(lead.threat)].analytic;
+  if (std::ranges::find(raised, crossed) == raised.end()) raised.push_back(crossed);
   return raised;
 }
 

@@ -17,7 +17,14 @@ namespace ringfence {
 
 /// What all channels say of one act.
 struct Readings {
+  /// A mark that exceptions take out of the evidence for some threats.
+  struct Excepted {
+    std::size_t mark = 0;
+    ThreatSet threats = 0;
+  };
+
   std::vector<RowId> marks;
+  std::vector<Excepted> excepted;
   std::vector<Wagered> wagers;
   std::vector<Breach> breaches;
   std::vector<LinkNote> links;

@@ -39,10 +39,10 @@ std::string unclassified_words(const AgentState& agent, const PersonaSet& set) {
   return words;
 }
 
-/// No act of anybody's touches a decoy, whoever declared it: the one tripwire that needs no job.
+/// No act of anybody's touches a decoy, whoever declared it: the one tripwire that needs no job. Request and completion are one act.
 bool touches_decoy(const Unclassified& seen) {
   const PersonaSet& set = seen.circumstances.rules.set();
-  if (seen.event.kind != EventKind::ToolCall) return false;
+  if (seen.event.kind != EventKind::ToolCall || has_raised_hold(seen.known)) return false;
   return std::ranges::any_of(set.personas(), [&](const Persona& persona) {
     if (persona.decoys.empty() || (!persona.tenants.empty() && !persona.tenants.matches(seen.event.tenant))) return false;
     const Act act{
@@ -111,7 +111,10 @@ void judge_unclassified(const Unclassified& seen, Judgement& out) {
   };
   const bool counted = count_call(seen);
   tell(Analytic::AgentUnclassified, unclassified_words(agent, circumstances.rules.set()));
-  if (touches_decoy(seen)) tell(Analytic::DecoyTouched, "An agent without a declared job touched a decoy that no honest act touches.");
+  if (touches_decoy(seen)) {
+    note_hold(seen.known);
+    tell(Analytic::DecoyTouched, "An agent without a declared job touched a decoy that no honest act touches.");
+  }
   judge_as_adopted(seen, out);
   if (counted) adopt(agent, circumstances.rules);
   out.verdict.level = out.verdict.applied = std::max(Level::Alert, standing_level(agent));

@@ -14,6 +14,7 @@ struct Unclassified {
   AgentState& agent;
   SessionState& session;
   const Circumstances& circumstances;
+  KnownAct& known;
 };
 
 /// Counts what it does and says so; a decoy is a tripwire for it too. From 30 calls on, and each time they have doubled, its calls are

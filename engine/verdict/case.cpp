@@ -19,6 +19,7 @@ struct Contribution {
   Level level = Level::Observe;
   std::string title, sentence;
   std::vector<std::string> breaches;
+  std::uint32_t held_acts = 0;
   std::optional<Explanation> explanation;
   std::string identifier_shape;
   std::optional<bool> grounded;
@@ -116,7 +117,10 @@ Booked book(AgentState& agent, const Event& event, std::string_view persona_sha2
   finding->count += part.count;
   finding->last_seen = std::max({finding->last_seen, agent.last_time, event.time});
   if (!due(*finding, part.level)) return {};
-  finding->level = std::max(finding->level, part.level);
+  if (part.level > finding->level) {  // it is about what raised it
+    finding->level = part.level;
+    finding->analytic = part.analytic;
+  }
   finding->count_written = finding->count;
   ++finding->records;
   return {finding, FindingRecord::Activity::Update};
@@ -140,6 +144,7 @@ std::optional<FindingRecord> write(AgentState& agent, FindingRecord base, const 
   base.title = std::move(part.title);
   base.sentence = std::move(part.sentence);
   base.breaches = std::move(part.breaches);
+  base.held_acts = part.held_acts;
   base.explanation = std::move(part.explanation);
   base.identifier_shape = std::move(part.identifier_shape);
   base.grounded = part.grounded;
@@ -175,7 +180,8 @@ std::vector<Contribution> declared(const Judged& judged) {
     part.sentence = joined(part.breaches) + ".";
     if (judged.decision.halted_by_holds && part.level >= Level::Hold) {
       part.level = Level::Halt;
-      part.sentence += " " + std::to_string(judged.act.session.held_acts) + " acts of this session were each held: a halt by policy.";
+      part.held_acts = judged.act.session.held_acts;
+      part.sentence += " " + std::to_string(part.held_acts) + " acts of this session were each held: a halt by policy.";
     }
   }
   return parts;
@@ -183,7 +189,8 @@ std::vector<Contribution> declared(const Judged& judged) {
 
 double threshold_of(const Persona& persona, Level level) {
   const Thresholds& t = persona.response.scores;
-  return level >= Level::Halt ? t.halt : level == Level::Throttle ? t.throttle : t.alert;
+  const Level of = by_score(level);
+  return of == Level::Halt ? t.halt : of == Level::Throttle ? t.throttle : t.alert;
 }
 
 /// Moves the contributing events no finding has told of yet from the ledgers to the part.
@@ -201,6 +208,15 @@ void take_counts(const Act& act, const Ledger* leading, Contribution& part) {
   settle(act.agent.ledger);
   for (SessionState& session : act.agent.sessions)
     if (!session.borrowed) settle(session.ledger);
+}
+
+/// What an act broke has told of it: it is no longer one that no finding has counted.
+void count_as_told(const Act& act) {
+  const auto take_back = [](const std::unique_ptr<Ledger>& ledger) {
+    if (ledger && ledger->contributions > 0) --ledger->contributions;
+  };
+  if (!act.session.borrowed) take_back(act.agent.ledger);
+  take_back(act.session.ledger);
 }
 
 /// The threat is the channel's own, not merely borne out by it.
@@ -224,12 +240,14 @@ std::optional<Contribution> statistical(const Judged& judged, std::span<const Ch
   const Level standing = judged.decision.by_evidence;
   if (!crossing && open == nullptr && standing == Level::Observe) return std::nullopt;
   const Level level = crossing ? crossing->level : open != nullptr ? open->level : standing;
+  const Level reached = crossing ? crossing->reached : std::max(standing, Level::Alert);
 
-  Contribution part{.analytic = open ? open->analytic : threat.analytic, .level = level, .first_seen = judged.act.event.time};
+  Contribution part{.analytic = threat.analytic, .level = level, .first_seen = judged.act.event.time};
   part.mode = judged.act.persona.response.mode;
   take_counts(judged.act, leading_ledger(judged.act.agent, lead), part);
-  part.explanation =
-      explain({judged.act.agent, judged.tables, null, alone, heard}, judged.act.persona, threshold_of(judged.act.persona, level), channels);
+  part.explanation = explain({judged.act.agent, judged.tables, null, alone, heard}, judged.act.persona,
+                             threshold_of(judged.act.persona, reached), channels);
+  if (part.explanation) part.explanation->threshold_of = reached;
   if (part.explanation && null == Null::Alert) {  // both are said, `score` always being the declared null's
     part.explanation->score = judged.decision.score;
     part.explanation->alert_score = judged.decision.alert_score;
@@ -295,7 +313,11 @@ FindingRecord closed(const AgentState& agent, OpenFinding& finding, EventTime ti
 std::vector<FindingRecord> findings_of(const Judged& judged, std::span<const Channel* const> channels) {
   const Event& event = judged.act.event;
   std::vector<Contribution> parts = declared(judged);
-  if (auto evidence = statistical(judged, channels)) join(parts, std::move(*evidence));
+  if (auto evidence = statistical(judged, channels)) {
+    join(parts, std::move(*evidence));
+  } else if (judged.adds && !parts.empty()) {
+    count_as_told(judged.act);
+  }
   std::vector<FindingRecord> records;
   if (parts.empty()) return records;
 

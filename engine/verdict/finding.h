@@ -12,6 +12,11 @@
 
 namespace ringfence {
 
+/// The level of those that scores lead to (alert, throttle, halt) whose threshold belongs to this one.
+[[nodiscard]] constexpr Level by_score(Level level) {
+  return level >= Level::Halt ? Level::Halt : level == Level::Throttle ? Level::Throttle : Level::Alert;
+}
+
 /// One row of the ledger as a reader sees it. Nats are exact sums, not rounded.
 struct EvidenceRow {
   std::string channel, cls, context;
@@ -30,6 +35,7 @@ struct Explanation {
   std::string scope;  // "agent" or "session"
   double score = 0, ln_score = 0, share = 0, tolerance = 1, threshold = 0;
   double halt_threshold = 0;          // c_halt, against which the risk score is a share
+  std::optional<Level> threshold_of;  // the level that score leads to: alert, throttle or halt; absent: that of the finding
   double declared_tolerance = 1;      // of `score`, whichever null the terms are of
   std::optional<double> alert_score;  // where the alert null alone crossed
   double prior = 0, start = 0, late_starts = 0, others = 0;
@@ -69,6 +75,7 @@ struct FindingRecord {
 
   std::optional<Explanation> explanation;  // statistical findings
   std::vector<std::string> breaches;       // declared breaches, one clause each
+  std::uint32_t held_acts = 0;             // acts of the session that were each held, where their number made this a halt
   std::string close_reason;                // where Close
 
   std::string topic;  // name of the input

@@ -71,7 +71,7 @@ const std::array<float, kThreatSlots>& values(const Evidence& evidence, Null nul
 bool ticked(const Ledger& ledger, const Tables& tables, Null null, std::size_t slot) {
   return std::ranges::any_of(ledger.rows, [&](const Ledger::Row& row) {
     if (row.stake) return row.stake->threat == slot && row.stake->ticked;
-    return tables.ticks(null, row.id.channel)[slot] > 0;
+    return (tables.ticking(null, row.id) >> slot & 1U) != 0;
   });
 }
 
@@ -104,7 +104,7 @@ double nats_of(const Ledger::Row& row, const Tables& tables, Null null, std::siz
 
 /// What says nothing of a threat, one way or the other, is no row of its explanation.
 bool bears_on(const Ledger::Row& row, const Tables& tables, Null null, std::size_t slot) {
-  return row.stake ? row.stake->threat == slot : tables.ticks(null, row.id.channel)[slot] > 0;
+  return row.stake ? row.stake->threat == slot : (tables.ticking(null, row.id) >> slot & 1U) != 0;
 }
 
 EvidenceRow readable(const Ledger& ledger, const Ledger::Row& row, const Tables& tables, Null null, std::size_t slot,
@@ -113,7 +113,8 @@ EvidenceRow readable(const Ledger& ledger, const Ledger::Row& row, const Tables&
   if (const ChannelInfo* info = info_of(channels, row.id.channel)) {
     out.channel = info->name;
     if (row.id.cls < info->classes.size()) out.cls = info->classes[row.id.cls];
-    if (row.id.context < info->contexts.size()) out.context = info->contexts[row.id.context];
+    const std::uint8_t context = plain_context(row.id.context);
+    if (context < info->contexts.size()) out.context = info->contexts[context];
   }
   std::uint32_t in_context = 0;
   for (const Ledger::Row& other : ledger.rows) {

@@ -52,20 +52,14 @@ struct Scopes {
 /// A threat that may halt leads by enough.
 bool may_halt(const Leader& lead) { return lead.dangerous && lead.family_share >= kHaltFamilyShare; }
 
-/// Threats whose evidence may lead to a level.
-struct Heard {
-  ThreatSet alert = kAllThreats, throttle = kAllThreats, halt = kAllThreats;
-  [[nodiscard]] ThreatSet at(Level level) const { return level >= Level::Halt ? halt : level == Level::Throttle ? throttle : alert; }
-};
-
-constexpr ThreatSet only(std::size_t slot) { return ThreatSet{1} << slot; }
+constexpr ThreatSet slot_alone(std::size_t slot) { return only(static_cast<Threat>(slot)); }
 
 /// The threats that a channel speaks for together with this one.
 ThreatSet kin_of(std::size_t slot, const Tables& tables) {
   ThreatSet kin = 0;
   for (std::size_t channel = 0; channel < kChannels; ++channel) {
     const ThreatSet together = tables.applies(Null::Declared, static_cast<ChannelId>(channel));
-    if ((together & only(slot)) != 0) kin |= together;
+    if ((together & slot_alone(slot)) != 0) kin |= together;
   }
   return kin;
 }
@@ -84,22 +78,16 @@ Heard heard_under(const Response& response, const Tables& tables, const Of& of) 
     ThreatSet heard = kAllThreats;
     for (std::size_t slot = 0; slot < own.size(); ++slot) {
       if (!own[slot] || *own[slot] >= level) continue;
-      heard &= ~only(slot);
-      const double most = of(only(slot));
+      heard &= ~slot_alone(slot);
+      const double most = of(slot_alone(slot));
       const ThreatSet kin = kin_of(slot, tables);
       for (std::size_t other = 0; other < own.size(); ++other)
-        if (!own[other] && (kin & only(other)) != 0 && of(only(other)) <= most) heard &= ~only(other);
+        if (!own[other] && (kin & slot_alone(other)) != 0 && of(slot_alone(other)) <= most) heard &= ~slot_alone(other);
     }
     return heard;
   };
   return {heard_at(Level::Alert), heard_at(Level::Throttle), heard_at(Level::Halt)};
 }
-
-/// S of the threats that are heard, by the level it may lead to.
-struct Reached {
-  Scores alert;
-  double throttle = 0, halt = 0;
-};
 
 /// Levels by evidence: what was newly reached. `leads` tells the leading threat; asked only where S is high enough for it to matter.
 template <class Leads>
@@ -109,15 +97,15 @@ std::optional<Crossing> cross(Scopes scopes, const Persona& persona, const Reach
   std::optional<Crossing> crossing;
   const bool alert_now = reached.alert.alert >= limit.alert || reached.alert.declared >= limit.alert;
   if (may_rise && !standing.alert && alert_now) {
-    crossing = Crossing{Level::Alert, reached.alert.declared >= limit.alert ? Null::Declared : Null::Alert, limit.alert};
+    crossing = Crossing{Level::Alert, Level::Alert, reached.alert.declared >= limit.alert ? Null::Declared : Null::Alert};
     standing.alert = true;
   }
   if (may_rise && !standing.throttle && reached.throttle >= limit.throttle) {
-    crossing = Crossing{Level::Throttle, Null::Declared, limit.throttle};
+    crossing = Crossing{Level::Throttle, Level::Throttle, Null::Declared};
     standing.throttle = true;
   }
   if (may_rise && reached.halt >= limit.halt && standing.held.value_or(Level::Observe) < Level::Halt && may_halt(leads())) {
-    crossing = Crossing{Level::Halt, Null::Declared, limit.halt};
+    crossing = Crossing{Level::Halt, Level::Halt, Null::Declared};
     hold_at(standing, Level::Halt);
   }
   return crossing;
@@ -152,11 +140,13 @@ Level level_of(const Breach& breach, const Persona& persona, std::optional<Effec
   return Level::Alert;
 }
 
-bool excepted(const Persona& persona, Analytic analytic, const Act& act, const std::vector<std::string>& targets) {
+bool excepted(const Persona& persona, Analytic analytic, const Act& act, const std::vector<std::string>& targets,
+              std::optional<ActionIndex> earlier) {
+  const std::optional<ActionIndex> index = earlier ? earlier : act.match.action;
   return std::ranges::any_of(persona.exceptions, [&](const Exception& e) {
     if (e.analytic != uid_of(analytic) || act.event.time > e.expires) return false;
-    const std::optional<std::string> action =
-        act.match.action ? std::optional<std::string>(persona.actions[*act.match.action].id) : std::nullopt;
+    if (earlier && (e.tool || e.resource || e.destination)) return false;
+    const std::optional<std::string> action = index ? std::optional<std::string>(persona.actions[*index].id) : std::nullopt;
     return in_force(e.agent, std::string(act.event.agent.id)) && in_force(e.action, action) &&
            (!e.tool || matches_tool(*e.tool, act.event)) && in_force(e.resource, owned(act.event.resource.uri)) &&
            (!e.destination || scope::covers_destinations(*e.destination, act, targets));
@@ -195,28 +185,35 @@ Level standing_level(const AgentState& agent) {
   return level;
 }
 
+Reached reached_by(const AgentState& agent, const Persona& persona, const Tables& tables, const SessionState* alone) {
+  Reached out;
+  out.all = out.alert = scores(agent, tables, alone);
+  out.throttle = out.halt = out.all.declared;
+  // Of less than ends an alert no part is worth one.
+  const double least = kHysteresis * persona.response.scores.alert;
+  if (persona.response.analytics.empty() || std::max(out.all.alert, out.all.declared) < least) return out;
+  const auto among = [&](ThreatSet threats) { return scores(agent, tables, alone, threats); };
+  out.heard = heard_under(persona.response, tables, [&](ThreatSet threats) { return among(threats).declared; });
+  out.alert = among(out.heard.alert);
+  out.throttle = among(out.heard.throttle).declared;
+  out.halt = among(out.heard.halt).declared;
+  return out;
+}
+
 Decision decide(const Act& act, std::span<const Breach> breaches, const Tables& tables, bool adds) {
   Decision out;
   AgentState& agent = act.agent;
   const SessionState* const alone = judged_alone(act);
   const bool session_only = contains_session_only(agent, act);
   Standing& target = session_only ? act.session.standing : agent.standing;
-  const Scores all = scores(agent, tables, alone);
-  out.score = all.declared;
-  out.alert_score = all.alert;
-  Heard heard;
-  Reached reached{all, all.declared, all.declared};
+  const Reached reached = reached_by(agent, act.persona, tables, alone);
+  out.score = reached.all.declared;
+  out.alert_score = reached.all.alert;
   const Thresholds& limit = act.persona.response.scores;
-  // Of less than ends an alert no part is worth one.
-  if (!act.persona.response.analytics.empty() && std::max(all.alert, all.declared) >= kHysteresis * limit.alert) {
-    const auto among = [&](ThreatSet threats) { return scores(agent, tables, alone, threats); };
-    heard = heard_under(act.persona.response, tables, [&](ThreatSet threats) { return among(threats).declared; });
-    reached = {among(heard.alert), among(heard.throttle).declared, among(heard.halt).declared};
-  }
 
   Level of_this_act = Level::Observe;
   for (const Breach& breach : breaches) {
-    if (excepted(act.persona, breach.analytic, act, breach.targets)) continue;
+    if (excepted(act.persona, breach.analytic, act, breach.targets, breach.earlier)) continue;
     const Level level = level_of(breach, act.persona, act.effect);
     out.breaches.push_back({breach.analytic, level, breach.severity, breach.what, breach.origin});
     of_this_act = std::max(of_this_act, level);
@@ -235,8 +232,9 @@ Decision decide(const Act& act, std::span<const Breach> breaches, const Tables& 
   }
 
   const bool may_rise = !session_only || adds;
-  out.crossing = cross({target, may_rise}, act.persona, reached, [&] { return leader(agent, tables, Null::Declared, alone, heard.halt); });
-  out.heard = heard.at(out.crossing ? out.crossing->level : Level::Alert);
+  out.crossing =
+      cross({target, may_rise}, act.persona, reached, [&] { return leader(agent, tables, Null::Declared, alone, reached.heard.halt); });
+  out.heard = reached.heard.at(out.crossing ? out.crossing->level : Level::Alert);
   if (out.crossing && !act.persona.response.analytics.empty()) {
     const Leader lead = leader(agent, tables, out.crossing->null, alone, out.heard);
     override_crossing(target, act.persona.response, kThreats[static_cast<std::size_t>(lead.threat)].analytic, *out.crossing);

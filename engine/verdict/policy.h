@@ -26,9 +26,9 @@ struct RaisedBreach {
 
 /// What the evidence newly did on this event: a level reached that did not stand before.
 struct Crossing {
-  Level level = Level::Observe;  // alert, throttle or halt
-  Null null = Null::Declared;    // the null that crossed; alert where the alert null alone did
-  double threshold = 0;
+  Level level = Level::Observe;    // what it led to: the level reached, or what the persona says of that threat's analytic
+  Level reached = Level::Observe;  // whose threshold S has reached: alert, throttle or halt
+  Null null = Null::Declared;      // the null that crossed; alert where the alert null alone did
 };
 
 /// What is decided about one act.
@@ -51,8 +51,10 @@ struct Decision {
 [[nodiscard]] Level level_of(const Breach& breach, const Persona& persona, std::optional<Effect> effect);
 
 /// An exception in force at the act's time covers this analytic for this act. One by destination covers all of `targets`, the places or
-/// accounts that are at fault (those of the act where there are none), or nothing.
-[[nodiscard]] bool excepted(const Persona& persona, Analytic analytic, const Act& act, const std::vector<std::string>& targets = {});
+/// accounts that are at fault (those of the act where there are none), or nothing. Where an `earlier` act is at fault, of which only its
+/// action is known, no exception covers it that names more.
+[[nodiscard]] bool excepted(const Persona& persona, Analytic analytic, const Act& act, const std::vector<std::string>& targets = {},
+                            std::optional<ActionIndex> earlier = std::nullopt);
 
 /// Level `level` as response.mode lets it act: observe < alert < everything.
 [[nodiscard]] Level applied_level(Level level, Mode mode);
@@ -67,6 +69,20 @@ struct Decision {
 
 /// The scope a containment of this act stands in: the session where the persona says so or the name is borrowed; else the agent.
 [[nodiscard]] bool contains_session_only(const AgentState& agent, const Act& act);
+
+/// Threats whose evidence may lead to a level, as the persona says.
+struct Heard {
+  ThreatSet alert = kAllThreats, throttle = kAllThreats, halt = kAllThreats;
+  [[nodiscard]] ThreatSet at(Level level) const { return level >= Level::Halt ? halt : level == Level::Throttle ? throttle : alert; }
+};
+/// S, and what it is of the threats that may lead to each level (detection.md §4: what the persona says of a threat's analytic).
+struct Reached {
+  Scores all, alert;
+  double throttle = 0, halt = 0;  // under the declared null
+  Heard heard;
+};
+[[nodiscard]] Reached reached_by(const AgentState& agent, const Persona& persona, const Tables& tables,
+                                 const SessionState* alone = nullptr);
 
 /// Decides one act: levels of its breaches, thresholds with hysteresis over the evidence as updated, standing levels. `adds`: this
 /// act contributed to the evidence; where levels are a session's own, S may raise them only at an act of that session that adds to it.

@@ -39,6 +39,29 @@ TEST(Findings, ARiseOfLevelIsToldAtOnceUnderTheSameUid) {
   EXPECT_EQ(second.first_seen, first.first_seen);
 }
 
+/// A SOC must not read "undeclared" over a halt for what is forbidden.
+TEST(Findings, AreAboutWhatRaisedThemLast) {
+  Watch watch("mode: enforce, undeclared: {default: alert}}\nnever: [{tools: [\"mail/drop\"], severity: critical}]\nbarriers: {retries: 2");
+  const auto first = watch.see(undeclared("read")).findings.at(0);
+  const auto second = watch.see({.tool = "mail/drop", .effect = "write"}).findings.at(0);
+  EXPECT_EQ(first.analytic, Analytic::ScopeUndeclared);
+  EXPECT_EQ(second.uid, first.uid);
+  EXPECT_EQ(second.analytic, Analytic::ScopeNever);
+  (void)watch.see(undeclared("read"));
+  EXPECT_EQ(watch.agent().findings.at(0).analytic, Analytic::ScopeNever) << "what comes after and is less changes nothing";
+}
+
+TEST(Findings, AnActThatBreaksALimitAndSpeaksForAThreatCountsOnce) {
+  Watch watch("mode: alert}\ncredentials: {fingerprints: [\"k1\"]}\nbarriers: {retries: 2");
+  std::size_t named = 0;
+  for (int i = 0; i < 7; ++i) {
+    const Judgement seen = watch.see({.more = R"(,"credential":{"kind":"jwt","fingerprint":"k9"})"});
+    for (const Analytic raised : seen.verdict.raised) named += raised == Analytic::CredentialNew ? 1U : 0U;
+  }
+  EXPECT_EQ(watch.agent().findings.at(0).count, 7U);
+  EXPECT_EQ(named, 7U) << "each verdict names it once";
+}
+
 TEST(Findings, CloseADayAfterTheLastContributionAtTheAgentsNextEvent) {
   Watch watch("mode: observe, undeclared: {default: halt}");
   (void)watch.see(undeclared("read"));
