@@ -16,12 +16,10 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::size_t kFindingBytes = 1U << 20U;
-constexpr std::int64_t kNanosPerMs = 1'000'000;
 constexpr std::size_t kCellChars = 120;
 constexpr std::size_t kLabelWidth = 58;
 constexpr std::size_t kScopeWidth = 48;
-constexpr std::size_t kActsShown = 8;
+constexpr std::size_t kActsShown = 8, kBreachesShown = 8;
 
 /// Score under the null that the ledger speaks of.
 double ledger_score(const Explanation& explanation) {
@@ -83,13 +81,8 @@ std::string ledger_table(const Explanation& explanation) {
   return out;
 }
 
-/// The level whose threshold an account's ledger speaks of; a live state's is the halt.
-std::string_view level_of_threshold(const Account& account) {
-  if (!account.scopes.empty() || account.level == name_of(Level::Halt) || account.level == name_of(Level::Revoke)) return "halt";
-  return account.level == name_of(Level::Throttle) ? "throttle" : "alert";
-}
-
-std::string score_field(const Explanation& explanation, std::string_view level) {
+std::string score_field(const Explanation& explanation) {
+  const std::string_view level = name_of(explanation.threshold_of.value_or(Level::Halt));
   std::string out = score_text(explanation.score) + " under the declared caps times " + plain_text(explanation.declared_tolerance) + "; " +
                     std::string(level) + " at " + score_text(explanation.threshold);
   if (explanation.alert_score) out += "; " + score_text(*explanation.alert_score) + " under the caps without tolerance";
@@ -119,70 +112,6 @@ Json scopes_json(const Account& account) {
                    {"alert_score", significant(part.alert_score, 3)},
                    {"level", part.level},
                    {"threat", part.threat}});
-  return out;
-}
-
-Explanation explanation_of(const Json& ours) {
-  Explanation out;
-  out.threat = ours.at("threat").get<std::string>();
-  out.family = ours.at("family").get<std::string>();
-  out.null = ours.at("null").get<std::string>();
-  out.scope = ours.at("scope").get<std::string>();
-  out.score = ours.at("score").get<double>();
-  out.ln_score = ours.at("ln_score").get<double>();
-  out.share = ours.at("share").get<double>();
-  out.tolerance = ours.at("tolerance").get<double>();
-  out.threshold = ours.at("threshold").get<double>();
-  out.halt_threshold = ours.value("halt_threshold", out.threshold);
-  out.declared_tolerance = ours.value("declared_tolerance", out.tolerance);
-  out.bounded = ours.value("bounded", true);
-  if (const auto alert = ours.find("alert_score"); alert != ours.end()) out.alert_score = alert->get<double>();
-  out.clamped = ours.value("clamped", false);
-  const Json& terms = ours.at("terms");
-  out.prior = terms.at("prior").get<double>();
-  out.start = terms.at("start").get<double>();
-  out.late_starts = terms.at("late_starts").get<double>();
-  out.others = terms.at("others").get<double>();
-  for (const Json& row : ours.at("evidence"))
-    out.rows.push_back({row.at("channel").get<std::string>(), row.at("class").get<std::string>(), row.at("context").get<std::string>(),
-                        row.at("count").get<std::uint32_t>(), row.at("nats").get<double>(), row.at("cap").get<double>(),
-                        row.at("seen").get<double>(), row.at("samples").get<std::vector<std::string>>()});
-  return out;
-}
-
-/// The act that caused a record, where it names one; a Close is caused by none of the finding's own.
-std::vector<AccountAct> acts_from(const Json& finding) {
-  if (finding.value("activity_id", 0) == static_cast<int>(FindingRecord::Activity::Close) || !finding.contains("evidences")) return {};
-  const Json& evidence = finding.at("evidences").at(0);
-  AccountAct act{.event_id = evidence.at("uid").get<std::string>(),
-                 .tool = "",
-                 .time = EventTime{finding.at("time").get<std::int64_t>() * kNanosPerMs}};
-  if (evidence.contains("api")) {
-    const Json& api = evidence.at("api");
-    act.tool =
-        (api.contains("service") ? api.at("service").at("name").get<std::string>() + "/" : "") + api.at("operation").get<std::string>();
-  }
-  return {std::move(act)};
-}
-
-/// Throws the library's exceptions for whatever is absent or of another type; its only caller turns them into an error value.
-Account account_from(const Json& finding) {
-  const Json& ours = finding.at("unmapped").at("ringfence");
-  const Json& info = finding.at("finding_info");
-  Account out;
-  out.agent = ours.at("agent").get<std::string>();
-  out.tenant = ours.at("tenant").get<std::string>();
-  out.persona = ours.value("persona", "");
-  out.level = ours.at("level").get<std::string>();
-  out.applied = ours.at("applied").get<std::string>();
-  out.finding_uid = info.at("uid").get<std::string>();
-  out.count = info.value("related_events_count", std::uint64_t{0});
-  out.analytic = info.at("analytic").at("uid").get<std::string>();
-  out.title = info.at("title").get<std::string>();
-  out.sentence = info.at("desc").get<std::string>();
-  if (ours.contains("terms")) out.explanation = explanation_of(ours);
-  if (ours.contains("breaches")) out.breaches = ours.at("breaches").get<std::vector<std::string>>();
-  if (!out.explanation) out.acts = acts_from(finding);
   return out;
 }
 
@@ -248,32 +177,6 @@ std::string promise_sentence(const Explanation& explanation) {
          score_text_down(explanation.threshold) + " of its calls, whatever the dependence, however often the score is read.";
 }
 
-std::expected<Account, std::string> account_of_finding(std::string_view finding_json) {
-  if (finding_json.size() > kFindingBytes) return std::unexpected("the finding is larger than 1 MiB");
-  const auto finding = parse_strict_json(finding_json);
-  if (!finding) return std::unexpected("not a finding: " + finding.error());
-  try {
-    return account_from(*finding);
-  } catch (const nlohmann::json::exception&) {
-    return std::unexpected(
-        std::string("not a finding of this program: a field of unmapped.ringfence or finding_info is missing or of another type"));
-  }
-}
-
-std::vector<AccountAct> acts_of_finding(const std::string& finding_uid, const std::string& records) {
-  std::vector<AccountAct> acts;
-  const std::string named = "\"uid\":" + json_quoted(finding_uid);
-  std::istringstream in(records);
-  for (std::string line; std::getline(in, line);) {
-    if (line.find(named) == std::string::npos) continue;
-    const auto account = account_of_finding(line);
-    if (!account || account->finding_uid != finding_uid) continue;
-    for (const AccountAct& act : account->acts)
-      if (std::ranges::find(acts, act.event_id, &AccountAct::event_id) == acts.end()) acts.push_back(act);
-  }
-  return acts;
-}
-
 Account account_of(const FindingRecord& record) {
   Account out;
   out.agent = record.agent_id;
@@ -288,8 +191,11 @@ Account account_of(const FindingRecord& record) {
   out.sentence = record.sentence;
   if (record.explanation) out.sentence += (out.sentence.empty() ? "" : " ") + score_sentence(*record.explanation);
   out.explanation = record.explanation;
+  if (out.explanation && !out.explanation->threshold_of) out.explanation->threshold_of = by_score(record.level);
   out.breaches = record.breaches;
-  if (!record.explanation && !record.event_id.empty() && record.activity != FindingRecord::Activity::Close)
+  out.held_acts = record.held_acts;
+  const bool by_declaration = !record.explanation || !record.breaches.empty();
+  if (by_declaration && !record.event_id.empty() && record.activity != FindingRecord::Activity::Close)
     out.acts = {{record.event_id, (record.tool_server.empty() ? "" : record.tool_server + "/") + record.tool_name, record.time}};
   return out;
 }
@@ -303,13 +209,14 @@ std::string account_table(const Account& account) {
     const Explanation& ledger = *account.explanation;
     out += field("threat",
                  ledger.threat + " (" + ledger.family + "), " + percent_text(ledger.share, 3) + " of the score, scope " + ledger.scope);
-    out += field("score", score_field(ledger, level_of_threshold(account)));
+    out += field("score", score_field(ledger));
   }
-  for (const std::string& breach : account.breaches) out += field("breach", breach);
-  for (std::size_t i = 0; i < std::min(account.acts.size(), kActsShown); ++i) {
-    const AccountAct& act = account.acts[i];
+  for (const std::string& breach : std::span(account.breaches).first(std::min(account.breaches.size(), kBreachesShown)))
+    out += field("breach", breach);
+  for (const AccountAct& act : std::span(account.acts).first(std::min(account.acts.size(), kActsShown))) {
     out += field("act", format_rfc3339(act.time) + (act.tool.empty() ? "" : "  " + act.tool) + "  " + act.event_id);
   }
+  for (const std::string& one : account.since) out += field("since", one);
   if (!account.sentence.empty()) out += "\n" + printable(account.sentence, 1200) + "\n";
   for (const std::string& one : account.open_findings) out += field("open", one);
   if (!account.next.empty()) out += field("next", account.next);
@@ -327,6 +234,7 @@ std::string account_json(const Account& account) {
            {"title", account.title}, {"sentence", account.sentence}, {"breaches", account.breaches}};
   for (const AccountAct& act : account.acts)
     out["acts"].push_back({{"event", act.event_id}, {"time", format_rfc3339(act.time)}, {"tool", act.tool}});
+  if (!account.since.empty()) out["since"] = account.since;
   if (account.explanation) out["ledger"] = ledger_json(*account.explanation);
   if (!account.would_differ.empty()) out["would_differ"] = account.would_differ;
   if (!account.scopes.empty()) out["scopes"] = scopes_json(account);

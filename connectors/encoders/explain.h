@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <expected>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,7 +28,7 @@ struct ScopePart {
   std::string threat;                 // that holds most of it; empty where nothing has happened yet
 };
 
-/// An act that a finding without a ledger is about.
+/// An act that a finding is about because of what it broke, or that it names for want of anything else.
 struct AccountAct {
   std::string event_id, tool;
   EventTime time;
@@ -42,19 +41,16 @@ struct Account {
   std::string finding_uid, analytic, title, sentence;
   std::optional<Explanation> explanation;  // absent for a finding by declaration alone
   std::vector<std::string> breaches;
-  std::vector<AccountAct> acts;            // of a finding by declaration alone, in their order: of one record, the act that caused it
+  std::vector<AccountAct> acts;            // where there are breaches or no ledger, in their order: those that wrote a record
   std::uint64_t count = 0;                 // acts that the finding counts, those of `acts` among them
+  std::uint32_t held_acts = 0;             // of a session, where their number made this a halt
+  std::vector<std::string> since;          // what later records of the finding say that give no reasons of their own
   std::vector<std::string> would_differ;   // connectors/encoders/would_differ.h, where thresholds are known
   std::vector<ScopePart> scopes;           // live state only: the agent, then its sessions in slot order
   std::vector<std::string> open_findings;  // live state only
   std::string next;                        // live state only: which level would come next and how far it is
 };
 
-/// Reads the account back from a finding as `encode_finding` writes it, rounded as it was printed there. The error says what is missing;
-/// at most 1 MiB, of any origin.
-[[nodiscard]] std::expected<Account, std::string> account_of_finding(std::string_view finding_json);
-/// The acts of a finding over all its records among these lines, each once; lines that are no finding are passed over.
-[[nodiscard]] std::vector<AccountAct> acts_of_finding(const std::string& finding_uid, const std::string& records);
 /// The account of a record that is not encoded yet (live state).
 [[nodiscard]] Account account_of(const FindingRecord& record);
 

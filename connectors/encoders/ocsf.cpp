@@ -247,11 +247,14 @@ Json metadata_of(const FindingRecord& record) {
   return out;
 }
 
-void add_ledger(Json& out, const Explanation& explanation, const PrintedTerms& printed) {
+void add_ledger(Json& out, const FindingRecord& record, const PrintedTerms& printed) {
+  const Explanation& explanation = *record.explanation;
   out["ln_score"] = static_cast<double>(printed.ln_score) / 100;
   out["null"] = explanation.null;
   out["tolerance"] = explanation.tolerance;
   out["threshold"] = explanation.threshold;
+  if (explanation.threshold_of && *explanation.threshold_of != by_score(record.level))
+    out["threshold_of"] = name_of(*explanation.threshold_of);
   if (explanation.halt_threshold != explanation.threshold) out["halt_threshold"] = explanation.halt_threshold;
   if (explanation.declared_tolerance != explanation.tolerance) out["declared_tolerance"] = explanation.declared_tolerance;
   if (!explanation.bounded) out["bounded"] = false;
@@ -301,7 +304,7 @@ Json ours(const FindingRecord& record, const PrintedTerms& printed) {
   out["tenant"] = text(record.tenant);
   out["applied"] = name_of(record.applied);
   if (of_drill(record)) out["drill"] = true;
-  if (record.explanation) add_ledger(out, *record.explanation, printed);
+  if (record.explanation) add_ledger(out, record, printed);
   if (!record.breaches.empty()) {
     Json breaches = Json::array();
     for (const std::string& breach : record.breaches) {
@@ -311,6 +314,7 @@ Json ours(const FindingRecord& record, const PrintedTerms& printed) {
     out["breaches"] = std::move(breaches);
     out["breaches_count"] = record.breaches.size();
   }
+  if (record.held_acts > 0) out["held_acts"] = record.held_acts;
   if (!record.gates.empty()) {
     Json gates = Json::array();
     for (const FindingRecord::Gate& gate : record.gates)

@@ -39,9 +39,14 @@ std::string some_of(const Explanation& e, const EvidenceRow& row, std::uint32_t 
 LevelScores own_level_of(const Account& account) {
   if (!account.explanation) return {};
   const double own = account.explanation->threshold;
-  if (account.level == name_of(Level::Halt) || account.level == name_of(Level::Revoke)) return {.halt = own};
-  if (account.level == name_of(Level::Throttle)) return {.throttle = own};
-  return {.alert = own};
+  switch (account.explanation->threshold_of.value_or(Level::Alert)) {
+    case Level::Halt:
+      return {.halt = own};
+    case Level::Throttle:
+      return {.throttle = own};
+    default:
+      return {.alert = own};
+  }
 }
 
 std::vector<std::string> what_would_differ(const Explanation& e, const LevelScores& t) {
@@ -97,15 +102,29 @@ std::string what_would_leave_nothing(const Explanation& e, const LevelScores& t)
   return {};
 }
 
-std::vector<std::string> what_would_undo(const Account& account) {
-  if (account.explanation || account.breaches.empty() || account.acts.empty()) return {};
-  const std::uint64_t acts = std::max<std::uint64_t>(account.count, account.acts.size());
-  return {acts == 1 ? "without this act: no finding" : "without any of these " + std::to_string(acts) + " acts: no finding"};
+std::vector<std::string> what_would_undo(const Account& account, const LevelScores& levels) {
+  if (account.breaches.empty() || account.acts.empty()) return {};
+  std::vector<std::string> out;
+  const bool halted_by_score = account.explanation && account.explanation->threshold_of == Level::Halt;
+  if (account.held_acts > 0 && !halted_by_score)
+    out.push_back("without one of the " + std::to_string(account.held_acts) + " held acts of its session: hold");
+  if (!account.explanation) {
+    const std::uint64_t acts = std::max<std::uint64_t>(account.count, account.acts.size());
+    out.push_back(acts == 1 ? "without this act: no finding, as of this record"
+                            : "without any of these " + std::to_string(acts) + " acts: no finding, as of this record");
+    return out;
+  }
+  const std::string broken = "without every act that broke what is declared";
+  const std::string rest = what_would_leave_nothing(*account.explanation, levels);
+  const bool little = levels.alert > 0 && std::exp(account.explanation->ln_score) < levels.alert;
+  if (little) out.push_back(broken + ": no finding, as of this record");
+  if (!rest.empty()) out.push_back(broken + ", and " + rest + ", as of this record");
+  return out;
 }
 
 void say_what_would_differ(Account& account, const LevelScores& levels) {
-  account.would_differ = what_would_undo(account);
-  if (!account.explanation) return;
+  account.would_differ = what_would_undo(account, levels);
+  if (!account.explanation || !account.breaches.empty()) return;
   account.would_differ = what_would_differ(*account.explanation, levels);
   auto nothing = what_would_leave_nothing(*account.explanation, levels);
   if (nothing.empty()) return;

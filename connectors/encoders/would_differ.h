@@ -14,7 +14,7 @@ struct LevelScores {
   double alert = 0, throttle = 0, halt = 0;
 };
 
-/// The one a finding's ledger names: of its own level.
+/// The one that a finding's ledger names.
 [[nodiscard]] LevelScores own_level_of(const Account& account);
 
 /// What would have to differ for the next lower level or none: "without 2 of the 5 \"denied, near-miss\": about 3.1e6, throttle". Empty
@@ -24,8 +24,9 @@ struct LevelScores {
 /// weighs as much more as the caps without tolerance, which alerts are read by, could make it. Empty where the alert threshold is not
 /// known or what other threats hold is enough for it.
 [[nodiscard]] std::string what_would_leave_nothing(const Explanation& explanation, const LevelScores& levels);
-/// What would have to differ for no finding by declaration alone: the acts themselves. Empty of any other.
-[[nodiscard]] std::vector<std::string> what_would_undo(const Account& account);
+/// What would have to differ where something declared was broken: the acts that broke it, and beside them what the evidence alone would
+/// need; of a halt by the number of held acts, one of them. Empty where nothing was broken. A record counts no act that came after it.
+[[nodiscard]] std::vector<std::string> what_would_undo(const Account& account, const LevelScores& levels);
 
 /// Fills `Account::would_differ` with what of these applies.
 void say_what_would_differ(Account& account, const LevelScores& levels);

@@ -6,13 +6,14 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
-#include <iostream>
 #include <memory>
 #include <string>
 
+#include "connectors/encoders/finding_account.h"
 #include "connectors/encoders/numbers.h"
 #include "connectors/encoders/would_differ.h"
 #include "engine/app/commands.h"
+#include "engine/app/finding_file.h"
 #include "engine/app/live_state.h"
 #include "engine/event/escape.h"
 #include "engine/persona/load.h"
@@ -49,40 +50,22 @@ LevelScores thresholds_of(const Persona& persona) {
 
 /// All thresholds where the persona files are given and have this persona; else the one the finding names.
 std::expected<LevelScores, std::string> thresholds_of(const Account& account, const Options& options) {
-  if (!options.personas.empty()) {
-    const PersonaLoad load = load_set(options);
-    if (!load.set) return std::unexpected("the persona set has errors: ringfence validate names them");
-    for (const Persona& persona : load.set->personas())
-      if (persona.reference() == account.persona) return thresholds_of(persona);
-  }
+  if (options.personas.empty()) return own_level_of(account);
+  const PersonaLoad load = load_set(options);
+  if (!load.set) return std::unexpected("the persona set has errors: ringfence validate names them");
+  for (const Persona& persona : load.set->personas())
+    if (persona.reference() == account.persona) return thresholds_of(persona);
   return own_level_of(account);
 }
 
-/// The last record of a findings file, or the last one of a finding.
 ExitCode from_finding(const Options& options) {
-  std::ifstream file;
-  if (options.finding != "-") {
-    file.open(options.finding);
-    if (!file || std::filesystem::is_directory(options.finding)) return fail(printable(options.finding) + ": cannot be read");
-  }
-  std::istream& in = options.finding == "-" ? std::cin : file;
-  std::string line, whole, chosen;
-  while (std::getline(in, line)) {
-    whole += line + "\n";
-    const bool wanted = options.uid.empty() || line.find("\"uid\":" + json_quoted(options.uid)) != std::string::npos;
-    if (!line.empty() && wanted) chosen = line;
-  }
-  auto account = account_of_finding(chosen);
-  if (!account && options.uid.empty()) account = account_of_finding(whole);  // one finding, laid out over several lines
-  if (!account) return fail(chosen.empty() ? "no such finding" : account.error());
-  if (account->explanation) {
-    const auto thresholds = thresholds_of(*account, options);
-    if (!thresholds) return fail(thresholds.error());
-    say_what_would_differ(*account, *thresholds);
-  } else {
-    if (auto acts = acts_of_finding(account->finding_uid, whole); !acts.empty()) account->acts = std::move(acts);
-    say_what_would_differ(*account, {});
-  }
+  const auto records = records_of_finding(options.finding, options.uid);
+  if (!records) return fail(records.error());
+  auto account = account_of_records(*records);
+  if (!account) return fail(account.error());
+  const auto thresholds = thresholds_of(*account, options);
+  if (!thresholds) return fail(thresholds.error());
+  say_what_would_differ(*account, *thresholds);
   print(*account, options.json);
   return ExitCode::Done;
 }
@@ -125,15 +108,23 @@ std::string distance(double score, double threshold) {
   return "S is " + score_text(score) + ", " + hundredths(std::llround(nats * 100)) + " nats short";
 }
 
-/// Which level the evidence would reach next.
+/// Which level the evidence would reach next: of the threats that the persona lets go so far.
 std::string next_of(const AgentState& agent, const Persona& persona, const Tables& tables) {
   const Thresholds& t = persona.response.scores;
   const Level level = standing_level(agent);
-  const double declared = score(agent, tables, Null::Declared), alert = std::max(declared, score(agent, tables, Null::Alert));
+  const Reached reached = reached_by(agent, persona, tables);
+  const auto heard = [](ThreatSet threats) {
+    return threats == kAllThreats ? std::string() : std::string("; threats that the persona's response keeps below it are left out");
+  };
   if (level >= Level::Halt) return "nothing: a release ends it";
-  if (level == Level::Observe) return "alert at " + score_text(t.alert) + ": " + distance(alert, t.alert) + " (caps without tolerance)";
-  if (level == Level::Alert) return "throttle at " + score_text(t.throttle) + ": " + distance(declared, t.throttle);
-  return "halt at " + score_text(t.halt) + ": " + distance(declared, t.halt) + "; one dangerous family must hold 80 % of it";
+  if (level == Level::Observe) {
+    const double most = std::max(reached.alert.declared, reached.alert.alert);
+    return "alert at " + score_text(t.alert) + ": " + distance(most, t.alert) + " (caps without tolerance)" + heard(reached.heard.alert);
+  }
+  if (level == Level::Alert)
+    return "throttle at " + score_text(t.throttle) + ": " + distance(reached.throttle, t.throttle) + heard(reached.heard.throttle);
+  return "halt at " + score_text(t.halt) + ": " + distance(reached.halt, t.halt) + "; one dangerous family must hold 80 % of it" +
+         heard(reached.heard.halt);
 }
 
 Account account_of_state(const AgentState& agent, const Persona& persona, const Tables& tables, const Options& options) {
@@ -199,9 +190,12 @@ ExitCode from_calls(const AgentState& agent, const PersonaSet& set, const Option
     return ExitCode::Done;
   }
   std::ofstream file(options.draft, std::ios::binary | std::ios::trunc);
+  if (!file) return fail(printable(options.draft) + ": cannot be written");
   file << draft;
   file.close();
-  return file ? ExitCode::Done : fail(printable(options.draft) + ": cannot be written");
+  if (file) return ExitCode::Done;
+  fail(printable(options.draft) + ": could not be written whole");
+  return ExitCode::Unreachable;
 }
 
 ExitCode from_state(const Options& options) {
@@ -232,11 +226,14 @@ ExitCode from_state(const Options& options) {
 void add_explain(CLI::App& app, Subcommand& action) {
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("explain", "Why a level was reached: the ledger as a table whose terms add up to ln score");
-  command->add_option("--finding", options->finding, "A findings file, its last record; - is standard input")->type_name("FILE");
-  command->add_option("--uid", options->uid, "The last record of this finding instead (finding_info.uid)");
-  command->add_option("--agent", options->agent, "An agent of a state directory that no process holds")->type_name("ID");
-  command->add_option("--tenant", options->tenant, "Its tenant")->capture_default_str();
-  command->add_option("--state", options->state, "State directory")->type_name("DIR");
+  CLI::Option* const finding =
+      command->add_option("--finding", options->finding, "A findings file, the finding of its last record; - is standard input")
+          ->type_name("FILE");
+  command->add_option("--uid", options->uid, "This finding instead (finding_info.uid)")->needs(finding);
+  CLI::Option* const agent =
+      command->add_option("--agent", options->agent, "An agent of a state directory that no process holds")->type_name("ID");
+  command->add_option("--tenant", options->tenant, "Its tenant")->capture_default_str()->needs(agent);
+  command->add_option("--state", options->state, "State directory")->type_name("DIR")->needs(agent);
   command
       ->add_option("--personas", options->personas, "Persona directory; with --finding it adds all thresholds to what would have to differ")
       ->type_name("DIR");
@@ -246,7 +243,7 @@ void add_explain(CLI::App& app, Subcommand& action) {
                    "Write a persona file for an agent without one, from what it was seen to do; - is standard output")
       ->type_name("FILE");
   command->add_flag("--json", options->json, "One line of JSON instead of a table");
-  command->footer("Exit codes: 0 done; 2 no such finding or agent, unreadable input.");
+  command->footer("Exit codes: 0 done; 2 no such finding or agent, unreadable input; 3 the output could not be written whole.");
   command->callback([options, &action] {
     action = [options] {
       if (!options->draft.empty() && options->agent.empty()) return fail("--draft needs --agent ID");

@@ -4,16 +4,17 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
-#include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <sstream>
 #include <string>
 #include <vector>
 
+#include "config/settings.h"
+#include "connectors/encoders/finding_account.h"
 #include "connectors/encoders/strict_json.h"
 #include "connectors/encoders/would_differ.h"
 #include "engine/app/commands.h"
+#include "engine/app/finding_file.h"
 #include "engine/app/report_story.h"
 #include "engine/event/decode.h"
 #include "engine/event/escape.h"
@@ -28,7 +29,7 @@ using Json = nlohmann::ordered_json;
 constexpr std::size_t kPersonaBytes = 1U << 20U;
 
 struct Options {
-  std::string findings, uid, personas, lists, output;
+  std::string findings, uid, personas, lists, config, output;
   std::vector<std::string> events;
 };
 
@@ -54,32 +55,15 @@ ReportRecord record_of(const Json& finding) {
   return record;
 }
 
-/// The records of one finding in the order of the file: of `uid`, or of the last finding in it.
-std::expected<ReportPage, std::string> page_of(std::istream& in, std::string uid) {
-  std::vector<std::pair<std::string, std::string>> lines;  // uid, line
-  std::string line, whole;
-  while (std::getline(in, line)) {
-    whole += line + "\n";
-    if (const auto json = parse_strict_json(line); json && json->is_object()) lines.emplace_back(text_at(*json, "/finding_info/uid"), line);
-  }
-  if (lines.empty())  // one finding, laid out over several lines
-    if (const auto json = parse_strict_json(whole); json && json->is_object())
-      lines.emplace_back(text_at(*json, "/finding_info/uid"), whole);
-  if (lines.empty()) return std::unexpected("no finding in this file");
-  if (uid.empty()) uid = lines.back().first;
-  ReportPage page{.finding_uid = uid};
-  std::string last;
-  for (const auto& [of, text] : lines) {
-    if (of != uid) continue;
-    const ReportRecord record = record_of(*parse_strict_json(text));
-    if (record.activity != "Close") last = text;
-    page.records.push_back(record);
-  }
-  if (last.empty()) return std::unexpected("no record of " + printable(uid));
-  auto account = account_of_finding(last);
+/// What the records of the finding tell.
+std::expected<ReportPage, std::string> page_of(const Options& options) {
+  const auto records = records_of_finding(options.findings, options.uid);
+  if (!records) return std::unexpected(records.error());
+  auto account = account_of_records(*records);
   if (!account) return std::unexpected(account.error());
-  page.account = std::move(*account);
-  if (auto acts = acts_of_finding(uid, whole); !acts.empty()) page.account.acts = std::move(acts);
+  ReportPage page{.account = std::move(*account)};
+  page.finding_uid = page.account.finding_uid;
+  for (const std::string& record : *records) page.records.push_back(record_of(*parse_strict_json(record)));
   if (const auto analytic = analytic_named(page.account.analytic)) {
     const AnalyticInfo& info = info_of(*analytic);
     page.meaning = info.meaning;
@@ -112,6 +96,14 @@ std::expected<void, std::string> enrich(ReportPage& page, const Options& options
   PersonaLoad load =
       load_personas(options.personas, options.lists.empty() ? std::nullopt : std::optional<std::filesystem::path>(options.lists));
   if (!load.set) return std::unexpected("the persona set has errors: ringfence validate names them");
+  Settings settings;
+  if (!options.config.empty()) {
+    SettingsLoad loaded = load_settings(options.config);
+    for (const SettingsError& e : loaded.errors) std::fprintf(stderr, "%s\n", to_string(e).c_str());
+    if (!loaded.settings) return std::unexpected("the settings have errors");
+    settings = std::move(*loaded.settings);
+  }
+  load.set->assume_internal(settings.internal_hosts);
   const Rulebook rules(std::move(*load.set), all_channels());
   for (const Persona& persona : rules.set().personas()) {
     if (persona.reference() != page.account.persona) continue;
@@ -132,19 +124,15 @@ std::expected<void, std::string> enrich(ReportPage& page, const Options& options
 
 std::string command_of(const ReportPage& page, const Options& options) {
   std::string out = "ringfence replay --personas " + quoted(options.personas.empty() ? "PERSONAS" : options.personas) +
-                    (options.lists.empty() ? "" : " --lists " + quoted(options.lists)) + " --findings findings.ndjson";
+                    (options.lists.empty() ? "" : " --lists " + quoted(options.lists)) +
+                    (options.config.empty() ? "" : " --config " + quoted(options.config)) + " --findings findings.ndjson";
   for (const std::string& file : options.events) out += " " + quoted(file);
   if (options.events.empty()) out += " EVENTS";
   return out + "  &&  ringfence explain --finding findings.ndjson --uid " + page.finding_uid;
 }
 
 ExitCode write_report(const Options& options) {
-  std::ifstream file;
-  if (options.findings != "-") {
-    file.open(options.findings);
-    if (!file || std::filesystem::is_directory(options.findings)) return fail(printable(options.findings) + ": cannot be read");
-  }
-  auto page = page_of(options.findings == "-" ? std::cin : file, options.uid);
+  auto page = page_of(options);
   if (!page) return fail(page.error());
   if (const auto enriched = enrich(*page, options); !enriched) return fail(enriched.error());
   const bool known = page->alert > 0;
@@ -156,13 +144,12 @@ ExitCode write_report(const Options& options) {
     return ExitCode::Done;
   }
   std::ofstream out(options.output, std::ios::binary | std::ios::trunc);
+  if (!out) return fail(printable(options.output) + ": cannot be written");
   out << text;
   out.close();
-  if (!out) {
-    std::fprintf(stderr, "report: %s: cannot be written\n", printable(options.output).c_str());
-    return ExitCode::Unreachable;
-  }
-  return ExitCode::Done;
+  if (out) return ExitCode::Done;
+  fail(printable(options.output) + ": could not be written whole");
+  return ExitCode::Unreachable;
 }
 
 }  // namespace
@@ -176,9 +163,12 @@ void add_report(CLI::App& app, Subcommand& action) {
   command->add_option("-o,--output", options->output, "The page; - is standard output")->required()->type_name("FILE");
   command->add_option("--personas", options->personas, "Persona directory: adds the thresholds and the declared job")->type_name("DIR");
   command->add_option("--lists", options->lists, "Directory of lists (default: lists below --personas)")->type_name("DIR");
+  command->add_option("--config", options->config, "Settings file of the run that made the finding (limits, internal hosts)")
+      ->type_name("FILE");
   command->add_option("--events", options->events, "The events that were judged: adds the score over time and the calls")
       ->type_name("FILE");
-  command->footer("Exit codes: 0 done; 2 no such finding, unreadable input; 3 the page cannot be written.");
+  command->footer(
+      "Exit codes: 0 done; 2 no such finding, unreadable input, a path that cannot be written; 3 the page could not be written whole.");
   command->callback([options, &action] { action = [options] { return write_report(*options); }; });
 }
 

@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "connectors/encoders/finding_account.h"
 #include "connectors/encoders/ocsf.h"
 #include "connectors/encoders/report.h"
 #include "engine/event/decode.h"
@@ -205,6 +206,62 @@ TEST(Explain, a_finding_names_the_level_its_threshold_is_of) {
   record.level = record.applied = Level::Alert;
   record.explanation->threshold = 1e5;
   EXPECT_THAT(account_table(account_of(record)), HasSubstr("; alert at 1e5"));
+}
+
+/// A finding of three records: what it was raised for, the gates' word that its halt is in force, and its release.
+std::vector<std::string> told_and_released() {
+  FindingRecord raised = testing::breach_record();
+  FindingRecord confirmed = raised;
+  confirmed.activity = FindingRecord::Activity::Update;
+  ++confirmed.number;
+  confirmed.event_id.clear();
+  confirmed.breaches.clear();
+  confirmed.sentence = "Contained: halt is in force at gw-eu-1.";
+  FindingRecord closed = confirmed;
+  closed.activity = FindingRecord::Activity::Close;
+  ++closed.number;
+  closed.sentence = "Released by two people.";
+  return {encode_finding(raised), encode_finding(confirmed), encode_finding(closed)};
+}
+
+TEST(AccountOfRecords, StillSaysWhyOnceGatesHaveConfirmedAndPeopleReleased) {
+  const auto account = account_of_records(told_and_released());
+  ASSERT_TRUE(account.has_value()) << account.error();
+  EXPECT_EQ(account->breaches, testing::breach_record().breaches);
+  EXPECT_EQ(account->sentence, account_of(testing::breach_record()).sentence);
+  ASSERT_EQ(account->acts.size(), 1U);
+  ASSERT_EQ(account->since.size(), 2U);
+  EXPECT_THAT(account->since.front(), HasSubstr("Contained: halt is in force at gw-eu-1."));
+  EXPECT_THAT(account_table(*account), HasSubstr("since      "));
+}
+
+TEST(AccountOfRecords, KeepsTheLedgerAndGathersWhatWasBroken) {
+  FindingRecord first = testing::breach_record(), later = testing::golden_record();
+  later.uid = first.uid;
+  later.number = first.number + 1;
+  FindingRecord last = first;
+  last.number = later.number + 1;
+  last.event_id = "another-call";
+  last.breaches = {"another limit"};
+  const std::vector<std::string> records{encode_finding(first), encode_finding(later), encode_finding(last)};
+  const auto account = account_of_records(records);
+  ASSERT_TRUE(account.has_value()) << account.error();
+  ASSERT_TRUE(account->explanation.has_value());
+  EXPECT_EQ(account->explanation->threshold_of, Level::Halt);
+  EXPECT_EQ(account->acts.size(), 2U);
+  EXPECT_EQ(account->breaches.back(), "another limit");
+  EXPECT_EQ(account->breaches.size(), first.breaches.size() + 1);
+}
+
+/// What the persona says of an analytic may halt at a lower threshold than that of halts.
+TEST(AccountOfRecords, NamesTheThresholdThatWasReached) {
+  FindingRecord record = testing::golden_record();
+  record.explanation->threshold = 1e5;
+  record.explanation->threshold_of = Level::Alert;
+  const auto account = account_of_records(std::vector<std::string>{encode_finding(record)});
+  ASSERT_TRUE(account.has_value()) << account.error();
+  EXPECT_EQ(account->level, "halt");
+  EXPECT_THAT(account_table(*account), HasSubstr("; alert at 1e5"));
 }
 
 }  // namespace

@@ -80,7 +80,7 @@ TEST(Report, OfADeclaredBreakNamesTheActsAndWhatWouldUndoIt) {
   ASSERT_NE(differ, std::string::npos);
   EXPECT_LT(acts, differ);
   EXPECT_NE(text.find(broken.account.acts.front().event_id, acts), std::string::npos);
-  EXPECT_THAT(text.substr(differ), HasSubstr("<li>without this act: no finding</li>"));
+  EXPECT_THAT(text.substr(differ), HasSubstr("<li>without this act: no finding, as of this record</li>"));
 }
 
 TEST(Report, SaysWhatWouldHaveToDifferAndWhatWouldLeaveNothing) {

@@ -70,10 +70,27 @@ TEST(WouldDiffer, PromisesNoDifferenceWhereThereIsNone) {
 TEST(WouldDiffer, ADeclaredBreakIsUndoneByItsActsAlone) {
   Account account = account_of(testing::breach_record());
   account.count = 1;
-  EXPECT_THAT(what_would_undo(account), ElementsAre("without this act: no finding"));
+  EXPECT_THAT(what_would_undo(account, {}), ElementsAre("without this act: no finding, as of this record"));
   account.count = 7;
-  EXPECT_THAT(what_would_undo(account), ElementsAre("without any of these 7 acts: no finding"));
-  EXPECT_THAT(what_would_undo(account_of(testing::golden_record())), IsEmpty());
+  EXPECT_THAT(what_would_undo(account, {}), ElementsAre("without any of these 7 acts: no finding, as of this record"));
+  account.held_acts = 3;
+  EXPECT_THAT(what_would_undo(account, {}), ElementsAre("without one of the 3 held acts of its session: hold", HasSubstr("7 acts")));
+  EXPECT_THAT(what_would_undo(account_of(testing::golden_record()), {}), IsEmpty());
+}
+
+/// A finding that something declared was broken for stands whatever the evidence comes to.
+TEST(WouldDiffer, EvidenceBesideABreachUndoesNothingByItself) {
+  Account account = account_of(testing::breach_record());
+  account.explanation = guessing();
+  say_what_would_differ(account, {1e5, 1e7, 1e10});
+  EXPECT_THAT(account.would_differ, ElementsAre(AllOf(HasSubstr("without every act that broke what is declared, and without 4 of the 5"),
+                                                      HasSubstr("no finding, as of this record"))));
+  account.explanation->ln_score = std::log(50.);
+  say_what_would_differ(account, {1e5, 1e7, 1e10});
+  EXPECT_THAT(account.would_differ, ElementsAre("without every act that broke what is declared: no finding, as of this record"));
+  account.explanation->threshold_of = Level::Halt;
+  say_what_would_differ(account, own_level_of(account));
+  EXPECT_THAT(account.would_differ, IsEmpty()) << "nobody knows where alerts begin";
 }
 
 }  // namespace
