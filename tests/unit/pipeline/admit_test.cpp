@@ -87,6 +87,8 @@ TEST(Admit, TheSpellingOfArgsIsNotTheirContent) {
   EXPECT_FALSE(same(R"({"n":[1,2]})", R"({"n":[2,1]})")) << "order within an array is content";
   EXPECT_FALSE(same(R"({"n":1})", R"({"n":"1"})"));
   EXPECT_FALSE(same(R"({"a":{}})", R"({})"));
+  EXPECT_TRUE(same(R"({"a":{}})", R"({"a":[]})")) << "what is empty says nothing, whatever it is";
+  EXPECT_TRUE(same(R"({"a":[1]})", R"({"a":[1,{}]})"));
   EXPECT_FALSE(same(R"({"n":[1,1]})", R"({"n":[2,2]})"));
 }
 
