@@ -5,6 +5,8 @@
 #include <array>
 #include <bit>
 #include <cstring>
+#include <optional>
+#include <utility>
 
 #include "engine/event/short_hash.h"
 
@@ -13,7 +15,9 @@ namespace {
 
 constexpr std::uint8_t kRequestSeen = 1;
 constexpr std::uint8_t kCompleteSeen = 2;
-constexpr std::uint8_t kHoldRaised = 4, kLimitsForeseen = 8;
+constexpr std::uint8_t kHoldRaised = 4, kLimitsForeseen = 8, kResourceNamed = 16;
+/// In the place of the action that a request was matched with: there was none. Names of actions are above it.
+constexpr std::uint32_t kNoAction = 1;
 /// Acts leave in blocks, so that a busy agent does not move its whole memory at each call.
 constexpr std::size_t kBlock = 256;
 /// Below this many acts a byte of each beats a table.
@@ -104,12 +108,42 @@ void make_room(AgentState& agent) {
   agent.derived.act_slots.clear();
 }
 
+std::uint32_t name_of(const Action& action) { return std::max(kNoAction + 1, static_cast<std::uint32_t>(hash64(action.id))); }
+
+/// The action of the job that the name is of, and that has the act's tool.
+std::optional<ActionIndex> action_named(std::uint32_t name, const Persona& job, const Event& event) {
+  const auto found =
+      std::ranges::find_if(job.actions, [&](const Action& action) { return name_of(action) == name && matches_tool(action.tools, event); });
+  if (found == job.actions.end()) return std::nullopt;
+  return static_cast<ActionIndex>(found - job.actions.begin());
+}
+
 }  // namespace
 
 bool has_raised_hold(const KnownAct& act) { return (act.seen & kHoldRaised) != 0; }
 void note_hold(KnownAct& act) { act.seen |= kHoldRaised; }
 bool has_foreseen_limits(const KnownAct& act) { return (act.seen & kLimitsForeseen) != 0; }
 void note_foreseen_limits(KnownAct& act) { act.seen |= kLimitsForeseen; }
+
+ActionMatch match_known(const Persona& job, const Event& event, Sighting sighting, KnownAct& act) {
+  ActionMatch match = match_action(job, event);
+  if (sighting == Sighting::Request && (event.args || event.resource.uri)) {
+    act.action = match.action ? name_of(job.actions[*match.action]) : kNoAction;
+    if (event.resource.uri) act.seen |= kResourceNamed;
+  }
+  if (sighting != Sighting::Outcome || act.action == 0) return match;
+  const std::uint32_t asked = std::exchange(act.action, 0);
+  const bool args_left_out = act.args != 0 && !event.args;
+  const bool resource_left_out = (act.seen & kResourceNamed) != 0 && !event.resource.uri;
+  if (!args_left_out && !resource_left_out) return match;
+  if (asked == kNoAction) {
+    match.action.reset();
+  } else if (const auto known = action_named(asked, job, event)) {
+    match.action = known;
+  }
+  match.resource_evaluable = match.resource_evaluable || resource_left_out;
+  return match;
+}
 
 std::expected<Admission, Refusal> admit(AgentState& agent, const Event& event) {
   const std::uint64_t id = hash64(event.id);

@@ -5,6 +5,7 @@
 #include <expected>
 
 #include "engine/event/decode.h"
+#include "engine/persona/persona.h"
 #include "engine/state/agent_state.h"
 
 namespace ringfence {
@@ -34,5 +35,9 @@ void note_hold(KnownAct& act);
 /// Likewise, that its request has broken limits.
 [[nodiscard]] bool has_foreseen_limits(const KnownAct& act);
 void note_foreseen_limits(KnownAct& act);
+
+/// The action an act is held against. A completion may leave out the arguments or the resource that its request has shown: then it is the
+/// request's, as long as the job has an action of that id with this tool. What a request was matched with is kept until then.
+[[nodiscard]] ActionMatch match_known(const Persona& job, const Event& event, Sighting sighting, KnownAct& act);
 
 }  // namespace ringfence

@@ -195,8 +195,8 @@ void JudgeBatch::Hearing::open(const Event& event, const Admission& admission, A
   tables = basis.tables;
   follow_tables(agent, basis.name);
 
-  const ActionMatch match = match_action(*basis.job, event);
-  const KnownAct& first = agent.acts[admission.act];
+  KnownAct& first = agent.acts[admission.act];
+  const ActionMatch match = match_known(*basis.job, event, admission.sighting, first);
   sighting = admission.sighting;
   known = admission.act;
   act.emplace(Act{.event = event,

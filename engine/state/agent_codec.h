@@ -27,18 +27,20 @@
 ///   read as 0)
 ///   1  always in parts
 ///   2  nothing of what gates have confirmed of a containment, and of the calls that passed it
-///   3  the present
+///   3  no `action` of a known act
+///   4  the present
 namespace ringfence {
 
-inline constexpr std::uint8_t kStateSchema = 3;
+inline constexpr std::uint8_t kStateSchema = 4;
 /// Raised when evidence or channel memories change their meaning without changing their form.
 inline constexpr std::uint32_t kModelVersion = 1;
 inline constexpr std::size_t kActsPerChunk = 64;
 /// A state of up to so many bytes is kept whole: what an event changes of one in parts (core, a session, half a chunk) is no less.
 inline constexpr std::size_t kWholeBytes = 2048;
 
-/// An act as it is stored.
-inline constexpr std::size_t kActBytes = 33;
+/// An act as it is stored, and the most that an `action` adds; a bit of `seen` says whether one follows.
+inline constexpr std::size_t kActBytes = 33, kActionBytes = 5;
+inline constexpr std::uint8_t kActionFollows = 0x80;
 
 /// The byte behind the core's own fields (from schema 2 on): what follows it, or where else to look.
 enum class CoreForm : std::uint8_t {

@@ -80,6 +80,11 @@ class Body {
       act.args = in_.u64();
       act.time = EventTime{static_cast<std::int64_t>(in_.u64())};
       act.seen = in_.u8();
+      if ((act.seen & kActionFollows) == 0) continue;
+      if (schema_ < 4) return in_.fail();
+      act.seen = static_cast<std::uint8_t>(act.seen & ~unsigned{kActionFollows});
+      act.action = in_.varint32();
+      if (act.action == 0) in_.fail();
     }
   }
 
@@ -320,9 +325,9 @@ class Assembly {
       const std::uint64_t next = std::min(end, (chunk + 1) * kActsPerChunk);
       const auto opened = part({PartId::Kind::Acts, chunk});
       if (!opened) return std::unexpected(opened.error());
-      if (opened->body.size() != (next - at) * kActBytes) return std::unexpected(malformed("acts: not as many as the core says"));
       Reader in(opened->body);
       Body(in, opened->schema, memories_, out_.memories_dropped).acts(out_.state.acts, next - at);
+      if (!in.ok() || !in.at_end()) return std::unexpected(malformed("acts: not as many as the core says"));
       at = next;
       out_.written.chunks.push_back(written_sum(*opened));
     }

@@ -150,8 +150,16 @@ void write_acts(Writer& out, std::span<const KnownAct> acts) {
   for (const auto& act : acts) {
     const std::array<std::uint64_t, 4> words{act.id, act.content, act.args, static_cast<std::uint64_t>(act.time.value)};
     out.u64s(words);
-    out.u8(act.seen);
+    out.u8(static_cast<std::uint8_t>(act.seen | (act.action != 0 ? kActionFollows : 0U)));
+    if (act.action != 0) out.varint(act.action);
   }
+}
+
+/// The most that `write_acts` comes to, as far as that may be whole.
+std::size_t bytes_of(std::span<const KnownAct> acts) {
+  const std::size_t least = acts.size() * kActBytes;
+  if (least > kWholeBytes) return least;
+  return least + kActionBytes * static_cast<std::size_t>(std::ranges::count_if(acts, [](const KnownAct& act) { return act.action != 0; }));
 }
 
 using Sums = std::vector<std::pair<std::uint64_t, std::uint64_t>>;  // of sessions: key and checksum
@@ -219,7 +227,7 @@ std::vector<PartChange> AgentEncoder::changes(const AgentState& state, WrittenPa
   write_core(core_, state);
   const std::size_t fields = core_.size();
   core_.u8(static_cast<std::uint8_t>(CoreForm::Whole));
-  const std::size_t acts = state.acts.size() * kActBytes;
+  const std::size_t acts = bytes_of(state.acts);
   const auto small = [&] { return core_.size() + acts <= kWholeBytes; };
 
   // Sessions go behind the core as long as the whole stays small; each is encoded once, as the part it becomes where it does not.

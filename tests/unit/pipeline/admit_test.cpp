@@ -9,9 +9,14 @@
 #include <vector>
 
 #include "engine/event/decode.h"
+#include "tests/unit/persona/persona_fixture.h"
 
 namespace ringfence {
 namespace {
+
+using testing_persona::Call;
+using testing_persona::Loaded;
+using testing_persona::persona_text;
 
 constexpr EventTime kStart{1'700'000'000'000'000'000};
 
@@ -99,6 +104,58 @@ TEST(Admit, WhatWasRememberedInAnotherWayIsNoConflict) {
   agent.state.acts.front().args = 0x1234567 | 1U;
   EXPECT_EQ(agent.sees("a", kStart, Phase::Complete, "read", 7)->sighting, Sighting::Outcome);
   EXPECT_EQ(agent.sees("a", kStart, Phase::Complete, "read", 8).error().reason, RefusalReason::IdConflict) << "from here on it is known";
+}
+
+/// Two actions of one tool, told apart by an argument and by a resource.
+struct ToldApart : ::testing::Test {
+  static std::string text(const std::string& second) {
+    return "actions:\n  - {id: one, tools: [t], effect: read, arguments: {n: {one_of: [\"1\"]}}}\n  - {id: " + second +
+           ", tools: [t], effect: read, arguments: {n: {one_of: [\"2\"]}}}\n  - {id: near, tools: [u], effect: read, resources: "
+           "[\"a/**\"]}\n  - {id: far, tools: [u], effect: read, resources: [\"b/**\"]}\n";
+  }
+  /// What the act's next event is held against: `-` for no action.
+  std::string action(Call& call, Phase phase, const Persona& job) {
+    call.event.id = "a";
+    call.event.phase = phase;
+    call.event.time = kStart;
+    const auto admitted = admit(state, call.event);
+    if (!admitted) return "refused";
+    const ActionMatch match = match_known(job, call.event, admitted->sighting, state.acts.at(admitted->act));
+    return match.action ? job.actions[*match.action].id : "-";
+  }
+  AgentState state;
+  const Loaded clerk{persona_text(text("two"))};
+};
+
+TEST_F(ToldApart, ACompletionWithoutArgumentsIsWhatItsRequestWas) {
+  EXPECT_EQ(action(Call("t").with("/n", "2"), Phase::Request, clerk.persona()), "two");
+  Call done("t");
+  EXPECT_EQ(action(done, Phase::Complete, clerk.persona()), "two");
+  EXPECT_EQ(state.acts[0].action, 0U) << "nothing is kept beyond it";
+}
+
+TEST_F(ToldApart, ACompletionWithoutAResourceIsWhatItsRequestWas) {
+  EXPECT_EQ(action(Call("u").on("b/1"), Phase::Request, clerk.persona()), "far");
+  EXPECT_EQ(action(Call("u").with("/n", "2"), Phase::Complete, clerk.persona()), "far");
+}
+
+TEST_F(ToldApart, WhatItsRequestWasNoActionOfIsNone) {
+  EXPECT_EQ(action(Call("u").on("c/1"), Phase::Request, clerk.persona()), "-");
+  Call done("u");
+  EXPECT_EQ(action(done, Phase::Complete, clerk.persona()), "-");
+}
+
+TEST_F(ToldApart, ACompletionThatSaysMoreThanItsRequestSpeaksForItself) {
+  Call asked("t");
+  EXPECT_EQ(action(asked, Phase::Request, clerk.persona()), "one");
+  EXPECT_EQ(action(Call("t").with("/n", "2"), Phase::Complete, clerk.persona()), "two");
+}
+
+TEST_F(ToldApart, AnActionThatTheJobHasNoMoreIsLookedForAgain) {
+  EXPECT_EQ(action(Call("t").with("/n", "2"), Phase::Request, clerk.persona()), "two");
+  const Loaded later(persona_text(text("zwei")));
+  Call done("t");
+  EXPECT_EQ(action(done, Phase::Complete, later.persona()), "one");
 }
 
 TEST(Admit, AnActIsKnownForADayOfTheAgentsOwnTime) {

@@ -69,7 +69,7 @@ inline AgentState state() {
   s.tasks = {{"task-1", 7, std::vector<std::string>{"read", "write"}, std::nullopt, std::vector<std::string>{}, EventTime{99}}};
   for (std::uint64_t i = 0; i < 70; ++i)
     s.acts.push_back({i * 0x9E3779B97F4A7C15ULL, i, i % 3, EventTime{1'795'000'000'000'000'000 + static_cast<std::int64_t>(i)},
-                      static_cast<std::uint8_t>(1 + i % 3)});
+                      static_cast<std::uint8_t>(1 + i % 3), i % 3 == 0 ? 0xA0B0C0D0 + static_cast<std::uint32_t>(i) : 0});
   s.acts_gone = 60;
   s.acts_forgotten_early = 12;
   s.seen_verified = true;
@@ -137,6 +137,8 @@ inline void write_list(Writer& out, const std::optional<std::vector<std::string>
 
 /// The state as a release of that schema would have known it.
 inline AgentState as_known_to(AgentState s, std::uint8_t schema) {
+  for (auto& act : s.acts) act.action = 0;
+  if (schema >= 3) return s;
   for (auto& containment : s.containments) containment.enforced = {}, containment.passed = {};
   if (schema > 0) return s;
   s.arrivals = 0;
@@ -146,7 +148,7 @@ inline AgentState as_known_to(AgentState s, std::uint8_t schema) {
   return s;
 }
 
-/// The core as schemas 0 to 2 had it, without the form of 2.
+/// The core as schemas 0 to 3 had it, without the form of 2 and 3.
 inline std::string old_core(const AgentState& s, std::uint8_t schema) {
   Writer out;
   out.u64(s.key.hash.high), out.u64(s.key.hash.low), out.text(s.tenant), out.text(s.id), out.svarint(s.lsn);
@@ -176,6 +178,9 @@ inline std::string old_core(const AgentState& s, std::uint8_t schema) {
   for (const auto& c : s.containments) {
     out.text(c.scope), out.varint(c.epoch), out.u8(c.contained ? 1 : 0), out.u8(static_cast<std::uint8_t>(c.level));
     out.text(c.finding_uid), out.time(c.since);
+    if (schema < 3) continue;
+    out.u8(static_cast<std::uint8_t>(c.enforced.level)), out.time(c.enforced.from), out.varint(c.passed.count);
+    for (const auto* last : {&c.passed.read, &c.passed.other}) out.time(last->started), out.text(last->event_id);
   }
   write_memories(out, s.memory);
   return out.take();
@@ -197,17 +202,17 @@ inline void write_old_act(Writer& out, const KnownAct& act) {
   out.u64(act.id), out.u64(act.content), out.u64(act.args), out.u64(static_cast<std::uint64_t>(act.time.value)), out.u8(act.seen);
 }
 
-/// Schema 2 where it is whole: the core, then the sessions and the acts.
-inline std::vector<PartChange> encode_whole_of_two(const AgentState& s) {
+/// Schemas 2 and 3 where they are whole: the core, then the sessions and the acts.
+inline std::vector<PartChange> encode_old_whole(const AgentState& s, std::uint8_t schema) {
   Writer out;
-  out.raw(old_core(s, 2)), out.u8(1);
-  for (const auto& session : s.sessions) out.raw(old_session(session, 2));
+  out.raw(old_core(s, schema)), out.u8(1);
+  for (const auto& session : s.sessions) out.raw(old_session(session, schema));
   for (const auto& act : s.acts) write_old_act(out, act);
-  return {{{}, seal_part(s.key, {}, out.bytes(), 2)}};
+  return {{{}, seal_part(s.key, {}, out.bytes(), schema)}};
 }
 
-/// Schemas 0 to 2 in parts, as they were: in 0 no `arrivals` and `acts_forgotten_early` in the core, no `arrival` in a session; in 2 the
-/// form behind the core.
+/// Schemas 0 to 3 in parts, as they were: in 0 no `arrivals` and `acts_forgotten_early` in the core, no `arrival` in a session; from 2 on
+/// the form behind the core.
 inline std::vector<PartChange> encode_old(const AgentState& s, std::uint8_t schema) {
   std::vector<PartChange> out;
   const auto add = [&](PartId id, std::string_view body) { out.push_back({id, seal_part(s.key, id, body, schema)}); };

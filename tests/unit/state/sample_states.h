@@ -116,7 +116,9 @@ inline SessionState session(Dice& dice, std::uint64_t key) {
 }
 
 inline KnownAct act(Dice& dice) {
-  return {dice.bits(), dice.bits(), dice.one_in(3) ? 0 : dice.bits(), dice.time(), static_cast<std::uint8_t>(dice.below(4))};
+  KnownAct out{dice.bits(), dice.bits(), dice.one_in(3) ? 0 : dice.bits(), dice.time(), static_cast<std::uint8_t>(dice.below(4))};
+  if (dice.one_in(4)) out.action = static_cast<std::uint32_t>(dice.bits());
+  return out;
 }
 
 inline AgentState state(Dice& dice) {
