@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::uint8_t kRequestSeen = 1;
 constexpr std::uint8_t kCompleteSeen = 2;
-constexpr std::uint8_t kHoldRaised = 4, kLimitsForeseen = 8, kResourceNamed = 16;
+constexpr std::uint8_t kHoldRaised = 4, kLimitsForeseen = 8, kResourceNamed = 16, kHoldCounted = 32;
 /// In the place of the action that a request was matched with: there was none. Names of actions are above it.
 constexpr std::uint32_t kNoAction = 1;
 /// Acts leave in blocks, so that a busy agent does not move its whole memory at each call.
@@ -121,7 +121,12 @@ std::optional<ActionIndex> action_named(std::uint32_t name, const Persona& job, 
 }  // namespace
 
 bool has_raised_hold(const KnownAct& act) { return (act.seen & kHoldRaised) != 0; }
-void note_hold(KnownAct& act) { act.seen |= kHoldRaised; }
+void note_hold(KnownAct& act, bool counted) { act.seen |= counted ? kHoldRaised | kHoldCounted : kHoldRaised; }
+bool take_back_hold(KnownAct& act) {
+  const bool counted = (act.seen & kHoldCounted) != 0;
+  act.seen = static_cast<std::uint8_t>(act.seen & ~unsigned{kHoldCounted});
+  return counted;
+}
 bool has_foreseen_limits(const KnownAct& act) { return (act.seen & kLimitsForeseen) != 0; }
 void note_foreseen_limits(KnownAct& act) { act.seen |= kLimitsForeseen; }
 

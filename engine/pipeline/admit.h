@@ -31,7 +31,9 @@ struct Admission {
 
 /// Whether the act has raised a hold at its request, and that it has: request and complete are one act.
 [[nodiscard]] bool has_raised_hold(const KnownAct& act);
-void note_hold(KnownAct& act);
+void note_hold(KnownAct& act, bool counted);
+/// The act does not count as held any more; true where it did.
+[[nodiscard]] bool take_back_hold(KnownAct& act);
 /// Likewise, that its request has broken limits.
 [[nodiscard]] bool has_foreseen_limits(const KnownAct& act);
 void note_foreseen_limits(KnownAct& act);

@@ -222,9 +222,11 @@ void JudgeBatch::Hearing::open(const Event& event, const Admission& admission, A
 /// Evidence has moved: what comes of it.
 void JudgeBatch::Hearing::decide_act() {
   AgentState& agent = act->agent;
-  decision = decide(*act, readings.breaches, *tables, adds);
   KnownAct& first = agent.acts[known];
-  if (decision.raised_hold) note_hold(first);
+  // Its request counted before anybody knew that it would be refused.
+  if (act->event.outcome.status == Outcome::Denied && take_back_hold(first) && act->session.held_acts > 0) --act->session.held_acts;
+  decision = decide(*act, readings.breaches, *tables, adds);
+  if (decision.raised_hold) note_hold(first, decision.counted_hold);
   if (readings.foreseen) note_foreseen_limits(first);
 
   out->not_evaluable = readings.not_evaluable;

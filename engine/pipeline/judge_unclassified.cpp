@@ -112,7 +112,7 @@ void judge_unclassified(const Unclassified& seen, Judgement& out) {
   const bool counted = count_call(seen);
   tell(Analytic::AgentUnclassified, unclassified_words(agent, circumstances.rules.set()));
   if (touches_decoy(seen)) {
-    note_hold(seen.known);
+    note_hold(seen.known, false);
     tell(Analytic::DecoyTouched, "An agent without a declared job touched a decoy that no honest act touches.");
   }
   judge_as_adopted(seen, out);

@@ -141,7 +141,8 @@ struct KnownAct {
   std::uint64_t content = 0;  // hash64 of kind and tool
   std::uint64_t args = 0;     // 0: absent so far
   EventTime time;             // of the agent's own time when first seen: a late event is not forgotten early
-  std::uint8_t seen = 0;      // bit 0 request, 1 complete, 2 has raised a hold, 3 its request broke limits, 4 and named a resource
+  std::uint8_t seen = 0;      // bit 0 request, 1 complete, 2 has raised a hold, 3 its request broke limits, 4 and named a resource,
+                              // 5 it counts in `held_acts`
   std::uint32_t action = 0;   // that its request was matched with, until its completion comes (match_known); 0: nothing kept
 };
 

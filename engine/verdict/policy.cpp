@@ -223,6 +223,7 @@ Decision decide(const Act& act, std::span<const Breach> breaches, const Tables& 
     out.raised_hold = true;
     // A refused act did nothing, and one that merely meets a standing hold is no further act: neither adds up to a halt.
     const bool counts = !act.held_before && act.event.outcome.status != Outcome::Denied;
+    out.counted_hold = counts;
     act.session.held_acts += counts ? 1 : 0;
     const int most = act.persona.response.holds_to_halt;
     if (counts && most > 0 && act.session.held_acts >= static_cast<std::uint32_t>(most) && *target.held < Level::Halt) {

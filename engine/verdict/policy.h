@@ -43,6 +43,8 @@ struct Decision {
   std::vector<RaisedBreach> breaches;
   /// This act itself raised a hold or more.
   bool raised_hold = false;
+  /// And it is one more of those that response.holds_to_halt counts.
+  bool counted_hold = false;
   /// This act's own breaches made the session's count of held acts reach response.holds_to_halt.
   bool halted_by_holds = false;
 };

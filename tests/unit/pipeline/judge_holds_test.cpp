@@ -65,6 +65,45 @@ TEST(Holds, OurOwnRefusalsAreNotCounted) {
   for (int i = 0; i < 6; ++i) EXPECT_EQ(watch.see(refused).verdict.level, Level::Hold);
 }
 
+TEST(Holds, WhatWasAskedForAndThenRefusedIsNotCounted) {
+  Watch watch(kEnforce);
+  Call call = undeclared("write");
+  for (int act = 0; act < 5; ++act) {
+    call.id = "act-" + std::to_string(act);
+    call.phase = "request";
+    call.outcome = "unknown";
+    EXPECT_EQ(watch.see(call).verdict.level, Level::Hold);
+    call.phase = "complete";
+    call.outcome = "denied";
+    EXPECT_EQ(watch.see(call).verdict.level, Level::Hold);
+    EXPECT_EQ(watch.agent().sessions[0].held_acts, 0U);
+  }
+  for (int act = 0; act < 2; ++act) EXPECT_EQ(watch.see(undeclared("write")).verdict.level, Level::Hold);
+  EXPECT_EQ(watch.see(undeclared("write")).verdict.level, Level::Halt);
+}
+
+TEST(Holds, WhatWasRefusedFromTheStartTakesNothingBack) {
+  Watch watch(kEnforce);
+  (void)watch.see(undeclared("write"));
+  Call call = undeclared("write");
+  call.id = "refused twice";
+  call.outcome = "denied";
+  for (const char* const phase : {"request", "complete"}) {
+    call.phase = phase;
+    (void)watch.see(call);
+  }
+  EXPECT_EQ(watch.agent().sessions[0].held_acts, 1U);
+}
+
+TEST(Holds, ARequestThatNobodyAnswersCounts) {
+  Watch watch(kEnforce);
+  Call call = undeclared("write");
+  call.phase = "request";
+  call.outcome = "unknown";
+  for (int act = 0; act < 2; ++act) EXPECT_EQ(watch.see(call).verdict.level, Level::Hold);
+  EXPECT_EQ(watch.see(call).verdict.level, Level::Halt);
+}
+
 TEST(Holds, EachSessionCountsItsOwn) {
   Watch watch(kEnforce);
   for (const char* session : {"a", "b", "c", "d"}) {
