@@ -110,7 +110,7 @@ Ruling judge_span(const Bounds& bounds, Span span, const Quantities& seen, const
 Ruling judge_coverage(const Act& act, const Persona& job) {
   Ruling ruling;
   const std::optional<Ladder>& coverage = job.coverage;
-  if (!coverage || !coverage->max) return ruling;
+  if (!coverage || !coverage->max || !took_place(act.event)) return ruling;
   const auto& records = act.event.records;
   if (!records.returned || !records.population || *records.population <= 0) {
     ruling.lacks(Lacking::Population);

@@ -208,6 +208,16 @@ TEST_F(Limits, ShareOfThePopulationInOneCallIsLimited) {
   holds(call("files/read").records(5, 0));
 }
 
+TEST_F(Limits, ACallThatDidNotTakePlaceReturnedNoShareOfAnything) {
+  world.job.coverage = Ladder{std::nullopt, std::nullopt, 0.2};
+  for (const Outcome status : {Outcome::Denied, Outcome::Error}) {
+    const auto ended = [status](Event& event) { event.outcome.status = status; };
+    holds(call("files/read").records(90, 100).but(ended));
+    EXPECT_FALSE(lacks(world.read(call("files/read").but(ended)), Lacking::Population)) << "nothing was to be counted";
+  }
+  broken(call("files/read").records(90, 100).but([](Event& event) { event.outcome.status = Outcome::Unknown; }));
+}
+
 TEST_F(Limits, CallsOfAMinuteAddUpOverSessions) {
   world.job.calls_per_minute = at_most(3);
   holds(call("files/read").session("s1"));
