@@ -2,15 +2,19 @@
 #include "models/envelope.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 
 #include "engine/event/escape.h"
 #include "models/scope_argument.h"
+#include "models/scope_ruling.h"
 
 namespace ringfence::envelope {
 
 namespace {
 
+constexpr double kCostSlack = 1e-9;
+constexpr int kCostDigits = 9;
 constexpr std::array<std::optional<Ladder> Envelope::*, kUnits> kLadders{&Envelope::records, &Envelope::bytes, &Envelope::tokens,
                                                                          &Envelope::cost_usd};
 
@@ -74,6 +78,18 @@ Quantities quantities_of(const Event& event) {
   if (took_place(event)) return seen;
   const auto spent = [&](Unit unit) { return seen.at(static_cast<std::size_t>(unit)).value_or(0); };
   return {0, 0, spent(Unit::Tokens), spent(Unit::Cost)};
+}
+
+bool passes(Unit unit, double value, double rung) { return value > (unit == Unit::Cost ? rung * (1 + kCostSlack) : rung); }
+
+std::string amount_words(Unit unit, double value) {
+  double shown = value;
+  if (unit == Unit::Cost) {
+    std::array<char, 32> text{};
+    const auto end = std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::scientific, kCostDigits - 1);
+    std::from_chars(text.data(), end.ptr, shown);
+  }
+  return scope::number_words(shown) + " " + std::string(kUnitNames.at(static_cast<std::size_t>(unit)));
 }
 
 Identifiers identifiers_of(const Act& act) {

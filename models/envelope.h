@@ -33,6 +33,12 @@ enum class Span : std::uint8_t { Call, Session, Day };
 using Quantities = std::array<std::optional<double>, kUnits>;
 [[nodiscard]] Quantities quantities_of(const Event& event);
 
+/// A rung is passed by a greater value. Costs are fractions that add up to a little more or less than they should: by less than a billionth
+/// none is passed.
+[[nodiscard]] bool passes(Unit unit, double value, double rung);
+/// `401 records`, `0.3 cost_usd`; of a sum of costs nine digits.
+[[nodiscard]] std::string amount_words(Unit unit, double value);
+
 /// Hashes of the distinct identifiers of one act, sorted, per KIND that its action marks; an empty list where none was reported.
 using Identifiers = std::map<std::string_view, std::vector<std::uint64_t>>;
 /// Nothing for an act that did not take place, is no action of the persona, or where no rung on entities could hold.

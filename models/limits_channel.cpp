@@ -38,9 +38,9 @@ struct Bounds {
   [[nodiscard]] std::uint64_t owner(const Rungs& rungs) const { return apart ^ rungs.owner(); }
 };
 
-void breach(Ruling& ruling, std::string_view unit, double seen, const Rungs& rungs, Span span, const Bounds& bounds) {
-  ruling.breach(Analytic::LimitHard, number_words(seen) + " " + std::string(unit) + " " + std::string(span_words(span)) + rungs.whose() +
-                                         bounds.delegated + ", declared are at most " + number_words(*rungs.ladder->max));
+void breach(Ruling& ruling, Unit unit, double seen, const Rungs& rungs, Span span, const Bounds& bounds) {
+  ruling.breach(Analytic::LimitHard, amount_words(unit, seen) + " " + std::string(span_words(span)) + rungs.whose() + bounds.delegated +
+                                         ", declared are at most " + number_words(*rungs.ladder->max));
 }
 
 /// How far an act is looked at: a request by its arguments and the calls of the minute; what its request broke is not said again.
@@ -51,10 +51,11 @@ struct Look {
 /// What is declared and seen decides where a total is kept at all: `totals` is asked for only when something must be added.
 Ruling judge_units(const Bounds& bounds, Span span, const Quantities& seen, const auto& totals) {
   Ruling ruling;
-  for (std::size_t unit = 0; unit < kUnits; ++unit) {
-    const Rungs rungs = Rungs::of(bounds.job, bounds.action, span, static_cast<Unit>(unit));
+  for (std::size_t slot = 0; slot < kUnits; ++slot) {
+    const auto unit = static_cast<Unit>(slot);
+    const Rungs rungs = Rungs::of(bounds.job, bounds.action, span, unit);
     if (!bounds.counts(rungs, span)) continue;
-    const std::optional<double>& quantity = seen.at(unit);
+    const std::optional<double>& quantity = seen.at(slot);
     if (!quantity) {
       ruling.lacks(Lacking::Quantity);
       continue;
@@ -62,10 +63,10 @@ Ruling judge_units(const Bounds& bounds, Span span, const Quantities& seen, cons
     if (*quantity == 0) continue;
     double total = *quantity;
     if (span != Span::Call) {
-      double& sum = totals().sums(bounds.owner(rungs)).at(unit);
+      double& sum = totals().sums(bounds.owner(rungs)).at(slot);
       total = sum = sum + *quantity;
     }
-    if (rungs.limited() && total > *rungs.ladder->max) breach(ruling, kUnitNames.at(unit), total, rungs, span, bounds);
+    if (rungs.limited() && passes(unit, total, *rungs.ladder->max)) breach(ruling, unit, total, rungs, span, bounds);
   }
   return ruling;
 }

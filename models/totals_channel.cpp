@@ -161,9 +161,9 @@ class TotalsChannel final : public Channel {
     const totals::TotalLine& line = *value.worst;
     const Ladder& ladder = *line.rungs.ladder;
     words.sentence +=
-        " " + number_words(value.total) + " " +
-        (line.kind.empty() ? std::string(kUnitNames.at(static_cast<std::size_t>(line.unit)))
-                           : "distinct values of " + printable(line.kind, 64)) +
+        " " +
+        (line.kind.empty() ? amount_words(line.unit, value.total)
+                           : number_words(value.total) + " distinct values of " + printable(line.kind, 64)) +
         " " + std::string(span_words(session ? Span::Session : Span::Day)) + line.rungs.whose() + ", declared are " +
         (value.cls == 2 ? "at most " + number_words(*ladder.p99) + " in 99 of 100." : number_words(*ladder.p50) + " as a rule.");
     return words;

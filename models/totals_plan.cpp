@@ -104,8 +104,10 @@ RatePlan rate_plan(const Persona& persona, const Ladder& rate) {
 
 std::uint8_t TotalLine::passed(double total) const {
   const Ladder& ladder = *rungs.ladder;
-  if (ladder.p99 && total > *ladder.p99) return 2;
-  return ladder.p50 && total > *ladder.p50 ? 1 : 0;
+  const auto over = [&](const std::optional<double>& rung) {
+    return rung && (kind.empty() ? envelope::passes(unit, total, *rung) : total > *rung);
+  };
+  return over(ladder.p99) ? 2 : over(ladder.p50) ? 1 : 0;
 }
 
 TotalPlan::Value TotalPlan::value(const Totals& totals) const {

@@ -99,6 +99,15 @@ TEST_F(Limits, SessionTotalBreaksOnTheVeryRecordThatPassesIt) {
   broken(call("files/read").session("s1").records(1));
 }
 
+TEST_F(Limits, CostsAreHeldToTheirMaximumAsADecimalNumber) {
+  world.job.per_session.cost_usd = at_most(0.3);
+  const auto costs = [](double usd) { return call("files/read").but([usd](Event& event) { event.cost_usd = usd; }); };
+  for (int i = 0; i < 3; ++i) holds(costs(0.1));
+  for (int i = 3; i < 7; ++i) broken(costs(0.1));
+  EXPECT_EQ(broken(costs(0.1)), "0.8 cost_usd in this session, declared are at most 0.3") << "0.7999999999999999 as it adds up";
+  EXPECT_EQ(broken(costs(0.000001)), "0.800001 cost_usd in this session, declared are at most 0.3");
+}
+
 TEST_F(Limits, WithoutASessionWhatIsDeclaredPerSessionIsNotEvaluable) {
   world.job.per_session.records = at_most(10);
   const Reading reading = world.read(call("files/read").session(std::nullopt).records(100));
