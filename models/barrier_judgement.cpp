@@ -5,6 +5,8 @@
 #include <array>
 #include <string_view>
 
+#include "models/scope_job.h"
+
 namespace ringfence {
 namespace {
 
@@ -28,7 +30,7 @@ bool changes(Effect effect) {
 /// Next steps the persona declares after a refusal, and actions that ask a person: neither a way round nor an escalation.
 bool declared_next_step(const Act& act) {
   if (!act.match.action) return false;
-  return (act.persona.barriers.then >> *act.match.action & 1) != 0 || act.persona.actions[*act.match.action].approval;
+  return (act.persona.barriers.then >> *act.match.action & 1) != 0 || scope::asks_approval(act);
 }
 
 /// A tool whose name says that it hands out rights (`iam/add_role_binding`), where it is not known to be harmless.

@@ -134,6 +134,8 @@ Ruling judge_delegating(const Act& act, std::size_t depth) {
   return ruling;
 }
 
+bool asked_by_action(const Act& act) { return act.match.action && act.persona.actions[*act.match.action].approval; }
+
 }  // namespace
 
 std::vector<std::string_view> ancestors_of(const Event& event) {
@@ -214,13 +216,17 @@ Ruling judge_decoys(const Act& act) {
   return ruling;
 }
 
+bool asks_approval(const Act& act) {
+  if (asked_by_action(act)) return true;
+  return act.persona.maturity == Maturity::Intern && act.effect != Effect::Read;
+}
+
 Ruling judge_approval(const Act& act) {
   Ruling ruling;
-  const bool asked_by_action = act.match.action && act.persona.actions[*act.match.action].approval;
-  const bool asked_by_maturity = act.persona.maturity == Maturity::Intern && act.effect != Effect::Read;
-  if (!asked_by_action && !asked_by_maturity) return ruling;
-  const std::string asks = asked_by_action ? "action " + printable(act.persona.actions[*act.match.action].id, 64) + " asks for approval"
-                                           : "every act of an intern but a read asks for approval";
+  if (!asks_approval(act)) return ruling;
+  const std::string asks = asked_by_action(act)
+                               ? "action " + printable(act.persona.actions[*act.match.action].id, 64) + " asks for approval"
+                               : "every act of an intern but a read asks for approval";
   const std::optional<EventTime>& at = act.event.approval.at;
   if (!at || *at > act.event.time) {
     ruling.breach(Analytic::ScopeApproval, asks + ", the act has none");

@@ -17,6 +17,8 @@ namespace ringfence::scope {
 [[nodiscard]] Ruling judge_decoys(const Act& act);
 /// `scope.approval`: the act asks for a person's approval at most 24 h before it and has none.
 [[nodiscard]] Ruling judge_approval(const Act& act);
+/// A person's approval is asked for: by the act's action, or because an intern's act is not known to be a read.
+[[nodiscard]] bool asks_approval(const Act& act);
 /// `scope.delegation`: from whom, how deep and to whom, as far as this one event shows it.
 [[nodiscard]] Ruling judge_delegation(const Act& act);
 /// `scope.schedule`, `scope.expired` and `agent.charter_changed`: when the agent acts, how old it is and with which text it runs.

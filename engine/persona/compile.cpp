@@ -102,7 +102,7 @@ class Compiler {
     a.words = node["words"].texts();
     a.anytime = node["anytime"].flag().value_or(false);
     a.approval = node["approval"].flag().value_or(false);
-    if (p_.maturity == Maturity::Intern && a.effect != Effect::Read) a.approval = true;
+    if (p_.maturity == Maturity::Intern && a.effect && *a.effect != Effect::Read) a.approval = true;
     if (const View own = node["data"]["per_call"]; own) a.per_call = envelope(own);
     if (const View own = node["data"]["per_day"]; own) a.per_day = envelope(own);
     node["arguments"].each_pair([&](View name, View rule) {

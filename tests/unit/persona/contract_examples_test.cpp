@@ -140,10 +140,11 @@ TEST_F(ContractExamples, AgentsFindTheirPersona) {
 TEST(Defaults, FollowMaturityTierAndConfidence) {
   const Loaded intern(
       persona_text("maturity: intern\nconfidence: measured\ntier: 1\nactions: [{id: r, tools: [a], effect: read}, {id: w, tools: [b], "
-                   "effect: write}]\n"));
+                   "effect: write}, {id: o, tools: [c]}]\n"));
   EXPECT_EQ(undeclared(intern.persona(), Effect::Read), Level::Halt);
   EXPECT_FALSE(intern.persona().actions[0].approval);
   EXPECT_TRUE(intern.persona().actions[1].approval) << "every effect but read";
+  EXPECT_FALSE(intern.persona().actions[2].approval) << "the event may say that it is a read";
   EXPECT_DOUBLE_EQ(intern.persona().tolerance(), 1.2);
   EXPECT_DOUBLE_EQ(intern.persona().response.scores.halt, 1e12);
   const Loaded plain(persona_text());
