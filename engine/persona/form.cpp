@@ -60,7 +60,7 @@ constexpr std::array<FormKey, 2> kCoverageKeys{
 constexpr Form kCoverage = object(kCoverageKeys, true, true);
 constexpr std::array<FormKey, 5> kEnvelopeKeys{
     {{"records", &kAmountLadder, "rows handed out"},
-     {"bytes", &kSizeLadder, "bytes of the response"},
+     {"bytes", &kSizeLadder, "bytes of request and response"},
      {"tokens", &kAmountLadder, "tokens in and out"},
      {"cost_usd", &kAmountLadder, "cost"},
      {"entities", &kEntities, "distinct values of arguments marked identifier, at most 4096; may be given per KIND"}}};
