@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "engine/event/escape.h"
+#include "models/limits_totals.h"
 #include "models/scope_argument.h"
 #include "models/scope_ruling.h"
 
@@ -92,6 +93,18 @@ std::string amount_words(Unit unit, double value) {
   return scope::number_words(shown) + " " + std::string(kUnitNames.at(static_cast<std::size_t>(unit)));
 }
 
+namespace {
+
+/// What the act's request has named, where its completion says nothing of its arguments.
+const totals::NamedIds* named_before(const Act& act) {
+  if (act.event.phase == Phase::Request || act.event.args || act.event.arg_ids) return nullptr;
+  const auto* const session =
+      static_cast<const totals::SessionTotals*>(act.session.memory.at(static_cast<std::size_t>(ChannelId::Limits)).get());
+  return session == nullptr || session->open.empty() ? nullptr : session->named(hash64(act.event.id));
+}
+
+}  // namespace
+
 Identifiers identifiers_of(const Act& act) {
   Identifiers found;
   const Action* const action = action_of(act);
@@ -106,6 +119,11 @@ Identifiers identifiers_of(const Act& act) {
     if (!act.event.args) {
       for (const std::string_view id : scope::reported_ids(act.event, rule)) values.push_back(hash64(id));
     }
+  }
+  if (const totals::NamedIds* const named = named_before(act)) {
+    for (auto& [kind, values] : found)
+      for (const totals::NamedIds::Id& id : named->ids)
+        if (id.kind == hash64(kind)) values.push_back(id.value);
   }
   for (auto& [kind, values] : found) {
     std::ranges::sort(values);

@@ -41,7 +41,8 @@ using Quantities = std::array<std::optional<double>, kUnits>;
 
 /// Hashes of the distinct identifiers of one act, sorted, per KIND that its action marks; an empty list where none was reported.
 using Identifiers = std::map<std::string_view, std::vector<std::uint64_t>>;
-/// Nothing for an act that did not take place, is no action of the persona, or where no rung on entities could hold.
+/// Nothing for an act that did not take place, is no action of the persona, or where no rung on entities could hold. Of a completion
+/// without arguments they are those of its request.
 [[nodiscard]] Identifiers identifiers_of(const Act& act);
 
 /// The rungs that hold for one unit or KIND in one span, and whose they are: the action's own where it names the unit, else the persona's.

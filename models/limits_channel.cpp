@@ -197,7 +197,17 @@ class LimitsChannel final : public Channel {
     Ruling ruling = judge(act, {.told = act.limits_foreseen}, act.agent.memory[kSlot], act.session.memory[kSlot]);
     reading.breaches = std::move(ruling.breaches);
     reading.lacking = ruling.lacking;
+    if (auto* const session = static_cast<totals::SessionTotals*>(act.session.memory[kSlot].get()); session && !session->open.empty())
+      session->answer(hash64(act.event.id));
     return reading;
+  }
+
+  void heed(const Act& act) const override {
+    if (act.event.kind != EventKind::ToolCall) return;
+    totals::NamedIds request{.event = hash64(act.event.id), .ids = {}};
+    for (const auto& [kind, values] : identifiers_of(act))
+      for (const std::uint64_t value : values) request.ids.push_back({hash64(kind), value});
+    if (!request.ids.empty()) scope::memory_in<totals::SessionTotals>(act.session.memory[kSlot]).keep(std::move(request));
   }
 
   /// How many entities its arguments reach and how fast the agent calls; what a call takes in is known when it is done. Of questions alone:

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "engine/event/limits.h"
 #include "engine/persona/persona.h"
@@ -13,6 +14,8 @@ namespace {
 
 /// 1 did not say whether there were more distinct values than it kept.
 constexpr std::uint8_t kVersion = 2;
+/// Of a session while requests are open.
+constexpr std::uint8_t kVersionAsking = 3;
 /// One ladder per action and the persona's; four times that, for a persona replaced under way and the jobs it was delegated from. The least
 /// recent made goes first.
 constexpr std::size_t kLaddersMost = 4 * (kActionsMax + 1);
@@ -146,18 +149,59 @@ std::unique_ptr<ChannelMemory> AgentTotals::decode(Reader& in) {
   return memory;
 }
 
-void SessionTotals::encode(Writer& out) const {
-  out.u8(kVersion);
-  totals.encode(out);
+void SessionTotals::keep(NamedIds request) {
+  std::erase_if(open, &NamedIds::answered);
+  if (request.ids.size() > NamedIds::kIds) request.ids.resize(NamedIds::kIds);
+  if (open.size() == kOpen) open.erase(open.begin());
+  open.push_back(std::move(request));
 }
 
-std::size_t SessionTotals::bytes() const { return sizeof(*this) + totals.bytes(); }
+void SessionTotals::answer(std::uint64_t event) {
+  std::erase_if(open, &NamedIds::answered);
+  const auto found = std::ranges::find(open, event, &NamedIds::event);
+  if (found != open.end()) found->answered = true;
+}
+
+const NamedIds* SessionTotals::named(std::uint64_t event) const {
+  const auto found = std::ranges::find(open, event, &NamedIds::event);
+  return found == open.end() ? nullptr : &*found;
+}
+
+void SessionTotals::encode(Writer& out) const {
+  out.u8(open.empty() ? kVersion : kVersionAsking);
+  totals.encode(out);
+  if (open.empty()) return;
+  out.varint(open.size());
+  for (const NamedIds& request : open) {
+    out.u64(request.event);
+    out.u8(request.answered ? 1 : 0);
+    out.varint(request.ids.size());
+    for (const NamedIds::Id& id : request.ids) out.u64(id.kind), out.u64(id.value);
+  }
+}
+
+std::size_t SessionTotals::bytes() const {
+  std::size_t bytes = sizeof(*this) + totals.bytes() + open.capacity() * sizeof(NamedIds);
+  for (const NamedIds& request : open) bytes += request.ids.capacity() * sizeof(NamedIds::Id);
+  return bytes;
+}
 
 std::unique_ptr<ChannelMemory> SessionTotals::decode(Reader& in) {
   const std::uint8_t version = in.u8();
-  if (version < 1 || version > kVersion) return nullptr;
+  if (version < 1 || version > kVersionAsking) return nullptr;
   auto memory = std::make_unique<SessionTotals>();
   memory->totals = Totals::decode(in, version);
+  const std::size_t open = version == kVersionAsking ? in.count(sizeof(std::uint64_t) + 2, SessionTotals::kOpen) : 0;
+  if (version == kVersionAsking && open == 0) return nullptr;
+  for (std::size_t i = 0; i < open && in.ok(); ++i) {
+    NamedIds request{.event = in.u64(), .ids = {}, .answered = in.u8() == 1};
+    request.ids.resize(in.count(sizeof(NamedIds::Id), NamedIds::kIds));
+    for (NamedIds::Id& id : request.ids) {
+      id.kind = in.u64();
+      id.value = in.u64();
+    }
+    memory->open.push_back(std::move(request));
+  }
   return in.ok() ? std::move(memory) : nullptr;
 }
 

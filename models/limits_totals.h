@@ -68,9 +68,32 @@ class AgentTotals final : public ChannelMemory {
   [[nodiscard]] static std::unique_ptr<ChannelMemory> decode(Reader& in);
 };
 
+/// The identifiers that a request named, until its completion comes: a gateway may say them only once.
+struct NamedIds {
+  struct Id {
+    std::uint64_t kind = 0, value = 0;  // hashes
+  };
+  static constexpr std::size_t kIds = 64;
+
+  std::uint64_t event = 0;  // hash of its id
+  std::vector<Id> ids;      // 64 of them at most
+  bool answered = false;    // its completion has been judged: it leaves with the session's next act
+};
+
+/// Beside the totals 16 bytes an identifier of requests that are open, of at most 8.
 class SessionTotals final : public ChannelMemory {
  public:
+  static constexpr std::size_t kOpen = 8;
+
   Totals totals;
+  std::vector<NamedIds> open;  // oldest first
+
+  /// Keeps what a request named; the oldest of more than eight leaves.
+  void keep(NamedIds request);
+  /// The completion of this event is judged.
+  void answer(std::uint64_t event);
+  /// What the request of this event named; null where nothing is kept.
+  [[nodiscard]] const NamedIds* named(std::uint64_t event) const;
 
   void encode(Writer& out) const override;
   [[nodiscard]] std::size_t bytes() const override;

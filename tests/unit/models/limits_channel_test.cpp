@@ -206,6 +206,33 @@ TEST_F(Limits, ReportedIdentifiersCountWhereNoValuesAreSent) {
   EXPECT_TRUE(lacks(world.read(call("files/read")), Lacking::Identifier));
 }
 
+/// A session that eight requests and one more have named somebody in.
+TEST_F(Limits, OfOpenRequestsTheLastEightAreKept) {
+  totals::SessionTotals session;
+  for (std::uint64_t event = 0; event < 9; ++event) session.keep({.event = event, .ids = {{7, event}}});
+  session.answer(3);
+  EXPECT_EQ(session.named(0), nullptr);
+  ASSERT_NE(session.named(3), nullptr) << "until the session's next act";
+  Writer out;
+  session.encode(out);
+  Reader in(out.bytes());
+  const auto read = totals::SessionTotals::decode(in);
+  ASSERT_TRUE(read && in.at_end());
+  auto& again = static_cast<totals::SessionTotals&>(*read);
+  ASSERT_NE(again.named(8), nullptr);
+  EXPECT_EQ(again.named(8)->ids.front().value, 8U);
+  again.keep({.event = 9, .ids = {{7, 9}}});
+  EXPECT_THAT(again.open, ::testing::SizeIs(8));
+  EXPECT_EQ(again.named(3), nullptr);
+  EXPECT_NE(again.named(1), nullptr) << "what has been answered makes room first";
+}
+
+TEST_F(Limits, OfARequestThatNamesAHundredTheFirst64AreKept) {
+  totals::SessionTotals session;
+  session.keep({.event = 1, .ids = std::vector<totals::NamedIds::Id>(100)});
+  EXPECT_THAT(session.named(1)->ids, ::testing::SizeIs(64));
+}
+
 TEST_F(Limits, ShareOfThePopulationInOneCallIsLimited) {
   world.job.coverage = Ladder{std::nullopt, 0.01, 0.2};
   holds(call("files/read").records(20, 100));
