@@ -39,10 +39,10 @@ bool same_word(std::string_view a, std::string_view b) {
   return std::ranges::equal(a, b, {}, [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
 }
 
-/// A word of the tool's name, between `_ - . / :`, says so.
+/// A word of the tool's name, between `_ - . / :` or the `*` of a glob, says so.
 bool named_destructive(std::string_view name) {
   for (std::size_t at = 0; at < name.size();) {
-    const std::size_t end = std::min(name.find_first_of("_-./:", at), name.size());
+    const std::size_t end = std::min(name.find_first_of("_-./:*", at), name.size());
     const std::string_view word = name.substr(at, end - at);
     if (std::ranges::any_of(kDestructiveWords, [&](std::string_view one) { return same_word(word, one); })) return true;
     at = end + 1;
@@ -57,28 +57,36 @@ bool destructive(std::optional<Effect> effect, std::string_view name) {
 
 /// Which actions destroy, and the factors of a sweep under both nulls: [context][0 other, 1 destructive].
 struct SweepPlan final : ChannelPlan {
+  ActionMask destroying = 0;  // their shares are in the cap
   std::array<std::array<Wager, 2>, 2> wagers;
 };
 
-/// Any of an action's tools names destruction; a glob's text is read like a name.
+/// A glob's text is read like a name, without that of the server.
+bool names_destruction(const Glob& glob) {
+  const std::string_view pattern = glob.pattern();
+  return named_destructive(pattern.substr(pattern.find('/') + 1));
+}
+
+/// Any of an action's tools names destruction.
 bool destroys(const Action& action) {
   if (action.effect == Effect::Delete || action.effect == Effect::Admin) return true;
-  if (action.effect == Effect::Read) return false;
-  return std::ranges::any_of(action.tools.globs(), [](const Glob& glob) { return named_destructive(glob.pattern()); });
+  return action.effect != Effect::Read && std::ranges::any_of(action.tools.globs(), names_destruction);
 }
 
 std::unique_ptr<const ChannelPlan> plan_of(const Persona& persona) {
   double share = 0;
-  bool any = false;
-  for (const Action& action : persona.actions) {
+  ActionMask destroying = 0;
+  for (std::size_t i = 0; i < persona.actions.size(); ++i) {
+    const Action& action = persona.actions[i];
     if (!destroys(action)) continue;
     if (!action.share) return nullptr;  // no cap declared: nothing to hold it against
     share += *action.share;
-    any = true;
+    destroying |= ActionMask{1} << i;
   }
-  if (!any) return nullptr;
+  if (destroying == 0) return nullptr;
   const std::array<double, 2> caps{std::min(1., 3 * share + .02), kSweepAfterLike};
   auto plan = std::make_unique<SweepPlan>();
+  plan->destroying = destroying;
   for (const std::size_t context : {0U, 1U}) {
     const std::array q{1 - kSweepQ[context], kSweepQ[context]};
     const auto factors = [&](double tolerance) {
@@ -165,11 +173,17 @@ void judge_loop(const Act& act, Reading& reading) {
   reading.cls = repeat ? kRepeat : kProgress;
 }
 
+/// By its name an act of another action may destroy too, but its share is not in the cap. What no action declares has no share at all.
+bool destroyed_by(const Act& act, const SweepPlan& plan) {
+  const bool counts = !act.match.action || (plan.destroying >> *act.match.action & 1) != 0;
+  return counts && destructive(act.effect, act.event.tool.name.value_or(""));
+}
+
 void judge_sweep(const Act& act, Reading& reading) {
   const auto* plan = static_cast<const SweepPlan*>(act.plan(ChannelId::Outcome));
   if (plan == nullptr || act.event.outcome.status != Outcome::Ok) return;  // a refused act destroyed nothing
   SessionOutcome& memory = memory_of(act);
-  const bool destroyed = destructive(act.effect, act.event.tool.name.value_or(""));
+  const bool destroyed = destroyed_by(act, *plan);
   reading.wagers.push_back(plan->wagers[memory.after_destruction ? 1 : 0][destroyed ? 1 : 0]);
   memory.after_destruction = destroyed;
   memory.destroyed += destroyed ? 1 : 0;

@@ -15,11 +15,13 @@ namespace ringfence {
 ///   after progress (cap .2), after such a repetition (cap .5). Not repetitions: up to `barriers.retries` of a failed act, and a poll, that
 ///   is a read in a job that declares `data.rate.per_minute.p50`, no sooner after its like than that median allows. About
 ///   25 in a row alert at tier 2. Alert only: the caps are ours, not the persona's.
-/// - `destructive.burst`: acts that delete, administer or by their name cancel, where every such action declares a `share` w: caps
-///   min(1, 3 w + .02) after another act, .5 after one like it; a wager of its own with factors compiled from these.
+/// - `destructive.burst`: acts that delete, administer or by their name cancel, where every such action declares a `share` w (their sum):
+///   caps min(1, 3 w + .02) after another act, .5 after one like it; a wager of its own with factors compiled from these. An action is such
+///   a one by its effect, or where one of its tools, behind the server, names it; only its acts count, and those no action declares.
 ///
 /// State: 0.2 KiB a session with calls. Cost: 20 ns; an event's hashes are already there.
-/// Blind to: loops longer than four acts or with a result that changes (a clock in it); destruction in an action without a share.
+/// Blind to: loops longer than four acts or with a result that changes (a clock in it); destruction in an action without a share
+/// or under a tool glob that does not name it (`booking.*`).
 /// Source: docs/contracts/topics.md; the bets by docs/design/detection.md §2.
 [[nodiscard]] const Channel& outcome_channel();
 

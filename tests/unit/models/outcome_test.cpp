@@ -106,6 +106,41 @@ TEST_F(Outcomes, HostileToolNamesAreEscaped) {
   EXPECT_THAT(reading.breaches.front().what, Not(HasSubstr("\x1b")));
 }
 
+struct Sweeps : Outcomes {
+  Sweeps() {
+    const auto shared = [&](Action made, double share) {
+      made.share = share;
+      world.job.actions.push_back(std::move(made));
+    };
+    shared(action("manage", {"port/booking.*"}, Effect::Write), .3);
+    shared(action("cancel", {"port/order*", "port/cancel*"}, std::nullopt), .01);
+    shared(action("clear", {"port/drafts.purge"}, Effect::Delete), .01);
+    world.job.actions.push_back(action("file", {"drop-box/file.put"}, Effect::Write));
+  }
+  /// 1: destructive, 0: not; nothing where no sweep is judged.
+  std::optional<int> destroys(Made made) {
+    const Reading reading = world.read(std::move(made).with("n", std::to_string(++n_)));
+    if (reading.wagers.empty()) return std::nullopt;
+    return reading.wagers.front().cls - 2;
+  }
+  int n_ = 0;
+};
+
+TEST_F(Sweeps, ActCountsWhereTheShareOfItsActionIsInTheCap) {
+  EXPECT_EQ(destroys(call("port/drafts.purge")), 1);
+  EXPECT_EQ(destroys(call("port/cancel_order")), 1) << "the glob names it";
+  EXPECT_EQ(destroys(call("port/order_move")), 0);
+  EXPECT_EQ(destroys(call("port/booking.cancel")), 0) << "managing bookings is declared as often";
+  EXPECT_EQ(destroys(call("port/booking.delete").effect(Effect::Delete)), 0) << "what the event says of it is no share either";
+  EXPECT_EQ(destroys(call("drop-box/file.put")), 0) << "the server's name says nothing";
+  EXPECT_EQ(destroys(call("port/yard.wipe").effect(Effect::Write)), 1) << "no action declares it, so it has no share";
+}
+
+TEST_F(Sweeps, AreNotJudgedWhereADestructiveActionHasNoShare) {
+  world.job.actions.push_back(action("revoke", {"keys/revoke"}, Effect::Write));
+  EXPECT_EQ(destroys(call("port/drafts.purge")), std::nullopt);
+}
+
 /// Both bets against an agent exactly on their caps: repetitions by the table, destruction by the wagers.
 TEST(OutcomeFalseAlarms, StayUnderTheBoundExactlyOnTheCaps) {
   constexpr int kCalls = 1'000'000;
