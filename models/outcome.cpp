@@ -19,14 +19,15 @@ using outcome::SessionOutcome;
 using scope::Ruling;
 
 constexpr auto kSlot = static_cast<std::size_t>(ChannelId::Outcome);
-/// Contexts and classes of the loop's table; the sweep's wagers stand behind them in the ledger.
+/// Contexts and classes of the loop's table, and behind them those of the sweep's wagers, for the ledger.
 constexpr std::uint8_t kAfterProgress = 0, kAfterRepeat = 1, kAfterOther = 2, kAfterDestruction = 3;
 constexpr std::uint8_t kProgress = 0, kRepeat = 1, kHarmless = 2, kDestructive = 3;
 
-/// The class follows from the past and the act; the caps bound it given the past, so the box numeraire's mean is at most 1 (§2.1).
-const std::vector<std::vector<double>> kCaps{{1, .2}, {1, .5}};
+/// The class follows from the past and the act; the caps bound it given the past, so the box numeraire's mean is at most 1 (§2.1). No act
+/// of a loop has a class of the sweep, nor the other way round: the loop stakes nothing there, whatever the cap.
+constexpr double kNever = .002;
 const std::vector<Bet> kBets{
-    {.threat = Threat::NoProgress, .q = {{.1, .9}, {.05, .95}}, .alert_only = true},
+    {.threat = Threat::NoProgress, .q = {{.1, .9, 0, 0}, {.05, .95, 0, 0}, {0, 0, 1, 0}, {0, 0, 1, 0}}, .alert_only = true},
     {.threat = Threat::DestructiveSweep, .q = {}, .resting = .5},
 };
 
@@ -73,20 +74,30 @@ bool destroys(const Action& action) {
   return action.effect != Effect::Read && std::ranges::any_of(action.tools.globs(), names_destruction);
 }
 
-std::unique_ptr<const ChannelPlan> plan_of(const Persona& persona) {
+struct Destroying {
+  ActionMask actions = 0;            // none: no sweep is judged
+  std::array<double, 2> caps{1, 1};  // of a destructive act, by context
+};
+
+Destroying destroying(const Persona& persona) {
+  Destroying out;
   double share = 0;
-  ActionMask destroying = 0;
   for (std::size_t i = 0; i < persona.actions.size(); ++i) {
     const Action& action = persona.actions[i];
     if (!destroys(action)) continue;
-    if (!action.share) return nullptr;  // no cap declared: nothing to hold it against
+    if (!action.share) return {};  // no cap declared: nothing to hold it against
     share += *action.share;
-    destroying |= ActionMask{1} << i;
+    out.actions |= ActionMask{1} << i;
   }
-  if (destroying == 0) return nullptr;
-  const std::array<double, 2> caps{std::min(1., 3 * share + .02), kSweepAfterLike};
+  if (out.actions != 0) out.caps = {std::min(1., 3 * share + .02), kSweepAfterLike};
+  return out;
+}
+
+std::unique_ptr<const ChannelPlan> plan_of(const Persona& persona) {
+  const auto [actions, caps] = destroying(persona);
+  if (actions == 0) return nullptr;
   auto plan = std::make_unique<SweepPlan>();
-  plan->destroying = destroying;
+  plan->destroying = actions;
   for (const std::size_t context : {0U, 1U}) {
     const std::array q{1 - kSweepQ[context], kSweepQ[context]};
     const auto factors = [&](double tolerance) {
@@ -227,11 +238,14 @@ class OutcomeChannel final : public Channel {
                                    "outcome",
                                    {"after progress", "after a repetition", "after another act", "after a destructive act"},
                                    {"progress", "same act, same result", "not destructive", "destructive"},
-                                   {20, 20},
+                                   {20, 20, 20, 20},
                                    false};
     return kInfo;
   }
-  [[nodiscard]] std::vector<std::vector<double>> caps(const Persona& /*persona*/) const override { return kCaps; }
+  [[nodiscard]] std::vector<std::vector<double>> caps(const Persona& persona) const override {
+    const auto sweep = destroying(persona).caps;
+    return {{1, .2, kNever, kNever}, {1, .5, kNever, kNever}, {kNever, kNever, 1, sweep[0]}, {kNever, kNever, 1, sweep[1]}};
+  }
   [[nodiscard]] std::span<const Bet> bets() const override { return kBets; }
   [[nodiscard]] std::unique_ptr<const ChannelPlan> prepare(const Persona& persona, const PersonaSet& /*set*/) const override {
     return plan_of(persona);

@@ -11,11 +11,13 @@
 namespace ringfence::testing {
 namespace {
 
+using ::testing::DoubleNear;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Le;
 using ::testing::Not;
+using ::testing::Pair;
 
 struct Outcomes : ::testing::Test {
   World world{outcome_channel()};
@@ -139,6 +141,31 @@ TEST_F(Sweeps, ActCountsWhereTheShareOfItsActionIsInTheCap) {
 TEST_F(Sweeps, AreNotJudgedWhereADestructiveActionHasNoShare) {
   world.job.actions.push_back(action("revoke", {"keys/revoke"}, Effect::Write));
   EXPECT_EQ(destroys(call("port/drafts.purge")), std::nullopt);
+}
+
+TEST_F(Sweeps, AreExplainedByTheCapsThatTheyAreHeldAgainst) {
+  const std::array<const Channel*, 1> alone{&outcome_channel()};
+  const auto caps = [&](Null null) {
+    const Tables tables(world.job, alone);
+    return std::pair{tables.cap(null, {ChannelId::Outcome, 2, 3}), tables.cap(null, {ChannelId::Outcome, 3, 3})};
+  };
+  world.job.confidence = Confidence::Measured;
+  EXPECT_THAT(caps(Null::Alert), Pair(DoubleNear(.08, 1e-9), .5));
+  EXPECT_THAT(caps(Null::Declared), Pair(DoubleNear(.096, 1e-9), DoubleNear(.6, 1e-9))) << "1.2 times";
+  world.job.actions.push_back(action("revoke", {"keys/revoke"}, Effect::Write));
+  EXPECT_THAT(caps(Null::Alert), Pair(1, 1)) << "none is declared";
+}
+
+TEST(Loops, AreWorthWhatTheirOwnCapsSay) {
+  const std::array<const Channel*, 1> alone{&outcome_channel()};
+  const Tables tables(Persona{}, alone);
+  const auto slot = static_cast<std::size_t>(Threat::NoProgress);
+  const auto factors = [&](std::uint8_t context) {
+    const auto of = [&](std::uint8_t cls) { return tables.row(Null::Alert, {ChannelId::Outcome, context, cls})[slot]; };
+    return std::pair{of(0), of(1)};
+  };
+  EXPECT_THAT(factors(0), Pair(.125F, 4.5F));
+  EXPECT_THAT(factors(1), Pair(.1F, 1.9F));
 }
 
 /// Both bets against an agent exactly on their caps: repetitions by the table, destruction by the wagers.
