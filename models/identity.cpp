@@ -15,6 +15,7 @@ namespace ringfence {
 namespace {
 
 using identity::AgentIdentity;
+using identity::Client;
 using identity::SessionIdentity;
 using scope::Ruling;
 
@@ -147,19 +148,20 @@ std::string_view without_port(std::string_view address) {
   return bracketed || address.find(':') == colon ? address.substr(0, colon) : address;
 }
 
-/// What speaks to the gateway, as one hash; 0 where nothing is said.
-std::uint64_t client_of(const Event& event) {
-  const auto& client = event.client;
-  if (!client.fingerprint && !client.address && !client.name) return 0;
-  std::uint64_t hash = 1;
-  const Text address = client.address ? Text(without_port(*client.address)) : std::nullopt;
-  for (const Text& part : {client.fingerprint, address, client.name}) hash = hash64(part.value_or(""), hash + (part ? 1 : 0));
-  return std::max<std::uint64_t>(hash, 1);
+std::uint64_t part_of(const Text& text) { return text ? std::max<std::uint64_t>(hash64(*text), 1) : 0; }
+
+Client client_of(const Event& event) {
+  const auto& said = event.client;
+  if (!said.fingerprint && !said.address && !said.name) return {};
+  const Text address = said.address ? Text(without_port(*said.address)) : std::nullopt;
+  std::uint64_t whole = 1;
+  for (const Text& part : {said.fingerprint, address, said.name}) whole = hash64(part.value_or(""), whole + (part ? 1 : 0));
+  return {{part_of(said.fingerprint), part_of(address), part_of(said.name), std::max<std::uint64_t>(whole, 1)}};
 }
 
-Ruling judge_binding(const Act& act, std::uint64_t client) {
+Ruling judge_binding(const Act& act, const Client& client) {
   Ruling ruling;
-  if (client == 0 || !act.event.session.id) return ruling;
+  if (!client.said() || !act.event.session.id) return ruling;
   SessionIdentity& session = session_memory(act);
   const bool first = session.clients.empty();
   if (session.clients.add(client) && !first && !act.explained)
@@ -168,11 +170,16 @@ Ruling judge_binding(const Act& act, std::uint64_t client) {
   return ruling;
 }
 
-Ruling judge_clone(const Act& act, std::uint64_t client) {
+/// Two places of which one says no client are told apart by their runs.
+bool elsewhere(const AgentIdentity::Place& a, const AgentIdentity::Place& b) {
+  return a.client.said() && b.client.said() ? a.client.differs(b.client) : a.run != b.run;
+}
+
+Ruling judge_clone(const Act& act, const Client& client) {
   Ruling ruling;
   const std::uint64_t run = act.event.agent.instance ? hash64(*act.event.agent.instance) : 0;
   const bool listed = act.persona.credentials.has_value();
-  if (client == 0 && (run == 0 || !listed)) return ruling;
+  if (!client.said() && (run == 0 || !listed)) return ruling;
   AgentIdentity& agent = agent_memory(act);
   AgentIdentity::Place& here = agent.visit(client, run, act.event.time);
   const auto at_once = [&](const AgentIdentity::Place& place) {
@@ -183,7 +190,7 @@ Ruling judge_clone(const Act& act, std::uint64_t client) {
   };
   if (here.told || act.explained) return ruling;
   const auto other_client_of_run = [&](const AgentIdentity::Place& place) {
-    return run != 0 && place.run == run && place.client != client && at_once(place);
+    return run != 0 && place.run == run && place.client.differs(client) && at_once(place);
   };
   if (std::ranges::any_of(agent.places(), other_client_of_run)) {
     ruling.breach(Analytic::IdentityClone, "run " + printable(*act.event.agent.instance, 80) + " acts from two clients at once");
@@ -191,10 +198,10 @@ Ruling judge_clone(const Act& act, std::uint64_t client) {
     return ruling;
   }
   if (!listed) return ruling;
-  std::vector<std::uint64_t> active;  // by client, or by run where no client is said
+  std::vector<const AgentIdentity::Place*> active;
   for (const AgentIdentity::Place& place : agent.places()) {
-    const std::uint64_t place_key = place.client != 0 ? place.client : place.run;
-    if (at_once(place) && std::ranges::find(active, place_key) == active.end()) active.push_back(place_key);
+    const bool another = std::ranges::all_of(active, [&](const AgentIdentity::Place* one) { return elsewhere(*one, place); });
+    if (at_once(place) && another) active.push_back(&place);
   }
   const std::size_t keys = std::max<std::size_t>(act.persona.credentials->size(), 1);
   if (active.size() <= keys) return ruling;
@@ -239,7 +246,7 @@ class IdentityChannel final : public Channel {
     }
     Ruling ruling = judge_fingerprint(act, cls);
     ruling += judge_ambient(act);
-    const std::uint64_t client = client_of(event);
+    const Client client = client_of(event);
     ruling += judge_binding(act, client);
     ruling += judge_clone(act, client);
     reading.breaches = std::move(ruling.breaches);

@@ -16,14 +16,15 @@ namespace ringfence {
 ///   a list may change for that long, by default 15 min;
 /// - `credential.ambient`: the act reads a place where keys lie (identity_secrets.h), or the session goes over to another kind of
 /// credential;
-/// - `session.binding`: one session from a second client (fingerprint, address or name), each client once;
+/// - `session.binding`: one session from a second client, each client once. Clients are told apart by what is said of both: fingerprint,
+///   address (without the port), name;
 /// - `identity.clone`: one run acts from two clients in turn, or an agent whose job lists its keys acts from more places at once than it
 /// has
 ///   keys. At once: each of two places returns within 5 minutes of the other's acts. A second place alone is a handover.
 /// Marks: class of the fingerprint, declared, rotated, shared (another job's), never seen; caps 1, .05, .005, .01.
 ///
-/// State: a session of an agent that shows credentials or clients up to 0.2 KiB, its agent up to 0.4 KiB, else nothing. Cost: 5 ns without
-/// these fields; two hashes and a short scan with them; texts of at most 256 bytes are searched for places of keys, 0.1 us each.
+/// State: a session of an agent that shows credentials or clients up to 0.5 KiB, its agent up to 0.7 KiB, else nothing. Cost: 5 ns without
+/// these fields; a few hashes and a short scan with them; texts of at most 256 bytes are searched for places of keys, 0.1 us each.
 /// Blind to: a stolen key used from the same client; what no field of the event shows; keys read under a name of the attacker's choice.
 /// Source: docs/design/detection.md §3.6, identity.
 [[nodiscard]] const Channel& identity_channel();

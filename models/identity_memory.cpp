@@ -7,10 +7,78 @@
 namespace ringfence::identity {
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
-constexpr std::size_t kPlaceBytes = 2 * sizeof(std::uint64_t) + 4;
+constexpr std::uint8_t kVersion = 2;  // 1: a client is one hash of all that was said of it
+constexpr std::size_t kPlaceBytes = sizeof(std::uint64_t) + 5;
+
+bool readable(std::uint8_t version) { return version == 1 || version == kVersion; }
 
 }  // namespace
+
+bool Client::said() const {
+  return std::ranges::any_of(parts, [](std::uint64_t part) { return part != 0; });
+}
+
+std::optional<std::size_t> Client::agrees(const Client& other) const {
+  std::size_t shared = 0;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    if (parts.at(i) == 0 || other.parts.at(i) == 0) continue;
+    if (parts.at(i) != other.parts.at(i)) return std::nullopt;
+    ++shared;
+  }
+  return shared;
+}
+
+void Client::learn(const Client& more) {
+  for (const Part part : {Fingerprint, Address, Name})
+    if (parts.at(part) == 0) parts.at(part) = more.parts.at(part);
+  if (more.said()) parts.at(Whole) = 0;
+}
+
+void Client::encode(Writer& out) const {
+  std::uint8_t present = 0;
+  for (std::size_t i = 0; i < parts.size(); ++i) present |= static_cast<std::uint8_t>(parts.at(i) != 0 ? 1U << i : 0U);
+  out.u8(present);
+  for (const std::uint64_t part : parts)
+    if (part != 0) out.u64(part);
+}
+
+void Client::decode(Reader& in, std::uint8_t version) {
+  if (version == 1) {
+    parts.at(Whole) = in.u64();
+    return;
+  }
+  const std::uint8_t present = in.u8();
+  for (std::size_t i = 0; i < parts.size(); ++i)
+    if ((present >> i & 1U) != 0) parts.at(i) = in.u64();
+}
+
+bool Clients::add(const Client& client) {
+  Client* known = nullptr;
+  std::size_t most = 0;
+  for (Client& one : clients_) {
+    const auto shared = one.agrees(client);
+    if (!shared || (known != nullptr && *shared <= most)) continue;
+    known = &one;
+    most = *shared;
+  }
+  if (known != nullptr) {
+    known->learn(client);
+    return false;
+  }
+  if (clients_.size() == kMost) clients_.erase(clients_.begin());
+  clients_.emplace_back().learn(client);
+  return true;
+}
+
+void Clients::encode(Writer& out) const {
+  out.varint(clients_.size());
+  for (const Client& client : clients_) client.encode(out);
+}
+
+void Clients::decode(Reader& in, std::uint8_t version) {
+  clients_.resize(in.count(1, kMost));
+  for (Client& client : clients_) client.decode(in, version);
+}
 
 void SessionIdentity::encode(Writer& out) const {
   out.u8(kVersion);
@@ -22,25 +90,39 @@ void SessionIdentity::encode(Writer& out) const {
 std::size_t SessionIdentity::bytes() const { return sizeof(*this) + fingerprints.bytes() + kinds.bytes() + clients.bytes(); }
 
 std::unique_ptr<ChannelMemory> SessionIdentity::decode(Reader& in) {
-  if (in.u8() != kVersion) return nullptr;
+  const std::uint8_t version = in.u8();
+  if (!readable(version)) return nullptr;
   auto memory = std::make_unique<SessionIdentity>();
   memory->fingerprints.decode(in);
   memory->kinds.decode(in);
-  memory->clients.decode(in);
+  memory->clients.decode(in, version);
   return in.ok() ? std::move(memory) : nullptr;
 }
 
-AgentIdentity::Place& AgentIdentity::visit(std::uint64_t client, std::uint64_t run, EventTime now) {
-  const auto same = [&](const Place& place) { return place.client == client && place.run == run; };
-  auto here = std::ranges::find_if(places_, same);
-  if (here == places_.end()) {
-    if (places_.size() == kPlaces) places_.erase(std::ranges::min_element(places_, {}, &Place::step));
-    places_.push_back({client, run, now, ++steps_, 0, false});
-    return places_.back();
+AgentIdentity::Place* AgentIdentity::place_of(const Client& client, std::uint64_t run) {
+  Place* found = nullptr;
+  std::size_t most = 0;
+  for (Place& place : places_) {
+    const auto shared = place.run == run ? place.client.agrees(client) : std::nullopt;
+    if (!shared || (found != nullptr && (*shared < most || (*shared == most && place.step < found->step)))) continue;
+    found = &place;
+    most = *shared;
   }
+  return found;
+}
+
+AgentIdentity::Place& AgentIdentity::visit(const Client& client, std::uint64_t run, EventTime now) {
+  Place* const here = place_of(client, run);
+  if (here == nullptr) {
+    if (places_.size() == kPlaces) places_.erase(std::ranges::min_element(places_, {}, &Place::step));
+    Place& made = places_.emplace_back(Place{.run = run, .last = now, .step = ++steps_});
+    made.client.learn(client);
+    return made;
+  }
+  here->client.learn(client);
   // Someone else acted from another place since, and neither has been away for long.
   const auto between = [&](const Place& other) {
-    return !same(other) && other.step > here->step && other.last - here->last <= kAtOnce && now - other.last <= kAtOnce;
+    return &other != here && other.step > here->step && other.last - here->last <= kAtOnce && now - other.last <= kAtOnce;
   };
   if (std::ranges::any_of(places_, between) && here->returns < std::numeric_limits<std::uint32_t>::max()) {
     ++here->returns;
@@ -59,7 +141,7 @@ void AgentIdentity::encode(Writer& out) const {
   out.varint(steps_);
   out.varint(places_.size());
   for (const Place& place : places_) {
-    out.u64(place.client);
+    place.client.encode(out);
     out.u64(place.run);
     out.time(place.last);
     out.varint(place.step);
@@ -71,14 +153,15 @@ void AgentIdentity::encode(Writer& out) const {
 std::size_t AgentIdentity::bytes() const { return sizeof(*this) + declared.bytes() + places_.capacity() * sizeof(Place); }
 
 std::unique_ptr<ChannelMemory> AgentIdentity::decode(Reader& in) {
-  if (in.u8() != kVersion) return nullptr;
+  const std::uint8_t version = in.u8();
+  if (!readable(version)) return nullptr;
   auto memory = std::make_unique<AgentIdentity>();
   memory->declared.decode(in);
   memory->borrowed = in.u64();
   memory->steps_ = in.varint();
   memory->places_.resize(in.count(kPlaceBytes, kPlaces));
   for (Place& place : memory->places_) {
-    place.client = in.u64();
+    place.client.decode(in, version);
     place.run = in.u64();
     place.last = in.time();
     place.step = in.varint();

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "engine/event/ids.h"
@@ -42,15 +45,51 @@ class Few {
   std::vector<std::uint64_t> hashes_;
 };
 
+/// What speaks to the gateway, as hashes of what is said of it; 0: not said. An event may leave out what another one says, so only what two
+/// both say tells them apart.
+struct Client {
+  /// `Whole`: all of it as one hash. Said by events, and all that is known of clients of a state of version 1.
+  enum Part : std::uint8_t { Fingerprint, Address, Name, Whole };
+  std::array<std::uint64_t, 4> parts{};
+
+  [[nodiscard]] bool said() const;
+  /// How many parts both say, where all of these are equal.
+  [[nodiscard]] std::optional<std::size_t> agrees(const Client& other) const;
+  [[nodiscard]] bool differs(const Client& other) const { return !agrees(other); }
+  /// Adds what the same client has now said.
+  void learn(const Client& more);
+
+  void encode(Writer& out) const;
+  void decode(Reader& in, std::uint8_t version);
+};
+
+/// A few clients, oldest first; the oldest leaves where there is no room.
+class Clients {
+ public:
+  static constexpr std::size_t kMost = 8;
+  [[nodiscard]] bool empty() const { return clients_.empty(); }
+  /// True where it is none of those known.
+  bool add(const Client& client);
+  void encode(Writer& out) const;
+  void decode(Reader& in, std::uint8_t version);
+  [[nodiscard]] std::size_t bytes() const { return clients_.capacity() * sizeof(Client); }
+  void fetch_parts() const { fetch_ahead(clients_); }
+
+ private:
+  std::vector<Client> clients_;
+};
+
 /// With what a session has been used so far.
 class SessionIdentity final : public ChannelMemory {
  public:
-  Few<8> fingerprints, kinds, clients;
+  Few<8> fingerprints, kinds;
+  Clients clients;
 
   void encode(Writer& out) const override;
   [[nodiscard]] std::size_t bytes() const override;
   void fetch_parts() const override {
-    for (const auto* few : {&fingerprints, &kinds, &clients}) few->fetch_parts();
+    for (const auto* few : {&fingerprints, &kinds}) few->fetch_parts();
+    clients.fetch_parts();
   }
   [[nodiscard]] static std::unique_ptr<ChannelMemory> decode(Reader& in);
 };
@@ -62,7 +101,8 @@ class AgentIdentity final : public ChannelMemory {
   static constexpr Nanos kAtOnce = minutes(5);
 
   struct Place {
-    std::uint64_t client = 0, run = 0;  // hashes; 0: not said
+    Client client;
+    std::uint64_t run = 0;  // hash; 0: not said
     EventTime last;
     std::uint64_t step = 0;     // number of the act last made from here
     std::uint32_t returns = 0;  // times it came back while another place of the same kind was active
@@ -73,7 +113,7 @@ class AgentIdentity final : public ChannelMemory {
   std::uint64_t borrowed = 0;  // the one key that was taken for the one that left the list, where none was seen on it; 0: none
 
   /// Notes an act and gives its place; of more than kPlaces the one longest unused leaves.
-  Place& visit(std::uint64_t client, std::uint64_t run, EventTime now);
+  Place& visit(const Client& client, std::uint64_t run, EventTime now);
   [[nodiscard]] std::vector<Place>& places() { return places_; }
 
   void encode(Writer& out) const override;
@@ -82,6 +122,9 @@ class AgentIdentity final : public ChannelMemory {
   [[nodiscard]] static std::unique_ptr<ChannelMemory> decode(Reader& in);
 
  private:
+  /// The run's place that shares most with what is said of the client, of several the one last acted from; null where each differs.
+  [[nodiscard]] Place* place_of(const Client& client, std::uint64_t run);
+
   std::uint64_t steps_ = 0;
   std::vector<Place> places_;
 };

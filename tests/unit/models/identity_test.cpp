@@ -160,6 +160,88 @@ TEST_F(Identity, EveryConnectionHasAnotherPortAndIsTheSameClient) {
   EXPECT_THAT(world.breaks(from("2001:db8::2")), ElementsAre("session.binding"));
 }
 
+struct From {
+  std::optional<std::string> address, name, fingerprint;
+};
+
+struct IdentityClients : Identity {
+  /// What the call of a run breaks, by what the event says of its client.
+  std::vector<std::string> act(const From& from, std::string run = "run-1", Nanos after = {}) {
+    Made made = call("files/read").after(after);
+    Event& event = made.event();
+    event.agent.instance = made.own(std::move(run));
+    if (from.address) event.client.address = made.own(*from.address);
+    if (from.name) event.client.name = made.own(*from.name);
+    if (from.fingerprint) event.client.fingerprint = made.own(*from.fingerprint);
+    return world.breaks(std::move(made));
+  }
+};
+
+TEST_F(IdentityClients, WhatAnEventLeavesOutMakesNoOtherClient) {
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_THAT(act({.address = "10.0.0.1", .name = "desk"}), IsEmpty());
+    EXPECT_THAT(act({.address = "10.0.0.1"}), IsEmpty());
+    EXPECT_THAT(act({.name = "desk"}), IsEmpty());
+    EXPECT_THAT(act({}), IsEmpty());
+    EXPECT_THAT(act({.name = "desk", .fingerprint = "ja4"}), IsEmpty());
+    world.restart();
+  }
+  EXPECT_THAT(act({.address = "10.0.0.1", .name = "other"}), ElementsAre("session.binding"));
+  EXPECT_THAT(act({.name = "desk", .fingerprint = "curl"}), ElementsAre("session.binding"));
+}
+
+TEST_F(IdentityClients, RunThatReturnsToTwoAddressesIsTwoWhateverElseIsSaid) {
+  std::vector<std::string> found;
+  for (int i = 0; i < 3; ++i) {
+    for (const From& from : {From{.address = "10.0.0.1", .name = "desk"}, From{.address = "10.0.0.2"}})
+      for (const std::string& uid : act(from)) found.push_back(uid);
+    world.restart();
+  }
+  EXPECT_THAT(found, ElementsAre("session.binding", "identity.clone"));
+}
+
+TEST_F(IdentityClients, RunThatSaysItsClientNowAndThenIsInOnePlace) {
+  world.job.credentials = {"key"};
+  for (int i = 0; i < 6; ++i) EXPECT_THAT(act(i % 2 == 0 ? From{.address = "10.0.0.1"} : From{}), IsEmpty());
+  for (int i = 0; i < 6; ++i) EXPECT_THAT(act(i % 2 == 0 ? From{} : From{.name = "desk"}, i % 2 == 0 ? "run-1" : "run-2"), IsEmpty()) << i;
+}
+
+/// A client was one hash of all that was said of it.
+TEST_F(IdentityClients, OfAStateOfVersionOneAreKnownByAllThatWasSaid) {
+  std::uint64_t desk = 1;
+  for (const Text& part : {Text(), Text("10.0.0.1"), Text("desk")}) desk = hash64(part.value_or(""), desk + (part ? 1 : 0));
+  const auto remember = [&](std::unique_ptr<ChannelMemory>& memory, MemoryScope scope, const Writer& bytes) {
+    Reader in(bytes.bytes());
+    memory = identity_channel().decode_memory(scope, in);
+    ASSERT_NE(memory, nullptr);
+  };
+  Writer session, agent;
+  session.u8(1);
+  for (const int none : {0, 0}) session.varint(static_cast<std::uint64_t>(none));
+  session.varint(1);
+  session.u64(desk);
+  agent.u8(1);
+  agent.varint(0);
+  agent.u64(0);
+  agent.varint(1);  // steps
+  agent.varint(1);
+  agent.u64(desk);
+  agent.u64(hash64("run-1"));
+  agent.time(kFriday);
+  agent.varint(1);
+  agent.varint(0);
+  agent.u8(0);
+  act({});
+  remember(world.session("s1").memory.at(kSlot), MemoryScope::Session, session);
+  remember(world.agent.memory.at(kSlot), MemoryScope::Agent, agent);
+  world.restart();
+  EXPECT_THAT(act({.address = "10.0.0.1", .name = "desk"}), IsEmpty());
+  EXPECT_THAT(act({.address = "10.0.0.1"}), IsEmpty()) << "its parts are known from now on";
+  EXPECT_THAT(act({.address = "10.0.0.2", .name = "desk"}), ElementsAre("session.binding"));
+  EXPECT_THAT(act({.address = "10.0.0.1"}), IsEmpty());
+  EXPECT_THAT(act({.address = "10.0.0.2"}), ElementsAre("identity.clone"));
+}
+
 TEST_F(Identity, HostileSessionIdsAreEscaped) {
   const auto from = [](std::string client) {
     Made made = call("files/read").session("s\x1b[2J");
