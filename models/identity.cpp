@@ -29,9 +29,14 @@ enum class Fingerprint : std::uint8_t { Declared, Rotated, Shared, NeverSeen };
 const std::vector<std::vector<double>> kCaps{{1, .05, .005, .01}};
 const std::vector<Bet> kBets{{.threat = Threat::CredentialAbuse, .q = {{.56, .04, .15, .25}}}};
 
-/// Keys that other jobs list and this one does not, by hash.
+/// Keys that other jobs list and this one does not. Tenants never meet, so a job says nothing where it does not apply.
 struct OthersKeys final : ChannelPlan {
-  std::vector<std::uint64_t> hashes;  // sorted
+  struct Key {
+    std::uint64_t hash = 0;
+    std::size_t job = 0;  // whose, by its place in `tenants`
+  };
+  std::vector<Key> keys;         // sorted by hash
+  std::vector<GlobSet> tenants;  // of each job; empty: all
 };
 
 std::unique_ptr<const ChannelPlan> others_keys(const Persona& persona, const PersonaSet& set) {
@@ -42,16 +47,21 @@ std::unique_ptr<const ChannelPlan> others_keys(const Persona& persona, const Per
   for (const Persona& other : set.personas()) {
     if (&other == &persona || !other.credentials) continue;
     for (const std::string& key : *other.credentials)
-      if (!mine(key)) plan->hashes.push_back(hash64(key));
+      if (!mine(key)) plan->keys.push_back({hash64(key), plan->tenants.size()});
+    plan->tenants.push_back(other.tenants);
   }
-  if (plan->hashes.empty()) return nullptr;
-  std::ranges::sort(plan->hashes);
+  if (plan->keys.empty()) return nullptr;
+  std::ranges::sort(plan->keys, {}, &OthersKeys::Key::hash);
   return plan;
 }
 
 bool anothers(const Act& act, std::uint64_t hash) {
   const auto* plan = static_cast<const OthersKeys*>(act.plan(ChannelId::Identity));
-  return plan != nullptr && std::ranges::binary_search(plan->hashes, hash);
+  if (plan == nullptr) return false;
+  return std::ranges::any_of(std::ranges::equal_range(plan->keys, hash, {}, &OthersKeys::Key::hash), [&](const OthersKeys::Key& key) {
+    const GlobSet& tenants = plan->tenants[key.job];
+    return tenants.empty() || tenants.matches(act.event.tenant);
+  });
 }
 
 SessionIdentity& session_memory(const Act& act) { return scope::memory_in<SessionIdentity>(act.session.memory[kSlot]); }

@@ -8,8 +8,9 @@ namespace ringfence {
 /// Who acts: with whose credential and from which client (docs/design/detection.md §3.6).
 ///
 /// Breaches, judged when the act is first seen:
-/// - `credential.foreign`: a permitted host with an account, or a key, that is not the job's, and a key that another job lists and this one
-///   does not, on the very first call;
+/// - `credential.foreign`: a permitted host with an account, or a key, that is not the job's, and a key that another job of the tenant
+/// lists
+///   and this one does not, on the very first call;
 /// - `credential.new`: a fingerprint that `credentials.fingerprints` does not list, or, where it lists none, one other than the session
 /// began
 ///   with (each once a session). One that left the list stays valid for `credentials.rotation` after a `credential` fact; a session without

@@ -276,16 +276,18 @@ std::unique_ptr<ChannelMemory> ShadowProfile::decode(Reader& in) {
   return in.ok() ? std::move(memory) : nullptr;
 }
 
-ShadowFit fit_shadow(const ShadowProfile& profile, const PersonaSet& set) {
+ShadowFit fit_shadow(const ShadowProfile& profile, const PersonaSet& set, std::string_view tenant) {
   ShadowFit fit;
-  const std::size_t n = std::min(set.personas().size(), kPersonas);
-  if (n == 0 || profile.tools.empty()) return fit;
-  std::vector<double> logs(n);
-  for (std::size_t r = 0; r < n; ++r) logs[r] = log_likelihood(set.personas()[r], profile);
+  std::vector<const Persona*> known;
+  for (const Persona& persona : set.personas())
+    if (known.size() < kPersonas && (persona.tenants.empty() || persona.tenants.matches(tenant))) known.push_back(&persona);
+  if (known.empty() || profile.tools.empty()) return fit;
+  std::vector<double> logs;
+  for (const Persona* const persona : known) logs.push_back(log_likelihood(*persona, profile));
   const auto best = std::ranges::max_element(logs);
   double sum = 0;
   for (const double one : logs) sum += std::exp(one - *best);
-  fit.persona = &set.personas()[static_cast<std::size_t>(best - logs.begin())];
+  fit.persona = known[static_cast<std::size_t>(best - logs.begin())];
   fit.posterior = 1 / sum;
   fit.outside = outside_job(*fit.persona, profile);
   return fit;

@@ -56,7 +56,7 @@ class ShadowProfile final : public ChannelMemory {
 /// How well the best of the known jobs explains what was seen.
 struct ShadowFit {
   const Persona* persona = nullptr;  // null: no job is known
-  double posterior = 0;              // naive Bayes over tools and hosts, equal priors, the first 64 personas
+  double posterior = 0;              // naive Bayes over tools and hosts, equal priors, the tenant's first 64 personas
   double outside = 0;                // e-value against "at most 2 % of its calls are outside this job"
   [[nodiscard]] bool fits() const { return persona != nullptr && posterior > .95 && outside < 100; }
 };
@@ -64,7 +64,8 @@ struct ShadowFit {
 /// Calls after which a fit is worth saying.
 inline constexpr std::uint64_t kShadowCalls = 30;
 
-[[nodiscard]] ShadowFit fit_shadow(const ShadowProfile& profile, const PersonaSet& set);
+/// Against the jobs that apply in the agent's tenant.
+[[nodiscard]] ShadowFit fit_shadow(const ShadowProfile& profile, const PersonaSet& set, std::string_view tenant);
 /// "41 calls: git/read (60 %), …; to git.corp.example; data internal; on behalf of desk-1; …": everything escaped.
 [[nodiscard]] std::string job_in_words(const ShadowProfile& profile);
 /// A persona file for exactly this agent that allows what it was seen to do: it loads, and its own history breaks nothing it declares.

@@ -171,7 +171,7 @@ ExitCode from_calls(const AgentState& agent, const PersonaSet& set, const Option
   const auto* profile = static_cast<const ShadowProfile*>(agent.memory[static_cast<std::size_t>(ChannelId::Shadow)].get());
   if (profile == nullptr) return fail("no persona applies to this agent, and no call of it is known");
   if (options.draft.empty()) {
-    const ShadowFit fit = fit_shadow(*profile, set);
+    const ShadowFit fit = fit_shadow(*profile, set, options.tenant);
     const std::string like = profile->calls < kShadowCalls ? "too few calls to compare with known jobs"
                              : fit.fits()                  ? "that is the job " + printable(fit.persona->reference())
                                                            : "no known job explains it";

@@ -33,7 +33,7 @@ std::string unclassified_words(const AgentState& agent, const PersonaSet& set) {
   std::string words = "No persona applies to this agent: it has no declared job to be held against.";
   const ShadowProfile* const profile = profile_of(agent);
   if (profile == nullptr || profile->calls < kShadowCalls || !record_due(agent, Analytic::AgentUnclassified, Level::Alert)) return words;
-  const ShadowFit fit = fit_shadow(*profile, set);
+  const ShadowFit fit = fit_shadow(*profile, set, agent.tenant);
   words += " Seen in " + job_in_words(*profile) + ".";
   words += fit.fits() ? " That is the job " + printable(fit.persona->reference(), 80) + "." : " No known job explains it.";
   return words;
@@ -55,7 +55,7 @@ bool touches_decoy(const Unclassified& seen) {
 void adopt(AgentState& agent, const Rulebook& rules) {
   const ShadowProfile& profile = *profile_of(agent);
   if (profile.calls % kShadowCalls != 0 || !std::has_single_bit(profile.calls / kShadowCalls)) return;
-  const ShadowFit fit = fit_shadow(profile, rules.set());
+  const ShadowFit fit = fit_shadow(profile, rules.set(), agent.tenant);
   if (!fit.fits()) return follow_tables(agent, 0);
   const auto index = static_cast<std::size_t>(fit.persona - rules.set().personas().data());
   follow_tables(agent, rules.adopted()->basis(index, {}).name);

@@ -123,6 +123,10 @@ TEST(IdentityShared, KeyThatAnotherJobListsIsForeignOnTheFirstCall) {
   EXPECT_EQ(read({{"mine", "both"}}, "theirs").cls, 2);
   EXPECT_EQ(read({{"mine", "both"}}, "both").cls, 0) << "declared by both";
   EXPECT_EQ(read(std::nullopt, "mine").cls, 0);
+  other.tenants = GlobSet({"corp"});
+  EXPECT_EQ(read(std::nullopt, "theirs").cls, 2) << "the job of the same tenant";
+  other.tenants = GlobSet({"acme"});
+  EXPECT_EQ(read(std::nullopt, "theirs").cls, 0) << "tenants never meet";
 }
 
 TEST_F(Identity, PlacesOfKeysAreKnownByShapeAndTheirHarmlessNeighboursAreNot) {

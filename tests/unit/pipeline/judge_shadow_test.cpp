@@ -127,6 +127,31 @@ TEST(Shadow, AgentWithAJobIsNotCounted) {
   EXPECT_EQ(profile_of(watch.agent()), nullptr);
 }
 
+TEST(Shadow, IsComparedWithTheJobsOfItsTenant) {
+  std::string theirs = clerk("mode: enforce");
+  theirs.insert(theirs.find("]}\n") + 1, ", tenants: [acme]");
+  const Rulebook rules = rulebook({theirs});
+  ShadowProfile profile;
+  Event event;
+  event.tool.server = "files";
+  event.tool.name = "read";
+  for (int i = 0; i < 40; ++i) profile.note(event);
+  EXPECT_TRUE(fit_shadow(profile, rules.set(), "acme").fits());
+  EXPECT_EQ(fit_shadow(profile, rules.set(), "corp").persona, nullptr) << "tenants never meet";
+
+  Rehearsal rehearsal(rules, "events", false);
+  std::string words;
+  for (int i = 0; i < 400; ++i) {
+    Call call = stranger();
+    call.id = "c" + std::to_string(i);
+    const auto judged = rehearsal.feed(Watch::json(call, *parse_rfc3339("2026-11-20T08:00:00Z") + seconds(i)));
+    ASSERT_TRUE(judged);
+    for (const FindingRecord& record : judged->findings) words = record.sentence;
+  }
+  EXPECT_THAT(words, HasSubstr("No known job explains it."));
+  EXPECT_EQ(rehearsal.agent("default", "stranger-1")->persona, 0U) << "none is adopted";
+}
+
 TEST(Shadow, ProfileIsBoundedAndReadsBackAsItWasWritten) {
   ShadowProfile profile;
   for (int i = 0; i < 5000; ++i) {
