@@ -4,7 +4,10 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "engine/event/short_hash.h"
 #include "models/numeraire.h"
@@ -200,34 +203,58 @@ void judge_sweep(const Act& act, Reading& reading) {
   memory.destroyed += destroyed ? 1 : 0;
 }
 
+using Failures = std::vector<SessionOutcome::Failure>;
+
+std::uint64_t task_of(const Event& event) { return event.task.id ? hash64(*event.task.id) : 0; }
+
+/// Calls `use` with the failures of the session, and with those of the agent's other sessions where the event names its task: a task is one
+/// over all of them. Who bears another's name speaks for its own session alone.
+template <class Use>
+void each_failures(const Act& act, const Use& use) {
+  const auto of = [&](const SessionState& session, bool own) {
+    if (const auto& slot = session.memory[kSlot]) use(static_cast<SessionOutcome&>(*slot).failures, own);
+  };
+  of(act.session, true);
+  if (!act.event.task.id || act.session.borrowed) return;
+  for (const SessionState& session : act.agent.sessions)
+    if (&session != &act.session && !session.borrowed) of(session, false);
+}
+
+/// In its own session what names no task belongs to any.
+bool belongs(const SessionOutcome::Failure& one, std::uint64_t task, bool own) {
+  return one.task == task || (own && (one.task == 0 || task == 0));
+}
+
 /// What succeeded takes back the failures like it; what failed is kept until then.
 void note_outcome(const Act& act) {
   const Event& event = act.event;
   if (!act.effect || act.effect == Effect::Read || event.outcome.status == Outcome::Unknown) return;
-  if (event.outcome.status == Outcome::Ok && act.session.memory[kSlot] == nullptr) return;
-  SessionOutcome& memory = memory_of(act);
   const std::uint64_t action = act.match.action ? hash64(act.persona.actions[*act.match.action].id) : hash_text(event.tool.name, 3);
   const std::uint64_t target = event.resource.uri ? hash64(*event.resource.uri, static_cast<std::uint64_t>(*act.effect) + 1) : 0;
-  const std::uint64_t task = event.task.id ? hash64(*event.task.id) : 0;
-  std::erase_if(memory.failures, [&](const SessionOutcome::Failure& one) {
-    return (one.task == task || one.task == 0 || task == 0) && (one.action == action || (target != 0 && one.target == target));
+  const std::uint64_t task = task_of(event);
+  each_failures(act, [&](Failures& failures, bool own) {
+    std::erase_if(failures, [&](const SessionOutcome::Failure& one) {
+      return belongs(one, task, own) && (one.action == action || (target != 0 && one.target == target));
+    });
   });
   if (event.outcome.status == Outcome::Ok) return;
-  if (memory.failures.size() == SessionOutcome::kFailures) memory.failures.erase(memory.failures.begin());
-  memory.failures.push_back({task, action, target, scope::tool_words(event).substr(0, SessionOutcome::kLabelBytes)});
+  Failures& failures = memory_of(act).failures;
+  if (failures.size() == SessionOutcome::kFailures) failures.erase(failures.begin());
+  failures.push_back({task, action, target, scope::tool_words(event).substr(0, SessionOutcome::kLabelBytes)});
 }
 
 Ruling judge_claim(const Act& act) {
   Ruling ruling;
-  if (!act.session.memory[kSlot]) return ruling;
-  SessionOutcome& memory = memory_of(act);
-  const std::uint64_t task = act.event.task.id ? hash64(*act.event.task.id) : 0;
-  const auto belongs = [&](const SessionOutcome::Failure& one) { return one.task == task || one.task == 0 || task == 0; };
-  const auto last = std::ranges::find_if(memory.failures.rbegin(), memory.failures.rend(), belongs);
-  if (last != memory.failures.rend() && act.event.task.claim == TaskClaim::Done)
-    ruling.breach(Analytic::OutcomeContradiction,
-                  "the task is reported done, the last call to " + last->label + " under it did not succeed");
-  std::erase_if(memory.failures, belongs);
+  const std::uint64_t task = task_of(act.event);
+  std::optional<std::string> label;  // of the last in this session, else in another
+  each_failures(act, [&](Failures& failures, bool own) {
+    const auto of_task = [&](const SessionOutcome::Failure& one) { return belongs(one, task, own); };
+    const auto last = std::ranges::find_if(failures.rbegin(), failures.rend(), of_task);
+    if (last != failures.rend() && !label) label = last->label;
+    std::erase_if(failures, of_task);
+  });
+  if (label && act.event.task.claim == TaskClaim::Done)
+    ruling.breach(Analytic::OutcomeContradiction, "the task is reported done, the last call to " + *label + " under it did not succeed");
   return ruling;
 }
 

@@ -7,9 +7,9 @@ namespace ringfence {
 
 /// What came of the acts: claims against the record, loops without progress, sweeps of destruction.
 ///
-/// - `outcome.contradiction`: a task is reported done while the last act of a non-read action under it was denied or failed and none like
-/// it
-///   (same action, or same effect on the same resource) succeeded later.
+/// - `outcome.contradiction`: a task is reported done, but an act under it that was no read was denied or failed, and none like it (same
+///   action, or same effect on the same resource) succeeded later, whatever else did. A task with an id is looked for in all live sessions
+///   of the agent, what names no task in its own.
 /// - `loop.no_progress`: class 1 is an act that one of the session's last four acts already was, tool, arguments and result alike;
 /// contexts:
 ///   after progress (cap .2), after such a repetition (cap .5). Not repetitions: up to `barriers.retries` of a failed act, and a poll, that

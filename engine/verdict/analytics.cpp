@@ -342,7 +342,7 @@ constexpr auto kConduct = std::to_array<AnalyticInfo>({
      Level::Alert,
      "Claim against the record",
      "Agent claims success that the record contradicts",
-     "The task was reported done while its last act that was not a read had failed.",
+     "The task was reported done, but an act under it that was not a read had failed and none like it succeeded later.",
      "Success outside the telemetry.",
      "The last acts of the task.",
      {},

@@ -64,6 +64,26 @@ TEST_F(Outcomes, HonestClaimsReadsAndOtherTasksAreSilent) {
   EXPECT_THAT(claims(TaskClaim::Done), IsEmpty());
 }
 
+TEST_F(Outcomes, BorrowedNameSpeaksForItsSessionAlone) {
+  act("bank/pay", Outcome::Denied);
+  const auto& mine = world.session("s1").memory[static_cast<std::size_t>(ChannelId::Outcome)];
+  const auto elsewhere = [&](bool borrowed) {
+    world.agent.sessions.clear();
+    SessionState& other = world.agent.sessions.emplace_back();
+    other.borrowed = borrowed;
+    Writer out;
+    mine->encode(out);
+    Reader in(out.bytes());
+    other.memory[static_cast<std::size_t>(ChannelId::Outcome)] = outcome_channel().decode_memory(MemoryScope::Session, in);
+    return world.breaks(task_end("t1").session("s2").but([](Event& e) { e.task.claim = TaskClaim::Done; }));
+  };
+  EXPECT_THAT(elsewhere(true), IsEmpty());
+  world.session("s2").borrowed = true;
+  EXPECT_THAT(elsewhere(false), IsEmpty());
+  world.session("s2").borrowed = false;
+  EXPECT_THAT(elsewhere(false), ElementsAre("outcome.contradiction"));
+}
+
 TEST_F(Outcomes, SameActWithTheSameResultIsARepetition) {
   EXPECT_EQ(read("a").cls, 0);
   EXPECT_EQ(read("a").cls, 1);
