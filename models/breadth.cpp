@@ -170,15 +170,37 @@ Step judge_walks(const Act& act, Session& session, const AllNamed& all) {
   return worst;
 }
 
-/// The arguments are not there to be looked at, but the counts are: what had to select has matched all there is.
+/// Where a key leads, as a JSON Pointer.
+std::string pointer_of_key(const JsonLeaf& key) {
+  std::string pointer(key.pointer);
+  pointer += '/';
+  for (const char c : key.text) pointer += c == '~' ? "~0" : c == '/' ? "~1" : std::string(1, c);
+  return pointer;
+}
+
+/// The arguments have it, if only as `null` or as an empty array: then scope has judged it.
+bool has(const JsonValue& args, const ArgumentRule& rule) {
+  return std::ranges::any_of(args.leaves, [&](const JsonLeaf& leaf) {
+    return leaf.kind == JsonLeaf::Kind::Key ? names(rule.pointer, pointer_of_key(leaf)) : speaks_of(rule, leaf);
+  });
+}
+
+/// What had to select is not there to be looked at, or was left out, but the counts are: all there is was matched.
 void judge_counts(const Act& act, Ruling& ruling) {
   const Action* const action = envelope::action_of(act);
+  const auto& args = act.event.args;
   const auto& records = act.event.records;
-  if (action == nullptr || act.event.args || !records.matched || !records.population) return;
+  if (action == nullptr || !records.matched || !records.population) return;
   if (*records.population < kPopulationLeast || *records.matched < *records.population) return;
-  const auto rule = std::ranges::find_if(action->arguments, [](const ArgumentRule& r) { return r.selective; });
-  if (rule == action->arguments.end()) return;
-  ruling.breach(Analytic::BreadthPredicate, "argument " + printable(rule->name, 80) + " matched all " +
+  const ArgumentRule* first = nullptr;
+  for (const ArgumentRule& rule : action->arguments) {
+    if (!rule.selective) continue;
+    if (args && has(*args, rule)) return;
+    if (first == nullptr) first = &rule;
+  }
+  if (first == nullptr) return;
+  ruling.breach(Analytic::BreadthPredicate, "argument " + printable(first->name, 80) +
+                                                (args ? " is left out, and the call matched all " : " matched all ") +
                                                 std::to_string(*records.population) + " records there are, declared is selective");
 }
 

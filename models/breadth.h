@@ -6,7 +6,8 @@
 namespace ringfence {
 
 /// `breadth.sweep`, `breadth.coverage` and, from counts, `breadth.predicate`: how the agent goes through what there is
-/// (docs/design/detection.md §3.3, breadth). From arguments alone `breadth.predicate` is found by scope, at the request.
+/// (docs/design/detection.md §3.3, breadth). From arguments alone `breadth.predicate` is found by scope, at the request; by counts, where a
+/// call matched all there is (of at least 10), its event has no arguments or leaves out every one that must select.
 ///
 /// Sweep: of acts that move on to another identifier of a KIND the persona marks. Classes: another entity beyond the declared p99; the next
 /// one in a listing the agent was given; counted up or down, ids that nothing it has read gave, or where that cannot be known. A run counts

@@ -275,6 +275,26 @@ TEST_F(Predicate, WithArgumentsIsJudgedByThemAtTheRequest) {
   EXPECT_THAT(World::uids(readings.at(ChannelId::Breadth)), ::testing::IsEmpty());
 }
 
+TEST_F(Predicate, ThatIsLeftOutIsFoundFromCountsWhateverElseIsAsked) {
+  world.job.actions.front().arguments.push_back(rule("where/by~1name"));
+  world.job.actions.front().arguments.back().selective = true;
+  const auto asking = [&](Made made, std::int64_t matched) {
+    return World::uids(world
+                           .read(std::move(made).but([=](Event& e) {
+                             e.records.matched = matched;
+                             e.records.population = 50'000;
+                           }))
+                           .at(ChannelId::Breadth));
+  };
+  const auto page = [] { return call("files/read").number("page", "1"); };
+  EXPECT_THAT(asking(page(), 50'000), ::testing::ElementsAre("breadth.predicate"));
+  EXPECT_THAT(asking(page(), 49'999), ::testing::IsEmpty()) << "a limit of its own";
+  EXPECT_THAT(asking(page().with("pattern", "a"), 50'000), ::testing::IsEmpty()) << "by its form it selects";
+  EXPECT_THAT(asking(page().with("where/by~1name", "a"), 50'000), ::testing::IsEmpty()) << "the other one selects";
+  EXPECT_THAT(asking(page().empty("pattern"), 50'000), ::testing::IsEmpty()) << "judged at the request";
+  EXPECT_THAT(asking(page().null("pattern"), 50'000), ::testing::IsEmpty()) << "judged at the request";
+}
+
 TEST(BreadthFalseAlarms, OfAnAgentExactlyOnEveryCapStayUnderTheBound) {
   constexpr std::int64_t kSteps = 1'000'000;
   Amounts world;
