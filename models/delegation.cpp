@@ -2,9 +2,11 @@
 #include "models/delegation.h"
 
 #include <algorithm>
+#include <array>
 #include <iterator>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -223,6 +225,23 @@ Verdict judge_fan_out(const Act& act) {
   return out;
 }
 
+/// What the evidence of the agent, or of a root session, is of: its classes that are not inside both jobs, in words.
+std::string conduct(const Act& act) {
+  static constexpr std::array<std::string_view, 5> kWords{"", "acts outside the job it was delegated from", "acts outside its own job",
+                                                          "acts deeper than was delegated",
+                                                          "delegates to more children than its job declares"};
+  std::array<bool, kWords.size()> found{};
+  for (const Ledger* const ledger : {act.agent.ledger.get(), act.session.ledger.get()}) {
+    if (ledger == nullptr || (act.session.borrowed && ledger == act.agent.ledger.get())) continue;
+    for (const Ledger::Row& row : ledger->rows)
+      if (row.id.channel == ChannelId::Delegation && row.id.cls < found.size()) found.at(row.id.cls) = true;
+  }
+  std::vector<std::string> parts;
+  for (std::size_t cls = kOutsideParent; cls < found.size(); ++cls)
+    if (found.at(cls)) parts.emplace_back(kWords.at(cls));
+  return parts.empty() ? "leaves the jobs that were declared for it" : scope::joined(parts, ", and ");
+}
+
 /// What the trees above the agent are to know of this act. A borrowed name says nothing of whom its owner works for.
 std::vector<LinkNote> tell_trees(const Act& act, std::span<const std::string_view> ancestors) {
   auto& slot = act.agent.memory[kSlot];
@@ -281,9 +300,10 @@ class DelegationChannel final : public Channel {
     const auto ancestors = scope::ancestors_of(act.event);
     Description out;
     out.title = "Agent goes beyond what was delegated to it";
-    out.sentence = ancestors.empty() ? "It hands on more than its job declares."
-                                     : "It acts on behalf of agent " + printable(ancestors.front(), 80) + ", at depth " +
-                                           std::to_string(ancestors.size()) + ".";
+    if (!ancestors.empty())
+      out.sentence =
+          "It acts on behalf of agent " + printable(ancestors.front(), 80) + ", at depth " + std::to_string(ancestors.size()) + ". ";
+    out.sentence += "It " + conduct(act) + ".";
     return out;
   }
 };

@@ -145,6 +145,22 @@ TEST_F(Delegated, TokenServesTheDelegationItWasIssuedFor) {
   EXPECT_THAT(world.breaks(with_token(call("files/read"))), ElementsAre("delegation.excess"));
 }
 
+TEST_F(Delegated, WordsAreOfWhatTheEvidenceIsOf) {
+  const auto words = [&](std::vector<std::uint8_t> classes, Made made) {
+    world.agent.ledger = std::make_unique<Ledger>();
+    world.agent.ledger->rows.push_back({.id = {ChannelId::Scope, 0, 4}, .count = 1});
+    for (const std::uint8_t cls : classes) world.agent.ledger->rows.push_back({.id = {ChannelId::Delegation, 0, cls}, .count = 2});
+    world.words_for = Threat::DelegationExcess;
+    world.read(std::move(made));
+    return world.told.sentence;
+  };
+  EXPECT_EQ(words({0, 1}, call("files/read")), "It acts outside the job it was delegated from.") << "a root session, which has no parent";
+  EXPECT_EQ(words({4}, call("files/read")), "It delegates to more children than its job declares.");
+  EXPECT_EQ(words({1, 3}, call("files/read").parent("desk-1")),
+            "It acts on behalf of agent desk-1, at depth 1. It acts outside the job it was delegated from, and acts deeper than was "
+            "delegated.");
+}
+
 TEST(DelegationFalseAlarms, StayUnderTheBoundExactlyOnTheCaps) {
   constexpr int kCalls = 2'000'000;
   constexpr double kThreshold = 1e3;
