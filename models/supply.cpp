@@ -91,7 +91,7 @@ std::uint64_t digest_of(const Text& sha256) {
 
 void change(scope::Ruling& ruling, const Event& event, std::string_view what) {
   ruling.breach(Analytic::ToolDefinitionChanged,
-                std::string(what) + " tool " + scope::tool_words(event) + " differs from the one seen first");
+                std::string(what) + " tool " + scope::tool_words(event) + " differs from the one seen before");
 }
 
 scope::Ruling define(Definitions& known, const Event& event) {

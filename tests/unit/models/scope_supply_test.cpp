@@ -43,6 +43,13 @@ TEST_F(Supply, ChangedDefinitionIsReportedOnceAndThenPinned) {
   EXPECT_THAT(world.breaks(defined("files/read", "bb")), IsEmpty());
 }
 
+TEST_F(Supply, DefinitionThatComesBackDiffersFromTheOneBeforeNotFromTheFirst) {
+  for (const char* sha : {"aa", "bb"}) (void)world.read(defined("git/read", sha));
+  const Reading back = world.read(defined("git/read", "aa"));
+  ASSERT_EQ(back.breaches.size(), 1U);
+  EXPECT_EQ(back.breaches.front().what, "the new definition of tool git/read differs from the one seen before");
+}
+
 TEST_F(Supply, CallThatNamesAnotherDefinitionThanThePinnedOneIsReported) {
   world.breaks(defined("files/read", "aa"));
   EXPECT_THAT(world.breaks(called("files/read", "aa")), IsEmpty());
