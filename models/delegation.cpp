@@ -153,16 +153,17 @@ Verdict judge_as_delegate(const Act& act, const std::vector<std::string_view>& a
   Verdict out;
   const auto excess = [&](std::string what) { out.ruling.breach(Analytic::DelegationExcess, std::move(what)); };
   const auto worst = [&](Class cls) { out.cls = std::max(out.cls.value_or(cls), cls); };
-  bool known = false;
+  std::vector<const Persona*> judged;  // two agents of one job are told of once
   std::string_view child = act.event.agent.id;
   for (const std::string_view ancestor : ancestors) {
     const Persona* job = scope::job_of(act, ancestor);
     const std::string_view delegate = std::exchange(child, ancestor);
     if (job == nullptr) continue;
-    known = true;
     const Delegation& declared = job->delegation;
     if (declared.declared && !declared.to.matches(delegate) && delegate == act.event.agent.id)
       excess("it acts on behalf of agent " + printable(ancestor, 80) + ", whose delegation.to does not name it");
+    if (std::ranges::find(judged, job) != judged.end()) continue;
+    judged.push_back(job);
     if (declared.max_depth && static_cast<std::int64_t>(ancestors.size()) > *declared.max_depth) {
       worst(kTooDeep);
       excess("it acts at delegation depth " + std::to_string(ancestors.size()) + ", the job " + printable(job->reference(), 80) +
@@ -180,7 +181,7 @@ Verdict judge_as_delegate(const Act& act, const std::vector<std::string_view>& a
                : printable(barred->name, 80) + ", " + scope::value_words(act.persona, barred->name, barred->value) + ", is";
     excess(what + " outside the job " + printable(job->reference(), 80) + " it was delegated from");
   }
-  if (known && !out.cls) out.cls = outside(act) ? kOutsideChild : kInside;
+  if (!judged.empty() && !out.cls) out.cls = outside(act) ? kOutsideChild : kInside;
   return out;
 }
 

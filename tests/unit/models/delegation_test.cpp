@@ -73,6 +73,18 @@ TEST_F(Delegated, LeastDepthAlongTheChainCounts) {
   EXPECT_THAT(reading.breaches.front().what, HasSubstr("depth 3"));
 }
 
+TEST_F(Delegated, TwoAgentsAboveOfOneJobAreToldOfOnce) {
+  const auto told = [&](const char* tool) {
+    std::vector<std::string> clauses;
+    for (const Breach& breach : world.read(call(tool).chain({"agent-1", "desk-3", "desk-2", "desk-1"})).breaches)
+      clauses.push_back(breach.what);
+    return clauses;
+  };
+  const std::string deep = "it acts at delegation depth 3, the job desk@1 it was delegated from allows 2";
+  EXPECT_THAT(told("files/read"), ElementsAre(deep));
+  EXPECT_THAT(told("files/write"), ElementsAre(deep, "tool files/write is outside the job desk@1 it was delegated from"));
+}
+
 TEST_F(Delegated, ParentThatDoesNotNameItIsTold) {
   world.other_jobs.front().delegation.to = GlobSet({"other-*"});
   EXPECT_THAT(world.breaks(call("files/read").parent("desk-1")), ElementsAre("delegation.excess"));
