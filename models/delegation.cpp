@@ -34,25 +34,76 @@ const std::vector<Bet> kBets{{.threat = Threat::DelegationExcess, .q = {{.45, .3
 /// To whom a session has delegated, and for whom a token's session acts.
 class SessionDelegation final : public ChannelMemory {
  public:
-  static constexpr std::size_t kChildren = 64;
+  static constexpr std::size_t kChildren = 64, kAsked = 64;
 
+  /// A request for a child that no act has got yet; more of them than there is room for are taken for granted.
+  struct Asked {
+    std::uint64_t act = 0, child = 0;  // hashes of ids
+  };
   std::vector<std::uint64_t> children;  // hashes of agent ids, sorted
+  std::vector<Asked> asked;             // of children that are there only because they were asked for
   std::uint64_t bound = 0;              // hash of the delegation a token's session began with; 0: none yet
 
+  /// Notes that an act delegates to `child`; false where it would be one more than `most`. `act`: of a request, else 0.
+  [[nodiscard]] bool delegate(std::uint64_t child, std::size_t most, std::uint64_t act) {
+    const auto place = std::ranges::lower_bound(children, child);
+    const bool known = place != children.end() && *place == child;
+    if (!known && children.size() >= most) return false;
+    const bool sure = known && std::ranges::find(asked, child, &Asked::child) == asked.end();
+    if (!known) children.insert(place, child);
+    if (act == 0) confirm(child);
+    if (act != 0 && !sure && asked.size() < kAsked) asked.push_back({act, child});
+    return true;
+  }
+  /// What came of a request: where nobody was asked, its children are none unless another act asks for them.
+  void settle(std::uint64_t act, bool refused) {
+    std::vector<std::uint64_t> of_act;
+    for (const Asked& one : asked)
+      if (one.act == act) of_act.push_back(one.child);
+    std::erase_if(asked, [&](const Asked& one) { return one.act == act; });
+    for (const std::uint64_t child : of_act) {
+      if (!refused) {
+        confirm(child);
+      } else if (std::ranges::find(asked, child, &Asked::child) == asked.end()) {
+        std::erase(children, child);
+      }
+    }
+  }
+
   void encode(Writer& out) const override {
-    out.u8(kVersion);
+    out.u8(kSessionVersion);
     out.u64(bound);
     out.varint(children.size());
     for (const std::uint64_t child : children) out.u64(child);
+    out.varint(asked.size());
+    for (const Asked& one : asked) {
+      out.u64(one.act);
+      out.u64(one.child);
+    }
   }
-  [[nodiscard]] std::size_t bytes() const override { return sizeof(*this) + children.capacity() * sizeof(std::uint64_t); }
+  [[nodiscard]] std::size_t bytes() const override {
+    return sizeof(*this) + children.capacity() * sizeof(std::uint64_t) + asked.capacity() * sizeof(Asked);
+  }
   [[nodiscard]] static std::unique_ptr<ChannelMemory> decode(Reader& in) {
-    if (in.u8() != kVersion) return nullptr;
+    const std::uint8_t version = in.u8();
+    if (version != 1 && version != kSessionVersion) return nullptr;
     auto memory = std::make_unique<SessionDelegation>();
     memory->bound = in.u64();
     memory->children.resize(in.count(sizeof(std::uint64_t), kChildren));
     for (std::uint64_t& child : memory->children) child = in.u64();
+    if (version != 1) memory->asked.resize(in.count(sizeof(Asked), kAsked));
+    for (Asked& one : memory->asked) {
+      one.act = in.u64();
+      one.child = in.u64();
+    }
     return in.ok() ? std::move(memory) : nullptr;
+  }
+
+ private:
+  static constexpr std::uint8_t kSessionVersion = 2;  // 1: without what was asked
+
+  void confirm(std::uint64_t child) {
+    std::erase_if(asked, [&](const Asked& one) { return one.child == child; });
   }
 };
 
@@ -209,16 +260,10 @@ Verdict judge_fan_out(const Act& act) {
   if (act.effect != Effect::Delegate || !declared.max_children || !act.event.session.id) return out;
   if (act.event.outcome.status == Outcome::Denied) return out;  // nobody was asked
   const auto most = static_cast<std::size_t>(std::clamp<std::int64_t>(*declared.max_children, 0, SessionDelegation::kChildren - 1));
+  const std::uint64_t request = act.event.phase == Phase::Request ? std::max<std::uint64_t>(hash64(act.event.id), 1) : 0;
   for (const auto& [name, delegate] : scope::delegates_of(act)) {
-    std::vector<std::uint64_t>& children = memory_of(act).children;
-    const std::uint64_t hash = hash64(delegate);
-    const auto place = std::ranges::lower_bound(children, hash);
     out.cls = out.cls.value_or(kInside);
-    if (place != children.end() && *place == hash) continue;
-    if (children.size() < most) {
-      children.insert(place, hash);
-      continue;
-    }
+    if (memory_of(act).delegate(hash64(delegate), most, request)) continue;
     out.cls = kFanOut;
     out.ruling.breach(Analytic::DelegationExcess,
                       "it delegates to another child in this session, declared are at most " + std::to_string(most));
@@ -295,6 +340,13 @@ class DelegationChannel final : public Channel {
     reading.breaches = std::move(above.ruling.breaches);
     reading.lacking = above.ruling.lacking;
     return reading;
+  }
+
+  [[nodiscard]] std::vector<LinkNote> learn_outcome(const Act& act) const override {
+    const auto& slot = act.session.memory[kSlot];
+    if (act.event.kind == EventKind::ToolCall && slot != nullptr)
+      memory_of(act).settle(std::max<std::uint64_t>(hash64(act.event.id), 1), act.event.outcome.status == Outcome::Denied);
+    return {};
   }
 
   [[nodiscard]] Description describe(const Act& act, Threat /*threat*/) const override {

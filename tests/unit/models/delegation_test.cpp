@@ -104,6 +104,70 @@ TEST_F(Delegated, ChildrenAreCountedOnceASessionAndOverARestart) {
   EXPECT_EQ(world.read(call("agents/ask").account("c").session("s2")).cls, 0);
 }
 
+struct Delegating : Delegated {
+  Delegating() {
+    world.job.delegation.declared = true;
+    world.job.delegation.max_children = 2;
+  }
+  static Made act(std::string id, Phase phase, Outcome status) {
+    Made made = call("agents/ask");
+    made.event().id = made.own(std::move(id));
+    made.event().phase = phase;
+    made.event().outcome.status = status;
+    return made;
+  }
+  std::vector<std::string> request(std::string child, std::string id) {
+    return world.breaks(act(std::move(id), Phase::Request, Outcome::Unknown).account(std::move(child)));
+  }
+  /// It repeats nothing of the request.
+  void completes(std::string id, Outcome status) { world.outcome(act(std::move(id), Phase::Complete, status)); }
+};
+
+TEST_F(Delegating, ChildThatWasRefusedIsNone) {
+  for (const char* id : {"a", "b", "c", "d"}) {
+    EXPECT_THAT(request(std::string("helper-") + id, id), IsEmpty());
+    world.restart();
+    completes(id, Outcome::Denied);
+  }
+  EXPECT_THAT(request("helper-1", "e"), IsEmpty());
+  EXPECT_THAT(request("helper-2", "f"), IsEmpty());
+  EXPECT_THAT(request("helper-3", "g"), ElementsAre("delegation.excess")) << "nothing is known of the first two yet";
+  completes("e", Outcome::Denied);
+  completes("f", Outcome::Error);
+  EXPECT_THAT(request("helper-3", "h"), IsEmpty());
+  EXPECT_THAT(request("helper-4", "i"), ElementsAre("delegation.excess")) << "one that failed was asked";
+}
+
+TEST_F(Delegating, RefusalTakesNoChildBackThatAnotherActHasOrAsksFor) {
+  EXPECT_THAT(request("helper-1", "a"), IsEmpty());
+  completes("a", Outcome::Ok);
+  EXPECT_THAT(request("helper-1", "b"), IsEmpty());
+  completes("b", Outcome::Denied);
+  EXPECT_THAT(request("helper-2", "c"), IsEmpty());
+  EXPECT_THAT(request("helper-2", "d"), IsEmpty());
+  completes("c", Outcome::Denied);
+  EXPECT_THAT(request("helper-3", "e"), ElementsAre("delegation.excess"));
+  completes("d", Outcome::Denied);
+  EXPECT_THAT(request("helper-3", "f"), IsEmpty());
+}
+
+TEST_F(Delegating, StateOfVersionOneKeepsItsChildren) {
+  (void)request("helper-1", "a");
+  Writer old;
+  old.u8(1);
+  old.u64(0);
+  old.varint(2);
+  for (const std::uint64_t child : {std::min(hash64("helper-1"), hash64("helper-2")), std::max(hash64("helper-1"), hash64("helper-2"))})
+    old.u64(child);
+  Reader in(old.bytes());
+  auto& memory = world.session("s1").memory.at(static_cast<std::size_t>(ChannelId::Delegation));
+  memory = delegation_channel().decode_memory(MemoryScope::Session, in);
+  ASSERT_NE(memory, nullptr);
+  EXPECT_THAT(request("helper-2", "b"), IsEmpty());
+  completes("b", Outcome::Denied);
+  EXPECT_THAT(request("helper-3", "c"), ElementsAre("delegation.excess"));
+}
+
 TEST_F(Delegated, RootSessionIsToldHowManyChildrenItsRootDeclares) {
   world.other_jobs.front().delegation.max_children = 2;
   const Reading reading = world.read(call("files/read").parent("desk-1").but([](Event& e) { e.delegation.root = "desk-1"; }));
