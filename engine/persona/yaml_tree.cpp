@@ -49,6 +49,7 @@ class Builder final : public YAML::EventHandler {
   void OnNull(const YAML::Mark& mark, YAML::anchor_t) override { add(mark, YamlNode::Kind::Null); }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t, const std::string& value) override {
     check_tag(mark, tag);
+    check_quote(mark, tag);
     YamlNode& node = add(mark, YamlNode::Kind::Scalar);
     node.text = value;
     node.plain = tag == "?";
@@ -96,6 +97,22 @@ class Builder final : public YAML::EventHandler {
     const auto at = static_cast<std::size_t>(std::max(mark.pos, 0));
     if ((tag == "?" || tag == "!" || tag.empty()) && (at >= text_.size() || text_[at] != '!')) return;
     error(mark, "tags are not allowed");
+  }
+
+  /// yaml-cpp ends a quoted text with the file where its last byte is a line feed, and says nothing of it.
+  void check_quote(const YAML::Mark& mark, const std::string& tag) {
+    const auto begin = static_cast<std::size_t>(std::max(mark.pos, 0));
+    if (tag == "?" || begin >= text_.size() || (text_[begin] != '"' && text_[begin] != '\'')) return;
+    const char quote = text_[begin];
+    for (std::size_t at = begin + 1; at < text_.size(); ++at) {
+      const bool escapes = quote == '"' ? text_[at] == '\\' : text_.substr(at, 2) == "''";
+      if (escapes) {
+        ++at;
+      } else if (text_[at] == quote) {
+        return;
+      }
+    }
+    error(mark, "unterminated quoted text");
   }
 
   YamlNode make(const YAML::Mark& mark, YamlNode::Kind kind) {

@@ -13,6 +13,7 @@ namespace ringfence {
 namespace {
 
 using testing::AllOf;
+using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
@@ -109,6 +110,10 @@ TEST(Settings, AnUnknownKeyIsAnErrorWithItsPlaceAndTheNearestKey) {
   EXPECT_THAT(errors_of("log:\n  memory_limit: 1GiB\n"),
               ElementsAre("s.yaml:2:3: unknown key `memory_limit` in `log`; did you mean `state.memory_limit`?"));
   EXPECT_THAT(errors_of("colour_of_the_sky: blue\n"), ElementsAre("s.yaml:1:1: unknown key `colour_of_the_sky`"));
+}
+
+TEST(Settings, AQuotedTextWithoutAnEndDoesNotSwallowTheRestOfTheFile) {
+  EXPECT_THAT(errors_of("log:\n  level: \"info\nkafka: {brokers: b}\n"), Contains("s.yaml:2:10: unterminated quoted text"));
 }
 
 TEST(Settings, AllErrorsComeInOnePassInTheOrderOfTheFile) {
