@@ -5,6 +5,7 @@
 
 #include "engine/event/char_set.h"
 #include "engine/event/limits.h"
+#include "engine/persona/values.h"
 #include "models/byte_masks.h"
 #include "models/flow_act.h"
 #include "models/scope_memory.h"
@@ -20,12 +21,6 @@ constexpr CharSet kHostAscii("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMN
 /// Of these alone are most hosts made, and nothing in them means anything but the name.
 constexpr bytes::Set kPlainHost("0123456789abcdefghijklmnopqrstuvwxyz-_.");
 constexpr std::size_t kHostBytes = 255;
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::ranges::transform(out, out.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return out;
-}
 
 bool all_digits(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
@@ -160,8 +155,8 @@ bool listed_host(const Act& act, std::string_view host) {
   const bool plain = !host.empty() && host.size() <= kHostBytes && bytes::all_in<kPlainHost>(host);
   if (!plain && !spells_host(host)) return false;
   const Destinations& declared = act.persona.destinations;
-  const bool capitals = !plain && std::ranges::any_of(host, [](char c) { return c >= 'A' && c <= 'Z'; });
-  const auto holds = [&](const GlobSet& globs) { return globs.matches(host) || (capitals && globs.matches(lower(host))); };
+  const std::string small = plain ? std::string() : lower_ascii(host);
+  const auto holds = [&](const GlobSet& globs) { return globs.matches(plain ? host : small); };
   return holds(declared.hosts) || (declared.internal && holds(*declared.internal));
 }
 
@@ -260,18 +255,36 @@ std::optional<std::string> host_of(std::string_view text) {
   const std::string_view host = authority_of(text);
   if (!spells_host(host)) return std::nullopt;
   if (!written_as_address && !has_dotted_name(host)) return std::nullopt;
-  return lower(host);
+  return lower_ascii(host);
 }
 
 bool leads_to(std::string_view text, const std::function<bool(const std::string& host)>& such) {
   const std::optional<std::string> host = host_of(text);
-  return host && such(*host) &&
-         std::ranges::all_of(other_authorities_of(text), [&](std::string_view other) { return spells_host(other) && such(lower(other)); });
+  return host && such(*host) && std::ranges::all_of(other_authorities_of(text), [&](std::string_view other) {
+           return spells_host(other) && such(lower_ascii(other));
+         });
+}
+
+bool is_bare_host_of(const Act& act, std::string_view text) {
+  const bool bare = text.find('@') == std::string_view::npos && text.find("://") == std::string_view::npos;
+  return bare && std::ranges::find(act.event.destination.hosts, text) != act.event.destination.hosts.end();
+}
+
+std::string lower_host_in(std::string_view text) {
+  std::string out(text);
+  const std::size_t scheme = text.find("://"), begin = scheme == std::string_view::npos ? 0 : scheme + 3;
+  const std::size_t end = scheme == std::string_view::npos ? text.size() : std::min(text.find_first_of("/\\?#", begin), text.size());
+  const std::size_t user = text.substr(0, end).rfind('@');
+  if (scheme == std::string_view::npos && user == std::string_view::npos) return out;  // an account, or a host alone
+  const std::size_t host = user == std::string_view::npos || user < begin ? begin : user + 1;
+  return out.replace(host, end - host, lower_ascii(text.substr(host, end - host)));
 }
 
 bool covers_destinations(const Glob& glob, const Act& act, const std::vector<std::string>& values) {
+  const Glob host_glob(lower_ascii(glob.pattern())), address_glob(lower_host_in(glob.pattern()));
   const auto covers = [&](std::string_view value) {
-    return glob.matches(value) || leads_to(value, [&](const std::string& host) { return glob.matches(host); });
+    const bool as_it_is = is_bare_host_of(act, value) ? host_glob.matches(lower_ascii(value)) : address_glob.matches(lower_host_in(value));
+    return as_it_is || leads_to(value, [&](const std::string& host) { return host_glob.matches(host); });
   };
   if (!values.empty()) return std::ranges::all_of(values, covers);
   const Targets targets = targets_of(act);
@@ -299,7 +312,7 @@ Ruling judge_destinations(const Act& act) {
     if (answer != Answer::Barred) {
       if (!act.persona.destinations.new_per_day) continue;
       const std::optional<std::string> host = target.kind == Target::Kind::Account ? std::nullopt : host_of(target.value);
-      permitted.push_back(hash64(host ? *host : lower(target.value)));
+      permitted.push_back(hash64(host ? *host : lower_ascii(target.value)));
     } else if (told != nullptr && (told->name == target.name || told->value == target.value)) {
       // One breach per field or argument whatever the number of its values, and none for a value said twice.
       ruling.breaches.back().targets.emplace_back(target.value);

@@ -41,6 +41,12 @@ struct Targets {
 /// and others `b`.
 [[nodiscard]] bool leads_to(std::string_view text, const std::function<bool(const std::string& host)>& such);
 
+/// The event says it in `destination.host`, and it is neither URL nor e-mail address.
+[[nodiscard]] bool is_bare_host_of(const Act& act, std::string_view text);
+
+/// The text with the host of its URL or e-mail address in lower case; an account stays as it is, as does all before an `@`.
+[[nodiscard]] std::string lower_host_in(std::string_view text);
+
 /// The glob covers every one of `values`, as it is written or by the hosts it leads to. Where there are none it covers all hosts and marked
 /// arguments that the act names, or all accounts; an act that names nothing goes nowhere.
 [[nodiscard]] bool covers_destinations(const Glob& glob, const Act& act, const std::vector<std::string>& values);

@@ -6,6 +6,7 @@
 
 #include "engine/event/escape.h"
 #include "engine/event/limits.h"
+#include "engine/persona/values.h"
 #include "models/scope_destination.h"
 #include "models/scope_spelling.h"
 
@@ -52,10 +53,14 @@ List kept(const std::optional<std::span<const std::string_view>>& declared) {
 
 bool holds_at(const TaskScope& task, EventTime time) { return !task.expires || time < *task.expires; }
 
-/// `longest` bounds the texts that globs are tried on; a literal entry is equal or not at any length.
-bool lists(const List& list, std::string_view text, std::size_t longest) {
+std::string as_given(std::string_view text) { return std::string(text); }
+
+/// `spelled` says how entries are compared, the text is spelled so already; it changes no length. `longest` bounds the texts that globs are
+/// tried on; a literal entry is equal or not at any length.
+bool lists(const List& list, std::string_view text, std::size_t longest, std::string (*spelled)(std::string_view) = as_given) {
   return std::ranges::any_of(*list, [&](const std::string& entry) {
-    return entry == text || (text.size() <= longest && entry.find('*') != std::string::npos && Glob(entry).matches(text));
+    if (entry.find('*') != std::string::npos) return text.size() <= longest && Glob(spelled(entry)).matches(text);
+    return entry.size() == text.size() && spelled(entry) == text;
   });
 }
 
@@ -70,9 +75,10 @@ bool allows_resource(const List& resources, std::string_view uri) {
   return std::ranges::all_of(climbed(uri), [&](const std::string& path) { return lists(resources, path, kResourceBytes); });
 }
 
-bool allows_destination(const List& destinations, std::string_view destination) {
-  if (lists(destinations, destination, kDestinationBytes)) return true;
-  return leads_to(destination, [&](const std::string& host) { return lists(destinations, host, kDestinationBytes); });
+bool allows_destination(const Act& act, const List& destinations, std::string_view destination) {
+  const auto spelled = is_bare_host_of(act, destination) ? lower_ascii : lower_host_in;
+  if (lists(destinations, spelled(destination), kDestinationBytes, spelled)) return true;
+  return leads_to(destination, [&](const std::string& host) { return lists(destinations, host, kDestinationBytes, lower_ascii); });
 }
 
 std::string task_words(const TaskScope& task) { return task.id.empty() ? "the task" : "task " + printable(task.id, 64); }
@@ -149,7 +155,7 @@ Ruling judge_tasks(const Act& act) {
       if (targets.first.empty()) ruling.lacks(Lacking::Destination);
       std::vector<std::string> foreign;
       for (const Target& target : targets.first) {
-        if (allows_destination(task->destinations, target.value)) continue;
+        if (allows_destination(act, task->destinations, target.value)) continue;
         if (foreign.empty()) outside(target.name, target.value, "destinations");
         foreign.emplace_back(target.value);
       }
@@ -166,7 +172,7 @@ Ruling judge_tasks(const Act& act) {
 
 bool task_gives(const Act& act, std::string_view destination) {
   return std::ranges::any_of(
-      tasks_of(act), [&](const TaskScope* task) { return task->destinations && allows_destination(task->destinations, destination); });
+      tasks_of(act), [&](const TaskScope* task) { return task->destinations && allows_destination(act, task->destinations, destination); });
 }
 
 }  // namespace ringfence::scope

@@ -9,6 +9,7 @@
 #include "connectors/encoders/strict_json.h"
 #include "engine/event/decode.h"
 #include "engine/persona/load.h"
+#include "engine/persona/values.h"
 
 namespace ringfence {
 namespace {
@@ -97,7 +98,7 @@ std::optional<GatesWord> gates_word(Enforcement enforcement) {
 }
 
 RuleSet rule_set(PersonaSet set, const std::vector<std::string>& internal_hosts, std::string record) {
-  set.assume_internal(internal_hosts);
+  set.assume_internal(lower_hosts(internal_hosts));
   return {std::make_shared<const Rulebook>(std::move(set), all_channels()), std::make_shared<const std::string>(std::move(record))};
 }
 

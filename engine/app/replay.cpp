@@ -22,6 +22,7 @@
 #include "engine/app/transcript.h"
 #include "engine/event/escape.h"
 #include "engine/persona/load.h"
+#include "engine/persona/values.h"
 
 namespace ringfence {
 namespace {
@@ -76,7 +77,7 @@ std::shared_ptr<const Rulebook> load_rules(const Options& options, const Setting
     if (d.kind == Diagnostic::Kind::Error) std::fprintf(stderr, "%s\n", to_string(d).c_str());
   }
   if (!load.set) return nullptr;
-  load.set->assume_internal(settings.internal_hosts);
+  load.set->assume_internal(lower_hosts(settings.internal_hosts));
   return std::make_shared<const Rulebook>(std::move(*load.set), all_channels());
 }
 

@@ -182,10 +182,10 @@ class Compiler {
     const View node = root_["destinations"];
     Destinations& d = p_.destinations;
     d.declared = static_cast<bool>(node);
-    d.hosts = node["hosts"].globs();
+    d.hosts = node["hosts"].host_globs();
     d.agents = node["agents"].globs();
     d.external = word_of<External, 4>(node["external"], {"none", "listed", "grounded", "any"}, External::None);
-    if (node["internal"]) d.internal = node["internal"].globs();
+    if (node["internal"]) d.internal = node["internal"].host_globs();
     d.new_per_day = node["new_per_day"].integer();
     const View accounts = node["accounts"];
     if (accounts.is_sequence()) {
@@ -247,7 +247,7 @@ class Compiler {
       } else {
         const bool account = to.starts_with("account:");
         rule.to = account ? FlowRule::To::Account : FlowRule::To::Host;
-        rule.glob = Glob(account ? to.substr(8) : to);
+        rule.glob = Glob(account ? to.substr(8) : lower_ascii(to));
       }
       p_.flows.push_back(std::move(rule));
     });

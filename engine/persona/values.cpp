@@ -156,6 +156,17 @@ bool add_window(std::string_view text, std::vector<bool>& minutes) {
   return true;
 }
 
+std::string lower_ascii(std::string_view text) {
+  std::string out(text);
+  std::ranges::transform(out, out.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  return out;
+}
+
+std::vector<std::string> lower_hosts(std::vector<std::string> hosts) {
+  for (std::string& host : hosts) host = lower_ascii(host);
+  return hosts;
+}
+
 std::optional<std::string> nearest(std::string_view word, std::span<const std::string> candidates) {
   constexpr std::size_t kLongWord = 64;
   if (word.size() > kLongWord) return std::nullopt;

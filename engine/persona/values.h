@@ -30,6 +30,10 @@ namespace ringfence {
 [[nodiscard]] bool add_window(std::string_view text, std::vector<bool>& minutes);
 inline constexpr std::size_t kMinutesOfWeek = std::size_t{7} * 24 * 60;
 
+/// ASCII letters small and all else as it is: how hosts are compared.
+[[nodiscard]] std::string lower_ascii(std::string_view text);
+[[nodiscard]] std::vector<std::string> lower_hosts(std::vector<std::string> hosts);
+
 /// The candidate nearest to a mistyped word, within edit distance 1 (up to 3 characters), 2 (up to 5) or 3; nothing where none is near.
 [[nodiscard]] std::optional<std::string> nearest(std::string_view word, std::span<const std::string> candidates);
 

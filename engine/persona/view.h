@@ -64,6 +64,8 @@ class View {
     return out;
   }
   [[nodiscard]] GlobSet globs() const { return GlobSet(texts()); }
+  /// Of hosts, which events name in lower case.
+  [[nodiscard]] GlobSet host_globs() const { return GlobSet(lower_hosts(texts())); }
 
  private:
   const YamlNode* node_;

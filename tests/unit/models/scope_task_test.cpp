@@ -83,6 +83,16 @@ TEST_F(Task, ResourcesAndDestinationsAreGlobs) {
   bars(call("files/read").on("reports/x").account("acct-2"));
 }
 
+TEST_F(Task, HostsAreTheSameInCapitalsAndAccountsAreNot) {
+  world.breaks(task_start("t1").destinations({"*.Corp.Example", "Bob@Post.example", "https://Partner.example/In", "ERP", "Acct-1"}));
+  permits(call("files/read").host("erp.corp.example"));
+  permits(call("files/read").host("erp").account("Acct-1"));
+  permits(call("files/read").host("Bob@POST.example"));
+  permits(call("files/read").host("https://PARTNER.example/In"));
+  bars(call("files/read").host("bob@post.example"));
+  bars(call("files/read").account("acct-1"));
+}
+
 TEST_F(Task, MarkedArgumentsAreDestinationsOfATaskToo) {
   world.job.actions.front().arguments.push_back(rule("to"));
   world.job.actions.front().arguments.back().destination = true;
