@@ -5,6 +5,7 @@
 
 #include "engine/event/escape.h"
 #include "engine/persona/argument.h"
+#include "engine/persona/selective.h"
 
 namespace ringfence::scope {
 
@@ -60,6 +61,10 @@ bool key_present(const Event& event, const ArgumentRule& rule) {
   });
 }
 
+bool too_long_to_tell(const ArgumentRule& rule, const JsonLeaf& leaf) {
+  return rule.selective && leaf.kind == JsonLeaf::Kind::String && leaf.text.size() > kPredicateBytes && !matches_everything(leaf.text);
+}
+
 /// Rules on an argument that holds no scalar: absent, null, an empty array or object, or told by `arg_ids` alone.
 Ruling judge_without_values(const Act& act, const ArgumentRule& rule, bool null) {
   Ruling ruling;
@@ -68,6 +73,11 @@ Ruling judge_without_values(const Act& act, const ArgumentRule& rule, bool null)
     if (rule.selective)
       ruling.breach(Analytic::BreadthPredicate, argument_words(rule) + " is empty and so selects everything, declared is selective");
     if (rule.required) breach(" is required and holds no value");
+    return ruling;
+  }
+  if (asks_for_all(act.persona.actions[*act.match.action], rule, act.event)) {
+    ruling.breach(Analytic::BreadthPredicate, argument_words(rule) + " is absent and so selects everything, declared is selective");
+    if (rule.required) breach(" is required and absent");
     return ruling;
   }
   const std::vector<std::string_view> ids = act.event.args ? std::vector<std::string_view>{} : reported_ids(act.event, rule);
@@ -114,10 +124,11 @@ Ruling judge_arguments(const Act& act) {
     Analytic analytic = Analytic::ScopeArgument;
     for (const JsonLeaf* leaf : argument_leaves(act.event, rule)) {
       const std::optional<ArgumentFault> fault = fault_of(rule, *leaf);
-      const bool absent = leaf->kind == JsonLeaf::Kind::Null && !fault;
+      const bool absent = leaf->kind == JsonLeaf::Kind::Null;
       null = null || absent;
       if (absent) continue;
       ++values;
+      if (too_long_to_tell(rule, *leaf)) ruling.lacks(Lacking::Argument);
       if (!fault || ++broken > 1) continue;
       first = fault_words(act.persona, rule, *leaf, *fault);
       // Everything asked for at once is an analytic of its own (topics.md), found here because requests are judged here.

@@ -13,8 +13,12 @@ namespace ringfence {
 enum class ArgumentFault : std::uint8_t { NotListed, NotOneOf, NoGlob, AboveMax, BelowMin, NotANumber, TooLong, NotSelective, OtherShape };
 
 /// The first limit of `rule` that this value breaks, or nothing. Numbers are compared by value, and a text that writes a number counts as
-/// one; lists, globs and shapes see the text; lengths count characters. `null` is absent and breaks nothing but `selective`.
+/// one; lists, globs and shapes see the text; lengths count characters. `null` is absent and breaks nothing.
 [[nodiscard]] std::optional<ArgumentFault> fault_of(const ArgumentRule& rule, const JsonLeaf& leaf);
+
+/// True of a selective argument that is absent while others are given, so that nothing selects: no argument of the action that is marked
+/// `identifier` has a value either. That the argument is absent is the caller's to know.
+[[nodiscard]] bool asks_for_all(const Action& action, const ArgumentRule& rule, const Event& event);
 
 /// True where the rule limits values at all; one that only marks what the argument is does not.
 [[nodiscard]] bool limits_values(const ArgumentRule& rule);

@@ -68,11 +68,11 @@ bool arguments_hold(const Action& action, const Event& event) {
     if (!rule.required && !limits_values(rule)) return true;
     bool any = false;
     for (const JsonLeaf& leaf : event.args ? event.args->leaves : std::span<const JsonLeaf>()) {
-      if (!speaks_of(rule, leaf)) continue;
+      if (!speaks_of(rule, leaf) || (rule.selective && leaf.kind == JsonLeaf::Kind::Null)) continue;
       any = true;
       if (fault_of(rule, leaf)) return false;
     }
-    return any || !rule.required;
+    return any || (!rule.required && !asks_for_all(action, rule, event));
   });
 }
 
@@ -153,13 +153,23 @@ std::vector<const JsonLeaf*> argument_leaves(const Event& event, const ArgumentR
   return leaves;
 }
 
+bool asks_for_all(const Action& action, const ArgumentRule& rule, const Event& event) {
+  return rule.selective && event.args && std::ranges::none_of(action.arguments, [&](const ArgumentRule& other) {
+           if (!other.identifier) return false;
+           const auto value = [&](const JsonLeaf& leaf) {
+             return leaf.kind != JsonLeaf::Kind::Null && !leaf.text.empty() && speaks_of(other, leaf);
+           };
+           return std::ranges::any_of(event.args->leaves, value);
+         });
+}
+
 bool limits_values(const ArgumentRule& rule) {
   return rule.in_list || rule.one_of || rule.glob || rule.max || rule.min || rule.max_length || rule.selective || !rule.shapes.empty();
 }
 
 std::optional<ArgumentFault> fault_of(const ArgumentRule& rule, const JsonLeaf& leaf) {
   using F = ArgumentFault;
-  if (leaf.kind == JsonLeaf::Kind::Null) return rule.selective ? std::optional(F::NotSelective) : std::nullopt;
+  if (leaf.kind == JsonLeaf::Kind::Null) return std::nullopt;
   if (rule.in_list && !rule.in_list->contains(leaf.text)) return F::NotListed;
   if (rule.one_of && !rule.one_of->contains(leaf.text)) return F::NotOneOf;
   if (rule.glob && !rule.glob->matches(leaf.text)) return F::NoGlob;
@@ -170,7 +180,7 @@ std::optional<ArgumentFault> fault_of(const ArgumentRule& rule, const JsonLeaf& 
     if (rule.min && *value < *rule.min) return F::BelowMin;
   }
   if (rule.max_length && characters(leaf.text) > *rule.max_length) return F::TooLong;
-  if (rule.selective && leaf.kind == JsonLeaf::Kind::String && matches_everything(leaf.text)) return F::NotSelective;
+  if (rule.selective && leaf.kind == JsonLeaf::Kind::String && matches_everything(leaf.text).value_or(false)) return F::NotSelective;
   if (!rule.shapes.empty() && std::ranges::find(rule.shapes, shape_of(leaf.text)) == rule.shapes.end()) return F::OtherShape;
   return std::nullopt;
 }

@@ -7,22 +7,36 @@
 #include <array>
 #include <string>
 
+#include "engine/persona/values.h"
+
 namespace ringfence {
 namespace {
 
-constexpr std::size_t kPredicateBytes = 4096;
+constexpr std::string_view kSpaces = " \t\r\n\f\v", kQuotes = "\"'`";
 
 std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view kSpace = " \t\r\n\f\v;";
-  const auto begin = text.find_first_not_of(kSpace);
-  return begin == std::string_view::npos ? std::string_view{} : text.substr(begin, text.find_last_not_of(kSpace) - begin + 1);
+  constexpr std::string_view kEnds = " \t\r\n\f\v;";
+  const auto begin = text.find_first_not_of(kEnds);
+  return begin == std::string_view::npos ? std::string_view{} : text.substr(begin, text.find_last_not_of(kEnds) - begin + 1);
+}
+
+/// White space is one blank, however long it is.
+void add_spaced(std::string& out, char c) {
+  const bool space = kSpaces.find(c) != std::string_view::npos;
+  if (!space || (!out.empty() && out.back() != ' ')) out += space ? ' ' : c;
+}
+
+std::string spaced(std::string_view text) {
+  std::string out;
+  for (const char c : text) add_spaced(out, c);
+  return out;
 }
 
 /// Without the quotes or parentheses that enclose all of it.
 std::string_view bare(std::string_view text) {
   for (text = trimmed(text); text.size() >= 2; text = trimmed(text.substr(1, text.size() - 2))) {
     const char first = text.front(), last = text.back();
-    const bool quoted = first == last && (first == '"' || first == '\'' || first == '`') &&
+    const bool quoted = first == last && kQuotes.find(first) != std::string_view::npos &&
                         text.substr(1, text.size() - 2).find(first) == std::string_view::npos;
     const bool enclosed = first == '(' && last == ')' && text.substr(1, text.size() - 2).find_first_of("()") == std::string_view::npos;
     if (!quoted && !enclosed) break;
@@ -33,12 +47,9 @@ std::string_view bare(std::string_view text) {
 /// An empty filter as JSON, or a word that search languages have for everything.
 bool says_everything(std::string_view text) {
   static constexpr std::array<std::string_view, 5> kWords{"all", "any", "everything", "match_all", "matchall"};
-  const auto same = [text](std::string_view word) {
-    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
-    return std::ranges::equal(text, word, {}, lower);
-  };
+  const std::string small = lower_ascii(text.substr(0, 16));
   const bool brackets = text.size() >= 2 && ((text.front() == '{' && text.back() == '}') || (text.front() == '[' && text.back() == ']'));
-  return (brackets && trimmed(text.substr(1, text.size() - 2)).empty()) || std::ranges::any_of(kWords, same);
+  return (brackets && trimmed(text.substr(1, text.size() - 2)).empty()) || std::ranges::find(kWords, small) != kWords.end();
 }
 
 /// Nothing but wildcards and what may stand between them, and at least one that stands for any length.
@@ -67,14 +78,35 @@ bool regex_matches_all(std::string_view text) {
                              [&](std::string_view probe) { return RE2::FullMatch(re2::StringPiece(probe.data(), probe.size()), regex); });
 }
 
-std::string lower_spaced(std::string_view text) {
+/// `from #temp` names a table.
+bool names_table(std::string_view before) {
+  before = trimmed(before);
+  return before.ends_with(',') || std::ranges::any_of(std::array<std::string_view, 3>{"from", "join", "into"},
+                                                      [&](std::string_view word) { return before.ends_with(word); });
+}
+
+/// Without `-- …`, `# …` and `/* … */`, in lower case; with `quoted` what stands in quotes is no comment.
+std::string without_comments(std::string_view text, bool quoted) {
+  const std::string sql = lower_ascii(text);
   std::string out;
-  for (const char c : text) {
-    const bool space = c == ' ' || c == '\t' || c == '\r' || c == '\n';
-    if (space && (out.empty() || out.back() == ' ')) continue;
-    out += space ? ' ' : (c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c);
+  for (std::size_t at = 0, end = 0; at < sql.size(); at = end) {
+    const std::string_view rest = std::string_view(sql).substr(at);
+    const bool quote = quoted && kQuotes.find(rest.front()) != std::string_view::npos;
+    end = at + 1;
+    if (const std::size_t close = quote ? sql.find(rest.front(), end) : std::string::npos; close != std::string::npos) {
+      out.append(sql, at, close + 1 - at);
+      end = close + 1;
+    } else if (rest.starts_with("--") || (rest.front() == '#' && !names_table(out))) {
+      end = std::min(sql.find('\n', at), sql.size());
+    } else if (rest.starts_with("/*")) {
+      const std::size_t closing = sql.find("*/", at + 2);
+      end = closing == std::string::npos ? sql.size() : closing + 2;
+      add_spaced(out, ' ');
+    } else {
+      add_spaced(out, rest.front());
+    }
   }
-  return out;
+  return std::string(trimmed(out));
 }
 
 /// A column that counts or names its rows, so that every row has a value there.
@@ -148,11 +180,16 @@ bool sql_selects_all(std::string_view sql) {
 
 }  // namespace
 
-bool matches_everything(std::string_view predicate) {
-  if (predicate.size() > kPredicateBytes) return false;
-  const std::string_view text = bare(predicate);
-  if (text.empty() || says_everything(text) || only_wildcards(text) || regex_matches_all(text)) return true;
-  return sql_selects_all(lower_spaced(text));
+std::optional<bool> matches_everything(std::string_view predicate) {
+  const std::string whole = spaced(bare(predicate));
+  const std::string_view text = bare(whole);
+  if (text.empty() || says_everything(text) || only_wildcards(text)) return true;
+  const std::string sql = without_comments(bare(predicate), true), as_text = lower_ascii(text);
+  if (sql.size() <= kPredicateBytes && sql_selects_all(sql)) return true;
+  if (text.size() > kPredicateBytes) return std::nullopt;
+  if (regex_matches_all(text) || sql_selects_all(as_text)) return true;
+  // Of a condition alone the quotes may be those of the query that it is to end: `x' or 1=1 -- '`.
+  return !as_text.starts_with("select ") && sql_selects_all(without_comments(bare(predicate), false));
 }
 
 }  // namespace ringfence

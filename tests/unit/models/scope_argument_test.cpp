@@ -100,6 +100,32 @@ TEST_F(Argument, SelectiveRefusesWhatMatchesEverythingAsAnAnalyticOfItsOwn) {
   EXPECT_THAT(broken(call("files/read").empty("x"), "breadth.predicate"), HasSubstr("is empty and so selects everything"));
 }
 
+TEST_F(Argument, SelectiveArgumentThatIsAbsentWhileOthersAreGivenSelectsNothing) {
+  x().selective = true;
+  for (const bool null : {false, true}) {
+    EXPECT_EQ(broken(null ? call("files/read").null("x") : call("files/read").with("y", "9"), "breadth.predicate"),
+              "argument x is absent and so selects everything, declared is selective");
+  }
+  EXPECT_TRUE(lacks(world.read(call("files/read")), Lacking::Argument)) << "without args nothing is known of any";
+}
+
+TEST_F(Argument, WhatAnIdentifierNamesNeedsNoSelectiveArgument) {
+  x().selective = true;
+  world.job.actions.front().arguments.push_back(rule("id"));
+  world.job.actions.front().arguments.back().identifier = true;
+  holds(call("files/read").with("id", "C-1"));
+  EXPECT_TRUE(lacks(world.read(call("files/read").with("id", "C-1")), Lacking::Argument));
+  broken(call("files/read").with("id", ""), "breadth.predicate");
+}
+
+TEST_F(Argument, PredicateTooLongToTellIsNotEvaluable) {
+  x().selective = true;
+  const Reading reading = world.read(text("name = '" + std::string(5000, 'a') + "'"));
+  EXPECT_THAT(reading.breaches, IsEmpty());
+  EXPECT_TRUE(lacks(reading, Lacking::Argument));
+  broken(text("*" + std::string(5000, ' ')), "breadth.predicate");
+}
+
 TEST_F(Argument, IdentifierOfAnotherShapeBreaksTheDeclaredOne) {
   x().shapes = {"hex-40"};
   x().identifier = true;
