@@ -258,6 +258,18 @@ std::optional<std::string> host_of(std::string_view text) {
   return lower_ascii(host);
 }
 
+std::vector<std::optional<std::string>> hosts_to_list(std::string_view text) {
+  Targets targets;
+  add_values(targets, {Target::Kind::Host, "destination.host", text, text, nullptr});
+  std::vector<std::optional<std::string>> hosts;
+  for (const Target& target : targets.first) {
+    const std::string_view host = authority_of(target.value);
+    const bool sayable = spells_host(host) && other_authorities_of(target.value).empty();
+    hosts.push_back(sayable ? std::optional(lower_ascii(host)) : std::nullopt);
+  }
+  return hosts;
+}
+
 bool leads_to(std::string_view text, const std::function<bool(const std::string& host)>& such) {
   const std::optional<std::string> host = host_of(text);
   return host && such(*host) && std::ranges::all_of(other_authorities_of(text), [&](std::string_view other) {

@@ -37,6 +37,10 @@ struct Targets {
 /// none of these, so that an account is not taken for a host. Of what is read in several ways, the browser's.
 [[nodiscard]] std::optional<std::string> host_of(std::string_view text);
 
+/// What `destinations.hosts` must list for a text of `destination.host` to be permitted: a host for each of its addresses, in lower case;
+/// nothing for one that no list can say, as it is no host, holds a `*`, or is read in several ways.
+[[nodiscard]] std::vector<std::optional<std::string>> hosts_to_list(std::string_view text);
+
 /// True if the text leads to hosts, and each that one reader or another takes it to lead to is such: of `https://a\@b/` a browser takes `a`
 /// and others `b`.
 [[nodiscard]] bool leads_to(std::string_view text, const std::function<bool(const std::string& host)>& such);

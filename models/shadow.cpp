@@ -12,7 +12,8 @@
 namespace ringfence {
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kVersion = 2;
+constexpr std::uint8_t kWithoutUnsaid = 1;  // a list that could not say one counted as full
 constexpr std::size_t kPersonas = 64;
 constexpr std::size_t kTopsTold = 5;
 // Naive Bayes: how likely a job's agent makes a call of a kind.
@@ -134,9 +135,36 @@ bool is_glob(std::string_view name) { return name.contains('*'); }
 
 std::string quoted_list(const std::vector<ShadowProfile::Seen>& seen) {
   std::string out = "[";
-  for (const auto& one : seen)
-    if (!is_glob(one.text)) out += (out.size() == 1 ? "" : ", ") + json_quoted(one.text);
+  for (const auto& one : seen) out += (out.size() == 1 ? "" : ", ") + json_quoted(one.text);
   return out + "]";
+}
+
+std::string quoted_globs(std::vector<ShadowProfile::Seen> seen) {
+  std::erase_if(seen, [](const auto& one) { return is_glob(one.text); });
+  return quoted_list(seen);
+}
+
+/// Why a tool stays undeclared, as the draft's comment says it; empty where the persona can name it alone.
+std::string_view why_undeclared(const ShadowProfile::Tool& tool) {
+  if (tool.name.empty()) return "# Some of its calls named no tool: they stay undeclared.\n";
+  if (is_glob(tool_name(tool))) return "# It used tools with a * in their names, which would admit others too: they stay undeclared.\n";
+  if (tool.server.empty())
+    return "# It used tools that named no server; their names would admit those of every server: they stay undeclared.\n";
+  return {};
+}
+
+/// What the draft leaves out or lets in beyond what was seen, a line each.
+std::string comments_of(const ShadowProfile& profile, bool loose) {
+  std::string out;
+  if (!profile.all_tools) out += "# It used more tools than are kept: those beyond stay undeclared.\n";
+  for (const auto& tool : profile.tools)
+    if (const std::string_view why = why_undeclared(tool); out.find(why) == std::string::npos) out += why;
+  if (std::ranges::any_of(profile.parents.seen, is_glob, &ShadowProfile::Seen::text))
+    out += "# It acted for agents with a * in their names, which would admit others too: they stay undeclared.\n";
+  if (loose) return out + "# It reached more places than are kept, so the draft admits any.\n";
+  if (profile.hosts.unsaid) out += "# It reached hosts that no list can say, such as one with a * in it: they stay undeclared.\n";
+  if (profile.accounts.unsaid) out += "# It reached accounts that are empty or too long to be kept: they stay undeclared.\n";
+  return out;
 }
 
 /// One action per server and effect, in order of first sight.
@@ -148,13 +176,13 @@ std::string actions_of(const ShadowProfile& profile) {
   };
   std::vector<Group> groups;
   for (const auto& tool : profile.tools) {
-    if (is_glob(tool_name(tool))) continue;
+    if (!why_undeclared(tool).empty()) continue;
     auto group = std::ranges::find_if(groups, [&](const Group& g) { return g.server == tool.server && g.effect == effect_of(tool); });
     if (group == groups.end()) group = groups.insert(groups.end(), {tool.server, {}, effect_of(tool), 0});
     group->tools += (group->tools.empty() ? "" : ", ") + json_quoted(tool_name(tool));
     group->count += tool.count;
   }
-  std::string out;
+  std::string out = groups.empty() ? "actions: []\n" : "actions:\n";
   for (std::size_t i = 0; i < groups.size(); ++i) {
     const Group& group = groups[i];
     out += "  - id: " + slug(group.server) + "-" + std::string(name_of(group.effect)) + "-" + std::to_string(i + 1) + "  # " +
@@ -165,7 +193,7 @@ std::string actions_of(const ShadowProfile& profile) {
 }
 
 void encode_list(Writer& out, const ShadowProfile::List& list) {
-  out.u8(list.whole ? 1 : 0);
+  out.u8(static_cast<std::uint8_t>((list.whole ? 1U : 0U) | (list.unsaid ? 2U : 0U)));
   out.varint(list.seen.size());
   for (const auto& one : list.seen) {
     out.text(one.text);
@@ -180,7 +208,10 @@ std::string bounded(Reader& in) {
 }
 
 void decode_list(Reader& in, ShadowProfile::List& list, std::size_t most) {
-  list.whole = in.u8() == 1;
+  const std::uint8_t told = in.u8();
+  if (told > 3) in.fail();
+  list.whole = (told & 1U) != 0;
+  list.unsaid = (told & 2U) != 0;
   list.seen.resize(in.count(2, most));
   for (auto& one : list.seen) {
     one.text = bounded(in);
@@ -194,7 +225,9 @@ void ShadowProfile::List::note(std::string_view text, std::size_t most) {
   const auto known = std::ranges::find(seen, text, &Seen::text);
   if (known != seen.end()) {
     ++known->count;
-  } else if (seen.size() < most && text.size() <= kTextBytes && !text.empty()) {
+  } else if (text.empty() || text.size() > kTextBytes) {
+    unsaid = true;
+  } else if (seen.size() < most) {
     seen.push_back({std::string(text), 1});
   } else {
     whole = false;
@@ -214,7 +247,8 @@ void ShadowProfile::note(const Event& call) {
   } else {
     all_tools = false;
   }
-  for (const std::string_view host : call.destination.hosts) hosts.note(scope::host_of(host).value_or(""), kPlaces);
+  for (const std::string_view text : call.destination.hosts)
+    for (const auto& host : scope::hosts_to_list(text)) hosts.note(host.value_or(""), kPlaces);
   for (const std::string_view account : call.destination.accounts) accounts.note(account, kPlaces);
   for (const std::string_view label : call.data.classes) classes.note(label, kFew);
   const auto ancestors = scope::ancestors_of(call);
@@ -254,7 +288,7 @@ std::size_t ShadowProfile::bytes() const {
 }
 
 std::unique_ptr<ChannelMemory> ShadowProfile::decode(Reader& in) {
-  if (in.u8() != kVersion) return nullptr;
+  if (const std::uint8_t version = in.u8(); version != kVersion && version != kWithoutUnsaid) return nullptr;
   auto memory = std::make_unique<ShadowProfile>();
   memory->calls = in.varint();
   memory->refused = in.varint();
@@ -315,15 +349,11 @@ std::string draft_persona(const ShadowProfile& profile, std::string_view tenant,
   const bool loose = !profile.hosts.whole || !profile.accounts.whole;
   std::string out =
       "# A draft from what the agent was seen to do, not from what it should do: narrow it, name an owner, then put it in force.\n";
-  if (!profile.all_tools) out += "# It used more tools than are kept: those beyond stay undeclared.\n";
-  if (std::ranges::any_of(profile.tools, [](const auto& tool) { return is_glob(tool_name(tool)); }))
-    out += "# It used tools with a * in their names, which would admit others too: they stay undeclared.\n";
-  if (loose) out += "# It reached more places than are kept, so the draft admits any.\n";
-  out += "schema: ringfence/persona/v1\nid: draft-" + slug(agent) +
+  out += comments_of(profile, loose) + "schema: ringfence/persona/v1\nid: draft-" + slug(agent) +
          "\nversion: \"0.1.0\"\ntitle: " + json_quoted("Draft for " + printable(agent, 80)) +
          "\njob: " + json_quoted("Seen in " + job_in_words(profile) + ".") +
          "\nowner: {team: to-be-named, contact: to-be-named}\nmaturity: junior\nconfidence: sketch\napplies_to: {agents: [" +
-         json_quoted(agent) + "]" + (tenant == "default" ? std::string() : ", tenants: [" + json_quoted(tenant) + "]") + "}\nactions:\n" +
+         json_quoted(agent) + "]" + (tenant == "default" ? std::string() : ", tenants: [" + json_quoted(tenant) + "]") + "}\n" +
          actions_of(profile);
   out += "destinations: {hosts: " + quoted_list(profile.hosts.seen);
   if (!profile.accounts.seen.empty()) out += ", accounts: " + quoted_list(profile.accounts.seen);
@@ -334,10 +364,11 @@ std::string draft_persona(const ShadowProfile& profile, std::string_view tenant,
   out += std::string("barriers: {denials: ") + share + "}\n";
   if (!profile.parents.seen.empty()) {
     const bool delegates = std::ranges::any_of(profile.tools, [](const auto& tool) { return effect_of(tool) == Effect::Delegate; });
-    out += "delegation: {from: " + (profile.parents.whole ? quoted_list(profile.parents.seen) : std::string("[\"**\"]")) +
+    out += "delegation: {from: " + (profile.parents.complete() ? quoted_globs(profile.parents.seen) : std::string("[\"**\"]")) +
            (delegates ? ", to: [\"**\"]" : "") + ", max_depth: " + std::to_string(profile.depth + (delegates ? 1 : 0)) + "}\n";
   }
-  if (profile.keys.seen.size() > 1 && profile.keys.whole) out += "credentials: {fingerprints: " + quoted_list(profile.keys.seen) + "}\n";
+  if (profile.keys.seen.size() > 1 && profile.keys.complete())
+    out += "credentials: {fingerprints: " + quoted_list(profile.keys.seen) + "}\n";
   if (const std::string hours = hours_in_words(profile); !hours.empty()) out += "# seen between " + hours + "\n";
   return out + "response: {mode: observe}\n";
 }

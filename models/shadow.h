@@ -35,8 +35,10 @@ class ShadowProfile final : public ChannelMemory {
   /// Texts with counts, in order of first sight.
   struct List {
     std::vector<Seen> seen;
-    bool whole = true;  // false: one found no room or was too long
+    bool whole = true;    // false: one found no room
+    bool unsaid = false;  // one was empty, too long or no host, so that no list could say it
     void note(std::string_view text, std::size_t most);
+    [[nodiscard]] bool complete() const { return whole && !unsaid; }
   };
 
   std::uint64_t calls = 0, refused = 0;
@@ -69,7 +71,8 @@ inline constexpr std::uint64_t kShadowCalls = 30;
 /// "41 calls: git/read (60 %), …; to git.corp.example; data internal; on behalf of desk-1; …": everything escaped.
 [[nodiscard]] std::string job_in_words(const ShadowProfile& profile);
 /// A persona file for exactly this agent that allows what it was seen to do: it loads, and its own history breaks nothing it declares.
-/// Where a list overflowed the draft is as wide as it must be and says so in a comment. To be narrowed and signed by an owner.
+/// Where a list overflowed the draft is as wide as it must be; what no list can say without saying more stays undeclared: comments tell of
+/// both. To be narrowed and signed by an owner.
 [[nodiscard]] std::string draft_persona(const ShadowProfile& profile, std::string_view tenant, std::string_view agent);
 
 }  // namespace ringfence

@@ -94,6 +94,46 @@ class Shadow(program.Case):
         self.assertNotIn('"mint/*', draft)
         self.assertIn("they stay undeclared", draft)
 
+    def drafted(self, *records):
+        """The draft for agent hidden-9, which validates, and which acts of the records it does not admit."""
+        made = [program.event(n, agent={"id": "hidden-9", "trust": "verified"}, **record) for n, record in enumerate(records, 1)]
+        shutil.rmtree(self.dir / "state", ignore_errors=True)
+        self.assertEqual(self.replay("--state", self.dir / "state", "-", personas=self.jobs, stdin=lines(*made)).code, DONE)
+        draft = self.file("drafts/draft.yaml", "")
+        self.assertEqual(self.explain("hidden-9", "--draft", draft).code, DONE)
+        valid = run("validate", draft.parent)
+        self.assertEqual(valid.code, DONE, valid)
+        self.assertEqual(self.replay("-", personas=draft.parent, stdin=lines(*made)).code, DONE)
+        return draft.read_text(), [line["id"] for line in self.left("verdicts") if line["analytics"]]
+
+    def test_a_host_of_one_label_opens_the_draft_to_no_other(self):
+        draft, beyond = self.drafted({"destination": {"host": "ERP"}}, {"destination": {"host": "erp.corp.example"}})
+        self.assertIn('destinations: {hosts: ["erp", "erp.corp.example"], external: listed}', draft)
+        self.assertNotIn("more places", draft)
+        self.assertEqual(beyond, [])
+
+    def test_a_host_that_no_list_can_say_stays_undeclared(self):
+        draft, beyond = self.drafted({"destination": {"host": "*"}}, {"destination": {"host": "erp.corp.example"}}, {"destination": {"account": ""}})
+        self.assertIn('hosts: ["erp.corp.example"], external: listed}', draft)
+        self.assertIn("hosts that no list can say", draft)
+        self.assertIn("accounts that are empty", draft)
+        self.assertEqual(beyond, ["c-1", "c-3"])
+
+    def test_only_a_full_list_opens_the_draft(self):
+        draft, beyond = self.drafted(*({"destination": {"host": f"h{n}.example"}} for n in range(40)))
+        self.assertIn("external: any", draft)
+        self.assertIn("more places than are kept", draft)
+        self.assertEqual(beyond, [])
+
+    def test_a_tool_without_a_server_or_a_name_stays_undeclared(self):
+        draft, beyond = self.drafted({"tool": {"server": "git", "name": "get"}}, {"tool": {"name": "get"}}, {"tool": {"name": ""}})
+        self.assertIn('tools: ["git/get"]', draft)
+        self.assertNotIn('["get"]', draft)
+        self.assertIn("named no server", draft)
+        self.assertIn("named no tool", draft)
+        self.assertEqual(beyond, ["c-2", "c-3"])
+        self.assertIn("actions: []", self.drafted({"tool": {"name": "get"}})[0])
+
     def test_an_agent_that_its_gateway_bound_to_a_job_is_explained_by_it(self):
         calls = [{**r, "agent": {"id": "z-mail", "trust": "verified", "persona": "cashier"}} for r in history("z-mail", JOBS["cashier"])]
         self.assertEqual(self.replay("--state", self.dir / "state", "-", personas=self.jobs, stdin=lines(*calls)).code, DONE)

@@ -181,5 +181,41 @@ TEST(Shadow, ProfileIsBoundedAndReadsBackAsItWasWritten) {
   }
 }
 
+TEST(Shadow, ProfileWrittenBeforeUnsaidPlacesWereKeptApartIsStillRead) {
+  const std::array<std::string_view, 1> host{"h.example"};
+  Event event;
+  event.tool.name = "get";
+  event.destination.hosts = host;
+  ShadowProfile profile;
+  profile.note(event);
+  for (const bool whole : {true, false}) {
+    profile.hosts.whole = whole;
+    Writer out;
+    profile.encode(out);
+    std::string before(out.bytes());
+    before.front() = 1;
+    Reader in(before);
+    const auto decoded = ShadowProfile::decode(in);
+    ASSERT_NE(decoded, nullptr);
+    EXPECT_TRUE(in.at_end());
+    const auto& read = static_cast<const ShadowProfile&>(*decoded);
+    EXPECT_EQ(read.hosts.whole, whole);
+    EXPECT_FALSE(read.hosts.unsaid);
+    EXPECT_THAT(draft_persona(read, "default", "stranger-1"), HasSubstr(whole ? "external: listed" : "external: any"));
+  }
+}
+
+TEST(Shadow, HostThatNoListCanSayDoesNotFillTheList) {
+  const std::array<std::string_view, 3> hosts{"ERP:8443", "*", "https://erp.corp.example\\@evil.example/"};
+  Event event;
+  event.destination.hosts = hosts;
+  ShadowProfile profile;
+  profile.note(event);
+  ASSERT_EQ(profile.hosts.seen.size(), 1U);
+  EXPECT_EQ(profile.hosts.seen.front().text, "erp");
+  EXPECT_TRUE(profile.hosts.whole);
+  EXPECT_TRUE(profile.hosts.unsaid);
+}
+
 }  // namespace
 }  // namespace ringfence::testing
