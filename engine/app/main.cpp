@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <exception>
+#include <iostream>
 #include <new>
 #include <sstream>
 #include <string>
@@ -46,6 +50,18 @@ int refuse(const CLI::App& app, const CLI::ParseError& error) {
   return code(ringfence::ExitCode::Unusable);
 }
 
+/// What was printed has left the process, or it is said that it has not: an answer that did not arrive is none.
+int printed(int exit) {
+  errno = 0;
+  std::cout.flush();
+  const bool flushed = std::fflush(stdout) == 0;
+  if (flushed && std::ferror(stdout) == 0 && std::cout) return exit;
+  const int fault = errno;
+  std::fprintf(stderr, "ringfence: standard output cannot be written%s%s\n", fault == 0 ? "" : ": ",
+               fault == 0 ? "" : std::strerror(fault));
+  return std::max(exit, code(ringfence::ExitCode::Unreachable));
+}
+
 int run(int argc, char** argv) {
   CLI::App app{"Watches AI agents at work and stops the ones that have left their job."};
   app.name("ringfence");
@@ -77,9 +93,9 @@ int run(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return error.get_exit_code() == 0 ? app.exit(error) : refuse(app, error);
+    return error.get_exit_code() == 0 ? printed(app.exit(error)) : refuse(app, error);
   }
-  return code(action());
+  return printed(code(action()));
 }
 
 }  // namespace
