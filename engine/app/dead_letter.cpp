@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "connectors/encoders/dead_letter.h"
 
+#include <array>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -13,6 +16,7 @@
 #include "config/settings.h"
 #include "engine/app/commands.h"
 #include "engine/app/dead_letter_topic.h"
+#include "engine/app/file_clash.h"
 #include "engine/app/kafka_settings.h"
 #include "engine/event/escape.h"
 
@@ -20,7 +24,8 @@ namespace ringfence {
 namespace {
 
 struct Options {
-  std::string file, config, reason, to = "-";
+  std::string file, config, reason;
+  std::optional<std::string> to;  // standard output
   bool summary = false;
 };
 
@@ -115,10 +120,17 @@ ExitCode resend_to_topic(const Options& options) {
 }
 
 ExitCode resend(const Options& options) {
-  if (!options.config.empty()) return resend_to_topic(options);
-  std::FILE* out = options.to == "-" ? stdout : std::fopen(options.to.c_str(), "ab");
-  if (out == nullptr) return fail(printable(options.to) + ": cannot be written");
+  if (!options.config.empty()) {
+    if (options.to) return fail("--to is for the letters of a file: those of the topic that --config names go back to the events topic");
+    return resend_to_topic(options);
+  }
+  const std::string to = options.to.value_or("-");
+  const std::array<FileInUse, 1> inputs{{{"dead-letter file", options.file}}}, outputs{{{"--to", to}}};
+  if (const auto clash = clash_of(inputs, outputs)) return fail(*clash);
+  std::FILE* out = to == "-" ? stdout : std::fopen(to.c_str(), "ab");
+  if (out == nullptr) return fail(printable(to) + ": cannot be written");
   std::uint64_t sent = 0, cut = 0;
+  errno = 0;
   const ExitCode exit = each_letter(options, [&](const DeadLetter& letter) {
     if (!letter.whole()) {
       ++cut;
@@ -127,11 +139,16 @@ ExitCode resend(const Options& options) {
     ++sent;
     return std::fwrite(letter.record.data(), 1, letter.record.size(), out) == letter.record.size() && std::fputc('\n', out) != EOF;
   });
-  const bool written = std::fflush(out) == 0;
-  if (out != stdout) std::fclose(out);
+  bool written = std::ferror(out) == 0 && std::fflush(out) == 0;
+  if (out != stdout) written = std::fclose(out) == 0 && written;
+  if (!written) {
+    fail((to == "-" ? std::string("standard output") : printable(to)) + ": cannot be written (" + std::strerror(errno) +
+         "); how many records arrived is not known");
+    return ExitCode::Unreachable;
+  }
   std::fprintf(stderr, "%llu records sent back, %llu left out: only their beginning is here\n", static_cast<unsigned long long>(sent),
                static_cast<unsigned long long>(cut));
-  return written ? exit : ExitCode::Unreachable;
+  return exit;
 }
 
 }  // namespace
@@ -149,10 +166,10 @@ void add_dead_letter(CLI::App& app, Subcommand& action) {
     command->add_option("--reason", options->reason, "Only records refused for this reason");
   }
   look->add_flag("--summary", options->summary, "Only the numbers");
-  back->add_option("--to", options->to, "File to append to; - is standard output")->capture_default_str();
+  back->add_option("--to", options->to, "File to append to; - is standard output")->default_str("-");
   look->callback([options, &action] { action = [options] { return show(*options); }; });
   back->callback([options, &action] { action = [options] { return resend(*options); }; });
-  letters->footer("Exit codes: 0 done; 2 unreadable input; 3 the output cannot be written.");
+  letters->footer("Exit codes: 0 done; 2 wrong usage, unreadable input; 3 the output cannot be written.");
 }
 
 }  // namespace ringfence

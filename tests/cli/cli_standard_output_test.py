@@ -33,3 +33,33 @@ class FullDevice(program.Case):
         quiet = (BINARY, "replay", "--personas", PERSONAS, "--findings", self.dir / "findings", made)
         ended = subprocess.run(["sh", "-c", 'exec "$@" >&-', "sh", *map(str, quiet)], capture_output=True, timeout=120, check=False)
         self.assertEqual(ended.returncode, DONE, ended)
+
+
+class DeadLetters(program.Case):
+    def setUp(self):
+        super().setUp()
+        self.replay(stdin=lines(b'{"v":1,', b'{"v":2,', b"{"))
+        self.dead = self.dir / "dead"
+
+    def test_what_could_not_be_written_is_not_called_sent(self):
+        ended = run("deadletter", "resend", self.dead, "--to", "/dev/full")
+        self.assertEqual(ended.code, UNREACHABLE, ended)
+        self.assertNotIn(b"sent back", ended.err)
+        self.assertIn(b"/dev/full: cannot be written (No space left on device)", ended.err)
+
+    def test_the_file_they_lie_in_is_not_written_to(self):
+        before = self.dead.read_bytes()
+        (self.dir / "link").symlink_to("dead")
+        for name in ("dead", "link"):
+            with self.subTest(name=name):
+                ended = run("deadletter", "resend", self.dead, "--to", self.dir / name)
+                self.assertEqual((ended.code, self.dead.read_bytes()), (program.UNUSABLE, before), ended)
+                self.assertIn(b"it would be destroyed", ended.err)
+
+    def test_a_file_is_not_named_for_the_letters_of_a_topic(self):
+        settings = self.file("settings.yaml", "kafka: {brokers: localhost:1}\n")
+        for to in ("back", "-"):
+            ended = run("deadletter", "resend", "--config", settings, "--to", to)
+            self.assertEqual(ended.code, program.UNUSABLE, ended)
+            self.assertIn(b"--to", ended.err)
+        self.assertFalse((self.dir / "back").exists())
