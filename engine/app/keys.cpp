@@ -28,6 +28,10 @@ ExitCode fail(const KeyError& error) {
 }
 
 ExitCode generate(const Options& options) {
+  if (options.file == "-") {
+    std::fputs("keys: a private key is written to a file alone, and - is standard output: name a file\n", stderr);
+    return ExitCode::Unusable;
+  }
   const auto key = SigningKey::generate();
   if (!key) return fail(key.error());
   if (const auto saved = key->save(options.file); !saved) return fail(saved.error());

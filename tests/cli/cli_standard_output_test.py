@@ -63,3 +63,11 @@ class DeadLetters(program.Case):
             self.assertEqual(ended.code, program.UNUSABLE, ended)
             self.assertIn(b"--to", ended.err)
         self.assertFalse((self.dir / "back").exists())
+
+
+class Keys(program.Case):
+    def test_no_private_key_is_written_to_standard_output_or_a_file_of_that_name(self):
+        made = subprocess.run([BINARY, "keys", "generate", "-"], capture_output=True, cwd=self.dir, timeout=120, check=False)
+        self.assertEqual((made.returncode, made.stdout), (program.UNUSABLE, b""), made)
+        self.assertIn(b"name a file", made.stderr)
+        self.assertEqual(list(self.dir.iterdir()), [])
