@@ -311,8 +311,9 @@ class Flow final : public Channel {
 
   [[nodiscard]] std::vector<LinkNote> learn_outcome(const Act& act) const override {
     if (act.event.kind != EventKind::ToolCall) return {};
+    std::vector<LinkNote> links = flow::stored_links(act);
     flow::carry_labels(act);
-    std::vector<LinkNote> links = watched(act) ? flow::read_links(act) : std::vector<LinkNote>{};
+    if (watched(act)) std::ranges::move(flow::read_links(act), std::back_inserter(links));
     if (!concerned(act)) return links;
     FlowSession& session = flow::make_session(act);
     const bool pointed = session.arrived(hash64(act.event.id));

@@ -148,24 +148,24 @@ Artefacts artefacts_of(const Act& act) {
   return artefacts;
 }
 
-std::vector<LinkNote> label_links(const Act& act) {
+namespace {
+
+/// What others must know of an act that writes to `written`.
+std::vector<LinkNote> links_of(const Act& act, const FlowAgent& agent, std::optional<std::string_view> written) {
   std::vector<LinkNote> links;
-  const FlowAgent* const agent = labels_of(act);
-  if (agent == nullptr) return links;
-  const std::optional<std::string_view> written = artefacts_of(act).written;
   if (written && written->size() <= FlowAgent::kArtefactBytes) {
-    if (!agent->labels().empty()) {
+    if (!agent.labels().empty()) {
       LinkNote& note = links.emplace_back(LinkNote{.kind = SubjectKind::Artefact, .subject = std::string(*written), .deed = Deed::Store});
-      for (const FlowAgent::Label& label : agent->labels()) note.labels.push_back(label.name);
+      for (const FlowAgent::Label& label : agent.labels()) note.labels.push_back(label.name);
     }
-    if (agent->reads())
+    if (agent.reads())
       links.push_back(
           {.kind = SubjectKind::Reader, .subject = std::string(act.event.agent.id), .deed = Deed::Pass, .what = std::string(*written)});
   }
-  if (!agent->reads() || act.persona.flows.empty()) return links;
+  if (!agent.reads() || act.persona.flows.empty()) return links;
   LinkNote sent{.kind = SubjectKind::Reader, .subject = std::string(act.event.agent.id), .deed = Deed::Send};
   each_forbidden(act, [&](const Forbidden& flow) {
-    if (agent->carried(flow.label) != nullptr) return;  // the agent itself is held for it
+    if (agent.carried(flow.label) != nullptr) return;  // the agent itself is held for it
     sent.labels.emplace_back(flow.label);
     if (sent.what.empty()) sent.what = "to " + destination_words(*flow.rule) + " (" + printable(flow.first.name, kLabelChars) + ")";
   });
@@ -174,6 +174,32 @@ std::vector<LinkNote> label_links(const Act& act) {
   std::erase_if(links, [](const LinkNote& note) { return note.deed == Deed::Pass; });
   std::ranges::sort(sent.labels);
   links.push_back(std::move(sent));
+  return links;
+}
+
+bool is_sent(const LinkNote& note) { return note.deed == Deed::Send; }
+
+}  // namespace
+
+std::vector<LinkNote> label_links(const Act& act) {
+  const auto& slot = act.agent.memory[static_cast<std::size_t>(ChannelId::Flow)];
+  if (slot == nullptr) return {};
+  auto& agent = static_cast<FlowAgent&>(*slot);
+  const std::optional<std::string_view> written = artefacts_of(act).written;
+  std::vector<LinkNote> links = links_of(act, agent, written);
+  if (act.event.phase == Phase::Request && !std::ranges::all_of(links, is_sent) && agent.await(hash64(act.event.id), *written))
+    std::erase_if(links, [](const LinkNote& note) { return !is_sent(note); });
+  return links;
+}
+
+std::vector<LinkNote> stored_links(const Act& act) {
+  const auto& slot = act.agent.memory[static_cast<std::size_t>(ChannelId::Flow)];
+  if (slot == nullptr) return {};
+  auto& agent = static_cast<FlowAgent&>(*slot);
+  const std::optional<std::string> written = agent.arrived(hash64(act.event.id));
+  if (!written || !happened(act.event)) return {};
+  std::vector<LinkNote> links = links_of(act, agent, *written);
+  std::erase_if(links, is_sent);
   return links;
 }
 

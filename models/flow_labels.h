@@ -30,8 +30,12 @@ struct Artefacts {
 
 /// What other agents must know (detection.md §3.5): a write stores the labels the agent carries on the artefact, and whatever else the
 /// agent has read of others passes into it; a send where labels are forbidden asks what the agent has read, apart from what it carries
-/// itself. A write is told of at its request, before it is known to have happened.
+/// itself. At its request only the send is told of, and what it writes is kept until it is known to have happened (one whose
+/// completion never comes is told to nobody); of more than eight writes under way the others are told of at once.
 [[nodiscard]] std::vector<LinkNote> label_links(const Act& act);
+
+/// Of a write that `label_links` kept at its request and that has happened: what it leaves in the artefact.
+[[nodiscard]] std::vector<LinkNote> stored_links(const Act& act);
 
 /// The agent has read an artefact, so it has from now on whatever labels lie there. Remembers that it has read any.
 [[nodiscard]] std::vector<LinkNote> read_links(const Act& act);

@@ -10,10 +10,10 @@ namespace ringfence::flow {
 
 namespace {
 
-constexpr std::uint8_t kVersion = 4, kAgentVersion = 2;
+constexpr std::uint8_t kVersion = 4;
 /// Versions before of a session: filters with all their words, leaves with all their bits; settled values with all theirs; bits of rows of
-/// words without what they mean. And of an agent.
-constexpr std::uint8_t kWholeForms = 1, kWholeValues = 2, kBareRows = 3, kAgentBefore = 1;
+/// words without what they mean.
+constexpr std::uint8_t kWholeForms = 1, kWholeValues = 2, kBareRows = 3;
 constexpr std::uint64_t kTrusted = 0xC3C3'0003'3C3C'0004ULL;
 
 constexpr std::uint32_t low(std::uint64_t hash) { return static_cast<std::uint32_t>(hash); }
@@ -324,59 +324,6 @@ std::size_t FlowSession::bytes() const {
                       told.source.capacity();
   for (const Order& order : orders_) bytes += order.words.capacity() * sizeof(Order::Word) + order.source.capacity();
   return bytes;
-}
-
-// Labels
-
-void FlowAgent::carry(std::string_view label, std::string_view source) {
-  if (std::ranges::find(labels_, label, &Label::name) != labels_.end()) return;  // most calls read what others read before
-  const auto place = std::ranges::lower_bound(labels_, label, {}, &Label::name);
-  if (labels_.size() == kLabels || label.size() > kLabelBytes) return;
-  labels_.insert(place, {std::string(label), short_id(source)});
-}
-
-const FlowAgent::Label* FlowAgent::carried(std::string_view label) const {
-  const auto place = std::ranges::lower_bound(labels_, label, {}, &Label::name);
-  return place != labels_.end() && place->name == label ? &*place : nullptr;
-}
-
-void FlowAgent::encode(Writer& out) const {
-  out.u8(kAgentVersion);
-  out.varint(labels_.size());
-  for (const Label& label : labels_) {
-    out.text(label.name);
-    out.text(label.source);
-  }
-  out.u8(reads_ ? 1 : 0);
-}
-
-std::size_t FlowAgent::bytes() const {
-  std::size_t bytes = sizeof(*this) + labels_.capacity() * sizeof(Label);
-  for (const Label& label : labels_) bytes += label.name.capacity() + label.source.capacity();
-  return bytes;
-}
-
-std::unique_ptr<ChannelMemory> FlowAgent::decode(Reader& in) {
-  const std::uint8_t version = in.u8();
-  if (version != kAgentBefore && version != kAgentVersion) return nullptr;
-  auto memory = std::make_unique<FlowAgent>();
-  memory->labels_.resize(in.count(2, kLabels));
-  for (Label& label : memory->labels_) {
-    label.name = in.text();
-    label.source = in.text();
-    if (label.name.size() > kLabelBytes || label.source.size() > Order::kSourceBytes) return nullptr;
-  }
-  if (version == kAgentBefore) {  // the names of up to 16 artefacts read last
-    const std::size_t names = in.count(1, 16);
-    for (std::size_t i = 0; i < names; ++i) (void)in.text();
-    memory->reads_ = names > 0;
-  } else {
-    const std::uint8_t reads = in.u8();
-    if (reads > 1) return nullptr;
-    memory->reads_ = reads == 1;
-  }
-  if (!in.ok() || !std::ranges::is_sorted(memory->labels_, {}, &Label::name)) return nullptr;
-  return memory;
 }
 
 }  // namespace ringfence::flow

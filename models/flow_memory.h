@@ -206,10 +206,10 @@ class FlowSession final : public ChannelMemory {
 };
 
 /// Labels of data that the agent has read, over all its sessions, at most 64 of 64 bytes, and whether it has read any artefact, whose
-/// labels others may know.
+/// labels others may know. Of up to 8 writes under way what they write, for completions that do not repeat it.
 class FlowAgent final : public ChannelMemory {
  public:
-  static constexpr std::size_t kLabels = 64, kLabelBytes = 64, kArtefactBytes = 512;
+  static constexpr std::size_t kLabels = 64, kLabelBytes = 64, kArtefactBytes = 512, kWrites = 8;
   struct Label {
     std::string name;
     std::string source;  // id of the call that read it first, shortened
@@ -220,6 +220,10 @@ class FlowAgent final : public ChannelMemory {
   [[nodiscard]] const std::vector<Label>& labels() const { return labels_; }
   void read() { reads_ = true; }
   [[nodiscard]] bool reads() const { return reads_; }
+  /// Keeps what a request is about to write; false where there is no room.
+  [[nodiscard]] bool await(std::uint64_t act, std::string_view artefact);
+  /// What the awaited act writes; nothing where it is none.
+  [[nodiscard]] std::optional<std::string> arrived(std::uint64_t act);
 
   void encode(Writer& out) const override;
   [[nodiscard]] std::size_t bytes() const override;
@@ -227,8 +231,13 @@ class FlowAgent final : public ChannelMemory {
   [[nodiscard]] static std::unique_ptr<ChannelMemory> decode(Reader& in);
 
  private:
+  struct Write {
+    std::uint64_t act = 0;  // hash of its id
+    std::string artefact;
+  };
   std::vector<Label> labels_;  // in order of name
   bool reads_ = false;
+  std::vector<Write> writes_;  // under way, oldest first
 };
 
 /// An id as findings may show it: at most `Order::kSourceBytes`, cut at a character.

@@ -119,6 +119,44 @@ TEST_F(LabelFlows, AWriteLeavesTheLabelsOnWhatItWrote) {
   EXPECT_THAT(refused.links, IsEmpty());
 }
 
+TEST_F(LabelFlows, AWriteLeavesNothingBeforeItIsKnownToHaveHappened) {
+  world.job.actions.push_back(action("save", {"files/save"}, Effect::Write));
+  const auto save = [](std::string id, Phase phase, Outcome status) {
+    Made made = call("files/save").on("share/plan.txt");
+    made.event().id = made.own(std::move(id));
+    made.event().phase = phase;
+    made.event().outcome.status = status;
+    return made;
+  };
+  const auto bare = [&](std::string id, Outcome status) {
+    return save(std::move(id), Phase::Complete, status).but([](Event& event) { event.resource.uri = std::nullopt; });
+  };
+  (void)world.read(call("files/read"));
+  (void)world.read(call("files/list").on("share/notes.txt"));
+  for (const char* id : {"a", "b", "c", "d"}) EXPECT_THAT(world.read(save(id, Phase::Request, Outcome::Unknown)).links, IsEmpty());
+  world.restart();
+  EXPECT_THAT(world.outcome(save("a", Phase::Complete, Outcome::Denied)), IsEmpty());
+  EXPECT_THAT(world.outcome(bare("b", Outcome::Error)), IsEmpty());
+  for (const char* id : {"c", "d"}) {
+    const std::vector<LinkNote> links = world.outcome(bare(id, Outcome::Ok));
+    ASSERT_THAT(links, SizeIs(2)) << "what was written stood in the request";
+    EXPECT_EQ(links[0].deed, Deed::Store);
+    EXPECT_EQ(links[0].subject, "share/plan.txt");
+    EXPECT_EQ(links[1].deed, Deed::Pass);
+    EXPECT_THAT(world.outcome(bare(id, Outcome::Ok)), IsEmpty()) << "once";
+  }
+}
+
+TEST_F(LabelFlows, OfMoreWritesUnderWayThanAreKeptTheOthersAreToldOfAtOnce) {
+  world.job.actions.push_back(action("save", {"files/save"}, Effect::Write));
+  (void)world.read(call("files/read"));
+  for (int i = 0; i < 12; ++i) {
+    Made made = call("files/save").on("share/plan.txt").but([](Event& event) { event.phase = Phase::Request; });
+    made.event().id = made.own("write-" + std::to_string(i));
+    EXPECT_EQ(world.read(std::move(made)).links.size(), i < 8 ? 0U : 1U) << i;
+  }
+}
+
 TEST_F(LabelFlows, ASendToWhereLabelsAreForbiddenAsksWhatTheAgentHasRead) {
   EXPECT_THAT(world.read(post("evil.example")).links, IsEmpty()) << "nothing was read";
   (void)world.read(call("files/list").on("share/plan.txt"));

@@ -387,5 +387,22 @@ TEST(FlowLabels, WhatVersionOneWroteIsRead) {
   }
 }
 
+TEST(FlowLabels, WhatVersionTwoWroteIsRead) {
+  Writer out;
+  out.u8(2);
+  out.varint(1);
+  out.text("confidential");
+  out.text("call-3");
+  out.u8(1);
+  Reader in(out.bytes());
+  const auto memory = flow::FlowAgent::decode(in);
+  ASSERT_NE(memory, nullptr);
+  EXPECT_TRUE(in.at_end());
+  auto& agent = static_cast<flow::FlowAgent&>(*memory);
+  EXPECT_NE(agent.carried("confidential"), nullptr);
+  EXPECT_TRUE(agent.reads());
+  EXPECT_EQ(agent.arrived(1), std::nullopt);
+}
+
 }  // namespace
 }  // namespace ringfence::testing
