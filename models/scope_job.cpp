@@ -231,7 +231,8 @@ Ruling judge_approval(const Act& act) {
   if (!at || *at > act.event.time) {
     ruling.breach(Analytic::ScopeApproval, asks + ", the act has none");
   } else if (const Nanos before = between(*at, act.event.time); before > kApprovalLife) {
-    ruling.breach(Analytic::ScopeApproval, asks + " at most 24 h before the act, it was given " + duration_words(before) + " before");
+    ruling.breach(Analytic::ScopeApproval,
+                  asks + " at most 24 h before the act, it was given " + over_words(before, kApprovalLife) + " before");
   }
   return ruling;
 }
@@ -254,13 +255,13 @@ Ruling judge_circumstances(const Act& act) {
     const Nanos age = between(act.agent.first_time, act.event.time);
     if (age > *job.max_age)
       ruling.breach(Analytic::ScopeExpired,
-                    "the agent is " + duration_words(age) + " old, declared is a max_age of " + duration_words(*job.max_age));
+                    "the agent is " + over_words(age, *job.max_age) + " old, declared is a max_age of " + duration_words(*job.max_age));
   }
   if (const AgentMemory* memory = job.max_idle ? agent_memory(act) : nullptr; memory != nullptr && memory->last) {
     const Nanos idle = between(*memory->last, act.event.time);
     if (idle > *job.max_idle)
-      ruling.breach(Analytic::ScopeExpired,
-                    "the agent was idle for " + duration_words(idle) + ", declared is a max_idle of " + duration_words(*job.max_idle));
+      ruling.breach(Analytic::ScopeExpired, "the agent was idle for " + over_words(idle, *job.max_idle) + ", declared is a max_idle of " +
+                                                duration_words(*job.max_idle));
   }
   if (job.charter_sha256 && act.event.agent.charter_sha256 && !same_hex(*job.charter_sha256, *act.event.agent.charter_sha256)) {
     ruling.breach(Analytic::AgentCharterChanged, "the hash of the text it runs with differs from the declared charter_sha256");

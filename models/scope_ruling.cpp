@@ -23,6 +23,20 @@ std::size_t characters(std::string_view text) {
   return static_cast<std::size_t>(std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
 }
 
+struct Unit {
+  Nanos size;
+  std::string_view name;
+};
+constexpr std::array<Unit, 5> kUnits{{{days(1), " d"}, {hours(1), " h"}, {minutes(1), " m"}, {seconds(1), " s"}, {milliseconds(1), " ms"}}};
+
+/// Two or a whole number of it; the least takes what is left.
+const Unit& unit_of(Nanos length) {
+  return *std::ranges::find_if(kUnits, [&](const Unit& unit) {
+    const std::int64_t whole = length.value / unit.size.value;
+    return whole >= 2 || (whole >= 1 && length.value % unit.size.value == 0) || &unit == &kUnits.back();
+  });
+}
+
 std::string qualified_name(const Event& event) {
   std::string name;
   if (event.tool.server) name.append(*event.tool.server).append("/");
@@ -60,16 +74,15 @@ std::string number_words(double value) {
 }
 
 std::string duration_words(Nanos length) {
-  struct Unit {
-    Nanos size;
-    std::string_view name;
-  };
-  static constexpr std::array<Unit, 4> kUnits{{{days(1), " d"}, {hours(1), " h"}, {minutes(1), " m"}, {seconds(1), " s"}}};
-  for (const Unit& unit : kUnits) {
-    const std::int64_t whole = length.value / unit.size.value;
-    if (whole >= 2 || (whole >= 1 && length.value % unit.size.value == 0)) return std::to_string(whole).append(unit.name);
-  }
-  return std::to_string(length.value / 1'000'000) + " ms";
+  const Unit& unit = unit_of(length);
+  return std::to_string(length.value / unit.size.value).append(unit.name);
+}
+
+std::string over_words(Nanos length, Nanos limit) {
+  const Unit& unit = unit_of(length);
+  if (length.value / unit.size.value * unit.size.value > limit.value) return duration_words(length);
+  const Unit& finer = &unit == &kUnits.back() ? unit : *(&unit + 1);
+  return std::to_string(length.value / finer.size.value + (length.value % finer.size.value == 0 ? 0 : 1)).append(finer.name);
 }
 
 std::string joined(const std::vector<std::string>& texts, std::string_view separator) {

@@ -47,6 +47,8 @@ struct Ruling {
 [[nodiscard]] std::string number_words(double value);
 /// `36 h`, `30 d`: in the largest unit of which it has two or a whole number.
 [[nodiscard]] std::string duration_words(Nanos length);
+/// A length that is over a limit, so that it can be seen: `25 h` over a limit of a day, `1441 m` where it is less than an hour over.
+[[nodiscard]] std::string over_words(Nanos length, Nanos limit);
 [[nodiscard]] std::string joined(const std::vector<std::string>& texts, std::string_view separator);
 
 }  // namespace ringfence::scope

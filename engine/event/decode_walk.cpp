@@ -71,13 +71,26 @@ std::string_view Walk::escaped_or_long(std::string_view inside, std::string_view
   return inside;
 }
 
+/// The object of the record ends before its last token.
+bool Walk::ends_early() const {
+  std::size_t open = 0;
+  for (Place at = in_.first(); at != in_.end(); ++at) {
+    const char byte = in_.byte(at);
+    if (byte == '{' || byte == '[') ++open;
+    if ((byte == '}' || byte == ']') && --open == 0) return at + 1 != in_.end();
+  }
+  return false;
+}
+
 bool Walk::record() {
   const Place first = in_.first();
   if (!is_object(first)) return wrong_type(in_.token(first), "record", "expected a JSON object");
-  if (in_.byte(in_.end() - 1) != '}') return refuse(simdjson::INCOMPLETE_ARRAY_OR_OBJECT);
+  constexpr std::string_view kNothingBehind = "expected nothing behind the object";
+  if (in_.byte(in_.end() - 1) != '}')
+    return ends_early() ? refuse(RefusalReason::InvalidJson, "record", kNothingBehind) : refuse(simdjson::INCOMPLETE_ARRAY_OR_OBJECT);
   const Place behind = fields(first);
   if (behind == nullptr) return false;
-  if (behind != in_.end()) return refuse(RefusalReason::InvalidJson, "record", "expected nothing behind the object");
+  if (behind != in_.end()) return refuse(RefusalReason::InvalidJson, "record", kNothingBehind);
   return true;
 }
 

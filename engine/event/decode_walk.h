@@ -83,6 +83,7 @@ class Walk {
   [[nodiscard]] Refusal refusal() &&;
 
  private:
+  [[nodiscard]] bool ends_early() const;
   /// What is laid flat of a value of `args` or `result` under way.
   struct Leaves {
     std::vector<JsonLeaf>& room;

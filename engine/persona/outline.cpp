@@ -39,6 +39,7 @@ std::string persona_digest(const YamlNode& root, const Lists& lists) {
 bool compile_entitlements(const std::string& file, const YamlNode& root, std::map<std::string, Entitlement>& entitlements,
                           std::vector<Diagnostic>& diagnostics) {
   const View view(&root);
+  std::set<std::string> here;
   view["users"].each_pair([&](View user, View scope) {
     Entitlement entry;
     entry.tools = scope["tools"].globs();
@@ -46,6 +47,7 @@ bool compile_entitlements(const std::string& file, const YamlNode& root, std::ma
     entry.resources = scope["resources"].globs();
     entry.resources_declared = static_cast<bool>(scope["resources"]);
     const std::string id = user.text().value_or("");
+    if (!here.insert(id).second) return;  // told of as a duplicate key
     if (!entitlements.emplace(id, std::move(entry)).second) {
       diagnostics.push_back(
           {Diagnostic::Kind::Error, file, user.line(), user.column(), "user '" + id + "' has an entry in another file as well"});
@@ -57,7 +59,7 @@ bool compile_entitlements(const std::string& file, const YamlNode& root, std::ma
 std::vector<std::string> declared_actions(const YamlNode& root) {
   std::vector<std::string> ids;
   View(&root)["actions"].each([&](View action) {
-    if (const auto id = action["id"].text()) ids.push_back(*id);
+    if (const auto id = action["id"].text(); id && std::ranges::find(ids, *id) == ids.end()) ids.push_back(*id);
   });
   return ids;
 }

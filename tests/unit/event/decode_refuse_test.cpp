@@ -45,6 +45,19 @@ std::string added(std::string_view members) { return std::string(kAct.substr(0, 
 
 using enum RefusalReason;
 
+TEST(RefusedRecord, SaysWhetherItEndsTooEarlyOrSomethingStandsBehind) {
+  EventDecoder decoder;
+  const auto detail = [&](const std::string& text) {
+    EventArena arena;
+    const auto event = decoder.decode(text, std::nullopt, arena);
+    return event ? "" : event.error().detail;
+  };
+  for (const char* behind : {"x", "]", " 1", ",", "\"x\"", " {\"v\":1", "}x"})
+    EXPECT_EQ(detail(std::string(kAct) + behind), "record: expected nothing behind the object") << behind;
+  for (const char* cut : {R"({"v":1)", R"({"v":1,"args":{"x":[1,2])"})
+    EXPECT_EQ(detail(cut), "record: ends within an object or array") << cut;
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Record, RefusedEvent,
     ::testing::Values(Case{"nothing", "", Empty, "record"}, Case{"white space", " \t\r\n", Empty, "record"},

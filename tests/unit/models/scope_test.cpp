@@ -5,6 +5,7 @@
 
 #include <array>
 
+#include "models/scope_ruling.h"
 #include "tests/unit/models/scope_world.h"
 
 namespace ringfence::testing {
@@ -210,7 +211,8 @@ TEST_F(Scope, ActionThatAsksForApprovalNeedsOneOfTheLast24Hours) {
   const auto approved = [](EventTime at) { return call("files/read").but([at](Event& event) { event.approval.at = at; }); };
   EXPECT_THAT(world.breaks(call("files/read")), ElementsAre("scope.approval"));
   EXPECT_THAT(world.breaks(approved(kFriday - hours(24))), IsEmpty());
-  EXPECT_THAT(world.breaks(approved(kFriday - hours(24) - Nanos{1})), ElementsAre("scope.approval"));
+  EXPECT_THAT(world.read(approved(kFriday - hours(24) - Nanos{1})).breaches.front().what,
+              HasSubstr("asks for approval at most 24 h before the act, it was given 1441 m before"));
   EXPECT_THAT(world.breaks(approved(kFriday)), IsEmpty());
   EXPECT_THAT(world.breaks(approved(kFriday + Nanos{1})), ElementsAre("scope.approval")) << "given after the act";
   EXPECT_THAT(world.breaks(approved(EventTime{INT64_MIN})), ElementsAre("scope.approval"));
@@ -298,6 +300,18 @@ TEST_F(Scope, AgentOlderThanItsLifetimeIsExpired) {
   const Reading late = world.read(call("files/read").after(days(31)));
   EXPECT_THAT(World::uids(late), ElementsAre("scope.expired"));
   EXPECT_EQ(late.breaches.front().what, "the agent is 31 d old, declared is a max_age of 30 d");
+}
+
+TEST_F(Scope, AHairOverALimitIsToldSoThatItCanBeSeen) {
+  world.job.max_idle = hours(12);
+  world.breaks(call("files/read"));
+  EXPECT_EQ(world.read(call("files/read").after(Nanos{hours(12).value + 1})).breaches.front().what,
+            "the agent was idle for 721 m, declared is a max_idle of 12 h");
+  EXPECT_EQ(scope::over_words(Nanos{hours(24).value + 1}, hours(24)), "1441 m");
+  EXPECT_EQ(scope::over_words(hours(36), hours(24)), "36 h");
+  EXPECT_EQ(scope::over_words(Nanos{days(30).value + minutes(1).value}, days(30)), "721 h");
+  EXPECT_EQ(scope::over_words(Nanos{seconds(90).value + 1}, seconds(90)), "90001 ms");
+  EXPECT_EQ(scope::over_words(Nanos{milliseconds(5).value + 1}, milliseconds(5)), "6 ms");
 }
 
 TEST_F(Scope, AgentThatWokeAfterTooLongAPauseIsExpired) {

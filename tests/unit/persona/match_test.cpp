@@ -173,6 +173,9 @@ TEST(Entitlements, AbsentPartsDoNotNarrowAndEmptyOnesAllowNothing) {
               ElementsAre(::testing::HasSubstr("entitlements/a.yaml:1:13: unknown key 'tols'")));
   EXPECT_THAT(messages(load_personas(tree("users: {u: {}}\n", "users: {u: {}}\n"))),
               ElementsAre(::testing::HasSubstr("entitlements/b.yaml:1:9: user 'u'")));
+  EXPECT_THAT(messages(load_personas(tree("users:\n  u: {}\n  u: {}\n"))),
+              ElementsAre("entitlements/a.yaml:3:3: duplicate key 'u', first on line 2"))
+      << "there is no other file";
   EXPECT_NE(load_personas(tree("users: {u: {}}\n")).set->sha256(), load_personas(tree("users: {u: {tools: []}}\n")).set->sha256())
       << "entitlements are part of the set";
 }

@@ -101,6 +101,11 @@ TEST(Strictness, EachRuleSaysWhereAndWhat) {
   }
 }
 
+TEST(Strictness, AnIdThatIsDeclaredTwiceIsKnownOnce) {
+  EXPECT_THAT(messages(load_text(persona_text("actions: [{id: a, tools: [x]}, {id: a, tools: [y]}]\nbarriers: {then: [quarrel]}\n"))),
+              Contains(AllOf(HasSubstr("unknown action 'quarrel'"), ::testing::EndsWith("; known: a"))));
+}
+
 TEST(Strictness, OwnerJobAndIdentityAreRequiredAndVersionIsQuoted) {
   EXPECT_THAT(messages(load_text("tier: 2\n")),
               ElementsAre(HasSubstr("missing key 'schema'"), HasSubstr("missing key 'id'"), HasSubstr("missing key 'version'"),
