@@ -9,6 +9,7 @@
 #include "engine/event/limits.h"
 #include "engine/persona/argument.h"
 #include "engine/persona/envelope.h"
+#include "engine/persona/paths.h"
 #include "engine/persona/values.h"
 #include "engine/persona/view.h"
 
@@ -367,6 +368,10 @@ class Compiler {
     const auto below = path_below(in_.file, path);
     if (!below) {
       fail(at, "tests.events: '" + path + "' leaves the persona set");
+      return "";
+    }
+    if (is_compressed_path(path)) {
+      fail(at, "tests.events: '" + path + "' is compressed; name a file of plain NDJSON");
       return "";
     }
     const auto found = in_.tree.files.find(*below);

@@ -7,6 +7,7 @@
 #include "engine/event/escape.h"
 #include "engine/event/sha256.h"
 #include "engine/persona/compile.h"
+#include "engine/persona/paths.h"
 #include "engine/persona/values.h"
 #include "engine/persona/view.h"
 
@@ -68,7 +69,7 @@ std::vector<std::string> named_event_files(const std::string& file, const YamlNo
   std::vector<std::string> paths;
   View(&root)["tests"].each([&](View test) {
     const auto path = test["events"].text();
-    if (const auto below = path ? path_below(file, *path) : std::nullopt) paths.push_back(*below);
+    if (const auto below = path && !is_compressed_path(*path) ? path_below(file, *path) : std::nullopt) paths.push_back(*below);
   });
   return paths;
 }

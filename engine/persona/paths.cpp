@@ -33,6 +33,8 @@ bool is_entitlements_path(std::string_view path) {
   return is_yaml(path) && !is_hidden(path) && any_folder(path, [](std::string_view f) { return f == kEntitlementsFolder; });
 }
 
+bool is_compressed_path(std::string_view path) { return path.ends_with(".gz") || path.ends_with(".zst"); }
+
 std::optional<std::string> list_name(std::string_view path) {
   constexpr std::string_view kEnd = ".txt";
   if (!path.starts_with(kListsFolder) || !path.ends_with(kEnd) || path.size() <= kListsFolder.size() + 1 + kEnd.size()) return std::nullopt;

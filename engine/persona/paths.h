@@ -14,6 +14,8 @@ inline constexpr std::string_view kTestsFolder = "tests";
 
 [[nodiscard]] bool is_persona_path(std::string_view path);
 [[nodiscard]] bool is_entitlements_path(std::string_view path);
+/// An archive, which tests cannot name as their events.
+[[nodiscard]] bool is_compressed_path(std::string_view path);
 /// Name of the list in `lists/NAME.txt`, or nothing.
 [[nodiscard]] std::optional<std::string> list_name(std::string_view path);
 

@@ -119,6 +119,15 @@ TEST_F(Folder, AMissingFolderAnEmptyOneAndAMissingListAreErrors) {
               ::testing::Contains(HasSubstr((root_ / "no-lists").string() + ": cannot be read")));
 }
 
+TEST_F(Folder, AnArchiveIsNoFileOfTestEvents) {
+  for (const char* name : {"day.ndjson.gz", "day.ndjson.zst"}) {
+    write(std::string("set/") + name, "\x1F\x8B\xFF");
+    write("set/a.yaml", persona_text(std::string("tests: [{name: a day, events: ") + name + ", expect: {level: observe}}]\n"));
+    EXPECT_THAT(messages(load_personas(dir_)), ElementsAre(HasSubstr(std::string("a.yaml:7:31: tests.events: '") + name +
+                                                                     "' is compressed; name a file of plain NDJSON")));
+  }
+}
+
 TEST_F(Folder, ListsAreOneValueALineWithCommentsAndBounds) {
   write("set/a.yaml", persona_text("destinations: {accounts: {list: ok}}\n"));
   write("set/lists/ok.txt", "# heading\n\n  ONE \r\nTWO # no comment\n");
