@@ -6,7 +6,6 @@
 #include <charconv>
 #include <cmath>
 #include <iterator>
-#include <limits>
 
 #include "engine/event/escape.h"
 #include "engine/persona/shape.h"
@@ -46,14 +45,6 @@ std::string qualified_name(const Event& event) {
 }  // namespace
 
 void Ruling::take(std::vector<Breach>&& more) { std::ranges::move(more, std::back_inserter(breaches)); }
-
-Nanos between(EventTime earlier, EventTime later) {
-  std::int64_t length = 0;
-  if (__builtin_sub_overflow(later.value, earlier.value, &length)) {
-    length = later > earlier ? std::numeric_limits<std::int64_t>::max() : std::numeric_limits<std::int64_t>::min();
-  }
-  return Nanos{length};
-}
 
 std::string tool_words(const Event& event) { return printable(qualified_name(event), kNameChars); }
 

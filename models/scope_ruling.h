@@ -10,10 +10,13 @@
 #include <utility>
 #include <vector>
 
+#include "engine/event/far_times.h"
 #include "engine/persona/persona.h"
 #include "models/channel.h"
 
 namespace ringfence::scope {
+
+using ringfence::between;
 
 /// What one part of the job says of one act: what it broke, and what could not be looked at.
 struct Ruling {
@@ -33,9 +36,6 @@ struct Ruling {
  private:
   void take(std::vector<Breach>&& more);
 };
-
-/// Length from `earlier` to `later`, at the end of the range where it would pass it.
-[[nodiscard]] Nanos between(EventTime earlier, EventTime later);
 
 // Words of a breach. What comes from the event is escaped and short, and shown only where the contract lets it stand in findings.
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "engine/event/decode_walk.h"
+#include "engine/event/far_times.h"
 #include "engine/event/limits.h"
 
 namespace ringfence::decoding {
@@ -151,7 +152,11 @@ Place version(Walk& walk, Place at, const Field& field) {
 
 Place event_time(Walk& walk, Place at, const Field& field) {
   walk.present.time = true;
-  return read_time<EventTime>(walk, at, field);
+  const Place behind = read_time<EventTime>(walk, at, field);
+  const EventTime time = field.place_in<EventTime>(walk.event);
+  if (behind != nullptr && (time < kEventTimeLeast || time >= kEventTimeBehind))
+    return walk.refuse(RefusalReason::OutOfRange, field.path, "expected a time from 2000 to 2199");
+  return behind;
 }
 
 Place arguments(Walk& walk, Place at, const Field& field) {

@@ -5,6 +5,7 @@
 #include <bit>
 #include <cassert>
 
+#include "engine/event/far_times.h"
 #include "engine/state/keyspace.h"
 #include "engine/state/reclaim.h"
 
@@ -84,10 +85,10 @@ std::expected<AgentState*, StoreError> AgentTable::open(Position at, const Agent
   ReachedTime& reached = progress(at.partition).reached;
   reached.note(at.offset, time);
   // A compaction may have cut down what the store has of it (reclaim.h).
-  if (reached.newest() && found->last_time + settings_.expiry + kLateMost < *reached.newest()) found->written.doubt();
+  if (reached.newest() && found->last_time < before(before(*reached.newest(), settings_.expiry), kLateMost)) found->written.doubt();
   // A record at or below lsn was judged before this state got as old as it is now: it must not expire anything.
   const bool fresh_record = at.offset.value > found->lsn;
-  if (fresh_record && time > found->last_time && time - found->last_time > settings_.expiry && !found->contained()) {
+  if (fresh_record && between(found->last_time, time) > settings_.expiry && !found->contained()) {
     found->start_afresh();
     ++counters_.expired;
   }

@@ -6,6 +6,7 @@
 #include <deque>
 #include <optional>
 
+#include "engine/event/far_times.h"
 #include "engine/event/ids.h"
 
 namespace ringfence {
@@ -24,7 +25,7 @@ class ReachedTime {
     least_ = seen_ == 0 ? time : std::min(least_, time);
     if (++seen_ < kRun) return;
     seen_ = 0;
-    if (newest_ && !(least_ > *newest_ && least_ - *newest_ >= kStep)) return;
+    if (newest_ && between(*newest_, least_) < kStep) return;
     newest_ = least_;
     if (steps_.size() == kStepsMost) steps_.pop_back();
     steps_.push_back({Offset{at.value + 1}, least_});

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "engine/event/far_times.h"
 #include "engine/state/agent_codec.h"
 #include "engine/state/records.h"
 
@@ -21,8 +22,8 @@ std::optional<EventTime> Reclaim::cutoff(Partition partition) {
       cutoff_.reset();
       break;
     }
-    const EventTime before = *mark->reached - expiry_ - kLateMost;
-    cutoff_ = cutoff_ ? std::min(*cutoff_, before) : before;
+    const EventTime expired = before(before(*mark->reached, expiry_), kLateMost);
+    cutoff_ = cutoff_ ? std::min(*cutoff_, expired) : expired;
   }
   return cutoff_;
 }

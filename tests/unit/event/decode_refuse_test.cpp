@@ -229,6 +229,19 @@ INSTANTIATE_TEST_SUITE_P(Syntax, RefusedEvent,
                                            Case{"a broken unknown field", added(R"("x":{"y":[1,-]})"), InvalidJson, "unknown field"},
                                            Case{"an unknown field without value", added(R"("x":)"), InvalidJson, "unknown field"}));
 
+TEST(Refusal, ATimeNoActCanHaveIsRefused) {
+  Decoding decode;
+  for (const char* time : {"1677-10-01T00:00:00Z", "1970-01-01T00:00:00Z", "1999-12-31T23:59:59.999999999Z", "2000-01-01T00:59:59+01:00",
+                           "2200-01-01T00:00:00Z", "2262-04-11T00:00:00Z"}) {
+    const auto event = decode(with("/time", str(time)));
+    ASSERT_FALSE(event.has_value()) << time;
+    EXPECT_EQ(event.error().reason, RefusalReason::OutOfRange) << time;
+    EXPECT_EQ(event.error().detail, "time: expected a time from 2000 to 2199") << time;
+  }
+  for (const char* time : {"2000-01-01T00:00:00Z", "2199-12-31T23:59:59.999999999Z"})
+    EXPECT_TRUE(decode(with("/time", str(time))).has_value()) << time;
+}
+
 TEST(Refusal, ARecordMoreThanAnHourAheadOfItsArrivalIsRefused) {
   Decoding decode;
   const EventTime act = *parse_rfc3339("2026-11-20T10:20:00Z");

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include <limits>
 #include <map>
 
 #include "engine/state/agent_table.h"
@@ -285,6 +286,36 @@ TEST(ReachedTime, NeitherOneRecordFromTheFutureNorALateOneMovesIt) {
   EXPECT_EQ(reached.below(at(ReachedTime::kRun)), EventTime{} + days(1));
   EXPECT_EQ(reached.below(at(3 * ReachedTime::kRun - 1)), EventTime{} + days(1)) << "not all of the run is below";
   EXPECT_EQ(reached.below(at(3 * ReachedTime::kRun)), EventTime{} + days(3));
+}
+
+TEST(ReachedTime, ATimeAtTheEdgeOfTheRangeHoldsNothingUp) {
+  ReachedTime reached;
+  const EventTime old{std::numeric_limits<std::int64_t>::min() + 5}, now{1'780'000'000'000'000'000};
+  std::int64_t offset = 0;
+  for (std::size_t i = 0; i < ReachedTime::kRun; ++i) reached.note(Offset{offset++}, i == 77 ? old : now);
+  for (std::size_t i = 0; i < ReachedTime::kRun; ++i) reached.note(Offset{offset++}, now);
+  EXPECT_EQ(reached.newest(), now);
+}
+
+TEST(Reclaim, AMarkAtTheEdgeOfTheRangeExpiresNobody) {
+  const auto store = memory_store();
+  const AgentState agent = agent_of(1, false);
+  ASSERT_TRUE(store->write(writes_of(agent)));
+  for (const EventTime reached : {EventTime{std::numeric_limits<std::int64_t>::min()}, EventTime{-9'218'000'000'000'000'000}}) {
+    ASSERT_TRUE(store->write({low_write(kP, 0, Offset{9}, reached)}));
+    EXPECT_EQ(reclaim_all(*store, kExpiry), 0U);
+  }
+}
+
+TEST(Reclaim, AStateFromTheEdgeOfTheRangeExpiresLikeAnyOther) {
+  const auto store = memory_store();
+  AgentTable table(*store, kMemories, {.expiry = kExpiry});
+  const EventTime old{std::numeric_limits<std::int64_t>::min() + 5}, now{1'780'000'000'000'000'000};
+  const auto state = table.open({kP, Offset{1}}, sample::key_of(1), "t", "a", old);
+  ASSERT_TRUE(state);
+  table.touch(**state, Offset{1});
+  ASSERT_TRUE(table.open({kP, Offset{2}}, sample::key_of(1), "t", "a", now));
+  EXPECT_EQ(table.counters().expired, 1U);
 }
 
 TEST(Records, ALowMarkSaysHowFarEventTimeHadCome) {
