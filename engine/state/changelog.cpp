@@ -43,12 +43,16 @@ std::expected<Changelog::Arrival, StoreError> Changelog::take_on(Partition parti
   const auto low = read_low(*local_, partition);
   if (!low) return std::unexpected(low.error());
 
+  // How far the log has come, which may be less than the store: what is missing there is sent below, or after a crash in between by the
+  // next start, and another owner must read from here until then.
+  const std::optional<Offset> logged = survey->moved_on ? *low : survey->log_low;
   // Claimed in the log before the store knows of it: a crash in between claims once more.
   Owned owned{.generation = survey->generation + 1, .sequence = 0, .touched = {}, .records = {}, .low = {}, .due = {}};
-  const std::string claim = encode_claim_record(owned.generation, {claimant_, *low});
+  const std::string claim = encode_claim_record(owned.generation, {claimant_, logged});
   if (auto sent = topic_.publish(partition, claim_key(partition), claim, owned.sequence++); !sent) return std::unexpected(sent.error());
   if (!survey->moved_on) {
-    // What was stored here and had not reached the log before a crash; after a clean end there is none.
+    // What was stored here and had not reached the log before a crash; after a clean end there is none. That the mark here is the log's
+    // proves nothing: a state held back for its outputs is stored later, without moving it.
     auto agents = agents_from(partition, survey->log_low.value_or(Offset{0}));
     if (!agents) return std::unexpected(std::move(agents.error()));
     owned.touched.insert(agents->begin(), agents->end());
@@ -58,7 +62,7 @@ std::expected<Changelog::Arrival, StoreError> Changelog::take_on(Partition parti
     for (StoreWrite& row : rows->records) owned.records.insert_or_assign(std::move(row.key), std::move(row.value));
   }
   if (auto flushed = topic_.flush(until(deadline), stop); !flushed) return std::unexpected(std::move(flushed.error()));
-  if (auto put = write_ownership(*local_, partition, {owned.generation, survey->next, claimant_, *low}); !put)
+  if (auto put = write_ownership(*local_, partition, {owned.generation, survey->next, claimant_, logged}); !put)
     return std::unexpected(std::move(put.error()));
   {
     const std::scoped_lock lock(mutex_);
@@ -70,10 +74,6 @@ std::expected<Changelog::Arrival, StoreError> Changelog::take_on(Partition parti
 
 std::expected<std::vector<AgentKey>, StoreError> Changelog::agents_from(Partition partition, Offset low) {
   std::vector<AgentKey> agents;
-  const auto here = read_low(*local_, partition);
-  if (!here) return std::unexpected(here.error());
-  // A clean end: the log had everything, and every state is below its mark.
-  if (*here && **here == low) return agents;
   auto scanned = local_->scan(partition_prefix(partition), [&](std::string_view key, std::string_view value) {
     const auto part = agent_part_of(key);
     if (part && part->part.kind == PartId::Kind::Core && lsn_of(part->agent, value).value_or(low.value) >= low.value)

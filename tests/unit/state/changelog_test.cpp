@@ -221,6 +221,59 @@ TEST_F(Changelogs, WhatACrashKeptFromTheLogIsSentWithTheNextStart) {
   EXPECT_THAT(two.lsn(2), Optional(30));
 }
 
+TEST_F(Changelogs, WhatWasStoredWithoutMovingTheMarkIsSentWithTheNextStart) {
+  one.takes_on();
+  one.stores({state_row(1, 10)}, 11);
+  ASSERT_TRUE(one.process->settle(kSoon));
+  log.holding = true;
+  ASSERT_TRUE(one.process->write({state_row(2, 13)}));  // agent 1 is held at 11, for an output of its own
+  log.crash();
+  log.holding = false;
+  one.start();
+  EXPECT_EQ(one.takes_on(), Changelog::Arrival::Local);
+  one.stores({state_row(3, 40)}, 41);
+  one.ends_cleanly();
+
+  two.takes_on();
+  EXPECT_THAT(two.low(), Optional(Offset{41}));
+  EXPECT_THAT(two.lsn(2), Optional(13)) << "below the mark and not lost";
+}
+
+TEST_F(Changelogs, WhatTwoCrashesKeptFromTheLogIsSentWithTheStartAfterThem) {
+  one.takes_on();
+  one.stores({state_row(1, 10)}, 11);
+  ASSERT_TRUE(one.process->settle(kSoon));
+  log.holding = true;
+  one.stores({state_row(2, 13)}, 14);
+  log.crash();
+  one.start();
+  EXPECT_EQ(one.takes_on(), Changelog::Arrival::Local);
+  log.crash();  // the claim has reached the log, the state has not
+  two.takes_on();
+  EXPECT_THAT(two.low(), Optional(Offset{11})) << "who takes over now reads from where the log is whole";
+
+  LogInMemory other_log;
+  Host alone(other_log, "alone");
+  alone.takes_on();
+  alone.stores({state_row(1, 10)}, 11);
+  ASSERT_TRUE(alone.process->settle(kSoon));
+  other_log.holding = true;
+  alone.stores({state_row(2, 13)}, 14);
+  other_log.crash();
+  alone.start();
+  EXPECT_EQ(alone.takes_on(), Changelog::Arrival::Local);
+  other_log.crash();
+  other_log.holding = false;
+  alone.start();
+  EXPECT_EQ(alone.takes_on(), Changelog::Arrival::Local);
+  alone.stores({state_row(3, 40)}, 41);
+  alone.ends_cleanly();
+  Host next(other_log, "next");
+  next.takes_on();
+  EXPECT_THAT(next.low(), Optional(Offset{41}));
+  EXPECT_THAT(next.lsn(2), Optional(13));
+}
+
 TEST_F(Changelogs, ALogWithoutRoomIsMadeUpForLater) {
   one.takes_on();
   log.refusing = true;
