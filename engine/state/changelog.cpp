@@ -35,10 +35,12 @@ std::expected<Changelog::Arrival, StoreError> Changelog::take_on(Partition parti
   if (!known) return std::unexpected(std::move(known.error()));
   auto survey = survey_changelog(topic_, partition, *known, until(deadline), stop);
   if (!survey) return std::unexpected(std::move(survey.error()));
+  std::vector<AgentKey> late;
   if (survey->moved_on) {
     auto restored = restore_from_changelog(*local_, topic_, partition, until(deadline), stop);
     if (!restored) return std::unexpected(std::move(restored.error()));
-    survey->next = *restored;
+    survey->next = restored->next;
+    late = std::move(restored->late);
   }
   const auto low = read_low(*local_, partition);
   if (!low) return std::unexpected(low.error());
@@ -47,8 +49,13 @@ std::expected<Changelog::Arrival, StoreError> Changelog::take_on(Partition parti
   // next start, and another owner must read from here until then.
   const std::optional<Offset> logged = survey->moved_on ? *low : survey->log_low;
   // Claimed in the log before the store knows of it: a crash in between claims once more.
-  Owned owned{.generation = survey->generation + 1, .sequence = 0, .touched = {}, .records = {}, .low = {}, .due = {}};
+  Owned owned{
+      .generation = survey->generation + 1, .sequence = 0, .touched = {late.begin(), late.end()}, .records = {}, .low = {}, .due = {}};
   const std::string claim = encode_claim_record(owned.generation, {claimant_, logged});
+  if (survey->moved_on || !survey->log_low) {
+    const std::string key = takeover_key(partition, owned.generation);
+    if (auto sent = topic_.publish(partition, key, claim, owned.sequence++); !sent) return std::unexpected(sent.error());
+  }
   if (auto sent = topic_.publish(partition, claim_key(partition), claim, owned.sequence++); !sent) return std::unexpected(sent.error());
   if (!survey->moved_on) {
     // What was stored here and had not reached the log before a crash; after a clean end there is none. That the mark here is the log's

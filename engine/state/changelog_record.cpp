@@ -94,4 +94,10 @@ std::optional<ChangelogRecord> decode_changelog_record(std::string_view key, std
 
 std::string claim_key(Partition partition) { return partition_prefix(partition) + "claim"; }
 
+std::string takeover_key(Partition partition, std::uint64_t generation) {
+  std::string key = claim_key(partition);
+  for (unsigned i = sizeof generation; i-- > 0;) key.push_back(static_cast<char>(static_cast<unsigned char>(generation >> (8 * i))));
+  return key;
+}
+
 }  // namespace ringfence

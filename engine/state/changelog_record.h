@@ -12,7 +12,8 @@
 #include "engine/state/store.h"
 
 /// Records of the changelog. Keys are those of the store (keyspace.h): an agent's is what its rows begin with, a low-water mark's and a
-/// named record's their row's; a claim's is the partition and `claim`. Values:
+/// named record's their row's; a claim's is the partition and `claim`, and where it took the partition over from another owner, who may
+/// still write, it stands under that and its generation too: what such an owner writes late lies behind it for ever. Values:
 ///
 ///   schema u8 | kind u8 | generation of the owner varint | body
 namespace ringfence {
@@ -44,6 +45,9 @@ struct ChangelogRecord {
 /// Nothing where the bytes are no record, or one of a newer schema. Costs no more than a constant times their size.
 [[nodiscard]] std::optional<ChangelogRecord> decode_changelog_record(std::string_view key, std::string_view value);
 
+/// Of the newest claim.
 [[nodiscard]] std::string claim_key(Partition partition);
+/// Of a claim that compaction is to keep where it stands.
+[[nodiscard]] std::string takeover_key(Partition partition, std::uint64_t generation);
 
 }  // namespace ringfence

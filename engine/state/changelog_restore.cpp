@@ -42,11 +42,11 @@ class Restoring {
     const auto record = decode_changelog_record(row.key, *row.value);
     if (!record) return std::unexpected(unreadable(partition_, row.offset));
     const bool late = record->generation < generation_;
+    generation_ = std::max(generation_, record->generation);  // nobody writes under one that has not been claimed
     if (const auto* claim = std::get_if<ClaimRecord>(&record->body)) {
       if (late) return {};
-      generation_ = record->generation;
-      // Until the owner says more, this is how far the log had come.
-      if (!low_ && claim->low) low_ = LowMark{*claim->low, std::nullopt};
+      // Until the owner says more, this is how far the log had come: less than a mark before it where a late state was found.
+      if (claim->low) low_ = low_ && low_->low <= *claim->low ? *low_ : LowMark{*claim->low, std::nullopt};
       return {};
     }
     if (const auto* state = std::get_if<StateRecord>(&record->body)) return take(row.key, *state, late);
@@ -70,6 +70,15 @@ class Restoring {
     }
     if (auto written = write(); !written) return written;
     return store_.sync();
+  }
+
+  /// In order of keys.
+  [[nodiscard]] std::vector<AgentKey> late() const {
+    std::vector<AgentKey> agents;
+    for (const auto& [prefix, at] : agents_)
+      if (const auto core = agent_part_of(prefix + static_cast<char>(PartId::Kind::Core)); at.late && core) agents.push_back(core->agent);
+    std::ranges::sort(agents);
+    return agents;
   }
 
  private:
@@ -172,8 +181,8 @@ std::expected<Survey, StoreError> survey_changelog(ChangelogTopic& topic, Partit
   return survey;
 }
 
-std::expected<Offset, StoreError> restore_from_changelog(Store& store, ChangelogTopic& topic, Partition partition,
-                                                         std::chrono::milliseconds within, const std::stop_token& stop) {
+std::expected<Restored, StoreError> restore_from_changelog(Store& store, ChangelogTopic& topic, Partition partition,
+                                                           std::chrono::milliseconds within, const std::stop_token& stop) {
   const StoreWrite unowned{StoreWrite::Kind::Delete, record_key(ownership_record(partition)), {}};
   if (auto written = store.write({unowned}); !written) return std::unexpected(std::move(written.error()));
   if (auto dropped = store.drop(partition_prefix(partition)); !dropped) return std::unexpected(std::move(dropped.error()));
@@ -181,9 +190,9 @@ std::expected<Offset, StoreError> restore_from_changelog(Store& store, Changelog
   auto next = topic.read(partition, Offset{0}, within, stop, [&](const ChangelogTopic::Row& row) -> std::expected<void, StoreError> {
     return concerns(row.key, partition) ? restoring.take(row) : std::expected<void, StoreError>{};
   });
-  if (!next) return next;
+  if (!next) return std::unexpected(std::move(next.error()));
   if (auto finished = restoring.finish(); !finished) return std::unexpected(std::move(finished.error()));
-  return next;
+  return Restored{*next, restoring.late()};
 }
 
 std::expected<PartitionRows, StoreError> partition_rows(Store& store, Partition partition) {

@@ -38,10 +38,14 @@ struct Survey {
                                                                  const std::optional<Ownership>& known, std::chrono::milliseconds within,
                                                                  const std::stop_token& stop);
 
-/// Replaces a partition's rows and records in the store by the log's. Gives the offset of the log behind what was read. Cut short, it has
-/// to be called again: the store then knows of no ownership.
-[[nodiscard]] std::expected<Offset, StoreError> restore_from_changelog(Store& store, ChangelogTopic& topic, Partition partition,
-                                                                       std::chrono::milliseconds within, const std::stop_token& stop);
+struct Restored {
+  Offset next;                 // of the log, behind what was read
+  std::vector<AgentKey> late;  // their states a former owner wrote late: to be said again, or they are late for who comes next too
+};
+/// Replaces a partition's rows and records in the store by the log's. Cut short, it has to be called again: the store then knows of no
+/// ownership.
+[[nodiscard]] std::expected<Restored, StoreError> restore_from_changelog(Store& store, ChangelogTopic& topic, Partition partition,
+                                                                         std::chrono::milliseconds within, const std::stop_token& stop);
 
 /// A partition's low-water mark and named records as the store has them.
 struct PartitionRows {

@@ -4,149 +4,16 @@
 #include "engine/state/changelog.h"
 
 #include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
-#include <algorithm>
-#include <map>
-#include <memory>
-#include <ranges>
-
-#include "engine/state/agent_codec.h"
-#include "engine/state/keyspace.h"
-#include "engine/state/records.h"
+#include "engine/state/changelog_record.h"
+#include "tests/unit/state/changelog_hosts.h"
 
 namespace ringfence {
 namespace {
 
-using std::chrono::milliseconds;
+using namespace takeover;
 using testing::Eq;
 using testing::Optional;
-
-constexpr Partition kFirst{3};
-constexpr milliseconds kSoon{1000};
-
-/// A log of one topic. What is handed over counts as stored at once, or, while `holding`, with the next flush; `refusing` has no room.
-class LogInMemory final : public ChangelogTopic {
- public:
-  std::expected<void, StoreError> publish(Partition partition, std::string_view key, std::optional<std::string_view> value,
-                                          std::int64_t sequence) override {
-    if (refusing) return std::unexpected(StoreError{StoreError::Kind::NoSpace, "no room"});
-    waiting_.push_back({partition, std::string(key), value ? std::optional(std::string(*value)) : std::nullopt, sequence});
-    if (!holding) take();
-    return {};
-  }
-  std::int64_t acknowledged(Partition partition) const override {
-    const auto open = std::ranges::find(waiting_, partition, &Sent::partition);
-    return open == waiting_.end() ? std::numeric_limits<std::int64_t>::max() : open->sequence;
-  }
-  std::expected<void, StoreError> flush(milliseconds, const std::stop_token&) override {
-    take();
-    return {};
-  }
-  std::expected<Offset, StoreError> read(Partition, Offset from, milliseconds, const std::stop_token&,
-                                         const std::function<std::expected<void, StoreError>(const Row&)>& row) override {
-    for (const auto& [offset, record] : records_) {
-      if (offset < from.value) continue;
-      const auto value = record.second ? std::optional<std::string_view>(*record.second) : std::nullopt;
-      if (auto taken = row({record.first, value, Offset{offset}}); !taken) return std::unexpected(taken.error());
-    }
-    return Offset{next_};
-  }
-
-  /// Keeps the last record of each key, as Kafka does in time.
-  void compact() {
-    std::map<std::string, std::int64_t> last;
-    for (const auto& [offset, record] : records_) last[record.first] = offset;
-    std::erase_if(records_, [&](const auto& row) { return last.at(row.second.first) != row.first; });
-  }
-  /// What was handed over and not acknowledged goes with the process.
-  void crash() { waiting_.clear(); }
-  void forget_everything() { records_.clear(); }
-  void take() {
-    for (Sent& sent : waiting_) records_.emplace(next_++, std::pair(std::move(sent.key), std::move(sent.value)));
-    waiting_.clear();
-  }
-  std::size_t size() const { return records_.size(); }
-
-  bool holding = false, refusing = false;
-
- private:
-  struct Sent {
-    Partition partition;
-    std::string key;
-    std::optional<std::string> value;
-    std::int64_t sequence;
-  };
-  std::map<std::int64_t, std::pair<std::string, std::optional<std::string>>> records_;
-  std::vector<Sent> waiting_;
-  std::int64_t next_ = 0;
-};
-
-AgentKey agent(std::uint64_t n) { return AgentKey{{n, ~n}}; }
-
-/// A state of `n` that has seen the input up to `lsn`.
-StoreWrite state_row(std::uint64_t n, std::int64_t lsn, Partition partition = kFirst) {
-  AgentState state;
-  state.key = agent(n);
-  state.tenant = "corp";
-  state.id = "agent-" + std::to_string(n);
-  state.lsn = lsn;
-  WrittenParts nothing;
-  auto parts = encode_changes(state, nothing);
-  return {StoreWrite::Kind::Put, part_key(partition, agent(n), parts.back().id), *parts.back().bytes};
-}
-
-/// A host: its disk, and the process that runs on it.
-struct Host {
-  explicit Host(LogInMemory& the_log, std::string the_name) : log(the_log), name(std::move(the_name)) { start(); }
-
-  void start() {
-    auto shared = std::make_unique<Disk>(disk);
-    process = std::make_unique<Changelog>(std::move(shared), log, name + "-" + std::to_string(++starts));
-  }
-  Changelog::Arrival takes_on() {
-    const auto arrival = process->take_on(kFirst, kSoon);
-    EXPECT_TRUE(arrival) << (arrival ? "" : arrival.error().message);
-    return arrival.value_or(Changelog::Arrival::Local);
-  }
-  void stores(std::vector<StoreWrite> rows, std::int64_t low) {
-    rows.push_back(low_write(kFirst, 0, Offset{low}));
-    ASSERT_TRUE(process->write(rows));
-  }
-  void ends_cleanly() {
-    EXPECT_TRUE(process->settle(kSoon));
-    process->leave(kFirst);
-  }
-  std::optional<std::int64_t> lsn(std::uint64_t n) {
-    const auto row = disk->get(part_key(kFirst, agent(n), {}));
-    return row && *row ? lsn_of(agent(n), **row) : std::nullopt;
-  }
-  std::optional<Offset> low() { return read_low(*disk, kFirst).value(); }
-
-  /// The disk outlives the process.
-  class Disk final : public Store {
-   public:
-    explicit Disk(std::shared_ptr<Store> store) : store_(std::move(store)) {}
-    std::expected<std::optional<std::string>, StoreError> get(std::string_view key) override { return store_->get(key); }
-    std::expected<void, StoreError> scan(std::string_view prefix,
-                                         const std::function<bool(std::string_view, std::string_view)>& row) override {
-      return store_->scan(prefix, row);
-    }
-    std::expected<void, StoreError> write(const std::vector<StoreWrite>& batch) override { return store_->write(batch); }
-    std::expected<void, StoreError> sync() override { return store_->sync(); }
-    std::expected<void, StoreError> drop(std::string_view prefix) override { return store_->drop(prefix); }
-
-   private:
-    std::shared_ptr<Store> store_;
-  };
-
-  LogInMemory& log;
-  std::string name;
-  int starts = 0;
-  std::shared_ptr<Store> disk = memory_store();
-  std::unique_ptr<Changelog> process;
-};
-
 struct Changelogs : testing::Test {
   LogInMemory log;
   Host one{log, "one"}, two{log, "two"};
@@ -309,6 +176,91 @@ TEST_F(Changelogs, WhatAPausedFormerOwnerWritesLateDoesNoHarm) {
   EXPECT_THAT(four.lsn(1), Optional(15));
   ASSERT_TRUE(four.low().has_value());
   EXPECT_LE(*four.low(), Offset{16}) << "what happened since is judged again";
+}
+
+TEST_F(Changelogs, AStateWrittenLateIsKnownOnceTheClaimBeforeItHasGone) {
+  one.takes_on();
+  one.stores({state_row(1, 10), state_row(2, 11)}, 12);
+  ASSERT_TRUE(one.process->settle(kSoon));
+  two.takes_on();
+  two.stores({state_row(1, 40)}, 50);
+  ASSERT_TRUE(two.process->settle(kSoon));
+  one.stores({state_row(1, 15)}, 16);  // the paused former owner
+  ASSERT_TRUE(one.process->settle(kSoon));
+  two.stores({state_row(2, 60)}, 61);
+  two.ends_cleanly();
+  for (int start = 0; start < 2; ++start) {
+    two.start();
+    EXPECT_EQ(two.takes_on(), Changelog::Arrival::Local);
+    two.ends_cleanly();
+  }
+  log.compact();
+
+  Host three(log, "three");
+  three.takes_on();
+  EXPECT_THAT(three.lsn(1), Optional(15));
+  EXPECT_LE(*three.low(), Offset{16}) << "what happened since is judged again";
+}
+
+TEST_F(Changelogs, AClaimThatHadToGoBackHoldsUntilItsOwnerHasSaidMore) {
+  one.takes_on();
+  one.stores({state_row(1, 10)}, 12);
+  ASSERT_TRUE(one.process->settle(kSoon));
+  two.takes_on();
+  two.stores({state_row(1, 40)}, 50);
+  ASSERT_TRUE(two.process->settle(kSoon));
+  one.stores({state_row(1, 15)}, 16);
+  ASSERT_TRUE(one.process->settle(kSoon));
+  two.stores({state_row(2, 60)}, 61);
+  two.ends_cleanly();
+  log.compact();
+  Host three(log, "three");
+  three.takes_on();
+  EXPECT_LE(*three.low(), Offset{16});
+  log.compact();  // it says nothing more
+  Host four(log, "four");
+  four.takes_on();
+  EXPECT_LE(*four.low(), Offset{16});
+  four.stores({state_row(1, 70)}, 71);
+  four.ends_cleanly();
+  log.compact();
+  Host five(log, "five");
+  five.takes_on();
+  EXPECT_THAT(five.low(), Optional(Offset{71}));
+}
+
+TEST_F(Changelogs, ALateStateOfAQuietAgentIsGoneBackForOnce) {
+  one.takes_on();
+  one.stores({state_row(1, 10)}, 12);
+  ASSERT_TRUE(one.process->settle(kSoon));
+  two.takes_on();
+  two.stores({state_row(2, 50)}, 51);
+  ASSERT_TRUE(two.process->settle(kSoon));
+  one.stores({state_row(1, 10)}, 12);  // says again what it had said
+  ASSERT_TRUE(one.process->settle(kSoon));
+  Host three(log, "three");
+  three.takes_on();
+  EXPECT_THAT(three.low(), Optional(Offset{11}));
+  three.stores({state_row(2, 60)}, 61);
+  three.ends_cleanly();
+  log.compact();
+  Host four(log, "four");
+  four.takes_on();
+  EXPECT_THAT(four.low(), Optional(Offset{61}));
+  EXPECT_THAT(four.lsn(1), Optional(10));
+}
+
+TEST_F(Changelogs, AClaimOfAFormerBuildStandsUnderItsOneKey) {
+  const auto say = [&](std::string_view key, const std::string& value) { ASSERT_TRUE(log.publish(kFirst, key, value, 0)); };
+  const std::string first = agent_prefix(kFirst, agent(1));
+  say(claim_key(kFirst), encode_claim_record(1, {"former", std::nullopt}));
+  say(first, encode_state_record(1, 10, first, {state_row(1, 10)}));
+  say(claim_key(kFirst), encode_claim_record(2, {"other", Offset{11}}));
+  const StoreWrite low = low_write(kFirst, 0, Offset{50});
+  say(low.key, encode_row_record(2, low.value));
+  say(first, encode_state_record(1, 15, first, {state_row(1, 15)}));
+  EXPECT_EQ(one.takes_on(), Changelog::Arrival::Restored);
+  EXPECT_THAT(one.low(), Optional(Offset{16}));
 }
 
 TEST_F(Changelogs, AnAgentThatWasDeletedStaysDeleted) {
