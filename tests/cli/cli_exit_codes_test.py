@@ -336,7 +336,7 @@ class Tools(program.Case):
         said = run("explain", "--finding", self.dir / "findings", "--uid", uid).out.decode()
         acts = re.findall(r"^act +(\S+)  wiki/delete  (\S+)$", said, re.MULTILINE)
         self.assertEqual(acts[0], ("2026-11-18T08:00:01Z", "c-1"), said)
-        self.assertRegex(said, r"What would have to differ:\n- without (this act|any of these \d+ acts): no finding\n")
+        self.assertRegex(said, r"What would have to differ:\n- without (this act|any of these \d+ acts): no finding, as of this record\n")
         self.assertEqual(json.loads(run("explain", "--finding", self.dir / "findings", "--uid", uid, "--json").out)["acts"][0]["event"], "c-1")
 
     def test_explain_of_an_agent_without_a_finding(self):
