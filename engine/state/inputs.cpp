@@ -73,6 +73,13 @@ std::optional<std::size_t> continued_at(const std::vector<KnownInput>& known, st
 }
 
 /// A file that will not be read on under its ordinal: what of it is surely in the store.
+/// Whether the store holds all that was read of a file, to its end.
+bool is_stored(const KnownInput& input, InputPosition low) {
+  if (input.records < 0 || input.given_up) return false;
+  if (input.ordinal == low.ordinal) return input.records <= low.record;
+  return input.ordinal < low.ordinal || input.records <= input.first;
+}
+
 void give_up(KnownInput& input, InputPosition low) {
   if (input.ordinal < low.ordinal) return;
   const std::int64_t stored = input.ordinal == low.ordinal ? low.record : input.first;
@@ -98,7 +105,13 @@ std::expected<InputPlan, StoreError> begin_inputs(Store& store, Partition partit
   const auto low = stored->transform(to_input_position);
 
   std::vector<KnownInput>& known = *loaded;
-  const auto current = continued_at(known, identities, low);
+  auto current = continued_at(known, identities, low);
+  // A run that came to its end is not continued: whichever file grew since is read on from its own end.
+  const bool finished = current && std::ranges::all_of(identities, [&](const Hash128& identity) {
+                          const KnownInput* input = find(known, identity);
+                          return input != nullptr && is_stored(*input, *low);
+                        });
+  if (finished && *current > 0) current.reset();
   std::int64_t next = known.empty() ? 0 : known.back().ordinal + 1;
   std::int64_t last = -1;
   InputPlan plan;

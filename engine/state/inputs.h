@@ -36,7 +36,7 @@ struct InputPosition {
 struct InputStart {
   std::int64_t ordinal = 0;
   std::int64_t first_record = 0;  // records before it are in the store
-  bool done = false;              // nothing to read: the run being continued had passed it, or it stands in the list before
+  bool done = false;              // not to be read: the run being continued had passed it, or it stands in the list before
   /// The file was left before its end and another was read since: what was applied then from `first_record` on can be told only by the acts
   /// an agent remembers. Worth a warning.
   bool overlaps = false;
@@ -48,7 +48,8 @@ struct InputPlan {
 };
 
 /// Decides where a run over these files begins, and records it: a new file gets the next ordinal; the same list again goes on where it was
-/// stopped or killed; a file read to its end and grown since is read on from there, under a new ordinal. Also sets the lanes of `partition`
+/// stopped or killed; a file read to its end and grown since is read on from there, under a new ordinal, wherever it stands in the list: where
+/// the same list was cut, by the run after the one that goes on. Also sets the lanes of `partition`
 /// (records.h). Called once, before the first record of the run, with nothing else writing.
 [[nodiscard]] std::expected<InputPlan, StoreError> begin_inputs(Store& store, Partition partition, std::span<const Hash128> identities,
                                                                 unsigned lanes);

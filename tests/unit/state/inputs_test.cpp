@@ -139,6 +139,41 @@ TEST_F(Inputs, ListsInAnotherOrderNeverGoBackUnderAnOlderOrdinal) {
   EXPECT_EQ(plan.inputs[1].first_record, 9);
 }
 
+TEST_F(Inputs, AFileThatGrewIsReadOnWhereverItStandsInTheList) {
+  begin({kA, kB, kC});
+  ended(0, 900);
+  ended(1, 50);
+  written_to(1, 50);
+  ended(2, 0);  // nothing in it
+  const auto plan = begin({kA, kB, kC});
+  EXPECT_FALSE(plan.inputs[0].done);
+  EXPECT_EQ(plan.inputs[0].first_record, 900);
+  EXPECT_EQ(plan.inputs[1].first_record, 50);
+  EXPECT_EQ(plan.inputs[2].first_record, 0);
+  EXPECT_GT(plan.inputs[0].ordinal, 2) << "above all that the states hold";
+  EXPECT_LT(plan.inputs[0].ordinal, plan.inputs[1].ordinal);
+  EXPECT_EQ(plan.low, *to_offset({plan.inputs[0].ordinal, 900}));
+  for (const InputStart& input : plan.inputs) EXPECT_FALSE(input.overlaps);
+  ended(plan.inputs[0].ordinal, 950);
+  ended(plan.inputs[1].ordinal, 50);
+  ended(plan.inputs[2].ordinal, 0);
+  written_to(plan.inputs[0].ordinal, 950);
+  EXPECT_EQ(begin({kA, kB, kC}).inputs[0].first_record, 950);
+}
+
+TEST_F(Inputs, AFileThatGrewWaitsForARunThatWasCut) {
+  begin({kA, kB});
+  ended(0, 900);
+  written_to(1, 70);
+  EXPECT_TRUE(begin({kA, kB}).inputs[0].done);
+  ended(1, 80);
+  written_to(1, 80);
+  const auto plan = begin({kA, kB});
+  EXPECT_EQ(plan.inputs[0].first_record, 900);
+  EXPECT_FALSE(plan.inputs[0].done);
+  EXPECT_EQ(plan.inputs[1].first_record, 80);
+}
+
 TEST_F(Inputs, OnlySoManyAreRemembered) {
   std::vector<Hash128> many;
   for (std::uint64_t i = 0; i < kInputsRemembered + 10; ++i) many.push_back({9, i});
