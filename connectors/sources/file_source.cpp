@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <nlohmann/json.hpp>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -26,6 +27,11 @@ SourceError unreadable(const std::string& name, int error) {
 
 std::string_view file_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
+/// A line without line feed that more may follow: a whole object has its end.
+bool is_unfinished(const LineSplitter::Line& line) {
+  return line.size > line.bytes.size() || !line.bytes.starts_with('{') || !nlohmann::json::accept(line.bytes);
+}
+
 class FileSource final : public Source {
  public:
   FileSource(std::string path, FileSourceOptions options, Descriptor descriptor)
@@ -41,6 +47,9 @@ class FileSource final : public Source {
     const bool zstd = path_.ends_with(".zst");
     auto stream = descriptor_stream(descriptor_.number(), stop_, {name_, path_, options_.follow && path_ != "-" && !gzip && !zstd});
     if (!stream) return std::unexpected(stream.error());
+    struct stat status{};
+    leaves_unfinished_ = options_.leave_unfinished && !options_.follow && path_ != "-" && !gzip && !zstd &&
+                         ::fstat(descriptor_.number(), &status) == 0 && S_ISREG(status.st_mode);
     stream_ = gzip ? gzip_stream(std::move(*stream), name_) : zstd ? zstd_stream(std::move(*stream), name_) : std::move(*stream);
     splitter_.reset();
     number_ = 0;
@@ -67,7 +76,7 @@ class FileSource final : public Source {
         error_ = std::move(chunk.error());
       } else if (chunk->state == Batch::State::Ended) {
         ended_ = true;
-        if (const auto line = splitter_.finish()) take(*line);
+        if (const auto line = splitter_.finish(); line && !(leaves_unfinished_ && number_ >= first_ && is_unfinished(*line))) take(*line);
       } else if (chunk->state == Batch::State::More) {
         splitter_.added(chunk->bytes);
         chunk_ = chunk->bytes;
@@ -162,6 +171,7 @@ class FileSource final : public Source {
   std::uint64_t taken_before_ = 0;  // of the input, for all before them
   std::int64_t first_ = 0;          // lines before it are skipped
   bool ended_ = false;
+  bool leaves_unfinished_ = false;
   bool passed_deadline_ = false;
   std::optional<SourceError> error_;
 };

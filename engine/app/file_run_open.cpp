@@ -59,7 +59,7 @@ std::expected<void, RunError> FileRun::prepare() {
                                                             ": give one FILE for each partition, in their order"});
   std::vector<Hash128> identities;
   for (const std::string& file : options_.files) {
-    auto source = open_file_source(file, {.follow = options_.follow});
+    auto source = open_file_source(file, {.follow = options_.follow, .leave_unfinished = options_.keep_state});
     if (!source) return std::unexpected(of_source(source.error()));
     const auto identity = (*source)->identity(kIdentityBytes);
     if (!identity) return std::unexpected(of_source(identity.error()));

@@ -249,6 +249,21 @@ TEST_F(FollowedFile, EndsWithTheFileWhenItIsRemovedOrRenamed) {
   EXPECT_THAT(read_all(*renamed).lines, ElementsAre(Line{1, "1"}));
 }
 
+TEST_F(FileOfRecords, AnUnfinishedLastLineIsLeftForALaterRunWhereThatIsAskedFor) {
+  const auto lines = [&](const std::string& name, bool leave = true) {
+    return read_all(*open_file_source(directory_.path(name), {.leave_unfinished = leave}).value()).lines;
+  };
+  directory_.write("u.ndjson", "0\n{\"v\":1,\"ki");
+  EXPECT_THAT(lines("u.ndjson"), ElementsAre(Line{0, "0"}));
+  EXPECT_THAT(lines("u.ndjson", false), ElementsAre(Line{0, "0"}, Line{1, "{\"v\":1,\"ki"}));
+  directory_.append("u.ndjson", "nd\":2}");
+  EXPECT_THAT(lines("u.ndjson"), ElementsAre(Line{0, "0"}, Line{1, "{\"v\":1,\"kind\":2}"})) << "whole, if without line feed";
+  directory_.write("x.ndjson", "12");
+  EXPECT_THAT(lines("x.ndjson"), ElementsAre());
+  directory_.append("x.ndjson", "3\n");
+  EXPECT_THAT(lines("x.ndjson"), ElementsAre(Line{0, "123"}));
+}
+
 TEST_F(FollowedFile, AFileThatBecameShorterIsAnErrorAndNotReadAgainFromTheStart) {
   const auto source = follow(directory_.write("s.ndjson", "0\n1\n"));
   EXPECT_EQ(source->next(10, 20s)->records.size(), 2U);
