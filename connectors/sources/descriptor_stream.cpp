@@ -26,6 +26,9 @@ int milliseconds_until(ByteStream::Clock::time_point deadline) {
   return static_cast<int>(std::clamp<std::int64_t>(left, 0, std::numeric_limits<int>::max()));
 }
 
+/// Who writes a file that is moved away goes on with it until it is told to open its name again, some also when a new one stands there.
+constexpr std::chrono::seconds kQuietMoved{5}, kQuietReplaced{1};
+
 class DescriptorStream final : public ByteStream {
  public:
   DescriptorStream(int descriptor, const StopSignal& stop, DescriptorReading reading, bool regular, Descriptor watch)
@@ -42,12 +45,16 @@ class DescriptorStream final : public ByteStream {
       if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
       if (got < 0) return std::unexpected(SourceError{SourceError::Kind::Unreadable, reading_.name + ": " + reason_of(errno)});
       if (got > 0) {
+        grew_ = Clock::now();
         taken_ += static_cast<std::uint64_t>(got);
         return Chunk{Batch::State::More, static_cast<std::size_t>(got)};
       }
       if (!reading_.follow || gone_) return Chunk{Batch::State::Ended, 0};
       if (const auto shrunk = check_size()) return std::unexpected(*shrunk);
-      const Batch::State changed = wait_for(watch_.number(), deadline);
+      if (moved_ && Clock::now() >= quiet_at()) return Chunk{Batch::State::Ended, 0};
+      const auto until = moved_ ? std::min(deadline, quiet_at()) : deadline;
+      const Batch::State changed = wait_for(watch_.number(), until);
+      if (changed == Batch::State::Idle && until < deadline) continue;  // a last look: what came meanwhile is read
       if (changed != Batch::State::More) return Chunk{changed, 0};
       drain_watch();
     }
@@ -72,13 +79,25 @@ class DescriptorStream final : public ByteStream {
       if (got <= 0) return;
       for (std::size_t at = 0; at + sizeof(inotify_event) <= static_cast<std::size_t>(got);) {
         const auto* const event = reinterpret_cast<const inotify_event*>(events.data() + at);
-        if ((event->mask & (IN_MOVE_SELF | IN_DELETE_SELF | IN_IGNORED)) != 0) gone_ = true;
+        if ((event->mask & IN_MOVE_SELF) != 0) {
+          moved_ = true;
+          grew_ = Clock::now();
+        }
+        if ((event->mask & (IN_DELETE_SELF | IN_IGNORED)) != 0) gone_ = true;
         at += sizeof(inotify_event) + event->len;
       }
       // The name may be gone while this descriptor still holds the file: then only the link count tells.
       struct stat status{};
       if (::fstat(descriptor_, &status) == 0 && status.st_nlink == 0) gone_ = true;
     }
+  }
+
+  /// When a file that was moved counts as one that nobody writes to any more.
+  Clock::time_point quiet_at() const {
+    struct stat here{}, there{};
+    const bool replaced = ::fstat(descriptor_, &here) == 0 && ::stat(reading_.path.c_str(), &there) == 0 &&
+                          (here.st_dev != there.st_dev || here.st_ino != there.st_ino);
+    return grew_ + (replaced ? kQuietReplaced : kQuietMoved);
   }
 
   std::optional<SourceError> check_size() {
@@ -96,6 +115,8 @@ class DescriptorStream final : public ByteStream {
   bool regular_;
   Descriptor watch_;
   bool gone_ = false;
+  bool moved_ = false;
+  Clock::time_point grew_;  // or was moved
   std::uint64_t taken_ = 0;
 };
 

@@ -32,8 +32,9 @@ struct DescriptorReading {
   bool follow = false;
 };
 
-/// Reads a descriptor, waiting in poll(2) alone. A followed file ends when it is removed or renamed and read to its end; otherwise the end
-/// of the file is the end. `descriptor` and `stop` outlive the stream.
+/// Reads a descriptor, waiting in poll(2) alone. A followed file ends when it is removed and read to its end, or was renamed and has not
+/// grown for 5 s, for 1 s where its name is another file's by then; otherwise the end of the file is the end. `descriptor` and `stop`
+/// outlive the stream.
 [[nodiscard]] std::expected<std::unique_ptr<ByteStream>, SourceError> descriptor_stream(int descriptor, const StopSignal& stop,
                                                                                         DescriptorReading reading);
 

@@ -10,8 +10,8 @@
 namespace ringfence {
 
 struct FileSourceOptions {
-  /// Wait for more at the end of a plain file until it is removed, renamed or `stop`ped; its last line counts only once it is complete.
-  /// No effect on archives, pipes and standard input.
+  /// Wait for more at the end of a plain file until it is removed, `stop`ped, or renamed and quiet for some seconds; its last line counts
+  /// only once it is complete. No effect on archives, pipes and standard input.
   bool follow = false;
   /// What stands behind the last line feed of a plain file may still be being written: unless it is a whole JSON object it is neither
   /// delivered nor counted, so that a later run finds it complete. No effect on archives, pipes, standard input and a file that is

@@ -249,6 +249,19 @@ TEST_F(FollowedFile, EndsWithTheFileWhenItIsRemovedOrRenamed) {
   EXPECT_THAT(read_all(*renamed).lines, ElementsAre(Line{1, "1"}));
 }
 
+TEST_F(FollowedFile, WhatItsWriterAppendsAfterItWasRenamedIsRead) {
+  const auto source = follow(directory_.write("l.ndjson", "0\n"));
+  EXPECT_EQ(source->next(10, 20s)->records[0].bytes, "0");
+  std::filesystem::rename(directory_.path("l.ndjson"), directory_.path("l.ndjson.1"));
+  EXPECT_EQ(source->next(10, 0ms)->state, Batch::State::Idle);
+  EXPECT_EQ(source->next(10, 0ms)->state, Batch::State::Idle);
+  directory_.append("l.ndjson.1", "1\n");
+  EXPECT_EQ(source->next(10, 20s)->records[0].bytes, "1");
+  directory_.write("l.ndjson", "new\n");
+  directory_.append("l.ndjson.1", "2\n3");
+  EXPECT_THAT(read_all(*source).lines, ElementsAre(Line{2, "2"}, Line{3, "3"})) << "and the new file is another";
+}
+
 TEST_F(FileOfRecords, AnUnfinishedLastLineIsLeftForALaterRunWhereThatIsAskedFor) {
   const auto lines = [&](const std::string& name, bool leave = true) {
     return read_all(*open_file_source(directory_.path(name), {.leave_unfinished = leave}).value()).lines;
