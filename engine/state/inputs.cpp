@@ -2,6 +2,7 @@
 #include "engine/state/inputs.h"
 
 #include <algorithm>
+#include <set>
 #include <string>
 
 #include "engine/state/codec.h"
@@ -41,7 +42,7 @@ std::expected<std::vector<KnownInput>, StoreError> load(Store& store) {
   std::vector<KnownInput> inputs;
   if (!*record) return inputs;
   Reader in(**record);
-  inputs.resize(in.count(20, kInputsRemembered));
+  inputs.resize(in.count(20, kOrdinalMax));
   for (auto& input : inputs) {
     input.identity = {in.u64(), in.u64()};
     input.ordinal = in.svarint();
@@ -72,7 +73,6 @@ std::optional<std::size_t> continued_at(const std::vector<KnownInput>& known, st
   return std::nullopt;
 }
 
-/// A file that will not be read on under its ordinal: what of it is surely in the store.
 /// Whether the store holds all that was read of a file, to its end.
 bool is_stored(const KnownInput& input, InputPosition low) {
   if (input.records < 0 || input.given_up) return false;
@@ -80,6 +80,7 @@ bool is_stored(const KnownInput& input, InputPosition low) {
   return input.ordinal < low.ordinal || input.records <= input.first;
 }
 
+/// A file that will not be read on under its ordinal: what of it is surely in the store.
 void give_up(KnownInput& input, InputPosition low) {
   if (input.ordinal < low.ordinal) return;
   const std::int64_t stored = input.ordinal == low.ordinal ? low.record : input.first;
@@ -150,7 +151,14 @@ std::expected<InputPlan, StoreError> begin_inputs(Store& store, Partition partit
   for (KnownInput& input : known)
     if (low && !find(kept, input.identity)) give_up(input, *low);
   known.insert(known.end(), fresh.begin(), fresh.end());
-  if (known.size() > kInputsRemembered) known.erase(known.begin(), known.end() - static_cast<std::ptrdiff_t>(kInputsRemembered));
+  std::size_t surplus = known.size() > kInputsRemembered ? known.size() - kInputsRemembered : 0;
+  std::set<std::int64_t> of_this_run;
+  for (const InputStart& input : plan.inputs) of_this_run.insert(input.ordinal);
+  std::erase_if(known, [&](const KnownInput& k) {  // the oldest first, and none of this run
+    const bool goes = surplus > 0 && !of_this_run.contains(k.ordinal);
+    surplus -= goes ? 1 : 0;
+    return goes;
+  });
 
   const auto first = std::ranges::find(plan.inputs, false, &InputStart::done);
   plan.low = first == plan.inputs.end() ? stored->value_or(Offset{0}) : *to_offset({first->ordinal, first->first_record});

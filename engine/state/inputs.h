@@ -19,7 +19,7 @@ namespace ringfence {
 inline constexpr unsigned kRecordBits = 40;
 inline constexpr std::int64_t kRecordMax = (std::int64_t{1} << kRecordBits) - 1;
 inline constexpr std::int64_t kOrdinalMax = (std::int64_t{1} << (63U - kRecordBits)) - 1;
-/// Inputs the store remembers; the longest ago goes first and would count as new.
+/// Inputs the store remembers beside those of the present run; the longest ago goes first and would count as new.
 inline constexpr std::size_t kInputsRemembered = 4096;
 
 /// A record of a file: which input, and its number in it from 0.

@@ -174,6 +174,20 @@ TEST_F(Inputs, AFileThatGrewWaitsForARunThatWasCut) {
   EXPECT_EQ(plan.inputs[1].first_record, 80);
 }
 
+TEST_F(Inputs, ARunOverMoreFilesThanAreRememberedKnowsAllItsOwn) {
+  std::vector<Hash128> many;
+  for (std::uint64_t i = 0; i < kInputsRemembered + 10; ++i) many.push_back({9, i});
+  begin({kA});
+  ended(0, 5);
+  written_to(0, 5);
+  const auto plan = begin(many);
+  ended(plan.inputs.front().ordinal, 3);
+  ended(plan.inputs.back().ordinal, 3);
+  written_to(plan.inputs.front().ordinal, 2);
+  EXPECT_EQ(begin(many).inputs.back().ordinal, plan.inputs.back().ordinal) << "the same list goes on";
+  EXPECT_EQ(begin({kA}).inputs[0].first_record, 0) << "the longest ago is forgotten";
+}
+
 TEST_F(Inputs, OnlySoManyAreRemembered) {
   std::vector<Hash128> many;
   for (std::uint64_t i = 0; i < kInputsRemembered + 10; ++i) many.push_back({9, i});
