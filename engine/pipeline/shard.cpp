@@ -113,15 +113,20 @@ std::expected<void, StoreError> Shard::book_refusal(const Record& record, const 
   const Partition partition = record.position.partition;
   const std::int64_t lsn = origin.base + record.position.offset.value;
   judge_together(origin);  // states are touched in the order of their records
+  // What cannot be read has no time of its own, and its arrival may lie far from the agent's: it lets nothing expire.
+  const auto known = table_.find(partition, key);
+  if (!known) return std::unexpected(known.error());
+  const bool fresh = *known == nullptr;
   const EventTime arrival = record.arrival.value_or(EventTime{});
-  const auto opened = table_.open({partition, Offset{lsn}}, key, refusal.tenant, refusal.agent_id, arrival);
+  const auto opened = table_.open({partition, Offset{lsn}}, key, refusal.tenant, refusal.agent_id, fresh ? arrival : (*known)->last_time);
   if (!opened) return std::unexpected(opened.error());
   AgentState& agent = **opened;
+  if (fresh) agent.first_time = {};  // its first act says when it began
   if (lsn <= agent.lsn) {
     ++counters_.skipped;
     return {};
   }
-  const EventTime time = agent.arrivals > 0 ? agent.last_time : arrival;
+  const EventTime time = agent.first_time != EventTime{} ? agent.last_time : arrival;
   Result& result = next_result();
   result.refusal = refusal;
   result.judgement = judge_refused(refusal, time, agent, {*rules_, facts_[partition], origin.topic, record.position, lsn, false});

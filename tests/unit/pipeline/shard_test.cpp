@@ -13,6 +13,8 @@
 #include <vector>
 
 #include "engine/event/drill.h"
+#include "engine/event/hash.h"
+#include "engine/state/agent_codec.h"
 #include "engine/state/checkpoint.h"
 #include "engine/state/store.h"
 #include "tests/unit/pipeline/watch.h"
@@ -149,6 +151,63 @@ TEST(Shard, SaysAndKeepsTheSameInWindowsOfAnySize) {
     for (std::size_t i = 0; i < alone.lines.size(); ++i) ASSERT_EQ(together.lines[i], alone.lines[i]);
     EXPECT_EQ(together.rows, alone.rows);
     EXPECT_EQ(together.tally.verdicts, alone.tally.verdicts);
+  }
+}
+
+/// A clerk's state once these records were judged, all of which arrived at one time.
+struct Backfill {
+  explicit Backfill(std::optional<EventTime> arrival) : arrival_(arrival) {}
+
+  void take(const std::string& text) {
+    const Record record{
+        .bytes = text, .position = {kPartition, Offset{offset_++}}, .arrival = arrival_, .key = {}, .size = text.size(), .sha256 = {}};
+    window_.begin({&record, 1});
+    window_.decode(decoder_, 0, 1);
+    ASSERT_TRUE(shard_.judge(window_, {"events", 0}));
+  }
+  const AgentState& clerk() { return **table_.find(kPartition, agent_key("default", "clerk-1")); }
+
+ private:
+  std::optional<EventTime> arrival_;
+  std::int64_t offset_ = 0;
+  std::unique_ptr<Store> store_ = memory_store();
+  AgentTable table_{*store_, channel_memories(), {}};
+  Shard shard_{table_, std::make_shared<const Rulebook>(testing::rulebook({testing::clerk("mode: enforce")})), {}};
+  Window window_;
+  EventDecoder decoder_;
+};
+
+const EventTime kMarch = *parse_rfc3339("2026-03-01T09:00:00Z"), kJune = *parse_rfc3339("2026-06-01T00:00:00Z");
+
+TEST(Shard, ARefusedRecordThatArrivesMonthsAfterItsAgentsActsTakesNoEvidenceAway) {
+  const std::string unreadable = R"({"v":1,"agent":{"id":"clerk-1"},"kind":5})";
+  std::vector<std::string> told;
+  for (const auto& arrival : {std::optional(kJune), std::optional<EventTime>()}) {
+    Backfill file(arrival);
+    for (int i = 0; i < 4; ++i)
+      file.take(Watch::json({.id = "c" + std::to_string(i), .outcome = "denied", .ref = near_miss(i)}, kMarch + minutes(i)));
+    const Evidence before = file.clerk().evidence;
+    ASSERT_TRUE(file.clerk().ledger);
+    file.take(unreadable);
+    EXPECT_EQ(file.clerk().arrivals, 4U);
+    EXPECT_EQ(file.clerk().sessions.size(), 1U);
+    EXPECT_TRUE(file.clerk().ledger);
+    EXPECT_EQ(file.clerk().evidence.alert, before.alert);
+    WrittenParts nothing;
+    std::string bytes;
+    for (const auto& change : encode_changes(file.clerk(), nothing)) bytes += change.bytes.value_or("");
+    told.push_back(std::move(bytes));
+  }
+  EXPECT_EQ(told.at(0), told.at(1)) << "live, and as a file replays it";
+}
+
+TEST(Shard, AnAgentFirstSeenByARefusedRecordBeganWithItsFirstAct) {
+  for (const auto& arrival : {std::optional(kJune), std::optional<EventTime>()}) {
+    Backfill file(arrival);
+    file.take(R"({"v":1,"agent":{"id":"clerk-1"},"kind":5})");
+    file.take(Watch::json({.id = "c"}, kMarch));
+    EXPECT_EQ(file.clerk().first_time, kMarch);
+    EXPECT_EQ(file.clerk().last_time, kMarch);
   }
 }
 
