@@ -148,7 +148,7 @@ void Service::SubjectsRun::judge_forever() {
 std::expected<void, RunError> Service::SubjectsRun::step(std::span<const Record> records) {
   for (Record record : records) {
     record.position.partition = links_partition(record.position.partition);
-    auto link = record.cut() ? std::unexpected(std::string("larger than 64 KiB")) : decode_link(record.bytes);
+    auto link = record.cut() ? std::unexpected(std::string("larger than 768 KiB")) : decode_link(record.bytes);
     auto done = link ? judge(*link, record.position) : refuse(record, std::move(link.error()));
     if (!done) return done;
     owned.at(record.position.partition).applied = record.position.offset;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "engine/event/hash.h"
+#include "engine/event/sha256.h"
 
 namespace ringfence {
 namespace {
@@ -13,9 +14,29 @@ namespace {
 constexpr std::array<std::string_view, 6> kNames{"root_session", "user", "artefact", "credential", "reader", "tree"};
 constexpr std::array<std::string_view, 6> kWords{"root session", "user", "artefact", "credential", "reader", "tree"};
 
+/// The beginning of a text, of whole characters.
+std::string_view cut(std::string_view text, std::size_t most) {
+  if (text.size() <= most) return text;
+  while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xC0U) == 0x80U) --most;
+  return text.substr(0, most);
+}
+
+/// A name that is too long for a link: its beginning and its hash, so that two names stay two.
+std::string bounded(std::string_view name) {
+  if (name.size() <= kLinkTextBytes) return std::string(name);
+  const std::string hash = sha256_hex(name);
+  return std::string(cut(name, kLinkTextBytes - hash.size() - 1)) + "#" + hash;
+}
+
+void bound(std::vector<std::string>& labels) {
+  for (std::string& label : labels) label.resize(cut(label, kLinkLabelBytes).size());
+  labels.erase(std::ranges::unique(labels).begin(), labels.end());
+  if (labels.size() > kLinkElements) labels.resize(kLinkElements);
+}
+
 std::shared_ptr<const LinkedAct> linked(const Act& act) {
   const Event& event = act.event;
-  const auto owned = [](const Text& text) { return std::string(text.value_or("")); };
+  const auto owned = [](const Text& text) { return bounded(text.value_or("")); };
   return std::make_shared<const LinkedAct>(hash64(act.persona.sha256), std::string(event.tenant), std::string(event.agent.id),
                                            owned(event.agent.name), owned(event.session.id), owned(event.user.id), std::string(event.id),
                                            owned(event.tool.server), owned(event.tool.name), event.outcome.status, event.time);
@@ -37,14 +58,16 @@ void add_root_session(std::vector<Link>& links, const Act& act) {
   const bool delegated = event.delegation.root && *event.delegation.root != event.agent.id;
   if (!session || (!delegated && !act.persona.delegation.declared)) return;
   std::string root(delegated ? *event.delegation.root : event.agent.id);
-  add_link(links, act, SubjectKind::RootSession, root + "/" + std::string(*session)).root = std::move(root);
+  add_link(links, act, SubjectKind::RootSession, bounded(root + "/" + std::string(*session))).root = std::move(root);
 }
 
 Link& in(std::vector<Link>& links, const Act& act, LinkNote& note) {
-  const auto same = [&](const Link& link) { return link.kind == note.kind && link.subject == note.subject; };
+  // A tree is the root agent itself, by whose name gates stop it: that stays whole.
+  std::string subject = note.kind == SubjectKind::Tree ? std::move(note.subject) : bounded(note.subject);
+  const auto same = [&](const Link& link) { return link.kind == note.kind && link.subject == subject; };
   const auto found = std::ranges::find_if(links, same);
   if (found != links.end()) return *found;
-  return add_link(links, act, note.kind, std::move(note.subject));
+  return add_link(links, act, note.kind, std::move(subject));
 }
 
 }  // namespace
@@ -74,7 +97,7 @@ std::vector<Link> links_of(const Act& act, const std::vector<RowId>& marks, std:
   const bool borrowed = act.session.borrowed;  // what was done in a borrowed name is not held against others either
   if (!marks.empty() && !borrowed) {
     add_root_session(links, act);
-    if (act.event.user.id) add_link(links, act, SubjectKind::User, std::string(*act.event.user.id));
+    if (act.event.user.id) add_link(links, act, SubjectKind::User, bounded(*act.event.user.id));
     for (Link& link : links) link.marks = marks;
   }
   for (LinkNote& note : notes) {
@@ -85,11 +108,12 @@ std::vector<Link> links_of(const Act& act, const std::vector<RowId>& marks, std:
     }
     Link& link = in(links, act, note);
     link.deed = note.deed;
-    link.what = std::move(note.what);
+    link.what = bounded(note.what);
     link.labels.insert(link.labels.end(), note.labels.begin(), note.labels.end());
     link.shared_marks.insert(link.shared_marks.end(), note.marks.begin(), note.marks.end());
   }
   for (std::size_t i = 0; i < links.size(); ++i) {
+    bound(links[i].labels);
     links[i].partition = partition;
     links[i].lsn = lsn;
     links[i].index = static_cast<std::uint16_t>(i);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -15,6 +16,12 @@
 #include "models/channel.h"
 
 namespace ringfence {
+
+// What a link may hold, so that its record always fits into a message. A longer name stands as its beginning and its hash, a longer label
+// as its beginning; the root agent, by which gates stop a tree, stays whole.
+inline constexpr std::size_t kLinkTextBytes = 4096;
+inline constexpr std::size_t kLinkLabelBytes = 256;
+inline constexpr std::size_t kLinkElements = 64;  // marks, and labels
 
 /// The act that links came of, as a subject sees it; its links share it. Owned strings only.
 struct LinkedAct {

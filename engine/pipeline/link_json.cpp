@@ -8,16 +8,20 @@
 #include <optional>
 
 #include "engine/event/decode.h"
+#include "engine/event/limits.h"
 
 namespace ringfence {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::size_t kElements = 64;
 constexpr std::array<std::string_view, 8> kDeeds{"act", "store", "send", "read", "pass", "join", "leave", "stop"};
 constexpr std::array<SubjectKind, 6> kKinds{SubjectKind::RootSession, SubjectKind::User,   SubjectKind::Artefact,
                                             SubjectKind::Credential,  SubjectKind::Reader, SubjectKind::Tree};
+
+// A byte takes six at most, as `\u0007`. Besides one root: eight texts and the tenant, labels; then marks, numbers and names of members.
+static_assert(6 * (limits::kStringBytes + 9 * kLinkTextBytes + kLinkElements * kLinkLabelBytes) + (std::size_t{16} << 10U) < kLinkBytes);
+
 constexpr std::array<Level, 3> kStops{Level::Hold, Level::Halt, Level::Revoke};
 
 std::string hex16(std::uint64_t value) {
@@ -37,12 +41,14 @@ class Members {
  public:
   explicit Members(const Json& object) : object_(object) {}
 
-  std::string text(const char* name, std::size_t most = 4096) {
+  std::string text(const char* name, std::size_t most = kLinkTextBytes) {
     const Json* member = find(name);
     if (member == nullptr || !member->is_string() || member->get_ref<const std::string&>().size() > most) return fail(name), std::string();
     return member->get<std::string>();
   }
-  std::string text_or_empty(const char* name) { return object_.contains(name) ? text(name) : std::string(); }
+  std::string text_or_empty(const char* name, std::size_t most = kLinkTextBytes) {
+    return object_.contains(name) ? text(name, most) : std::string();
+  }
   std::int64_t number(const char* name, std::int64_t least, std::int64_t most) {
     const Json* member = find(name);
     if (member == nullptr || !member->is_number_integer()) return fail(name), least;
@@ -54,7 +60,7 @@ class Members {
     std::vector<RowId> out;
     if (!object_.contains(name)) return out;
     const Json* member = find(name);
-    if (!member->is_array() || member->size() > kElements) return fail(name), out;
+    if (!member->is_array() || member->size() > kLinkElements) return fail(name), out;
     for (const Json& row : *member) {
       if (!row.is_array() || row.size() != 3) return fail(name), out;
       std::array<std::uint8_t, 3> part{};
@@ -71,7 +77,7 @@ class Members {
     std::vector<std::string> out;
     if (!object_.contains(name)) return out;
     const Json* member = find(name);
-    if (!member->is_array() || member->size() > kElements) return fail(name), out;
+    if (!member->is_array() || member->size() > kLinkElements) return fail(name), out;
     for (const Json& one : *member) {
       if (!one.is_string()) return fail(name), out;
       out.push_back(one.get<std::string>());
@@ -135,7 +141,7 @@ std::string encode_link(const Link& link) {
 }
 
 std::expected<Link, std::string> decode_link(std::string_view text) {
-  if (text.size() > kLinkBytes) return std::unexpected("larger than 64 KiB");
+  if (text.size() > kLinkBytes) return std::unexpected("larger than 768 KiB");
   const Json json = Json::parse(text, nullptr, false);
   if (!json.is_object()) return std::unexpected("no JSON object");
   Members in(json);
@@ -147,7 +153,7 @@ std::expected<Link, std::string> decode_link(std::string_view text) {
   if (!kind) in.fail("kind");
   if (!deed) in.fail("deed");
   act.tenant = in.text("tenant", 512);
-  link.subject = in.text("subject");
+  link.subject = in.text("subject", limits::kStringBytes);
   link.partition = Partition{static_cast<std::int32_t>(in.number("partition", 0, 0xFFFE))};
   link.lsn = in.number("lsn", 0, std::numeric_limits<std::int64_t>::max());
   link.index = static_cast<std::uint16_t>(in.number("index", 0, 0xFFFF));
@@ -156,7 +162,7 @@ std::expected<Link, std::string> decode_link(std::string_view text) {
   link.labels = in.texts("labels");
   link.what = in.text_or_empty("what");
   if (json.contains("most_members")) link.most_members = static_cast<std::uint32_t>(in.number("most_members", 0, 0x7FFFFFFF));
-  link.root = in.text_or_empty("root");
+  link.root = in.text_or_empty("root", limits::kStringBytes);
   const std::string persona = in.text("persona", 16);
   const auto [end, fault] = std::from_chars(persona.data(), persona.data() + persona.size(), act.persona, 16);
   if (fault != std::errc{} || end != persona.data() + persona.size()) in.fail("persona");

@@ -9,7 +9,7 @@
 
 namespace ringfence {
 
-inline constexpr std::size_t kLinkBytes = std::size_t{64} * 1024;
+inline constexpr std::size_t kLinkBytes = std::size_t{768} * 1024;
 
 /// One link as the value of a record of `ringfence.links`, without line feeds:
 ///
@@ -18,7 +18,7 @@ inline constexpr std::size_t kLinkBytes = std::size_t{64} * 1024;
 ///
 /// The same link gives the same bytes.
 [[nodiscard]] std::string encode_link(const Link& link);
-/// The error names the fault, never the content. At most 64 KiB; 64 marks, 64 labels.
+/// The error names the fault, never the content. At most 768 KiB; the bounds on what a link holds are those of link.h.
 [[nodiscard]] std::expected<Link, std::string> decode_link(std::string_view text);
 
 /// Key of the record: links of one subject stand in one partition, in order.
