@@ -8,6 +8,7 @@
 #include <charconv>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <ranges>
 
 #include "connectors/encoders/explain.h"
 #include "connectors/encoders/numbers.h"
@@ -306,20 +307,15 @@ Json ours(const FindingRecord& record, const PrintedTerms& printed) {
   if (of_drill(record)) out["drill"] = true;
   if (record.explanation) add_ledger(out, record, printed);
   if (!record.breaches.empty()) {
-    Json breaches = Json::array();
-    for (const std::string& breach : record.breaches) {
-      if (breaches.size() == kBreaches) break;
-      breaches.push_back(text(breach));
-    }
-    out["breaches"] = std::move(breaches);
+    Json& breaches = out["breaches"] = Json::array();
+    for (const std::string& breach : record.breaches | std::views::take(kBreaches)) breaches.push_back(text(breach));
     out["breaches_count"] = record.breaches.size();
   }
   if (record.held_acts > 0) out["held_acts"] = record.held_acts;
   if (!record.gates.empty()) {
-    Json gates = Json::array();
+    Json& gates = out["gates"] = Json::array();
     for (const FindingRecord::Gate& gate : record.gates)
       gates.push_back({{"gate", text(gate.name)}, {"applied_at", to_milliseconds(gate.applied_at)}});
-    out["gates"] = std::move(gates);
   }
   if (!record.close_reason.empty()) out["close_reason"] = text(record.close_reason);
   return out;

@@ -48,9 +48,9 @@ struct InputPlan {
 };
 
 /// Decides where a run over these files begins, and records it: a new file gets the next ordinal; the same list again goes on where it was
-/// stopped or killed; a file read to its end and grown since is read on from there, under a new ordinal, wherever it stands in the list: where
-/// the same list was cut, by the run after the one that goes on. Also sets the lanes of `partition`
-/// (records.h). Called once, before the first record of the run, with nothing else writing.
+/// stopped or killed; a file read to its end and grown since is read on from there, under a new ordinal, wherever it stands in the list:
+/// where the same list was cut, by the run after the one that goes on. Also sets the lanes of `partition` (records.h). Called once, before
+/// the first record of the run, with nothing else writing.
 [[nodiscard]] std::expected<InputPlan, StoreError> begin_inputs(Store& store, Partition partition, std::span<const Hash128> identities,
                                                                 unsigned lanes);
 /// Notes that the file was read to its end, after `records` records in all. To be called there, before the next file is begun.

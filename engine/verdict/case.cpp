@@ -199,24 +199,16 @@ void take_counts(const Act& act, const Ledger* leading, Contribution& part) {
     part.count = leading->contributions;
     part.first_seen = leading->opened;
   }
-  const auto settle = [&](const std::unique_ptr<Ledger>& ledger) {
-    if (!ledger) return;
-    ledger->contributions = 0;
-    ledger->opened = act.event.time;
-  };
-  if (act.session.borrowed) return settle(act.session.ledger);
-  settle(act.agent.ledger);
+  if (act.session.borrowed) return settle(act.session.ledger.get(), act.event.time);
+  settle(act.agent.ledger.get(), act.event.time);
   for (SessionState& session : act.agent.sessions)
-    if (!session.borrowed) settle(session.ledger);
+    if (!session.borrowed) settle(session.ledger.get(), act.event.time);
 }
 
 /// What an act broke has told of it: it is no longer one that no finding has counted.
 void count_as_told(const Act& act) {
-  const auto take_back = [](const std::unique_ptr<Ledger>& ledger) {
-    if (ledger && ledger->contributions > 0) --ledger->contributions;
-  };
-  if (!act.session.borrowed) take_back(act.agent.ledger);
-  take_back(act.session.ledger);
+  if (!act.session.borrowed) take_back_contribution(act.agent.ledger.get());
+  take_back_contribution(act.session.ledger.get());
 }
 
 /// The threat is the channel's own, not merely borne out by it.
@@ -313,11 +305,9 @@ FindingRecord closed(const AgentState& agent, OpenFinding& finding, EventTime ti
 std::vector<FindingRecord> findings_of(const Judged& judged, std::span<const Channel* const> channels) {
   const Event& event = judged.act.event;
   std::vector<Contribution> parts = declared(judged);
-  if (auto evidence = statistical(judged, channels)) {
-    join(parts, std::move(*evidence));
-  } else if (judged.adds && !parts.empty()) {
-    count_as_told(judged.act);
-  }
+  auto evidence = statistical(judged, channels);
+  if (!evidence && judged.adds && !parts.empty()) count_as_told(judged.act);
+  if (evidence) join(parts, std::move(*evidence));
   std::vector<FindingRecord> records;
   if (parts.empty()) return records;
 

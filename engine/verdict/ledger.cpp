@@ -206,4 +206,14 @@ std::optional<Explanation> explain(const Scored& scored, const Persona& persona,
   return out;
 }
 
+void settle(Ledger* ledger, EventTime now) {
+  if (ledger == nullptr) return;
+  ledger->contributions = 0;
+  ledger->opened = now;
+}
+
+void take_back_contribution(Ledger* ledger) {
+  if (ledger != nullptr && ledger->contributions > 0) --ledger->contributions;
+}
+
 }  // namespace ringfence

@@ -39,4 +39,9 @@ struct Scored {
 /// The ledger of the leading scope under `null`, or null.
 [[nodiscard]] const Ledger* leading_ledger(const AgentState& agent, const Leader& leader);
 
+/// A finding has told of all the events that it counted; null is none.
+void settle(Ledger* ledger, EventTime now);
+/// A finding has told of its last event in another way.
+void take_back_contribution(Ledger* ledger);
+
 }  // namespace ringfence

@@ -128,43 +128,6 @@ TEST(BarrierClasses, NearAndMalformedIsANearMissWhereGroundsAreNotKnown) {
   EXPECT_EQ(story.cls(denied(commit(changed(kSha, 5)))), Guess) << "near and of valid form";
 }
 
-TEST(BarrierClasses, ABrokenCopyOfWhatAnEarlierSessionWasRefusedIsANearMiss) {
-  Story story;
-  story.task("Fix the build");
-  EXPECT_EQ(story.cls(denied(commit(kSha))), Guess);
-  story.end_session("s1");
-  story.restart();
-  const auto later = [](const std::string& ref) {
-    Call call = denied(commit(ref));
-    call.session = "s2";
-    return call;
-  };
-  story.task("Fix the build", "s2");
-  EXPECT_EQ(story.cls(later(changed(kSha, 5))), Guess) << "unread; of valid form, so near alone says nothing a day later";
-  EXPECT_EQ(story.cls(later(kSha + "0")), NearMiss);
-}
-
-TEST(BarrierClasses, WhatLiesBesideYesterdaysRefusalsIsNoGuess) {
-  Story story;
-  EXPECT_EQ(story.cls(denied(commit("INV-2026-000417"))), NewTarget);
-  story.end_session("s1");
-  Call next = denied(commit("INV-2026-000418"));
-  next.session = "s2";
-  EXPECT_EQ(story.cls(next), NewTarget);
-}
-
-TEST(BarrierClasses, WhatWasReachedAfterAllIsComparedWithNoLonger) {
-  Story story;
-  story.task("Fix the build");
-  EXPECT_EQ(story.cls(denied(commit(kSha))), Guess);
-  EXPECT_EQ(story.cls(commit(kSha)), Fine);
-  story.end_session("s1");
-  Call cut = denied(commit(kSha.substr(1)));
-  cut.session = "s2";
-  story.task("Fix the build", "s2");
-  EXPECT_EQ(story.cls(cut), Guess);
-}
-
 TEST(BarrierClasses, NumbersAndWordsLieCloseByNature) {
   Story story;
   (void)story.tell(denied(commit("invoice-2026-000417")));
