@@ -2,6 +2,7 @@
 #include "models/subject_memory.h"
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 
 #include "engine/event/event.h"
@@ -66,7 +67,17 @@ std::string_view SubjectMemory::from(std::string_view label) const {
 
 void SubjectMemory::did(Late deed) {
   if (deeds_.size() == kDeeds) deeds_.erase(deeds_.begin());
+  if (deed.labels.size() > kLabels) deed.labels.resize(kLabels);
   deeds_.push_back(std::move(deed));
+}
+
+std::vector<std::string> SubjectMemory::carry(Late& deed, std::span<const std::string> labels) {
+  std::vector<std::string> more;
+  std::ranges::set_difference(labels, deed.labels, std::back_inserter(more));
+  more.resize(std::min(more.size(), kLabels - std::min(kLabels, deed.labels.size())));
+  deed.labels.insert(deed.labels.end(), more.begin(), more.end());
+  std::ranges::sort(deed.labels);
+  return more;
 }
 
 std::string_view SubjectMemory::first_of(std::span<const std::string> forbidden) const {

@@ -47,6 +47,8 @@ class SubjectMemory final : public ChannelMemory {
   [[nodiscard]] std::string_view from(std::string_view label) const;
   /// Keeps a deed of the last eight.
   void did(Late deed);
+  /// Adds what a deed did not carry, as far as there is room; gives what was added. `labels` in order.
+  [[nodiscard]] static std::vector<std::string> carry(Late& deed, std::span<const std::string> labels);
   [[nodiscard]] std::vector<Late>& deeds() { return deeds_; }
   /// The first of `forbidden` that was stored; empty where none was.
   [[nodiscard]] std::string_view first_of(std::span<const std::string> forbidden) const;

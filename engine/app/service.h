@@ -160,6 +160,8 @@ class Service final : private PartitionOwner {
   [[nodiscard]] bool outputs_stored(std::span<Lane* const> lanes, std::chrono::milliseconds within);
   [[nodiscard]] std::expected<void, RunError> serve_once();
   void show_lag();
+  /// By the thread whose table it is.
+  void tell_dropped(std::int64_t dropped, Gauge& told);
   void serve_control(const std::stop_token& stop);
   void reclaim(std::map<Partition, std::chrono::steady_clock::time_point>& fenced);
   void fail(RunError error);

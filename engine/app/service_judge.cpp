@@ -103,7 +103,14 @@ std::expected<void, RunError> Service::step(ShardRun& shard, std::span<const Rec
   }
   counters.state_bytes.set(static_cast<std::int64_t>(shard.table.bytes()));
   counters.agents.set(static_cast<std::int64_t>(shard.table.size()));
+  tell_dropped(static_cast<std::int64_t>(shard.table.counters().memories_dropped), counters.memories_dropped);
   return {};
+}
+
+void Service::tell_dropped(std::int64_t dropped, Gauge& told) {
+  if (dropped > told.value())
+    log_.warning("parts of stored states could not be read: what they held of their agents is lost", {{"parts", dropped - told.value()}});
+  told.set(dropped);
 }
 
 std::expected<void, RunError> Service::publish(ShardRun& shard, const Result& result, const Record& record) {

@@ -127,6 +127,10 @@ std::string ServiceMetrics::exposition(Nanos steady_now) const {
                  [](const auto& s) { return static_cast<double>(s.state_bytes.value()); });
   page.per_shard(MetricType::Gauge, "ringfence_agents", "Agents in memory.",
                  [](const auto& s) { return static_cast<double>(s.agents.value()); });
+  page.per_shard(MetricType::Counter, "ringfence_memories_dropped_total", "Parts of stored states that could not be read and are lost.",
+                 [](const auto& s) { return static_cast<double>(s.memories_dropped.value()); });
+  page.process("ringfence_links_memories_dropped_total", "Parts of stored states of subjects that could not be read and are lost.",
+               {{{}, number(links_.memories_dropped)}});
   page.process("ringfence_links_total", "Records of the links topic by what became of them.",
                {{{{"result", "judged"}}, number(links_.judged)},
                 {{{"result", "repeated"}}, number(links_.repeated)},

@@ -84,6 +84,7 @@ struct alignas(64) ShardCounters {
   Gauge oldest_dirty_ns;                  // steady clock when the oldest unwritten state became so; 0: all are written
   Gauge state_bytes;                      // memory of states
   Gauge agents;                           // in memory
+  Gauge memories_dropped;                 // of stored states, that could not be read
 
   Counter& refused_for(RefusalReason reason) { return refused[static_cast<std::size_t>(reason)]; }
   Counter& verdicts_at(Level level) { return verdicts[static_cast<std::size_t>(level)]; }
@@ -96,6 +97,7 @@ struct alignas(64) LinkCounters {
   Counter unknown;                                            // of a persona that is not in force here: no effect
   Counter refused;                                            // to the dead letter
   Gauge lag_records, oldest_dirty_ns, state_bytes, subjects;  // as a shard's
+  Gauge memories_dropped;                                     // likewise
 };
 
 /// Stages of a drill, which engine/app/drill.h names.

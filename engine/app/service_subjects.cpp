@@ -141,6 +141,7 @@ void Service::SubjectsRun::judge_forever() {
     LinkCounters& counters = service.metrics_->links();
     counters.state_bytes.set(static_cast<std::int64_t>(table.bytes()));
     counters.subjects.set(static_cast<std::int64_t>(table.size()));
+    service.tell_dropped(static_cast<std::int64_t>(table.counters().memories_dropped), counters.memories_dropped);
   }
   consumer->leave(0);
 }

@@ -127,12 +127,9 @@ std::vector<Link> passed_on(const Link& link, SubjectMemory& memory, Position at
   }
   if (link.kind == SubjectKind::Reader && link.deed == Deed::Store) {
     for (SubjectMemory::Late& deed : memory.deeds()) {
-      std::vector<std::string> missing;
-      std::ranges::set_difference(link.labels, deed.labels, std::back_inserter(missing));
-      if (deed.sent || deed.time <= link.act->time || missing.empty() || deed.what == link.what) continue;
-      links.push_back(further(link, SubjectKind::Artefact, deed.what, Deed::Store, missing));
-      deed.labels.insert(deed.labels.end(), missing.begin(), missing.end());
-      std::ranges::sort(deed.labels);
+      if (deed.sent || deed.time <= link.act->time || deed.what == link.what) continue;
+      std::vector<std::string> missing = SubjectMemory::carry(deed, link.labels);
+      if (!missing.empty()) links.push_back(further(link, SubjectKind::Artefact, deed.what, Deed::Store, std::move(missing)));
     }
   }
   for (std::size_t i = 0; i < links.size(); ++i) {

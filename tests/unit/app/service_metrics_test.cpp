@@ -51,6 +51,15 @@ TEST(ServiceMetrics, EveryFamilyHasItsType) {
   }
 }
 
+TEST(ServiceMetrics, ShowsWhatOfStatesIsLostOrNotTaken) {
+  ServiceMetrics metrics(1);
+  metrics.shard(0).memories_dropped.set(2);
+  metrics.links().memories_dropped.set(3);
+  EXPECT_THAT(metrics.exposition(Nanos{}),
+              AllOf(HasSubstr("ringfence_memories_dropped_total{shard=\"0\"} 2\n"), HasSubstr("ringfence_links_memories_dropped_total 3\n"),
+                    HasSubstr("# TYPE ringfence_memories_dropped_total counter\n")));
+}
+
 TEST(ServiceMetrics, TheFlushAgeGrowsWhileAStateWaitsAndIsZeroWhereNoneDoes) {
   ServiceMetrics metrics(1);
   EXPECT_THAT(metrics.exposition(seconds(1000)), HasSubstr("ringfence_flush_age_seconds{shard=\"0\"} 0\n"));

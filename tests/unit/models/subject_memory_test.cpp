@@ -65,5 +65,23 @@ TEST(SubjectMemory, IsBounded) {
   EXPECT_EQ(memory.members().size(), SubjectMemory::kMembers);
 }
 
+TEST(SubjectMemory, ComesBackHoweverManyLabelsItsDeedsWereToCarry) {
+  SubjectMemory memory;
+  std::vector<std::string> many;
+  for (int i = 100; i < 200; ++i) many.push_back("l" + std::to_string(i));
+  memory.did({.time = EventTime{1}, .sent = true, .what = "out", .labels = many});
+  memory.did({.time = EventTime{2}, .sent = false, .what = "doc", .labels = {"l150"}});
+  EXPECT_EQ(SubjectMemory::carry(memory.deeds().at(1), many).size(), SubjectMemory::kLabels - 1);
+  EXPECT_TRUE(SubjectMemory::carry(memory.deeds().at(1), many).empty());
+  Writer out;
+  memory.encode(out);
+  Reader in(out.bytes());
+  const auto back = SubjectMemory::decode(in);
+  ASSERT_TRUE(back);
+  Writer again;
+  static_cast<const SubjectMemory&>(*back).encode(again);
+  EXPECT_EQ(again.bytes(), out.bytes());
+}
+
 }  // namespace
 }  // namespace ringfence
