@@ -86,7 +86,13 @@ void Service::show_lag() {
       behind[static_cast<std::size_t>(lag.partition.value) % shards_count_] += std::max<std::int64_t>(lag.end->value - lag.next.value, 0);
   }
   for (std::size_t i = 0; i < shards_count_; ++i) metrics_->shard(i).lag_records.set(behind[i]);
-  if (changelog_ != nullptr) metrics_->process().changelog_waiting.set(static_cast<std::int64_t>(changelog_->unpublished()));
+  if (changelog_ == nullptr) return;
+  metrics_->process().changelog_waiting.set(static_cast<std::int64_t>(changelog_->unpublished()));
+  const auto passed_over = static_cast<std::int64_t>(changelog_->passed_over());
+  if (passed_over > metrics_->process().changelog_passed_over.value())
+    log_.warning("the topic of states does not take every state, as one too large: who takes over reads the events from before it",
+                 {{"states", passed_over}});
+  metrics_->process().changelog_passed_over.set(passed_over);
 }
 
 /// Gives the partitions back, which flushes them; idempotent.

@@ -150,6 +150,8 @@ std::string ServiceMetrics::exposition(Nanos steady_now) const {
                per_output(&ProcessCounters::Output::failed));
   page.process("ringfence_changelog_waiting", "States that wait for room in the changelog of states.",
                {{{}, number(process_.changelog_waiting)}}, MetricType::Gauge);
+  page.process("ringfence_changelog_passed_over", "States that the changelog of states does not take, as too large.",
+               {{{}, number(process_.changelog_passed_over)}}, MetricType::Gauge);
   page.process("ringfence_store_faults_total", "Writes of states that the store refused.", {{{}, count(process_.store_faults)}});
   std::vector<Evaluability::Row> rows;
   for (const Evaluability* const shard : evaluability_) Evaluability::add(rows, shard->rows());

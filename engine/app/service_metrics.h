@@ -109,9 +109,10 @@ struct ProcessCounters {
     SharedCounter acknowledged, failed;  // records; failed attempts, each retried
   };
   Output findings, control, dead_letter, links, audit;
-  Output answers;           // to gates that asked before an act; `acknowledged`: sent
-  Output observer_facts;    // outages and recoveries that the fleet observer found
-  Gauge changelog_waiting;  // states that wait for room in the changelog; serving thread
+  Output answers;               // to gates that asked before an act; `acknowledged`: sent
+  Output observer_facts;        // outages and recoveries that the fleet observer found
+  Gauge changelog_waiting;      // states that wait for room in the changelog; serving thread
+  Gauge changelog_passed_over;  // that it does not take; serving thread
   SharedCounter store_faults;
   SharedCounter reloads, reloads_refused;  // of persona sets
   SharedCounter drills_passed, drills_failed;

@@ -49,8 +49,13 @@ std::expected<Changelog::Arrival, StoreError> Changelog::take_on(Partition parti
   // next start, and another owner must read from here until then.
   const std::optional<Offset> logged = survey->moved_on ? *low : survey->log_low;
   // Claimed in the log before the store knows of it: a crash in between claims once more.
-  Owned owned{
-      .generation = survey->generation + 1, .sequence = 0, .touched = {late.begin(), late.end()}, .records = {}, .low = {}, .due = {}};
+  Owned owned{.generation = survey->generation + 1,
+              .sequence = 0,
+              .touched = {late.begin(), late.end()},
+              .records = {},
+              .low = {},
+              .due = {},
+              .passed_over = {}};
   const std::string claim = encode_claim_record(owned.generation, {claimant_, logged});
   if (survey->moved_on || !survey->log_low) {
     const std::string key = takeover_key(partition, owned.generation);
@@ -100,6 +105,13 @@ std::size_t Changelog::unpublished() const {
   const std::scoped_lock lock(mutex_);
   std::size_t sum = 0;
   for (const auto& [partition, owned] : owned_) sum += owned.touched.size();
+  return sum;
+}
+
+std::size_t Changelog::passed_over() const {
+  const std::scoped_lock lock(mutex_);
+  std::size_t sum = 0;
+  for (const auto& [partition, owned] : owned_) sum += owned.passed_over.size();
   return sum;
 }
 
@@ -159,7 +171,7 @@ void Changelog::send_all() {
 bool Changelog::send(Partition partition, Owned& owned) {
   while (!owned.records.empty()) {
     const auto first = owned.records.begin();
-    if (!publish(partition, owned, first->first, encode_row_record(owned.generation, first->second))) return false;
+    if (!say(partition, owned, first->first, encode_row_record(owned.generation, first->second))) return false;
     owned.records.erase(first);
   }
   while (!owned.touched.empty()) {
@@ -174,12 +186,12 @@ bool Changelog::send(Partition partition, Owned& owned) {
       return true;
     });
     if (!scanned) return false;
-    const bool sent = rows.empty() ? publish(partition, owned, prefix, std::nullopt)
-                                   : publish(partition, owned, prefix, encode_state_record(owned.generation, lsn, prefix, rows));
+    const bool sent = rows.empty() ? say(partition, owned, prefix, std::nullopt)
+                                   : say(partition, owned, prefix, encode_state_record(owned.generation, lsn, prefix, rows));
     if (!sent) return false;
     owned.touched.erase(owned.touched.begin());
   }
-  if (owned.low) {
+  if (owned.low && owned.passed_over.empty()) {
     if (owned.due.size() >= kDueMost) owned.due.pop_back();
     owned.due.push_back({std::move(*owned.low), owned.sequence});
     owned.low.reset();
@@ -194,14 +206,24 @@ void Changelog::send_lows(Partition partition, Owned& owned) {
   while (ripe < owned.due.size() && owned.due[ripe].behind <= acknowledged) ++ripe;
   if (ripe == 0) return;
   const StoreWrite& row = owned.due[ripe - 1].row;
-  if (!publish(partition, owned, row.key, encode_row_record(owned.generation, row.value))) return;
+  if (publish(partition, owned, row.key, encode_row_record(owned.generation, row.value)) != Handed::Over) return;
   owned.due.erase(owned.due.begin(), owned.due.begin() + static_cast<std::ptrdiff_t>(ripe));
 }
 
-bool Changelog::publish(Partition partition, Owned& owned, std::string_view key, std::optional<std::string_view> value) {
-  if (!topic_.publish(partition, key, value, owned.sequence)) return false;
+Changelog::Handed Changelog::publish(Partition partition, Owned& owned, std::string_view key, std::optional<std::string_view> value) {
+  if (const auto sent = topic_.publish(partition, key, value, owned.sequence); !sent)
+    return sent.error().kind == StoreError::Kind::NoSpace ? Handed::NoRoom : Handed::Refused;
   ++owned.sequence;
-  return true;
+  return Handed::Over;
+}
+
+/// False where there is no room. What is refused for another reason, as too large, is left out, and no mark goes beyond it until a later
+/// form of it is taken.
+bool Changelog::say(Partition partition, Owned& owned, const std::string& key, std::optional<std::string_view> value) {
+  const Handed handed = publish(partition, owned, key, value);
+  if (handed == Handed::Refused) owned.passed_over.insert(key);
+  if (handed == Handed::Over) owned.passed_over.erase(key);
+  return handed != Handed::NoRoom;
 }
 
 }  // namespace ringfence

@@ -28,7 +28,7 @@ class ChangelogTopic {
  public:
   virtual ~ChangelogTopic() = default;
   /// Hands a record over without waiting; without a value it deletes the key. `sequence` grows by one a record of a partition. NoSpace
-  /// where too much is unacknowledged: try again later.
+  /// where too much is unacknowledged: try again later; any other error: this record is never taken.
   [[nodiscard]] virtual std::expected<void, StoreError> publish(Partition partition, std::string_view key,
                                                                 std::optional<std::string_view> value, std::int64_t sequence) = 0;
   /// Every record of this partition with a lesser sequence is stored for good.
@@ -79,6 +79,9 @@ class Changelog final : public Store {
   void leave(Partition partition);
   /// States that wait for room in the log.
   [[nodiscard]] std::size_t unpublished() const;
+  /// States and records that the log did not take for another reason than room, as too large: it holds what it had of them, and its
+  /// low-water mark stays before them until it takes a later one. Who takes over reads from there.
+  [[nodiscard]] std::size_t passed_over() const;
 
   [[nodiscard]] std::expected<std::optional<std::string>, StoreError> get(std::string_view key) override { return local_->get(key); }
   [[nodiscard]] std::expected<void, StoreError> scan(
@@ -102,13 +105,16 @@ class Changelog final : public Store {
     std::map<std::string, std::string> records;  // likewise, by key
     std::optional<StoreWrite> low;               // the newest, while something is still to be handed over
     std::deque<DueLow> due;
+    std::set<std::string> passed_over;  // keys that the log refused
   };
+  enum class Handed : std::uint8_t { Over, NoRoom, Refused };
 
   void note(const StoreWrite& write);
   void send_all();
   [[nodiscard]] bool send(Partition partition, Owned& owned);
   void send_lows(Partition partition, Owned& owned);
-  [[nodiscard]] bool publish(Partition partition, Owned& owned, std::string_view key, std::optional<std::string_view> value);
+  [[nodiscard]] Handed publish(Partition partition, Owned& owned, std::string_view key, std::optional<std::string_view> value);
+  [[nodiscard]] bool say(Partition partition, Owned& owned, const std::string& key, std::optional<std::string_view> value);
   [[nodiscard]] std::expected<std::vector<AgentKey>, StoreError> agents_from(Partition partition, Offset low);
 
   const std::unique_ptr<Store> local_;

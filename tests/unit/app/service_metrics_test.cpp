@@ -55,9 +55,10 @@ TEST(ServiceMetrics, ShowsWhatOfStatesIsLostOrNotTaken) {
   ServiceMetrics metrics(1);
   metrics.shard(0).memories_dropped.set(2);
   metrics.links().memories_dropped.set(3);
+  metrics.process().changelog_passed_over.set(4);
   EXPECT_THAT(metrics.exposition(Nanos{}),
               AllOf(HasSubstr("ringfence_memories_dropped_total{shard=\"0\"} 2\n"), HasSubstr("ringfence_links_memories_dropped_total 3\n"),
-                    HasSubstr("# TYPE ringfence_memories_dropped_total counter\n")));
+                    HasSubstr("# TYPE ringfence_memories_dropped_total counter\n"), HasSubstr("ringfence_changelog_passed_over 4\n")));
 }
 
 TEST(ServiceMetrics, TheFlushAgeGrowsWhileAStateWaitsAndIsZeroWhereNoneDoes) {

@@ -32,6 +32,7 @@ class LogInMemory final : public ChangelogTopic {
   std::expected<void, StoreError> publish(Partition partition, std::string_view key, std::optional<std::string_view> value,
                                           std::int64_t sequence) override {
     if (refusing) return std::unexpected(StoreError{StoreError::Kind::NoSpace, "no room"});
+    if (too_large == key) return std::unexpected(StoreError{StoreError::Kind::Io, "too large"});
     waiting_.push_back({partition, std::string(key), value ? std::optional(std::string(*value)) : std::nullopt, sequence});
     if (!holding) take();
     return {};
@@ -70,6 +71,7 @@ class LogInMemory final : public ChangelogTopic {
   std::size_t size() const { return records_.size(); }
 
   bool holding = false, refusing = false;
+  std::string too_large;  // the key of which nothing is taken
 
  private:
   struct Sent {

@@ -155,6 +155,48 @@ TEST_F(Changelogs, ALogWithoutRoomIsMadeUpForLater) {
   EXPECT_THAT(two.low(), Optional(Offset{13}));
 }
 
+TEST_F(Changelogs, AStateTooLargeForTheLogStopsNothingButTheMark) {
+  one.takes_on();
+  one.stores({state_row(1, 10)}, 11);
+  ASSERT_TRUE(one.process->settle(kSoon));
+  log.too_large = agent_prefix(kFirst, agent(2));
+  one.stores({state_row(2, 12)}, 13);
+  one.stores({state_row(1, 20), state_row(3, 14)}, 21);
+  EXPECT_TRUE(one.process->settle(kSoon));
+  EXPECT_EQ(one.process->unpublished(), 0U);
+  EXPECT_EQ(one.process->passed_over(), 1U);
+  {
+    Host taker(log, "taker");
+    taker.takes_on();
+    EXPECT_THAT(taker.lsn(1), Optional(20));
+    EXPECT_THAT(taker.lsn(3), Optional(14));
+    EXPECT_THAT(taker.low(), Optional(Offset{11})) << "what agent 2 did is judged again";
+  }
+  one.start();
+  EXPECT_EQ(one.takes_on(), Changelog::Arrival::Restored);
+  log.too_large.clear();
+  one.stores({state_row(2, 30)}, 31);  // it has become smaller
+  one.ends_cleanly();
+  EXPECT_EQ(one.process->passed_over(), 0U);
+  two.takes_on();
+  EXPECT_THAT(two.low(), Optional(Offset{31}));
+  EXPECT_THAT(two.lsn(2), Optional(30));
+}
+
+TEST_F(Changelogs, AStateTheLogTakesAfterAllLetsTheMarkGoOn) {
+  one.takes_on();
+  log.too_large = agent_prefix(kFirst, agent(2));
+  one.stores({state_row(2, 12)}, 13);
+  one.stores({state_row(1, 20)}, 21);
+  log.too_large.clear();
+  ASSERT_TRUE(one.process->write({state_row(2, 22)}));
+  EXPECT_EQ(one.process->passed_over(), 0U);
+  one.ends_cleanly();
+  two.takes_on();
+  EXPECT_THAT(two.low(), Optional(Offset{21}));
+  EXPECT_THAT(two.lsn(2), Optional(22));
+}
+
 TEST_F(Changelogs, WhatAPausedFormerOwnerWritesLateDoesNoHarm) {
   one.takes_on();
   one.stores({state_row(1, 10), state_row(2, 11)}, 12);
