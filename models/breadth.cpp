@@ -190,7 +190,7 @@ void judge_counts(const Act& act, Ruling& ruling) {
   const Action* const action = envelope::action_of(act);
   const auto& args = act.event.args;
   const auto& records = act.event.records;
-  if (action == nullptr || !records.matched || !records.population) return;
+  if (action == nullptr || act.args_told || !records.matched || !records.population) return;
   if (*records.population < kPopulationLeast || *records.matched < *records.population) return;
   const ArgumentRule* first = nullptr;
   for (const ArgumentRule& rule : action->arguments) {

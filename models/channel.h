@@ -51,6 +51,8 @@ struct Act {
   std::span<const Persona* const> parents = {};
   /// The fleet observer has found the act's server out, which nobody announced: it explains refusals, never what was made up.
   bool seems_out = false;
+  /// Its request showed arguments that this completion leaves out: they were judged there.
+  bool args_told = false;
   /// Only facts of the agent's past and this event may be used: no clock, no other agent.
 
   [[nodiscard]] const ChannelPlan* plan(ChannelId channel) const {

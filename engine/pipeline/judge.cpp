@@ -211,7 +211,8 @@ void JudgeBatch::Hearing::open(const Event& event, const Admission& admission, A
                   .limits_foreseen = has_foreseen_limits(first),
                   .plans = basis.plans,
                   .parents = parents,
-                  .seems_out = circumstances->facts.seems_out(event, basis.job->id)});
+                  .seems_out = circumstances->facts.seems_out(event, basis.job->id),
+                  .args_told = sighting == Sighting::Outcome && !event.args && first.args != 0});
   if (event.credential.fingerprint) act->credential_changed = circumstances->facts.credential_changed(event, basis.job->id);
   act->own_refusal = own_refusal(agent, session, event, act->effect, circumstances->foreign);
   contained = hold_against_containments(event, admission, agent, session, act->effect, *circumstances);
