@@ -2,6 +2,7 @@
 #include "models/limits_channel.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "engine/event/escape.h"
 #include "models/envelope.h"
@@ -64,7 +65,7 @@ Ruling judge_units(const Bounds& bounds, Span span, const Quantities& seen, cons
     double total = *quantity;
     if (span != Span::Call) {
       double& sum = totals().sums(bounds.owner(rungs)).at(slot);
-      total = sum = sum + *quantity;
+      total = sum = std::min(sum + *quantity, std::numeric_limits<double>::max());
     }
     if (rungs.limited() && passes(unit, total, *rungs.ladder->max)) breach(ruling, unit, total, rungs, span, bounds);
   }
