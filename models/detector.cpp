@@ -48,10 +48,10 @@ void Tables::except(const Persona& persona) {
 }
 
 RowId Tables::without(RowId mark, ThreatSet threats) const {
-  std::size_t variant = 0;
-  while (variant < variants_.size() && variants_[variant] != threats) ++variant;
-  if (variant == variants_.size()) variant = variants_.size() - 1;  // of all: a mark less is always safe
-  if (threats != 0 && !variants_.empty()) mark.context = static_cast<std::uint8_t>(mark.context | (variant + 1) << kContextBits);
+  const auto covering = std::ranges::find_if(variants_, [&](ThreatSet all) { return (all & threats) == threats; });
+  if (threats == 0 || covering == variants_.end()) return mark;
+  const auto variant = static_cast<std::size_t>(covering - variants_.begin()) + 1;
+  mark.context = static_cast<std::uint8_t>(mark.context | variant << kContextBits);
   return mark;
 }
 
@@ -216,7 +216,8 @@ Step step_of(const Tables& tables, std::span<const RowId> marks) {
       count = 1;
     }
     rows[count++] = tables.factors(mark);
-    for (std::size_t n = 0; n < kNulls; ++n) ticking[n] |= tables.ticking(static_cast<Null>(n), mark);
+    const ThreatSet counting = ~tables.left_out(mark);
+    for (std::size_t n = 0; n < kNulls; ++n) ticking[n] |= tables.ticking(static_cast<Null>(n), mark.channel) & counting;
   }
   multiply(std::span(rows).first(count), step);
   for (std::size_t n = 0; n < kNulls; ++n) spread(ticking[n], step.ticks[n].data());

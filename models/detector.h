@@ -51,10 +51,11 @@ class Tables {
   /// 1 per threat slot that ticks on a mark of this channel, else 0; aligned to 32 bytes.
   [[nodiscard]] const float* ticks(Null null, ChannelId channel) const;
   /// The same as bits, and both nulls' factors of a row, kThreatSlots apart: what the kernel reads.
-  [[nodiscard]] std::uint32_t ticking(Null null, RowId id) const {
-    return places_[static_cast<std::size_t>(id.channel)].ticking[index(null)] & ~left_out(id);
+  [[nodiscard]] std::uint32_t ticking(Null null, ChannelId channel) const {
+    return places_[static_cast<std::size_t>(channel)].ticking[index(null)];
   }
-  /// The same mark where these threats do not count it: factor 1 and no tick for them, or for more threats of the persona's exceptions.
+  /// The same mark where these threats do not count it: factor 1 and no tick for them, and for what else their analytic is about; of
+  /// several analytics together, for all threats of the persona's exceptions.
   [[nodiscard]] RowId without(RowId mark, ThreatSet threats) const;
   /// The threats that do not count this mark, because of an exception.
   [[nodiscard]] ThreatSet left_out(RowId id) const {
@@ -100,8 +101,10 @@ class Tables {
     const auto channel = static_cast<std::size_t>(id.channel);
     if (channel >= kChannels) return 0;
     const Place& place = places_[channel];
+    if (id.cls >= place.classes) return 0;
+    if (id.context < place.contexts) return place.first + id.context * place.classes + id.cls;
     const std::size_t context = plain_context(id.context), variant = id.context >> kContextBits;
-    if (context >= place.contexts || id.cls >= place.classes || variant > variants_.size()) return 0;
+    if (context >= place.contexts || variant > variants_.size()) return 0;
     return place.first + (variant * place.contexts + context) * place.classes + id.cls;
   }
   void except(const Persona& persona);

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "models/numeraire.h"
@@ -227,6 +228,39 @@ TEST(Score, AddsTheAgentAndEverySessionAndHalvesThem) {
   update(agent.sessions[0].evidence, tables, marks);
   update(agent.sessions[2].evidence, tables, marks);
   EXPECT_DOUBLE_EQ(score(agent, tables, Null::Alert), 1.5 * scope_score(agent.evidence, tables, Null::Alert));
+}
+
+/// Two analytics are excepted, of which one is about two threats; each act only of one of them.
+TEST(Tables, AnExceptionTakesAMarkFromTheThreatsOfItsAnalyticAlone) {
+  Persona persona;
+  for (const Analytic analytic : {Analytic::BarrierDeadEnd, Analytic::VolumeBulk}) {
+    Exception& exception = persona.exceptions.emplace_back();
+    exception.analytic = uid_of(analytic);
+  }
+  const std::array channels{&barrier_channel()};
+  const Tables tables(persona, channels);
+  const RowId mark{ChannelId::Barrier, 1, 7};
+  EXPECT_EQ(tables.without(mark, 0), mark);
+  const RowId less = tables.without(mark, only(Threat::DeadEnd));
+  EXPECT_EQ(tables.left_out(less), only(Threat::DeadEnd));
+  EXPECT_EQ(tables.left_out(tables.without(mark, only(Threat::Bulk))), only(Threat::Bulk) | only(Threat::BulkHeavy));
+  EXPECT_EQ(tables.left_out(tables.without(mark, only(Threat::DeadEnd) | only(Threat::Bulk))),
+            only(Threat::DeadEnd) | only(Threat::Bulk) | only(Threat::BulkHeavy));
+  for (const ThreatInfo& threat : kThreats) {
+    const auto slot = static_cast<std::size_t>(threat.threat);
+    const float counted = tables.row(Null::Declared, mark)[slot];
+    EXPECT_EQ(tables.row(Null::Declared, less)[slot], threat.threat == Threat::DeadEnd ? 1 : counted) << threat.id;
+  }
+  Evidence evidence;
+  update(evidence, tables, std::array{less});
+  EXPECT_EQ(evidence.declared[static_cast<std::size_t>(Threat::DeadEnd)], 0) << "no tick either";
+  EXPECT_GT(evidence.declared[static_cast<std::size_t>(Threat::Guess)], 0);
+}
+
+/// What exceptions leave out is written above the context of a mark.
+TEST(Tables, EveryChannelsContextsLeaveRoomForExceptions) {
+  for (const Channel* const channel : all_channels())
+    EXPECT_LE(channel->info().contexts.size(), 1U << kContextBits) << channel->info().name;
 }
 
 }  // namespace
