@@ -59,6 +59,7 @@ Tables::Tables(const Persona& persona, std::span<const Channel* const> channels,
   except(persona);
   rows_.emplace_back();
   for (auto& ones : rows_.front().factors) ones.fill(1);
+  ticking_.emplace_back();
   for (auto& caps : caps_) caps.push_back(1);
   for (const Channel* channel : channels) {
     const auto caps = channel->caps(persona);
@@ -68,6 +69,7 @@ Tables::Tables(const Persona& persona, std::span<const Channel* const> channels,
     place.contexts = static_cast<std::uint32_t>(caps.size());
     place.classes = static_cast<std::uint32_t>(caps.front().size());
     rows_.resize(rows_.size() + (1 + variants_.size()) * caps.size() * caps.front().size(), rows_.front());
+    ticking_.resize(rows_.size());
     for (auto& all : caps_) all.resize(rows_.size(), 1);
     compile(*channel, caps, Null::Alert, loosened);
     compile(*channel, caps, Null::Declared, persona.tolerance() * loosened);
@@ -114,14 +116,16 @@ void Tables::compile(const ChannelInfo& info, const Bet& bet, const std::vector<
   }
   if (best < kLeastGrowth) return;
   place.applies[n] |= bit_of(slot);
-  place.ticking[n] |= bit_of(slot);
   block.ticks[n][slot] = 1;
   std::size_t row = place.first;
   for (std::size_t variant = 0; variant <= variants_.size(); ++variant) {
     const bool counts = variant == 0 || (variants_[variant - 1] & bit_of(slot)) == 0;
     for (std::size_t context = 0; context < place.contexts; ++context)
       for (std::size_t cls = 0; cls < place.classes; ++cls, ++row)
-        if (counts) rows_[row].factors[n][slot] = static_cast<float>(g[context][cls]);
+        if (counts) {
+          rows_[row].factors[n][slot] = static_cast<float>(g[context][cls]);
+          ticking_[row][n] |= bit_of(slot);
+        }
   }
 }
 
@@ -215,9 +219,9 @@ Step step_of(const Tables& tables, std::span<const RowId> marks) {
       rows[0] = step.factors.front().data();
       count = 1;
     }
-    rows[count++] = tables.factors(mark);
-    const ThreatSet counting = ~tables.left_out(mark);
-    for (std::size_t n = 0; n < kNulls; ++n) ticking[n] |= tables.ticking(static_cast<Null>(n), mark.channel) & counting;
+    const Tables::Moves moves = tables.moves(mark);
+    rows[count++] = moves.factors;
+    for (std::size_t n = 0; n < kNulls; ++n) ticking[n] |= moves.ticking[n];
   }
   multiply(std::span(rows).first(count), step);
   for (std::size_t n = 0; n < kNulls; ++n) spread(ticking[n], step.ticks[n].data());

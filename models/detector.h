@@ -50,10 +50,8 @@ class Tables {
   [[nodiscard]] const float* row(Null null, RowId id) const;
   /// 1 per threat slot that ticks on a mark of this channel, else 0; aligned to 32 bytes.
   [[nodiscard]] const float* ticks(Null null, ChannelId channel) const;
-  /// The same as bits, and both nulls' factors of a row, kThreatSlots apart: what the kernel reads.
-  [[nodiscard]] std::uint32_t ticking(Null null, ChannelId channel) const {
-    return places_[static_cast<std::size_t>(channel)].ticking[index(null)];
-  }
+  /// Threats that tick on this mark: those of its channel, less what an exception leaves out; none for a row that no channel has.
+  [[nodiscard]] ThreatSet ticking(Null null, RowId id) const { return ticking_[position(id)][index(null)]; }
   /// The same mark where these threats do not count it: factor 1 and no tick for them, and for what else their analytic is about; of
   /// several analytics together, for all threats of the persona's exceptions.
   [[nodiscard]] RowId without(RowId mark, ThreatSet threats) const;
@@ -62,7 +60,15 @@ class Tables {
     const std::size_t variant = id.context >> kContextBits;
     return variant == 0 || variant > variants_.size() ? 0 : variants_[variant - 1];
   }
-  [[nodiscard]] const float* factors(RowId id) const { return rows_[position(id)].factors.front().data(); }
+  /// What the kernel reads of a mark: both nulls' factors, kThreatSlots apart, and what ticks under each.
+  struct Moves {
+    const float* factors;
+    std::array<ThreatSet, kNulls> ticking;
+  };
+  [[nodiscard]] Moves moves(RowId id) const {
+    const std::size_t row = position(id);
+    return {rows_[row].factors.front().data(), ticking_[row]};
+  }
   [[nodiscard]] const float* ones() const { return rows_.front().factors.front().data(); }
   /// Threat slots that tick on a mark of this channel, as bits: those it bears on and that were not dropped.
   [[nodiscard]] std::uint32_t applies(Null null, ChannelId channel) const;
@@ -87,7 +93,7 @@ class Tables {
   struct Place {
     std::uint32_t contexts = 0, classes = 0;
     std::uint32_t first = 0;  // of its rows in rows_
-    std::array<std::uint32_t, kNulls> applies{}, ticking{};
+    std::array<std::uint32_t, kNulls> applies{};
   };
   /// The rest of a channel.
   struct Block {
@@ -116,7 +122,8 @@ class Tables {
   std::array<Place, kChannels> places_{};
   std::array<Block, kChannels> blocks_{};
   std::vector<Row> rows_;
-  std::vector<std::uint8_t> contributes_;  // per row, 0 or 1
+  std::vector<std::array<ThreatSet, kNulls>> ticking_;  // per row
+  std::vector<std::uint8_t> contributes_;               // per row, 0 or 1
   std::array<std::vector<double>, kNulls> caps_;
   std::array<std::array<float, kThreatSlots>, kNulls> prior_{};
   alignas(32) std::array<std::array<double, kThreatSlots>, kNulls> weights_{};

@@ -67,16 +67,11 @@ const std::array<float, kThreatSlots>& values(const Evidence& evidence, Null nul
   return null == Null::Alert ? evidence.alert : evidence.declared;
 }
 
-/// A mark of this row ticks for the threat.
-bool ticks(const Tables& tables, Null null, RowId id, std::size_t slot) {
-  return ((tables.ticking(null, id.channel) & ~tables.left_out(id)) >> slot & 1U) != 0;
-}
-
 /// The threat has ticked since the ledger opened: the one that its first tick added belongs to the start.
 bool ticked(const Ledger& ledger, const Tables& tables, Null null, std::size_t slot) {
   return std::ranges::any_of(ledger.rows, [&](const Ledger::Row& row) {
     if (row.stake) return row.stake->threat == slot && row.stake->ticked;
-    return ticks(tables, null, row.id, slot);
+    return (tables.ticking(null, row.id) >> slot & 1U) != 0;
   });
 }
 
@@ -109,7 +104,7 @@ double nats_of(const Ledger::Row& row, const Tables& tables, Null null, std::siz
 
 /// What says nothing of a threat, one way or the other, is no row of its explanation.
 bool bears_on(const Ledger::Row& row, const Tables& tables, Null null, std::size_t slot) {
-  return row.stake ? row.stake->threat == slot : ticks(tables, null, row.id, slot);
+  return row.stake ? row.stake->threat == slot : (tables.ticking(null, row.id) >> slot & 1U) != 0;
 }
 
 EvidenceRow readable(const Ledger& ledger, const Ledger::Row& row, const Tables& tables, Null null, std::size_t slot,
