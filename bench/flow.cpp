@@ -18,7 +18,7 @@ namespace {
 
 using namespace ringfence;
 
-constexpr std::uint64_t kTinyHash = 0xda96c9b884477461ULL;
+constexpr std::uint64_t kTinyHash = 0xcd3b6f7a2560325cULL;
 
 Persona clerk() {
   Persona persona;

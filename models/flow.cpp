@@ -156,7 +156,7 @@ Worst worst_value(const Act& act, FlowSession& session, const flow::Values& valu
     Worst worst;
     for (const Value& value : values) {
       const flow::WordList words = flow::words_of(value.text);
-      if (words.empty() || value.text.data() == excused.data()) continue;
+      if (words.empty() || flow::names_nothing(words) || value.text.data() == excused.data()) continue;
       std::string source;
       const Settled now = settled(act, session, value, words, source);
       const FlowClass cls = class_of(act, now, asking);
@@ -183,7 +183,7 @@ const flow::Order* commanding_order(const Act& act, const FlowSession& session, 
   if (named && act.effect != Effect::Admin && act.effect != Effect::Delete) return nullptr;
   const flow::Order* found = nullptr;
   for (const flow::Order& order : session.orders()) {
-    if (!order.untrusted || !asking.tool().commanded_by(order)) continue;
+    if (!order.untrusted || !asking.tool().commanded_by(order, act.effect)) continue;
     if (asking.tool().asked_in(session, act.effect, named)) return nullptr;
     if (order.pointed && !order.addressed && session.follows) return nullptr;  // the paper the user handed over to orders it too
     if (found == nullptr) found = &order;

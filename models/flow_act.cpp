@@ -6,6 +6,7 @@
 
 #include "engine/persona/argument.h"
 #include "models/flow_addresses.h"
+#include "models/flow_scanner.h"
 #include "models/scope_destination.h"
 #include "models/scope_task.h"
 
@@ -58,6 +59,12 @@ bool listed_value(const Act& act, const Value& value) {
 }
 
 }  // namespace
+
+bool names_nothing(WordSpan value) {
+  if (value.size() != 1) return false;
+  const WordEntry* const known = Words::built_in().find(value.front());
+  return known != nullptr && (known->classes & WordEntry::Common) != 0;
+}
 
 bool is_sink(std::optional<Effect> effect) { return effect && *effect != Effect::Read && *effect != Effect::Execute; }
 
@@ -159,7 +166,10 @@ void ToolWords::add_verb(std::string_view word) {
 
 void ToolWords::add_noun(std::string_view word) {
   has_nouns_ = true;
-  if (const int row = Words::built_in().noun_row(word); row >= 0) {
+  const Words& lexicon = Words::built_in();
+  int row = lexicon.noun_row(word);
+  if (row < 0 && word.ends_with('s')) row = lexicon.noun_row(word.substr(0, word.size() - 1));
+  if (row >= 0) {
     nouns_ |= std::uint64_t{1} << static_cast<unsigned>(row);
   } else {
     add_forms(noun_forms_, word);
@@ -170,15 +180,18 @@ bool ToolWords::fits(const Order& order) const {
   return std::ranges::any_of(order.words, [&](const Order::Word& word) { return std::ranges::find(stems_, word.stem) != stems_.end(); });
 }
 
-bool ToolWords::commanded_by(const Order& order) const {
-  const bool noun = (order.nouns & nouns_) != 0 || holds_any(order, noun_forms_);
+bool ToolWords::commanded_by(const Order& order, std::optional<Effect> effect) const {
+  const bool noun = (order.addressed && strong(effect)) || (order.nouns & nouns_) != 0 || holds_any(order, noun_forms_);
   return noun && ((order.kin & kin_) != 0 || holds_any(order, verb_forms_));
 }
 
 bool ToolWords::asked_in(const FlowSession& session, std::optional<Effect> effect, bool named) const {
   const bool verb = (session.task_kin & kin_) != 0 || session.task_holds_any(verb_forms_) || session.task_holds_any(asked_forms_);
   const bool wants_noun = effect == Effect::Admin || (effect == Effect::Delete && !named);
-  if (!verb || !wants_noun || !has_nouns_) return verb;
+  return verb && (!wants_noun || !has_nouns_ || object_in(session));
+}
+
+bool ToolWords::object_in(const FlowSession& session) const {
   return (session.task_nouns & nouns_) != 0 || session.task_holds_any(noun_forms_);
 }
 
@@ -234,17 +247,30 @@ Traced trace(const Act& act, const FlowSession& session, const Value& value, Wor
   return traced;
 }
 
+bool user_named(const FlowSession& session, std::string_view text) {
+  constexpr std::size_t kTitleBytes = 120, kLeastWord = 4;
+  if (text.size() > kTitleBytes) return false;
+  bool named = false;
+  each_word(text, [&](std::size_t, std::size_t, std::string_view word) {
+    const std::uint64_t hash = word_hash(word);
+    named = named || (word.size() >= kLeastWord && Words::built_in().find(hash) == nullptr && session.task_holds(hash));
+  });
+  return named;
+}
+
 bool user_pointed(const Act& act, const FlowSession& session) {
   if (!act.event.args || !session.has_task_words()) return false;
   const auto wrote = [&](const JsonLeaf& leaf) { return session.user_wrote(words_of(leaf.text)); };
   if (std::ranges::any_of(act.event.args->leaves, [&](const JsonLeaf& leaf) { return leaf.kind == JsonLeaf::Kind::String && wrote(leaf); }))
     return true;
   if (!act.match.action) return false;
-  return std::ranges::any_of(act.persona.actions[*act.match.action].arguments, [&](const ArgumentRule& rule) {
+  const bool identified = std::ranges::any_of(act.persona.actions[*act.match.action].arguments, [&](const ArgumentRule& rule) {
     if (!rule.identifier) return false;
     const auto leaves = argument_leaves(act.event, rule);
-    return std::ranges::any_of(leaves, [&](const JsonLeaf* leaf) { return is_value(*leaf) && wrote(*leaf); });
+    return std::ranges::any_of(leaves,
+                               [&](const JsonLeaf* leaf) { return is_value(*leaf) && (wrote(*leaf) || user_named(session, leaf->text)); });
   });
+  return identified || (session.follows_all && ToolWords(act).object_in(session));
 }
 
 FlowSession* session_of(const Act& act) {

@@ -22,6 +22,8 @@ struct Value {
   const ArgumentRule* rule = nullptr;
 };
 
+/// A word that could be anybody's or anything's (`me`, `all`): it is from nowhere in particular.
+[[nodiscard]] bool names_nothing(WordSpan value);
 /// Effects that carry data or change things: what an order may be after.
 [[nodiscard]] bool is_sink(std::optional<Effect> effect);
 
@@ -38,10 +40,12 @@ class ToolWords {
   /// The order shares a stem of five letters with the tool's name or the kin of its verb.
   [[nodiscard]] bool fits(const Order& order) const;
   /// The order names both the tool's verb, or kin, and the noun of its object.
-  [[nodiscard]] bool commanded_by(const Order& order) const;
+  [[nodiscard]] bool commanded_by(const Order& order, std::optional<Effect> effect) const;
   /// The task's text asks for this kind of act: it holds the verb or kin; for `admin` and `delete` also the object's noun, for `delete`
   /// instead of it one of the call's values (`named`).
   [[nodiscard]] bool asked_in(const FlowSession& session, std::optional<Effect> effect, bool named) const;
+  /// The task's text names the tool's object: "the mail" of `mail/read`.
+  [[nodiscard]] bool object_in(const FlowSession& session) const;
 
  private:
   void add_objects(const Act& act);
@@ -64,7 +68,11 @@ struct Traced {
 /// Of a value whose origin is not settled yet.
 [[nodiscard]] Traced trace(const Act& act, const FlowSession& session, const Value& value, WordSpan words);
 
-/// One of the call's arguments is the user's words: what the call reads is what the user pointed at.
+/// A title, a sender, a path or the like has a word of the user's that means something: it names what the user spoke of.
+[[nodiscard]] bool user_named(const FlowSession& session, std::string_view text);
+
+/// One of the call's arguments is the user's words or names what the user spoke of, or the task hands over to all that such a tool reads:
+/// what the call reads is what the user pointed at.
 [[nodiscard]] bool user_pointed(const Act& act, const FlowSession& session);
 
 /// The session's memory; null where it has none.

@@ -62,6 +62,7 @@ void FlowSession::hear_task(const TaskText& task) {
   task_kin |= task.kin;
   task_nouns |= task.nouns;
   follows = follows || task.follows;
+  follows_all = follows_all || task.follows_all;
   const std::size_t fresh = std::min(task.words.size(), kTaskWords);
   lost_task += static_cast<std::uint32_t>(task.words.size() - fresh);
   if (task_.size() + fresh > kTaskWords) {  // the words of now are what calls will be held against
@@ -195,7 +196,8 @@ bool FlowSession::arrived(std::uint64_t act) {
 void FlowSession::encode(Writer& out) const {
   out.u8(kVersion);
   out.u64(seed_);
-  out.u8(static_cast<std::uint8_t>((task_known_ ? 1 : 0) | (follows ? 2 : 0) | (prose_ ? 4 : 0) | (gone_ ? 8 : 0)));
+  out.u8(
+      static_cast<std::uint8_t>((task_known_ ? 1 : 0) | (follows ? 2 : 0) | (prose_ ? 4 : 0) | (gone_ ? 8 : 0) | (follows_all ? 16 : 0)));
   out.varint(Words::built_in().rows_id());
   out.u64(task_kin);
   out.u64(task_nouns);
@@ -270,12 +272,13 @@ std::unique_ptr<ChannelMemory> FlowSession::decode(Reader& in) {
   const std::uint8_t flags = in.u8();
   memory->task_known_ = (flags & 1U) != 0;
   memory->follows = (flags & 2U) != 0;
+  memory->follows_all = (flags & 16U) != 0;
   const bool other_rows = version <= kBareRows || in.varint32() != Words::built_in().rows_id();
   memory->task_kin = in.u64();
   memory->task_nouns = in.u64();
   memory->task_.resize(in.count(1, kTaskWords));
   for (std::uint32_t& word : memory->task_) word = in.varint32();
-  if (flags > 15 || !(version == kWholeForms ? memory->leaves_.decode_whole(in) : memory->leaves_.decode(in))) return nullptr;
+  if (flags > 31 || !(version == kWholeForms ? memory->leaves_.decode_whole(in) : memory->leaves_.decode(in))) return nullptr;
   if ((flags & 4U) != 0) read(*(memory->prose_ = std::make_unique<Prose>()));
   if ((flags & 8U) != 0) read(*(memory->gone_ = std::make_unique<Gone>()));
   memory->orders_.resize(in.count(18, kOrders));

@@ -115,7 +115,7 @@ class FlowSession final : public ChannelMemory {
   [[nodiscard]] bool task_holds_any(const std::vector<std::uint64_t>& words) const;
   [[nodiscard]] bool task_holds(std::uint64_t word) const { return user_wrote({&word, 1}); }
   std::uint64_t task_kin = 0, task_nouns = 0;
-  bool follows = false;
+  bool follows = false, follows_all = false;  // as TaskText has them
 
   // Results.
   void learn_record(WordSpan whole) { leaf(run_hash(whole) ^ kWhole); }

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "models/flow_act.h"
 #include "models/flow_fields.h"
 #include "models/flow_scanner.h"
 #include "models/flow_text.h"
@@ -82,18 +83,6 @@ void learn_value(FlowSession& session, std::string_view text, JsonLeaf::Kind kin
   }
 }
 
-/// A title, a sender or the like has a word of the user's that means something: the record is the one the user spoke of.
-bool names_record(const FlowSession& session, std::string_view text) {
-  constexpr std::size_t kTitleBytes = 120, kLeastWord = 4;
-  if (text.size() > kTitleBytes) return false;
-  bool named = false;
-  each_word(text, [&](std::size_t, std::size_t, std::string_view word) {
-    const std::uint64_t hash = word_hash(word);
-    named = named || (word.size() >= kLeastWord && Words::built_in().find(hash) == nullptr && session.task_holds(hash));
-  });
-  return named;
-}
-
 /// The record that a leaf is of: the innermost element of an array around it, else the whole result. Empty for an element of an array
 /// itself, which is no record.
 std::string_view record_of(const JsonLeaf& leaf) {
@@ -134,7 +123,7 @@ class SpokenOf {
     const auto here = static_cast<std::size_t>(&item - items_.data());
     const std::size_t first = here - std::min(here, kLookedAt);
     for (const Item& other : items_.subspan(first, std::min(items_.size(), here + kLookedAt) - first)) {
-      if (naming_ > 1 || record_of(other) != record || !names_record(session_, other.text)) continue;
+      if (naming_ > 1 || record_of(other) != record || !user_named(session_, other.text)) continue;
       ++naming_;
       only_ = &other;
     }

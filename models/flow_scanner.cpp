@@ -2,6 +2,8 @@
 #include "models/flow_scanner.h"
 
 #include <algorithm>
+#include <array>
+#include <cstring>
 
 #include "models/flow_text.h"
 
@@ -41,6 +43,15 @@ std::uint64_t SmallText::without_wide_marks(std::uint64_t words, std::uint64_t h
 std::string_view SmallText::long_word(std::size_t begin, std::size_t end) {
   long_ = lower_case(text_.substr(begin, end - begin));
   return long_;
+}
+
+std::uint64_t lone_word(std::string_view text) {
+  if (text.empty() || text.size() > bytes::kLane) return 0;
+  const bytes::Lane small = bytes::made_small(bytes::lane(text.data(), text.size()));
+  if (bytes::tops(bytes::in<SmallText::kSmall>(small)) != (std::uint64_t{1} << text.size()) - 1) return 0;
+  std::array<char, bytes::kLane> word;  // NOLINT(cppcoreguidelines-pro-type-member-init): written right here
+  std::memcpy(word.data(), &small, sizeof small);
+  return word_hash({word.data(), text.size()});
 }
 
 }  // namespace ringfence::flow

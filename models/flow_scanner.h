@@ -68,4 +68,7 @@ inline void each_word(std::string_view text, const Visit& visit) {
       [&](std::size_t begin, std::size_t end) { visit(begin, end, small.word(begin, end)); });
 }
 
+/// The hash of a text of at most 16 bytes that is one word of ASCII, as keys of objects and numbers mostly are; 0 for any other.
+[[nodiscard]] std::uint64_t lone_word(std::string_view text);
+
 }  // namespace ringfence::flow

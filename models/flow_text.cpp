@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cstring>
 #include <utility>
 
 #include "models/byte_masks.h"
@@ -159,6 +158,7 @@ class ProseReader {
     }
     const WordEntry* const entry = place.entry;
     const bool first = std::exchange(first_, false);
+    const bool led = std::exchange(led_, entry != nullptr && (entry->classes & WordEntry::Lead) != 0);
     if (entry == nullptr) {
       settle();
       open_ = false;
@@ -171,6 +171,7 @@ class ProseReader {
     if ((hits & lexicon_.of(Words::Meaning::Order)) != 0) now_.commands = true;
     if ((hits & lexicon_.of(Words::Meaning::Addressed)) != 0 && (hits & lexicon_.of(Words::Meaning::Reminder)) == 0 && !in_address(place))
       now_.addressed = true;
+    now_.led = now_.led || (led && (entry->classes & WordEntry::Verb) != 0 && !in_address(place));
     now_.kin |= entry->kin;
     now_.nouns |= entry->nouns;
     const bool open = std::exchange(open_, (entry->classes & WordEntry::Opener) != 0);
@@ -201,6 +202,7 @@ class ProseReader {
       }
       if (mark == Mark::Colon) verb_ = false;
       settle();
+      led_ = mark == Mark::Comma;
       open_ = mark == Mark::Comma ? open_ || clause_ : mark == Mark::Opens || mark == Mark::Colon;
       if (mark == Mark::Stop) stop(first);
     }
@@ -274,7 +276,7 @@ class ProseReader {
       addressed = sentence.addressed = addressed || sentence.addressed;
       if (sentence.paragraph != paragraph) before = ordered = false;
       paragraph = sentence.paragraph;
-      if (!sentence.commands) sentence.commands = (before && sentence.lower_start) || (addressed && ordered);
+      if (!sentence.commands) sentence.commands = (before && sentence.lower_start) || (addressed && (ordered || sentence.led));
       before = sentence.commands;
       ordered = ordered || sentence.commands;
       out_.commands = out_.commands || sentence.commands;
@@ -290,6 +292,7 @@ class ProseReader {
   std::size_t paragraph_ = 0;
   bool open_ = true;       // a verb here begins an order
   bool verb_ = false;      // the word before was such a verb
+  bool led_ = false;       // a verb here is an order to the agent
   bool lettered_ = false;  // the sentence has had a letter
   bool first_ = true;      // the next word is its first
   bool clause_ = false;    // it began with what stands in front of an order: "to continue, send …"
@@ -342,15 +345,6 @@ WordList words_of(std::string_view value) {
   return words;
 }
 
-std::uint64_t lone_word(std::string_view text) {
-  if (text.empty() || text.size() > bytes::kLane) return 0;
-  const bytes::Lane small = bytes::made_small(bytes::lane(text.data(), text.size()));
-  if (bytes::tops(bytes::in<SmallText::kSmall>(small)) != (std::uint64_t{1} << text.size()) - 1) return 0;
-  std::array<char, bytes::kLane> word;  // NOLINT(cppcoreguidelines-pro-type-member-init): written right here
-  std::memcpy(word.data(), &small, sizeof small);
-  return word_hash({word.data(), text.size()});
-}
-
 bool distinctive(std::string_view value) {
   const auto telling = [](char c) { return is_digit(c) || c == '@' || c == '.' || c == '_' || c == '-'; };
   return value.size() >= 12 || value.find(' ') != std::string_view::npos || (value.size() >= 4 && std::ranges::any_of(value, telling));
@@ -387,7 +381,9 @@ TaskText read_task(const Words& lexicon, std::string_view text) {
     places.push_back({static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end - begin), nullptr});
     const WordEntry* const entry = lexicon.find(hash);
     if (entry == nullptr) return patterns.reset();
-    if ((patterns.step(*entry, end < text.size() ? text[end] : '\0') & lexicon.of(Words::Meaning::Follows)) != 0) task.follows = true;
+    const std::uint64_t hits = patterns.step(*entry, end < text.size() ? text[end] : '\0');
+    task.follows_all = task.follows_all || (hits & lexicon.of(Words::Meaning::HandsOver)) != 0;
+    task.follows = task.follows || task.follows_all || (hits & lexicon.of(Words::Meaning::Follows)) != 0;
     task.kin |= entry->kin;
     task.nouns |= entry->nouns;
   });

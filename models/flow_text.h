@@ -22,8 +22,6 @@ using WordSpan = std::span<const std::uint64_t>;
 /// Words of a value without scheme and `www.` in front: two values with the same words are the same. A number written in groups, such as
 /// a telephone's or an account's, is one word.
 [[nodiscard]] WordList words_of(std::string_view value);
-/// The hash of a text of at most 16 bytes that is one word of ASCII, as keys of objects and numbers mostly are; 0 for any other.
-[[nodiscard]] std::uint64_t lone_word(std::string_view text);
 /// Would two texts hold it by accident: it has a space, or 12 characters, or 4 with a digit or one of `@ . _ -`.
 [[nodiscard]] bool distinctive(std::string_view value);
 /// A text of at most 80 bytes and 3 words is a name or a number, not prose.
@@ -63,6 +61,7 @@ struct Sentence {
   std::size_t first = 0, last = 0;  // its words, [first, last) of ProseText::words
   std::size_t paragraph = 0;
   bool commands = false;             // it is an order, or goes on with one
+  bool led = false;                  // it holds a verb that is an order where the text speaks to the agent
   bool addressed = false;            // it, or one before it, speaks to the agent
   bool lower_start = false;          // it goes on with the sentence before
   std::uint64_t kin = 0, nouns = 0;  // rows of the word tables it touches
@@ -94,7 +93,8 @@ struct ProseText {
 struct TaskText {
   WordList words;
   std::uint64_t kin = 0, nouns = 0;
-  bool follows = false;  // it hands over to a text: "follow the instructions", "handle these"
+  bool follows = false;      // it hands over to a text: "follow the instructions", "handle these"
+  bool follows_all = false;  // to all texts of a kind: "whoever asked in the mails"
 };
 [[nodiscard]] TaskText read_task(const Words& lexicon, std::string_view text);
 

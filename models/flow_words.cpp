@@ -68,12 +68,14 @@ class Words::Builder {
     if (name[0] == "courtesy") return add_pattern(Meaning::Courtesy, words);
     if (name[0] == "reminder") return add_pattern(Meaning::Reminder, words);
     if (name[0] == "follows") return add_pattern(Meaning::Follows, words);
-    constexpr std::array<std::pair<std::string_view, WordEntry::Class>, 7> kClasses{{{"verbs", WordEntry::Verb},
+    if (name[0] == "hands") return add_pattern(Meaning::HandsOver, words);
+    constexpr std::array<std::pair<std::string_view, WordEntry::Class>, 8> kClasses{{{"verbs", WordEntry::Verb},
                                                                                      {"openers", WordEntry::Opener},
                                                                                      {"fillers", WordEntry::Filler},
                                                                                      {"copulas", WordEntry::Copula},
                                                                                      {"clauses", WordEntry::Clause},
                                                                                      {"common", WordEntry::Common},
+                                                                                     {"leads", WordEntry::Lead},
                                                                                      {"hosts", WordEntry::HostEnding}}};
     const auto found = std::ranges::find(kClasses, name[0], [](const auto& row) { return row.first; });
     if (found == kClasses.end()) return "unknown name '" + std::string(name[0]) + "'";

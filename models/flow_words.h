@@ -29,10 +29,20 @@ inline constexpr std::size_t kStemLetters = 5;
 /// What is known of one word; found by its hash, one probe for most words.
 struct WordEntry {
   /// Common: names nothing. Clause: with it in front an order may follow a comma. BeginsOrder: the first word of a pattern that is an
-  /// order.
-  enum Class : std::uint8_t { Verb = 1, Opener = 2, Filler = 4, Copula = 8, HostEnding = 16, BeginsOrder = 32, Clause = 64, Common = 128 };
+  /// order. Lead: in a text that speaks to the agent a verb behind it is an order.
+  enum Class : std::uint16_t {
+    Verb = 1,
+    Opener = 2,
+    Filler = 4,
+    Copula = 8,
+    HostEnding = 16,
+    BeginsOrder = 32,
+    Clause = 64,
+    Common = 128,
+    Lead = 256
+  };
   std::uint64_t hash = 0;
-  std::uint8_t classes = 0;
+  std::uint16_t classes = 0;
   std::uint64_t kin = 0;                  // a bit per row of kin it stands in, in any form
   std::uint64_t nouns = 0;                // likewise
   std::array<std::uint64_t, 3> places{};  // bit p of places[i]: may be word i of pattern p
@@ -46,7 +56,7 @@ struct WordRow {
 /// Immutable; shared by threads.
 class Words {
  public:
-  enum class Meaning : std::uint8_t { Order, Addressed, Follows, Courtesy, Reminder };
+  enum class Meaning : std::uint8_t { Order, Addressed, Follows, HandsOver, Courtesy, Reminder };
   static constexpr std::size_t kMost = 64;  // patterns, rows of kin, rows of nouns
 
   /// Texts of files; the error names the line.
@@ -101,7 +111,7 @@ class Words {
   std::vector<WordRow> kin_;
   std::map<std::string, std::vector<std::string>, std::less<>> effects_;
   std::array<std::uint64_t, 3> ends_{};
-  std::array<std::uint64_t, 5> meanings_{};
+  std::array<std::uint64_t, 6> meanings_{};
   std::uint64_t marked_ = 0;
   std::array<char, kMost> marks_{};
 };

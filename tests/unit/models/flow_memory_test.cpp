@@ -52,7 +52,7 @@ TEST(FlowMemory, AnOrderThatHadToGoIsStillAnOrder) {
   story.world.restart();
   EXPECT_THAT(class_of(story.pay("LT601010012345678901")), Optional(FlowClass::AddressedCommand));
   EXPECT_THAT(class_of(story.pay("GB29NWBK60161331926819")), Optional(FlowClass::Command)) << "and what it was";
-  EXPECT_THAT(class_of(story.pay("DE89370400440532013000")), Optional(FlowClass::Nowhere));
+  EXPECT_THAT(class_of(story.write("DE89370400440532013000")), Optional(FlowClass::Nowhere));
 }
 
 TEST(FlowMemory, AValueThatAnOrderGaveIsNotForgottenForOthers) {
