@@ -78,8 +78,18 @@ bool read_event(decoding::Walk& walk, std::optional<EventTime> arrival) {
   return true;
 }
 
+/// About a field, whose meaning the contract gives: of a record of another format it misleads.
+bool is_about_field(RefusalReason reason) {
+  using enum RefusalReason;
+  return reason == DuplicateField || reason == MissingField || reason == WrongType || reason == OutOfRange || reason == UnknownValue;
+}
+
 Refusal with_agent(Refusal refusal, std::string_view record) {
   decoding::Salvaged shown = decoding::salvage(record);
+  if (shown.foreign && is_about_field(refusal.reason)) {
+    refusal.reason = RefusalReason::Unmapped;
+    refusal.detail = "record: neither v nor kind: no ringfence event, another format has to be mapped onto it first";
+  }
   refusal.agent_id = std::move(shown.agent_id);
   refusal.tenant = std::move(shown.tenant);
   return refusal;

@@ -28,14 +28,14 @@ enum class RefusalReason : std::uint8_t {
   UnsupportedVersion,
   FromTheFuture,
   IdConflict,  // given by the core, not by the decoder
-  Unmapped,    // given by a format, not by the decoder
+  Unmapped,    // an object that says neither `v` nor `kind`: of another format, which has to be mapped first
 };
 [[nodiscard]] std::string_view name_of(RefusalReason reason);
 
 /// A record that cannot be judged, as a value. `detail` names the field and what was expected; it never repeats the record's values.
 struct Refusal {
   RefusalReason reason{};
-  std::string stage;   // "decode", "map", "admit"
+  std::string stage;   // "decode", "admit"
   std::string detail;  // e.g. "outcome.status: expected one of ok denied error unknown"
   /// What the record still shows of its agent, for the finding feed.refused; empty where nothing could be read. The first counts where a
   /// field stands twice.

@@ -97,8 +97,9 @@ Salvaged salvage(std::string_view record) {
   if (record.starts_with("\xEF\xBB\xBF")) record.remove_prefix(3);
   Scanner in(record.substr(0, limits::kEventBytes));
   Salvaged found;
-  bool tenant_named = false;
+  bool tenant_named = false, ours = false;
   const bool whole = members(in, [&](std::string_view key) {
+    ours = ours || key == "v" || key == "kind";
     if (key == "tenant" && !tenant_named) {
       tenant_named = true;
       if (in.peek() == 'n') tenant_named = false;  // null means absent
@@ -110,6 +111,7 @@ Salvaged salvage(std::string_view record) {
     }
   });
   if (whole && !tenant_named) found.tenant = "default";
+  found.foreign = whole && !ours;
   return found;
 }
 

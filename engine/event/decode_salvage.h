@@ -8,6 +8,7 @@ namespace ringfence::decoding {
 
 struct Salvaged {
   std::string agent_id, tenant;
+  bool foreign = false;  // read to its end, and neither `v` nor `kind` was there: it does not say that it is an event of ours
 };
 
 /// The agent and tenant a refused record still shows, whatever is wrong elsewhere in it: reads only quotes, brackets and commas, takes the

@@ -99,6 +99,16 @@ INSTANTIATE_TEST_SUITE_P(
                       Case{"a change of nothing", without("/change", kChange), MissingField, "change"}));
 
 INSTANTIATE_TEST_SUITE_P(
+    OtherFormats, RefusedEvent,
+    ::testing::Values(Case{"an empty object", "{}", Unmapped, "record"},
+                      Case{"a log line whose scope is another", R"({"level":"info","scope":"request","http.status":200})", Unmapped,
+                           "record"},
+                      Case{"a log line whose outcome is a word", R"({"type":"mcp_tool_call","outcome":"success"})", Unmapped, "record"},
+                      Case{"one of our fields twice", R"({"id":"1","id":"2","method":"tools/call"})", Unmapped, "record"},
+                      Case{"a kind without version is ours", R"({"kind":"tool_call","scope":1})", WrongType, "scope"},
+                      Case{"broken, whatever it is", R"({"scope":1,})", InvalidJson, "record"}));
+
+INSTANTIATE_TEST_SUITE_P(
     Types, RefusedEvent,
     ::testing::Values(
         Case{"another version", with("/v", "2"), UnsupportedVersion, "v"}, Case{"version 0", with("/v", "0"), UnsupportedVersion, "v"},
