@@ -66,7 +66,7 @@ RunEnd FileRun::run() {
     report_.tally.stopped += t.stopped;
     report_.tally.containments += t.containments;
     for (std::size_t i = 0; i < t.verdicts.size(); ++i) report_.tally.verdicts[i] += t.verdicts[i];
-    Evaluability::add(report_.not_evaluable, lane->shard.evaluability().rows());
+    Evaluability::add(report_.sources, lane->shard.evaluability().rows());
     report_.agents += lane->table.counters().created;
   }
   report_.stopped = stop_;

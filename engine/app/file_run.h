@@ -66,7 +66,7 @@ struct FileRunOptions {
 struct RunReport {
   std::uint64_t records = 0, bytes = 0, agents = 0;
   ShardTally tally;
-  std::vector<Evaluability::Row> not_evaluable;  // by source
+  std::vector<Evaluability::Row> sources;  // what each does not send, and what it sends in vain
   std::array<std::uint64_t, 16> refused_by_reason{};
   std::array<std::uint64_t, kLevels> findings_by_level{};
   Level highest = Level::Observe;  // of any finding

@@ -82,9 +82,9 @@ std::shared_ptr<const Rulebook> load_rules(const Options& options, const Setting
 }
 
 /// What could not be judged for want of fields, a line a source.
-void print_not_evaluable(std::vector<Evaluability::Row> rows) {
-  std::ranges::sort(rows, {}, &Evaluability::Row::source);  // whatever the number of shards
+void print_not_evaluable(const std::vector<Evaluability::Row>& rows) {
   for (const Evaluability::Row& row : rows) {
+    if (row.events == 0) continue;
     std::string said;
     const auto say = [&](std::string_view what, std::uint64_t count) {
       if (count > 0) said += (said.empty() ? "" : ", ") + std::string(what) + " " + std::to_string(count);
@@ -96,6 +96,23 @@ void print_not_evaluable(std::vector<Evaluability::Row> rows) {
     for (std::size_t i = 0; i < kLackingNames.size(); ++i) say(std::string("no ").append(kLackingNames.at(i)), row.lacking.at(i));
     std::fprintf(stderr, "not evaluable, source %s: %llu events (%s%s%s)\n", row.source.c_str(),
                  static_cast<unsigned long long>(row.events), fields.c_str(), fields.empty() || said.empty() ? "" : "; ", said.c_str());
+  }
+}
+
+/// What events brought and nobody reads, a line a source: a field that an exporter misspells shows here and nowhere else.
+void print_ignored(const std::vector<Evaluability::Row>& rows) {
+  for (const Evaluability::Row& row : rows) {
+    if (row.ignoring == 0) continue;
+    std::string said;
+    if (row.unknown_fields > 0) {
+      said = "unknown fields " + std::to_string(row.unknown_fields) + ":";
+      for (const std::string& name : row.unknown_names) said += (said.ends_with(':') ? " " : ", ") + name;
+      if (row.more_names) said += " and more";
+    }
+    if (row.ignored_elements > 0)
+      said += (said.empty() ? "" : "; ") + std::string("elements of arg_ids and result_ids ") + std::to_string(row.ignored_elements);
+    std::fprintf(stderr, "ignored, source %s: %llu events (%s)\n", row.source.c_str(), static_cast<unsigned long long>(row.ignoring),
+                 said.c_str());
   }
 }
 
@@ -119,7 +136,10 @@ void print_summary(const RunReport& report, double seconds) {
         (findings.empty() ? "" : ", ") + std::string(name_of(static_cast<Level>(i))) + " " + std::to_string(report.findings_by_level[i]);
   }
   std::fprintf(stderr, "finding records: %s\n", findings.empty() ? "none" : findings.c_str());
-  print_not_evaluable(report.not_evaluable);
+  std::vector<Evaluability::Row> sources = report.sources;
+  std::ranges::sort(sources, {}, &Evaluability::Row::source);  // whatever the number of shards
+  print_not_evaluable(sources);
+  print_ignored(sources);
   std::fprintf(stderr, "calls that would have been stopped: %llu\n", static_cast<unsigned long long>(report.tally.stopped));
   std::fprintf(stderr, "%.0f events/s%s\n", seconds > 0 ? static_cast<double>(report.records) / seconds : 0.0,
                report.stopped ? "; stopped: the same command goes on from here" : "");

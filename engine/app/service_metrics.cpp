@@ -155,7 +155,7 @@ std::string ServiceMetrics::exposition(Nanos steady_now) const {
   page.process("ringfence_store_faults_total", "Writes of states that the store refused.", {{{}, count(process_.store_faults)}});
   std::vector<Evaluability::Row> rows;
   for (const Evaluability* const shard : evaluability_) Evaluability::add(rows, shard->rows());
-  std::vector<std::pair<Labels, double>> channels, fields;
+  std::vector<std::pair<Labels, double>> channels, fields, ignored;
   for (const Evaluability::Row& row : rows) {
     for (const Channel* const channel : all_channels()) {
       const std::uint64_t seen = row.channels.at(static_cast<std::size_t>(channel->info().id));
@@ -165,10 +165,17 @@ std::string ServiceMetrics::exposition(Nanos steady_now) const {
     for (std::size_t i = 0; i < kLackingNames.size(); ++i)
       if (row.lacking.at(i) > 0)
         fields.push_back({{{"source", row.source}, {"field", std::string(kLackingNames.at(i))}}, static_cast<double>(row.lacking.at(i))});
+    const auto pass = [&](const char* what, std::uint64_t count) {
+      if (count > 0) ignored.push_back({{{"source", row.source}, {"what", what}}, static_cast<double>(count)});
+    };
+    pass("unknown_field", row.unknown_fields);
+    pass("identifier", row.ignored_elements);
   }
   page.process("ringfence_not_evaluable_total", "Acts that a channel could not judge because their source does not send the fields.",
                std::move(channels));
   page.process("ringfence_lacking_total", "Acts for which single constraints could not be judged for want of a field.", std::move(fields));
+  page.process("ringfence_ignored_total",
+               "Fields that the contract does not name, and elements of arg_ids and result_ids that break their form.", std::move(ignored));
   page.process("ringfence_reloads_total", "Persona sets taken into force or refused since the start.",
                {{{{"result", "taken"}}, count(process_.reloads)}, {{{"result", "refused"}}, count(process_.reloads_refused)}});
   page.process("ringfence_drills_total", "Drills that this process has played, by whether every stage answered.",

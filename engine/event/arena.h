@@ -74,6 +74,9 @@ struct EventArena::Body {
   /// Of the objects under way, the leaves that are keys in which a lone surrogate was replaced.
   std::vector<std::size_t> replaced_keys;
   std::vector<std::string_view> list;
+  /// The first names of the record that are no field's.
+  static constexpr std::size_t kUnknownNames = 4;
+  std::array<std::string_view, kUnknownNames> unknown_names;
   /// Room for the JSON Pointer of the array or object under way.
   std::string pointer;
 

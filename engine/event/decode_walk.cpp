@@ -108,7 +108,7 @@ Place Walk::fields(Place at) {
     at += 2;
     const std::size_t index = among->find(name);
     if (index == Fields::kUnknown) {
-      at = unknown_member(at);
+      at = unknown_member(at, *among, name);
     } else {
       const Field& field = among->fields[index];
       if ((seen >> index & 1U) != 0) return refuse(RefusalReason::DuplicateField, field.path, "expected once");
@@ -146,9 +146,29 @@ Place Walk::fields(Place at) {
   }
 }
 
-Place Walk::unknown_member(Place at) {
+Place Walk::unknown_member(Place at, const Fields& among, std::string_view name) {
+  std::array<std::string_view, EventArena::Body::kUnknownNames>& names = body_.unknown_names;
+  if (event.unknown_fields < names.size()) {
+    names[event.unknown_fields] = whole_name(among, name);
+    event.unknown_names = std::span(names).first(event.unknown_fields + 1);
+  }
   ++event.unknown_fields;
   return check(at, kUnknownField);
+}
+
+/// With the object's name in front, where it is one of the event's.
+std::string_view Walk::whole_name(const Fields& among, std::string_view name) {
+  if (&among == &event_fields()) return name;
+  const Fields& outside = event_fields();
+  const Field* object = outside.fields;
+  while (object->nested != &among) ++object;
+  const std::string_view in = object->path;
+  char* const out = body_.bump.room(in.size() + 1 + name.size());
+  std::ranges::copy(in, out);
+  out[in.size()] = '.';
+  std::ranges::copy(name, out + in.size() + 1);
+  body_.bump.take(in.size() + 1 + name.size());
+  return {out, in.size() + 1 + name.size()};
 }
 
 Refused Walk::wrong_length(std::string_view path, std::size_t most_characters) {

@@ -128,7 +128,8 @@ class Walk {
   Refused wrong_length(std::string_view path, std::size_t most_characters);
   std::optional<std::int64_t> other_integer(Place at, std::string_view path);
   Place fields(Place at);
-  Place unknown_member(Place at);
+  Place unknown_member(Place at, const Fields& among, std::string_view name);
+  std::string_view whole_name(const Fields& among, std::string_view name);
   Place check(Place at, std::string_view path);
   std::optional<JsonLeaf::Kind> literal(Place at, std::string_view path);
 

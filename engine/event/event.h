@@ -139,9 +139,11 @@ struct Event {
   ChangeKind change{};
   std::string_view scope;
 
-  /// Fields no one named, and array elements that broke their form: counted, never refused.
+  /// Fields no one named, and elements of `arg_ids` and `result_ids` that broke their form: counted, never refused.
   std::uint32_t unknown_fields = 0;
   std::uint32_t ignored_elements = 0;
+  /// The first of the unknown fields, as in the contract's names ("agent.trsut").
+  std::span<const std::string_view> unknown_names;
 };
 
 /// An error whose code says that what was named is not there (event.md, outcome.status).

@@ -67,7 +67,9 @@ std::expected<void, StoreError> Shard::judge_one(const Record& record, const Win
 void Shard::apply_fact(const Event& fact, Partition partition, const Origin& origin) {
   judge_together(origin);  // those before it know nothing of it
   facts_[partition].apply(fact);
-  counters_.facts += settings_.share.index == 0 ? 1 : 0;
+  if (settings_.share.index != 0) return;
+  ++counters_.facts;
+  evaluability_->note_ignored(fact);
 }
 
 std::expected<void, StoreError> Shard::book(const Record& record, const Event& event, const AgentKey& key, const Origin& origin) {
@@ -104,6 +106,7 @@ void Shard::judge_together(const Origin& origin) {
     table_.touch(*one.agent, Offset{one.lsn});
     count(*one.out);
     evaluability_->note(one.event->source.product.value_or(""), one.out->not_evaluable, one.out->lacking);
+    evaluability_->note_ignored(*one.event);
   }
   booked_.clear();
 }

@@ -82,6 +82,21 @@ class Records(program.Case):
     def test_integer_over_63_bits(self):
         self.refuse(json.dumps(event(9))[:-1].encode() + b',"bytes":{"request":9223372036854775808}}', "out_of_range")
 
+    def test_field_that_nobody_names(self):
+        """A misspelt field is ignored, and the summary names it."""
+        evil = "\x1b[2J\u202e" + "y" * 9000
+        records = [event(1, outcme={"status": "ok"}, agent={"id": "watched-alert-1", "trsut": "verified"}), event(2, **{evil: 1}),
+                   event(3, source={"product": "gw"}, arg_ids=["nonsense", 7])]
+        told = [self.replay("--shards", n, "-", stdin=lines(*records)).err.decode().splitlines() for n in (1, 3)]
+        ignored = [line for line in told[0] if line.startswith("ignored")]
+        self.assertTrue(ignored[0].startswith('ignored, source -: 2 events (unknown fields 3: "\\u001B[2J\\u202Eyyy'), ignored)
+        self.assertTrue(ignored[0].endswith('"\u2026, "agent.trsut", "outcme")'), ignored)
+        self.assertEqual(ignored[1:], ["ignored, source gw: 1 events (elements of arg_ids and result_ids 2)"])
+        self.assertEqual(ignored, [line for line in told[1] if line.startswith("ignored")])
+
+    def test_record_of_another_format(self):
+        self.refuse({"jsonrpc": "2.0", "method": "tools/call", "source": "mcp"}, "unmapped")
+
     def test_no_time(self):
         self.refuse(event(9, time=None), "missing_field")
 

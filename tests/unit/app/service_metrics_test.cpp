@@ -11,6 +11,7 @@ namespace {
 
 using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 
 TEST(ServiceMetrics, ShowsWhatEachShardCounted) {
   ServiceMetrics metrics(2);
@@ -39,6 +40,18 @@ TEST(ServiceMetrics, SaysWhatWhichSourceDoesNotLetBeJudged) {
   EXPECT_THAT(metrics.exposition(Nanos{}), AllOf(HasSubstr("ringfence_not_evaluable_total{source=\"gateway-a\",channel=\"volume\"} 2\n"),
                                                  HasSubstr("ringfence_not_evaluable_total{source=\"gateway-a\",channel=\"flow\"} 1\n"),
                                                  HasSubstr("ringfence_lacking_total{source=\"gateway-a\",field=\"quantity\"} 1\n")));
+}
+
+TEST(ServiceMetrics, SaysWhatWhichSourceSendsInVain) {
+  ServiceMetrics metrics(1);
+  Evaluability shard;
+  metrics.watch(shard);
+  Event event;
+  event.source.product = "gateway-a";
+  event.unknown_fields = 3;
+  shard.note_ignored(event);
+  EXPECT_THAT(metrics.exposition(Nanos{}), AllOf(HasSubstr("ringfence_ignored_total{source=\"gateway-a\",what=\"unknown_field\"} 3\n"),
+                                                 Not(HasSubstr("what=\"identifier\""))));
 }
 
 TEST(ServiceMetrics, EveryFamilyHasItsType) {

@@ -12,6 +12,7 @@ using namespace testing_events;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::Optional;
+using ::testing::UnorderedElementsAre;
 
 class AcceptedEvent : public ::testing::Test {
  protected:
@@ -98,6 +99,16 @@ TEST_F(AcceptedEvent, UnknownFieldsAreCountedInEveryObjectTheContractKnows) {
   const std::string bytes =
       with("/agent", R"({"id":"a","colour":{"id":1,"deep":[{"x":1e999}]},"colour":2})", with("/extra", R"(["\u00e9",true,null,-0.5e+3])"));
   EXPECT_EQ(accept(bytes).unknown_fields, 3U);
+}
+
+TEST_F(AcceptedEvent, TheFirstUnknownFieldsAreNamedAsTheContractNamesFields) {
+  const std::string bytes = with("/agent", R"({"trsut":"verified","id":"a"})", with("/outcme", "{}"));
+  EXPECT_THAT(accept(bytes).unknown_names, UnorderedElementsAre("agent.trsut", "outcme"));
+  const std::string more = std::string(kAct.substr(0, kAct.size() - 1)) + R"(,"k\u0061":1,"b":1,"c":1,"d":1,"e":1})";
+  const Event e = accept(more);
+  EXPECT_EQ(e.unknown_fields, 5U);
+  EXPECT_THAT(e.unknown_names, ElementsAre("ka", "b", "c", "d"));
+  EXPECT_THAT(accept(kAct).unknown_names, IsEmpty());
 }
 
 TEST_F(AcceptedEvent, FieldsAreFoundInAnyOrderAndWithEscapedNames) {

@@ -3,12 +3,15 @@
 
 #include <gmock/gmock.h>
 
+#include <array>
+
 #include "tests/unit/pipeline/watch.h"
 
 namespace ringfence::testing {
 namespace {
 
 using ::testing::Contains;
+using ::testing::ElementsAre;
 
 constexpr auto kVolume = static_cast<std::size_t>(ChannelId::Volume);
 
@@ -47,6 +50,53 @@ TEST(Evaluability, OfSeveralShardsIsTheSumBySource) {
   Evaluability::add(rows, other.rows());
   ASSERT_EQ(rows.size(), 2U);
   EXPECT_EQ(rows[0].channels.at(kVolume), 2U);
+}
+
+Event with_unknown(std::span<const std::string_view> names, std::uint32_t fields) {
+  Event event;
+  event.source.product = "gateway-a";
+  event.unknown_fields = fields;
+  event.unknown_names = names;
+  return event;
+}
+
+TEST(Evaluability, WhatASourceSendsInVainIsCountedAndNamed) {
+  Evaluability counts;
+  Event broken;
+  broken.ignored_elements = 2;
+  counts.note_ignored(broken);
+  counts.note_ignored({});
+  const std::string hostile = "\x1b[2J" + std::string(100, 'x');
+  const std::array<std::string_view, 2> names{"outcme", hostile};
+  for (int i = 0; i < 3; ++i) counts.note_ignored(with_unknown(names, 2));
+  const auto rows = counts.rows();
+  ASSERT_EQ(rows.size(), 2U);
+  EXPECT_EQ(rows[0].source, Evaluability::kUnnamed);
+  EXPECT_EQ(rows[0].ignored_elements, 2U);
+  EXPECT_EQ(rows[0].ignoring, 1U) << "an event that brings nothing in vain is none";
+  EXPECT_EQ(rows[1].events, 0U);
+  EXPECT_EQ(rows[1].ignoring, 3U);
+  EXPECT_EQ(rows[1].unknown_fields, 6U);
+  EXPECT_THAT(rows[1].unknown_names, ElementsAre("\"\\u001B[2J" + std::string(60, 'x') + "\"\u2026", "\"outcme\""));
+  EXPECT_FALSE(rows[1].more_names);
+}
+
+TEST(Evaluability, OfManyNamesTheSameAreKeptHoweverEventsAreSharedOut) {
+  Evaluability alone, even, odd;
+  for (int i = 0; i < 40; ++i) {
+    const std::string name = "field-" + std::to_string(i * 17 % 40 + 10);
+    const std::array<std::string_view, 1> names{name};
+    alone.note_ignored(with_unknown(names, 1));
+    (i % 2 == 0 ? even : odd).note_ignored(with_unknown(names, 1));
+  }
+  auto rows = odd.rows();
+  Evaluability::add(rows, even.rows());
+  ASSERT_EQ(rows.size(), 1U);
+  EXPECT_EQ(rows[0].unknown_names, alone.rows().at(0).unknown_names);
+  EXPECT_EQ(rows[0].unknown_names.size(), Evaluability::kNames);
+  EXPECT_EQ(rows[0].unknown_names.front(), "\"field-10\"");
+  EXPECT_TRUE(rows[0].more_names && alone.rows().at(0).more_names);
+  EXPECT_EQ(rows[0].unknown_fields, 40U);
 }
 
 /// A session that the source does not report: what the job declares per session is not judged, and no zero.
