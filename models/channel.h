@@ -81,9 +81,21 @@ struct Breach {
 
 /// What a declared constraint looks at and an event may not have. Where it is absent the tool alone decides, and the lack is counted per
 /// source.
-enum class Lacking : std::uint8_t { Resource, Argument, Effect, Destination, User, Session, Grounding, Quantity, Population, Identifier };
-inline constexpr std::array<std::string_view, 10> kLackingNames{"resource", "argument",  "effect",   "destination", "user",
-                                                                "session",  "grounding", "quantity", "population",  "identifier"};
+enum class Lacking : std::uint8_t {
+  Resource,
+  Argument,
+  Effect,
+  Destination,
+  User,
+  Session,
+  Grounding,
+  Quantity,
+  Population,
+  Identifier,
+  Charter,
+};
+inline constexpr std::array<std::string_view, 11> kLackingNames{"resource",  "argument", "effect",     "destination", "user",   "session",
+                                                                "grounding", "quantity", "population", "identifier",  "charter"};
 [[nodiscard]] constexpr std::uint32_t bit_of(Lacking what) { return std::uint32_t{1} << static_cast<unsigned>(what); }
 
 /// A factor that the channel computed itself, for a bet that no table row can hold: a learned alternative, the total of a period. The

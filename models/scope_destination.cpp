@@ -219,6 +219,18 @@ Ruling judge_new(const Act& act, const std::vector<std::uint64_t>& permitted) {
   return ruling;
 }
 
+/// The job says where acts may go, or where what was read may not.
+bool limits_destinations(const Persona& job) {
+  return job.destinations.external != External::Any || job.destinations.new_per_day ||
+         std::ranges::any_of(job.flows, [](const FlowRule& rule) { return !rule.allow; });
+}
+
+/// It goes somewhere by its effect, or its action has an argument that says where.
+bool goes_somewhere(const Act& act) {
+  if (act.effect == Effect::Send || act.effect == Effect::Transfer) return true;
+  return act.match.action && std::ranges::any_of(act.persona.actions[*act.match.action].arguments, &ArgumentRule::destination);
+}
+
 }  // namespace
 
 Targets targets_of(const Act& act) {
@@ -318,6 +330,7 @@ Ruling judge_destinations(const Act& act) {
   std::vector<std::uint64_t> permitted;
   const Target* told = nullptr;
   const Targets targets = targets_of(act);
+  if (targets.first.empty() && goes_somewhere(act) && limits_destinations(act.persona)) ruling.lacks(Lacking::Destination);
   for (const Target& target : targets.first) {
     const Answer answer = answer_for(act, target);
     if (answer == Answer::Unknown) ruling.lacks(Lacking::Grounding);

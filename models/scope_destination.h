@@ -55,7 +55,8 @@ struct Targets {
 /// arguments that the act names, or all accounts; an act that names nothing goes nowhere.
 [[nodiscard]] bool covers_destinations(const Glob& glob, const Act& act, const std::vector<std::string>& values);
 
-/// `scope.destination`: every target against the declared hosts, accounts, agents and `external`, and against `new_per_day`.
+/// `scope.destination`: every target against the declared hosts, accounts, agents and `external`, and against `new_per_day`. An act that
+/// goes somewhere (its effect is `send` or `transfer`, or its action marks an argument `destination`) and does not say where lacks it.
 /// What was lawfully contacted is remembered where `new_per_day` is declared; a refused act or one beyond the limit contacts nobody.
 [[nodiscard]] Ruling judge_destinations(const Act& act);
 

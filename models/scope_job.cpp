@@ -263,7 +263,9 @@ Ruling judge_circumstances(const Act& act) {
       ruling.breach(Analytic::ScopeExpired, "the agent was idle for " + over_words(idle, *job.max_idle) + ", declared is a max_idle of " +
                                                 duration_words(*job.max_idle));
   }
-  if (job.charter_sha256 && act.event.agent.charter_sha256 && !same_hex(*job.charter_sha256, *act.event.agent.charter_sha256)) {
+  if (job.charter_sha256 && !act.event.agent.charter_sha256) {
+    ruling.lacks(Lacking::Charter);
+  } else if (job.charter_sha256 && !same_hex(*job.charter_sha256, *act.event.agent.charter_sha256)) {
     ruling.breach(Analytic::AgentCharterChanged, "the hash of the text it runs with differs from the declared charter_sha256");
   }
   return ruling;

@@ -268,6 +268,33 @@ TEST_F(Destination, WhereResultsComeAfterTheVerdictAnUnknownDestinationIsNotEval
   EXPECT_TRUE(lacks(blind, Lacking::Grounding));
 }
 
+// Acts that do not say where they go
+
+TEST_F(Destination, WhereAnActGoesSomewhereAndDoesNotSayWhereItIsLacking) {
+  const auto lacking = [&](Made made) { return lacks(world.read(std::move(made)), Lacking::Destination); };
+  EXPECT_FALSE(lacking(call("files/read"))) << "a read goes nowhere";
+  for (const Effect effect : {Effect::Send, Effect::Transfer}) {
+    world.job.actions.front().effect = effect;
+    EXPECT_TRUE(lacking(call("files/read")));
+    EXPECT_FALSE(lacking(call("files/read").host("evil.example")));
+  }
+  world.job.actions.front().effect = Effect::Read;
+  mark_argument();
+  EXPECT_TRUE(lacking(call("files/read")));
+  EXPECT_FALSE(lacking(to("evil.example")));
+}
+
+TEST_F(Destination, WhereTheJobLimitsNoDestinationNoneIsLacking) {
+  world.job.actions.front().effect = Effect::Send;
+  declared().external = External::Any;
+  EXPECT_FALSE(lacks(world.read(call("files/read")), Lacking::Destination));
+  world.job.flows.push_back({"secret", FlowRule::To::External, std::nullopt, false});
+  EXPECT_TRUE(lacks(world.read(call("files/read")), Lacking::Destination));
+  world.job.flows.clear();
+  declared().new_per_day = 1;
+  EXPECT_TRUE(lacks(world.read(call("files/read")), Lacking::Destination));
+}
+
 // new_per_day
 
 TEST_F(Destination, NewDestinationsBeyondTheDailyNumberAreABreach) {

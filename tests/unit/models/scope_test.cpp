@@ -340,6 +340,8 @@ TEST_F(Scope, ChangedCharterIsAFindingAndTheSameInCapitalsIsNot) {
   EXPECT_THAT(world.breaks(runs_with("AB12")), IsEmpty());
   EXPECT_THAT(world.breaks(runs_with("ab13")), ElementsAre("agent.charter_changed"));
   EXPECT_THAT(world.breaks(call("files/read")), IsEmpty()) << "absent is not different";
+  EXPECT_TRUE(lacks(world.read(call("files/read")), Lacking::Charter)) << "and not the same";
+  EXPECT_FALSE(lacks(world.read(runs_with("ab12")), Lacking::Charter));
 }
 
 TEST_F(Scope, DecoyIsTouchedWhenAllItsPartsMatchAlsoByARefusedAct) {
