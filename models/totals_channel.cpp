@@ -136,7 +136,7 @@ class TotalsChannel final : public Channel {
     if (for_session) judge_session(act, plan->session, reading);
     if (for_day) judge_day(act, *plan, reading);
     if (!for_session && !for_day) {
-      reading.lacking |= bit_of(Lacking::Quantity);
+      if (in_session || !plan->day.lines.empty()) reading.lacking |= bit_of(Lacking::Quantity);
       if (reading.wagers.empty()) reading.kind = Reading::Kind::NotEvaluable;
     }
     return reading;

@@ -170,6 +170,7 @@ TEST_F(Totals, WithoutASessionNothingPerSessionIsEvaluable) {
   const Reading reading = world.read(call("files/read").records(5000).session(std::nullopt)).at(ChannelId::Totals);
   EXPECT_TRUE(reading.wagers.empty());
   EXPECT_TRUE(lacks(reading, Lacking::Session));
+  EXPECT_FALSE(lacks(reading, Lacking::Quantity)) << "the records are there";
 }
 
 TEST_F(Totals, WhatIsNotReportedBeginsNoPeriod) {
