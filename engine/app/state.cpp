@@ -14,6 +14,8 @@
 #include "engine/verdict/contain.h"
 #include "engine/verdict/containment.h"
 #include "engine/verdict/policy.h"
+#include "models/flow.h"
+#include "models/flow_memory.h"
 
 namespace ringfence {
 namespace {
@@ -28,6 +30,24 @@ struct Options {
 ExitCode fail(const std::string& message) {
   std::fprintf(stderr, "state: %s\n", message.c_str());
   return ExitCode::Unusable;
+}
+
+/// Of a session's flow memory the calls by class, and what had to go for want of room: from then on less can be told of where values come
+/// from (docs/design/flow.md §3).
+ordered_json describe_flow(const std::string& session, const flow::FlowSession& memory) {
+  ordered_json classes = ordered_json::object();
+  const ChannelInfo& info = flow_channel().info();
+  for (std::size_t cls = 0; cls < memory.seen.size(); ++cls)
+    if (memory.seen.at(cls) > 0) classes[std::string(info.classes.at(cls))] = memory.seen.at(cls);
+  return {{"session", session},
+          {"calls", memory.calls},
+          {"results", memory.results},
+          {"without_result", memory.unheard},
+          {"classes", std::move(classes)},
+          {"lost_records", memory.lost_leaves},
+          {"lost_orders", memory.lost_orders},
+          {"lost_values", memory.lost_values},
+          {"lost_task_words", memory.lost_task}};
 }
 
 ordered_json describe(const AgentState& agent) {
@@ -49,6 +69,10 @@ ordered_json describe(const AgentState& agent) {
                                {"held_acts", session.held_acts},
                                {"ledger_open", session.ledger != nullptr}});
   }
+  out["flow"] = ordered_json::array();
+  for (const SessionState& session : agent.sessions)
+    if (const auto& memory = session.memory.at(static_cast<std::size_t>(ChannelId::Flow)))
+      out["flow"].push_back(describe_flow(session.id, static_cast<const flow::FlowSession&>(*memory)));
   out["findings"] = ordered_json::array();
   for (const OpenFinding& f : agent.findings) {
     out["findings"].push_back({{"uid", f.uid},

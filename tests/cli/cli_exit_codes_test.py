@@ -329,6 +329,18 @@ class Tools(program.Case):
                 self.assertEqual((ended.code, ended.out), (UNUSABLE, b""), ended)
         self.assertFalse((self.dir / "nothing").exists(), "looking makes no state")
 
+    def test_state_show_says_what_flow_had_no_room_to_remember(self):
+        self.file("jobs/clerk.yaml", program.WATCHED.replace("actions:\n", 'actions:\n  - {id: send, tools: ["mail/send"], effect: send}\n'))
+        read, send = event(1, result=[f"value-{n}" for n in range(3000)]), event(2, tool={"server": "mail", "name": "send"}, args={"to": "value-1"})
+        ended = self.replay("--state", self.dir / "state", "-", personas=self.dir / "jobs", stdin=lines(read, send))
+        self.assertEqual(ended.code, DONE, ended)
+        words = ["state", "show", "watched-alert-1", "--state", self.dir / "state"]
+        told = json.loads(run(*words, "--json").out)["flow"][0]
+        self.assertEqual((told["session"], told["calls"], told["results"], sum(told["classes"].values())), ("s-1", 2, 1, 1), told)
+        self.assertGreater(told["lost_records"], 900)
+        self.assertEqual((told["lost_orders"], told["lost_values"], told["lost_task_words"]), (0, 0, 0))
+        self.assertIn(f"lost_records {told['lost_records']}", run(*words).out.decode())
+
     def test_explain_of_a_declared_break_names_its_acts(self):
         undeclared = {"tool": {"server": "wiki", "name": "delete"}}
         self.replay(stdin=lines(*(event(i, **undeclared) for i in range(1, 12))))
