@@ -27,6 +27,7 @@ class ShadowProfile final : public ChannelMemory {
     std::string server, name;  // server empty: none was named
     std::optional<Effect> effect;
     std::uint64_t count = 0;
+    std::uint64_t refused = 0;  // of these
   };
   struct Seen {
     std::string text;
@@ -71,8 +72,9 @@ inline constexpr std::uint64_t kShadowCalls = 30;
 /// "41 calls: git/read (60 %), …; to git.corp.example; data internal; on behalf of desk-1; …": everything escaped.
 [[nodiscard]] std::string job_in_words(const ShadowProfile& profile);
 /// A persona file for exactly this agent that allows what it was seen to do: it loads, and its own history breaks nothing it declares.
-/// Where a list overflowed the draft is as wide as it must be; what no list can say without saying more stays undeclared: comments tell of
-/// both. To be narrowed and signed by an owner.
+/// Where a list overflowed the draft is as wide as it must be; what no list can say without saying more, or at all, stays undeclared; what
+/// was only ever refused is an action of its own: comments tell of each. Of its calls at most half may be denied, whatever was seen. To be
+/// narrowed and signed by an owner.
 [[nodiscard]] std::string draft_persona(const ShadowProfile& profile, std::string_view tenant, std::string_view agent);
 
 }  // namespace ringfence

@@ -134,6 +134,32 @@ class Shadow(program.Case):
         self.assertEqual(beyond, ["c-2", "c-3"])
         self.assertIn("actions: []", self.drafted({"tool": {"name": "get"}})[0])
 
+    def test_a_name_that_no_persona_can_hold_stays_undeclared(self):
+        draft, beyond = self.drafted({"tool": {"server": "git", "name": "get"}, "delegation": {"parent": "a\0b"}, "credential": {"fingerprint": "k"}},
+                                     {"tool": {"server": "git", "name": "g\0t"}, "destination": {"account": "a\0b"}, "credential": {"fingerprint": "k\0"}})
+        self.assertIn('tools: ["git/get"]', draft)
+        self.assertNotIn("0000", draft)
+        for said in ("used tools with a NUL", "acted for agents with a NUL", "accounts that are empty, hold a NUL"):
+            self.assertIn(said, draft)
+        self.assertEqual(beyond, ["c-1", "c-2"])
+
+    def test_what_was_only_ever_refused_is_told_apart(self):
+        read, grant = {"tool": {"server": "git", "name": "get"}}, {"tool": {"server": "iam", "name": "grant"}, "outcome": {"status": "denied"}}
+        other = {"tool": {"server": "iam", "name": "invite"}}
+        draft, beyond = self.drafted(*[read] * 30, {**read, "outcome": {"status": "denied"}}, grant, grant, other)
+        self.assertIn("6 % of its calls, only ever refused: 2 of 2; strike it out unless the job needs it\n    tools: [\"iam/grant\"]", draft)
+        self.assertRegex(draft, r"3 % of its calls\n    tools: \[\"iam/invite\"\]")
+        self.assertEqual(draft.count("only ever refused"), 1)
+        self.assertEqual(beyond, [])
+
+    def test_a_draft_lets_at_most_half_of_the_calls_be_denied(self):
+        for refused in (8, 40):
+            denied = {"tool": {"server": "iam", "name": "grant"}, "outcome": {"status": "denied"}}
+            draft, beyond = self.drafted(*[{"tool": {"server": "git", "name": "get"}}] * 12, *[denied] * refused)
+            self.assertIn("barriers: {denials: 0.50}", draft)
+            self.assertEqual("more than any draft allows" in draft, refused == 40)
+            self.assertEqual([line for line in beyond if refused == 8], [])
+
     def test_an_agent_that_its_gateway_bound_to_a_job_is_explained_by_it(self):
         calls = [{**r, "agent": {"id": "z-mail", "trust": "verified", "persona": "cashier"}} for r in history("z-mail", JOBS["cashier"])]
         self.assertEqual(self.replay("--state", self.dir / "state", "-", personas=self.jobs, stdin=lines(*calls)).code, DONE)

@@ -181,6 +181,31 @@ TEST(Shadow, ProfileIsBoundedAndReadsBackAsItWasWritten) {
   }
 }
 
+/// Where the encoding of a profile of one tool `get` says how often it was refused.
+constexpr std::size_t kRefusedOfFirstTool = 13;
+
+TEST(Shadow, ProfileWrittenBeforeRefusalsWereKeptByToolIsStillRead) {
+  Event event;
+  event.tool.server = "";
+  event.tool.name = "get";
+  event.outcome.status = Outcome::Denied;
+  ShadowProfile profile;
+  profile.note(event);
+  Writer out;
+  profile.encode(out);
+  std::string before(out.bytes());
+  ASSERT_EQ(before.at(kRefusedOfFirstTool), 1);
+  before.front() = 2;
+  before.erase(kRefusedOfFirstTool, 1);
+  Reader in(before);
+  const auto decoded = ShadowProfile::decode(in);
+  ASSERT_NE(decoded, nullptr);
+  EXPECT_TRUE(in.at_end());
+  const auto& read = static_cast<const ShadowProfile&>(*decoded);
+  EXPECT_EQ(read.refused, 1U);
+  EXPECT_EQ(read.tools.at(0).refused, 0U) << "of which tool is not known";
+}
+
 TEST(Shadow, ProfileWrittenBeforeUnsaidPlacesWereKeptApartIsStillRead) {
   const std::array<std::string_view, 1> host{"h.example"};
   Event event;
@@ -194,6 +219,7 @@ TEST(Shadow, ProfileWrittenBeforeUnsaidPlacesWereKeptApartIsStillRead) {
     profile.encode(out);
     std::string before(out.bytes());
     before.front() = 1;
+    before.erase(kRefusedOfFirstTool, 1);
     Reader in(before);
     const auto decoded = ShadowProfile::decode(in);
     ASSERT_NE(decoded, nullptr);
