@@ -113,10 +113,20 @@ struct Host {
     return arrival.value_or(Changelog::Arrival::Local);
   }
   void stores(std::vector<StoreWrite> rows, std::int64_t low) {
+  /// A new process on the same disk.
+  Changelog::Arrival restarts() {
+    start();
+    return takes_on();
+  }
     rows.push_back(low_write(kFirst, 0, Offset{low}));
     ASSERT_TRUE(process->write(rows));
   }
   void ends_cleanly() {
+  /// And the log has it.
+  void publishes(std::vector<StoreWrite> rows, std::int64_t low) {
+    stores(std::move(rows), low);
+    ASSERT_TRUE(process->settle(kSoon));
+  }
     EXPECT_TRUE(process->settle(kSoon));
     process->leave(kFirst);
   }

@@ -17,6 +17,21 @@ using testing::Optional;
 struct Changelogs : testing::Test {
   LogInMemory log;
   Host one{log, "one"}, two{log, "two"};
+
+  /// Another host that has taken the partition over.
+  Host taken_over_by(const std::string& name) {
+    Host host(log, name);
+    host.takes_on();
+    return host;
+  }
+  /// `two` took over from `one` and went on to 50 with agent 1; then `one`, which was paused and does not know yet, wrote its state of 15.
+  void one_writes_late() {
+    one.takes_on();
+    one.publishes({state_row(1, 10), state_row(2, 11)}, 12);
+    two.takes_on();
+    two.publishes({state_row(1, 40)}, 50);
+    one.publishes({state_row(1, 15)}, 16);
+  }
 };
 
 TEST_F(Changelogs, AnotherHostHasTheStatesAndGoesOnWhereTheFirstEnded) {
@@ -36,8 +51,7 @@ TEST_F(Changelogs, TheSameHostGoesOnWithItsOwnStatesAndRepeatsNothing) {
   one.stores({state_row(1, 10)}, 11);
   one.ends_cleanly();
   const std::size_t before = log.size();
-  one.start();
-  EXPECT_EQ(one.takes_on(), Changelog::Arrival::Local);
+  EXPECT_EQ(one.restarts(), Changelog::Arrival::Local);
   EXPECT_THAT(one.lsn(1), Optional(10));
   one.ends_cleanly();
   EXPECT_EQ(log.size(), before + 2) << "a claim and the low-water mark, no state";
@@ -71,14 +85,12 @@ TEST_F(Changelogs, TheLowWaterMarkWaitsForTheStatesBeforeIt) {
 
 TEST_F(Changelogs, WhatACrashKeptFromTheLogIsSentWithTheNextStart) {
   one.takes_on();
-  one.stores({state_row(1, 10), state_row(2, 11)}, 12);
-  ASSERT_TRUE(one.process->settle(kSoon));
+  one.publishes({state_row(1, 10), state_row(2, 11)}, 12);
   log.holding = true;
   one.stores({state_row(1, 20)}, 21);  // on disk, not in the log
   log.crash();
   log.holding = false;
-  one.start();
-  EXPECT_EQ(one.takes_on(), Changelog::Arrival::Local);
+  EXPECT_EQ(one.restarts(), Changelog::Arrival::Local);
   one.stores({state_row(2, 30)}, 31);
   one.ends_cleanly();
 
@@ -90,14 +102,12 @@ TEST_F(Changelogs, WhatACrashKeptFromTheLogIsSentWithTheNextStart) {
 
 TEST_F(Changelogs, WhatWasStoredWithoutMovingTheMarkIsSentWithTheNextStart) {
   one.takes_on();
-  one.stores({state_row(1, 10)}, 11);
-  ASSERT_TRUE(one.process->settle(kSoon));
+  one.publishes({state_row(1, 10)}, 11);
   log.holding = true;
   ASSERT_TRUE(one.process->write({state_row(2, 13)}));  // agent 1 is held at 11, for an output of its own
   log.crash();
   log.holding = false;
-  one.start();
-  EXPECT_EQ(one.takes_on(), Changelog::Arrival::Local);
+  EXPECT_EQ(one.restarts(), Changelog::Arrival::Local);
   one.stores({state_row(3, 40)}, 41);
   one.ends_cleanly();
 
@@ -108,13 +118,11 @@ TEST_F(Changelogs, WhatWasStoredWithoutMovingTheMarkIsSentWithTheNextStart) {
 
 TEST_F(Changelogs, WhatTwoCrashesKeptFromTheLogIsSentWithTheStartAfterThem) {
   one.takes_on();
-  one.stores({state_row(1, 10)}, 11);
-  ASSERT_TRUE(one.process->settle(kSoon));
+  one.publishes({state_row(1, 10)}, 11);
   log.holding = true;
   one.stores({state_row(2, 13)}, 14);
   log.crash();
-  one.start();
-  EXPECT_EQ(one.takes_on(), Changelog::Arrival::Local);
+  EXPECT_EQ(one.restarts(), Changelog::Arrival::Local);
   log.crash();  // the claim has reached the log, the state has not
   two.takes_on();
   EXPECT_THAT(two.low(), Optional(Offset{11})) << "who takes over now reads from where the log is whole";
@@ -122,17 +130,14 @@ TEST_F(Changelogs, WhatTwoCrashesKeptFromTheLogIsSentWithTheStartAfterThem) {
   LogInMemory other_log;
   Host alone(other_log, "alone");
   alone.takes_on();
-  alone.stores({state_row(1, 10)}, 11);
-  ASSERT_TRUE(alone.process->settle(kSoon));
+  alone.publishes({state_row(1, 10)}, 11);
   other_log.holding = true;
   alone.stores({state_row(2, 13)}, 14);
   other_log.crash();
-  alone.start();
-  EXPECT_EQ(alone.takes_on(), Changelog::Arrival::Local);
+  EXPECT_EQ(alone.restarts(), Changelog::Arrival::Local);
   other_log.crash();
   other_log.holding = false;
-  alone.start();
-  EXPECT_EQ(alone.takes_on(), Changelog::Arrival::Local);
+  EXPECT_EQ(alone.restarts(), Changelog::Arrival::Local);
   alone.stores({state_row(3, 40)}, 41);
   alone.ends_cleanly();
   Host next(other_log, "next");
@@ -157,8 +162,7 @@ TEST_F(Changelogs, ALogWithoutRoomIsMadeUpForLater) {
 
 TEST_F(Changelogs, AStateTooLargeForTheLogStopsNothingButTheMark) {
   one.takes_on();
-  one.stores({state_row(1, 10)}, 11);
-  ASSERT_TRUE(one.process->settle(kSoon));
+  one.publishes({state_row(1, 10)}, 11);
   log.too_large = agent_prefix(kFirst, agent(2));
   one.stores({state_row(2, 12)}, 13);
   one.stores({state_row(1, 20), state_row(3, 14)}, 21);
@@ -166,14 +170,12 @@ TEST_F(Changelogs, AStateTooLargeForTheLogStopsNothingButTheMark) {
   EXPECT_EQ(one.process->unpublished(), 0U);
   EXPECT_EQ(one.process->passed_over(), 1U);
   {
-    Host taker(log, "taker");
-    taker.takes_on();
+    Host taker = taken_over_by("taker");
     EXPECT_THAT(taker.lsn(1), Optional(20));
     EXPECT_THAT(taker.lsn(3), Optional(14));
     EXPECT_THAT(taker.low(), Optional(Offset{11})) << "what agent 2 did is judged again";
   }
-  one.start();
-  EXPECT_EQ(one.takes_on(), Changelog::Arrival::Restored);
+  EXPECT_EQ(one.restarts(), Changelog::Arrival::Restored);
   log.too_large.clear();
   one.stores({state_row(2, 30)}, 31);  // it has become smaller
   one.ends_cleanly();
@@ -198,96 +200,63 @@ TEST_F(Changelogs, AStateTheLogTakesAfterAllLetsTheMarkGoOn) {
 }
 
 TEST_F(Changelogs, WhatAPausedFormerOwnerWritesLateDoesNoHarm) {
-  one.takes_on();
-  one.stores({state_row(1, 10), state_row(2, 11)}, 12);
-  ASSERT_TRUE(one.process->settle(kSoon));
-  two.takes_on();
-  two.stores({state_row(1, 40)}, 50);
-  ASSERT_TRUE(two.process->settle(kSoon));
-  one.stores({state_row(1, 15)}, 16);  // it does not know yet
-  ASSERT_TRUE(one.process->settle(kSoon));
+  one_writes_late();
 
-  Host three(log, "three");
-  three.takes_on();
+  Host three = taken_over_by("three");
   EXPECT_THAT(three.lsn(1), Optional(40)) << "both are in the log: the one that is further on counts";
   EXPECT_THAT(three.low(), Optional(Offset{50}));
 
   log.compact();  // now the late one alone is left, and so is its mark
-  Host four(log, "four");
-  four.takes_on();
+  Host four = taken_over_by("four");
   EXPECT_THAT(four.lsn(1), Optional(15));
   ASSERT_TRUE(four.low().has_value());
   EXPECT_LE(*four.low(), Offset{16}) << "what happened since is judged again";
 }
 
 TEST_F(Changelogs, AStateWrittenLateIsKnownOnceTheClaimBeforeItHasGone) {
-  one.takes_on();
-  one.stores({state_row(1, 10), state_row(2, 11)}, 12);
-  ASSERT_TRUE(one.process->settle(kSoon));
-  two.takes_on();
-  two.stores({state_row(1, 40)}, 50);
-  ASSERT_TRUE(two.process->settle(kSoon));
-  one.stores({state_row(1, 15)}, 16);  // the paused former owner
-  ASSERT_TRUE(one.process->settle(kSoon));
+  one_writes_late();
   two.stores({state_row(2, 60)}, 61);
   two.ends_cleanly();
   for (int start = 0; start < 2; ++start) {
-    two.start();
-    EXPECT_EQ(two.takes_on(), Changelog::Arrival::Local);
+    EXPECT_EQ(two.restarts(), Changelog::Arrival::Local);
     two.ends_cleanly();
   }
   log.compact();
 
-  Host three(log, "three");
-  three.takes_on();
+  Host three = taken_over_by("three");
   EXPECT_THAT(three.lsn(1), Optional(15));
   EXPECT_LE(*three.low(), Offset{16}) << "what happened since is judged again";
 }
 
 TEST_F(Changelogs, AClaimThatHadToGoBackHoldsUntilItsOwnerHasSaidMore) {
-  one.takes_on();
-  one.stores({state_row(1, 10)}, 12);
-  ASSERT_TRUE(one.process->settle(kSoon));
-  two.takes_on();
-  two.stores({state_row(1, 40)}, 50);
-  ASSERT_TRUE(two.process->settle(kSoon));
-  one.stores({state_row(1, 15)}, 16);
-  ASSERT_TRUE(one.process->settle(kSoon));
+  one_writes_late();
   two.stores({state_row(2, 60)}, 61);
   two.ends_cleanly();
   log.compact();
-  Host three(log, "three");
-  three.takes_on();
+  Host three = taken_over_by("three");
   EXPECT_LE(*three.low(), Offset{16});
   log.compact();  // it says nothing more
-  Host four(log, "four");
-  four.takes_on();
+  Host four = taken_over_by("four");
   EXPECT_LE(*four.low(), Offset{16});
   four.stores({state_row(1, 70)}, 71);
   four.ends_cleanly();
   log.compact();
-  Host five(log, "five");
-  five.takes_on();
+  Host five = taken_over_by("five");
   EXPECT_THAT(five.low(), Optional(Offset{71}));
 }
 
 TEST_F(Changelogs, ALateStateOfAQuietAgentIsGoneBackForOnce) {
   one.takes_on();
-  one.stores({state_row(1, 10)}, 12);
-  ASSERT_TRUE(one.process->settle(kSoon));
+  one.publishes({state_row(1, 10)}, 12);
   two.takes_on();
-  two.stores({state_row(2, 50)}, 51);
-  ASSERT_TRUE(two.process->settle(kSoon));
-  one.stores({state_row(1, 10)}, 12);  // says again what it had said
-  ASSERT_TRUE(one.process->settle(kSoon));
-  Host three(log, "three");
-  three.takes_on();
+  two.publishes({state_row(2, 50)}, 51);
+  one.publishes({state_row(1, 10)}, 12);  // says again what it had said
+  Host three = taken_over_by("three");
   EXPECT_THAT(three.low(), Optional(Offset{11}));
   three.stores({state_row(2, 60)}, 61);
   three.ends_cleanly();
   log.compact();
-  Host four(log, "four");
-  four.takes_on();
+  Host four = taken_over_by("four");
   EXPECT_THAT(four.low(), Optional(Offset{61}));
   EXPECT_THAT(four.lsn(1), Optional(10));
 }
@@ -341,8 +310,7 @@ TEST_F(Changelogs, ATopicMadeAnewGetsEverythingAgain) {
   one.stores({state_row(1, 10)}, 11);
   one.ends_cleanly();
   log.forget_everything();
-  one.start();
-  EXPECT_EQ(one.takes_on(), Changelog::Arrival::Local);
+  EXPECT_EQ(one.restarts(), Changelog::Arrival::Local);
   one.ends_cleanly();
   two.takes_on();
   EXPECT_THAT(two.lsn(1), Optional(10));
