@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "engine/event/escape.h"
+#include "engine/state/changelog_restore.h"
 #include "engine/state/keyspace.h"
 #include "engine/state/records.h"
 #include "models/channel.h"
@@ -39,9 +40,9 @@ std::expected<const AgentState*, std::string> LiveState::find(const std::string&
   return nullptr;
 }
 
-std::expected<std::size_t, std::string> LiveState::purge(const std::string& tenant, const std::string& agent) {
+std::expected<bool, std::string> LiveState::purge(const std::string& tenant, const std::string& agent) {
   const AgentKey key = agent_key(tenant, agent);
-  std::size_t found = 0;
+  bool logged = false;
   for (std::int32_t partition = 0; partition < kPartitionsMost; ++partition) {
     const std::string prefix = agent_prefix(Partition{partition}, key);
     bool any = false;
@@ -51,11 +52,13 @@ std::expected<std::size_t, std::string> LiveState::purge(const std::string& tena
     });
     if (!scanned) return std::unexpected(scanned.error().message);
     if (!any) continue;
+    const auto noted = note_forgotten(*store_, Partition{partition}, key);
+    if (!noted) return std::unexpected(noted.error().message);
+    logged = logged || *noted;
     if (const auto dropped = store_->drop(prefix); !dropped) return std::unexpected(dropped.error().message);
-    ++found;
   }
   if (const auto synced = store_->sync(); !synced) return std::unexpected(synced.error().message);
-  return found;
+  return logged;
 }
 
 }  // namespace ringfence

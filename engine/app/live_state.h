@@ -18,8 +18,9 @@ class LiveState {
   [[nodiscard]] static std::expected<std::unique_ptr<LiveState>, std::string> open(const std::string& directory);
   /// The agent in whichever partition it is; null: unknown.
   [[nodiscard]] std::expected<const AgentState*, std::string> find(const std::string& tenant, const std::string& agent);
-  /// Forgets the agent in every partition: state, evidence, open findings and containment epochs. Gives the number of partitions it was in.
-  [[nodiscard]] std::expected<std::size_t, std::string> purge(const std::string& tenant, const std::string& agent);
+  /// Forgets the agent in every partition: state, evidence, open findings and containment epochs. True where the changelog of states has it
+  /// too: that hears of it with the next start on this directory, unless another host has owned the partition since.
+  [[nodiscard]] std::expected<bool, std::string> purge(const std::string& tenant, const std::string& agent);
 
  private:
   explicit LiveState(std::unique_ptr<Store> store);

@@ -140,6 +140,11 @@ ExitCode purge(const Options& options) {
   if (const auto noted = note_purge(options.directory, options.subject, wall_now()); !noted)
     std::fprintf(stderr, "state: forgotten, and not on record: %s\n", noted.error().message.c_str());
   std::printf("forgot %s\n", printable(options.subject).c_str());
+  if (*purged)
+    std::fputs(
+        "state: the changelog of states hears of it with the next start on this directory; if another host has taken the partition over\n"
+        "by then, or has it now, the agent is known there: purge it with --config\n",
+        stderr);
   return ExitCode::Done;
 }
 

@@ -72,16 +72,36 @@ std::expected<Changelog::Arrival, StoreError> Changelog::take_on(Partition parti
     if (!rows) return std::unexpected(std::move(rows.error()));
     owned.low = std::move(rows->low);
     for (StoreWrite& row : rows->records) owned.records.insert_or_assign(std::move(row.key), std::move(row.value));
+    if (auto told = tell_forgotten(partition, owned); !told) return std::unexpected(std::move(told.error()));
   }
   if (auto flushed = topic_.flush(until(deadline), stop); !flushed) return std::unexpected(std::move(flushed.error()));
   if (auto put = write_ownership(*local_, partition, {owned.generation, survey->next, claimant_, logged}); !put)
     return std::unexpected(std::move(put.error()));
+  if (auto cleared = clear_forgotten(*local_, partition); !cleared) return std::unexpected(std::move(cleared.error()));
   {
     const std::scoped_lock lock(mutex_);
     owned_.insert_or_assign(partition, std::move(owned));
     send_all();
   }
   return survey->moved_on ? Arrival::Restored : Arrival::Local;
+}
+
+/// What was forgotten here while no process ran is deleted there, unless it has come back.
+std::expected<void, StoreError> Changelog::tell_forgotten(Partition partition, Owned& owned) {
+  auto agents = forgotten_agents(*local_, partition);
+  if (!agents) return std::unexpected(std::move(agents.error()));
+  for (const AgentKey& agent : *agents) {
+    const std::string prefix = agent_prefix(partition, agent);
+    bool back = false;
+    const auto look = [&](std::string_view, std::string_view) {
+      back = true;
+      return false;
+    };
+    if (auto scanned = local_->scan(prefix, look); !scanned) return scanned;
+    if (back) continue;
+    if (auto sent = topic_.publish(partition, prefix, std::nullopt, owned.sequence++); !sent) return sent;
+  }
+  return {};
 }
 
 std::expected<std::vector<AgentKey>, StoreError> Changelog::agents_from(Partition partition, Offset low) {

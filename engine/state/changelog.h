@@ -115,6 +115,7 @@ class Changelog final : public Store {
   void send_lows(Partition partition, Owned& owned);
   [[nodiscard]] Handed publish(Partition partition, Owned& owned, std::string_view key, std::optional<std::string_view> value);
   [[nodiscard]] bool say(Partition partition, Owned& owned, const std::string& key, std::optional<std::string_view> value);
+  [[nodiscard]] std::expected<void, StoreError> tell_forgotten(Partition partition, Owned& owned);
   [[nodiscard]] std::expected<std::vector<AgentKey>, StoreError> agents_from(Partition partition, Offset low);
 
   const std::unique_ptr<Store> local_;

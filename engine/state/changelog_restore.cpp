@@ -25,6 +25,9 @@ StoreError unreadable(Partition partition, Offset offset) {
 /// Not a record of the partition in the log: it says what this store knows of it.
 std::string ownership_record(Partition partition) { return "changelog-" + std::to_string(partition.value); }
 
+/// Likewise: agents that it has forgotten and the log has not, their keys behind each other.
+std::string forgotten_record(Partition partition) { return "changelog-forgotten-" + std::to_string(partition.value); }
+
 /// Whether a key of the log speaks of this partition: a topic may hold several.
 bool concerns(std::string_view key, Partition partition) {
   if (key.size() < 2) return false;
@@ -152,6 +155,40 @@ std::expected<void, StoreError> write_ownership(Store& store, Partition partitio
   return put_record(store, ownership_record(partition), out.bytes());
 }
 
+std::expected<bool, StoreError> note_forgotten(Store& store, Partition partition, const AgentKey& agent) {
+  const auto owned = read_ownership(store, partition);
+  if (!owned) return std::unexpected(owned.error());
+  if (!*owned) return false;
+  auto agents = forgotten_agents(store, partition);
+  if (!agents) return std::unexpected(std::move(agents.error()));
+  agents->push_back(agent);
+  Writer out;
+  for (const AgentKey& each : *agents) {
+    out.u64(each.hash.high);
+    out.u64(each.hash.low);
+  }
+  if (auto put = put_record(store, forgotten_record(partition), out.bytes()); !put) return std::unexpected(std::move(put.error()));
+  return true;
+}
+
+std::expected<std::vector<AgentKey>, StoreError> forgotten_agents(Store& store, Partition partition) {
+  const auto kept = get_record(store, forgotten_record(partition));
+  if (!kept) return std::unexpected(kept.error());
+  std::vector<AgentKey> agents;
+  Reader in(*kept ? std::string_view(**kept) : std::string_view());
+  while (in.ok() && !in.at_end()) {
+    AgentKey agent;
+    agent.hash.high = in.u64();
+    agent.hash.low = in.u64();
+    if (in.ok()) agents.push_back(agent);
+  }
+  return agents;
+}
+
+std::expected<void, StoreError> clear_forgotten(Store& store, Partition partition) {
+  return store.write({{StoreWrite::Kind::Delete, record_key(forgotten_record(partition)), {}}});
+}
+
 std::expected<Survey, StoreError> survey_changelog(ChangelogTopic& topic, Partition partition, const std::optional<Ownership>& known,
                                                    std::chrono::milliseconds within, const std::stop_token& stop) {
   Survey survey{.generation = known ? known->generation : 0, .next = {}, .moved_on = false, .log_low = {}};
@@ -185,6 +222,7 @@ std::expected<Restored, StoreError> restore_from_changelog(Store& store, Changel
                                                            std::chrono::milliseconds within, const std::stop_token& stop) {
   const StoreWrite unowned{StoreWrite::Kind::Delete, record_key(ownership_record(partition)), {}};
   if (auto written = store.write({unowned}); !written) return std::unexpected(std::move(written.error()));
+  if (auto cleared = clear_forgotten(store, partition); !cleared) return std::unexpected(std::move(cleared.error()));
   if (auto dropped = store.drop(partition_prefix(partition)); !dropped) return std::unexpected(std::move(dropped.error()));
   Restoring restoring(store, partition);
   auto next = topic.read(partition, Offset{0}, within, stop, [&](const ChangelogTopic::Row& row) -> std::expected<void, StoreError> {

@@ -27,6 +27,13 @@ struct Ownership {
 /// On disk when it returns.
 [[nodiscard]] std::expected<void, StoreError> write_ownership(Store& store, Partition partition, const Ownership& ownership);
 
+/// Notes that an agent is forgotten in a store that no process holds, for the log to hear of it with the next start here. False, and
+/// nothing noted, where the store has never owned the partition: no log has its agents. On disk when it returns.
+[[nodiscard]] std::expected<bool, StoreError> note_forgotten(Store& store, Partition partition, const AgentKey& agent);
+[[nodiscard]] std::expected<std::vector<AgentKey>, StoreError> forgotten_agents(Store& store, Partition partition);
+/// Once the log has heard of them.
+[[nodiscard]] std::expected<void, StoreError> clear_forgotten(Store& store, Partition partition);
+
 struct Survey {
   std::uint64_t generation = 0;   // the highest claimed, ever; 0: none
   Offset next;                    // of the log
@@ -42,8 +49,8 @@ struct Restored {
   Offset next;                 // of the log, behind what was read
   std::vector<AgentKey> late;  // their states a former owner wrote late: to be said again, or they are late for who comes next too
 };
-/// Replaces a partition's rows and records in the store by the log's. Cut short, it has to be called again: the store then knows of no
-/// ownership.
+/// Replaces a partition's rows and records in the store by the log's, forgotten agents too. Cut short, it has to be called again: the store
+/// then knows of no ownership.
 [[nodiscard]] std::expected<Restored, StoreError> restore_from_changelog(Store& store, ChangelogTopic& topic, Partition partition,
                                                                          std::chrono::milliseconds within, const std::stop_token& stop);
 

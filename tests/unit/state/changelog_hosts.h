@@ -15,6 +15,7 @@
 
 #include "engine/state/agent_codec.h"
 #include "engine/state/changelog.h"
+#include "engine/state/changelog_restore.h"
 #include "engine/state/keyspace.h"
 #include "engine/state/records.h"
 
@@ -112,23 +113,29 @@ struct Host {
     EXPECT_TRUE(arrival) << (arrival ? "" : arrival.error().message);
     return arrival.value_or(Changelog::Arrival::Local);
   }
-  void stores(std::vector<StoreWrite> rows, std::int64_t low) {
   /// A new process on the same disk.
   Changelog::Arrival restarts() {
     start();
     return takes_on();
   }
+  void stores(std::vector<StoreWrite> rows, std::int64_t low) {
     rows.push_back(low_write(kFirst, 0, Offset{low}));
     ASSERT_TRUE(process->write(rows));
   }
-  void ends_cleanly() {
   /// And the log has it.
   void publishes(std::vector<StoreWrite> rows, std::int64_t low) {
     stores(std::move(rows), low);
     ASSERT_TRUE(process->settle(kSoon));
   }
+  void ends_cleanly() {
     EXPECT_TRUE(process->settle(kSoon));
     process->leave(kFirst);
+  }
+  /// As `state purge` does it, with no process on the disk.
+  std::optional<bool> forgets(std::uint64_t n) {
+    const auto noted = note_forgotten(*disk, kFirst, agent(n));
+    EXPECT_TRUE(disk->drop(agent_prefix(kFirst, agent(n))));
+    return noted ? std::optional(*noted) : std::nullopt;
   }
   std::optional<std::int64_t> lsn(std::uint64_t n) {
     const auto row = disk->get(part_key(kFirst, agent(n), {}));

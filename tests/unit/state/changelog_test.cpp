@@ -284,6 +284,38 @@ TEST_F(Changelogs, AnAgentThatWasDeletedStaysDeleted) {
   EXPECT_THAT(two.lsn(2), Optional(11));
 }
 
+TEST_F(Changelogs, AnAgentForgottenWhileNoProcessRanIsDeletedWithTheNextStart) {
+  one.takes_on();
+  one.publishes({state_row(1, 10), state_row(2, 11), state_row(3, 11)}, 12);
+  one.ends_cleanly();
+  EXPECT_THAT(one.forgets(1), Eq(true));
+  EXPECT_THAT(one.forgets(2), Eq(true));
+  ASSERT_TRUE(one.disk->write({state_row(2, 30)}));
+  EXPECT_EQ(one.restarts(), Changelog::Arrival::Local);
+  log.crash();
+  EXPECT_THAT(forgotten_agents(*one.disk, kFirst).value(), testing::IsEmpty()) << "the log has heard of it";
+  Host next = taken_over_by("next");
+  EXPECT_THAT(next.lsn(1), Eq(std::nullopt));
+  EXPECT_THAT(next.lsn(2), Optional(30)) << "it has come back";
+  EXPECT_THAT(next.lsn(3), Optional(11));
+}
+
+TEST_F(Changelogs, AnAgentForgottenOnADiskThatIsNoOwnersAnyMoreStays) {
+  EXPECT_THAT(one.forgets(1), Eq(false)) << "no log has it";
+  one.takes_on();
+  one.publishes({state_row(1, 10)}, 12);
+  two.takes_on();
+  two.publishes({state_row(1, 40)}, 50);
+  EXPECT_THAT(one.forgets(1), Eq(true));
+  EXPECT_EQ(one.restarts(), Changelog::Arrival::Restored);
+  EXPECT_THAT(one.lsn(1), Optional(40));
+  EXPECT_EQ(one.restarts(), Changelog::Arrival::Local);
+  one.ends_cleanly();
+  two.start();
+  two.takes_on();
+  EXPECT_THAT(two.lsn(1), Optional(40)) << "nor is it deleted later";
+}
+
 TEST_F(Changelogs, RecordsOfThePartitionTravelAndThoseOfTheProcessStay) {
   one.takes_on();
   ASSERT_TRUE(one.process->write({record_write(partition_record("facts", kFirst), "outage"), record_write("observer", "mine")}));
