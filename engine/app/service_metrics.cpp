@@ -165,8 +165,8 @@ std::string ServiceMetrics::exposition(Nanos steady_now) const {
     for (std::size_t i = 0; i < kLackingNames.size(); ++i)
       if (row.lacking.at(i) > 0)
         fields.push_back({{{"source", row.source}, {"field", std::string(kLackingNames.at(i))}}, static_cast<double>(row.lacking.at(i))});
-    const auto pass = [&](const char* what, std::uint64_t count) {
-      if (count > 0) ignored.push_back({{{"source", row.source}, {"what", what}}, static_cast<double>(count)});
+    const auto pass = [&](const char* what, std::uint64_t seen) {
+      if (seen > 0) ignored.push_back({{{"source", row.source}, {"what", what}}, static_cast<double>(seen)});
     };
     pass("unknown_field", row.unknown_fields);
     pass("identifier", row.ignored_elements);

@@ -9,9 +9,7 @@
 namespace ringfence {
 namespace {
 
-constexpr std::size_t kNameChars = 64;
-
-constexpr std::size_t kFieldBytes = 64;
+constexpr std::size_t kNameChars = 64, kFieldBytes = 64;
 
 void raise(std::atomic<std::uint64_t>& count, std::uint64_t by = 1) {
   count.store(count.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
