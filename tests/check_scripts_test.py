@@ -36,6 +36,8 @@ class Includes(unittest.TestCase):
     def test_down_the_list_is_allowed(self):
         for path, header in [("models/a.cpp", "engine/state/b.h"), ("engine/app/a.cpp", "connectors/kafka/b.h"),
                              ("engine/app/a.cpp", "config/b.h"), ("connectors/sinks/a.cpp", "engine/verdict/b.h"),
+                             ("config/a.cpp", "engine/persona/yaml_tree.h"), ("engine/gate/a.cpp", "engine/verdict/b.h"),
+                             ("connectors/gate/a.cpp", "engine/gate/b.h"), ("engine/app/a.cpp", "engine/gate/b.h"),
                              ("connectors/kafka/a.cpp", "connectors/sinks/b.h"), ("engine/event/a.cpp", "engine/event/b.h")]:
             self.assertEqual(self.breach(path, f'#include "{header}"'), [], path)
 
@@ -44,7 +46,9 @@ class Includes(unittest.TestCase):
                          ["engine/event/a.h:2: engine/event may not include engine/persona"])
         for path, header in [("models/a.cpp", "engine/verdict/b.h"), ("engine/pipeline/a.cpp", "connectors/sinks/b.h"),
                              ("connectors/sinks/a.cpp", "engine/state/b.h"), ("connectors/sinks/a.cpp", "engine/pipeline/b.h"),
-                             ("config/a.cpp", "engine/state/b.h"), ("engine/pipeline/a.cpp", "config/b.h")]:
+                             ("config/a.cpp", "engine/state/b.h"), ("engine/pipeline/a.cpp", "config/b.h"), ("config/a.cpp", "engine/persona/load.h"),
+                             ("engine/pipeline/a.cpp", "engine/gate/b.h"), ("engine/gate/a.cpp", "engine/pipeline/b.h"),
+                             ("engine/gate/a.cpp", "connectors/gate/b.h"), ("connectors/gate/a.cpp", "config/b.h")]:
             self.assertEqual(len(self.breach(path, f'#include "{header}"')), 1, path)
 
     def test_an_include_from_the_own_folder_is_a_breach(self):
@@ -52,12 +56,15 @@ class Includes(unittest.TestCase):
 
     def test_a_library_outside_its_fence_is_a_breach(self):
         for path, header in [("connectors/sinks/a.cpp", "librdkafka/rdkafka.h"), ("engine/state/table.cpp", "rocksdb/db.h"),
-                             ("engine/persona/load.cpp", "simdjson.h"), ("config/settings_load.cpp", "yaml-cpp/yaml.h")]:
+                             ("engine/persona/load.cpp", "simdjson.h"), ("config/settings_load.cpp", "yaml-cpp/yaml.h"),
+                             ("models/a.cpp", "openssl/evp.h"), ("connectors/gate/http_server.cpp", "openssl/ssl.h"),
+                             ("models/a.cpp", "zlib.h"), ("engine/event/a.cpp", "nlohmann/json.hpp")]:
             self.assertEqual(len(self.breach(path, f"#include <{header}>")), 1, path)
 
     def test_a_library_behind_its_fence_is_allowed(self):
         for path, header in [("connectors/kafka/a.cpp", "librdkafka/rdkafka.h"), ("engine/state/rocksdb_store.cpp", "rocksdb/db.h"),
-                             ("engine/event/decode.cpp", "simdjson.h"), ("engine/persona/yaml_tree.cpp", "yaml-cpp/yaml.h")]:
+                             ("engine/event/decode.cpp", "simdjson.h"), ("engine/persona/yaml_tree.cpp", "yaml-cpp/yaml.h"),
+                             ("engine/app/tls_client.cpp", "openssl/ssl.h"), ("connectors/encoders/a.h", "nlohmann/json.hpp")]:
             self.assertEqual(self.breach(path, f"#include <{header}>"), [], path)
 
 
