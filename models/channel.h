@@ -69,7 +69,6 @@ struct Breach {
   std::string what;
   /// Set where the channel's own rule fixes the level (a label flow that holds); otherwise policy decides.
   std::optional<Level> level;
-  Severity severity = Severity::High;
   /// What names the finding where that is not this event but an earlier one (a deadline it let pass); empty: this event's id.
   std::string origin;
   /// The places or accounts that broke it, as the event wrote them, where it is about where something goes; an exception by destination
@@ -77,6 +76,8 @@ struct Breach {
   std::vector<std::string> targets;
   /// The action of the earlier act that broke it; absent: this act did. Of an earlier one an exception can say no more than its action.
   std::optional<ActionIndex> earlier;
+  /// As the rule that was broken declares it; absent: that of the level.
+  std::optional<Severity> severity;
 };
 
 /// What a declared constraint looks at and an event may not have. Where it is absent the tool alone decides, and the lack is counted per

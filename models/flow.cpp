@@ -211,14 +211,13 @@ std::optional<Breach> breach_of(const Act& act, const Worst& worst) {
     return Breach{Analytic::FlowToxic,
                   "the user did not ask for this " + std::string(effect) + ", but an order that outsiders can write, in " +
                       source_words(worst.source) + ", does",
-                  Level::Alert, Severity::Medium};
+                  Level::Alert};
   }
   const bool addressed = worst.cls == FlowClass::AddressedCommand;
   std::string what = worst.argument + ", " + scope::value_words(act.persona, worst.value.argument, worst.value.text) +
                      ", was given by an order in " + source_words(worst.source) + (addressed ? ", a text that addresses the agent" : "") +
                      "; neither the user's task nor a record has it";
-  Breach breach{Analytic::FlowToxic, std::move(what), addressed ? Level::Hold : Level::Alert,
-                addressed ? Severity::High : Severity::Medium};
+  Breach breach{Analytic::FlowToxic, std::move(what), addressed ? Level::Hold : Level::Alert};
   if (worst.value.kind == Value::Kind::Destination) breach.targets.emplace_back(worst.value.text);
   return breach;
 }

@@ -83,12 +83,7 @@ Breach breach_of(const Act& act, Forbidden& flow, const FlowAgent::Label* label)
   if (label != nullptr) what += ", read at event " + printable(label->source, kLabelChars) + ",";
   what += " may not go to " + destination_words(rule) + ": " + printable(target.name, kLabelChars) + " is " +
           scope::value_words(act.persona, target.name, target.value);
-  return {.analytic = Analytic::FlowToxic,
-          .what = std::move(what),
-          .level = Level::Hold,
-          .severity = Severity::Critical,
-          .origin = {},
-          .targets = std::move(flow.targets)};
+  return {.analytic = Analytic::FlowToxic, .what = std::move(what), .level = Level::Hold, .origin = {}, .targets = std::move(flow.targets)};
 }
 
 /// A read says with its labels what it returns, any other act what it carries.

@@ -74,10 +74,9 @@ class OpinionChannel final : public Channel {
     Reading reading = Reading::of(Reading::Kind::Silent);
     const double score = std::clamp(*act.event.signal.score, 0., 1.);
     if (score >= kReported)
-      reading.breaches.push_back({Analytic::SignalExternal,
-                                  "the detector " + printable(act.event.signal.name.value_or("without a name"), 80) +
-                                      " reports it with a score of " + scope::number_words(score),
-                                  std::nullopt, Severity::Medium});
+      reading.breaches.push_back({Analytic::SignalExternal, "the detector " +
+                                                                printable(act.event.signal.name.value_or("without a name"), 80) +
+                                                                " reports it with a score of " + scope::number_words(score)});
     if (const auto wager = wager_on(act, score)) reading.wagers.push_back(*wager);
     return reading;
   }

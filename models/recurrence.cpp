@@ -161,11 +161,10 @@ void judge_recurrence(const Act& act, Reading& reading) {
   entry.keys.push_back(act.session.key);
   entry.sessions.push_back(printable(act.event.session.id.value_or("-"), AgentRecurrence::kSessionBytes));
   if (entry.count < AgentRecurrence::kSessions) return;
-  reading.breaches.push_back({Analytic::MemoryRecurring,
-                              "a call to " + scope::tool_words(act.event) +
-                                  " with a value that untrusted content gave came back at the beginning of " + std::to_string(entry.count) +
-                                  " sessions, lately " + scope::joined(entry.sessions, ", "),
-                              std::nullopt, Severity::High});
+  reading.breaches.push_back({Analytic::MemoryRecurring, "a call to " + scope::tool_words(act.event) +
+                                                             " with a value that untrusted content gave came back at the beginning of " +
+                                                             std::to_string(entry.count) + " sessions, lately " +
+                                                             scope::joined(entry.sessions, ", ")});
 }
 
 class RecurrenceChannel final : public Channel {

@@ -209,8 +209,7 @@ Ruling judge_decoys(const Act& act) {
       }
       if (!touches(decoy.resources, *act.event.resource.uri)) continue;
     }
-    ruling.breach(Analytic::DecoyTouched, "tool " + tool_words(act.event) + " touched a decoy that no honest act touches",
-                  Severity::Critical);
+    ruling.breach(Analytic::DecoyTouched, "tool " + tool_words(act.event) + " touched a decoy that no honest act touches");
     break;
   }
   return ruling;

@@ -23,8 +23,8 @@ struct Ruling {
   std::vector<Breach> breaches;
   std::uint32_t lacking = 0;
 
-  void breach(Analytic analytic, std::string what, Severity severity = Severity::High) {
-    breaches.push_back({analytic, std::move(what), std::nullopt, severity});
+  void breach(Analytic analytic, std::string what, std::optional<Severity> severity = std::nullopt) {
+    breaches.push_back({.analytic = analytic, .what = std::move(what), .severity = severity});
   }
   void lacks(Lacking what) { lacking |= bit_of(what); }
   Ruling& operator+=(Ruling&& other) {

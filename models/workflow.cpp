@@ -137,7 +137,6 @@ Breach missed(const Act& act, const WorkflowAgent::Due& due, ActionIndex action,
           .what = action_words(act, action) + " was not followed by " + printable(act.persona.actions[followup.action].id, 64) +
                   " within " + scope::duration_words(followup.within) + ", as workflow.after declares",
           .level = Level::Alert,
-          .severity = Severity::Medium,
           .origin = "after-" + std::to_string(due.event) + "-" + std::to_string(due.deadline.value),
           .targets = {},
           .earlier = action};

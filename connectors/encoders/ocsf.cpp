@@ -12,7 +12,7 @@
 
 #include "connectors/encoders/explain.h"
 #include "connectors/encoders/numbers.h"
-#include "engine/event/drill.h"
+#include "connectors/encoders/ocsf_ours.h"
 #include "engine/verdict/analytics.h"
 
 namespace ringfence {
@@ -22,22 +22,18 @@ using Json = nlohmann::ordered_json;
 
 constexpr int kClass = 2004;
 constexpr int kApiActivityOther = 600399;
-constexpr std::size_t kTextBytes = 2048;
-constexpr std::size_t kBreaches = 32;
 /// A row stands among the related events and anomalies if it carries at least this share of ln S; all rows stand in the evidence.
 constexpr double kNotableShare = 0.1;
-
-/// At most kTextBytes, cut between characters.
-std::string text(std::string_view value) {
-  if (value.size() <= kTextBytes) return std::string(value);
-  std::size_t end = kTextBytes;
-  while (end > 0 && (static_cast<unsigned char>(value[end]) & 0xC0U) == 0x80U) --end;
-  return std::string(value.substr(0, end)) + "\u2026";
-}
 
 bool is_ip(const std::string& address) {
   std::array<unsigned char, sizeof(in6_addr)> parsed{};
   return inet_pton(AF_INET, address.c_str(), parsed.data()) == 1 || inet_pton(AF_INET6, address.c_str(), parsed.data()) == 1;
+}
+
+OcsfChoice choice_of(Severity severity) {
+  static constexpr std::array<OcsfChoice, kSeverities> kChoices{
+      {{1, "Informational"}, {2, "Low"}, {3, "Medium"}, {4, "High"}, {5, "Critical"}}};
+  return kChoices[static_cast<std::size_t>(severity)];
 }
 
 OcsfChoice risk_level_of(Level level) {
@@ -112,9 +108,9 @@ Json related_events_of(const FindingRecord& record, const PrintedTerms& printed)
     if (row.samples.empty()) continue;
     const bool own = !record.tool_name.empty() && std::ranges::find(row.samples, record.event_id) != row.samples.end();
     const std::string sign = printed.rows[i] < 0 ? "" : "+";
-    out.push_back({{"uid", text(row.samples.front())},
+    out.push_back({{"uid", ocsf_text(row.samples.front())},
                    {"type_uid", kApiActivityOther},
-                   {"title", text(own ? act_title(record) : row_name(row))},
+                   {"title", ocsf_text(own ? act_title(record) : row_name(row))},
                    {"count", row.count},
                    {"traits", Json::array({{{"name", row_name(row)},
                                             {"category", "evidence"},
@@ -125,19 +121,17 @@ Json related_events_of(const FindingRecord& record, const PrintedTerms& printed)
 }
 
 std::string description(const FindingRecord& record) {
-  std::string out = record.sentence.size() <= 4 * kTextBytes ? record.sentence : text(record.sentence);
+  std::string out = record.sentence.size() <= 4 * kOcsfTextBytes ? record.sentence : ocsf_text(record.sentence);
   if (record.explanation) out += (out.empty() ? "" : " ") + score_sentence(*record.explanation);
   return out;
 }
 
-/// Of an agent that a drill plays: no incident, whatever it shows. A record that was refused for claiming to be one is none.
-bool of_drill(const FindingRecord& record) { return is_drill(record.tenant) && record.analytic != Analytic::FeedRefused; }
 std::string title_of(const FindingRecord& record) { return of_drill(record) ? "Drill: " + record.title : record.title; }
 
 Json finding_info(const FindingRecord& record, const PrintedTerms& printed) {
   const AnalyticInfo& info = info_of(record.analytic);
   Json out{{"uid", record.uid},
-           {"title", text(title_of(record))},
+           {"title", ocsf_text(title_of(record))},
            {"desc", description(record)},
            {"types", Json::array({kind_of_finding(record.analytic)})},
            {"created_time", to_milliseconds(record.created)},
@@ -159,9 +153,9 @@ Json finding_info(const FindingRecord& record, const PrintedTerms& printed) {
 }
 
 Json api_of(const FindingRecord& record) {
-  Json api{{"operation", text(record.tool_name)}};
-  if (!record.tool_server.empty()) api["service"] = {{"name", text(record.tool_server)}};
-  api["request"] = {{"uid", text(record.event_id)}};
+  Json api{{"operation", ocsf_text(record.tool_name)}};
+  if (!record.tool_server.empty()) api["service"] = {{"name", ocsf_text(record.tool_server)}};
+  api["request"] = {{"uid", ocsf_text(record.event_id)}};
   if (record.outcome_code.empty()) return api;
   std::int32_t code = 0;
   const char* end = record.outcome_code.data() + record.outcome_code.size();
@@ -169,25 +163,25 @@ Json api_of(const FindingRecord& record) {
   if (error == std::errc{} && stop == end)
     api["response"] = {{"code", code}};
   else
-    api["response"] = {{"error", text(record.outcome_code)}};
+    api["response"] = {{"error", ocsf_text(record.outcome_code)}};
   return api;
 }
 
 /// The act that caused the record; empty where it has none (an alarm about silence).
 Json evidences_of(const FindingRecord& record) {
   if (record.event_id.empty()) return Json::array();
-  Json evidence{{"uid", text(record.event_id)}, {"name", record.tool_name.empty() ? "event" : "tool_call"}};
+  Json evidence{{"uid", ocsf_text(record.event_id)}, {"name", record.tool_name.empty() ? "event" : "tool_call"}};
   Json actor = Json::object();
-  if (!record.agent_name.empty()) actor["app_name"] = text(record.agent_name);
-  if (!record.agent_id.empty()) actor["app_uid"] = text(record.agent_id);
-  if (!record.session_id.empty()) actor["session"]["uid"] = text(record.session_id);
-  if (!record.credential_fingerprint.empty()) actor["session"]["credential_uid"] = text(record.credential_fingerprint);
-  if (!record.user_id.empty()) actor["user"] = {{"uid", text(record.user_id)}};
+  if (!record.agent_name.empty()) actor["app_name"] = ocsf_text(record.agent_name);
+  if (!record.agent_id.empty()) actor["app_uid"] = ocsf_text(record.agent_id);
+  if (!record.session_id.empty()) actor["session"]["uid"] = ocsf_text(record.session_id);
+  if (!record.credential_fingerprint.empty()) actor["session"]["credential_uid"] = ocsf_text(record.credential_fingerprint);
+  if (!record.user_id.empty()) actor["user"] = {{"uid", ocsf_text(record.user_id)}};
   if (!actor.empty()) evidence["actor"] = std::move(actor);
   if (!record.tool_name.empty()) evidence["api"] = api_of(record);
   if (is_ip(record.client_address)) evidence["src_endpoint"] = {{"ip", record.client_address}};
   Json data = Json::object();
-  if (!record.identifier_shape.empty()) data["identifier"] = text(record.identifier_shape);
+  if (!record.identifier_shape.empty()) data["identifier"] = ocsf_text(record.identifier_shape);
   if (record.grounded) data["grounded"] = *record.grounded;
   if (!data.empty()) evidence["data"] = std::move(data);
   if (evidence.size() == 2) return Json::array();  // the schema wants one thing beside the names
@@ -206,19 +200,19 @@ Json anomalies_of(const FindingRecord& record) {
                          {"observation_type", "declared cap times tolerance"},
                          {"observations", Json::array({{{"value", percent_text(row.cap, 3)}}})}});
   }
-  return Json::array({{{"analysis_targets", Json::array({{{"name", text(record.agent_id)}, {"type", "AI Agent"}}})},
+  return Json::array({{{"analysis_targets", Json::array({{{"name", ocsf_text(record.agent_id)}, {"type", "AI Agent"}}})},
                        {"anomalies", std::move(anomalies)},
                        {"baselines", std::move(baselines)}}});
 }
 
 Json resources_of(const FindingRecord& record) {
-  Json agent{{"uid", text(record.agent_id)},
-             {"name", text(record.agent_name.empty() ? record.agent_id : record.agent_name)},
+  Json agent{{"uid", ocsf_text(record.agent_id)},
+             {"name", ocsf_text(record.agent_name.empty() ? record.agent_id : record.agent_name)},
              {"type", "AI Agent"},
              {"role_id", 2},
              {"role", "Actor"}};
   if (!record.owner_team.empty())
-    agent["owner"] = {{"uid", text(record.owner_team)}, {"name", text(record.owner_team)}, {"type_id", 99}, {"type", "Team"}};
+    agent["owner"] = {{"uid", ocsf_text(record.owner_team)}, {"name", ocsf_text(record.owner_team)}, {"type_id", 99}, {"type", "Team"}};
   return Json::array({std::move(agent)});
 }
 
@@ -228,11 +222,11 @@ Json observables_of(const FindingRecord& record, const Json& evidences) {
   const auto add = [&out](std::string_view name, int id, std::string_view caption, std::string value) {
     out.push_back({{"name", name}, {"type_id", id}, {"type", caption}, {"value", std::move(value)}});
   };
-  if (!record.agent_id.empty()) add("resources[0].uid", 10, "Resource UID", text(record.agent_id));
+  if (!record.agent_id.empty()) add("resources[0].uid", 10, "Resource UID", ocsf_text(record.agent_id));
   if (evidences.empty()) return out;
   if (is_ip(record.client_address)) add("evidences[0].src_endpoint.ip", 2, "IP Address", record.client_address);
   if (!record.credential_fingerprint.empty())
-    add("evidences[0].actor.session.credential_uid", 19, "User Credential ID", text(record.credential_fingerprint));
+    add("evidences[0].actor.session.credential_uid", 19, "User Credential ID", ocsf_text(record.credential_fingerprint));
   return out;
 }
 
@@ -243,81 +237,8 @@ Json metadata_of(const FindingRecord& record) {
            {"profiles", Json::array({"security_control"})},
            {"log_name", "ringfence.findings"},
            {"event_code", name_of(record.level)}};
-  if (!record.agent_id.empty()) out["correlation_uid"] = text(record.agent_id);
-  if (!record.tenant.empty()) out["tenant_uid"] = text(record.tenant);
-  return out;
-}
-
-void add_ledger(Json& out, const FindingRecord& record, const PrintedTerms& printed) {
-  const Explanation& explanation = *record.explanation;
-  out["ln_score"] = static_cast<double>(printed.ln_score) / 100;
-  out["null"] = explanation.null;
-  out["tolerance"] = explanation.tolerance;
-  out["threshold"] = explanation.threshold;
-  if (explanation.threshold_of && *explanation.threshold_of != by_score(record.level))
-    out["threshold_of"] = name_of(*explanation.threshold_of);
-  if (explanation.halt_threshold != explanation.threshold) out["halt_threshold"] = explanation.halt_threshold;
-  if (explanation.declared_tolerance != explanation.tolerance) out["declared_tolerance"] = explanation.declared_tolerance;
-  if (!explanation.bounded) out["bounded"] = false;
-  out["family"] = explanation.family;
-  out["scope"] = explanation.scope;
-  out["terms"] = {{"prior", static_cast<double>(printed.prior) / 100},
-                  {"start", static_cast<double>(printed.start) / 100},
-                  {"late_starts", static_cast<double>(printed.late_starts) / 100},
-                  {"others", static_cast<double>(printed.others) / 100}};
-  if (explanation.alert_score) out["alert_score"] = significant(*explanation.alert_score, 3);
-  if (explanation.clamped) out["clamped"] = true;
-}
-
-Json evidence_rows(const Explanation& explanation, const PrintedTerms& printed) {
-  Json out = Json::array();
-  for (std::size_t i = 0; i < explanation.rows.size(); ++i) {
-    const EvidenceRow& row = explanation.rows[i];
-    Json samples = Json::array();
-    for (const std::string& sample : row.samples) samples.push_back(text(sample));
-    out.push_back({{"channel", row.channel},
-                   {"class", row.cls},
-                   {"context", row.context},
-                   {"count", row.count},
-                   {"nats", static_cast<double>(printed.rows[i]) / 100},
-                   {"cap", significant(row.cap, 3)},
-                   {"seen", significant(row.seen, 2)},
-                   {"samples", std::move(samples)}});
-  }
-  return out;
-}
-
-Json ours(const FindingRecord& record, const PrintedTerms& printed) {
-  Json out{{"agent", text(record.agent_id)}, {"level", name_of(record.level)}};
-  if (record.explanation) {
-    out["score"] = significant(record.explanation->score, 3);
-    out["threat"] = record.explanation->threat;
-    out["share"] = significant(record.explanation->share, 3);
-    out["evidence"] = evidence_rows(*record.explanation, printed);
-  }
-  if (!record.persona_id.empty()) out["persona"] = record.persona_id + "@" + record.persona_version;
-  if (!record.persona_sha256.empty()) out["persona_sha256"] = record.persona_sha256;
-  if (!record.topic.empty())
-    out["position"] = {{"topic", record.topic},
-                       {"partition", partition_in_topic(record.position.partition).value},
-                       {"offset", record.position.offset.value}};
-  out["engine_version"] = RINGFENCE_VERSION;
-  out["tenant"] = text(record.tenant);
-  out["applied"] = name_of(record.applied);
-  if (of_drill(record)) out["drill"] = true;
-  if (record.explanation) add_ledger(out, record, printed);
-  if (!record.breaches.empty()) {
-    Json& breaches = out["breaches"] = Json::array();
-    for (const std::string& breach : record.breaches | std::views::take(kBreaches)) breaches.push_back(text(breach));
-    out["breaches_count"] = record.breaches.size();
-  }
-  if (record.held_acts > 0) out["held_acts"] = record.held_acts;
-  if (!record.gates.empty()) {
-    Json& gates = out["gates"] = Json::array();
-    for (const FindingRecord::Gate& gate : record.gates)
-      gates.push_back({{"gate", text(gate.name)}, {"applied_at", to_milliseconds(gate.applied_at)}});
-  }
-  if (!record.close_reason.empty()) out["close_reason"] = text(record.close_reason);
+  if (!record.agent_id.empty()) out["correlation_uid"] = ocsf_text(record.agent_id);
+  if (!record.tenant.empty()) out["tenant_uid"] = ocsf_text(record.tenant);
   return out;
 }
 
@@ -344,16 +265,16 @@ void add_assessment(Json& out, const FindingRecord& record) {
   const bool closed = record.activity == FindingRecord::Activity::Close;
   // A persona that only observes has findings to read, none to act on.
   const bool drill = of_drill(record), observed = record.applied == Level::Observe || drill;
-  put("severity", severity_of(observed ? Level::Observe : record.level));
+  put("severity", choice_of(observed ? Severity::Informational : record.severity.value_or(severity_of(record.level))));
   const OcsfChoice open = drill ? OcsfChoice{3, "Suppressed"} : OcsfChoice{1, "New"};
   put("status", closed ? OcsfChoice{4, "Resolved"} : open);
-  if (!record.close_reason.empty()) out["status_detail"] = text(record.close_reason);
+  if (!record.close_reason.empty()) out["status_detail"] = ocsf_text(record.close_reason);
   out["is_alert"] = record.level >= Level::Alert && !observed;
   put("confidence", confidence_of(record));
   put("risk_level", risk_level_of(drill ? Level::Observe : record.level));
   out["risk_score"] = drill ? 0 : risk_score_of(record);
   out["count"] = record.count;
-  out["message"] = text(title_of(record));
+  out["message"] = ocsf_text(title_of(record));
   // Published is not enforced: until the gates have said so the act was only observed.
   put("action", record.enforced ? OcsfChoice{2, "Denied"} : OcsfChoice{3, "Observed"});
   put("disposition", record.enforced ? OcsfChoice{4, "Isolated"} : OcsfChoice{19, "Alert"});
@@ -365,21 +286,22 @@ void add_assessment(Json& out, const FindingRecord& record) {
                      {"is_applied", record.policy_applied}};
 }
 
-}  // namespace
-
-OcsfChoice severity_of(Level level) {
-  static constexpr std::array<OcsfChoice, kLevels> kByLevel{
-      {{1, "Informational"}, {3, "Medium"}, {4, "High"}, {4, "High"}, {5, "Critical"}, {5, "Critical"}}};
-  return kByLevel[static_cast<std::size_t>(level)];
-}
-
-int risk_score_of(const FindingRecord& record) {
-  static constexpr std::array<int, kLevels> kWithoutScore{0, 50, 70, 85, 100, 100};
-  if (!record.explanation) return kWithoutScore[static_cast<std::size_t>(record.level)];
-  const double score = record.explanation->score, halt = record.explanation->halt_threshold;
+/// 100 from the threshold of a halt on, else the share of the way there that ln S is.
+int share_of_halt(const Explanation& explanation) {
+  const double score = explanation.score, halt = explanation.halt_threshold;
   if (!(score > 1) || !(halt > 1)) return 0;
   if (score >= halt) return 100;
   return static_cast<int>(std::clamp(std::floor(100 * std::log10(score) / std::log10(halt)), 0.0, 99.0));
+}
+
+}  // namespace
+
+int risk_score_of(const FindingRecord& record) {
+  static constexpr std::array<int, kLevels> kByLevel{0, 50, 70, 85, 100, 100};
+  const int declared = kByLevel[static_cast<std::size_t>(record.level)];
+  if (!record.explanation) return declared;
+  const int evident = share_of_halt(*record.explanation);
+  return record.breaches.empty() ? evident : std::max(declared, evident);
 }
 
 std::string encode_finding(const FindingRecord& record) {
@@ -395,7 +317,7 @@ std::string encode_finding(const FindingRecord& record) {
   if (!record.agent_id.empty()) out["resources"] = resources_of(record);
   if (!observables.empty()) out["observables"] = std::move(observables);
   out["metadata"] = metadata_of(record);
-  out["unmapped"]["ringfence"] = ours(record, printed);
+  out["unmapped"]["ringfence"] = ocsf_ours(record, printed);
   return out.dump(-1, ' ', /*ensure_ascii=*/true, Json::error_handler_t::replace);
 }
 

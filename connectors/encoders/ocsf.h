@@ -14,10 +14,9 @@ struct OcsfChoice {
   int id = 0;
   std::string_view caption;
 };
-/// Severity by level (docs/contracts/finding.md): observe 1, alert 3, throttle 4, hold 4, halt 5, revoke 5.
-[[nodiscard]] OcsfChoice severity_of(Level level);
-/// `100 * log10(S) / log10(c_halt)` between 0 and 100, rounded down, so that 100 means the threshold of a halt was reached. Without a score
-/// (a declared breach) the figure that a score at the level's default threshold would have: alert 50, throttle 70, hold 85, halt 100.
+/// Of evidence `100 * log10(S) / log10(c_halt)` between 0 and 100, rounded down, so that 100 means the threshold of a halt was reached. Of
+/// what was declared and broken, and of facts, the figure that a score at the level's default threshold would have: alert 50, throttle 70,
+/// hold 85, halt 100. The greater of the two where a record tells of both.
 [[nodiscard]] int risk_score_of(const FindingRecord& record);
 
 /// One line of JSON without a line feed: an OCSF 1.8.0 Detection Finding (class 2004) that the schema in config/ accepts. A function of the

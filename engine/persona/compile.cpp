@@ -61,12 +61,10 @@ class Compiler {
     p_.file = in_.file;
     p_.id = text("id");
     p_.version = text("version");
-    p_.title = text("title");
     p_.job = text("job");
     const View owner = root_["owner"];
     p_.owner_team = owner["team"].text().value_or("");
     p_.owner_contact = owner["contact"].text().value_or("");
-    p_.owner_approver = owner["approver"].text().value_or("");
     if (owner.is_mapping() && !owner["team"] && !owner["contact"]) fail(owner, "owner: expected team or contact");
     p_.maturity = word_of<Maturity, 4>(root_["maturity"], {"intern", "junior", "senior", "principal"}, Maturity::Junior);
     p_.tier = static_cast<int>(std::clamp<std::int64_t>(root_["tier"].integer().value_or(2), 1, 4));
@@ -171,7 +169,9 @@ class Compiler {
       rule.resources = node["resources"].globs();
       for (const std::string& word : node["effects"].texts())
         if (const auto effect = effect_named(word)) rule.effects[static_cast<std::size_t>(*effect)] = true;
-      rule.severity = word_of<Severity, 4>(node["severity"], {"low", "medium", "high", "critical"}, Severity::High);
+      if (node["severity"])
+        rule.severity =
+            word_of<Severity, kSeverities>(node["severity"], {"informational", "low", "medium", "high", "critical"}, Severity::High);
       if (node.is_mapping() && !node["tools"] && !node["resources"] && !node["effects"])
         fail(node, "never: expected tools, effects or resources");
       p_.never.push_back(std::move(rule));
@@ -276,7 +276,6 @@ class Compiler {
     p_.max_idle = root_["lifetime"]["max_idle"].duration();
     const auto show = root_["privacy"]["show"].texts();
     p_.show.insert(show.begin(), show.end());
-    p_.keep_text = root_["privacy"]["keep_text"].flag().value_or(true);
   }
 
   void undeclared_defaults() {

@@ -14,6 +14,7 @@
 
 #include "engine/event/event.h"
 #include "engine/event/level.h"
+#include "engine/event/severity.h"
 #include "engine/persona/glob.h"
 
 namespace ringfence {
@@ -26,7 +27,6 @@ enum class Maturity : std::uint8_t { Intern, Junior, Senior, Principal };
 enum class Confidence : std::uint8_t { Sketch, Reviewed, Measured };
 enum class Mode : std::uint8_t { Observe, Alert, Enforce };
 enum class HaltScope : std::uint8_t { Session, Agent, Subtree };
-enum class Severity : std::uint8_t { Low, Medium, High, Critical };
 
 /// Index of an action in `Persona::actions`; at most 64 actions, so a set of them is one word.
 using ActionIndex = std::uint8_t;
@@ -86,7 +86,7 @@ struct Action {
 struct NeverRule {
   GlobSet tools, resources;
   std::array<bool, kEffects> effects{};
-  Severity severity = Severity::High;
+  std::optional<Severity> severity;  // absent: that of the level
 };
 
 struct Decoy {
@@ -177,8 +177,8 @@ struct PersonaTest {
 };
 
 struct Persona {
-  std::string id, version, title, job;
-  std::string owner_team, owner_contact, owner_approver;
+  std::string id, version, job;
+  std::string owner_team, owner_contact;
   std::string sha256;  // of the normalised file with its lists, lower-case hex
   std::string file;    // as found below the directory
   Maturity maturity = Maturity::Junior;
@@ -203,7 +203,6 @@ struct Persona {
   std::optional<Nanos> max_age, max_idle;
   Response response;
   std::set<std::string> show;
-  bool keep_text = true;
   std::vector<Exception> exceptions;
   std::vector<PersonaTest> tests;
 

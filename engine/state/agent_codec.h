@@ -28,10 +28,11 @@
 ///   1  always in parts
 ///   2  nothing of what gates have confirmed of a containment, and of the calls that passed it
 ///   3  no `action` of a known act
-///   4  the present
+///   4  no `severity` of a finding
+///   5  the present
 namespace ringfence {
 
-inline constexpr std::uint8_t kStateSchema = 4;
+inline constexpr std::uint8_t kStateSchema = 5;
 /// Raised when evidence or channel memories change their meaning without changing their form.
 inline constexpr std::uint32_t kModelVersion = 1;
 inline constexpr std::size_t kActsPerChunk = 64;
@@ -41,6 +42,9 @@ inline constexpr std::size_t kWholeBytes = 2048;
 /// An act as it is stored, and the most that an `action` adds; a bit of `seen` says whether one follows.
 inline constexpr std::size_t kActBytes = 33, kActionBytes = 5;
 inline constexpr std::uint8_t kActionFollows = 0x80;
+
+/// On the level of a finding: its `severity` follows.
+inline constexpr std::uint8_t kSeverityFollows = 0x80;
 
 /// The byte behind the core's own fields (from schema 2 on): what follows it, or where else to look.
 enum class CoreForm : std::uint8_t {

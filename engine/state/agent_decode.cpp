@@ -116,10 +116,18 @@ class Body {
     return in_.ok() ? static_cast<std::uint32_t>(v) : 0;
   }
 
-  Level level() {
-    const std::uint8_t v = in_.u8();
+  Level level() { return level_in(in_.u8()); }
+
+  Level level_in(std::uint8_t v) {
     if (v >= kLevels) in_.fail();
     return in_.ok() ? static_cast<Level>(v) : Level::Observe;
+  }
+
+  /// Of what has a level; one that is the level's own is not written.
+  Severity severity(Level level) {
+    const std::uint8_t v = in_.u8();
+    if (v >= kSeverities || schema_ < 5 || static_cast<Severity>(v) == severity_of(level)) in_.fail();
+    return in_.ok() ? static_cast<Severity>(v) : Severity::Informational;
   }
 
   Ledger::Row::Stake stake() {
@@ -185,7 +193,9 @@ class Body {
     const std::uint8_t analytic = in_.u8();
     if (analytic >= kAnalytics) in_.fail();
     out.analytic = static_cast<Analytic>(analytic);
-    out.level = level();
+    const std::uint8_t first = in_.u8();
+    out.level = level_in(static_cast<std::uint8_t>(first & ~unsigned{kSeverityFollows}));
+    if ((first & kSeverityFollows) != 0) out.severity = severity(out.level);
     out.created = in_.time();
     out.first_seen = in_.time();
     out.last_seen = in_.time();

@@ -72,7 +72,8 @@ void write_task(Writer& out, const TaskScope& task) {
 void write_finding(Writer& out, const OpenFinding& finding) {
   out.text(finding.uid);
   out.u8(static_cast<std::uint8_t>(finding.analytic));
-  out.u8(static_cast<std::uint8_t>(finding.level));
+  out.u8(static_cast<std::uint8_t>(static_cast<unsigned>(finding.level) | (finding.severity ? kSeverityFollows : 0U)));
+  if (finding.severity) out.u8(static_cast<std::uint8_t>(*finding.severity));
   out.time(finding.created);
   out.time(finding.first_seen);
   out.time(finding.last_seen);

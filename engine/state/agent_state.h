@@ -14,6 +14,7 @@
 #include "engine/event/ids.h"
 #include "engine/event/level.h"
 #include "engine/event/limits.h"
+#include "engine/event/severity.h"
 #include "engine/state/channel_memory.h"
 
 /// All that is known of one agent. Plain values; who changes them is said beside each. One shard thread owns a state at a time.
@@ -152,9 +153,10 @@ struct OpenFinding {
   Analytic analytic{};
   Level level = Level::Observe;
   EventTime created, first_seen, last_seen;
-  std::uint32_t records = 0;        // written so far: the next metadata.uid
-  std::uint64_t count = 0;          // events that contributed
-  std::uint64_t count_written = 0;  // at the last record
+  std::uint32_t records = 0;         // written so far: the next metadata.uid
+  std::uint64_t count = 0;           // events that contributed
+  std::uint64_t count_written = 0;   // at the last record
+  std::optional<Severity> severity;  // where a rule declared another than its level's
 };
 
 struct AgentState {

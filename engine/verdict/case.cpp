@@ -6,44 +6,11 @@
 #include "engine/event/sha256.h"
 #include "engine/verdict/analytics.h"
 #include "engine/verdict/contain.h"
+#include "engine/verdict/contribution.h"
 #include "engine/verdict/ledger.h"
 
 namespace ringfence {
 namespace {
-
-constexpr std::uint64_t kUpdateFactor = 10;
-
-/// What one event adds to one family's finding.
-struct Contribution {
-  Analytic analytic{};
-  Level level = Level::Observe;
-  std::string title, sentence;
-  std::vector<std::string> breaches;
-  std::uint32_t held_acts = 0;
-  std::optional<Explanation> explanation;
-  std::string identifier_shape;
-  std::optional<bool> grounded;
-  std::uint64_t count = 1;  // events that no finding has counted yet, this one included
-  Mode mode = Mode::Enforce;
-  EventTime first_seen;
-  std::string origin;  // names a new finding; empty: the event's id
-  Containment* about = nullptr;
-};
-
-OpenFinding* open_as(AgentState& agent, const std::string& uid) {
-  const auto found = std::ranges::find(agent.findings, uid, &OpenFinding::uid);
-  return found == agent.findings.end() ? nullptr : &*found;
-}
-
-/// What is about one containment of another writer is no finding of the family's.
-OpenFinding* open_in_family(AgentState& agent, std::string_view family) {
-  const auto apart = [&](const OpenFinding& f) {
-    return std::ranges::any_of(agent.containments, [&](const Containment& c) { return is_foreign(c) && c.finding_uid == f.uid; });
-  };
-  const auto found =
-      std::ranges::find_if(agent.findings, [&](const OpenFinding& f) { return family_of(f.analytic) == family && !apart(f); });
-  return found == agent.findings.end() ? nullptr : &*found;
-}
 
 std::string text(const Text& t) { return std::string(t.value_or("")); }
 
@@ -80,6 +47,8 @@ void describe_finding(FindingRecord& r, const OpenFinding& finding) {
   r.uid = finding.uid;
   r.number = finding.records;
   r.analytic = finding.analytic;
+  r.level = finding.level;
+  r.severity = finding.severity;
   r.count = finding.count;
   r.created = finding.created;
   r.first_seen = finding.first_seen;
@@ -88,43 +57,6 @@ void describe_finding(FindingRecord& r, const OpenFinding& finding) {
 
 /// An agent without a job has no mode either: nothing is held back.
 Mode mode_of(const Told& told) { return told.persona != nullptr ? told.persona->response.mode : Mode::Enforce; }
-
-bool due(const OpenFinding& finding, Level level) {
-  return level > finding.level || finding.count >= kUpdateFactor * finding.count_written;
-}
-
-/// What the contribution was booked under, and as what.
-struct Booked {
-  OpenFinding* finding = nullptr;  // null: no record is due
-  FindingRecord::Activity activity = FindingRecord::Activity::Update;
-};
-Booked book(AgentState& agent, const Event& event, std::string_view persona_sha256, const Contribution& part) {
-  OpenFinding* finding = part.about != nullptr ? open_as(agent, part.about->finding_uid) : open_in_family(agent, family_of(part.analytic));
-  if (finding == nullptr) {
-    const std::string_view named_by = part.origin.empty() ? event.id : std::string_view(part.origin);
-    agent.findings.push_back({.uid = finding_uid(event.tenant, agent.id, named_by, part.analytic, persona_sha256),
-                              .analytic = part.analytic,
-                              .level = part.level,
-                              .created = event.time,
-                              .first_seen = part.first_seen,
-                              .last_seen = std::max(agent.last_time, event.time),
-                              .records = 1,
-                              .count = part.count,
-                              .count_written = part.count});
-    if (part.about != nullptr) part.about->finding_uid = agent.findings.back().uid;
-    return {&agent.findings.back(), FindingRecord::Activity::Create};
-  }
-  finding->count += part.count;
-  finding->last_seen = std::max({finding->last_seen, agent.last_time, event.time});
-  if (!due(*finding, part.level)) return {};
-  if (part.level > finding->level) {  // it is about what raised it
-    finding->level = part.level;
-    finding->analytic = part.analytic;
-  }
-  finding->count_written = finding->count;
-  ++finding->records;
-  return {finding, FindingRecord::Activity::Update};
-}
 
 /// Calls of what the finding led to are refused, as far as gates say.
 bool enforced(const AgentState& agent, const OpenFinding& finding) {
@@ -139,7 +71,6 @@ std::optional<FindingRecord> write(AgentState& agent, FindingRecord base, const 
   const OpenFinding& finding = *booked.finding;
   describe_finding(base, finding);
   base.activity = booked.activity;
-  base.level = finding.level;
   base.applied = applied_level(finding.level, part.mode);
   base.title = std::move(part.title);
   base.sentence = std::move(part.sentence);
@@ -165,12 +96,19 @@ std::vector<Contribution> declared(const Judged& judged) {
     const auto same = [&](const Contribution& p) { return family_of(p.analytic) == family_of(breach.analytic); };
     auto part = std::ranges::find_if(parts, same);
     if (part == parts.end()) {
-      parts.push_back({.analytic = breach.analytic, .level = breach.level, .first_seen = judged.act.event.time, .origin = breach.origin});
+      parts.push_back({.analytic = breach.analytic,
+                       .level = breach.level,
+                       .severity = breach.severity,
+                       .first_seen = judged.act.event.time,
+                       .origin = breach.origin});
       part = std::prev(parts.end());
     } else if (breach.level > part->level) {
       part->analytic = breach.analytic;
       part->level = breach.level;
       part->origin = breach.origin;
+      part->severity = breach.severity;
+    } else if (breach.analytic == part->analytic && severity_told(breach) > severity_told(*part)) {
+      part->severity = breach.severity;
     }
     part->breaches.push_back(breach.what);
   }
@@ -180,6 +118,7 @@ std::vector<Contribution> declared(const Judged& judged) {
     part.sentence = joined(part.breaches) + ".";
     if (judged.decision.halted_by_holds && part.level >= Level::Hold) {
       part.level = Level::Halt;
+      part.severity.reset();
       part.held_acts = judged.act.session.held_acts;
       part.sentence += " " + std::to_string(part.held_acts) + " acts of this session were each held: a halt by policy.";
     }
@@ -264,6 +203,7 @@ void join(std::vector<Contribution>& parts, Contribution evidence) {
   if (evidence.level >= part->level) {
     part->analytic = evidence.analytic;
     part->level = evidence.level;
+    part->severity = evidence.severity;
     part->title = std::move(evidence.title);
   }
   part->sentence += (evidence.sentence.empty() ? "" : " ") + evidence.sentence;
@@ -279,7 +219,6 @@ FindingRecord without_act(const AgentState& agent, OpenFinding& finding, EventTi
   ++finding.records;
   FindingRecord r;
   describe_finding(r, finding);
-  r.level = finding.level;
   r.applied = applied_level(finding.level, mode_of(told));
   r.title = info_of(finding.analytic).title;
   r.time = time;
@@ -313,6 +252,7 @@ std::vector<FindingRecord> findings_of(const Judged& judged, std::span<const Cha
 
   FindingRecord base = describe_event(event, judged.topic, judged.position);
   describe_persona(base, judged.act.persona);
+  base.score = judged.decision.score;
   for (Contribution& part : parts) {
     if (auto record = write(judged.act.agent, base, event, std::move(part))) {
       records.push_back(std::move(*record));
@@ -359,7 +299,7 @@ bool record_due(const AgentState& agent, Analytic analytic, Level level) {
   if (open == agent.findings.end()) return true;
   OpenFinding next = *open;
   ++next.count;
-  return due(next, level);
+  return due(next, level, severity_of(level));
 }
 
 std::vector<FindingRecord> fact_finding(AgentState& agent, const Event& event, Fact fact, const Told& told) {

@@ -9,6 +9,7 @@
 #include "engine/event/analytic.h"
 #include "engine/event/event.h"
 #include "engine/event/level.h"
+#include "engine/event/severity.h"
 
 namespace ringfence {
 
@@ -50,10 +51,12 @@ struct FindingRecord {
   std::string uid;           // stays over Create, Update, Close
   std::uint32_t number = 1;  // of the record within its finding, from 1
   Analytic analytic{};
-  Level level = Level::Observe;    // as the evidence says
-  Level applied = Level::Observe;  // what response.mode allows
-  std::string title;               // what happened, in one clause
-  std::string sentence;            // why, in one or two sentences
+  Level level = Level::Observe;      // as the evidence says
+  Level applied = Level::Observe;    // what response.mode allows
+  std::optional<Severity> severity;  // where a rule of the persona declared another than the level's
+  std::optional<double> score;       // S of the declared null at the act; absent where none was judged
+  std::string title;                 // what happened, in one clause
+  std::string sentence;              // why, in one or two sentences
   std::uint64_t count = 0;
   EventTime time, created, first_seen, last_seen;
 

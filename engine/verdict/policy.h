@@ -19,7 +19,7 @@ namespace ringfence {
 struct RaisedBreach {
   Analytic analytic{};
   Level level = Level::Observe;
-  Severity severity = Severity::High;
+  std::optional<Severity> severity;  // as in Breach
   std::string what;
   std::string origin;  // as in Breach
 };

@@ -127,6 +127,24 @@ TEST(OcsfFinding, severity_follows_the_level) {
   EXPECT_EQ(severity(Level::Revoke), 5);
 }
 
+TEST(OcsfFinding, severity_is_the_one_that_the_broken_rule_declares) {
+  FindingRecord record = golden_record();
+  const auto severity = [&record](std::optional<Severity> declared) {
+    record.severity = declared;
+    const Json finding = Json::parse(encode_finding(record));
+    expect_rules_beyond_the_schema(finding);
+    EXPECT_EQ(finding["metadata"]["event_code"], "halt") << "the response stays";
+    return std::pair{finding["severity_id"].get<int>(), finding["severity"].get<std::string>()};
+  };
+  EXPECT_EQ(severity(Severity::Low), (std::pair{2, std::string("Low")}));
+  EXPECT_EQ(severity(Severity::Medium), (std::pair{3, std::string("Medium")}));
+  EXPECT_EQ(severity(Severity::High), (std::pair{4, std::string("High")}));
+  EXPECT_EQ(severity(Severity::Critical), (std::pair{5, std::string("Critical")}));
+  EXPECT_EQ(severity(std::nullopt), (std::pair{5, std::string("Critical")}));
+  record.applied = Level::Observe;
+  EXPECT_EQ(severity(Severity::Critical), (std::pair{1, std::string("Informational")})) << "a persona that only observes";
+}
+
 TEST(OcsfFinding, a_persona_that_only_observes_has_informational_findings) {
   FindingRecord record = golden_record();
   record.applied = Level::Observe;
@@ -164,6 +182,31 @@ TEST(OcsfFinding, risk_is_the_share_of_the_log_evidence_for_a_halt) {
   EXPECT_EQ(risk(1e30), 100);
   EXPECT_EQ(risk(0.3), 0);
   EXPECT_EQ(risk(std::nan("")), 0);
+}
+
+TEST(OcsfFinding, risk_of_what_was_broken_is_at_least_that_of_its_level) {
+  FindingRecord record = golden_record();
+  record.explanation->halt_threshold = 1e10;
+  record.explanation->score = 1e3;
+  record.level = Level::Hold;
+  EXPECT_EQ(risk_score_of(record), 30) << "evidence alone";
+  record.breaches = {"tool a/b is not among the declared actions"};
+  EXPECT_EQ(risk_score_of(record), 85);
+  record.explanation->score = 1e9;
+  EXPECT_EQ(risk_score_of(record), 90) << "the greater of the two";
+  record.explanation.reset();
+  EXPECT_EQ(risk_score_of(record), 85);
+}
+
+TEST(OcsfFinding, the_score_is_said_of_every_judged_act) {
+  FindingRecord record = golden_record();
+  record.explanation.reset();
+  record.score = 1234.5;
+  Json ours = Json::parse(encode_finding(record))["unmapped"]["ringfence"];
+  EXPECT_EQ(ours["score"], 1230);
+  EXPECT_FALSE(ours.contains("terms")) << "no ledger is behind it";
+  record.score.reset();
+  EXPECT_FALSE(Json::parse(encode_finding(record))["unmapped"]["ringfence"].contains("score"));
 }
 
 TEST(OcsfFinding, the_promise_is_rounded_down_so_that_it_stays_true) {

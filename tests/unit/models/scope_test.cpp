@@ -103,7 +103,7 @@ TEST_F(Scope, ForbiddenToolIsNeverAllowedThoughDeclared) {
 
 TEST_F(Scope, AnyOfToolsEffectsAndResourcesForbids) {
   world.job.actions.push_back(action("any", {"db/*"}, std::nullopt));
-  NeverRule never{GlobSet({"db/drop"}), GlobSet({"secrets/**"}), {}, Severity::High};
+  NeverRule never{GlobSet({"db/drop"}), GlobSet({"secrets/**"}), {}, {}};
   never.effects[static_cast<std::size_t>(Effect::Delete)] = true;
   world.job.never.push_back(never);
   EXPECT_THAT(world.breaks(call("db/drop")), ElementsAre("scope.never"));
@@ -136,7 +136,7 @@ constexpr std::array kSpellingsOfTheVault{
 
 TEST_F(Scope, WhatIsForbiddenIsForbiddenInEverySpelling) {
   world.job.actions.push_back(action("any", {"db/*"}, std::nullopt));
-  world.job.never.push_back({GlobSet(), GlobSet({"vault/root"}), {}, Severity::High});
+  world.job.never.push_back({GlobSet(), GlobSet({"vault/root"}), {}, {}});
   for (const char* spelling : kSpellingsOfTheVault)
     EXPECT_THAT(world.breaks(call("db/get").on(spelling)), ElementsAre("scope.never")) << spelling;
   for (const char* other :
@@ -147,7 +147,7 @@ TEST_F(Scope, WhatIsForbiddenIsForbiddenInEverySpelling) {
 
 TEST_F(Scope, AProhibitionMayBeWrittenLikeAnAddress) {
   world.job.actions.push_back(action("any", {"db/*"}, std::nullopt));
-  world.job.never.push_back({GlobSet(), GlobSet({"https://corp.example/keys/**", "/etc/**"}), {}, Severity::High});
+  world.job.never.push_back({GlobSet(), GlobSet({"https://corp.example/keys/**", "/etc/**"}), {}, {}});
   for (const char* spelling : {"https://corp.example/keys/a", "https://corp.example//keys/a?x=1", "https://corp.example/x/../keys/a",
                                "https://corp.example/k%65ys/a", "/etc/passwd", "//etc//passwd", "file:///etc/passwd", "/tmp/../etc/passwd"})
     EXPECT_THAT(world.breaks(call("db/get").on(spelling)), ElementsAre("scope.never")) << spelling;
@@ -168,7 +168,7 @@ TEST_F(Scope, WhatTheDelegatingAgentMayNeverDoItsDelegateMayNotEither) {
   lead.id = "lead";
   lead.version = "1";
   lead.agents = GlobSet({"lead-*"});
-  lead.never.push_back({GlobSet({"files/read"}), {}, {}, Severity::High});
+  lead.never.push_back({GlobSet({"files/read"}), {}, {}, {}});
   world.other_jobs.push_back(std::move(lead));
   world.job.delegation.declared = true;
   world.job.delegation.from = GlobSet({"lead-*", "mid-*"});

@@ -92,7 +92,7 @@ TEST_F(ContractExamples, ApInvoiceMeansWhatThePageSays) {
   EXPECT_EQ(p.never[0].severity, Severity::Critical);
   EXPECT_TRUE(p.never[1].effects[static_cast<std::size_t>(Effect::Admin)]);
   EXPECT_EQ(p.schedule.timezone, "UTC");
-  EXPECT_TRUE(p.keep_text);
+  EXPECT_EQ(p.never[1].severity, Severity::High);
   ASSERT_THAT(p.tests, SizeIs(1));
   EXPECT_EQ(std::ranges::count(p.tests[0].events, '\n'), 6);
   EXPECT_THAT(*p.tests[0].findings, IsEmpty());
@@ -232,7 +232,6 @@ tests:
   EXPECT_DOUBLE_EQ(p.response.scores.halt, 1e10);
   EXPECT_EQ(p.response.holds_to_halt, 0);
   EXPECT_EQ(p.response.scope, HaltScope::Session);
-  EXPECT_FALSE(p.keep_text);
   EXPECT_EQ(p.exceptions[0].expires, *parse_rfc3339("2026-12-01T23:59:59.999999999Z")) << "a date holds until its end in UTC";
   EXPECT_TRUE(p.exceptions[0].action->matches("look"));
   EXPECT_EQ(p.tests[0].events,

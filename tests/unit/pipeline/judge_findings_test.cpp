@@ -51,6 +51,52 @@ TEST(Findings, AreAboutWhatRaisedThemLast) {
   EXPECT_EQ(watch.agent().findings.at(0).analytic, Analytic::ScopeNever) << "what comes after and is less changes nothing";
 }
 
+/// What is done about a forbidden act is the level's; how bad it is, its rule may say.
+TEST(Findings, HaveTheSeverityOfTheRuleThatForbids) {
+  const std::string rules =
+      R"(never: [{tools: ["mail/peek"], severity: low}, {tools: ["mail/drop"]}, {tools: ["mail/skim"], severity: medium}])";
+  const auto told = [](const FindingRecord& record) { return std::pair{record.level, record.severity}; };
+  Watch watch("mode: alert}\n" + rules + "\nbarriers: {retries: 2");
+  const auto forbidden = [&](const char* tool) { return watch.see({.tool = tool, .effect = "write"}).findings; };
+
+  EXPECT_EQ(told(forbidden("mail/peek").at(0)), std::pair(Level::Halt, std::optional(Severity::Low))) << "undeclared as it is, too";
+  EXPECT_TRUE(forbidden("mail/peek").empty()) << "no worse than what was told";
+  const auto worse = forbidden("mail/skim").at(0);
+  EXPECT_EQ(told(worse), std::pair(Level::Halt, std::optional(Severity::Medium)));
+  EXPECT_EQ(worse.activity, Activity::Update);
+  EXPECT_EQ(told(forbidden("mail/drop").at(0)), std::pair(Level::Halt, std::optional<Severity>())) << "without a word, that of the level";
+  EXPECT_TRUE(forbidden("mail/peek").empty()) << "it only rises";
+}
+
+TEST(Findings, KeepTheSeverityOfTheirRuleToTheEnd) {
+  Watch watch("mode: observe, never: alert}\nnever: [{tools: [\"mail/drop\"], severity: critical}]\nbarriers: {retries: 2");
+  EXPECT_EQ(watch.see({.tool = "mail/drop", .effect = "read"}).findings.at(0).severity, Severity::Critical);
+  const auto closed = watch.see({.at = kDay + 9}).findings.at(0);
+  ASSERT_EQ(closed.activity, Activity::Close);
+  EXPECT_EQ(closed.level, Level::Alert);
+  EXPECT_EQ(closed.severity, Severity::Critical);
+}
+
+TEST(Findings, AHaltByTheNumberOfHeldActsHasTheSeverityOfAHalt) {
+  Watch watch(
+      "mode: alert, never: hold, undeclared: {default: alert}}\nnever: [{tools: [\"mail/drop\"], severity: low}]\nbarriers: {retries: 2");
+  std::vector<FindingRecord> last;
+  for (int i = 0; i < 3; ++i) last = watch.see({.tool = "mail/drop", .effect = "write"}).findings;
+  ASSERT_EQ(last.size(), 1U);
+  EXPECT_EQ(last[0].level, Level::Halt);
+  EXPECT_EQ(last[0].severity, std::nullopt);
+}
+
+TEST(Findings, OfWhatWasBrokenSayWhatTheEvidenceIsAt) {
+  Watch watch("mode: alert");
+  (void)watch.guess(2);
+  const Judgement seen = watch.see(undeclared("read"));
+  ASSERT_EQ(seen.findings.size(), 1U);
+  EXPECT_FALSE(seen.findings[0].explanation);
+  EXPECT_GT(seen.verdict.score, 1);
+  EXPECT_EQ(seen.findings[0].score, seen.verdict.score);
+}
+
 TEST(Findings, AnActThatBreaksALimitAndSpeaksForAThreatCountsOnce) {
   Watch watch("mode: alert}\ncredentials: {fingerprints: [\"k1\"]}\nbarriers: {retries: 2");
   std::size_t named = 0;

@@ -43,7 +43,7 @@ TEST(AgentCodec, FieldsComeBackUnderTheirOwnNames) {
   state.evidence.alert[3] = -0.0F;
   state.evidence.declared[31] = 1e30F;
   state.containments = {{"agent:t/a", 9, true, Level::Halt, "f-1", EventTime{5}}};
-  state.findings = {{"f-1", Analytic::BarrierGuessing, Level::Hold, EventTime{1}, EventTime{2}, EventTime{3}, 4, 5, 6}};
+  state.findings = {{"f-1", Analytic::BarrierGuessing, Level::Hold, EventTime{1}, EventTime{2}, EventTime{3}, 4, 5, 6, Severity::Low}};
   state.acts = {{1, 2, 3, EventTime{4}, 3}};
   const auto parts = sample::parts_of(state);
   const auto decoded = decode_agent(state.key, sample::views(parts), kMemories);
@@ -55,6 +55,8 @@ TEST(AgentCodec, FieldsComeBackUnderTheirOwnNames) {
   EXPECT_EQ(back.containments[0].epoch, 9U);
   EXPECT_EQ(back.findings[0].analytic, Analytic::BarrierGuessing);
   EXPECT_EQ(back.findings[0].count_written, 6U);
+  EXPECT_EQ(back.findings[0].level, Level::Hold);
+  EXPECT_EQ(back.findings[0].severity, Severity::Low);
   EXPECT_EQ(back.acts[0].args, 3U);
   EXPECT_EQ(back.lsn, state.lsn);
   EXPECT_EQ(back.tenant, state.tenant);

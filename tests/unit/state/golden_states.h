@@ -73,7 +73,8 @@ inline AgentState state() {
   s.acts_gone = 60;
   s.acts_forgotten_early = 12;
   s.seen_verified = true;
-  s.findings = {{"rf-5b1c9a0e77d24f18", Analytic::BarrierGuessing, Level::Halt, EventTime{1}, EventTime{2}, EventTime{3}, 2, 41, 40}};
+  s.findings = {
+      {"rf-5b1c9a0e77d24f18", Analytic::BarrierGuessing, Level::Halt, EventTime{1}, EventTime{2}, EventTime{3}, 2, 41, 40, Severity::Low}};
   s.containments = {
       {"agent:corp/spiffe%3A%2F%2Fcorp.example%2Fagent%2Fap-invoice", 7, true, Level::Halt, "rf-5b1c9a0e77d24f18", EventTime{4}}};
   s.containments[0].enforced = {Level::Halt, EventTime{6}};
@@ -137,6 +138,8 @@ inline void write_list(Writer& out, const std::optional<std::vector<std::string>
 
 /// The state as a release of that schema would have known it.
 inline AgentState as_known_to(AgentState s, std::uint8_t schema) {
+  for (auto& finding : s.findings) finding.severity.reset();
+  if (schema >= 4) return s;
   for (auto& act : s.acts) act.action = 0;
   if (schema >= 3) return s;
   for (auto& containment : s.containments) containment.enforced = {}, containment.passed = {};
@@ -148,7 +151,7 @@ inline AgentState as_known_to(AgentState s, std::uint8_t schema) {
   return s;
 }
 
-/// The core as schemas 0 to 3 had it, without the form of 2 and 3.
+/// The core as schemas 0 to 4 had it, without the form that schemas from 2 on have behind it.
 inline std::string old_core(const AgentState& s, std::uint8_t schema) {
   Writer out;
   out.u64(s.key.hash.high), out.u64(s.key.hash.low), out.text(s.tenant), out.text(s.id), out.svarint(s.lsn);
@@ -198,20 +201,23 @@ inline std::string old_session(const SessionState& s, std::uint8_t schema) {
   return out.take();
 }
 
-inline void write_old_act(Writer& out, const KnownAct& act) {
-  out.u64(act.id), out.u64(act.content), out.u64(act.args), out.u64(static_cast<std::uint64_t>(act.time.value)), out.u8(act.seen);
+inline void write_old_act(Writer& out, const KnownAct& act, std::uint8_t schema) {
+  const bool action = schema >= 4 && act.action != 0;
+  out.u64(act.id), out.u64(act.content), out.u64(act.args), out.u64(static_cast<std::uint64_t>(act.time.value));
+  out.u8(static_cast<std::uint8_t>(act.seen | (action ? kActionFollows : 0U)));
+  if (action) out.varint(act.action);
 }
 
-/// Schemas 2 and 3 where they are whole: the core, then the sessions and the acts.
+/// Schemas 2 to 4 where they are whole: the core, then the sessions and the acts.
 inline std::vector<PartChange> encode_old_whole(const AgentState& s, std::uint8_t schema) {
   Writer out;
   out.raw(old_core(s, schema)), out.u8(1);
   for (const auto& session : s.sessions) out.raw(old_session(session, schema));
-  for (const auto& act : s.acts) write_old_act(out, act);
+  for (const auto& act : s.acts) write_old_act(out, act, schema);
   return {{{}, seal_part(s.key, {}, out.bytes(), schema)}};
 }
 
-/// Schemas 0 to 3 in parts, as they were: in 0 no `arrivals` and `acts_forgotten_early` in the core, no `arrival` in a session; from 2 on
+/// Schemas 0 to 4 in parts, as they were: in 0 no `arrivals` and `acts_forgotten_early` in the core, no `arrival` in a session; from 2 on
 /// the form behind the core.
 inline std::vector<PartChange> encode_old(const AgentState& s, std::uint8_t schema) {
   std::vector<PartChange> out;
@@ -220,7 +226,7 @@ inline std::vector<PartChange> encode_old(const AgentState& s, std::uint8_t sche
   std::map<std::uint64_t, Writer> chunks;
   for (std::size_t i = 0; i < s.acts.size(); ++i) {
     const KnownAct& act = s.acts[i];
-    write_old_act(chunks[(s.acts_gone + i) / 64], act);
+    write_old_act(chunks[(s.acts_gone + i) / 64], act, schema);
   }
   for (const auto& [number, body] : chunks) add({PartId::Kind::Acts, number}, body.bytes());
   add({PartId::Kind::Core, 0}, old_core(s, schema) + (schema >= 2 ? std::string(1, '\0') : ""));

@@ -146,6 +146,10 @@ inline AgentState state(Dice& dice) {
   for (std::size_t i = dice.below(3); i > 0; --i)
     out.findings.push_back({dice.text(), static_cast<Analytic>(dice.below(kAnalytics)), static_cast<Level>(dice.below(kLevels)),
                             dice.time(), dice.time(), dice.time(), static_cast<std::uint32_t>(dice.bits()), dice.bits(), dice.bits()});
+  for (OpenFinding& finding : out.findings)
+    if (finding.count % 2 == 0) finding.severity = finding.level == Level::Halt ? Severity::Low : Severity::Critical;
+  for (OpenFinding& finding : out.findings)
+    if (finding.severity == severity_of(finding.level)) finding.severity.reset();
   for (std::size_t i = dice.below(3); i > 0; --i)
     out.containments.push_back({dice.text(),
                                 dice.bits(),
