@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "connectors/encoders/numbers.h"
+#include "engine/event/governed.h"
 
 namespace ringfence {
 namespace {
@@ -50,7 +51,9 @@ std::string analytic_page(const AnalyticInfo& info, const AnalyticSources& sourc
   out += "# `" + std::string(uid_of(info.analytic)) + "`: " + std::string(info.name) + "\n\n**" + std::string(info.title) + ".** " +
          std::string(info.meaning) + "\n\n| | |\n|---|---|\n";
   out += row("kind", kind_text(info.kind));
-  out += row("usual level", std::string(name_of(info.usual_level)) + ", where neither the persona nor the evidence sets another" +
+  out += row("usual level", std::string(name_of(info.usual_level)) +
+                                (takes_level(info.analytic) ? ", where neither the persona nor the evidence sets another"
+                                                            : "; `response.analytics` and `exceptions` of a persona have no effect on it") +
                                 (info.other_levels.empty() ? "" : "; " + std::string(info.other_levels)));
   std::vector<std::string> texts;
   for (const AnalyticThreat& threat : sources.threats) texts.push_back(threat_text(threat));

@@ -70,7 +70,7 @@ constexpr Form kEnvelope = object(kEnvelopeKeys, true);
 // ------------------------------------------------------------------------------------------------------------------------------------
 constexpr std::array<FormKey, 3> kOwnerKeys{{{"team", &kText, "team that answers for the agent"},
                                              {"contact", &kText, "address of the team"},
-                                             {"approver", &kText, "who may release it"}}};
+                                             {"approver", &kText, "who approved the job; for people, nothing is decided by it"}}};
 constexpr Form kOwner = object(kOwnerKeys, true);
 constexpr std::array<FormKey, 2> kAppliesKeys{{{"agents", &kGlobs, "globs over agent.id; the most specific of all personas wins"},
                                                {"tenants", &kSomeGlobs, "globs over tenant", "all"}}};
@@ -115,10 +115,11 @@ constexpr Form kActionList = list(&kAction);
 
 // --- prohibitions and destinations
 // -----------------------------------------------------------------------------------------------------------
-constexpr std::array<FormKey, 4> kNeverKeys{{{"tools", &kSomeGlobs, "tools never used"},
-                                             {"effects", &kEffectList, "effects never had"},
-                                             {"resources", &kSomeGlobs, "resources never touched"},
-                                             {"severity", &kSeverity, "how bad", "high"}}};
+constexpr std::array<FormKey, 4> kNeverKeys{
+    {{"tools", &kSomeGlobs, "tools never used"},
+     {"effects", &kEffectList, "effects never had"},
+     {"resources", &kSomeGlobs, "resources never touched"},
+     {"severity", &kSeverity, "how bad; of the finding, not of the response", "that of the level"}}};
 constexpr Form kNever = object(kNeverKeys, true);
 constexpr Form kNevers = list(&kNever);
 constexpr std::array<FormKey, 2> kDecoyKeys{
@@ -215,7 +216,7 @@ constexpr std::array<FormKey, 8> kResponseKeys{{{"mode", &kMode, "what findings 
                                                 {"scope", &kScope, "what a halt stops", "agent"}}};
 constexpr Form kResponse = object(kResponseKeys, true);
 constexpr std::array<FormKey, 2> kPrivacyKeys{{{"show", &kTexts, "arguments whose values may stand in findings", "none"},
-                                               {"keep_text", &kFlag, "commanding sentences may be kept with the session", "true"}}};
+                                               {"keep_text", &kFlag, "accepted; only hashes of words are kept with either value", "true"}}};
 constexpr Form kPrivacy = object(kPrivacyKeys, true);
 constexpr std::array<FormKey, 5> kMatchKeys{{{"agent", &kGlob, "glob over agent.id"},
                                              {"action", &kGlob, "glob over action ids"},
@@ -249,7 +250,7 @@ constexpr std::array<FormKey, 26> kPersonaKeys{{
     {"schema", &kSchema, "format", {}, true},
     {"id", &kId, "findings name id@version", {}, true},
     {"version", &kQuoted, "quoted", {}, true},
-    {"title", &kText, "a short name"},
+    {"title", &kText, "a short name, for readers of the file"},
     {"job", &kText, "the job description in plain words", {}, true},
     {"owner", &kOwner, "who answers for it", {}, true},
     {"maturity", &kMaturity, "sets the response defaults", "junior"},

@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "engine/event/decode.h"
+#include "engine/event/escape.h"
+#include "engine/event/governed.h"
 #include "engine/persona/argument.h"
 #include "engine/persona/compile.h"
 #include "engine/persona/load.h"
@@ -53,6 +55,7 @@ class Linter {
     order();
     contradictions();
     responses();
+    privacy();
     exceptions();
     tests();
   }
@@ -163,9 +166,19 @@ class Linter {
     if (const auto drift = r.analytics.find("drift.role"); drift != r.analytics.end() && drift->second > Level::Alert) {
       warn(root_["response"]["analytics"], "drift.role never exceeds alert");
     }
+    for (const auto& [uid, level] : r.analytics) {
+      const auto analytic = analytic_named(uid);
+      if (analytic && !takes_level(*analytic))
+        warn(root_["response"]["analytics"], uid + " is not about a job: its level here has no effect");
+    }
     for (const auto& [what, ladder] : {std::pair{"records", p_.per_call.records}, std::pair{"bytes", p_.per_call.bytes}})
       if (ladder && !ladder->max)
         warn(root_["data"]["per_call"], std::string("per_call.") + what + " has no max: no single call is too large");
+  }
+
+  void privacy() {
+    const View keep = root_["privacy"]["keep_text"];
+    if (keep.flag().value_or(false)) warn(keep, "keep_text: true keeps nothing more: only hashes of words are kept with either value");
   }
 
   void exceptions() {
@@ -175,6 +188,9 @@ class Linter {
       if (e.action && std::ranges::none_of(p_.actions, [&](const Action& a) { return e.action->matches(a.id); })) {
         warn(at["match"], "exception '" + e.id + "' matches no declared action");
       }
+      const auto analytic = analytic_named(e.analytic);
+      if (analytic && !takes_exceptions(*analytic))
+        warn(at, "exception '" + e.id + "' has no effect: no act is held against " + e.analytic);
     }
   }
 
@@ -205,7 +221,8 @@ std::vector<Diagnostic> expired(const PersonaSet& set, EventTime now) {
     for (const Exception& e : persona.exceptions)
       if (e.expires < now)
         out.push_back({Diagnostic::Kind::Warning, persona.file, e.line, e.column,
-                       "exception '" + e.id + "' expired on " + format_rfc3339(e.expires) + ": it excuses nothing any more"});
+                       "exception '" + e.id + "' (" + printable(e.reason) + "; approved by " + printable(e.approved_by) + ") expired on " +
+                           format_rfc3339(e.expires) + ": it excuses nothing any more"});
   return out;
 }
 

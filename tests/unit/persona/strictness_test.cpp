@@ -166,8 +166,8 @@ TEST(Strictness, TextThatIsNoCleanUtf8IsRefusedWithItsPlace) {
 }
 
 TEST(Strictness, NothingFromAFileReachesTheTerminalRaw) {
-  for (const std::string& message : messages(load_text(persona_text("\"\\e[2J\": 1\n"))))
-    EXPECT_THAT(message, ::testing::Not(HasSubstr("\x1b")));
+  EXPECT_THAT(messages(load_text(persona_text("\"\\e[2J\": 1\n"))),
+              ElementsAre(AllOf(HasSubstr("[2J"), ::testing::Not(HasSubstr("\x1b")))));
 }
 
 TEST(Strictness, MoreThanSixtyFourActionsAreRefused) {
@@ -204,6 +204,37 @@ TEST(Lint, WarnsOfWhatIsProbablyNotMeant) {
                           HasSubstr("'c' must come after 'a', and that after it")));
   EXPECT_THAT(warnings(three + "workflow: {before: {a: [a]}}\n"), ElementsAre(HasSubstr("'a' must precede itself")));
   EXPECT_THAT(warnings(three + "workflow: {before: {a: [b, c], b: [c]}}\n"), IsEmpty());
+}
+
+TEST(Lint, WarnsOfWhatHasNoEffect) {
+  const auto warnings = [](const std::string& more) {
+    const PersonaLoad load = load_text(persona_text("actions: [{id: a, tools: [x], effect: read}]\n" + more));
+    EXPECT_TRUE(load.set.has_value()) << more;
+    return messages(load, Diagnostic::Kind::Warning);
+  };
+  const std::string rest = ", match: {agent: x}, reason: r, approved_by: b, expires: 2099-01-01}]\n";
+  for (const char* analytic : {"containment.unacked", "containment.violated", "containment.blast_radius", "gate.stale",
+                               "agent.unclassified", "agent.unattributed", "feed.silent", "feed.lag", "feed.gap", "feed.field_vanished"}) {
+    EXPECT_THAT(warnings("response: {analytics: {" + std::string(analytic) + ": halt}}\n"),
+                ElementsAre(HasSubstr(std::string(analytic) + " is not about a job: its level here has no effect")));
+    EXPECT_THAT(warnings("exceptions: [{id: e, analytic: " + std::string(analytic) + rest),
+                ElementsAre(HasSubstr("exception 'e' has no effect")));
+  }
+  EXPECT_THAT(warnings("response: {analytics: {feed.refused: hold, barrier.guessing: halt, scope.never: alert}}\n"), IsEmpty());
+  EXPECT_THAT(warnings("exceptions: [{id: e, analytic: feed.refused" + rest), ElementsAre(HasSubstr("exception 'e' has no effect")));
+  EXPECT_THAT(warnings("exceptions: [{id: e, analytic: scope.never" + rest), IsEmpty());
+  EXPECT_THAT(warnings("privacy: {keep_text: true}\n"), ElementsAre(HasSubstr("keep_text: true keeps nothing more")));
+  EXPECT_THAT(warnings("privacy: {keep_text: false}\n"), IsEmpty());
+}
+
+TEST(Lint, AnExceptionThatExpiredIsToldWithItsReasonAndWhoApprovedIt) {
+  const PersonaLoad load =
+      load_text(persona_text("exceptions: [{id: e, analytic: scope.never, match: {agent: x}, reason: \"the audit\\e[2J\", approved_by: "
+                             "grace, expires: 2026-12-01}]\n"));
+  ASSERT_TRUE(load.set.has_value());
+  const auto told = expired(*load.set, *parse_rfc3339("2026-12-02T00:00:00Z"));
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_THAT(told[0].message, HasSubstr("exception 'e' (the audit\\x1B[2J; approved by grace) expired on 2026-12-01T"));
 }
 
 }  // namespace

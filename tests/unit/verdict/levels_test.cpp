@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "engine/event/governed.h"
 #include "engine/persona/load.h"
 #include "engine/verdict/analytics.h"
 #include "engine/verdict/policy.h"
@@ -87,9 +88,11 @@ TEST(Levels, OfEveryAnalyticMaturityEffectAndModeAreTheContracts) {
   }
 }
 
-TEST(Levels, ResponseAnalyticsMayNameAnyAnalyticAndOverridesAnyDefault) {
+/// What is not about a job is told at its own level, whatever a persona says; lint warns of it (tests/unit/persona/strictness_test.cpp).
+TEST(Levels, ResponseAnalyticsOverridesAnyDefaultOfWhatIsAboutAJob) {
   for (std::size_t i = 0; i < kAnalytics; ++i) {
     const auto analytic = static_cast<Analytic>(i);
+    if (!takes_level(analytic)) continue;
     if (analytic == Analytic::DriftRole) continue;  // never exceeds alert, lint says so
     for (const char* word : {"observe", "alert", "throttle", "hold", "halt", "revoke"}) {
       const Persona declared = persona("junior", "enforce", ", analytics: {" + std::string(uid_of(analytic)) + ": " + word + "}");
