@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "connectors/encoders/finding_account.h"
 #include "connectors/encoders/ocsf.h"
@@ -99,14 +100,24 @@ TEST(Explain, what_is_no_finding_is_an_error_and_not_a_guess) {
   EXPECT_FALSE(account_of_finding(std::string(2 << 20, ' ')).has_value());
 }
 
+/// What it cannot do without is missed by name; what it never reads may be anything; nothing half-read comes out.
 TEST(Explain, any_field_of_a_finding_may_be_missing_or_of_another_type) {
+  const std::set<std::string> unread{"persona_sha256", "position", "engine_version"}, dispensable{"persona", "terms"};
   const auto golden = nlohmann::ordered_json::parse(testing::read_text("tests/data/findings/golden.json"));
-  for (const auto& [name, value] : golden["unmapped"]["ringfence"].items()) {
-    auto broken = golden;
-    broken["unmapped"]["ringfence"][name] = nlohmann::ordered_json::array({1, "x"});
-    const auto account = account_of_finding(broken.dump());
-    if (account) {
-      EXPECT_FALSE(account_table(*account).empty()) << name;
+  const auto& ours = golden["unmapped"]["ringfence"];
+  const std::string whole = account_table(*account_of_finding(golden.dump()));
+  for (const auto& [name, value] : ours.items()) {
+    auto without = golden, other = golden;
+    without["unmapped"]["ringfence"].erase(name);
+    other["unmapped"]["ringfence"][name] = nlohmann::ordered_json::array({1, "x"});
+    const auto missing = account_of_finding(without.dump()), broken = account_of_finding(other.dump());
+    EXPECT_EQ(missing.has_value(), unread.contains(name) || dispensable.contains(name)) << name;
+    EXPECT_EQ(broken.has_value(), unread.contains(name)) << name;
+    if (missing) {
+      EXPECT_EQ(account_table(*missing) == whole, unread.contains(name)) << name;
+    }
+    if (broken) {
+      EXPECT_EQ(account_table(*broken), whole) << name;
     }
   }
 }

@@ -108,13 +108,17 @@ TEST(Subjects, EvidenceForOneUserAddsUpOverAgentsAndIsAFindingForPeople) {
 
 TEST(Subjects, AnExplanationOfASubjectAddsUpToItsScore) {
   Watch watch(kEnforced);
+  std::size_t explained = 0;
   for (const Judgement& judgement : probe(watch, 10, delegated())) {
     for (const FindingRecord& record : of_scope(judgement, "root_session")) {
+      ASSERT_TRUE(record.explanation);
+      ++explained;
       const Explanation& e = *record.explanation;
       const double rows = std::accumulate(e.rows.begin(), e.rows.end(), 0.0, [](double sum, const EvidenceRow& r) { return sum + r.nats; });
       EXPECT_NEAR(e.prior + e.start + rows + e.late_starts + e.others, e.ln_score, 1e-9);
     }
   }
+  EXPECT_GT(explained, 0U);
 }
 
 TEST(Subjects, ALinkThatWasHereBeforeChangesNothing) {
