@@ -164,12 +164,13 @@ void add_dead_letter(CLI::App& app, Subcommand& action) {
     command->add_option("FILE", options->file, "A dead-letter file; - is standard input");
     command->add_option("--config", options->config, "Settings file: the dead-letter topic it names, instead of a file")->type_name("FILE");
     command->add_option("--reason", options->reason, "Only records refused for this reason");
+    command->footer(
+        "Exit codes: 0 done; 2 wrong usage, unreadable input; 3 the output cannot be written, or the cluster is not reachable.");
   }
   look->add_flag("--summary", options->summary, "Only the numbers");
   back->add_option("--to", options->to, "File to append to; - is standard output")->default_str("-");
   look->callback([options, &action] { action = [options] { return show(*options); }; });
   back->callback([options, &action] { action = [options] { return resend(*options); }; });
-  letters->footer("Exit codes: 0 done; 2 wrong usage, unreadable input; 3 the output cannot be written.");
 }
 
 }  // namespace ringfence

@@ -75,19 +75,22 @@ void add_keys(CLI::App& app, Subcommand& action) {
   keys->require_subcommand(1);
   CLI::App* make = keys->add_subcommand("generate", "Makes a key file, mode 0600, and prints its kid; never touches an existing file");
   make->add_option("FILE", options->file, "Where to write the key")->required();
+  make->footer(
+      "Exit codes: 0 done; 2 the file exists or cannot be made, as in a directory that is not there; 3 the kid cannot be printed.");
   make->callback([options, &action] { action = [options] { return generate(*options); }; });
   CLI::App* print =
       keys->add_subcommand("show", "Prints the public part as JWKS, with the writers it may speak as: what gates are pinned to");
   print->add_option("FILE", options->file, "A key file")->required();
   print->add_option("--writer", options->writers, "Writer the key may speak as; a name or a prefix and *")->capture_default_str();
+  print->footer("Exit codes: 0 done; 2 the file cannot be read, is open to others, or is no Ed25519 key; 3 the output cannot be written.");
   print->callback([options, &action] { action = [options] { return show(*options); }; });
   CLI::App* join =
       keys->add_subcommand("merge", "Prints the public keys of several JWKS files as one: what is trusted while a key changes");
   join->add_option("FILE", options->files, "JWKS files, as `keys show` writes them; of a key in several the last one's writers count")
       ->required();
   join->add_option("--without", options->without, "A key to leave out")->type_name("KID");
+  join->footer("Exit codes: 0 done; 2 a file cannot be read or is no such JWKS, or no file holds the KID; 3 the output cannot be written.");
   join->callback([options, &action] { action = [options] { return merge(*options); }; });
-  keys->footer("Exit codes: 0 done; 2 the file exists, cannot be read, is open to others, or is no Ed25519 key; or no key of that name.");
 }
 
 }  // namespace ringfence

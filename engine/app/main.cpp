@@ -67,9 +67,6 @@ int run(int argc, char** argv) {
   app.name("ringfence");
   app.set_version_flag("--version", "ringfence " RINGFENCE_VERSION);
   app.require_subcommand(1);
-  app.footer(
-      "Exit codes: 0 done; 1 the answer is no (a test failed, a file is invalid, --fail-on met); 2 wrong usage, configuration or input;\n"
-      "3 a dependency is not reachable or the disk is full; 70 internal error.");
 
   ringfence::Subcommand action;
   ringfence::add_replay(app, action);
@@ -89,6 +86,11 @@ int run(int argc, char** argv) {
   ringfence::add_gate(app, action);
   ringfence::add_drill(app, action);
   ringfence::add_keys(app, action);
+  // Behind them all, since a command takes over the footer that stands above it when it is made: each says its own codes.
+  app.footer(
+      "Exit codes: 0 done; 1 the answer is no (a test failed, a file is invalid, --fail-on met); 2 wrong usage, configuration or input;\n"
+      "3 a dependency is not reachable, the disk is full or standard output cannot be written; 70 internal error. Each command's help has "
+      "its own.");
 
   try {
     app.parse(argc, argv);

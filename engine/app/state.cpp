@@ -160,6 +160,7 @@ void add_state(CLI::App& app, Subcommand& action) {
   look->add_option("--state", options->directory, "State directory")->required()->type_name("DIR");
   look->add_option("--tenant", options->tenant, "Tenant of the agent")->capture_default_str();
   look->add_flag("--json", options->json, "One line of JSON instead of a table");
+  look->footer("Exit codes: 0 done; 2 no such directory or agent, or another process holds the directory; 3 the output cannot be written.");
   look->callback([options, &action] { action = [options] { return show(*options); }; });
   CLI::App* forget = state->add_subcommand(
       "purge",
@@ -170,6 +171,9 @@ void add_state(CLI::App& app, Subcommand& action) {
   directory->excludes(config);
   forget->add_option("--reason", options->reason, "Why; with --config")->type_name("TEXT");
   forget->add_option("--by", options->by, "Who gives the command; with --config")->type_name("WHO");
+  forget->footer(
+      "Exit codes: 0 done, or the command is stored; 2 no such directory or agent, the agent is contained, another process holds the\n"
+      "directory, wrong settings or key; 3 the cluster is not reachable.");
   forget->callback([options, &action] {
     action = [options] {
       if (options->config.empty() == options->directory.empty()) return fail("one of --state and --config");
@@ -177,9 +181,6 @@ void add_state(CLI::App& app, Subcommand& action) {
       return give_command({"purge", options->subject, options->reason, options->by, "", ""}, options->config);
     };
   });
-  state->footer(
-      "Exit codes: 0 done, or the command is stored; 2 no such directory or agent, another process holds the directory, wrong settings or\n"
-      "key; 3 the cluster is not reachable.");
 }
 
 }  // namespace ringfence

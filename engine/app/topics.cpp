@@ -76,9 +76,10 @@ void add_topics(CLI::App& app, Subcommand& action) {
         ->check(CLI::Range(1, 1024));
     command->add_option("--replication", options->replication, "Replicas of each topic")->capture_default_str()->check(CLI::Range(1, 9));
   }
+  look->footer("Exit codes: 0 done, whatever differs; 2 wrong settings; 3 the cluster is not reachable.");
+  make->footer("Exit codes: 0 done; 2 wrong settings; 3 the cluster is not reachable.");
   look->callback([options, &action] { action = [options] { return check(*options); }; });
   make->callback([options, &action] { action = [options] { return create(*options); }; });
-  topics->footer("Exit codes: 0 done; 2 wrong settings; 3 the cluster is not reachable.");
 }
 
 }  // namespace ringfence
