@@ -126,7 +126,6 @@ class FlowSession final : public ChannelMemory {
   [[nodiscard]] bool is_record(WordSpan value) const;
   [[nodiscard]] bool is_mentioned(WordSpan value) const;
   [[nodiscard]] const std::vector<Order>& orders() const { return orders_; }
-  [[nodiscard]] bool has_orders() const { return !orders_.empty(); }
   /// Among orders that had to go, one held the value: addressed, pointed at. Rarely true of a value that none held, never false of one.
   [[nodiscard]] bool gone_order_held(WordSpan value, bool addressed, bool pointed) const;
   [[nodiscard]] static bool holds(const Order& order, WordSpan value);

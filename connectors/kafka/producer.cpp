@@ -218,11 +218,6 @@ ProducerCounters Producer::counters() const {
   return client_->counters;
 }
 
-std::size_t Producer::open_records() const {
-  const std::lock_guard lock(client_->mutex);
-  return client_->horizon.open();
-}
-
 SinkError to_sink_error(const KafkaError& error) {
   using Code = KafkaError::Code;
   auto kind = SinkError::Kind::Io;

@@ -76,7 +76,6 @@ class Producer {
   /// The first record the cluster refused for good, or the client's fatal error.
   [[nodiscard]] std::optional<KafkaError> failed() const;
   [[nodiscard]] ProducerCounters counters() const;
-  [[nodiscard]] std::size_t open_records() const;
 
  private:
   struct Client;

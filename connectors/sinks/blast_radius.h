@@ -29,7 +29,6 @@ class BlastRadius {
   /// Counts an agent without asking: halted before this process started, or by a person.
   void halted(const std::string& agent) { halted_.insert(agent); }
   void released(const std::string& agent) { halted_.erase(agent); }
-  [[nodiscard]] std::size_t halted_agents() const { return halted_.size(); }
 
  private:
   Limits limits_;
