@@ -24,6 +24,7 @@
 #include "engine/pipeline/rulebook.h"
 #include "engine/pipeline/shard.h"
 #include "engine/state/checkpoint.h"
+#include "engine/state/inputs.h"
 #include "engine/state/store.h"
 
 namespace ringfence {
@@ -156,6 +157,12 @@ class FileRun {
   FileRun(FileRunOptions options, std::shared_ptr<const Rulebook> rules);
   [[nodiscard]] static RunError of_store(const StoreError& error);
   [[nodiscard]] std::expected<void, RunError> prepare();
+  [[nodiscard]] std::expected<std::vector<Hash128>, RunError> open_sources();
+  [[nodiscard]] std::expected<void, RunError> open_store();
+  void go_on_with(const InputPlan& plan);
+  [[nodiscard]] std::expected<void, RunError> open_outputs(const std::optional<std::string>& left);
+  void make_lanes(Offset low);
+  [[nodiscard]] std::expected<void, RunError> restore(Offset low);
   [[nodiscard]] std::expected<void, RunError> read_inputs();
   [[nodiscard]] std::expected<void, RunError> read_input(std::size_t index);
   [[nodiscard]] std::expected<void, RunError> step_between_changes(const Origin& origin, std::span<const Record> records);

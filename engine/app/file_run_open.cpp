@@ -57,6 +57,21 @@ std::expected<void, RunError> FileRun::prepare() {
     return std::unexpected(RunError{ExitCode::Unusable, "context: it speaks of partition " +
                                                             std::to_string(options_.context.back().partition.value) +
                                                             ": give one FILE for each partition, in their order"});
+  const auto identities = open_sources();
+  if (!identities) return std::unexpected(identities.error());
+  if (auto opened = open_store(); !opened) return opened;
+  const auto left = get_record(*store_, kOutputsRecord);
+  if (!left) return std::unexpected(of_store(left.error()));
+  const auto plan = begin_inputs(*store_, kFilePartition, *identities, static_cast<unsigned>(options_.shards));
+  if (!plan) return std::unexpected(of_store(plan.error()));
+  go_on_with(*plan);
+  if (auto opened = open_outputs(*left); !opened) return opened;
+  make_lanes(plan->low);
+  return restore(plan->low);
+}
+
+/// What the inputs are, in their order.
+std::expected<std::vector<Hash128>, RunError> FileRun::open_sources() {
   std::vector<Hash128> identities;
   for (const std::string& file : options_.files) {
     auto source = open_file_source(file, {.follow = options_.follow, .leave_unfinished = options_.keep_state});
@@ -68,6 +83,10 @@ std::expected<void, RunError> FileRun::prepare() {
     sizes_.push_back((*source)->progress().size);
     sources_.push_back(std::move(*source));
   }
+  return identities;
+}
+
+std::expected<void, RunError> FileRun::open_store() {
   std::error_code unknown;
   if (std::filesystem::exists(options_.state_directory, unknown) && !std::filesystem::is_directory(options_.state_directory, unknown)) {
     return std::unexpected(RunError{ExitCode::Unusable, "state: " + printable(options_.state_directory) + ": is no directory"});
@@ -76,15 +95,13 @@ std::expected<void, RunError> FileRun::prepare() {
   if (!store) return std::unexpected(of_store(store.error()));
   store_ = std::move(*store);
   if (const auto ready = prepare_store(*store_); !ready) return std::unexpected(of_store(ready.error()));
+  return {};
+}
 
-  const auto left = get_record(*store_, kOutputsRecord);
-  const auto facts_record = get_record(*store_, kFactsRecord);
-  if (!left) return std::unexpected(of_store(left.error()));
-  if (!facts_record) return std::unexpected(of_store(facts_record.error()));
-  const auto plan = begin_inputs(*store_, kFilePartition, identities, static_cast<unsigned>(options_.shards));
-  if (!plan) return std::unexpected(of_store(plan.error()));
-  for (std::size_t i = 0; i < plan->inputs.size(); ++i) {
-    const InputStart& input = plan->inputs[i];
+/// Where each input is read on from.
+void FileRun::go_on_with(const InputPlan& plan) {
+  for (std::size_t i = 0; i < plan.inputs.size(); ++i) {
+    const InputStart& input = plan.inputs[i];
     ordinals_.push_back(input.ordinal);
     first_records_.push_back(input.first_record);
     done_.push_back(input.done);
@@ -93,15 +110,18 @@ std::expected<void, RunError> FileRun::prepare() {
                                  ": was left before its end and another file was read since; acts are told apart by their ids");
     }
   }
+}
 
+/// Takes the outputs back to where the record that the run before `left` says; then they are this run's.
+std::expected<void, RunError> FileRun::open_outputs(const std::optional<std::string>& left) {
   auto outputs =
       FileOutputs::open(options_.outputs, options_.least_verdict, options_.files.empty() ? "stdin" : topic_of(options_.files.front()));
   if (!outputs) return std::unexpected(of_output_path(outputs.error()));
   outputs_ = std::move(*outputs);
   std::optional<std::string> lengths;
-  std::uint64_t marks = *left ? 0 : kNothingStored;
-  if (*left) {
-    Reader in(**left);
+  std::uint64_t marks = left ? 0 : kNothingStored;
+  if (left) {
+    Reader in(*left);
     said_ = in.svarint();
     lengths = std::string(in.text());
     if (!in.at_end()) {
@@ -118,37 +138,47 @@ std::expected<void, RunError> FileRun::prepare() {
   if (options_.keep_state) {
     if (const auto kept = put_record(*store_, kOutputsRecord, outputs_record()); !kept) return std::unexpected(of_store(kept.error()));
   }
+  return {};
+}
 
+void FileRun::make_lanes(Offset low) {
   flusher_ = std::make_unique<Flusher>(*store_, FlusherSettings{.threaded = false});
   fork_ = std::make_unique<ForkJoin>(options_.shards);
   wide_ = std::make_unique<Wide>(*store_, *flusher_, options_);
   wide_->rules = rules_;
-  wide_->checkpoint.assign(kLinksPartition, plan->low);
-  const auto stopping = get_record(*store_, stopping_record(kLinksPartition));
-  if (!stopping) return std::unexpected(of_store(stopping.error()));
-  if (*stopping) wide_->subjects.restore_stopping(kLinksPartition, **stopping);
+  wide_->checkpoint.assign(kLinksPartition, low);
   for (std::size_t i = 0; i < options_.shards; ++i) {
     lanes_.push_back(std::make_unique<Lane>(*store_, *flusher_, options_, rules_, i));
-    lanes_.back()->checkpoint.assign(kFilePartition, plan->low, static_cast<std::uint8_t>(i));
+    lanes_.back()->checkpoint.assign(kFilePartition, low, static_cast<std::uint8_t>(i));
   }
-  if (*facts_record) {
+  last_lsn_ = low.value - 1;
+}
+
+/// What is stored beside the states of agents.
+std::expected<void, RunError> FileRun::restore(Offset low) {
+  std::expected<void, RunError> done;
+  const auto with = [&](std::string_view name, const auto& take) {
+    if (!done) return;
+    const auto record = get_record(*store_, name);
+    if (!record)
+      done = std::unexpected(of_store(record.error()));
+    else if (*record)
+      take(**record);
+  };
+  with(stopping_record(kLinksPartition), [&](std::string_view bytes) { wide_->subjects.restore_stopping(kLinksPartition, bytes); });
+  with(kFactsRecord, [&](std::string_view bytes) {
     std::vector<Facts*> facts;
     for (const auto& lane : lanes_) facts.push_back(&lane->shard.facts(kFilePartition));
-    facts_.restore(**facts_record, plan->low.value, facts);
-  }
-  const auto foreign_record = get_record(*store_, kForeignRecord);
-  if (!foreign_record) return std::unexpected(of_store(foreign_record.error()));
-  if (*foreign_record)
-    for (const auto& lane : lanes_) lane->shard.foreign(kFilePartition).restore(**foreign_record);
-  const auto trees_record = get_record(*store_, kTreesRecord);
-  if (!trees_record) return std::unexpected(of_store(trees_record.error()));
-  if (*trees_record)
-    for (const auto& lane : lanes_) lane->shard.restore_trees(kFilePartition, **trees_record);
-  const auto observer_record = get_record(*store_, kObserverRecord);
-  if (!observer_record) return std::unexpected(of_store(observer_record.error()));
-  if (*observer_record) restore_observer(**observer_record, plan->low.value - 1);
-  last_lsn_ = plan->low.value - 1;
-  return {};
+    facts_.restore(bytes, low.value, facts);
+  });
+  with(kForeignRecord, [&](std::string_view bytes) {
+    for (const auto& lane : lanes_) lane->shard.foreign(kFilePartition).restore(bytes);
+  });
+  with(kTreesRecord, [&](std::string_view bytes) {
+    for (const auto& lane : lanes_) lane->shard.restore_trees(kFilePartition, bytes);
+  });
+  with(kObserverRecord, [&](std::string_view bytes) { restore_observer(bytes, low.value - 1); });
+  return done;
 }
 
 }  // namespace ringfence
