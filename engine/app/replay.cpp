@@ -6,9 +6,11 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <expected>
 #include <filesystem>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -161,21 +163,31 @@ void print_places(const Options& options) {
   std::fprintf(stderr, "written: %s\n", places.c_str());
 }
 
-ExitCode replay(const Options& options) {
+/// What of the options is a word for something else.
+struct Wanted {
+  Level least = Level::Observe;
+  std::optional<Level> fail_on;
+  double speed = 0;
+};
+std::expected<Wanted, std::string> wanted_of(const Options& options) {
   const auto least = level_named(options.from);
   const auto fail_on = options.fail_on.empty() ? std::optional<Level>() : level_named(options.fail_on);
+  if (!least || (!options.fail_on.empty() && !fail_on)) return std::unexpected("levels are observe alert throttle hold halt revoke");
   const double speed = speed_of(options.speed);
-  if (!least || (!options.fail_on.empty() && !fail_on))
-    return fail(ExitCode::Unusable, "levels are observe alert throttle hold halt revoke");
-  if (speed < 0) return fail(ExitCode::Unusable, "--speed is max, real or a factor such as 60x");
+  if (speed < 0) return std::unexpected("--speed is max, real or a factor such as 60x");
+  return Wanted{*least, fail_on, speed};
+}
 
-  Settings settings = default_settings();
-  if (!options.config.empty()) {
-    SettingsLoad load = load_settings(options.config);
-    for (const SettingsError& e : load.errors) std::fprintf(stderr, "%s\n", to_string(e).c_str());
-    if (!load.settings) return ExitCode::Unusable;
-    settings = std::move(*load.settings);
-  }
+/// The settings file, or the defaults; says what is wrong with it.
+std::optional<Settings> settings_of(const Options& options) {
+  if (options.config.empty()) return default_settings();
+  SettingsLoad load = load_settings(options.config);
+  for (const SettingsError& e : load.errors) std::fprintf(stderr, "%s\n", to_string(e).c_str());
+  return std::move(load.settings);
+}
+
+/// A file that would be read and written, or written twice.
+std::optional<std::string> clash_in(const Options& options) {
   std::vector<FileInUse> inputs{{"settings file", options.config}, {"context log", options.context}};
   for (const std::string& file : options.files) inputs.push_back({"input", file});
   if (options.files.empty()) inputs.push_back({"input", "-"});
@@ -183,60 +195,82 @@ ExitCode replay(const Options& options) {
                                           {"--control", options.outputs.control},
                                           {"--verdicts", options.outputs.verdicts},
                                           {"--dead-letter", options.outputs.dead_letter}}};
-  if (const auto clash = clash_of(inputs, outputs)) return fail(ExitCode::Unusable, *clash);
-  const std::shared_ptr<const Rulebook> rules = load_rules(options, settings);
-  if (!rules) return fail(ExitCode::Unusable, "the persona set has errors: nothing was read");
+  return clash_of(inputs, outputs);
+}
 
-  std::vector<PlacedChange> context;
-  if (!options.context.empty()) {
-    auto loaded = load_context_log(options.context, settings.internal_hosts);
-    if (!loaded) return fail(ExitCode::Unusable, loaded.error());
-    context = std::move(*loaded);
-  }
+FileRunOptions run_options(const Options& options, const Settings& settings, const Wanted& wanted, const std::string& scratch,
+                           std::vector<PlacedChange> context) {
   // A run over Kafka begins each partition's log with its rules and takes its facts from there; one over files finds them as a replay does.
   const bool recorded = std::ranges::any_of(context, [](const PlacedChange& c) { return std::holds_alternative<RuleSet>(c.what); });
-  const TemporaryDirectory scratch;
-  FileRunOptions run_options{.files = options.files.empty() ? std::vector<std::string>{"-"} : options.files,
-                             .follow = options.follow,
-                             .state_directory = options.state.empty() ? scratch.path() : options.state,
-                             .flush_age = settings.state.flush_age,
-                             .keep_state = !options.state.empty(),
-                             .shards = options.shards > 0 ? options.shards : 1,
-                             .memory_limit = settings.state.memory_limit,
-                             .expiry = settings.state.expiry,
-                             .assume_gate = options.assume_gate,
-                             .outputs = options.outputs,
-                             .least_verdict = *least,
-                             .speed = speed,
-                             .context = std::move(context),
-                             .recorded = recorded};
-  // Before any thread of the store: one that does not block these signals would end the process by them.
-  std::mutex waiting;
-  FileRun* running = nullptr;
-  bool stop_early = false;
-  const auto signals = ServiceSignals::watch({.stop =
-                                                  [&](int) {
-                                                    const std::lock_guard lock(waiting);
-                                                    stop_early = true;
-                                                    if (running != nullptr) running->stop();
-                                                  },
-                                              .reload = [] {}});
-  if (!signals) return fail(ExitCode::Internal, signals.error());
-  auto run = FileRun::open(std::move(run_options), rules);
-  if (!run) return fail(run.error().exit, run.error().message);
-  const auto hand_signals_to = [&](FileRun* now) {
-    const std::lock_guard lock(waiting);
-    running = now;
-    if (now != nullptr && stop_early) now->stop();
-  };
-  hand_signals_to(run->get());
+  return {.files = options.files.empty() ? std::vector<std::string>{"-"} : options.files,
+          .follow = options.follow,
+          .state_directory = options.state.empty() ? scratch : options.state,
+          .flush_age = settings.state.flush_age,
+          .keep_state = !options.state.empty(),
+          .shards = options.shards > 0 ? options.shards : 1,
+          .memory_limit = settings.state.memory_limit,
+          .expiry = settings.state.expiry,
+          .assume_gate = options.assume_gate,
+          .outputs = options.outputs,
+          .least_verdict = wanted.least,
+          .speed = wanted.speed,
+          .context = std::move(context),
+          .recorded = recorded};
+}
 
-  (*run)->on_command = [](const OperatorCommand& order, CommandAnswer answer, Position) -> std::expected<void, RunError> {
+/// The run that signals end, from when there is one; a signal before that ends it as it begins.
+class Stoppable {
+ public:
+  void hand_to(FileRun* run) {
+    const std::lock_guard lock(mutex_);
+    run_ = run;
+    if (run != nullptr && early_) run->stop();
+  }
+  void stop() {
+    const std::lock_guard lock(mutex_);
+    early_ = true;
+    if (run_ != nullptr) run_->stop();
+  }
+
+ private:
+  std::mutex mutex_;
+  FileRun* run_ = nullptr;
+  bool early_ = false;
+};
+
+void tell_commands(FileRun& run) {
+  run.on_command = [](const OperatorCommand& order, CommandAnswer answer, Position) -> std::expected<void, RunError> {
     const Command& command = order.command;
     std::fprintf(stderr, "%s of %s by %s: %s\n", command.command.c_str(), printable(command.scope).c_str(), printable(command.by).c_str(),
                  std::string(words_of(answer)).c_str());
     return {};
   };
+}
+
+ExitCode replay(const Options& options) {
+  const auto wanted = wanted_of(options);
+  if (!wanted) return fail(ExitCode::Unusable, wanted.error());
+  const std::optional<Settings> settings = settings_of(options);
+  if (!settings) return ExitCode::Unusable;
+  if (const auto clash = clash_in(options)) return fail(ExitCode::Unusable, *clash);
+  const std::shared_ptr<const Rulebook> rules = load_rules(options, *settings);
+  if (!rules) return fail(ExitCode::Unusable, "the persona set has errors: nothing was read");
+  std::vector<PlacedChange> context;
+  if (!options.context.empty()) {
+    auto loaded = load_context_log(options.context, settings->internal_hosts);
+    if (!loaded) return fail(ExitCode::Unusable, loaded.error());
+    context = std::move(*loaded);
+  }
+  const TemporaryDirectory scratch;
+  Stoppable running;
+  // Before any thread of the store: one that does not block these signals would end the process by them.
+  const auto signals = ServiceSignals::watch({.stop = [&](int) { running.stop(); }, .reload = [] {}});
+  if (!signals) return fail(ExitCode::Internal, signals.error());
+  auto run = FileRun::open(run_options(options, *settings, *wanted, scratch.path(), std::move(context)), rules);
+  if (!run) return fail(run.error().exit, run.error().message);
+  running.hand_to(run->get());
+
+  tell_commands(**run);
   Transcript transcript(stderr, options.transcript);
   if (options.transcript) {
     (*run)->on_judgement = [&](const Judgement& judgement, const Refusal*) { transcript.tell(judgement); };
@@ -244,14 +278,14 @@ ExitCode replay(const Options& options) {
   }
   const auto began = std::chrono::steady_clock::now();
   const RunEnd end = (*run)->run();
-  hand_signals_to(nullptr);
+  running.hand_to(nullptr);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   const RunReport& report = end.report;
   if (options.transcript) transcript.table();
   print_summary(report, seconds);
   if (options.transcript) print_places(options);
   if (end.error) return fail(end.error->exit, end.error->message);
-  return fail_on && report.highest >= *fail_on && report.highest > Level::Observe ? ExitCode::AnsweredNo : ExitCode::Done;
+  return wanted->fail_on && report.highest >= *wanted->fail_on && report.highest > Level::Observe ? ExitCode::AnsweredNo : ExitCode::Done;
 }
 
 }  // namespace
