@@ -92,22 +92,13 @@ double flush_age(const Gauge& oldest_dirty_ns, Nanos steady_now) {
   return since == 0 ? 0 : in_seconds(std::max<std::int64_t>(steady_now.value - since, 0));
 }
 
-}  // namespace
+/// Of a counter or gauge.
+template <class Counted>
+double number(const Counted& counter) {
+  return static_cast<double>(counter.value());
+}
 
-ServiceMetrics::ServiceMetrics(std::size_t shards) : count_(shards), shards_(std::make_unique<ShardCounters[]>(shards)) {}
-
-std::string ServiceMetrics::exposition(Nanos steady_now) const {
-  const auto count = [](const SharedCounter& counter) { return static_cast<double>(counter.value()); };
-  const auto per_output = [&](const SharedCounter ProcessCounters::Output::* of) {
-    return std::vector<std::pair<Labels, double>>{
-        {{{"output", "findings"}}, count(process_.findings.*of)},       {{{"output", "control"}}, count(process_.control.*of)},
-        {{{"output", "dead_letter"}}, count(process_.dead_letter.*of)}, {{{"output", "links"}}, count(process_.links.*of)},
-        {{{"output", "answers"}}, count(process_.answers.*of)},         {{{"output", "audit"}}, count(process_.audit.*of)}};
-  };
-  const auto number = [](const auto& counter) { return static_cast<double>(counter.value()); };
-  Page page(count_, shards_.get());
-  page.process("ringfence_build_info", "Constant 1 with the version that runs.", {{{{"version", RINGFENCE_VERSION}}, 1.0}},
-               MetricType::Gauge);
+void add_shards(Page& page, Nanos steady_now) {
   page.per_shard(MetricType::Counter, "ringfence_events_total", "Events judged, copies of known acts among them.",
                  [](const auto& s) { return static_cast<double>(s.events.value()); });
   page.per_shard(MetricType::Counter, "ringfence_copies_total", "Copies of known acts, which have no further effect.",
@@ -129,32 +120,47 @@ std::string ServiceMetrics::exposition(Nanos steady_now) const {
                  [](const auto& s) { return static_cast<double>(s.agents.value()); });
   page.per_shard(MetricType::Counter, "ringfence_memories_dropped_total", "Parts of stored states that could not be read and are lost.",
                  [](const auto& s) { return static_cast<double>(s.memories_dropped.value()); });
+}
+
+void add_links(Page& page, const LinkCounters& links, Nanos steady_now) {
   page.process("ringfence_links_memories_dropped_total", "Parts of stored states of subjects that could not be read and are lost.",
-               {{{}, number(links_.memories_dropped)}});
+               {{{}, number(links.memories_dropped)}});
   page.process("ringfence_links_total", "Records of the links topic by what became of them.",
-               {{{{"result", "judged"}}, number(links_.judged)},
-                {{{"result", "repeated"}}, number(links_.repeated)},
-                {{{"result", "unknown_persona"}}, number(links_.unknown)},
-                {{{"result", "refused"}}, number(links_.refused)}});
-  page.process("ringfence_links_lag_records", "Records of the links topic that are not yet judged.", {{{}, number(links_.lag_records)}},
+               {{{{"result", "judged"}}, number(links.judged)},
+                {{{"result", "repeated"}}, number(links.repeated)},
+                {{{"result", "unknown_persona"}}, number(links.unknown)},
+                {{{"result", "refused"}}, number(links.refused)}});
+  page.process("ringfence_links_lag_records", "Records of the links topic that are not yet judged.", {{{}, number(links.lag_records)}},
                MetricType::Gauge);
   page.process("ringfence_links_flush_age_seconds", "How long the oldest changed state of a subject has waited to be written.",
-               {{{}, flush_age(links_.oldest_dirty_ns, steady_now)}}, MetricType::Gauge);
-  page.process("ringfence_links_state_bytes", "Memory of subjects' states.", {{{}, number(links_.state_bytes)}}, MetricType::Gauge);
-  page.process("ringfence_subjects", "Subjects in memory.", {{{}, number(links_.subjects)}}, MetricType::Gauge);
+               {{{}, flush_age(links.oldest_dirty_ns, steady_now)}}, MetricType::Gauge);
+  page.process("ringfence_links_state_bytes", "Memory of subjects' states.", {{{}, number(links.state_bytes)}}, MetricType::Gauge);
+  page.process("ringfence_subjects", "Subjects in memory.", {{{}, number(links.subjects)}}, MetricType::Gauge);
+}
+
+void add_outputs(Page& page, const ProcessCounters& process) {
+  const auto per_output = [&](const SharedCounter ProcessCounters::Output::* of) {
+    return std::vector<std::pair<Labels, double>>{
+        {{{"output", "findings"}}, number(process.findings.*of)},       {{{"output", "control"}}, number(process.control.*of)},
+        {{{"output", "dead_letter"}}, number(process.dead_letter.*of)}, {{{"output", "links"}}, number(process.links.*of)},
+        {{{"output", "answers"}}, number(process.answers.*of)},         {{{"output", "audit"}}, number(process.audit.*of)}};
+  };
   page.process("ringfence_observer_facts_total", "Outages and recoveries that the fleet observer found.",
-               {{{}, count(process_.observer_facts.acknowledged)}});
+               {{{}, number(process.observer_facts.acknowledged)}});
   page.process("ringfence_outputs_total", "Output records acknowledged by their destination.",
                per_output(&ProcessCounters::Output::acknowledged));
   page.process("ringfence_output_failures_total", "Failed attempts to deliver an output record; each is tried again.",
                per_output(&ProcessCounters::Output::failed));
   page.process("ringfence_changelog_waiting", "States that wait for room in the changelog of states.",
-               {{{}, number(process_.changelog_waiting)}}, MetricType::Gauge);
+               {{{}, number(process.changelog_waiting)}}, MetricType::Gauge);
   page.process("ringfence_changelog_passed_over", "States that the changelog of states does not take, as too large.",
-               {{{}, number(process_.changelog_passed_over)}}, MetricType::Gauge);
-  page.process("ringfence_store_faults_total", "Writes of states that the store refused.", {{{}, count(process_.store_faults)}});
+               {{{}, number(process.changelog_passed_over)}}, MetricType::Gauge);
+  page.process("ringfence_store_faults_total", "Writes of states that the store refused.", {{{}, number(process.store_faults)}});
+}
+
+void add_not_evaluable(Page& page, const std::vector<const Evaluability*>& shards) {
   std::vector<Evaluability::Row> rows;
-  for (const Evaluability* const shard : evaluability_) Evaluability::add(rows, shard->rows());
+  for (const Evaluability* const shard : shards) Evaluability::add(rows, shard->rows());
   std::vector<std::pair<Labels, double>> channels, fields, ignored;
   for (const Evaluability::Row& row : rows) {
     for (const Channel* const channel : all_channels()) {
@@ -176,18 +182,36 @@ std::string ServiceMetrics::exposition(Nanos steady_now) const {
   page.process("ringfence_lacking_total", "Acts for which single constraints could not be judged for want of a field.", std::move(fields));
   page.process("ringfence_ignored_total",
                "Fields that the contract does not name, and elements of arg_ids and result_ids that break their form.", std::move(ignored));
+}
+
+void add_changes(Page& page, const ProcessCounters& process) {
   page.process("ringfence_reloads_total", "Persona sets taken into force or refused since the start.",
-               {{{{"result", "taken"}}, count(process_.reloads)}, {{{"result", "refused"}}, count(process_.reloads_refused)}});
+               {{{{"result", "taken"}}, number(process.reloads)}, {{{"result", "refused"}}, number(process.reloads_refused)}});
   page.process("ringfence_drills_total", "Drills that this process has played, by whether every stage answered.",
-               {{{{"result", "passed"}}, count(process_.drills_passed)}, {{{"result", "failed"}}, count(process_.drills_failed)}});
+               {{{{"result", "passed"}}, number(process.drills_passed)}, {{{"result", "failed"}}, number(process.drills_failed)}});
   std::vector<std::pair<Labels, double>> stages;
   for (std::size_t i = 0; i < kDrillStages; ++i)
-    if (const std::int64_t ns = process_.drill_stage_ns.at(i).value(); ns > 0)
+    if (const std::int64_t ns = process.drill_stage_ns.at(i).value(); ns > 0)
       stages.push_back({{{"stage", std::string(name_of(static_cast<DrillStageId>(i)))}}, in_seconds(ns)});
   page.process("ringfence_drill_stage_seconds", "When each stage of the latest drill had answered, from its forbidden call on.",
                std::move(stages), MetricType::Gauge);
   page.process("ringfence_drill_passed_timestamp_seconds", "When a drill last passed; 0: none since the start.",
-               {{{}, in_seconds(process_.drill_passed_ns.value())}}, MetricType::Gauge);
+               {{{}, in_seconds(process.drill_passed_ns.value())}}, MetricType::Gauge);
+}
+
+}  // namespace
+
+ServiceMetrics::ServiceMetrics(std::size_t shards) : count_(shards), shards_(std::make_unique<ShardCounters[]>(shards)) {}
+
+std::string ServiceMetrics::exposition(Nanos steady_now) const {
+  Page page(count_, shards_.get());
+  page.process("ringfence_build_info", "Constant 1 with the version that runs.", {{{{"version", RINGFENCE_VERSION}}, 1.0}},
+               MetricType::Gauge);
+  add_shards(page, steady_now);
+  add_links(page, links_, steady_now);
+  add_outputs(page, process_);
+  add_not_evaluable(page, evaluability_);
+  add_changes(page, process_);
   return page.text();
 }
 
