@@ -111,6 +111,8 @@ struct Wager {
   /// What is known over all sessions (a day, a minute) belongs to the agent: a session that saw the rise but not the tick would be given
   /// the gain without its price.
   bool agent_only = false;
+  /// The persona declares nothing to hold it against: the declared null has no such bet.
+  bool alert_only = false;
 };
 
 /// Something wider than one agent that its acts bear on: judged as a subject of its own, apart from every agent (streaming.md §2).
@@ -215,6 +217,10 @@ class Channel {
   [[nodiscard]] virtual const ChannelInfo& info() const = 0;
   /// Declared caps v[context][class] of a well-behaved agent, before tolerance; empty for a channel that only finds breaches.
   [[nodiscard]] virtual std::vector<std::vector<double>> caps(const Persona& persona) const = 0;
+  /// The null that throttles and halts holds acts against what the persona declares and nothing between: [context][class] the class that
+  /// one counts as there, itself or a lower one, whose cap bounds all of them together. Those that count as a class of cap 1 say nothing.
+  /// Empty: every class as itself.
+  [[nodiscard]] virtual std::vector<std::vector<std::uint8_t>> declared_classes(const Persona& /*persona*/) const { return {}; }
   [[nodiscard]] virtual std::span<const Bet> bets() const = 0;
   /// Of its bets without a table, those that have a law of steps under this persona.
   [[nodiscard]] virtual std::vector<StepLaw> step_laws(const Persona& /*persona*/) const { return {}; }

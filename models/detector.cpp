@@ -26,6 +26,8 @@ constexpr std::array<std::size_t, kThreats.size()> kFirstOfFamily = [] {
   return first;
 }();
 constexpr std::uint32_t bit_of(std::size_t slot) { return std::uint32_t{1} << slot; }
+/// A factor of 1 as it is computed.
+constexpr double kRounding = 1e-9;
 
 /// Sessions that S is made of.
 bool counts(const SessionState& session, const SessionState* alone) { return alone == nullptr ? !session.borrowed : &session == alone; }
@@ -71,8 +73,8 @@ Tables::Tables(const Persona& persona, std::span<const Channel* const> channels,
     rows_.resize(rows_.size() + (1 + variants_.size()) * caps.size() * caps.front().size(), rows_.front());
     ticking_.resize(rows_.size());
     for (auto& all : caps_) all.resize(rows_.size(), 1);
-    compile(*channel, caps, Null::Alert, loosened);
-    compile(*channel, caps, Null::Declared, persona.tolerance() * loosened);
+    compile(*channel, {caps, {}}, Null::Alert, loosened);
+    compile(*channel, {caps, channel->declared_classes(persona)}, Null::Declared, persona.tolerance() * loosened);
   }
   settle(channels);
   const auto above_one = [](float g) { return g > 1; };
@@ -80,25 +82,26 @@ Tables::Tables(const Persona& persona, std::span<const Channel* const> channels,
     contributes_.push_back(std::ranges::any_of(row.factors, [&](const auto& factors) { return std::ranges::any_of(factors, above_one); }));
 }
 
-void Tables::compile(const Channel& channel, const std::vector<std::vector<double>>& caps, Null null, double tolerance) {
+void Tables::compile(const Channel& channel, const Boxes& boxes, Null null, double tolerance) {
   const ChannelInfo& info = channel.info();
   const Place& place = places_[static_cast<std::size_t>(info.id)];
-  const auto boxes = [&](double loosened) {
-    std::vector<std::vector<double>> v;
-    for (const auto& context : caps) v.push_back(widened(context, tolerance * loosened));
-    return v;
+  const auto times = [&](double loosened) {
+    Boxes wider{{}, boxes.as};
+    for (const auto& context : boxes.caps) wider.caps.push_back(widened(context, tolerance * loosened));
+    return wider;
   };
-  const auto declared = boxes(1);
+  const Boxes declared = times(1);
   auto to = caps_[index(null)].begin() + static_cast<std::ptrdiff_t>(place.first);
   for (std::size_t variant = 0; variant <= variants_.size(); ++variant)
-    for (const auto& context : declared) to = std::ranges::copy(context, to).out;
+    for (std::size_t context = 0; context < place.contexts; ++context)
+      for (std::size_t cls = 0; cls < place.classes; ++cls) *to++ = declared.cap(context, cls);
   for (const Bet& bet : channel.bets()) {
     if (bet.alert_only && null != Null::Alert) continue;
-    compile(info, bet, bet.loosen > 1 ? boxes(bet.loosen) : declared, null);
+    compile(info, bet, bet.loosen > 1 ? times(bet.loosen) : declared, null);
   }
 }
 
-void Tables::compile(const ChannelInfo& info, const Bet& bet, const std::vector<std::vector<double>>& widened, Null null) {
+void Tables::compile(const ChannelInfo& info, const Bet& bet, const Boxes& widened, Null null) {
   Place& place = places_[static_cast<std::size_t>(info.id)];
   Block& block = blocks_[static_cast<std::size_t>(info.id)];
   const std::size_t n = index(null), slot = slot_of(bet.threat);
@@ -110,7 +113,7 @@ void Tables::compile(const ChannelInfo& info, const Bet& bet, const std::vector<
   std::vector<std::vector<double>> g;
   double best = 0;
   for (std::size_t context = 0; context < place.contexts; ++context) {
-    g.push_back(box_numeraire(widened[context], bet.q[context]));
+    g.push_back(grouped_numeraire(widened.caps[context], bet.q[context], widened.as_of(context)));
     for (std::size_t cls = 0; cls < place.classes; ++cls) g.back()[cls] = std::min(g.back()[cls], info.step_caps[cls]);
     best = std::max(best, growth(bet.q[context], g.back()));
   }
@@ -120,13 +123,23 @@ void Tables::compile(const ChannelInfo& info, const Bet& bet, const std::vector<
   std::size_t row = place.first;
   for (std::size_t variant = 0; variant <= variants_.size(); ++variant) {
     const bool counts = variant == 0 || (variants_[variant - 1] & bit_of(slot)) == 0;
-    for (std::size_t context = 0; context < place.contexts; ++context)
+    for (std::size_t context = 0; context < place.contexts; ++context) {
+      const bool speaks = counts && std::ranges::max(g[context]) > 1 + kRounding;
       for (std::size_t cls = 0; cls < place.classes; ++cls, ++row)
-        if (counts) {
+        if (speaks) {
           rows_[row].factors[n][slot] = static_cast<float>(g[context][cls]);
           ticking_[row][n] |= bit_of(slot);
         }
+    }
   }
+}
+
+double Tables::clean_factor(const Place& place, std::size_t n, std::size_t slot) const {
+  for (std::size_t context = 0; context < place.contexts; ++context) {
+    const std::size_t row = place.first + context * place.classes;
+    if ((ticking_[row][n] & bit_of(slot)) != 0) return static_cast<double>(rows_[row].factors[n][slot]);
+  }
+  return 1;
 }
 
 /// Priors and clean values, once every channel is compiled.
@@ -139,7 +152,7 @@ void Tables::settle(std::span<const Channel* const> channels) {
         const auto id = static_cast<std::size_t>(channel->info().id);
         if ((places_[id].applies[n] & bit_of(slot)) == 0) continue;
         kept = true;
-        clean *= static_cast<double>(rows_[places_[id].first].factors[n][slot]);
+        clean *= clean_factor(places_[id], n, slot);
         resting += blocks_[id].resting[slot];
       }
       if (!kept) continue;
@@ -232,7 +245,7 @@ void stake(Step& step, const Tables& tables, const Wagered& made) {
   const std::size_t slot = slot_of(made.wager.threat);
   for (std::size_t n = 0; n < kNulls; ++n) {
     const auto null = static_cast<Null>(n);
-    if ((tables.applies(null, made.channel) & bit_of(slot)) == 0) continue;
+    if ((tables.applies(null, made.channel) & bit_of(slot)) == 0 || !made.bets(null)) continue;
     step.factors[n][slot] *= std::min(made.factor(null), kGreatestWager);
     if (made.wager.ticks) step.ticks[n][slot] = 1;
   }
@@ -245,20 +258,15 @@ void advance(Evidence& evidence, const Step& step) {
 }
 
 void update(Evidence& evidence, const Tables& tables, std::span<const RowId> marks, std::span<const Wagered> wagers) {
-  if (marks.size() == 1 && wagers.empty() && tables.left_out(marks.front()) == 0) {  // nothing to multiply: the table has it as it is
-    const ChannelId channel = marks.front().channel;
-    move(evidence.alert, tables.ticks(Null::Alert, channel), tables.row(Null::Alert, marks.front()));
-    move(evidence.declared, tables.ticks(Null::Declared, channel), tables.row(Null::Declared, marks.front()));
-  } else if (!marks.empty() || !wagers.empty()) {
-    Step step = step_of(tables, marks);
-    for (const Wagered& made : wagers) stake(step, tables, made);
-    advance(evidence, step);
-  }
+  if (marks.empty() && wagers.empty()) return;
+  Step step = step_of(tables, marks);
+  for (const Wagered& made : wagers) stake(step, tables, made);
+  advance(evidence, step);
 }
 
 bool raises(const Wagered& made, const Tables& tables) {
   const auto above_one = [&](Null null) {
-    return made.factor(null) > 1 && (tables.applies(null, made.channel) & bit_of(slot_of(made.wager.threat))) != 0;
+    return made.bets(null) && made.factor(null) > 1 && (tables.applies(null, made.channel) & bit_of(slot_of(made.wager.threat))) != 0;
   };
   return above_one(Null::Alert) || above_one(Null::Declared);
 }

@@ -38,8 +38,8 @@ inline constexpr unsigned kContextBits = 5;
 
 /// The factors of one persona, compiled: a row of kThreatSlots floats per null, channel, context and class. Immutable, shared by threads.
 /// A threat whose growth is below .02 in every context of a channel is dropped there: its factor is 1 and it never ticks; dropped in every
-/// channel its prior is 0. 256 bytes a row; the barrier alone has 16. Where the persona has exceptions, each row once more for every set
-/// of threats that they may take an act from.
+/// channel its prior is 0. In a context where no class speaks for it, it does not tick either. 256 bytes a row; the barrier alone has 16.
+/// Where the persona has exceptions, each row once more for every set of threats that they may take an act from.
 class Tables {
  public:
   /// `loosened`: the caps of either null are held to be so much wider, of an agent whose job is only inferred.
@@ -48,7 +48,7 @@ class Tables {
   /// Factors g per threat slot, aligned to 32 bytes; all 1 for a row that no channel of this table has (a row remembered from another
   /// version).
   [[nodiscard]] const float* row(Null null, RowId id) const;
-  /// 1 per threat slot that ticks on a mark of this channel, else 0; aligned to 32 bytes.
+  /// 1 per threat slot that has rows in this channel's table, else 0: it ticks on marks of at least one context.
   [[nodiscard]] const float* ticks(Null null, ChannelId channel) const;
   /// Threats that tick on this mark: those of its channel, less what an exception leaves out; none for a row that no channel has.
   [[nodiscard]] ThreatSet ticking(Null null, RowId id) const { return ticking_[position(id)][index(null)]; }
@@ -76,8 +76,8 @@ class Tables {
   [[nodiscard]] const std::array<float, kThreatSlots>& prior(Null null) const { return prior_[index(null)]; }
   /// The same numbers as sums want them.
   [[nodiscard]] const std::array<double, kThreatSlots>& weights(Null null) const { return weights_[index(null)]; }
-  /// sum of pi A of one scope in the fixed point g / (1 - g) of an endlessly clean agent (class 0 in context 0 of every channel): where a
-  /// ledger closes against. A threat whose clean factor is 1 has no fixed point and adds nothing.
+  /// sum of pi A of one scope in the fixed point g / (1 - g) of an endlessly clean agent (class 0 in the first context of every channel
+  /// that the threat has a stake in): where a ledger closes against. A threat whose clean factor is 1 has no fixed point and adds nothing.
   [[nodiscard]] double clean_value(Null null) const { return clean_[index(null)]; }
   /// Declared cap times the null's tolerance, for explanations; 1 for an unknown row.
   [[nodiscard]] double cap(Null null, RowId id) const;
@@ -114,8 +114,19 @@ class Tables {
     return place.first + (variant * place.contexts + context) * place.classes + id.cls;
   }
   void except(const Persona& persona);
-  void compile(const Channel& channel, const std::vector<std::vector<double>>& caps, Null null, double tolerance);
-  void compile(const ChannelInfo& info, const Bet& bet, const std::vector<std::vector<double>>& widened, Null null);
+  /// Caps by context and class, and as what classes count.
+  struct Boxes {
+    std::vector<std::vector<double>> caps;
+    std::vector<std::vector<std::uint8_t>> as;  // empty: every class as itself
+    [[nodiscard]] std::span<const std::uint8_t> as_of(std::size_t context) const {
+      return as.empty() ? std::span<const std::uint8_t>() : as[context];
+    }
+    [[nodiscard]] double cap(std::size_t context, std::size_t cls) const { return caps[context][as.empty() ? cls : as[context][cls]]; }
+  };
+  void compile(const Channel& channel, const Boxes& boxes, Null null, double tolerance);
+  void compile(const ChannelInfo& info, const Bet& bet, const Boxes& widened, Null null);
+  /// Of class 0 in the first context where the threat ticks; 1 where it has no rows.
+  [[nodiscard]] double clean_factor(const Place& place, std::size_t n, std::size_t slot) const;
   void settle(std::span<const Channel* const> channels);
 
   std::vector<ThreatSet> variants_;  // threats that exceptions are about, analytic by analytic, the last of all together
@@ -136,6 +147,7 @@ struct Wagered {
   Wager wager;
   [[nodiscard]] RowId row() const { return {channel, wager.context, wager.cls}; }
   [[nodiscard]] float factor(Null null) const { return null == Null::Alert ? wager.alert : wager.declared; }
+  [[nodiscard]] bool bets(Null null) const { return null == Null::Alert || !wager.alert_only; }
 };
 
 /// What the marks and wagers of one event do to a scope that counts them: A <- (A + tick) factor, per null and slot.

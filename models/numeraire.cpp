@@ -68,6 +68,26 @@ std::vector<double> box_numeraire(std::span<const double> v, std::span<const dou
   return {g.begin(), g.begin() + static_cast<std::ptrdiff_t>(v.size())};
 }
 
+std::vector<double> grouped_numeraire(std::span<const double> v, std::span<const double> q, std::span<const std::uint8_t> as) {
+  if (as.empty()) return box_numeraire(v, q);
+  assert(as.size() == v.size());
+  std::vector<double> caps, shares;
+  std::vector<std::size_t> group(v.size());
+  for (std::size_t cls = 0; cls < v.size(); ++cls) {
+    const bool bounds = as[cls] == cls;
+    group[cls] = bounds ? caps.size() : group[as[cls]];
+    if (bounds) {
+      caps.push_back(v[cls]);
+      shares.push_back(0);
+    }
+    shares[group[cls]] += q[cls];
+  }
+  const std::vector<double> of_group = box_numeraire(caps, shares);
+  std::vector<double> g;
+  for (const std::size_t at : group) g.push_back(of_group[at]);
+  return g;
+}
+
 double growth(std::span<const double> q, std::span<const double> g) {
   double nats = 0;
   for (std::size_t i = 0; i < q.size(); ++i) nats += q[i] * std::log(g[i]);

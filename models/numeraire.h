@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -12,6 +13,10 @@ namespace ringfence {
 /// g_x = max(q_x / v_x, 1 / tau) with tau >= 1 solving sum_x min(v_x, tau q_x) = 1. Then sup over the null of E_p[g] is 1.
 /// `v` has K entries in (0, 1] with sum >= 1, `q` K entries > 0 with sum 1, K <= 16. Exact by water filling: O(K log K), no iteration.
 [[nodiscard]] std::vector<double> box_numeraire(std::span<const double> v, std::span<const double> q);
+
+/// The same where classes count together: `as` names by class the one it counts as, itself or a lower one, whose entry of `v` bounds all
+/// that count as it. One factor for each of them; the entries that bound have sum >= 1. Empty: every class by itself.
+[[nodiscard]] std::vector<double> grouped_numeraire(std::span<const double> v, std::span<const double> q, std::span<const std::uint8_t> as);
 
 /// The box of one context: class 0 keeps its cap, the others are widened by the tolerance and end at 1; a box that holds no distribution is
 /// scaled up until it holds one.

@@ -21,6 +21,8 @@ constexpr std::size_t kClasses = 5;
 using Row = std::array<double, kClasses>;
 
 constexpr Row kCaps{1, .5, .1, .01, .001};
+/// Nobody declares p90 and p99.9: where it comes to throttles and halts, a call lies within p50, within p99, or beyond.
+constexpr std::array<std::uint8_t, kClasses> kDeclaredClasses{0, 1, 1, 3, 3};
 /// Contexts: by how many ladders the caps are widened; and the cost of a call.
 constexpr std::array<std::size_t, 5> kWidths{1, 2, 3, 4, 8};
 constexpr std::size_t kCostContext = kWidths.size(), kContexts = kWidths.size() + 1;
@@ -101,7 +103,8 @@ std::vector<double> caps_times(double times) {
 /// By class under the alert (0) or declared (1) null.
 std::array<double, kClasses> cost_factors(const Persona& persona, std::size_t null) {
   const std::vector<double> caps = caps_times(static_cast<double>(std::max<std::size_t>(1, widest_cost(persona))));
-  const std::vector<double> g = box_numeraire(widened(caps, null == 0 ? 1 : persona.tolerance()), kOveruse);
+  const std::vector<double> g =
+      null == 0 ? box_numeraire(caps, kOveruse) : grouped_numeraire(widened(caps, persona.tolerance()), kOveruse, kDeclaredClasses);
   std::array<double, kClasses> factors{};
   for (std::size_t cls = 0; cls < kClasses; ++cls) factors.at(cls) = std::min(g[cls], static_cast<double>(kGreatestWager));
   return factors;
@@ -189,6 +192,10 @@ class Volume final : public Channel {
     for (const std::size_t width : kWidths) v.push_back(caps_times(static_cast<double>(width)));
     v.push_back(caps_times(static_cast<double>(std::max<std::size_t>(1, widest_cost(persona)))));
     return v;
+  }
+
+  [[nodiscard]] std::vector<std::vector<std::uint8_t>> declared_classes(const Persona& /*persona*/) const override {
+    return std::vector(kContexts, std::vector(kDeclaredClasses.begin(), kDeclaredClasses.end()));
   }
 
   [[nodiscard]] std::span<const Bet> bets() const override { return bets_; }

@@ -81,6 +81,9 @@ std::string ledger_table(const Explanation& explanation) {
   return out;
 }
 
+/// Some of their caps are ours: what lies between the declared rungs, how ids come about (docs/design/detection.md §3.3).
+bool for_alerts(const Explanation& explanation) { return explanation.null == "alert"; }
+
 std::string score_field(const Explanation& explanation) {
   const std::string_view level = name_of(explanation.threshold_of.value_or(Level::Halt));
   std::string out = score_text(explanation.score) + " under the declared caps times " + plain_text(explanation.declared_tolerance) + "; " +
@@ -156,15 +159,15 @@ std::string score_sentence(const Explanation& explanation) {
   const double score = ledger_score(explanation);
   std::string out = "ln score " + hundredths(printed_terms(explanation).ln_score) + ": ";
   if (!(score >= 1)) return out + "nothing that a compliant agent would not show.";
-  const bool plain = explanation.null == "alert" || explanation.tolerance == 1;
   if (!explanation.bounded) {  // docs/design/detection.md §3.2, §3.4
     out += "an estimate against its declaration and its own past, for alerts alone; the bound of throttles and halts does not cover it.";
   } else {
-    out += "a compliant agent (declared caps" +
-           (plain ? std::string(" without tolerance") : " times " + plain_text(explanation.tolerance)) +
-           ") reaches this at most once per " + score_text_down(score) + " calls.";
+    out += for_alerts(explanation) ? std::string("an agent within the caps of alerts (without tolerance)")
+                                   : "a compliant agent (declared caps" +
+                                         (explanation.tolerance == 1 ? "" : " times " + plain_text(explanation.tolerance)) + ")";
+    out += " reaches this at most once per " + score_text_down(score) + " calls.";
   }
-  if (explanation.null == "alert" && explanation.alert_score)
+  if (for_alerts(explanation) && explanation.alert_score)
     out += " Under the caps times the persona's tolerance the score is " + score_text(explanation.score) + ".";
   return out;
 }
@@ -172,7 +175,8 @@ std::string score_sentence(const Explanation& explanation) {
 std::string promise_sentence(const Explanation& explanation) {
   if (!explanation.bounded) return {};
   const std::string times = explanation.tolerance == 1 ? "" : plain_text(explanation.tolerance) + "x ";
-  return "If this agent's behaviour, given everything before, never exceeds " + times + "its declared caps, the expected number of " +
+  const std::string caps = for_alerts(explanation) ? "the caps of alerts" : times + "its declared caps";
+  return "If this agent's behaviour, given everything before, never exceeds " + caps + ", the expected number of " +
          (explanation.threshold == explanation.halt_threshold ? "false halts" : "false alarms at this level") + " is at most one per " +
          score_text_down(explanation.threshold) + " of its calls, whatever the dependence, however often the score is read.";
 }

@@ -13,6 +13,7 @@
 namespace ringfence {
 
 /// "ln score 25.09: a compliant agent (declared caps times 1.5) reaches this at most once per 7.8e10 calls." The number is rounded down.
+/// Compliant is who keeps within the caps with every act, given everything before (docs/contracts/finding.md).
 [[nodiscard]] std::string score_sentence(const Explanation& explanation);
 /// What the threshold promises, with this persona's tolerance: of halts where it is theirs, else of alarms at its level. Empty where the
 /// score bounds nothing.

@@ -45,7 +45,7 @@ Explanation explanation_of(const Json& ours) {
   for (const Json& row : ours.at("evidence"))
     out.rows.push_back({row.at("channel").get<std::string>(), row.at("class").get<std::string>(), row.at("context").get<std::string>(),
                         row.at("count").get<std::uint32_t>(), row.at("nats").get<double>(), row.at("cap").get<double>(),
-                        row.at("seen").get<double>(), row.at("samples").get<std::vector<std::string>>()});
+                        row.at("seen").get<double>(), row.at("samples").get<std::vector<std::string>>(), row.value("alerts_more", 0.)});
   return out;
 }
 

@@ -197,7 +197,7 @@ Json anomalies_of(const FindingRecord& record) {
                          {"observation_type", "share of calls " + row.context},
                          {"observations", Json::array({{{"value", percent_text(row.seen, 2)}, {"count", row.count}}})}});
     baselines.push_back({{"observation_parameter", name},
-                         {"observation_type", "declared cap times tolerance"},
+                         {"observation_type", record.explanation->null == "alert" ? "cap of alerts" : "declared cap times tolerance"},
                          {"observations", Json::array({{{"value", percent_text(row.cap, 3)}}})}});
   }
   return Json::array({{{"analysis_targets", Json::array({{{"name", ocsf_text(record.agent_id)}, {"type", "AI Agent"}}})},

@@ -48,6 +48,7 @@ Json evidence_rows(const Explanation& explanation, const PrintedTerms& printed) 
                    {"cap", significant(row.cap, 3)},
                    {"seen", significant(row.seen, 2)},
                    {"samples", std::move(samples)}});
+    if (row.alerts_more > 0) out.back()["alerts_more"] = significant(row.alerts_more, 3);
   }
   return out;
 }

@@ -74,13 +74,15 @@ std::vector<std::string> what_would_differ(const Explanation& e, const LevelScor
 
 std::string what_would_leave_nothing(const Explanation& e, const LevelScores& t) {
   const double score = std::exp(e.ln_score), leading = score * e.share, rest = score - leading;
-  const double heavier = e.null == "alert" ? 0 : std::log(std::max(1.0, e.tolerance));
+  // Of one act of a row, under the caps of alerts.
+  const auto heavier = [&](const EvidenceRow& row) {
+    return e.null == "alert" ? 0 : std::max({0., row.alerts_more, row.nats > 0 ? std::log(e.tolerance) : 0.});
+  };
   std::vector<const EvidenceRow*> rows;
-  std::uint32_t left = 0;
+  double more = 0;  // of all acts left
   for (const EvidenceRow& row : e.rows) {
-    if (row.nats <= 0 || row.count == 0) continue;
-    rows.push_back(&row);
-    left += row.count;
+    more += heavier(row) * row.count;
+    if (row.nats > 0 && row.count > 0) rows.push_back(&row);
   }
   if (!(t.alert > 0) || score < t.alert) return {};
   std::ranges::stable_sort(rows, std::greater(), [](const EvidenceRow* row) { return row->nats; });
@@ -92,10 +94,10 @@ std::string what_would_leave_nothing(const Explanation& e, const LevelScores& t)
     bool enough = false;
     while (n < row->count && !enough) {
       ++n;
-      enough = (rest + leading * std::exp(-removed - each * n)) * std::exp(heavier * (left - n)) < t.alert;
+      enough = (rest + leading * std::exp(-removed - each * n)) * std::exp(more - heavier(*row) * n) < t.alert;
     }
     removed += each * n;
-    left -= n;
+    more -= heavier(*row) * n;
     acts += (acts.empty() ? "" : " and ") + some_of(e, *row, n);
     if (enough) return "without " + acts + ": about " + score_text(rest + leading * std::exp(-removed), 2) + ", no finding";
   }

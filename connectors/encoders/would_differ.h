@@ -21,8 +21,8 @@ struct LevelScores {
 /// where no single kind of act makes the difference, or the score stands below alert.
 [[nodiscard]] std::vector<std::string> what_would_differ(const Explanation& explanation, const LevelScores& levels);
 /// What would leave no level at all: the greatest rows, one after the other, until the score is below alert also where every act left
-/// weighs as much more as the caps without tolerance, which alerts are read by, could make it. Empty where the alert threshold is not
-/// known or what other threats hold is enough for it.
+/// weighs as much more as the caps of alerts could make it (those without tolerance, and `EvidenceRow::alerts_more`). Empty where the alert
+/// threshold is not known or what other threats hold is enough for it.
 [[nodiscard]] std::string what_would_leave_nothing(const Explanation& explanation, const LevelScores& levels);
 /// What would have to differ where something declared was broken: the acts that broke it, and beside them what the evidence alone would
 /// need; of a halt by the number of held acts, one of them. Empty where nothing was broken. A record counts no act that came after it.

@@ -26,6 +26,8 @@ struct EvidenceRow {
   double cap = 0;   // declared cap times tolerance
   double seen = 0;  // share of this class among the ledger's events in this context
   std::vector<std::string> samples;
+  double alerts_more =
+      0;  // nats by which one of its acts weighs more under the caps of alerts, where tolerance does not explain it; else 0
 };
 
 /// ln S taken apart (detection.md §4): prior + start + sum of rows + late_starts + others == ln_score, exactly up to the last row's

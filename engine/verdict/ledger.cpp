@@ -12,6 +12,7 @@ namespace {
 
 constexpr double kClosingFactor = 1.1;
 constexpr float kClamp = 1e30F;
+constexpr double kRounded = 1e-6;        // nats; what factors in single precision differ by
 constexpr double kClampedBelow = -1e-3;  // nats; more than the rounding of the factors comes to
 constexpr std::size_t kMostlyMarked = 2 * kChannels;
 /// The next acts stand in some other contexts.
@@ -194,8 +195,13 @@ std::optional<Explanation> explain(const Scored& scored, const Persona& persona,
   const double opened_with = static_cast<double>(values(ledger->start, null)[slot]);
   const bool joined_late = opened_with > 0 && early(*ledger, slot);
   out.start = std::log(opened_with + (ticked(*ledger, tables, null, slot) && !joined_late ? 1 : 0));
-  for (const Ledger::Row& row : ledger->rows)
-    if (bears_on(row, tables, null, slot)) out.rows.push_back(readable(*ledger, row, tables, null, slot, channels));
+  for (const Ledger::Row& row : ledger->rows) {
+    if (!bears_on(row, tables, null, slot)) continue;
+    out.rows.push_back(readable(*ledger, row, tables, null, slot, channels));
+    if (null == Null::Alert || row.count == 0) continue;
+    const double more = (nats_of(row, tables, Null::Alert, slot) - out.rows.back().nats) / row.count;
+    if (more > std::log(out.tolerance) + kRounded) out.rows.back().alerts_more = more;
+  }
   std::ranges::stable_sort(out.rows, std::greater{}, &EvidenceRow::nats);
   const double contributions =
       std::accumulate(out.rows.begin(), out.rows.end(), 0.0, [](double sum, const EvidenceRow& row) { return sum + row.nats; });

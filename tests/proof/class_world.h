@@ -16,6 +16,7 @@
 #include "models/channel.h"
 #include "models/detector.h"
 #include "models/numeraire.h"
+#include "tests/unit/models/table_bounds.h"
 
 /// Agents drawn at the level of classes, in every channel that has a table under a persona at once: what the evidence of the whole does,
 /// whatever the channels' readings of events. Channels, caps and bets come from `all_channels()`; nothing here names one.
@@ -115,16 +116,16 @@ class ClassWorld {
       stage.loosened = stage.loosened || bet.loosen > 1;
     }
     if (by_table.empty()) return;
+    const auto as = null_ == Null::Alert ? std::vector<std::vector<std::uint8_t>>{} : channel.declared_classes(persona);
     for (std::size_t context = 0; context < caps.size(); ++context) {
-      Row v;
-      for (std::size_t cls = 0; cls < caps[context].size(); ++cls) v.push_back(tables_.cap(null_, row(stage.id, context, cls)));
+      const Row v = testing::bounds_of(tables_, channel, persona, null_, context);
       std::vector<Law> laws(2 + kThreats.size());
       laws[0] = law(stage.id, context, on_caps(v, 1));
       laws[1] = law(stage.id, context, on_caps(v, .5));
       for (std::size_t slot = 0; slot < kThreats.size(); ++slot) laws[2 + slot] = laws[0];
       for (const Bet* bet : by_table) {
         Row p = bet->q[context];
-        const auto g = box_numeraire(v, p);
+        const auto g = grouped_numeraire(v, p, as.empty() ? std::span<const std::uint8_t>() : as[context]);
         for (std::size_t cls = 0; cls < p.size(); ++cls) p[cls] /= g[cls];
         laws[2 + static_cast<std::size_t>(bet->threat)] = law(stage.id, context, std::move(p));
       }

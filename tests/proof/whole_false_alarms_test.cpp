@@ -30,10 +30,10 @@ TEST(WholeTables, EveryRowOfEveryChannelIsALawfulBetAgainstTheCapsItPrints) {
       for (const Bet& bet : channel->bets()) {
         for (std::size_t context = 0; context < caps.size() && !bet.q.empty(); ++context) {
           for (const Null null : kBothNulls) {
-            Row v, g;
+            const Row v = testing::bounds_of(tables, *channel, persona, null, context);
+            Row g;
             for (std::size_t cls = 0; cls < caps[context].size(); ++cls) {
               const RowId row{channel->info().id, static_cast<std::uint8_t>(context), static_cast<std::uint8_t>(cls)};
-              v.push_back(tables.cap(null, row));
               g.push_back(static_cast<double>(tables.row(null, row)[static_cast<std::size_t>(bet.threat)]));
             }
             EXPECT_THAT(worst_case_mean(v, g), Le(1 + 1e-6)) << persona.id << " " << channel->info().name << " "

@@ -149,7 +149,7 @@ FindingRecord alert_record() {
 
 TEST(Explain, an_alert_promises_alarms_of_its_level_and_no_halts) {
   const std::string promise = promise_sentence(*alert_record().explanation);
-  EXPECT_THAT(promise, HasSubstr("never exceeds its declared caps, the expected number of false alarms at this level is at most one per "
+  EXPECT_THAT(promise, HasSubstr("never exceeds the caps of alerts, the expected number of false alarms at this level is at most one per "
                                  "1e5"));
   EXPECT_THAT(promise, Not(HasSubstr("halt")));
 }
@@ -163,6 +163,15 @@ TEST(Explain, what_bounds_nothing_promises_nothing_in_a_file_of_findings_either)
   EXPECT_THAT(account_table(*read), Not(HasSubstr("at most one per")));
   EXPECT_FALSE(nlohmann::json::parse(account_json(*read))["ledger"].contains("promise"));
   EXPECT_THAT(report_html({.account = *read}), Not(HasSubstr("at most one per")));
+}
+
+TEST(Explain, what_an_act_weighs_more_in_alerts_is_read_back) {
+  FindingRecord record = testing::golden_record();
+  record.explanation->rows[1].alerts_more = 2.5;
+  const auto read = account_of_finding(encode_finding(record));
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->explanation->rows[0].alerts_more, 0);
+  EXPECT_EQ(read->explanation->rows[1].alerts_more, 2.5);
 }
 
 TEST(Explain, each_score_is_named_with_the_caps_it_is_under) {

@@ -40,6 +40,15 @@ TEST(WouldDiffer, SaysWhatWouldLeaveNothing) {
   EXPECT_THAT(what_would_leave_nothing(held, {1e5, 1e7, 1e10}), IsEmpty()) << "other threats hold enough";
 }
 
+/// A call between two declared rungs says nothing of a halt and much of an alert.
+TEST(WouldDiffer, LeavesNothingOnlyWhereWhatAlertsWeighMoreIsGoneToo) {
+  Explanation e = guessing();
+  EvidenceRow between{"volume", "above p90", "one ladder", 4, -.2, .75, .1, {}};
+  between.alerts_more = 2;
+  e.rows.push_back(between);
+  EXPECT_THAT(what_would_leave_nothing(e, {1e5, 1e7, 1e10}), HasSubstr("without the 5 \"barrier: denied, near-miss\": about "));
+}
+
 /// Two rows that differ in nothing but what came before are two different things to leave out.
 TEST(WouldDiffer, NamesTheContextWhereRowsDifferInThatAlone) {
   Explanation e = guessing();
