@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "engine/event/escape.h"
 #include "engine/event/short_list.h"
@@ -32,26 +33,50 @@ constexpr std::uint32_t kRun = 3;
 constexpr double kFloor = .002, kNever = 2e-4;
 constexpr std::array<std::array<double, kWalkClasses>, kWalkContexts> kWalkCaps{
     {{1, 1, 1, .33, .04}, {1, .40, .25, .01, .002}, {1, 1, 1, .10, .02}}};
+/// Where it comes to throttles and halts, counting says nothing where no p99 is declared; within the declared one only where the ids stood
+/// in nothing, for what the agent was given unseen may well have been a listing.
+constexpr std::array<std::array<std::uint8_t, kWalkClasses>, kWalkContexts> kDeclaredWalks{
+    {{0, 0, 0, 0, CountedUngiven}, {0, Another, Listed, CountedSomewhere, CountedUngiven}, {0, 0, 0, 0, 0}}};
 constexpr std::array<std::array<double, kWalkClasses>, kWalkContexts> kScrape{
     {{.149, .01, .01, .53, .30}, {.039, .50, .36, .06, .04}, {.149, .01, .01, .53, .30}}};
 
 constexpr std::array<double, kShareClasses> kShareCaps{1, .2, .05, .01, .002};
+/// What is above a declared p99 is one class where it comes to throttles and halts.
+constexpr std::array<std::uint8_t, kShareClasses> kDeclaredShares{0, 1, 1, 1, 1};
 constexpr std::array<double, kShareClasses> kShareEdges{0, .01, .10, .50, .95};
 constexpr std::array<double, kShareClasses> kCoverage{.10, .10, .20, .20, .40};
 constexpr double kAbove99 = .01;
 /// Few enough that a search which selects may well match them all.
 constexpr std::int64_t kPopulationLeast = 10;
 
+bool declares_share(const Persona& persona) { return persona.coverage && persona.coverage->p99; }
+
+/// A p99 of distinct values a session holds for some identifier of the job.
+bool declares_entities(const Persona& persona) {
+  using namespace envelope;
+  return std::ranges::any_of(persona.actions, [&](const Action& action) {
+    return std::ranges::any_of(kinds_of(action), [&](std::string_view kind) {
+      const Rungs rungs = Rungs::of_kind(persona, &action, Span::Session, kind);
+      return rungs.declared() && rungs.ladder->p99.has_value();
+    });
+  });
+}
+
 std::vector<double> share_caps(const Persona& persona) {
   std::vector<double> v(kShareCaps.begin(), kShareCaps.end());
-  if (persona.coverage && persona.coverage->p99)
+  if (declares_share(persona))
     for (std::size_t cls = 1; cls < kShareClasses; ++cls) v[cls] = std::min(v[cls], kAbove99);
   return v;
 }
 
-/// By class under the alert (0) or declared (1) null.
+/// By class under the alert (0) or declared (1) null. Without a p99 nothing is declared, and the latter has no bet.
 std::vector<double> share_factors(const Persona& persona, std::size_t null) {
-  std::vector<double> g = box_numeraire(widened(share_caps(persona), null == 0 ? 1 : persona.tolerance()), kCoverage);
+  const std::vector<double> v = share_caps(persona);
+  std::vector<double> g(kShareClasses, 1);
+  if (null == 0)
+    g = box_numeraire(v, kCoverage);
+  else if (declares_share(persona))
+    g = grouped_numeraire(widened(v, persona.tolerance()), kCoverage, kDeclaredShares);
   for (double& factor : g) factor = std::min(factor, static_cast<double>(kGreatestWager));
   return g;
 }
@@ -220,14 +245,27 @@ class Breadth final : public Channel {
 
   [[nodiscard]] std::vector<std::vector<double>> caps(const Persona& persona) const override {
     if (!marks(persona, &ArgumentRule::identifier) && !persona.coverage) return {};
+    const bool walks = marks(persona, &ArgumentRule::identifier), declares = declares_entities(persona);
     std::vector<std::vector<double>> v;
-    for (const auto& row : kWalkCaps) {
-      v.emplace_back(row.begin(), row.end());
+    for (std::size_t context = 0; context < kWalkContexts; ++context) {
+      v.emplace_back(kWalkClasses, 1);  // what no act can be in holds nothing
+      if (walks && (declares || context == Undeclared)) std::ranges::copy(kWalkCaps.at(context), v.back().begin());
       v.back().resize(kClasses, kFloor);
     }
     v.emplace_back(kWalkClasses, 1);
     std::ranges::copy(share_caps(persona), std::back_inserter(v.back()));
     return v;
+  }
+
+  [[nodiscard]] std::vector<std::vector<std::uint8_t>> declared_classes(const Persona& /*persona*/) const override {
+    std::vector<std::uint8_t> itself(kClasses);
+    std::iota(itself.begin(), itself.end(), std::uint8_t{0});
+    std::vector classes(kWalkContexts + 1, itself);
+    for (std::size_t context = 0; context < kWalkContexts; ++context)
+      std::ranges::copy(kDeclaredWalks.at(context), classes[context].begin());
+    for (std::size_t cls = 1; cls < kShareClasses; ++cls)
+      classes[kShareContext][kWalkClasses + cls] = kWalkClasses + kDeclaredShares.at(cls);
+    return classes;
   }
 
   [[nodiscard]] std::span<const Bet> bets() const override { return bets_; }
@@ -274,7 +312,7 @@ class Breadth final : public Channel {
     if (event.kind != EventKind::ToolCall || event.phase == Phase::Request || !envelope::took_place(event)) return reading;
     if (plan->walks) {
       if (act.match.action && (plan->walkers >> *act.match.action & 1) != 0) walk(act, slot, reading);
-      if (event.result || event.result_ids) scope::memory_in<Session>(slot).learn_result(event);
+      scope::memory_in<Session>(slot).learn_result(event);
     }
     if (act.persona.coverage) judge_share(act, *plan, reading);
     if (plan->selective) {
@@ -334,7 +372,7 @@ class Breadth final : public Channel {
     reading.cls = worst.cls;
   }
 
-  /// Lawful as a table row is: the numeraire of the declared caps, at most 20, ticking at every call that reports both counts.
+  /// Lawful as a table row is: the numeraire of the caps, at most 20, ticking at every call that reports both counts.
   static void judge_share(const Act& act, const BreadthPlan& plan, Reading& reading) {
     const auto& records = act.event.records;
     if (!records.returned || !records.population || *records.population <= 0) {
@@ -349,7 +387,8 @@ class Breadth final : public Channel {
                               .context = kShareContext,
                               .cls = static_cast<std::uint8_t>(kWalkClasses + cls),
                               .alert = plan.share[0].at(cls),
-                              .declared = plan.share[1].at(cls)});
+                              .declared = plan.share[1].at(cls),
+                              .alert_only = !declares_share(act.persona)});
   }
 
   ChannelInfo info_{

@@ -10,6 +10,7 @@
 #include "engine/event/char_set.h"
 #include "engine/event/short_hash.h"
 #include "models/byte_masks.h"
+#include "models/result_shown.h"
 
 namespace ringfence::breadth {
 
@@ -135,6 +136,7 @@ inline void Session::give_word(std::string_view word, std::uint32_t path) {
 }
 
 void Session::learn_result(const Event& call) {
+  lost_ = lost_ || !shows_result(call);
   if (call.result) {
     const auto& leaves = call.result->leaves;
     Paths paths;

@@ -40,14 +40,15 @@ class Session final : public ChannelMemory {
     bool down = false;
   };
 
-  /// Takes in what looks like an identifier (with a digit, at most 128 bytes): whole leaves, and the words of longer texts.
+  /// Takes in what looks like an identifier (with a digit, at most 128 bytes): whole leaves, and the words of longer texts. Of a call that
+  /// took place, with or without a result.
   void learn_result(const Event& call);
   void learn_task(const Event& task_start);
 
   /// Null where there are walks of too many KINDs already.
   [[nodiscard]] Walk* walk(std::uint64_t kind);
   [[nodiscard]] bool gave(std::uint64_t value) const;
-  /// All that could have given a value is still there to look at.
+  /// All that could have given a value was shown (models/result_shown.h) and is still there to look at.
   [[nodiscard]] bool knows_origins() const { return gone_ == 0 && !lost_ && !values_.empty(); }
   /// Place of the value, next after `after` where it is that; kNowhere where it was not given.
   [[nodiscard]] std::uint32_t place_of(std::uint64_t value, std::uint32_t after) const;
@@ -75,7 +76,7 @@ class Session final : public ChannelMemory {
   std::vector<std::uint32_t> values_;
   std::vector<std::uint16_t> paths_;
   std::uint32_t gone_ = 0;  // values that left at the front
-  bool lost_ = false;       // others were never taken in
+  bool lost_ = false;       // others were never taken in, or never shown
   std::vector<Walk> walks_;
 };
 

@@ -9,6 +9,7 @@
 #include "models/flow_act.h"
 #include "models/flow_labels.h"
 #include "models/flow_result.h"
+#include "models/result_shown.h"
 #include "models/scope_destination.h"
 #include "models/scope_ruling.h"
 
@@ -25,7 +26,6 @@ using flow::Value;
 constexpr std::size_t kContexts = 2, kClasses = FlowSession::kClasses;
 constexpr std::uint8_t kRead = 0, kSink = 1;
 constexpr std::size_t kNameChars = 64;
-constexpr std::int64_t kNothingBytes = 4;  // `null`, `true`, `{}`: a result that gives no value
 using Table = std::array<std::array<double, kClasses>, kContexts>;
 
 // Reads: what a page mentions is what is looked at next, so only commands are held against their caps there.
@@ -238,7 +238,7 @@ void learn_outcome_of(const Act& act, FlowSession& session, bool pointed) {
   if (event.result) {
     ++session.results;
     flow::learn_result(act, session, pointed || flow::user_pointed(act, session));
-  } else if (event.outcome.status == Outcome::Ok && event.bytes.response.value_or(kNothingBytes + 1) > kNothingBytes) {
+  } else if (event.outcome.status == Outcome::Ok && returns_values(event)) {
     ++session.unheard;
   }
 }

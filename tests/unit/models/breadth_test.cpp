@@ -9,6 +9,7 @@
 #include "models/numeraire.h"
 #include "tests/unit/models/amounts_world.h"
 #include "tests/unit/models/evidence_alarms.h"
+#include "tests/unit/models/table_bounds.h"
 
 namespace ringfence::testing {
 namespace {
@@ -28,7 +29,8 @@ struct Breadth : ::testing::Test {
     world.job.actions.push_back(action("list", {"files/list"}));
   }
   Reading read(Made made) { return world.read(std::move(made)).at(ChannelId::Breadth); }
-  Reading look(const std::string& id) { return read(call("files/read").with("customer_id", id)); }
+  /// As a gateway reports it that leaves no result out.
+  Reading look(const std::string& id) { return read(call("files/read").with("customer_id", id).result("Ann Smith")); }
   static std::string customer(int n) { return "C-" + std::to_string(1000 + n); }
   void expect_class(int cls, const Reading& reading) {
     EXPECT_EQ(reading.kind, Reading::Kind::Marked);
@@ -114,6 +116,71 @@ TEST_F(Breadth, CountedIdentifiersThatNothingGaveAreWorse) {
   read(call("files/list").result("C-1500"));
   for (const int n : {1, 2}) look(customer(n));
   expect_class(CountedUngiven, look(customer(3)));
+}
+
+struct Unshown : Breadth, ::testing::WithParamInterface<Made (*)()> {};
+INSTANTIATE_TEST_SUITE_P(Results, Unshown,
+                         ::testing::Values([]() -> Made { return call("files/list"); },
+                                           []() -> Made { return call("files/list").result("C-1500").bytes(10, 4000); },
+                                           []() -> Made { return call("files/list").result("C-1500").records(60); },
+                                           []() -> Made {
+                                             return call("files/list").records(60).but([](Event& e) {
+                                               static const std::array<std::string_view, 1> kIds{"customer=dec-4:0123456789abcdef"};
+                                               e.result_ids = kIds;
+                                             });
+                                           }));
+
+TEST_P(Unshown, ResultMayHaveGivenWhatIsCounted) {
+  read(GetParam()());
+  read(call("files/list").result("C-1600"));
+  for (const int n : {1, 2}) look(customer(n));
+  expect_class(CountedSomewhere, look(customer(3)));
+  world.restart();
+  expect_class(CountedSomewhere, look(customer(4)));
+}
+
+TEST_F(Breadth, WholeResultsAreWhole) {
+  const auto listing = []() -> Made { return call("files/list").result("C-1500").result("C-1700\nC-1800"); };
+  read(listing());
+  read(listing().bytes(10, 400));
+  read(listing().records(3));
+  read(call("files/drop").bytes(10, 2));
+  for (const int n : {1, 2}) look(customer(n));
+  expect_class(CountedUngiven, look(customer(3)));
+}
+
+TEST_F(Breadth, WithoutADeclaredP99CountingRaisesAlertsAlone) {
+  read(call("files/list").result("C-1500"));
+  for (int n = 1; n <= 400; ++n) look(customer(n));
+  EXPECT_GT(world.score(Null::Alert), 1e10);
+  EXPECT_EQ(world.score(Null::Declared), 0) << "nothing is declared to hold it against";
+}
+
+TEST_F(Breadth, CountingBeyondTheDeclaredP99IsHaltedWhereverTheIdsComeFrom) {
+  world.job.per_session.entities_by_kind["customer"] = ladder(std::nullopt, 5);
+  int n = 0;
+  while (world.score(Null::Declared) < 1e10 && n < 100) read(call("files/read").with("customer_id", customer(++n)));
+  EXPECT_LE(n, 40);
+  EXPECT_GT(n, 10);
+}
+
+TEST_F(Breadth, WithinTheDeclaredP99CountingHaltsOnlyWhereNothingGaveTheIds) {
+  world.job.per_session.entities_by_kind["customer"] = ladder(std::nullopt, 500);
+  const auto counted = [&](bool shown) {
+    int n = 0;
+    while (world.score(Null::Declared) < 1e10 && n < 400) {
+      if (shown)
+        look(customer(++n));
+      else
+        read(call("files/read").with("customer_id", customer(++n)));
+    }
+    return n;
+  };
+  EXPECT_EQ(counted(false), 400) << "what it was given unseen may be a listing";
+  world.sessions.clear();
+  world.agent = AgentState{};
+  read(call("files/list").result("C-9500"));
+  EXPECT_LE(counted(true), 30);
 }
 
 TEST_F(Breadth, WalkingAListingThatWasGivenIsNotCounting) {
@@ -224,9 +291,37 @@ TEST_F(Coverage, FactorsAreALawfulBet) {
     declared.at(made->cls - 5U) = static_cast<double>(made->declared);
   }
   EXPECT_LE(worst_case_mean(widened({1, .2, .05, .01, .002}, 1), alert), 1 + 1e-6);
-  EXPECT_LE(worst_case_mean(widened({1, .2, .05, .01, .002}, 1.5), declared), 1 + 1e-6);
+  EXPECT_EQ(declared, std::vector<double>(5, 1)) << "no p99 is declared";
   EXPECT_EQ(alert[4], 20);
   EXPECT_LT(alert[0], 1);
+}
+
+TEST_F(Coverage, BelowADeclaredMaximumAloneNothingIsHeldAgainstTheAgentButInAlerts) {
+  world.job.coverage->max = .2;
+  for (int i = 0; i < 100; ++i) share(1500, 10'000);
+  EXPECT_GT(world.score(Null::Alert), 1e10);
+  EXPECT_EQ(world.score(Null::Declared), 0);
+}
+
+TEST_F(Coverage, WhateverLiesAboveADeclaredP99IsOneClassOfOneInAHundred) {
+  world.job.coverage->p99 = .30;
+  std::mt19937_64 rng(30);
+  std::uniform_real_distribution<double> chance;
+  double most = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    share(chance(rng) < .01 ? 10'000 : 3000, 10'000);
+    most = std::max(most, world.score(Null::Declared));
+  }
+  EXPECT_LT(most, 1e4);
+  const auto all = share(10'000, 10'000), less = share(3001, 10'000);
+  ASSERT_TRUE(all && less);
+  EXPECT_EQ(all->declared, less->declared);
+  int calls = 0;
+  while (world.score(Null::Declared) < 1e10 && calls < 50) {
+    share(10'000, 10'000);
+    ++calls;
+  }
+  EXPECT_LE(calls, 12);
 }
 
 TEST_F(Coverage, WithoutAPopulationItIsNotEvaluable) {
@@ -300,12 +395,14 @@ TEST(BreadthFalseAlarms, OfAnAgentExactlyOnEveryCapStayUnderTheBound) {
   Amounts world;
   world.job.actions.front().arguments.push_back(rule("id"));
   world.job.actions.front().arguments.back().identifier = true;
+  world.job.per_session.entities = ladder(std::nullopt, 5);
   const Tables& tables = world.tables();
   for (const std::uint8_t context : {Within, Beyond, Undeclared}) {
     for (const Null null : {Null::Alert, Null::Declared}) {
+      const std::vector<double> bounds = bounds_of(tables, breadth_channel(), world.job, null, context);
       std::array<double, 5> p{};
       double left = 1;
-      for (std::uint8_t cls = 4; cls > 0; --cls) left -= p.at(cls) = std::min(left, tables.cap(null, {ChannelId::Breadth, context, cls}));
+      for (std::uint8_t cls = 4; cls > 0; --cls) left -= p.at(cls) = std::min(left, bounds[cls]);
       p[0] = left;
       std::mt19937_64 rng(51);
       std::discrete_distribution<int> draw(p.begin(), p.end());

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "models/barrier.h"
+#include "models/breadth.h"
 #include "models/totals_channel.h"
 
 namespace ringfence {
@@ -186,6 +187,27 @@ TEST(BlindSpots, ALooserCapNeverShortensDetection) {
       EXPECT_LE(spot.unseen_share, spot.unhalted_share) << id;
     }
   }
+}
+
+TEST(BlindSpots, WhatNobodyDeclaredIsNeverHalted) {
+  Persona persona = reviewed();
+  persona.actions.emplace_back();
+  persona.actions.front().arguments.emplace_back();
+  persona.actions.front().arguments.front().identifier = true;
+  persona.actions.front().arguments.front().identifier_kind = "customer";
+  persona.coverage = Ladder{std::nullopt, std::nullopt, .2};
+  const auto halt = [&](Threat threat) {
+    const BlindSpots spots = spots_of(persona, breadth_channel());
+    const BlindSpot& spot = of(spots, threat);
+    EXPECT_TRUE(spot.by_table ? spot.alert : spot.steps.front().alert);
+    return spot.by_table ? spot.halt : spot.steps.front().halt;
+  };
+  EXPECT_EQ(halt(Threat::Scrape), std::nullopt);
+  EXPECT_EQ(halt(Threat::Coverage), std::nullopt);
+  persona.per_session.entities = Ladder{std::nullopt, 5, std::nullopt};
+  persona.coverage->p99 = .1;
+  EXPECT_NE(halt(Threat::Scrape), std::nullopt);
+  EXPECT_NE(halt(Threat::Coverage), std::nullopt);
 }
 
 }  // namespace
