@@ -79,7 +79,7 @@ bool destroys(const Action& action) {
 
 struct Destroying {
   ActionMask actions = 0;            // none: no sweep is judged
-  std::array<double, 2> caps{1, 1};  // of a destructive act, by context
+  std::array<double, 2> caps{1, 1};  // of a destructive act, by context; the second is never the smaller
 };
 
 Destroying destroying(const Persona& persona) {
@@ -92,7 +92,9 @@ Destroying destroying(const Persona& persona) {
     share += *action.share;
     out.actions |= ActionMask{1} << i;
   }
-  if (out.actions != 0) out.caps = {std::min(1., 3 * share + .02), kSweepAfterLike};
+  const double cap = 3 * share + .02;
+  if (out.actions == 0 || cap >= 1) return {};  // so great a share is a cap on nothing
+  out.caps = {cap, std::max(kSweepAfterLike, cap)};
   return out;
 }
 
@@ -113,7 +115,8 @@ std::unique_ptr<const ChannelPlan> plan_of(const Persona& persona) {
                                     .context = static_cast<std::uint8_t>(kAfterOther + context),
                                     .cls = static_cast<std::uint8_t>(kHarmless + cls),
                                     .alert = static_cast<float>(alert[cls]),
-                                    .declared = static_cast<float>(declared[cls])};
+                                    .declared = static_cast<float>(declared[cls]),
+                                    .alert_only = caps[context] * persona.tolerance() >= 1};
   }
   return plan;
 }

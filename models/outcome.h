@@ -16,8 +16,9 @@ namespace ringfence {
 ///   is a read in a job that declares `data.rate.per_minute.p50`, no sooner after its like than that median allows. About
 ///   25 in a row alert at tier 2. Alert only: the caps are ours, not the persona's.
 /// - `destructive.burst`: acts that delete, administer or by their name cancel, where every such action declares a `share` w (their sum):
-///   caps min(1, 3 w + .02) after another act, .5 after one like it; a wager of its own with factors compiled from these. An action is such
-///   a one by its effect, or where one of its tools, behind the server, names it; only its acts count, and those no action declares.
+///   caps 3 w + .02 after another act, the greater of that and .5 after one like it; a wager of its own with factors compiled from these.
+///   Shares of a third and more cap nothing, so nothing is judged. An action is such a one by its effect, or where one of its tools, behind
+///   the server, names it; only its acts count, and those no action declares.
 ///
 /// State: 0.2 KiB a session with calls. Cost: 20 ns; an event's hashes are already there.
 /// Blind to: loops longer than four acts or with a result that changes (a clock in it); destruction in an action without a share

@@ -163,6 +163,20 @@ TEST_F(Sweeps, AreNotJudgedWhereADestructiveActionHasNoShare) {
   EXPECT_EQ(destroys(call("port/drafts.purge")), std::nullopt);
 }
 
+TEST_F(Sweeps, ShareThatIsGreaterHoldsAfterADestructiveActToo) {
+  const std::array<const Channel*, 1> alone{&outcome_channel()};
+  const auto caps_of = [&](double share) {
+    for (Action& made : world.job.actions)
+      if (made.id == "cancel" || made.id == "clear") made.share = share / 2;
+    const Tables tables(world.job, alone);
+    return std::pair{tables.cap(Null::Alert, {ChannelId::Outcome, 2, 3}), tables.cap(Null::Alert, {ChannelId::Outcome, 3, 3})};
+  };
+  EXPECT_THAT(caps_of(.1), Pair(DoubleNear(.32, 1e-9), .5));
+  EXPECT_THAT(caps_of(.2), Pair(DoubleNear(.62, 1e-9), DoubleNear(.62, 1e-9)));
+  EXPECT_THAT(caps_of(.5), Pair(1, 1));
+  EXPECT_EQ(destroys(call("port/drafts.purge")), std::nullopt) << "a job that destroys half of the time has no sweep";
+}
+
 TEST_F(Sweeps, AreExplainedByTheCapsThatTheyAreHeldAgainst) {
   const std::array<const Channel*, 1> alone{&outcome_channel()};
   const auto caps = [&](Null null) {
