@@ -42,6 +42,9 @@ bool told_apart(const Action& a, const Action& b) {
   });
 }
 
+/// Evidence is clamped, so scores end somewhere: at no less than this for every threat that may halt, one scope alone having evidence.
+constexpr double kReachedByAll = 5e27;
+
 class Linter {
  public:
   Linter(const std::string& file, const YamlNode& root, const Persona& persona, std::vector<Diagnostic>& out)
@@ -171,6 +174,8 @@ class Linter {
       if (analytic && !takes_level(*analytic))
         warn(root_["response"]["analytics"], uid + " is not about a job: its level here has no effect");
     }
+    if (r.scores.halt > kReachedByAll)
+      warn(root_["response"]["scores"], "halt is out of reach: scores end where evidence is clamped, for some threats at 5e27");
     for (const auto& [what, ladder] : {std::pair{"records", p_.per_call.records}, std::pair{"bytes", p_.per_call.bytes}})
       if (ladder && !ladder->max)
         warn(root_["data"]["per_call"], std::string("per_call.") + what + " has no max: no single call is too large");

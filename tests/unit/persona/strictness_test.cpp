@@ -193,6 +193,9 @@ TEST(Lint, WarnsOfWhatIsProbablyNotMeant) {
               IsEmpty());
   EXPECT_THAT(warnings("tier: 4\nactions: [{id: a, tools: [x]}]\n"),
               ElementsAre(HasSubstr("tier 4 without response.mode enforce"), HasSubstr("declares no effect")));
+  EXPECT_THAT(warnings("actions: [{id: a, tools: [x], effect: read}]\nresponse: {scores: {halt: 1e28}}\n"),
+              ElementsAre(HasSubstr("halt is out of reach")));
+  EXPECT_THAT(warnings("actions: [{id: a, tools: [x], effect: read}]\nresponse: {scores: {halt: 5e27}}\n"), IsEmpty());
   EXPECT_THAT(warnings("actions: [{id: a, tools: [x], effect: delete}]\nnever: [{effects: [delete]}]\n"),
               ElementsAre(HasSubstr("forbids what action 'a' declares")));
   EXPECT_THAT(warnings("actions: [{id: a, tools: [x], effect: read}, {id: b, tools: [y], effect: read}]\nworkflow: {start: [a]}\n"),

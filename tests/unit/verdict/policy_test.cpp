@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace ringfence {
 namespace {
 
@@ -16,6 +18,13 @@ Persona junior() {
 
 Level level(const Persona& persona, Analytic analytic, std::optional<Effect> effect = Effect::Write) {
   return level_of({.analytic = analytic, .what = "", .level = std::nullopt}, persona, effect);
+}
+
+TEST(Scores, EndWhereThePersonasLintSays) {
+  double least = 1;
+  for (const ThreatInfo& threat : kThreats)
+    if (threat.dangerous) least = std::min(least, threat.prior);
+  EXPECT_NEAR(least / 2 * static_cast<double>(kGreatestEvidence), 5e27, 1e22) << "kReachedByAll of engine/persona/lint.cpp";
 }
 
 TEST(BreachLevel, WhatIsOutsideTheJobGoesByTheEffect) {
