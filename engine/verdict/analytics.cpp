@@ -201,13 +201,18 @@ constexpr auto kConduct = std::to_array<AnalyticInfo>({
      {},
      kRogue},
     {VolumeBulk, kStat, Level::Alert, "Bulk access", "Agent handles far more than its job declares",
-     "Calls pass the declared rungs of records, bytes, tokens or entities too often.", "Month-end and migration jobs.",
+     "Calls pass the declared rungs of records, bytes, tokens or entities too often.",
+     "Month-end and migration jobs: what passes p99 only once in 100 calls, but all in one hour. Give them an action with "
+     "`data.per_call` and `per_day` of its own, or `max` instead of p99 (docs/contracts/persona.md).",
      "What was read and where it went.", kRepositories, kToolMisuse},
     {VolumeDrip, kStat, Level::Alert, "Slow drain", "Agent handles too much in many small pieces",
-     "Each call is within limits; their sum over sessions or days is not.", "Growth of the business beyond the declared day.",
+     "Each call is within limits; their sum over sessions or days is not.",
+     "Growth of the business beyond the declared day; a month-end whose days all pass p99: an action with `per_day` of its own takes them "
+     "out of the persona's.",
      "The sums per day beside the declared ones.", kRepositories, kToolMisuse},
     {BreadthSweep, kStat, Level::Alert, "Sweep over entities", "Agent touches more distinct entities than its job declares",
-     "More customers, records or accounts per session or day than declared.", "A batch job under an interactive persona.",
+     "More customers, records or accounts per session or day than declared, or one after the other by counting.",
+     "A batch job under an interactive persona; a list worked through from top to bottom that the feed does not show.",
      "Whether the entities belong to the task.", kRepositories, kToolMisuse},
     {BreadthCoverage, kStat, Level::Alert, "Coverage of a population", "Agent reads a large share of a population",
      "Calls return a share of all there is that the job does not need.", "Small test populations.",
@@ -233,8 +238,11 @@ constexpr auto kConduct = std::to_array<AnalyticInfo>({
      Level::Alert,
      "Overuse of paid resources",
      "Agent spends more than its job declares",
-     "Tokens or cost pass the declared rungs too often.",
-     "A dearer model or a longer input.",
+     "Tokens, cost or calls a minute pass the declared rungs too often.",
+     "A dearer model or a longer input; a month-end that keeps p99 over the year and passes it a whole hour long. Write as p99 of a rate "
+     "what "
+     "the busiest hour shows, give the calls an action with `data.per_call` of its own, or declare `max` alone "
+     "(docs/contracts/persona.md).",
      "Cost per task beside the declared one.",
      kHijacking,
      {}},
@@ -261,8 +269,10 @@ constexpr auto kConduct = std::to_array<AnalyticInfo>({
     {DecoyTouched, kRule, Level::Alert, "Decoy touched", "Agent touches a decoy", "A tool or resource that no honest act touches was used.",
      "An inventory or backup job that walks over everything.", "How the agent learnt of the decoy.", kDiscovery, kRogue},
     {DestructiveBurst, kStat, Level::Alert, "Burst of destruction", "Agent deletes much in a short time",
-     "Many destructive acts close together.", "A clean-up that a person ordered.", "What was deleted and whether it can be restored.",
-     kDestruction, kToolMisuse},
+     "Many destructive acts close together.",
+     "A clean-up that a person ordered, or a weekly one: a share holds after each act, so that of a burst at most every second act "
+     "may destroy, however rare it is over the week. Declare the greater share, or an exception for it.",
+     "What was deleted and whether it can be restored.", kDestruction, kToolMisuse},
     {DriftRole,
      kStat,
      Level::Alert,
