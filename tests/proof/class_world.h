@@ -118,7 +118,7 @@ class ClassWorld {
     if (by_table.empty()) return;
     const auto as = null_ == Null::Alert ? std::vector<std::vector<std::uint8_t>>{} : channel.declared_classes(persona);
     for (std::size_t context = 0; context < caps.size(); ++context) {
-      const Row v = testing::bounds_of(tables_, channel, persona, null_, context);
+      const Row v = simulation::bounds_of(tables_, channel, persona, null_, context);
       std::vector<Law> laws(2 + kThreats.size());
       laws[0] = law(stage.id, context, on_caps(v, 1));
       laws[1] = law(stage.id, context, on_caps(v, .5));

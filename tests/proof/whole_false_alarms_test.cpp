@@ -30,7 +30,7 @@ TEST(WholeTables, EveryRowOfEveryChannelIsALawfulBetAgainstTheCapsItPrints) {
       for (const Bet& bet : channel->bets()) {
         for (std::size_t context = 0; context < caps.size() && !bet.q.empty(); ++context) {
           for (const Null null : kBothNulls) {
-            const Row v = testing::bounds_of(tables, *channel, persona, null, context);
+            const Row v = simulation::bounds_of(tables, *channel, persona, null, context);
             Row g;
             for (std::size_t cls = 0; cls < caps[context].size(); ++cls) {
               const RowId row{channel->info().id, static_cast<std::uint8_t>(context), static_cast<std::uint8_t>(cls)};

@@ -14,6 +14,7 @@
 namespace ringfence::testing {
 namespace {
 
+using simulation::bounds_of;
 using simulation::Hysteresis;
 using simulation::poisson_upper;
 

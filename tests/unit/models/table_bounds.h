@@ -8,7 +8,7 @@
 #include "models/channel.h"
 #include "models/detector.h"
 
-namespace ringfence::testing {
+namespace ringfence::simulation {
 
 /// What bounds the classes of one context under a null: their caps as the table prints them, 0 for a class that counts as another one
 /// there, whose cap bounds both and whose factor both have.
@@ -21,4 +21,4 @@ inline std::vector<double> bounds_of(const Tables& tables, const Channel& channe
   return v;
 }
 
-}  // namespace ringfence::testing
+}  // namespace ringfence::simulation

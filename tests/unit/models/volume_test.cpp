@@ -15,6 +15,7 @@
 namespace ringfence::testing {
 namespace {
 
+using simulation::bounds_of;
 using simulation::Hysteresis;
 using simulation::poisson_upper;
 
