@@ -8,6 +8,7 @@
 #include "engine/event/escape.h"
 #include "engine/event/short_list.h"
 #include "engine/persona/argument.h"
+#include "models/breadth_counts.h"
 #include "models/breadth_memory.h"
 #include "models/detector.h"
 #include "models/envelope.h"
@@ -21,7 +22,6 @@ namespace ringfence {
 namespace {
 
 using breadth::Session;
-using scope::Ruling;
 
 constexpr std::size_t kWalkClasses = 5, kShareClasses = 5, kClasses = kWalkClasses + kShareClasses, kWalkContexts = 3;
 enum Walked : std::uint8_t { Elsewhere, Another, Listed, CountedSomewhere, CountedUngiven };
@@ -46,8 +46,6 @@ constexpr std::array<std::uint8_t, kShareClasses> kDeclaredShares{0, 1, 1, 1, 1}
 constexpr std::array<double, kShareClasses> kShareEdges{0, .01, .10, .50, .95};
 constexpr std::array<double, kShareClasses> kCoverage{.10, .10, .20, .20, .40};
 constexpr double kAbove99 = .01;
-/// Few enough that a search which selects may well match them all.
-constexpr std::int64_t kPopulationLeast = 10;
 
 bool declares_share(const Persona& persona) { return persona.coverage && persona.coverage->p99; }
 
@@ -195,40 +193,6 @@ Step judge_walks(const Act& act, Session& session, const AllNamed& all) {
   return worst;
 }
 
-/// Where a key leads, as a JSON Pointer.
-std::string pointer_of_key(const JsonLeaf& key) {
-  std::string pointer(key.pointer);
-  pointer += '/';
-  for (const char c : key.text) pointer += c == '~' ? "~0" : c == '/' ? "~1" : std::string(1, c);
-  return pointer;
-}
-
-/// The arguments have it, if only as `null` or as an empty array: then scope has judged it.
-bool has(const JsonValue& args, const ArgumentRule& rule) {
-  return std::ranges::any_of(args.leaves, [&](const JsonLeaf& leaf) {
-    return leaf.kind == JsonLeaf::Kind::Key ? names(rule.pointer, pointer_of_key(leaf)) : speaks_of(rule, leaf);
-  });
-}
-
-/// What had to select is not there to be looked at, or was left out, but the counts are: all there is was matched.
-void judge_counts(const Act& act, Ruling& ruling) {
-  const Action* const action = envelope::action_of(act);
-  const auto& args = act.event.args;
-  const auto& records = act.event.records;
-  if (action == nullptr || act.args_told || !records.matched || !records.population) return;
-  if (*records.population < kPopulationLeast || *records.matched < *records.population) return;
-  const ArgumentRule* first = nullptr;
-  for (const ArgumentRule& rule : action->arguments) {
-    if (!rule.selective) continue;
-    if (args && has(*args, rule)) return;
-    if (first == nullptr) first = &rule;
-  }
-  if (first == nullptr) return;
-  ruling.breach(Analytic::BreadthPredicate, "argument " + printable(first->name, 80) +
-                                                (args ? " is left out, and the call matched all " : " matched all ") +
-                                                std::to_string(*records.population) + " records there are, declared is selective");
-}
-
 class Breadth final : public Channel {
  public:
   Breadth() {
@@ -316,9 +280,7 @@ class Breadth final : public Channel {
     }
     if (act.persona.coverage) judge_share(act, *plan, reading);
     if (plan->selective) {
-      Ruling ruling;
-      judge_counts(act, ruling);
-      std::ranges::move(ruling.breaches, std::back_inserter(reading.breaches));
+      std::ranges::move(breadth::judge_counts(act).breaches, std::back_inserter(reading.breaches));
     }
     return reading;
   }
