@@ -81,7 +81,7 @@ struct Breach {
 };
 
 /// What a declared constraint looks at and an event may not have. Where it is absent the tool alone decides, and the lack is counted per
-/// source.
+/// source. `Past` is no field: what the constraint would need of earlier events is kept no longer.
 enum class Lacking : std::uint8_t {
   Resource,
   Argument,
@@ -94,9 +94,12 @@ enum class Lacking : std::uint8_t {
   Population,
   Identifier,
   Charter,
+  Server,
+  Past
 };
-inline constexpr std::array<std::string_view, 11> kLackingNames{"resource",  "argument", "effect",     "destination", "user",   "session",
-                                                                "grounding", "quantity", "population", "identifier",  "charter"};
+inline constexpr std::array<std::string_view, 13> kLackingNames{"resource", "argument",  "effect",   "destination", "user",
+                                                                "session",  "grounding", "quantity", "population",  "identifier",
+                                                                "charter",  "server",    "past"};
 [[nodiscard]] constexpr std::uint32_t bit_of(Lacking what) { return std::uint32_t{1} << static_cast<unsigned>(what); }
 
 /// A factor that the channel computed itself, for a bet that no table row can hold: a learned alternative, the total of a period. The

@@ -19,11 +19,17 @@ constexpr int kCostDigits = 9;
 constexpr std::array<std::optional<Ladder> Envelope::*, kUnits> kLadders{&Envelope::records, &Envelope::bytes, &Envelope::tokens,
                                                                          &Envelope::cost_usd};
 
-/// Two directions of one thing: absent only where both are.
+/// What is known of an amount, of which `whole` says whether it is all.
+void say(Quantities& to, Unit unit, std::optional<double> known, bool whole = true) {
+  if (!known || !std::isfinite(*known) || *known < 0) return;
+  to.least.at(static_cast<std::size_t>(unit)) = known;
+  if (whole) to.whole.at(static_cast<std::size_t>(unit)) = known;
+}
+
+/// Two directions of one thing.
 template <class T>
-std::optional<double> added(const std::optional<T>& a, const std::optional<T>& b) {
-  if (!a && !b) return std::nullopt;
-  return static_cast<double>(a.value_or(T{})) + static_cast<double>(b.value_or(T{}));
+void say_both(Quantities& to, Unit unit, const std::optional<T>& a, const std::optional<T>& b) {
+  if (a || b) say(to, unit, static_cast<double>(a.value_or(T{})) + static_cast<double>(b.value_or(T{})), a && b);
 }
 
 /// A ladder on distinct values, whatever their kind, anywhere above this act.
@@ -71,14 +77,17 @@ std::string_view span_words(Span span) {
 bool took_place(const Event& event) { return event.outcome.status != Outcome::Denied && event.outcome.status != Outcome::Error; }
 
 Quantities quantities_of(const Event& event) {
-  Quantities seen{added(event.records.returned, Count{}), added(event.bytes.request, event.bytes.response),
-                  added(event.tokens.input, event.tokens.output), event.cost_usd};
-  for (auto& quantity : seen) {
-    if (quantity && (!std::isfinite(*quantity) || *quantity < 0)) quantity.reset();
-  }
+  Quantities seen;
+  say(seen, Unit::Records, event.records.returned);
+  say_both(seen, Unit::Bytes, event.bytes.request, event.bytes.response);
+  say_both(seen, Unit::Tokens, event.tokens.input, event.tokens.output);
+  say(seen, Unit::Cost, event.cost_usd);
   if (took_place(event)) return seen;
-  const auto spent = [&](Unit unit) { return seen.at(static_cast<std::size_t>(unit)).value_or(0); };
-  return {0, 0, spent(Unit::Tokens), spent(Unit::Cost)};
+  for (auto& quantity : seen.least) quantity = quantity.value_or(0);
+  seen.least.at(static_cast<std::size_t>(Unit::Records)) = 0;
+  if (event.outcome.status == Outcome::Denied) seen.least.at(static_cast<std::size_t>(Unit::Bytes)) = 0;
+  seen.whole = seen.least;
+  return seen;
 }
 
 bool passes(Unit unit, double value, double rung) { return value > (unit == Unit::Cost ? rung * (1 + kCostSlack) : rung); }

@@ -26,11 +26,15 @@ enum class Span : std::uint8_t { Call, Session, Day };
 /// "in one call", "in this session", "today".
 [[nodiscard]] std::string_view span_words(Span span);
 
-/// The act happened: neither refused nor failed. One that did not carries no records, bytes or identifiers; what it cost was spent.
+/// The act happened: neither refused nor failed. One that did not carries no records or identifiers; what it cost was spent.
 [[nodiscard]] bool took_place(const Event& event);
 
-/// Records returned, bytes of request and response, tokens in and out, cost; nothing where the event does not say.
-using Quantities = std::array<std::optional<double>, kUnits>;
+/// Records returned, bytes of request and response, tokens in and out, cost; nothing where the event does not say. Of an act that failed
+/// the bytes that it is reported to have moved count, of one that was refused none.
+struct Quantities {
+  std::array<std::optional<double>, kUnits> least;  // of bytes or tokens of which one direction is absent the other
+  std::array<std::optional<double>, kUnits> whole;  // nothing there
+};
 [[nodiscard]] Quantities quantities_of(const Event& event);
 
 /// A rung is passed by a greater value. Costs are fractions that add up to a little more or less than they should: by less than a billionth

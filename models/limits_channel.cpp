@@ -49,23 +49,27 @@ struct Look {
   bool quantities = true, told = false;
 };
 
-/// What is declared and seen decides where a total is kept at all: `totals` is asked for only when something must be added.
+/// What is declared and seen decides where a total is kept at all: `totals` is asked for only when something must be added. It gives null
+/// for a period that is kept no longer. A quantity of which only a part is known is added as the least there was, so that a maximum it
+/// passes is passed.
 Ruling judge_units(const Bounds& bounds, Span span, const Quantities& seen, const auto& totals) {
   Ruling ruling;
   for (std::size_t slot = 0; slot < kUnits; ++slot) {
     const auto unit = static_cast<Unit>(slot);
     const Rungs rungs = Rungs::of(bounds.job, bounds.action, span, unit);
     if (!bounds.counts(rungs, span)) continue;
-    const std::optional<double>& quantity = seen.at(slot);
-    if (!quantity) {
-      ruling.lacks(Lacking::Quantity);
-      continue;
-    }
-    if (*quantity == 0) continue;
-    double total = *quantity;
+    if (!seen.whole.at(slot)) ruling.lacks(Lacking::Quantity);
+    const double quantity = seen.least.at(slot).value_or(0);
+    if (quantity == 0) continue;
+    double total = quantity;
     if (span != Span::Call) {
-      double& sum = totals().sums(bounds.owner(rungs)).at(slot);
-      total = sum = std::min(sum + *quantity, std::numeric_limits<double>::max());
+      Totals* const kept = totals();
+      if (kept == nullptr) {
+        ruling.lacks(Lacking::Past);
+        continue;
+      }
+      double& sum = kept->sums(bounds.owner(rungs)).at(slot);
+      total = sum = std::min(sum + quantity, std::numeric_limits<double>::max());
     }
     if (rungs.limited() && passes(unit, total, *rungs.ladder->max)) breach(ruling, unit, total, rungs, span, bounds);
   }
@@ -83,9 +87,10 @@ Ruling judge_entities(const Bounds& bounds, Span span, const Identifiers& identi
     }
     const auto most = static_cast<std::size_t>(std::clamp(rungs.greatest(), 0.0, static_cast<double>(limits::kEntitiesDeclared)));
     bool passed = values.size() > most;
-    if (span != Span::Call) {
-      Totals& known = totals();
-      for (const std::uint64_t value : values) passed = !known.fits(kind_key(kind, bounds.owner(rungs)), value, most) || passed;
+    if (Totals* const known = span != Span::Call ? totals() : nullptr; known != nullptr) {
+      for (const std::uint64_t value : values) passed = !known->fits(kind_key(kind, bounds.owner(rungs)), value, most) || passed;
+    } else if (span != Span::Call) {
+      ruling.lacks(Lacking::Past);
     }
     if (passed && rungs.limited() && !look.told) {
       ruling.breach(Analytic::LimitHard, "more than the declared " + number_words(*rungs.ladder->max) + " distinct values of " +
@@ -140,9 +145,11 @@ Ruling judge_rate(const Act& act, Look look, const auto& agent_totals) {
   Ruling ruling;
   const std::optional<double> most = most_per_minute(act);
   if (!act.persona.calls_per_minute && !most) return ruling;
-  const std::uint64_t calls = ++agent_totals().minutes.at(totals::minute_of(act.event.time));
-  if (most && static_cast<double>(calls) > *most && !look.told) {
-    ruling.breach(Analytic::LimitHard, std::to_string(calls) + " calls in this minute, declared are at most " + number_words(*most));
+  std::uint64_t* const calls = agent_totals().minutes.at(totals::minute_of(act.event.time));
+  if (calls == nullptr) {
+    ruling.lacks(Lacking::Past);
+  } else if (++*calls; most && static_cast<double>(*calls) > *most && !look.told) {
+    ruling.breach(Analytic::LimitHard, std::to_string(*calls) + " calls in this minute, declared are at most " + number_words(*most));
   }
   return ruling;
 }
@@ -157,8 +164,8 @@ std::unique_ptr<ChannelMemory> copy_of(const std::unique_ptr<ChannelMemory>& mem
 /// Adds the act to the totals, which are made where they are needed, and says what it breaks.
 Ruling judge(const Act& act, Look look, std::unique_ptr<ChannelMemory>& agent, std::unique_ptr<ChannelMemory>& session) {
   const auto agent_totals = [&]() -> totals::AgentTotals& { return scope::memory_in<totals::AgentTotals>(agent); };
-  const auto session_totals = [&]() -> Totals& { return scope::memory_in<totals::SessionTotals>(session).totals; };
-  const auto day_totals = [&]() -> Totals& { return agent_totals().days.at(act.set.calendar(act.persona).local_day(act.event.time)); };
+  const auto session_totals = [&] { return &scope::memory_in<totals::SessionTotals>(session).totals; };
+  const auto day_totals = [&] { return agent_totals().days.at(act.set.calendar(act.persona).local_day(act.event.time)); };
 
   const Quantities seen = quantities_of(act.event);
   const Identifiers identifiers = identifiers_of(act);

@@ -56,8 +56,8 @@ class Totals {
 /// Day and minute totals of an agent over all its sessions and instances.
 class AgentTotals final : public ChannelMemory {
  public:
-  scope::RecentPeriods<Totals, 3> days;            // by local day of the persona
-  scope::RecentPeriods<std::uint64_t, 4> minutes;  // calls, by minute since 1970
+  scope::RecentPeriods<Totals, 3> days;             // by local day of the persona
+  scope::RecentPeriods<std::uint64_t, 16> minutes;  // calls, by minute since 1970
 
   void encode(Writer& out) const override;
   [[nodiscard]] std::size_t bytes() const override;

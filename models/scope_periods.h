@@ -8,8 +8,8 @@
 
 namespace ringfence::scope {
 
-/// What is counted per day or minute, for the latest N of them in which the agent acted. What is older than all of these counts in the
-/// oldest, so a late or wrongly timed event is never left out, and one far in the future resets nothing. In order of the number.
+/// What is counted per day or minute, for the latest N of them in which the agent acted, in order of the number. What belongs to an older
+/// one is counted nowhere: in another period it would be a false statement.
 template <class T, std::size_t N>
 class RecentPeriods {
  public:
@@ -18,23 +18,21 @@ class RecentPeriods {
     T value{};
   };
 
-  [[nodiscard]] T& at(std::int64_t number) {
+  /// The period, made where it is new; null for one that is older than all that are kept.
+  [[nodiscard]] T* at(std::int64_t number) {
     auto place = std::ranges::lower_bound(entries_, number, {}, &Entry::number);
-    if (place != entries_.end() && place->number == number) return place->value;
-    if (entries_.size() == N) {
-      if (place == entries_.begin()) return entries_.front().value;
-      std::move(entries_.begin() + 1, place, entries_.begin());
-      *(place - 1) = {number, T{}};
-      return (place - 1)->value;
-    }
-    return entries_.insert(place, {number, T{}})->value;
+    if (place != entries_.end() && place->number == number) return &place->value;
+    if (entries_.size() < N) return &entries_.insert(place, {number, T{}})->value;
+    if (place == entries_.begin()) return nullptr;
+    std::move(entries_.begin() + 1, place, entries_.begin());
+    *(place - 1) = {number, T{}};
+    return &(place - 1)->value;
   }
 
-  /// What `at` would give, or null where it would have to make it.
+  /// Null where the period is not kept.
   [[nodiscard]] const T* find(std::int64_t number) const {
     const auto place = std::ranges::lower_bound(entries_, number, {}, &Entry::number);
-    if (place != entries_.end() && place->number == number) return &place->value;
-    return entries_.size() == N && place == entries_.begin() ? &entries_.front().value : nullptr;
+    return place != entries_.end() && place->number == number ? &place->value : nullptr;
   }
 
   [[nodiscard]] const std::vector<Entry>& entries() const { return entries_; }

@@ -43,7 +43,7 @@ bool reports(const Act& act, const TotalPlan& plan) {
   std::optional<Identifiers> identifiers;
   return std::ranges::any_of(plan.lines, [&](const totals::TotalLine& line) {
     if (line.rungs.action != nullptr && line.rungs.action != action_of(act)) return false;
-    if (line.kind.empty()) return seen.at(static_cast<std::size_t>(line.unit)).has_value();
+    if (line.kind.empty()) return seen.least.at(static_cast<std::size_t>(line.unit)).has_value();
     if (!identifiers) identifiers = identifiers_of(act);
     const auto kind = identifiers->find(line.kind);
     return kind != identifiers->end() && !kind->second.empty();
@@ -184,7 +184,12 @@ class TotalsChannel final : public Channel {
   static void judge_day(const Act& act, const TotalsPlan& plan, Reading& reading) {
     AgentStakes& agent = stakes_of(act.agent);
     const std::int64_t day = act.set.calendar(act.persona).local_day(act.event.time);
-    Stake& stake = agent.days.at(day);
+    Stake* const kept = agent.days.at(day);
+    if (kept == nullptr) {
+      reading.lacking |= bit_of(Lacking::Past);
+      return;
+    }
+    Stake& stake = *kept;
     if (!stake.begun) agent.staked_day = day;
     if (agent.staked_day != day) return;
     static const Totals kNothing;

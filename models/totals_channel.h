@@ -17,6 +17,8 @@ namespace ringfence {
 /// alone, for sessions see only parts of them. The totals themselves are those `limits` keeps (exact, over sessions and instances).
 /// A minute is judged by the first call of another minute, by event time: P(calls > p50) <= .5, P(calls > p99) <= .01.
 ///
+/// A day or minute that is kept no longer (models/limits_channel.h) is judged no more.
+///
 /// Bytes: 8 a session, about 150 an agent, only where a persona declares such rungs. Cost: a comparison a ladder.
 /// Blind to: what stays within the declared totals; sessions that overlap (only the last to begin is staked on; the day sees them all);
 /// sessions under a borrowed name; a great sum in a single period (one period is worth at most 20: what must stop at once is `max`); the

@@ -145,7 +145,7 @@ Worst worst_of(const Act& act, const std::vector<Line>& lines, const Quantities&
   std::optional<Identifiers> identifiers;
   for (const Line& line : lines) {
     if (line.kind.empty()) {
-      worst.take(line, seen.at(static_cast<std::size_t>(line.unit)));
+      worst.take(line, seen.whole.at(static_cast<std::size_t>(line.unit)));
       continue;
     }
     if (!identifiers) identifiers = identifiers_of(act);

@@ -18,8 +18,8 @@ namespace ringfence {
 ///
 /// Remembers nothing: 0 bytes. Cost: up to four comparisons a ladder; a hash per identifier where identifiers of a call are declared.
 /// Blind to: acts that were refused or failed (they carried nothing, though their tokens and cost count), amounts the gateway does not
-/// report (`Lacking::Quantity`), wrong units in the declaration, and whatever stays below the rungs (totals see its sum); beyond eight
-/// ladders of one action the rest are not looked at. Source: docs/design/detection.md §3.3, volume.
+/// report or only half of (`Lacking::Quantity`), wrong units in the declaration, and whatever stays below the rungs (totals see its sum);
+/// beyond eight ladders of one action the rest are not looked at. Source: docs/design/detection.md §3.3, volume.
 [[nodiscard]] const Channel& volume_channel();
 
 }  // namespace ringfence

@@ -46,7 +46,7 @@ Call attempt(Incident incident, int number, std::mt19937_64& dice) {
     default:
       call.outcome = "ok";
       call.ref = word(dice);
-      call.more = R"(,"bytes":{"response":)" + std::to_string(100'000 + dice() % 1'000'000) + "}";
+      call.more = R"(,"bytes":{"request":0,"response":)" + std::to_string(100'000 + dice() % 1'000'000) + "}";
   }
   return call;
 }
@@ -58,7 +58,8 @@ std::vector<std::string> story(Incident incident, std::uint64_t seed) {
   const EventTime start = parse_rfc3339("2026-11-20T08:00:00Z").value();
   const int begin = 20 + static_cast<int>(dice() % 60), length = begin + 60 + static_cast<int>(dice() % 60);
   for (int n = 0; n < length; ++n) {
-    Call call{.ref = word(dice), .more = R"(,"result":"nothing of the kind","bytes":{"response":)" + std::to_string(dice() % 9000) + "}"};
+    Call call{.ref = word(dice),
+              .more = R"(,"result":"nothing of the kind","bytes":{"request":0,"response":)" + std::to_string(dice() % 9000) + "}"};
     if (n == begin || (n > begin && dice() % 2 == 0)) call = attempt(incident, n - begin, dice);
     call.id = "c" + std::to_string(n);
     events.push_back(Watch::json(call, start + seconds(std::int64_t{7} * n)));

@@ -272,6 +272,7 @@ class Teller {
     for (const auto& [name, pointer] : kNumbers) {
       if (word == name) event[pointer] = std::stoll(value);
     }
+    if (word == "bytes") event["bytes"]["request"] = 0;
     const auto named = [&](const auto& entry) { return entry.first == word; };
     if (std::ranges::none_of(kTexts, named) && std::ranges::none_of(kNumbers, named)) throw Fault{"unknown part of a call: " + word};
     return at + 2;

@@ -22,6 +22,11 @@ struct Limits : ::testing::Test {
     EXPECT_THAT(World::uids(reading), ElementsAre("limit.hard"));
     return reading.breaches.empty() ? "" : reading.breaches.front().what;
   }
+  void is_too_late(Made made) {
+    const Reading reading = world.read(std::move(made));
+    EXPECT_THAT(reading.breaches, IsEmpty());
+    EXPECT_TRUE(lacks(reading, Lacking::Past));
+  }
   void mark_identifier(std::string name, std::string kind) {
     world.job.actions.front().arguments.push_back(rule(std::move(name)));
     world.job.actions.front().arguments.back().identifier = true;
@@ -88,6 +93,15 @@ TEST_F(Limits, OneDirectionOfBytesIsEnoughToJudge) {
   broken(call("files/read").bytes(101, std::nullopt));
 }
 
+TEST_F(Limits, OfHalfAnAmountOnlyWhatIsAboveTheMaximumIsKnown) {
+  world.job.per_session.bytes = at_most(100);
+  const Reading half = world.read(call("files/read").bytes(60, std::nullopt));
+  EXPECT_THAT(half.breaches, IsEmpty());
+  EXPECT_TRUE(lacks(half, Lacking::Quantity));
+  EXPECT_FALSE(lacks(world.read(call("files/read").bytes(20, 20)), Lacking::Quantity));
+  EXPECT_EQ(broken(call("files/read").bytes(std::nullopt, 1)), "101 bytes in this session, declared are at most 100");
+}
+
 TEST_F(Limits, SessionTotalBreaksOnTheVeryRecordThatPassesIt) {
   world.job.per_session.records = at_most(10);
   holds(call("files/read").session("s1").records(6));
@@ -139,6 +153,16 @@ TEST_F(Limits, LateEventCountsInItsOwnDay) {
   holds(call("files/read").records(9).after(days(1)));
   broken(call("files/read").records(2));
   holds(call("files/read").records(1).after(days(1)));
+}
+
+TEST_F(Limits, WhatComesLaterThanAnyKeptDayIsCountedInNone) {
+  world.job.per_day.records = at_most(10);
+  for (int day = 1; day <= 3; ++day) holds(call("files/read").records(9).after(days(day)));
+  world.restart();
+  for (int i = 0; i < 3; ++i) is_too_late(call("files/read").records(9));
+  const Reading kept = world.read(call("files/read").records(1).after(days(1)));
+  EXPECT_FALSE(lacks(kept, Lacking::Past));
+  EXPECT_EQ(broken(call("files/read").records(1).after(days(1))), "11 records today, declared are at most 10");
 }
 
 TEST_F(Limits, ActionWithItsOwnLadderCountsThereInsteadOfInThePersonas) {
@@ -238,7 +262,26 @@ TEST_F(Limits, CallsOfAMinuteAddUpOverSessions) {
   broken(call("files/read").after(seconds(1)));
 }
 
-TEST_F(Limits, RefusedAndFailedActsCarryNothingButTheirCost) {
+TEST_F(Limits, CallsOfAGatewayThatComesLateAreCountedInTheirOwnMinuteOrNone) {
+  world.job.calls_per_minute = at_most(3);
+  for (int minute = 100; minute < 116; ++minute) holds(call("files/read").after(minutes(minute)));
+  for (int minute = 0; minute < 100; ++minute) is_too_late(call("files/read").after(minutes(minute)));
+  for (int i = 0; i < 2; ++i) holds(call("files/read").after(minutes(100)));
+  EXPECT_EQ(broken(call("files/read").after(minutes(100))), "4 calls in this minute, declared are at most 3")
+      << "a quarter of an hour late";
+}
+
+TEST_F(Limits, BytesThatAFailedActIsReportedToHaveMovedCount) {
+  world.job.per_session.bytes = at_most(100);
+  const auto ended = [](Outcome status) { return [status](Event& event) { event.outcome.status = status; }; };
+  holds(call("files/read").bytes(1, 60).but(ended(Outcome::Error)));
+  holds(call("files/read").bytes(1000, 1000).but(ended(Outcome::Denied)));
+  EXPECT_FALSE(lacks(world.read(call("files/read").but(ended(Outcome::Error))), Lacking::Quantity)) << "it may have moved nothing";
+  EXPECT_EQ(broken(call("files/read").bytes(std::nullopt, 40).but(ended(Outcome::Error))),
+            "101 bytes in this session, declared are at most 100");
+}
+
+TEST_F(Limits, RefusedAndFailedActsCarryNoRecordsButTheirCost) {
   world.job.per_day.records = at_most(10);
   world.job.per_day.cost_usd = at_most(1);
   for (const Outcome outcome : {Outcome::Denied, Outcome::Error})

@@ -21,9 +21,9 @@ struct LimitsMemory : ::testing::Test {
 
 TEST_F(LimitsMemory, EveryCutOfItsBytesIsRefused) {
   totals::AgentTotals memory;
-  memory.days.at(20'000).sums(7) = {1, 2, 3, 4};
-  EXPECT_TRUE(memory.days.at(20'001).fits(1, 2, 10));
-  memory.minutes.at(5) = 9;
+  memory.days.at(20'000)->sums(7) = {1, 2, 3, 4};
+  EXPECT_TRUE(memory.days.at(20'001)->fits(1, 2, 10));
+  *memory.minutes.at(5) = 9;
   Writer out;
   memory.encode(out);
   EXPECT_NE(decoded(out.bytes(), MemoryScope::Agent), nullptr);

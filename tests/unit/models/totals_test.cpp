@@ -236,7 +236,7 @@ TEST_F(Totals, ALateCallDoesNotJudgeAMinuteTwice) {
 
 TEST_F(Totals, EveryCutOfWhatIsRememberedIsRefused) {
   totals::AgentStakes memory;
-  memory.days.at(20'000) = {.begun = true, .persona = 7, .given = {2, 3}};
+  *memory.days.at(20'000) = {.begun = true, .persona = 7, .given = {2, 3}};
   memory.staked_session = 9;
   memory.minute = 77;
   Writer out;

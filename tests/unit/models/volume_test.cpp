@@ -263,6 +263,16 @@ TEST_F(Volume, AbsentIsNotZero) {
   expect_class(0, 0, call("files/read").records(0));
 }
 
+TEST_F(Volume, HalfAnAmountIsNoSmallOne) {
+  world.job.per_call.bytes = ladder(1000, 10000);
+  for (const std::int64_t known : {10, 1'000'000}) {
+    const Reading half = read(call("files/read").bytes(known, std::nullopt));
+    EXPECT_EQ(half.kind, Reading::Kind::NotEvaluable);
+    EXPECT_TRUE(lacks(half, Lacking::Quantity));
+  }
+  expect_class(0, 0, call("files/read").bytes(10, 0));
+}
+
 TEST_F(Volume, OneUnitOfTwoIsJudgedAndTheOtherCountedAsLacking) {
   world.job.per_call.records = ladder(10, 100);
   world.job.per_call.bytes = ladder(1000, 10000);
