@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "engine/event/escape.h"
+#include "engine/event/limits.h"
 #include "models/scope_argument.h"
 #include "models/scope_destination.h"
 #include "models/scope_job.h"
@@ -34,7 +35,7 @@ const std::vector<Bet> kBets{{.threat = Threat::DelegationExcess, .q = {{.45, .3
 /// To whom a session has delegated, and for whom a token's session acts.
 class SessionDelegation final : public ChannelMemory {
  public:
-  static constexpr std::size_t kChildren = 64, kAsked = 64;
+  static constexpr std::size_t kChildren = limits::kChildrenDeclared, kAsked = limits::kChildrenDeclared;
 
   /// A request for a child that no act has got yet; more of them than there is room for are taken for granted.
   struct Asked {
@@ -259,7 +260,7 @@ Verdict judge_fan_out(const Act& act) {
   const Delegation& declared = act.persona.delegation;
   if (act.effect != Effect::Delegate || !declared.max_children || !act.event.session.id) return out;
   if (act.event.outcome.status == Outcome::Denied) return out;  // nobody was asked
-  const auto most = static_cast<std::size_t>(std::clamp<std::int64_t>(*declared.max_children, 0, SessionDelegation::kChildren - 1));
+  const auto most = static_cast<std::size_t>(std::clamp<std::int64_t>(*declared.max_children, 0, SessionDelegation::kChildren));
   const std::uint64_t request = act.event.phase == Phase::Request ? std::max<std::uint64_t>(hash64(act.event.id), 1) : 0;
   for (const auto& [name, delegate] : scope::delegates_of(act)) {
     out.cls = out.cls.value_or(kInside);

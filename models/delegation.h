@@ -15,7 +15,8 @@ namespace ringfence {
 /// union along the chain, `from` and the own `max_depth` are judged, in the scope channel.
 ///
 /// Children are counted in the stream of the agent that delegates, per session, from the request on; one whose delegation was denied is
-/// taken back. Over a whole root session they are counted by its subject, which this channel tells the root's declared `max_children`.
+/// taken back. Over a whole root session they are counted by its subject, which this channel tells the root's declared `max_children`
+/// (256 at most, or the persona does not load).
 /// State: 56 bytes a session that delegates or is a token, 8 a child and 16 a request under way, else nothing. Cost: 2 ns without a
 /// delegation, else a match of the parents' names and of the act against their jobs. Blind to: parents whose job is not known;
 /// delegations that no field of the event tells. Source: docs/design/detection.md §3.6, delegation.

@@ -9,15 +9,18 @@
 #include <vector>
 
 #include "engine/event/ids.h"
+#include "engine/event/limits.h"
 #include "engine/state/channel_memory.h"
 
 namespace ringfence {
 
-/// What is remembered of a subject (a root session, a user, an artefact, a credential, a reader, a tree) beside its evidence. At most 256
+/// What is remembered of a subject (a root session, a user, an artefact, a credential, a reader, a tree) beside its evidence. At most 258
 /// members of 512 bytes, 64 labels, 1,024 source partitions; beyond that members are counted and no longer told apart, labels are left out.
 class SubjectMemory final : public ChannelMemory {
  public:
-  static constexpr std::size_t kMembers = 256, kLabels = 64, kPartitions = 1024, kDeeds = 8;
+  /// A root, as many children as may be declared, and the one that is too many.
+  static constexpr std::size_t kMembers = limits::kChildrenDeclared + 2;
+  static constexpr std::size_t kLabels = 64, kPartitions = 1024, kDeeds = 8;
 
   /// The last link taken of one source partition: what is not above it has been here before.
   struct Seen {

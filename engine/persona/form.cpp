@@ -4,6 +4,8 @@
 
 #include <array>
 
+#include "engine/event/limits.h"
+
 namespace ringfence {
 namespace {
 
@@ -39,7 +41,8 @@ constexpr Form kMaturity = word(kMaturities), kConfidence = word(kConfidences), 
                kSeverity = word(kSeverities), kExternal = word(kExternals), kMode = word(kModes), kLevel = word(kLevelWords),
                kScope = word(kScopes), kSchema = word(kSchemas);
 constexpr Form kTier = integer(1, 4), kNatural = integer(0, 1'000'000), kCount = integer(0, kUnbounded), kDistinct = integer(0, 4096),
-               kAmount = number(0, kUnbounded), kAnyNumber = number(-1e300, 1e300), kScore = number(1, 1e30);
+               kChildren = integer(0, limits::kChildrenDeclared), kAmount = number(0, kUnbounded), kAnyNumber = number(-1e300, 1e300),
+               kScore = number(1, 1e30);
 constexpr Form kGlobs = list(&kGlob), kSomeGlobs = list(&kGlob, true), kTexts = list(&kText), kActions = list(&kActionRef),
                kEffectList = list(&kEffect, true), kLabelList = list(&kLabel), kScalars = list(&kScalar, true),
                kShapes = list(&kIdShape, true), kWindows = list(&kWindow, true), kAnalyticList = list(&kAnalytic),
@@ -177,7 +180,7 @@ constexpr Form kBarriers = object(kBarrierKeys, true);
 constexpr std::array<FormKey, 4> kDelegationKeys{{{"to", &kGlobs, "agents it may delegate to"},
                                                   {"from", &kGlobs, "agents it may act for"},
                                                   {"max_depth", &kNatural, "length of the chain below it"},
-                                                  {"max_children", &kNatural, "distinct agents per root session"}}};
+                                                  {"max_children", &kChildren, "distinct agents per root session, at most 256"}}};
 constexpr Form kDelegation = object(kDelegationKeys, true);
 constexpr std::array<FormKey, 2> kCredentialKeys{
     {{"fingerprints", &kTexts, "credentials it may use", "any, pinned on first use per session"},

@@ -104,6 +104,17 @@ TEST_F(Delegated, ChildrenAreCountedOnceASessionAndOverARestart) {
   EXPECT_EQ(world.read(call("agents/ask").account("c").session("s2")).cls, 0);
 }
 
+TEST_F(Delegated, AsManyChildrenAsMayBeDeclaredAreCounted) {
+  world.job.delegation.declared = true;
+  world.job.delegation.max_children = 256;
+  for (int i = 0; i < 256; ++i) EXPECT_THAT(world.breaks(call("agents/ask").account("child-" + std::to_string(i))), IsEmpty()) << i;
+  world.restart();
+  EXPECT_THAT(world.breaks(call("agents/ask").account("child-0")), IsEmpty());
+  const Reading more = world.read(call("agents/ask").account("child-256"));
+  ASSERT_THAT(World::uids(more), ElementsAre("delegation.excess"));
+  EXPECT_EQ(more.breaches.front().what, "it delegates to another child in this session, declared are at most 256");
+}
+
 struct Delegating : Delegated {
   Delegating() {
     world.job.delegation.declared = true;

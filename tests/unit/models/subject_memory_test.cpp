@@ -62,7 +62,10 @@ TEST(SubjectMemory, OfAReaderComesBackToo) {
 TEST(SubjectMemory, IsBounded) {
   SubjectMemory memory;
   for (int i = 0; i < 1000; ++i) (void)memory.join("agent-" + std::to_string(i));
-  EXPECT_EQ(memory.members().size(), SubjectMemory::kMembers);
+  EXPECT_EQ(memory.members().size(), limits::kChildrenDeclared + 2) << "a root, its children and the one too many";
+  const auto back = written_and_read(memory);
+  ASSERT_NE(back, nullptr);
+  EXPECT_EQ(static_cast<const SubjectMemory&>(*back).members().size(), memory.members().size());
 }
 
 TEST(SubjectMemory, ComesBackHoweverManyLabelsItsDeedsWereToCarry) {

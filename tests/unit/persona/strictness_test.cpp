@@ -69,6 +69,7 @@ TEST(Strictness, EachRuleSaysWhereAndWhat) {
       {"data: {per_session: {entities: {invoice: {max: 5000}}}}\n", "7:48", "greater than 4096"},
       {"data: {coverage: {p50: 0.1}}\n", "7:19", "unknown key 'p50' in data.coverage"},
       {"data: {rate: {per_hour: {max: 3}}}\n", "7:15", "unknown key 'per_hour'"},
+      {"delegation: {max_children: 257}\n", "7:28", "greater than 256"},
       {"data: {flows: [{from: pii, to: external}]}\n", "7:16", "missing key 'allow'"},
       {"lifetime: {max_age: 30 days}\n", "7:21", "a duration in ms, s, m, h or d"},
       {"lifetime: {max_age: 30}\n", "7:21", "a duration"},
