@@ -9,7 +9,7 @@ namespace ringfence {
 /// It gives breaches, never marks; effective scope = persona ∩ the user's entitlements ∩ the open tasks, and no part widens another.
 /// Where an event lacks what a constraint looks at, the tool alone decides and the lack is named in `Reading::lacking`.
 ///
-/// Remembers open tasks in `AgentState::tasks` (event.md, task_start; at most kTasksPerSession a session and 1 MiB an agent), and only for
+/// Remembers open tasks in `AgentState::tasks` (event.md, task_start; models/scope_task.h), and only for
 /// personas that ask for it 8 bytes per destination (`new_per_day`, at most 4,096) and the last time (`max_idle`). What the user and
 /// results gave (`external: grounded`) the flow channel remembers and answers. Cost: the globs of the one action and of `never`; nothing is
 /// allocated for an act inside its job. Blind to: what no field of the event shows; targets of a delegation that no argument marked

@@ -2,7 +2,9 @@
 #include "models/scope_task.h"
 
 #include <algorithm>
+#include <numeric>
 #include <span>
+#include <tuple>
 
 #include "engine/event/escape.h"
 #include "engine/event/limits.h"
@@ -14,12 +16,11 @@ namespace ringfence::scope {
 
 namespace {
 
-constexpr std::size_t kTaskBytes = 64U << 10U;
-constexpr std::size_t kEntryBytes = 512;
+constexpr std::size_t kListBytes = 64U << 10U;  // with kEntryBytes more for each entry
+constexpr std::size_t kEntryBytes = 32;
 constexpr std::size_t kTasksBytes = 1U << 20U;
-/// A glob costs pattern times text, and a task's globs come from outside: few, short, and matched against short texts only.
-constexpr std::size_t kPatternsPerList = 32;
-constexpr std::size_t kPatternBytes = 256;
+/// A glob costs pattern times text, and a task's globs come from outside: few, and matched against short texts only.
+constexpr std::size_t kPatternsBytes = 8U << 10U;
 constexpr std::size_t kResourceBytes = 4096;
 constexpr std::size_t kDestinationBytes = 256;
 
@@ -28,7 +29,7 @@ using List = std::optional<std::vector<std::string>>;
 std::size_t bytes_of(const List& list) {
   std::size_t bytes = 0;
   if (list) {
-    for (const std::string& entry : *list) bytes += entry.size() + sizeof(std::string);
+    for (const std::string& entry : *list) bytes += entry.size() + kEntryBytes;
   }
   return bytes;
 }
@@ -36,19 +37,32 @@ std::size_t bytes_of(const TaskScope& task) {
   return sizeof(TaskScope) + task.id.size() + bytes_of(task.actions) + bytes_of(task.destinations) + bytes_of(task.resources);
 }
 
-List kept(const std::optional<std::span<const std::string_view>>& declared) {
-  if (!declared) return std::nullopt;
-  std::vector<std::string> list;
-  std::size_t bytes = 0;
-  std::size_t patterns = 0;
-  for (const std::string_view entry : *declared) {
-    const bool pattern = entry.find('*') != std::string_view::npos;
-    bytes += entry.size() + sizeof(std::string);
-    patterns += pattern ? 1 : 0;
-    if (bytes > kTaskBytes) break;
-    if (pattern ? entry.size() <= kPatternBytes && patterns <= kPatternsPerList : entry.size() <= kEntryBytes) list.emplace_back(entry);
+using Declared = std::optional<std::span<const std::string_view>>;
+
+/// A list that can be kept whole: part of one would bar what the rest allows.
+bool fits(const Declared& declared) {
+  std::size_t bytes = 0, patterns = 0;
+  for (const std::string_view entry : declared.value_or(std::span<const std::string_view>{})) {
+    bytes += entry.size() + kEntryBytes;
+    if (entry.find('*') != std::string_view::npos) patterns += entry.size();
   }
-  return list;
+  return bytes <= kListBytes && patterns <= kPatternsBytes;
+}
+List kept(const Declared& declared) { return declared ? List(std::in_place, declared->begin(), declared->end()) : std::nullopt; }
+
+/// A task whose lists could not be kept: what it narrows to is not known.
+bool lost(const TaskScope& task) { return !task.actions && !task.destinations && !task.resources; }
+void lose(TaskScope& task) {
+  task.actions.reset();
+  task.destinations.reset();
+  task.resources.reset();
+}
+
+/// Stands, as the first, for lost tasks that are no longer told apart. Not UTF-8, so the id of no event.
+constexpr std::string_view kOthers = "\xff";
+void forget_one(std::vector<TaskScope>& tasks) {
+  if (tasks.front().id != kOthers) tasks.emplace(tasks.begin())->id = kOthers;
+  tasks.erase(std::ranges::find_if(tasks.begin() + 1, tasks.end(), lost));
 }
 
 bool holds_at(const TaskScope& task, EventTime time) { return !task.expires || time < *task.expires; }
@@ -83,9 +97,22 @@ bool allows_destination(const Act& act, const List& destinations, std::string_vi
 
 std::string task_words(const TaskScope& task) { return task.id.empty() ? "the task" : "task " + printable(task.id, 64); }
 
-void make_room(std::vector<TaskScope>& tasks, EventTime now) {
-  const auto expired = std::ranges::find_if(tasks, [&](const TaskScope& task) { return !holds_at(task, now); });
-  tasks.erase(expired != tasks.end() ? expired : tasks.begin());
+void make_room(std::vector<TaskScope>& tasks, std::uint64_t session, EventTime now) {
+  const auto whole = [](const TaskScope& task) { return !lost(task); };
+  const auto here = [&](const TaskScope& task) { return whole(task) && task.session == session; };
+  const auto count = [&](const auto& such) { return static_cast<std::size_t>(std::ranges::count_if(tasks, such)); };
+  const auto too_large = [&] {
+    return std::accumulate(tasks.begin(), tasks.end(), std::size_t{0},
+                           [](std::size_t sum, const TaskScope& task) { return sum + bytes_of(task); }) > kTasksBytes;
+  };
+  const auto let_go = [&](const auto& such) {
+    const auto over = std::ranges::find_if(tasks, [&](const TaskScope& task) { return such(task) && !holds_at(task, now); });
+    over != tasks.end() ? (void)tasks.erase(over) : lose(*std::ranges::find_if(tasks, such));
+  };
+  while (count(here) > limits::kTasksPerSession) let_go(here);
+  while (count(whole) > limits::kTasksPerAgent || (too_large() && count(whole) > 0)) let_go(whole);
+  std::erase_if(tasks, [&](const TaskScope& task) { return lost(task) && !holds_at(task, now); });
+  while (count(lost) > limits::kTasksPerAgent || too_large()) forget_one(tasks);
 }
 
 }  // namespace
@@ -93,28 +120,17 @@ void make_room(std::vector<TaskScope>& tasks, EventTime now) {
 void start_task(const Act& act) {
   const Event& event = act.event;
   std::vector<TaskScope>& tasks = act.agent.tasks;
-  TaskScope task{std::string(event.task.id.value_or("")),
-                 act.session.key,
-                 kept(event.task.actions),
-                 kept(event.task.destinations),
-                 kept(event.task.resources),
-                 event.task.expires};
+  TaskScope task{std::string(event.task.id.value_or("")), act.session.key, {}, {}, {}, event.task.expires};
   std::erase_if(tasks, [&](const TaskScope& known) { return known.session == task.session && known.id == task.id; });
-  if (!task.actions && !task.destinations && !task.resources) return;  // narrows nothing
-  const auto same_session = [&](const TaskScope& known) { return known.session == task.session; };
-  while (static_cast<std::size_t>(std::ranges::count_if(tasks, same_session)) >= limits::kTasksPerSession) {
-    const auto expired =
-        std::ranges::find_if(tasks, [&](const TaskScope& known) { return same_session(known) && !holds_at(known, event.time); });
-    tasks.erase(expired != tasks.end() ? expired : std::ranges::find_if(tasks, same_session));
-  }
-  std::size_t bytes = bytes_of(task);
-  for (const TaskScope& known : tasks) bytes += bytes_of(known);
-  while (!tasks.empty() && (bytes > kTasksBytes || tasks.size() >= limits::kTasksPerSession * limits::kSessionsPerAgent)) {
-    make_room(tasks, event.time);
-    bytes = bytes_of(task);
-    for (const TaskScope& known : tasks) bytes += bytes_of(known);
+  const auto& [actions, destinations, resources] = std::tie(event.task.actions, event.task.destinations, event.task.resources);
+  if (!actions && !destinations && !resources) return;  // narrows nothing
+  if (fits(actions) && fits(destinations) && fits(resources)) {
+    task.actions = kept(actions);
+    task.destinations = kept(destinations);
+    task.resources = kept(resources);
   }
   tasks.push_back(std::move(task));
+  make_room(tasks, act.session.key, event.time);
 }
 
 void end_task(const Act& act) {
@@ -124,10 +140,13 @@ void end_task(const Act& act) {
 
 std::vector<const TaskScope*> tasks_of(const Act& act) {
   std::vector<const TaskScope*> tasks;
+  bool any = false;
   for (const TaskScope& task : act.agent.tasks) {
     const bool named = act.event.task.id ? task.id == *act.event.task.id : task.session == act.session.key;
+    any = any || named;
     if (named && holds_at(task, act.event.time)) tasks.push_back(&task);
   }
+  if (!any && !act.agent.tasks.empty() && act.agent.tasks.front().id == kOthers) tasks.push_back(&act.agent.tasks.front());
   return tasks;
 }
 
@@ -137,6 +156,7 @@ Ruling judge_tasks(const Act& act) {
   if (tasks.empty()) return ruling;
   const Targets targets = targets_of(act);
   for (const TaskScope* task : tasks) {
+    if (lost(*task)) ruling.lacks(Lacking::Past);
     const auto outside = [&](std::string_view name, std::string_view value, std::string_view what) {
       ruling.breach(Analytic::ScopeTask, std::string(name) + ", " + value_words(act.persona, name, value) + ", is not among the " +
                                              std::string(what) + " of " + task_words(*task));
@@ -171,8 +191,10 @@ Ruling judge_tasks(const Act& act) {
 }
 
 bool task_gives(const Act& act, std::string_view destination) {
-  return std::ranges::any_of(
-      tasks_of(act), [&](const TaskScope* task) { return task->destinations && allows_destination(act, task->destinations, destination); });
+  return std::ranges::any_of(tasks_of(act), [&](const TaskScope* task) {
+    if (lost(*task)) return task->id != kOthers;
+    return task->destinations && allows_destination(act, task->destinations, destination);
+  });
 }
 
 }  // namespace ringfence::scope

@@ -28,7 +28,8 @@ inline constexpr Nanos kActMemory = hours(24);
 inline constexpr std::size_t kActsPerAgent = 4096;
 inline constexpr std::size_t kSessionsPerAgent = 64;
 inline constexpr Nanos kSessionIdle = hours(24);
-inline constexpr std::size_t kTasksPerSession = 8;
+inline constexpr std::size_t kTasksPerSession = 64;
+inline constexpr std::size_t kTasksPerAgent = 512;
 inline constexpr std::size_t kDestinationsPerAgent = 4096;
 inline constexpr Nanos kFindingIdle = hours(24);
 

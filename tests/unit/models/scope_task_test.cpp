@@ -23,6 +23,11 @@ struct Task : ::testing::Test {
   }
   void permits(Made made) { EXPECT_THAT(world.breaks(std::move(made)), IsEmpty()); }
   void bars(Made made) { EXPECT_THAT(world.breaks(std::move(made)), ElementsAre("scope.task")); }
+  void lost(std::string task) {
+    const Reading reading = world.read(call("files/read").task(task));
+    EXPECT_THAT(reading.breaches, IsEmpty()) << task;
+    EXPECT_TRUE(lacks(reading, Lacking::Past)) << task;
+  }
 };
 
 TEST_F(Task, NarrowsToActionIdsAndToolGlobs) {
@@ -127,32 +132,71 @@ TEST_F(Task, TaskWithoutListsIsNotKept) {
   EXPECT_THAT(world.agent.tasks, IsEmpty());
 }
 
-TEST_F(Task, SessionKeepsItsLatestTasksAndExpiredOnesGoFirst) {
+TEST_F(Task, SessionKeepsTheListsOfItsLatestTasksAndExpiredOnesGoFirst) {
   world.breaks(task_start("old").actions({}));
   world.breaks(task_start("over").actions({}).but([](Event& event) { event.task.expires = kFriday; }));
   for (std::size_t i = 0; i + 1 < limits::kTasksPerSession; ++i) world.breaks(task_start("t" + std::to_string(i)).actions({}));
   EXPECT_THAT(world.agent.tasks, SizeIs(limits::kTasksPerSession));
   bars(call("files/read").task("old"));
   world.breaks(task_start("one more").actions({}));
+  bars(call("files/read").task("one more"));
+  lost("old");
+  const Reading other = world.read(call("files/read").task("never heard of"));
+  EXPECT_FALSE(lacks(other, Lacking::Past)) << "nothing narrows it";
+  world.breaks(task_end("old"));
   EXPECT_THAT(world.agent.tasks, SizeIs(limits::kTasksPerSession));
-  permits(call("files/read").task("old"));
+  EXPECT_FALSE(lacks(world.read(call("files/read").task("old")), Lacking::Past));
 }
 
-TEST_F(Task, HugeListsAreCutAndOnlyNarrow) {
-  std::vector<std::string> list(5000, std::string(500, 'x'));
-  list.emplace_back("read");
+TEST_F(Task, HoweverManyAreOpenNoneIsLostUnnoticed) {
+  for (std::size_t i = 0; i < 3 * limits::kTasksPerAgent; ++i)
+    world.breaks(task_start("t" + std::to_string(i)).session("s" + std::to_string(i)).actions({}));
+  EXPECT_THAT(world.agent.tasks, SizeIs(2 * limits::kTasksPerAgent));
+  for (const std::size_t i : {std::size_t{0}, limits::kTasksPerAgent, 2 * limits::kTasksPerAgent - 1}) lost("t" + std::to_string(i));
+  bars(call("files/read").task("t" + std::to_string(2 * limits::kTasksPerAgent)));
+}
+
+TEST_F(Task, ListsAreKeptWholeWhateverTheNumberAndLengthOfTheirEntries) {
+  std::vector<std::string> boxes;
+  for (int i = 0; i < 600; ++i) boxes.push_back("box" + std::to_string(i) + "/**");
+  boxes.push_back("files/" + std::string(600, 'x'));
+  world.breaks(task_start("t1").resources(boxes));
+  for (const int i : {0, 32, 599}) permits(call("files/read").on("box" + std::to_string(i) + "/a"));
+  permits(call("files/read").on(boxes.back()));
+  bars(call("files/read").on("box600/a"));
+}
+
+TEST_F(Task, OfListsThatAreTooLongNothingIsSaid) {
+  std::vector<std::string> globs;
+  for (int i = 0; i < 1000; ++i) globs.push_back("store/box-" + std::to_string(i) + "/**");
+  world.breaks(task_start("t1").resources(globs).actions({}));
+  lost("t1");
+  world.breaks(task_start("t1").actions({}));
+  bars(call("files/read").task("t1"));
+}
+
+TEST_F(Task, WhatALostTaskMayHaveGivenIsNotForeign) {
+  world.job.destinations.external = External::Grounded;
+  world.breaks(task_start("t1").destinations(std::vector<std::string>(5000, "a-long-name.example")));
+  lost("t1");
+  permits(call("files/read").task("t1").host("partner.example"));
+}
+
+TEST_F(Task, ListsOfAllTasksTogetherAreBounded) {
+  const std::vector<std::string> list(100, std::string(500, 'x'));
   for (int i = 0; i < 64; ++i) world.breaks(task_start("t").session("s" + std::to_string(i)).actions(list));
   std::size_t bytes = 0;
   for (const TaskScope& task : world.agent.tasks) {
-    for (const std::string& entry : *task.actions) bytes += entry.size();
+    for (const std::string& entry : task.actions.value_or(std::vector<std::string>{})) bytes += entry.size();
   }
   EXPECT_LT(bytes, std::size_t{1} << 20U);
   bars(call("files/read").session("s63"));
+  EXPECT_TRUE(lacks(world.read(call("files/read").session("s0")), Lacking::Past));
 }
 
 TEST_F(Task, HostileTaskIdAndManyWildcardsAreHarmless) {
   std::vector<std::string> stars;
-  for (int i = 0; i < 4000; ++i) stars.push_back("**a**a**a**a" + std::to_string(i));
+  for (int i = 0; i < 500; ++i) stars.push_back("**a**a**a**a" + std::to_string(i));
   world.breaks(task_start("t\x1b[2J\n").resources(stars));
   const Reading reading = world.read(call("files/read").on(std::string(60000, 'a')));
   EXPECT_THAT(World::uids(reading), ElementsAre("scope.task"));
