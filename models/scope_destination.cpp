@@ -194,21 +194,25 @@ std::string external_words(External external) {
   return "external: any";
 }
 
-/// Destinations never contacted before against `new_per_day`; `permitted` are the keys of this act's targets.
+/// Destinations never contacted before against `new_per_day`; `permitted` are the keys of this act's targets. What is not known to be new,
+/// or is new on a day that is kept no longer, is not evaluable.
 Ruling judge_new(const Act& act, const std::vector<std::uint64_t>& permitted) {
   Ruling ruling;
   if (!act.persona.destinations.new_per_day || permitted.empty()) return ruling;
   const auto most = static_cast<std::uint64_t>(std::max<std::int64_t>(*act.persona.destinations.new_per_day, 0));
   auto& memory = memory_in<AgentMemory>(act.agent.memory[static_cast<std::size_t>(ChannelId::Scope)]);
-  std::uint32_t& today = memory.new_destinations.at(act.set.calendar(act.persona).local_day(act.event.time));
+  std::uint32_t* const today = memory.new_destinations.at(act.set.calendar(act.persona).local_day(act.event.time));
   const bool reaches = act.event.phase == Phase::Request || act.event.outcome.status != Outcome::Denied;
   std::uint64_t beyond = 0;
   for (const std::uint64_t key : permitted) {
-    if (memory.contacted_before(key)) continue;
-    if (today >= most) {
+    const AgentMemory::Contacted contacted = memory.contacted(key);
+    if (contacted == AgentMemory::Contacted::Before) continue;
+    const bool evaluable = contacted == AgentMemory::Contacted::Never && today != nullptr;
+    if (!evaluable) ruling.lacks(Lacking::Past);
+    if (evaluable && *today >= most) {
       ++beyond;
     } else if (reaches) {
-      ++today;
+      if (evaluable) ++*today;
       memory.contact(key);
     }
   }

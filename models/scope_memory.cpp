@@ -7,23 +7,33 @@
 namespace ringfence::scope {
 
 namespace {
-constexpr std::uint8_t kVersion = 1;
+/// 1 says nothing of destinations that are no longer kept; written while there are none.
+constexpr std::uint8_t kVersion = 1, kVersionLeft = 2;
 }  // namespace
 
-bool AgentMemory::contacted_before(std::uint64_t destination) {
+AgentMemory::Contacted AgentMemory::contacted(std::uint64_t destination) {
   const auto place = std::ranges::find(destinations, destination);
-  if (place == destinations.end()) return false;
-  std::rotate(place, place + 1, destinations.end());
-  return true;
+  if (place != destinations.end()) {
+    std::rotate(place, place + 1, destinations.end());
+    return Contacted::Before;
+  }
+  if (left_ == kLeftUnknown) return Contacted::Perhaps;
+  if (left_ == 0 || !left_among_.holds(destination)) return Contacted::Never;
+  return left_ > kLeftMost ? Contacted::Perhaps : Contacted::Before;
 }
 
 void AgentMemory::contact(std::uint64_t destination) {
-  if (destinations.size() == limits::kDestinationsPerAgent) destinations.erase(destinations.begin());
+  if (destinations.size() == limits::kDestinationsPerAgent) {
+    const std::uint64_t oldest = destinations.front();
+    destinations.erase(destinations.begin());
+    if (!left_among_.holds(oldest) && left_ < kLeftUnknown - 1) ++left_;
+    left_among_.add(oldest);
+  }
   destinations.push_back(destination);
 }
 
 void AgentMemory::encode(Writer& out) const {
-  out.u8(kVersion);
+  out.u8(left_ == 0 ? kVersion : kVersionLeft);
   out.u8(last ? 1 : 0);
   if (last) out.time(*last);
   out.varint(destinations.size());
@@ -33,15 +43,19 @@ void AgentMemory::encode(Writer& out) const {
     out.svarint(day.number);
     out.varint(day.value);
   }
+  if (left_ == 0) return;
+  out.varint(left_);
+  left_among_.encode(out);
 }
 
 std::size_t AgentMemory::bytes() const {
   return sizeof(*this) + destinations.capacity() * sizeof(std::uint64_t) +
-         new_destinations.entries().capacity() * sizeof(new_destinations.entries().front());
+         new_destinations.entries().capacity() * sizeof(new_destinations.entries().front()) + left_among_.bytes() - sizeof(left_among_);
 }
 
 std::unique_ptr<ChannelMemory> AgentMemory::decode(Reader& in) {
-  if (in.u8() != kVersion) return nullptr;
+  const std::uint8_t version = in.u8();
+  if (version != kVersion && version != kVersionLeft) return nullptr;
   auto memory = std::make_unique<AgentMemory>();
   if (in.u8() == 1) memory->last = in.time();
   const std::size_t known = in.count(sizeof(std::uint64_t), limits::kDestinationsPerAgent);
@@ -50,6 +64,12 @@ std::unique_ptr<ChannelMemory> AgentMemory::decode(Reader& in) {
   for (auto& day : days) {
     day.number = in.svarint();
     day.value = in.varint32();
+  }
+  if (version == kVersionLeft) {
+    memory->left_ = in.varint32();
+    memory->left_among_.decode(in);
+  } else if (known == limits::kDestinationsPerAgent) {
+    memory->left_ = kLeftUnknown;
   }
   if (!in.ok() || !memory->new_destinations.restore(std::move(days))) return nullptr;
   return memory;

@@ -334,6 +334,48 @@ TEST_F(Destination, NewDestinationsOfAllSessionsAddUp) {
   bars(call("files/read").session("s2").host("b.example"));
 }
 
+TEST_F(Destination, WhatWasContactedLongAgoIsNotNew) {
+  declared().external = External::Any;
+  declared().new_per_day = 600;
+  const auto to = [](int i, int day) { return call("mail/send").account("u" + std::to_string(i)).after(days(day)); };
+  world.job.actions.front().tools = GlobSet({"mail/send"});
+  for (int i = 0; i < 5000; ++i) permits(to(i, i / 500));
+  world.restart();
+  for (int i = 0; i < 700; ++i) permits(to(i, 11));
+  for (int i = 0; i < 600; ++i) permits(to(10'000 + i, 12));
+  bars(to(20'000, 12));
+}
+
+TEST_F(Destination, OfMoreThanCanBeToldApartNoneIsCalledNewThatIsNot) {
+  declared().external = External::Any;
+  declared().new_per_day = 100'000;
+  world.job.actions.front().tools = GlobSet({"mail/send"});
+  const auto to = [](int i) { return call("mail/send").account("u" + std::to_string(i)); };
+  for (int i = 0; i < 26'000; ++i) permits(to(i));
+  const Reading old = world.read(to(0));
+  EXPECT_THAT(old.breaches, IsEmpty());
+  EXPECT_TRUE(lacks(old, Lacking::Past));
+  EXPECT_FALSE(lacks(world.read(to(25'999)), Lacking::Past)) << "one of the last 4,096";
+}
+
+TEST_F(Destination, OfAStateThatDoesNotSayWhatHasLeftNothingIsNew) {
+  declared().external = External::Any;
+  declared().new_per_day = 0;
+  Writer former;
+  former.u8(1);
+  former.u8(0);
+  former.varint(limits::kDestinationsPerAgent);
+  for (std::size_t i = 0; i < limits::kDestinationsPerAgent; ++i) former.u64(i);
+  former.varint(0);
+  Reader in(former.bytes());
+  auto& memory = world.agent.memory.at(static_cast<std::size_t>(ChannelId::Scope));
+  memory = scope_channel().decode_memory(MemoryScope::Agent, in);
+  ASSERT_NE(memory, nullptr);
+  const Reading reading = world.read(call("files/read").host("a.example"));
+  EXPECT_THAT(reading.breaches, IsEmpty());
+  EXPECT_TRUE(lacks(reading, Lacking::Past));
+}
+
 TEST_F(Destination, RefusedActContactsNobody) {
   declared().external = External::Any;
   declared().new_per_day = 1;
@@ -348,6 +390,17 @@ TEST_F(Destination, DatesFarAwayDoNotResetTheDay) {
   permits(call("files/read").host("a.example"));
   permits(call("files/read").host("b.example").after(days(4000)));
   bars(call("files/read").host("c.example"));
+}
+
+TEST_F(Destination, NewOnADayThatIsKeptNoLongerIsNotEvaluable) {
+  declared().external = External::Any;
+  declared().new_per_day = 1;
+  for (int day = 1; day <= 3; ++day) permits(call("files/read").host("h" + std::to_string(day) + ".example").after(days(day)));
+  for (const char* host : {"a.example", "b.example"}) {
+    const Reading late = world.read(call("files/read").host(host));
+    EXPECT_THAT(late.breaches, IsEmpty());
+    EXPECT_TRUE(lacks(late, Lacking::Past));
+  }
 }
 
 }  // namespace
