@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "engine/event/escape.h"
+#include "engine/persona/tool_name.h"
 #include "models/scope_memory.h"
 #include "models/scope_spelling.h"
 
@@ -57,10 +58,12 @@ Ruling judge_rules(const Act& act, const Persona& job, std::string_view whose) {
     ruling.breach(Analytic::ScopeNever, what + " " + std::string(whose), rule.severity);
   };
   for (const NeverRule& rule : job.never) {
-    if (matches_tool(rule.tools, act.event)) {
+    const Forbidden forbidden = forbids_tool(rule.tools, act.event, act.persona);
+    if (forbidden == Forbidden::Yes) {
       breach(rule, "tool " + tool_words(act.event) + " is forbidden by");
       continue;
     }
+    if (forbidden == Forbidden::Unknown) ruling.lacks(Lacking::Server);
     if (!rule.resources.empty()) {
       if (!act.event.resource.uri) {
         ruling.lacks(Lacking::Resource);
@@ -184,6 +187,7 @@ Ruling judge_declared(const Act& act) {
       breach(resource_words(act) + " leaves the resources declared for tool " + tool_words(act.event) + " by its relative segments");
     }
   }
+  if (act.match.action && server_undecided(act.persona.actions[*act.match.action].tools, act.event)) ruling.lacks(Lacking::Server);
   ruling += judge_entitlement(act);
   return ruling;
 }
@@ -201,7 +205,9 @@ Ruling judge_decoys(const Act& act) {
   Ruling ruling;
   for (const Decoy& decoy : act.persona.decoys) {
     if (decoy.tools.empty() && decoy.resources.empty()) continue;
-    if (!decoy.tools.empty() && !matches_tool(decoy.tools, act.event)) continue;
+    const Forbidden touched = decoy.tools.empty() ? Forbidden::Yes : forbids_tool(decoy.tools, act.event, act.persona);
+    if (touched == Forbidden::Unknown) ruling.lacks(Lacking::Server);
+    if (touched != Forbidden::Yes) continue;
     if (!decoy.resources.empty()) {
       if (!act.event.resource.uri) {
         ruling.lacks(Lacking::Resource);

@@ -9,6 +9,7 @@
 #include "engine/persona/persona.h"
 #include "engine/persona/selective.h"
 #include "engine/persona/shape.h"
+#include "engine/persona/tool_name.h"
 #include "engine/persona/values.h"
 
 namespace ringfence {
@@ -45,11 +46,43 @@ class FullToolName {
   std::string_view text_;
 };
 
-bool matches_names(const Glob& glob, std::string_view full, std::string_view bare) {
-  return glob.matches(full) || (glob.matches(bare) && glob.pattern().find('/') == std::string::npos);
+/// The tool of an act as globs are held against it.
+struct ToolName {
+  explicit ToolName(const Event& event) : full(event), bare(*event.tool.name), server_known(event.tool.server.has_value()) {}
+  FullToolName full;
+  std::string_view bare;
+  bool server_known;
+};
+
+/// Nothing that the event leaves out is needed for it.
+bool surely(const Glob& glob, const ToolName& tool) {
+  return glob.matches(tool.full.text()) || (glob.matches(tool.bare) && glob.pattern().find('/') == std::string::npos);
 }
-bool matches_names(const GlobSet& set, std::string_view full, std::string_view bare) {
-  return std::ranges::any_of(set.globs(), [&](const Glob& glob) { return matches_names(glob, full, bare); });
+
+bool is_wild(std::string_view pattern) { return pattern.find_first_not_of("*/.:") == std::string_view::npos; }
+
+/// For an act without a server: some part of the glob behind a slash is of this name. Where the server ends is not told, both may hold a
+/// slash. `telling`: a part that names something.
+bool by_name(const Glob& glob, const ToolName& tool, bool telling = false) {
+  if (tool.server_known) return false;
+  const std::string_view pattern = glob.pattern();
+  for (std::size_t slash = pattern.find('/'); slash != std::string_view::npos; slash = pattern.find('/', slash + 1)) {
+    const std::string_view name = pattern.substr(slash + 1);
+    if (telling && is_wild(name)) continue;
+    if (name.find('*') == std::string_view::npos ? name == tool.bare : Glob(std::string(name)).matches(tool.bare)) return true;
+  }
+  return false;
+}
+
+bool matches(const Glob& glob, const ToolName& tool) { return surely(glob, tool) || by_name(glob, tool); }
+bool matches(const GlobSet& set, const ToolName& tool) {
+  return std::ranges::any_of(set.globs(), [&](const Glob& glob) { return matches(glob, tool); });
+}
+
+/// The glob's server with the tool's name behind it; what no glob says a server of is of any.
+std::string on_server_of(const Glob& glob, std::string_view bare) {
+  const std::size_t slash = glob.pattern().rfind('/');
+  return (slash == std::string::npos ? "*" : glob.pattern().substr(0, slash)) + "/" + std::string(bare);
 }
 
 bool is_index(std::string_view segment) { return !segment.empty() && segment.find_first_not_of("0123456789") == std::string_view::npos; }
@@ -100,24 +133,43 @@ bool names(std::string_view rule, std::string_view pointer) {
 
 bool matches_tool(const GlobSet& tools, const Event& event) {
   if (!event.tool.name) return false;
-  return matches_names(tools, FullToolName(event).text(), *event.tool.name);
+  return matches(tools, ToolName(event));
 }
 
 bool matches_tool(const Glob& tool, const Event& event) {
   if (!event.tool.name) return false;
-  return matches_names(tool, FullToolName(event).text(), *event.tool.name);
+  return matches(tool, ToolName(event));
+}
+
+bool server_undecided(const GlobSet& tools, const Event& event) {
+  if (!event.tool.name || event.tool.server) return false;
+  const ToolName tool(event);
+  const auto any = [&](auto such) { return std::ranges::any_of(tools.globs(), such); };
+  return !any([&](const Glob& glob) { return surely(glob, tool); }) && any([&](const Glob& glob) { return by_name(glob, tool); });
+}
+
+Forbidden forbids_tool(const GlobSet& tools, const Event& event, const Persona& job) {
+  if (!event.tool.name) return Forbidden::No;
+  const ToolName tool(event);
+  const auto any = [&](auto such) { return std::ranges::any_of(tools.globs(), such); };
+  if (any([&](const Glob& glob) { return surely(glob, tool); })) return Forbidden::Yes;
+  if (!any([&](const Glob& glob) { return by_name(glob, tool); })) return Forbidden::No;
+  if (!any([&](const Glob& glob) { return by_name(glob, tool, true); })) return Forbidden::Unknown;
+  const auto of_another_server = [&](const Glob& glob) { return matches(glob, tool) && !tools.matches(on_server_of(glob, tool.bare)); };
+  const bool may_be_another =
+      std::ranges::any_of(job.actions, [&](const Action& action) { return std::ranges::any_of(action.tools.globs(), of_another_server); });
+  return may_be_another ? Forbidden::Unknown : Forbidden::Yes;
 }
 
 ActionMatch match_action(const Persona& persona, const Event& event) {
   ActionMatch match;
   if (!event.tool.name) return match;
-  const FullToolName full(event);
-  const std::string_view bare = *event.tool.name;
+  const ToolName tool(event);
   std::array<ActionIndex, kActionsMax> candidates;
   std::size_t count = 0;
   for (std::size_t i = 0; i < persona.actions.size() && i < kActionsMax; ++i) {
     const Action& action = persona.actions[i];
-    if (!matches_names(action.tools, full.text(), bare)) continue;
+    if (!matches(action.tools, tool)) continue;
     match.tool_declared = true;
     if (!action.resources.empty() && event.resource.uri && !action.resources.matches(*event.resource.uri)) continue;
     candidates[count++] = static_cast<ActionIndex>(i);

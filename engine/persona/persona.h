@@ -219,7 +219,7 @@ struct ActionMatch {
   bool resource_evaluable = true;     // false: the act names no resource and the tool alone decided
 };
 
-/// A glob of tools against the act's tool: `server/name`, or the bare `name` for a glob without `/` or an act without a server.
+/// A glob of tools against the act's tool: `server/name`, the bare `name` for a glob without `/`, a glob's name alone without a server.
 [[nodiscard]] bool matches_tool(const GlobSet& tools, const Event& event);
 [[nodiscard]] bool matches_tool(const Glob& tool, const Event& event);
 

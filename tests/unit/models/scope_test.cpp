@@ -101,6 +101,21 @@ TEST_F(Scope, ForbiddenToolIsNeverAllowedThoughDeclared) {
   EXPECT_THAT(world.breaks(call("erp/invoice.get")), IsEmpty());
 }
 
+TEST_F(Scope, AFeedThatNeverTellsTheServerIsJudgedByNames) {
+  world.job.actions.push_back(action("query", {"test/query"}));
+  world.job.never.push_back({GlobSet({"iam/**", "prod/query", "git/force_push"}), {}, {}, Severity::Critical});
+  const Reading permitted = world.read(call("read"));
+  EXPECT_THAT(permitted.breaches, IsEmpty());
+  EXPECT_TRUE(lacks(permitted, Lacking::Server));
+  const Reading query = world.read(call("query"));
+  EXPECT_THAT(query.breaches, IsEmpty()) << "nothing says that it is the forbidden one";
+  EXPECT_TRUE(lacks(query, Lacking::Server));
+  EXPECT_THAT(world.breaks(call("force_push")), ElementsAre("scope.never", "scope.undeclared"));
+  EXPECT_THAT(world.breaks(call("delete_role")), ElementsAre("scope.undeclared"));
+  EXPECT_THAT(world.breaks(call("prod/query")), ElementsAre("scope.never", "scope.undeclared"));
+  EXPECT_FALSE(lacks(world.read(call("test/query")), Lacking::Server));
+}
+
 TEST_F(Scope, AnyOfToolsEffectsAndResourcesForbids) {
   world.job.actions.push_back(action("any", {"db/*"}, std::nullopt));
   NeverRule never{GlobSet({"db/drop"}), GlobSet({"secrets/**"}), {}, {}};

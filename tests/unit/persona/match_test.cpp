@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which action an act is, what its arguments are, who may do it.
 #include "engine/persona/argument.h"
+#include "engine/persona/tool_name.h"
 #include "tests/unit/persona/persona_fixture.h"
 
 namespace ringfence::testing_persona {
@@ -20,12 +21,47 @@ TEST(MatchAction, ToolsAreServerAndNameOrTheBareName) {
                    "[\"*/x\"], effect: read}]\n"));
   const Persona& p = loaded.persona();
   EXPECT_EQ(action_of(p, Call("mail/read").event), "a");
-  EXPECT_EQ(action_of(p, Call("read").event), "-") << "a glob with a server needs one";
+  EXPECT_EQ(action_of(p, Call("read").event), "a") << "an absent server is not a foreign one";
+  EXPECT_EQ(action_of(p, Call("write").event), "-");
+  EXPECT_EQ(action_of(p, Call("files/read").event), "-");
   EXPECT_EQ(action_of(p, Call("erp/po.get").event), "b") << "a bare name holds on every server";
   EXPECT_EQ(action_of(p, Call("po.get").event), "b");
   EXPECT_EQ(action_of(p, Call("any/x").event), "c");
   EXPECT_EQ(action_of(p, Call("erp/poget").event), "-");
   EXPECT_EQ(action_of(p, Call(std::string(400, 's') + "/x").event), "c") << "longer than the buffer on the stack";
+}
+
+TEST(MatchAction, WithoutAServerAGlobsNameDecidesAlone) {
+  const GlobSet tools({"io.github.corp/desk/ticket.*", "kb/**"});
+  EXPECT_TRUE(matches_tool(tools, Call("ticket.get").event));
+  Call slashed("ticket.get");
+  slashed.event.tool.name = "desk/ticket.get";
+  EXPECT_TRUE(matches_tool(GlobSet({"io.github.corp/desk/ticket.*"}), slashed.event)) << "a name may hold a slash";
+  EXPECT_TRUE(matches_tool(tools, Call("anything").event)) << "the whole of some server is permitted";
+  EXPECT_FALSE(matches_tool(GlobSet({"io.github.corp/desk/ticket.*"}), Call("order.get").event));
+  EXPECT_TRUE(server_undecided(tools, Call("ticket.get").event));
+  EXPECT_FALSE(server_undecided(tools, Call("kb/search").event));
+  EXPECT_FALSE(server_undecided(GlobSet({"kb/search", "search"}), Call("search").event)) << "a glob that needs no server has it";
+  EXPECT_FALSE(server_undecided(GlobSet({"kb/search"}), Call("read").event));
+}
+
+TEST(MatchAction, WithoutAServerWhatIsForbiddenIsForbiddenByAName) {
+  const auto forbidden = [](const char* glob, const char* tool, std::vector<std::string> permitted = {}) {
+    Persona job;
+    job.actions.emplace_back().tools = GlobSet(permitted);
+    return forbids_tool(GlobSet({glob}), Call(tool).event, job);
+  };
+  EXPECT_EQ(forbidden("git/force_push", "git/force_push"), Forbidden::Yes);
+  EXPECT_EQ(forbidden("git/force_push", "force_push"), Forbidden::Yes);
+  EXPECT_EQ(forbidden("git/force_push", "svn/force_push"), Forbidden::No);
+  EXPECT_EQ(forbidden("git/delete_*", "delete_tag", {"git/*"}), Forbidden::Yes);
+  EXPECT_EQ(forbidden("prod/query", "query", {"test/query"}), Forbidden::Unknown) << "the permitted one of that name";
+  EXPECT_EQ(forbidden("*/query", "query", {"test/query"}), Forbidden::Yes);
+  EXPECT_EQ(forbidden("git/delete_*", "delete_tag", {"git/*", "kb/*"}), Forbidden::Unknown) << "it may be of the other";
+  EXPECT_EQ(forbidden("prod/query", "query", {"query"}), Forbidden::Unknown);
+  EXPECT_EQ(forbidden("iam/**", "query"), Forbidden::Unknown) << "says nothing of a name";
+  EXPECT_EQ(forbidden("iam/**", "iam/query"), Forbidden::Yes);
+  EXPECT_EQ(forbidden("iam/grant", "query"), Forbidden::No);
 }
 
 TEST(MatchAction, TheNarrowerResourcesDecideAndAnActWithoutOneIsDecidedByItsTool) {
