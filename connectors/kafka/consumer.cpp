@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "connectors/kafka/consumer_client.h"
+#include "engine/event/decode_salvage.h"
 #include "engine/event/limits.h"
 #include "engine/event/sha256.h"
 
@@ -234,6 +235,9 @@ void Consumer::Client::take(Shard& shard, const rd_kafka_message_t& message) {
   if (whole.size() > limits::kEventBytes) {
     record.bytes = whole.substr(0, limits::kDeadLetterExcerpt);
     record.sha256 = shard.hashes.emplace_back(sha256_hex(whole));
+    decoding::AgentSearch search;
+    search.read(whole);
+    record.shown = &shard.shown.emplace_back(search.shown());
   }
   shard.records.push_back(record);
 }

@@ -26,10 +26,12 @@ struct Consumer::Client : kafka::Witness {
     std::vector<rd_kafka_message_t*> messages;
     std::vector<Record> records;
     std::deque<std::string> hashes;  // of records that are shown as an excerpt
+    std::deque<Shown> shown;         // the same
 
     void release() {
       records.clear();
       hashes.clear();
+      shown.clear();
       for (rd_kafka_message_t* message : messages) rd_kafka_message_destroy(message);
       messages.clear();
     }

@@ -147,7 +147,7 @@ class FileSource final : public Source {
   bool take(const LineSplitter::Line& line) {
     const std::int64_t number = number_++;
     if (line.size == 0 || number < first_) return false;
-    records_.push_back({line.bytes, {Partition{0}, Offset{number}}, std::nullopt, {}, line.size, line.sha256});
+    records_.push_back({line.bytes, {Partition{0}, Offset{number}}, std::nullopt, {}, line.size, line.sha256, line.shown});
     return true;
   }
 

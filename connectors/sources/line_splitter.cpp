@@ -8,6 +8,8 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "engine/event/decode_salvage.h"
+
 namespace ringfence {
 namespace {
 
@@ -29,6 +31,8 @@ struct LineSplitter::Overlong {
   std::uint64_t size = 0;
   std::unique_ptr<EVP_MD_CTX, FreeDigest> digest{EVP_MD_CTX_new()};
   std::string sha256;
+  decoding::AgentSearch search;
+  Shown shown;
   /// A carriage return at the end of what came so far: part of the line only if more follows.
   bool held_return = false;
 
@@ -36,17 +40,20 @@ struct LineSplitter::Overlong {
     excerpt.clear();
     size = 0;
     held_return = false;
+    search = {};
     check(digest != nullptr && EVP_DigestInit_ex(digest.get(), EVP_sha256(), nullptr) == 1);
   }
   void add(std::string_view bytes, std::size_t excerpt_bytes) {
     size += bytes.size();
     excerpt.append(bytes.substr(0, excerpt_bytes - std::min(excerpt_bytes, excerpt.size())));
+    search.read(bytes);
     check(EVP_DigestUpdate(digest.get(), bytes.data(), bytes.size()) == 1);
   }
   void finish() {
     constexpr std::string_view kHex = "0123456789abcdef";
     std::array<unsigned char, 32> bytes{};
     check(EVP_DigestFinal_ex(digest.get(), bytes.data(), nullptr) == 1);
+    shown = search.shown();
     sha256.clear();
     for (const unsigned char byte : bytes) {
       sha256 += kHex[byte >> 4U];
@@ -109,7 +116,7 @@ void LineSplitter::swallow(std::string_view bytes) {
 LineSplitter::Line LineSplitter::close_overlong() {
   in_overlong_ = false;
   overlong_->finish();
-  return {overlong_->excerpt, overlong_->size, overlong_->sha256};
+  return {overlong_->excerpt, overlong_->size, overlong_->sha256, &overlong_->shown};
 }
 
 std::span<char> LineSplitter::room() {

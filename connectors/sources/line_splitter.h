@@ -10,16 +10,19 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/event/record.h"
+
 namespace ringfence {
 
-/// Cuts bytes into lines (LF or CRLF). A line over `most` bytes is never held whole: it is given as its first `excerpt` bytes, size and
-/// SHA-256. Memory: about `most` plus one chunk. One thread.
+/// Cuts bytes into lines (LF or CRLF). A line over `most` bytes is never held whole: it is given as its first `excerpt` bytes, size,
+/// SHA-256 and what it shows of its agent. Memory: about `most` plus one chunk. One thread.
 class LineSplitter {
  public:
   struct Line {
     std::string_view bytes;
-    std::uint64_t size = 0;   // without the line ending
-    std::string_view sha256;  // lower-case hex, only where `bytes` is an excerpt
+    std::uint64_t size = 0;        // without the line ending
+    std::string_view sha256;       // lower-case hex, only where `bytes` is an excerpt
+    const Shown* shown = nullptr;  // the same
   };
 
   LineSplitter(std::size_t most, std::size_t excerpt);

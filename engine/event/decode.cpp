@@ -84,8 +84,7 @@ bool is_about_field(RefusalReason reason) {
   return reason == DuplicateField || reason == MissingField || reason == WrongType || reason == OutOfRange || reason == UnknownValue;
 }
 
-Refusal with_agent(Refusal refusal, std::string_view record) {
-  decoding::Salvaged shown = decoding::salvage(record);
+Refusal with_agent(Refusal refusal, Shown shown) {
   if (shown.foreign && is_about_field(refusal.reason)) {
     refusal.reason = RefusalReason::Unmapped;
     refusal.detail = "record: neither v nor kind: no ringfence event, another format has to be mapped onto it first";
@@ -95,14 +94,18 @@ Refusal with_agent(Refusal refusal, std::string_view record) {
   return refusal;
 }
 
+Refusal larger_than_allowed(Shown shown) {
+  return with_agent({RefusalReason::TooLarge, "decode", "record: expected at most 1 MiB", {}, {}}, std::move(shown));
+}
+
 /// Why these bytes cannot be a record whatever stands in them.
 std::optional<Refusal> unfit(std::string_view bytes) {
   if (bytes.starts_with('{') && bytes.size() <= limits::kEventBytes) return std::nullopt;
   if (bytes.find_first_not_of(" \t\r\n") == std::string_view::npos)
     return Refusal{RefusalReason::Empty, "decode", "record: expected a JSON object", {}, {}};
-  if (bytes.size() > limits::kEventBytes) return too_large(bytes);
+  if (bytes.size() > limits::kEventBytes) return larger_than_allowed(decoding::salvage(bytes));
   if (bytes.starts_with("\xEF\xBB\xBF"))
-    return with_agent({RefusalReason::InvalidJson, "decode", "record: expected no byte order mark", {}, {}}, bytes);
+    return with_agent({RefusalReason::InvalidJson, "decode", "record: expected no byte order mark", {}, {}}, decoding::salvage(bytes));
   return std::nullopt;
 }
 
@@ -126,12 +129,12 @@ std::expected<Event, Refusal> EventDecoder::decode(std::string_view bytes, std::
   const auto error = parser_->tokenizer.load(body.load(bytes, decoding::Tokenizer::kPadding));
   decoding::Walk walk(body, parser_->tokenizer.tokens(), *result);
   const bool read = error == simdjson::SUCCESS ? read_event(walk, arrival) : walk.refuse(error);
-  if (!read) result = std::unexpected(with_agent(std::move(walk).refusal(), bytes));
+  if (!read) result = std::unexpected(with_agent(std::move(walk).refusal(), decoding::salvage(bytes)));
   return result;
 }
 
-Refusal too_large(std::string_view excerpt) {
-  return with_agent({RefusalReason::TooLarge, "decode", "record: expected at most 1 MiB", {}, {}}, excerpt);
+Refusal too_large(const Record& record) {
+  return larger_than_allowed(record.shown != nullptr ? *record.shown : decoding::salvage(record.bytes));
 }
 
 std::string_view name_of(RefusalReason reason) { return kReasonNames[static_cast<std::size_t>(reason)]; }

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "engine/event/event.h"
+#include "engine/event/record.h"
 
 namespace ringfence {
 
@@ -43,7 +44,7 @@ struct Refusal {
 };
 
 /// The refusal of a record over `limits::kEventBytes`, of which only the beginning may be at hand.
-[[nodiscard]] Refusal too_large(std::string_view excerpt);
+[[nodiscard]] Refusal too_large(const Record& record);
 
 /// Memory that decoded events point into. One per event of a window; reused, it stops allocating.
 /// Not thread-safe; the next decode into it ends the life of what was decoded before.

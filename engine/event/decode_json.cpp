@@ -85,7 +85,8 @@ bool mark_superseded(std::span<JsonMember> members) {
 /// The first `size` bytes of the pointer under way, not none, in a place that no other has; its data is null where it is refused.
 [[gnu::always_inline]] inline std::string_view Walk::keep_pointer(Leaves& leaves, std::size_t size) {
   leaves.pointer_bytes += size;
-  if (leaves.pointer_bytes > limits::kPointerBytesPerValue)
+  if (leaves.pointer_bytes > limits::kPointerBytesPerValue) leaves.too_many = true;
+  if (leaves.too_many)
     return refuse(RefusalReason::TooLarge, leaves.path, "expected at most 8 MiB of JSON Pointers to its keys and scalars");
   char* const out = body_.bump.room(size + kSlack);
   json_pointer::copy(out, {body_.pointer.data(), size});
@@ -116,11 +117,13 @@ bool mark_superseded(std::span<JsonMember> members) {
 
 Place Walk::json(Place at, std::string_view path, std::optional<JsonValue> Event::* value, std::size_t index) {
   Leaves leaves{.room = body_.leaves[index], .path = path};
+  const std::size_t depth = depth_;
   std::string_view raw;
   Place behind = at + 1;
   const char* const begin = in_.begin_of(at);
   if (*begin == '{' || *begin == '[') {
     behind = *begin == '{' ? lay_object(at, leaves) : lay_array(at, leaves);
+    if (behind == nullptr && leaves.too_many && value == &Event::result) return leave_out(at, path, depth);
     if (behind == nullptr) return nullptr;
     raw = {begin, in_.begin_of(behind - 1) + 1};
   } else {
@@ -130,6 +133,13 @@ Place Walk::json(Place at, std::string_view path, std::optional<JsonValue> Event
   }
   event.*value = JsonValue{raw, {leaves.room.data(), leaves.count()}, hash128(raw)};
   return behind;
+}
+
+Place Walk::leave_out(Place at, std::string_view path, std::size_t depth) {
+  depth_ = depth;
+  body_.replaced_keys.clear();
+  ++event.ignored_elements;
+  return check(at, path, json_text::LoneSurrogate::Replace);
 }
 
 Place Walk::lay_object(Place at, Leaves& leaves) {
@@ -164,7 +174,8 @@ Place Walk::lay_array(Place at, Leaves& leaves) {
 
 bool Walk::make_room(Leaves& leaves) {
   const std::size_t count = leaves.count();
-  if (count == limits::kLeavesPerValue) return refuse(RefusalReason::TooLarge, leaves.path, "expected at most 65536 keys and scalars");
+  leaves.too_many = count == limits::kLeavesPerValue;
+  if (leaves.too_many) return refuse(RefusalReason::TooLarge, leaves.path, "expected at most 65536 keys and scalars");
   leaves.room.resize(std::clamp(2 * count, kFirstLeaves, limits::kLeavesPerValue));
   leaves.next = leaves.room.data() + count;
   leaves.end = leaves.room.data() + leaves.room.size();
@@ -193,17 +204,16 @@ void Walk::drop_superseded(Leaves& leaves, std::size_t first_leaf, std::span<con
 }
 
 /// Reads a value that nobody asked for.
-Place Walk::check(Place at, std::string_view path) {
-  const auto refuse_lone = json_text::LoneSurrogate::Refuse;
+Place Walk::check(Place at, std::string_view path, json_text::LoneSurrogate policy) {
   switch (in_.byte(at)) {
     case '"':
-      return string(at, path, refuse_lone).data() != nullptr ? at + 1 : nullptr;
+      return string(at, path, policy).data() != nullptr ? at + 1 : nullptr;
     case '{':
       return each(at, path, '}', [&](Place member) -> Place {
-        return key(member, path, refuse_lone).data() != nullptr ? check(member + 2, path) : nullptr;
+        return key(member, path, policy).data() != nullptr ? check(member + 2, path, policy) : nullptr;
       });
     case '[':
-      return each(at, path, ']', [&](Place element) { return check(element, path); });
+      return each(at, path, ']', [&](Place element) { return check(element, path, policy); });
     default:
       return literal(at, path) ? at + 1 : nullptr;
   }

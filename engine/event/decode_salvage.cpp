@@ -10,109 +10,134 @@
 namespace ringfence::decoding {
 namespace {
 
-/// Steps through broken JSON without ever failing: at the end of the text there is just nothing more.
-class Scanner {
- public:
-  explicit Scanner(std::string_view text) : text_(text) {}
+/// The longest identifier, written in escapes of surrogate pairs.
+constexpr std::size_t kKeptBytes = 12 * limits::kAgentIdChars;
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
-  char peek() {
-    const std::size_t start = text_.find_first_not_of(" \t\r\n");
-    text_.remove_prefix(start == std::string_view::npos ? text_.size() : start);
-    return text_.empty() ? '\0' : text_[0];
-  }
-  bool take(char c) {
-    if (peek() != c || text_.empty()) return false;
-    text_.remove_prefix(1);
-    return true;
-  }
-  /// The inside of a closed string as written.
-  std::optional<std::string_view> quoted() {
-    if (!take('"')) return std::nullopt;
-    for (std::size_t i = 0; i < text_.size(); ++i) {
-      if (text_[i] == '\\') {
-        ++i;
-      } else if (text_[i] == '"') {
-        const std::string_view inside = text_.substr(0, i);
-        text_.remove_prefix(i + 1);
-        return inside;
-      }
-    }
-    text_ = {};
-    return std::nullopt;
-  }
-  /// Goes on to the comma or bracket that ends the value.
-  void skip_value() {
-    std::size_t depth = 0;
-    while (!text_.empty()) {
-      const char c = peek();
-      if (c == '"') {
-        (void)quoted();
-        continue;
-      }
-      if (depth == 0 && (c == ',' || c == '}' || c == ']')) return;
-      if (c == '{' || c == '[') ++depth;
-      if (c == '}' || c == ']') --depth;
-      if (!text_.empty()) text_.remove_prefix(1);
-    }
-  }
-
- private:
-  std::string_view text_;
-};
-
-std::optional<std::string> plain(std::optional<std::string_view> raw) {
-  if (!raw) return std::nullopt;
-  std::string out(raw->size(), '\0');
-  const json_text::Unescaped done = json_text::unescape(*raw, json_text::LoneSurrogate::Refuse, out.data());
+std::optional<std::string> plain(std::string_view raw) {
+  std::string out(raw.size(), '\0');
+  const json_text::Unescaped done = json_text::unescape(raw, json_text::LoneSurrogate::Refuse, out.data());
   if (done.fault != json_text::Unescaped::Fault::None) return std::nullopt;
   out.resize(done.length);
   return out;
 }
 
-/// The string ahead, where it could be an identifier of at most `most` characters.
-std::string identifier(Scanner& in, std::size_t most) {
-  if (in.peek() != '"') return {};
-  const auto text = plain(in.quoted());
+bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+
+}  // namespace
+
+void AgentSearch::read(std::string_view bytes) {
+  for (const char c : bytes) {
+    if (next_ == Next::Nothing) return;
+    if (in_string_) {
+      take_of_string(c);
+    } else if (!is_space(c)) {
+      take(c);
+    }
+  }
+}
+
+Shown AgentSearch::shown() const { return found_; }
+
+void AgentSearch::take_of_string(char c) {
+  const bool ends = c == '"' && !escaped_;
+  escaped_ = c == '\\' && !escaped_;
+  if (ends) return end_string();
+  if (keeps_ && kept_.size() <= kKeptBytes) kept_ += c;
+}
+
+void AgentSearch::take(char c) {
+  if (depth_ > 0) {  // within a value that nobody looks into
+    if (c == '"') return begin_string(false);
+    if (c == '{' || c == '[') ++depth_;
+    if (c == '}' || c == ']') --depth_;
+    return;
+  }
+  switch (next_) {
+    case Next::Record:
+      if (kByteOrderMark.find(c) == std::string_view::npos) next_ = c == '{' ? Next::KeyOrEnd : Next::Nothing;
+      break;
+    case Next::KeyOrEnd:
+      if (c == '"') return begin_string(true);
+      c == '}' ? close() : void(next_ = Next::Nothing);
+      break;
+    case Next::Colon:
+      next_ = c == ':' ? Next::Value : Next::Nothing;
+      break;
+    case Next::Value:
+      begin_value(c);
+      break;
+    case Next::CommaOrEnd:
+      if (c == ',') next_ = Next::KeyOrEnd;
+      if (c == '}') close();
+      if (c == ']') next_ = Next::Nothing;
+      if (c == '"') begin_string(false);
+      if (c == '{' || c == '[') ++depth_;
+      break;
+    case Next::Nothing:
+      break;
+  }
+}
+
+void AgentSearch::begin_value(char c) {
+  if (member_ == Member::Tenant && c == 'n') tenant_named_ = false;  // null means absent
+  next_ = Next::CommaOrEnd;
+  if (c == '{' && member_ == Member::Agent) {
+    in_agent_ = true;
+    next_ = Next::KeyOrEnd;
+  } else if (c == '"') {
+    begin_string(member_ == Member::Tenant || member_ == Member::AgentId);
+  } else {
+    take(c);  // a bracket or a literal
+  }
+}
+
+void AgentSearch::begin_string(bool wanted) {
+  in_string_ = true;
+  escaped_ = false;
+  keeps_ = wanted;
+  kept_.clear();
+}
+
+void AgentSearch::end_string() {
+  in_string_ = false;
+  if (!keeps_) return;
+  if (next_ == Next::KeyOrEnd) {
+    const auto key = plain(kept_);
+    member_ = key ? member_named(*key) : Member::Other;
+    if (!in_agent_ && (key == "v" || key == "kind")) ours_ = true;
+    if (member_ == Member::Tenant) tenant_named_ = true;
+    next_ = Next::Colon;
+  } else if (member_ == Member::Tenant) {
+    found_.tenant = identifier(limits::kTenantChars);
+  } else {
+    found_.agent_id = identifier(limits::kAgentIdChars);
+  }
+}
+
+void AgentSearch::close() {
+  next_ = in_agent_ ? Next::CommaOrEnd : Next::Nothing;
+  if (!in_agent_ && !tenant_named_) found_.tenant = "default";
+  if (!in_agent_) found_.foreign = !ours_;
+  in_agent_ = false;
+}
+
+AgentSearch::Member AgentSearch::member_named(std::string_view key) const {
+  if (in_agent_) return key == "id" && found_.agent_id.empty() ? Member::AgentId : Member::Other;
+  if (key == "tenant" && !tenant_named_) return Member::Tenant;
+  return key == "agent" && found_.agent_id.empty() ? Member::Agent : Member::Other;
+}
+
+std::string AgentSearch::identifier(std::size_t most) const {
+  const auto text = kept_.size() <= kKeptBytes ? plain(kept_) : std::nullopt;
   if (!text || !utf8::valid(*text) || utf8::characters(*text) > most) return {};
   return *text;
 }
 
-/// Calls `member` with each key of the object ahead, up to its end; false where the text ends or breaks before.
-template <class Member>
-bool members(Scanner& in, Member member) {
-  if (!in.take('{')) return false;
-  while (!in.take('}')) {
-    const auto key = plain(in.quoted());
-    if (!in.take(':')) return false;
-    if (key) member(*key);
-    in.skip_value();
-    if (!in.take(',') && in.peek() != '}') return false;
-  }
-  return true;
-}
-
-}  // namespace
-
-Salvaged salvage(std::string_view record) {
-  if (record.starts_with("\xEF\xBB\xBF")) record.remove_prefix(3);
-  Scanner in(record.substr(0, limits::kEventBytes));
-  Salvaged found;
-  bool tenant_named = false, ours = false;
-  const bool whole = members(in, [&](std::string_view key) {
-    ours = ours || key == "v" || key == "kind";
-    if (key == "tenant" && !tenant_named) {
-      tenant_named = true;
-      if (in.peek() == 'n') tenant_named = false;  // null means absent
-      found.tenant = identifier(in, limits::kTenantChars);
-    } else if (key == "agent" && found.agent_id.empty() && in.peek() == '{') {
-      members(in, [&](std::string_view inner) {
-        if (inner == "id" && found.agent_id.empty()) found.agent_id = identifier(in, limits::kAgentIdChars);
-      });
-    }
-  });
-  if (whole && !tenant_named) found.tenant = "default";
-  found.foreign = whole && !ours;
-  return found;
+Shown salvage(std::string_view record) {
+  AgentSearch search;
+  search.read(record.substr(0, limits::kEventBytes));
+  return search.shown();
 }
 
 }  // namespace ringfence::decoding

@@ -92,6 +92,7 @@ class Walk {
     JsonLeaf* end = room.data() + room.size();
     std::size_t prefix = 0;  // of `EventArena::Body::pointer`, what leads to the array or object under way
     std::size_t pointer_bytes = 0;
+    bool too_many = false;  // of keys and scalars, or of bytes of their pointers
     [[nodiscard]] std::size_t count() const { return static_cast<std::size_t>(next - room.data()); }
   };
 
@@ -130,7 +131,9 @@ class Walk {
   Place fields(Place at);
   Place unknown_member(Place at, const Fields& among, std::string_view name);
   std::string_view whole_name(const Fields& among, std::string_view name);
-  Place check(Place at, std::string_view path);
+  Place check(Place at, std::string_view path, json_text::LoneSurrogate policy = json_text::LoneSurrogate::Refuse);
+  /// A result with more to lay flat than there is room for: all of it is absent, and only its syntax is read. `depth`: where it stands.
+  Place leave_out(Place at, std::string_view path, std::size_t depth);
   std::optional<JsonLeaf::Kind> literal(Place at, std::string_view path);
 
   struct Scalar {

@@ -8,7 +8,7 @@ namespace ringfence {
 namespace {
 
 std::expected<Event, Refusal> decode_one(EventDecoder& decoder, const Record& record, EventArena& arena) {
-  if (record.cut()) return std::unexpected(too_large(record.bytes));
+  if (record.cut()) return std::unexpected(too_large(record));
   return decoder.decode(record.bytes, record.arrival, arena);
 }
 

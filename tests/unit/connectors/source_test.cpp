@@ -85,6 +85,17 @@ TEST_F(FileOfRecords, ALineOverTheLimitComesAsItsBeginningSizeAndHash) {
                           Seen{6, excerpt, over.size(), sha256_hex(over)}));
 }
 
+TEST_F(FileOfRecords, ALineOverTheLimitShowsItsAgentThoughThatStandsBehind) {
+  const std::string large = R"({"args":")" + std::string(3 * limits::kEventBytes, 'x') + R"(","agent":{"id":"a-)";
+  const auto source =
+      open_file_source(directory_.write("agents.ndjson", large + "1\"}}\n" + large + "2\"},\"tenant\":\"corp\"}\n")).value();
+  std::vector<std::string> seen;
+  for (auto batch = source->next(100, 1s).value(); batch.state == Batch::State::More || batch.state == Batch::State::Idle;
+       batch = source->next(100, 1s).value())
+    for (const Record& r : batch.records) seen.push_back(r.shown->tenant + "/" + r.shown->agent_id);
+  EXPECT_THAT(seen, ElementsAre("default/a-1", "corp/a-2"));
+}
+
 TEST_F(FileOfRecords, SeekingGoesOnWithThatRecord) {
   const std::string path = directory_.write("s.ndjson", "0\n1\n\n3\n4\n");
   const auto source = open_file_source(path).value();

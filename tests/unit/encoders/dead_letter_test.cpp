@@ -85,7 +85,7 @@ TEST(DeadLetters, ARecordTooLongToHoldKeepsTheSizeAndHashItsSourceGave) {
   record.size = 7'000'000;
   const std::string sha256(64, 'a');
   record.sha256 = sha256;
-  const auto letter = parse_dead_letter(encode_dead_letter(dead_letter(record, too_large(record.bytes), "f", InputKind::File)));
+  const auto letter = parse_dead_letter(encode_dead_letter(dead_letter(record, too_large(record), "f", InputKind::File)));
   ASSERT_TRUE(letter.has_value());
   EXPECT_EQ(letter->reason, "too_large");
   EXPECT_EQ(letter->size, 7'000'000U);

@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "engine/event/limits.h"
 #include "tests/unit/event/events.h"
 
 namespace ringfence {
@@ -53,6 +54,39 @@ TEST_F(FlatJson, KeysAndTextsOfAnyLengthAreReadWithWhatIsEscapedAtAnyPlace) {
       }
     }
   }
+}
+
+std::string rows(std::size_t count) {
+  std::string array = "[";
+  for (std::size_t i = 0; i < count; ++i) array += (i == 0 ? R"({"id":)" : R"(,{"id":)") + std::to_string(i % 10) + "}";
+  return array + "]";
+}
+
+TEST_F(FlatJson, AResultOfMoreThanCanBeLaidFlatIsAbsentAndTheActIsJudged) {
+  EXPECT_EQ(result(rows(32'768)).leaves.size(), limits::kLeavesPerValue);
+  const std::string many = with("/result", rows(32'769));
+  const auto event = decode_(many);
+  ASSERT_TRUE(event.has_value()) << event.error().detail;
+  EXPECT_FALSE(event->result);
+  EXPECT_EQ(event->ignored_elements, 1U);
+  const std::string deep = R"({")" + std::string(60'000, 'k') + R"(":)" + rows(200) + "}";
+  EXPECT_FALSE(decode_(with("/result", deep)).value().result) << "pointers of 12 MB";
+}
+
+TEST_F(FlatJson, AResultThatIsAbsentForItsSizeIsCheckedToItsEnd) {
+  const std::string many = rows(32'769);
+  EXPECT_EQ(decode_(with("/result", "[" + many + ",tru]")).error().reason, RefusalReason::InvalidJson);
+  EXPECT_TRUE(decode_(with("/result", "[" + many + R"(,"\ud800"])")).has_value()) << "as in any result";
+  std::string nested = many;
+  for (int i = 0; i < 31; ++i) nested.insert(0, "[").push_back(']');
+  EXPECT_EQ(decode_(with("/result", nested)).error().reason, RefusalReason::TooDeep);
+}
+
+TEST_F(FlatJson, ArgumentsOfMoreThanCanBeLaidFlatAreRefused) {
+  const auto event = decode_(with("/args", R"({"rows":)" + rows(32'769) + "}"));
+  ASSERT_FALSE(event.has_value());
+  EXPECT_EQ(event.error().reason, RefusalReason::TooLarge);
+  EXPECT_EQ(event.error().detail, "args: expected at most 65536 keys and scalars");
 }
 
 TEST_F(FlatJson, NumbersAreKeptAsTheyAreWritten) {

@@ -2,6 +2,7 @@
 // What is refused, why, and what of the record is still shown.
 #include <gmock/gmock.h>
 
+#include "engine/event/decode_salvage.h"
 #include "engine/event/limits.h"
 #include "tests/unit/event/events.h"
 
@@ -191,9 +192,9 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"nesting of 33 in result", with("/result", nested(32)), TooDeep, "result"},
         Case{"nesting of 33 in an unknown field", with("/other", nested(32)), TooDeep, "unknown field"},
         Case{"nesting of 100,000", with("/result", nested(100'000)), TooDeep, "result"},
-        Case{"too many values", with("/result", "[0" + repeated(",0", limits::kLeavesPerValue) + "]"), TooLarge, "result"},
-        Case{"long keys above a long list", with("/result", "{" + str(std::string(60'000, 'k')) + ":[0" + repeated(",0", 1000) + "]}"),
-             TooLarge, "result"}));
+        Case{"too many values", with("/args", R"({"a":[0)" + repeated(",0", limits::kLeavesPerValue) + "]}"), TooLarge, "args"},
+        Case{"long keys above a long list", with("/args", "{" + str(std::string(60'000, 'k')) + ":[0" + repeated(",0", 1000) + "]}"),
+             TooLarge, "args"}));
 
 INSTANTIATE_TEST_SUITE_P(
     Duplicates, RefusedEvent,
@@ -310,10 +311,27 @@ TEST(Refusal, ShowsTheAgentAndTenantThatCouldBeRead) {
 }
 
 TEST(Refusal, ARecordTooLargeToHoldStillShowsItsAgent) {
-  const Refusal refusal = too_large(R"({"agent":{"id":"a"},"tenant":"corp","args":{"x":")");
+  Record record;
+  record.bytes = R"({"agent":{"id":"a"},"tenant":"corp","args":{"x":")";
+  const Refusal refusal = too_large(record);
   EXPECT_EQ(refusal.reason, RefusalReason::TooLarge);
   EXPECT_EQ(refusal.agent_id, "a");
   EXPECT_EQ(refusal.tenant, "corp");
+}
+
+TEST(Refusal, TheAgentOfARecordTooLargeToHoldIsFoundWhereverItStands) {
+  const std::string record = R"({"args":{"agent":{"id":"forged"},"x":")" + std::string(3U << 20U, 'x') +
+                             R"(\"}},\"agent\":{\"id\":\"forged\"}"},"tenant":"corp","agent":{"name":"n","id":"spiffe:\/\/a"}})";
+  for (const std::size_t piece : {std::size_t{7}, std::size_t{1} << 16U, record.size()}) {
+    decoding::AgentSearch search;
+    for (std::size_t at = 0; at < record.size(); at += piece) search.read(std::string_view(record).substr(at, piece));
+    const ringfence::Shown shown = search.shown();
+    EXPECT_EQ(shown.agent_id, "spiffe://a");
+    EXPECT_EQ(shown.tenant, "corp");
+    Record cut;
+    cut.shown = &shown;
+    EXPECT_EQ(too_large(cut).agent_id, "spiffe://a");
+  }
 }
 
 TEST(Refusal, EveryReasonHasItsOwnName) {
