@@ -37,8 +37,8 @@ inline constexpr Nanos kFindingIdle = hours(24);
 inline constexpr std::size_t kPersonaFileBytes = 1U << 20U;
 inline constexpr std::size_t kListFileBytes = 16U << 20U;
 inline constexpr std::size_t kEntitiesDeclared = 4096;
-
 inline constexpr std::size_t kChildrenDeclared = 256;
+
 // Context facts.
 inline constexpr Nanos kOutageMute = hours(4);
 inline constexpr Nanos kChangeMute = minutes(15);
