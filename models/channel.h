@@ -95,11 +95,12 @@ enum class Lacking : std::uint8_t {
   Identifier,
   Charter,
   Server,
+  Outcome,
   Past
 };
-inline constexpr std::array<std::string_view, 13> kLackingNames{"resource", "argument",  "effect",   "destination", "user",
+inline constexpr std::array<std::string_view, 14> kLackingNames{"resource", "argument",  "effect",   "destination", "user",
                                                                 "session",  "grounding", "quantity", "population",  "identifier",
-                                                                "charter",  "server",    "past"};
+                                                                "charter",  "server",    "outcome",  "past"};
 [[nodiscard]] constexpr std::uint32_t bit_of(Lacking what) { return std::uint32_t{1} << static_cast<unsigned>(what); }
 
 /// A factor that the channel computed itself, for a bet that no table row can hold: a learned alternative, the total of a period. The

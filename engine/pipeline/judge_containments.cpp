@@ -29,6 +29,7 @@ Contained hold_against_containments(const Event& event, const Admission& admissi
   Contained out{.started = std::min(event.time - Nanos{static_cast<std::int64_t>(length_ns)}, admission.first_seen)};
   const auto stops = [&](const ForeignContainment* s) { return denies(s->level, effect) && s->effective_at < out.started; };
   out.stopped = denies(contained_level(agent, session, out.started), effect) || std::ranges::any_of(over, stops);
+  out.untold = out.stopped && event.outcome.status == Outcome::Unknown;
   out.round = passed_foreign(agent, over, event, out.started, effect);
   if (event.outcome.status == Outcome::Ok) {
     out.broken = passed_enforcement(agent, session, event, out.started, effect);
@@ -42,6 +43,7 @@ void note_joined(const Contained& contained, Judgement& out) {
 }
 
 void tell_violation(const Contained& contained, AgentState& agent, const Event& event, const Told& told, Judgement& out) {
+  if (contained.untold) out.lacking |= bit_of(Lacking::Outcome);
   if (!contained.violated && contained.round.empty()) return;
   out.verdict.raised.push_back(Analytic::ContainmentViolated);
   const auto add = [&](std::vector<FindingRecord> records) { std::ranges::move(records, std::back_inserter(out.findings)); };

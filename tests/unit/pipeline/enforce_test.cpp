@@ -67,6 +67,17 @@ TEST_F(Contained, TheFindingSaysWhichGatesRefuseItsCallsSinceWhen) {
   EXPECT_THAT(watch->enforce(confirmed(7)), IsEmpty()) << "a gate that repeats it later changes nothing";
 }
 
+TEST_F(Contained, ACallOfWhichNobodyKnowsWhetherItWentThroughIsCounted) {
+  contain("halt");
+  const auto untold = [&](const std::string& outcome) {
+    return (watch->see({.outcome = outcome}).lacking & bit_of(Lacking::Outcome)) != 0;
+  };
+  EXPECT_TRUE(untold("unknown"));
+  EXPECT_FALSE(untold("ok"));
+  EXPECT_FALSE(untold("denied"));
+  EXPECT_FALSE(untold("error"));
+}
+
 TEST_F(Contained, ACallThatStartedAfterEveryGateHadItIsAViolation) {
   contain("halt");
   (void)watch->enforce(confirmed(1.25));
