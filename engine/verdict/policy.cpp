@@ -111,14 +111,52 @@ std::optional<Crossing> cross(Scopes scopes, const Persona& persona, const Reach
   return crossing;
 }
 
-/// What the persona itself says of the leading threat's analytic, where that is a hold or more: it takes effect as soon as the evidence has
-/// reached any level. Role drift alone never exceeds alert.
-void override_crossing(Standing& standing, const Response& response, Analytic analytic, Crossing& crossing) {
-  const auto own = response.analytics.find(std::string(uid_of(analytic)));
-  if (own == response.analytics.end() || analytic == Analytic::DriftRole) return;
-  if (own->second < Level::Hold || own->second <= crossing.level) return;
-  crossing.level = own->second;
-  hold_at(standing, own->second);
+/// A level of hold or more that the persona itself gives an analytic, and the threats it is about.
+struct OwnLevel {
+  Level level = Level::Observe;
+  ThreatSet threats = 0;
+};
+
+/// The highest that the evidence has earned: what `earned` says of an analytic's threats. Role drift alone never exceeds alert.
+template <class Earned>
+OwnLevel highest_own(const Response& response, const Earned& earned) {
+  OwnLevel highest;
+  for (const auto& [uid, level] : response.analytics) {
+    if (level < Level::Hold || level <= highest.level || uid == uid_of(Analytic::DriftRole)) continue;
+    ThreatSet threats = 0;
+    for (const ThreatInfo& threat : kThreats)
+      if (uid == uid_of(threat.analytic)) threats |= only(threat.threat);
+    if (threats != 0 && earned(threats)) highest = {level, threats};
+  }
+  return highest;
+}
+
+/// What the persona itself says of an analytic, where that is a hold or more, takes effect as soon as its evidence has reached any level:
+/// where it leads to one that is newly reached, or is worth an alert by itself, whatever stands because of others.
+void override_levels(Scopes scopes, const Act& act, const Tables& tables, const Reached& reached, Decision& out) {
+  const Response& response = act.persona.response;
+  const double alert = response.scores.alert;
+  if (!scopes.may_rise || response.analytics.empty() || std::max(reached.all.alert, reached.all.declared) < alert) return;
+  const SessionState* const alone = judged_alone(act);
+  const std::optional<Threat> leading =
+      out.crossing ? std::optional(leader(act.agent, tables, out.crossing->null, alone, out.heard).threat) : std::nullopt;
+  const auto part = [&](ThreatSet threats) { return scores(act.agent, tables, alone, threats); };
+  const OwnLevel own = highest_own(response, [&](ThreatSet threats) {
+    if (leading && (threats & only(*leading)) != 0) return true;
+    const Scores of = part(threats);
+    return of.alert >= alert || of.declared >= alert;
+  });
+  if (own.level == Level::Observe) return;
+  if (leading && (own.threats & only(*leading)) != 0) {
+    if (own.level <= out.crossing->level) return;
+    out.crossing->level = own.level;
+  } else {
+    const Level crossed = out.crossing ? out.crossing->level : Level::Observe;
+    if (own.level <= std::max(crossed, scopes.standing.held.value_or(Level::Observe))) return;
+    out.crossing = Crossing{own.level, Level::Alert, part(own.threats).declared >= alert ? Null::Declared : Null::Alert};
+    out.heard = own.threats;
+  }
+  hold_at(scopes.standing, own.level);
 }
 
 void end_by_hysteresis(Standing& standing, const Thresholds& limit, const Reached& reached) {
@@ -236,10 +274,7 @@ Decision decide(const Act& act, std::span<const Breach> breaches, const Tables& 
   out.crossing =
       cross({target, may_rise}, act.persona, reached, [&] { return leader(agent, tables, Null::Declared, alone, reached.heard.halt); });
   out.heard = reached.heard.at(out.crossing ? out.crossing->level : Level::Alert);
-  if (out.crossing && !act.persona.response.analytics.empty()) {
-    const Leader lead = leader(agent, tables, out.crossing->null, alone, out.heard);
-    override_crossing(target, act.persona.response, kThreats[static_cast<std::size_t>(lead.threat)].analytic, *out.crossing);
-  }
+  override_levels({target, may_rise}, act, tables, reached, out);
   end_by_hysteresis(target, limit, reached);
   if (alone == nullptr) {  // S is the agent's: what it no longer bears ends wherever it stands
     end_by_hysteresis(agent.standing, limit, reached);

@@ -22,10 +22,11 @@ struct Halts : ::testing::Test {
   }();
 
   /// The level of an agent whose S is made up like this.
-  Level level_at(double score, const std::vector<std::pair<Threat, double>>& shares) const {
+  Level level_at(double score, const std::vector<std::pair<Threat, double>>& shares, bool alert_stands = false) const {
     const Tables tables(job, all_channels());
     AgentState agent;
     agent.sessions.emplace_back();
+    agent.standing.alert = alert_stands;
     for (const auto& [threat, share] : shares) {
       const auto slot = static_cast<std::size_t>(threat);
       const double weight = static_cast<double>(tables.prior(Null::Declared)[slot]);
@@ -43,6 +44,18 @@ struct Halts : ::testing::Test {
 TEST_F(Halts, TakeTheThreshold) {
   EXPECT_EQ(level_at(2e10, {{Threat::Guess, 1}}), Level::Halt);
   EXPECT_EQ(level_at(5e9, {{Threat::Guess, 1}}), Level::Throttle);
+}
+
+TEST_F(Halts, ThatTheOwnerDeclaresForAnAnalyticComeAlsoWhileAnAlertForSomethingElseStands) {
+  const std::vector<std::pair<Threat, double>> mixed{{Threat::Guess, .2}, {Threat::Bulk, .8}};
+  EXPECT_EQ(level_at(1e6, mixed, true), Level::Alert);
+  job.response.analytics = {{"barrier.guessing", Level::Halt}};
+  EXPECT_EQ(level_at(1e6, mixed, true), Level::Halt);
+  EXPECT_EQ(level_at(1e6, mixed), Level::Halt) << "or at the same act";
+  EXPECT_EQ(level_at(4e5, mixed, true), Level::Alert) << "its own part is worth no alert yet";
+  EXPECT_EQ(level_at(4e5, {{Threat::Guess, 1}}), Level::Halt);
+  job.response.analytics = {{"barrier.guessing", Level::Hold}, {"volume.bulk", Level::Observe}};
+  EXPECT_EQ(level_at(1e6, mixed, true), Level::Hold);
 }
 
 TEST_F(Halts, TakeFourFifthsInOneFamily) {
