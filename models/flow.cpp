@@ -279,6 +279,15 @@ class Flow final : public Channel {
   [[nodiscard]] std::vector<std::vector<double>> caps(const Persona& persona) const override {
     return concerns(persona) ? rows(kCaps) : std::vector<std::vector<double>>{};
   }
+  /// Who may send anywhere has declared nothing of where values come from: there only what texts order speaks against a sink.
+  [[nodiscard]] std::vector<std::vector<std::uint8_t>> declared_classes(const Persona& persona) const override {
+    if (persona.destinations.external != External::Any) return {};
+    std::vector classes(kContexts, std::vector<std::uint8_t>(kClasses));
+    for (std::vector<std::uint8_t>& context : classes) std::iota(context.begin(), context.end(), std::uint8_t{0});
+    for (const FlowClass open : {FlowClass::Record, FlowClass::Mention, FlowClass::Nowhere})
+      classes[kSink][static_cast<std::size_t>(open)] = static_cast<std::uint8_t>(FlowClass::Given);
+    return classes;
+  }
   [[nodiscard]] std::span<const Bet> bets() const override { return bets_; }
   [[nodiscard]] std::unique_ptr<const ChannelPlan> prepare(const Persona& persona, const PersonaSet& set) const override {
     return std::make_unique<FlowPlan>(concerns(persona), forbids_flows(persona) || std::ranges::any_of(set.personas(), forbids_flows));

@@ -44,8 +44,30 @@ TEST(FlowEvidence, AnAgentExactlyOnEveryCapRaisesNoMoreAlarmsThanTheBound) {
   EXPECT_GT(alarms, 0) << "evidence that never moves would pass too";
 }
 
+TEST(FlowEvidence, WhoMaySendAnywhereIsNotHaltedForWhereItSends) {
+  FlowStory story;
+  Persona& job = story.world.job;
+  const std::array<const Channel*, 1> channels{&flow_channel()};
+  const auto factor = [&](External external, Null null, FlowClass cls) {
+    job.destinations.external = external;
+    const Tables tables(job, channels);
+    const RowId row{ChannelId::Flow, 1, static_cast<std::uint8_t>(cls)};
+    float most = 0;
+    for (const Threat threat : {Threat::ToxicFlow, Threat::Ungrounded, Threat::Exfiltration})
+      most = std::max(most, tables.row(null, row)[static_cast<std::size_t>(threat)]);
+    return most;
+  };
+  for (const FlowClass cls : {FlowClass::Record, FlowClass::Mention, FlowClass::Nowhere})
+    EXPECT_LE(factor(External::Any, Null::Declared, cls), 1);
+  EXPECT_GT(factor(External::Any, Null::Alert, FlowClass::Nowhere), 1) << "people may look";
+  EXPECT_GT(factor(External::Any, Null::Declared, FlowClass::Command), 1) << "orders are no destinations";
+  for (const External external : {External::None, External::Listed, External::Grounded})
+    EXPECT_GT(factor(external, Null::Declared, FlowClass::Nowhere), 1);
+}
+
 TEST(FlowEvidence, EachThreatMovesOnWhatItIsAbout) {
   FlowStory story;
+  story.world.job.destinations.external = External::Grounded;
   const std::array<const Channel*, 1> channels{&flow_channel()};
   const Tables tables(story.world.job, channels);
   const auto factor = [&](FlowClass cls, Threat threat) {
