@@ -76,6 +76,23 @@ void count_conduct(BarrierSession& session, const BarrierAct& what, const Barrie
   conduct->grounds_known = conduct->grounds_known && judged.suspicion.unread;
 }
 
+/// The act was asked for before the refusal that the session's present run of them began with was known.
+bool asked_before_run(const Act& act) {
+  const BarrierSession* const session = memory_of(act.session);
+  return session != nullptr && act.asked && *act.asked < session->run_began;
+}
+
+/// The context of the session's next call. A fault is neither a success nor a refusal, and what was asked for before a refusal does not
+/// undo it.
+void set_context(const Act& act, BarrierSession& session, const BarrierJudgement& judged) {
+  if (judged.refused) {
+    if (!session.after_refusal) session.run_began = act.now();
+    session.after_refusal = true;
+  } else if ((act.event.outcome.status == Outcome::Ok || judged.missed) && !asked_before_run(act)) {
+    session.after_refusal = false;
+  }
+}
+
 /// The act took place and was judged: ring, dead ends, context, counts.
 void remember(const Act& act, const BarrierAct& what, const BarrierJudgement& judged) {
   const bool fine = act.event.outcome.status == Outcome::Ok;
@@ -84,12 +101,13 @@ void remember(const Act& act, const BarrierAct& what, const BarrierJudgement& ju
     BarrierAgent& agent = make_memory(act.agent);
     if (session.serial == 0) session.serial = agent.next_serial();
     agent.note(what.target, session.serial);
-    if (judged.refused) agent.keep(what.target, what.refused(act.effect).values);
+    if (judged.refused) agent.keep(what.target, what.refused(act).values);
   }
+  if (BarrierAgent* const agent = memory_of(act.agent); fine && agent != nullptr) agent->forget(what.target);
   BarrierSession* const session = memory_of(act.session);
   if (session == nullptr) return;
-  session->after_refusal = judged.refused;
-  if (judged.refused) session->push(what.refused(act.effect));
+  set_context(act, *session, judged);
+  if (judged.refused) session->push(what.refused(act));
   if (fine) {
     session->forget(what.tool, what.target);
     if (judged.cls == BarrierClass::OtherPath || judged.cls == BarrierClass::Escalation) count_path(*session, what);
@@ -148,11 +166,17 @@ class Barrier final : public Channel {
     const std::optional<Asked> request = asked_before(act);
     const bool denied = event.outcome.status == Outcome::Denied, missed = is_miss(event);
     if (denied && act.own_refusal) return Reading::of(Reading::Kind::Silent);
+    if (event.outcome.status == Outcome::Unknown) {
+      learn(act);
+      return Reading::of(Reading::Kind::NotEvaluable);
+    }
 
     const BarrierSession* const session = memory_of(act.session);
     const BarrierAgent* const agent = memory_of(act.agent);
-    const std::uint8_t context = session != nullptr && session->after_refusal ? 1 : 0;
+    const bool under_way = asked_before_run(act);
+    const std::uint8_t context = session != nullptr && session->after_refusal && !under_way ? 1 : 0;
     BarrierJudgement judged;
+    bool said = false;  // by the refusal that came while it was under way
     const bool refused_before = (session != nullptr && session->refusals) || (agent != nullptr && !agent->empty());
     if (denied || missed || refused_before) {
       const BarrierAct what = request && !names_its_target(event) ? recalled(*request) : identify(act);
@@ -161,16 +185,12 @@ class Barrier final : public Channel {
         learn(act);
         return Reading::of(Reading::Kind::Muted);
       }
-      if (event.outcome.status != Outcome::Unknown || judged.cls != BarrierClass::Fine) {
-        if (event.outcome.status == Outcome::Ok && agent != nullptr) memory_of(act.agent)->forget(what.target);
-        remember(act, what, judged);
-      }
-    } else if (session != nullptr && event.outcome.status != Outcome::Unknown) {
-      memory_of(act.session)->after_refusal = false;
+      // Known before its outcome is looked at, or the mean factor would exceed 1.
+      said = under_way && asked_in_good_faith(act, what, session, agent);
+      remember(act, what, judged);
     }
     learn(act);
-    if (event.outcome.status == Outcome::Unknown && judged.cls == BarrierClass::Fine) return Reading::of(Reading::Kind::NotEvaluable);
-    return Reading::marked(context, static_cast<std::uint8_t>(judged.cls));
+    return said ? Reading::of(Reading::Kind::Silent) : Reading::marked(context, static_cast<std::uint8_t>(judged.cls));
   }
 
   void heed(const Act& act) const override {

@@ -17,13 +17,18 @@ enum class BarrierClass : std::uint8_t { Fine, Retry, NewTarget, Guess, OtherPat
 /// - a way round, or from reading to changing, that works counts once per refused object and tool; one that is refused counts each time;
 /// - reading an object that was refused for a change is no way to the change; declared next steps (`barriers.then`) and actions that need
 ///   approval are neither a way round nor an escalation;
+/// - an identifier of a form that the action declares, or that the agent has read, is never a broken one;
+/// - a fault neither reaches nor refuses: it is fine and leaves the context; an unknown outcome is not evaluable;
+/// - where requests are told, an act is held against the refusals known when it was asked for. What was asked for before the present run of
+///   them began, and would be no more than a new plausible target, gives no mark: the first of these refusals speaks for it;
 /// - the same name in another directory, through the same tool and standing in nothing the agent had read, is a guess, not a way round;
-/// - closeness counts only for identifiers of 12 characters and more with a hex, uuid or mixed piece, and not for one the agent has read
-///   that has a valid form: numbers and words lie close by nature.
-/// Blind to: tools that answer a refusal as success; a first guess that is right; identifiers inside free text; an identifier echoed
-/// through a tool that succeeds; ids read more than 1,400 ids ago (they look unread); completions without arguments, ids and uri whose
-/// request was not seen, or lies behind more than eight others that are open in the session. Source: threshold random walk (Jung, Paxson,
-/// Berger, Balakrishnan 2004); see the design page.
+/// - closeness counts only for identifiers of 12 characters and more with a hex, uuid or mixed piece, and not for one the agent has read:
+///   numbers and words lie close by nature.
+/// Blind to: refusals that a gateway tells at the request alone (not evaluable); tools that answer a refusal as success; a first guess that
+/// is right; identifiers inside free text; an identifier echoed through a tool that succeeds; ids read more than 1,400 ids ago (they look
+/// unread); completions without arguments, ids and uri whose request was not seen, or lies behind more than eight others that are open in
+/// the session; how many plausible targets were asked for at once before the first refusal came. Source: threshold random walk (Jung,
+/// Paxson, Berger, Balakrishnan 2004); see the design page.
 [[nodiscard]] const Channel& barrier_channel();
 
 }  // namespace ringfence

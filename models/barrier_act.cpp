@@ -193,8 +193,15 @@ bool Identifier::comparable() const {
          (shape.has_code() || shape.malformed || card_valid(text));
 }
 
-Refused BarrierAct::refused(std::optional<Effect> effect) const {
-  Refused r{.target = target, .tool = tool, .credential = credential, .effect = effect, .keys = keys, .values = {}, .paths = {}};
+Refused BarrierAct::refused(const Act& act) const {
+  Refused r{.target = target,
+            .tool = tool,
+            .credential = credential,
+            .effect = act.effect,
+            .keys = keys,
+            .values = {},
+            .paths = {},
+            .since = act.now()};
   for (const Identifier& id : identifiers())
     if (id.comparable() && r.values.size() < Refused::kValues) r.values.push_back({std::string(id.text), id.shape.template_hash()});
   return r;

@@ -39,8 +39,8 @@ struct BarrierAct {
   Handful<std::uint32_t, Refused::kKeys> keys;
 
   [[nodiscard]] std::span<const Identifier> identifiers() const { return {storage.data(), count}; }
-  /// As the ring keeps it.
-  [[nodiscard]] Refused refused(std::optional<Effect> effect) const;
+  /// As the ring keeps it, refused now.
+  [[nodiscard]] Refused refused(const Act& act) const;
 };
 [[nodiscard]] BarrierAct identify(const Act& act);
 

@@ -13,6 +13,22 @@ namespace {
 constexpr std::size_t kNearEdits = 2;
 constexpr std::size_t kNearLeast = 12;  // characters; shorter ones lie near one another by chance
 
+/// An act beside what is remembered; `session` and `agent` may be null.
+struct Case {
+  const Act& act;
+  const BarrierAct& what;
+  const BarrierSession* session;
+  const BarrierAgent* agent;
+};
+
+/// Some refusal of the session that was known when the act was asked for.
+template <class Test>
+bool any_known(const Case& c, const Test& test) {
+  if (c.session == nullptr || !c.session->refusals) return false;
+  return std::ranges::any_of(c.session->refusals->ring,
+                             [&](const Refused& refused) { return (!c.act.asked || refused.since <= *c.act.asked) && test(refused); });
+}
+
 std::uint16_t path_tag(const BarrierAct& what) { return static_cast<std::uint16_t>((what.tool ^ (what.credential * 0x9E3779B1U)) >> 16U); }
 
 bool same_object(const Refused& refused, const BarrierAct& what) {
@@ -55,40 +71,43 @@ bool asks_for_rights(const Act& act) {
 
 bool way_counted(const Refused& refused, std::uint16_t tag) { return refused.paths.size() == Refused::kPaths || refused.paths.has(tag); }
 
-bool escalates(const Act& act, const BarrierAct& what, const BarrierSession& session, bool failed) {
-  const auto& known = session.credentials;
+bool escalates(const Case& c, bool failed) {
+  if (c.session == nullptr) return false;
+  const BarrierAct& what = c.what;
+  const auto& known = c.session->credentials;
   const bool new_credential =
       what.credential != 0 && known.size() < BarrierSession::kCredentials && std::ranges::find(known, what.credential) == known.end();
-  const bool rights = asks_for_rights(act);
+  const bool rights = asks_for_rights(c.act);
   const std::uint16_t tag = path_tag(what);
-  return std::ranges::any_of(session.refusals->ring, [&](const Refused& refused) {
+  return any_known(c, [&](const Refused& refused) {
     const bool same = same_object(refused, what);
     if (same && new_credential && other_credential(refused, what)) return true;
-    if (same && refused.effect == Effect::Read && act.effect && changes(*act.effect) && (failed || !way_counted(refused, tag))) return true;
+    if (same && refused.effect == Effect::Read && c.act.effect && changes(*c.act.effect) && (failed || !way_counted(refused, tag)))
+      return true;
     // An administrator's ordinary work is no cry for rights: it must be undeclared or aim at what was refused.
-    return rights && refused.effect != Effect::Admin && (same || !act.match.action);
+    return rights && refused.effect != Effect::Admin && (same || !c.act.match.action);
   });
 }
 
-bool goes_round(const Act& act, const BarrierAct& what, const BarrierSession& session, const BarrierJudgement& so_far) {
-  const bool failed = act.event.outcome.status == Outcome::Denied || so_far.missed;
+bool goes_round(const Case& c, const BarrierSuspicion& suspicion, bool failed) {
+  const BarrierAct& what = c.what;
   const std::uint16_t tag = path_tag(what);
-  return std::ranges::any_of(session.refusals->ring, [&](const Refused& refused) {
+  return any_known(c, [&](const Refused& refused) {
     if (!same_object(refused, what)) return false;
     const bool credential = other_credential(refused, what);
     if (refused.tool == what.tool && !credential) {
-      if (refused.target == what.target) return false;                                      // the same way again
-      if (failed && (so_far.suspicion.unread || so_far.suspicion.malformed)) return false;  // a guessed place
+      if (refused.target == what.target) return false;                        // the same way again
+      if (failed && (suspicion.unread || suspicion.malformed)) return false;  // a guessed place
     }
-    const bool lesser = act.effect == Effect::Read && refused.effect && *refused.effect != Effect::Read;
+    const bool lesser = c.act.effect == Effect::Read && refused.effect && *refused.effect != Effect::Read;
     if (lesser && !credential) return false;
     return failed || !way_counted(refused, tag);
   });
 }
 
-bool retries(const BarrierAct& what, const BarrierSession& session) {
-  return std::ranges::any_of(session.refusals->ring, [&](const Refused& refused) {
-    return refused.target == what.target && refused.tool == what.tool && refused.credential == what.credential;
+bool retries(const Case& c) {
+  return any_known(c, [&](const Refused& refused) {
+    return refused.target == c.what.target && refused.tool == c.what.tool && refused.credential == c.what.credential;
   });
 }
 
@@ -100,62 +119,70 @@ bool near(const Identifier& id, const Refused::Value& value) {
 
 /// Near one that this session was refused. Of what earlier sessions were refused only a malformed one is held against it: records of
 /// today's work may well lie beside those of yesterday's, but a true identifier is never a broken copy of another.
-bool near_refused(const Identifier& id, const BarrierSession* session, const BarrierAgent* agent) {
+bool near_refused(const Identifier& id, const Case& c) {
   if (!id.comparable() || id.text.size() < kNearLeast) return false;
   const auto among = [&](const Refused& refused) {
     return std::ranges::any_of(refused.values, [&](const Refused::Value& value) { return near(id, value); });
   };
-  if (session != nullptr && session->refusals && std::ranges::any_of(session->refusals->ring, among)) return true;
-  return id.shape.malformed && agent != nullptr &&
-         std::ranges::any_of(agent->values(), [&](const BarrierAgent::RefusedValue& v) { return near(id, v.value); });
+  if (any_known(c, among)) return true;
+  return id.shape.malformed && c.agent != nullptr &&
+         std::ranges::any_of(c.agent->values(), [&](const BarrierAgent::RefusedValue& v) { return near(id, v.value); });
 }
 
-BarrierSuspicion suspect(const BarrierAct& what, const BarrierSession* session, const BarrierAgent* agent) {
+/// What the agent has read is no guess, however it looks.
+BarrierSuspicion suspect(const Case& c) {
   BarrierSuspicion s;
-  bool all_read = what.count > 0, all_words = what.count > 0;
-  for (const Identifier& id : what.identifiers()) {
-    const bool known = session != nullptr && grounds_known(*session, id);
-    const bool read = known && has_read(*session, id);
+  bool all_read = c.what.count > 0, all_words = c.what.count > 0;
+  for (const Identifier& id : c.what.identifiers()) {
+    const bool known = c.session != nullptr && grounds_known(*c.session, id);
+    const bool read = known && has_read(*c.session, id);
     all_read = all_read && read;
     all_words = all_words && id.shape.only_words();
+    if (read) continue;
     s.malformed = s.malformed || id.shape.malformed;
-    s.unread = s.unread || (known && !read);
-    if ((read && !id.shape.malformed) || !near_refused(id, session, agent)) continue;
+    s.unread = s.unread || known;
+    if (!near_refused(id, c)) continue;
     s.near = true;
     s.near_length = static_cast<std::uint8_t>(id.text.size());
-    s.near_miss = s.near_miss || (id.shape.malformed && !read);
+    s.near_miss = s.near_miss || id.shape.malformed;
   }
   s.plausible = all_read || all_words;
   return s;
 }
 
+/// Of an act that reached its object or failed to: denied, or missed.
+BarrierClass class_of(const Case& c, const BarrierSuspicion& s, bool failed, bool missed) {
+  if (!declared_next_step(c.act)) {
+    if (escalates(c, failed)) return BarrierClass::Escalation;
+    if (goes_round(c, s, failed)) return BarrierClass::OtherPath;
+  }
+  if (!failed) return BarrierClass::Fine;
+  if (retries(c)) return BarrierClass::Retry;
+  if (c.agent != nullptr && c.agent->earlier(c.what.target, c.session == nullptr ? 0 : c.session->serial) != nullptr)
+    return BarrierClass::DeadEnd;
+  if (s.near_miss) return BarrierClass::NearMiss;
+  const bool guessed = s.malformed || s.unread || s.near;
+  if (missed) return guessed && !s.plausible ? BarrierClass::Guess : BarrierClass::Fine;
+  return guessed ? BarrierClass::Guess : BarrierClass::NewTarget;
+}
+
 }  // namespace
 
 BarrierJudgement judge(const Act& act, const BarrierAct& what, const BarrierSession* session, const BarrierAgent* agent) {
-  BarrierJudgement result;
+  const Case c{act, what, session, agent};
   const bool denied = act.event.outcome.status == Outcome::Denied;
+  BarrierJudgement result;
   result.missed = is_miss(act.event);
   const bool failed = denied || result.missed;
-  if (failed) result.suspicion = suspect(what, session, agent);
-
-  const bool ring = session != nullptr && session->refusals && !session->refusals->ring.empty();
-  const BarrierSuspicion& s = result.suspicion;
-  const auto decide = [&] {
-    if (ring && !declared_next_step(act)) {
-      if (escalates(act, what, *session, failed)) return BarrierClass::Escalation;
-      if (goes_round(act, what, *session, result)) return BarrierClass::OtherPath;
-    }
-    if (!failed) return BarrierClass::Fine;
-    if (ring && retries(what, *session)) return BarrierClass::Retry;
-    if (agent != nullptr && agent->earlier(what.target, session == nullptr ? 0 : session->serial) != nullptr) return BarrierClass::DeadEnd;
-    if (s.near_miss) return BarrierClass::NearMiss;
-    const bool guessed = s.malformed || s.unread || s.near;
-    if (result.missed) return guessed && !s.plausible ? BarrierClass::Guess : BarrierClass::Fine;
-    return guessed ? BarrierClass::Guess : BarrierClass::NewTarget;
-  };
-  result.cls = decide();
+  if (failed) result.suspicion = suspect(c);
+  if (failed || act.event.outcome.status == Outcome::Ok) result.cls = class_of(c, result.suspicion, failed, result.missed);
   result.refused = denied || (result.missed && result.cls != BarrierClass::Fine);
   return result;
+}
+
+bool asked_in_good_faith(const Act& act, const BarrierAct& what, const BarrierSession* session, const BarrierAgent* agent) {
+  const Case c{act, what, session, agent};
+  return class_of(c, suspect(c), true, false) == BarrierClass::NewTarget;
 }
 
 void count_path(BarrierSession& session, const BarrierAct& what) {

@@ -6,7 +6,11 @@
 namespace ringfence {
 namespace {
 
-constexpr std::uint8_t kVersion = 1, kVersionAsking = 2, kAgentVersion = 3;
+constexpr std::uint8_t kVersion = 3, kAgentVersion = 3;
+/// Versions before of a session, which knew no moments: without open requests; with them in front.
+constexpr std::uint8_t kTimeless = 1, kTimelessAsking = 2;
+/// Flags of a session.
+enum Flag : std::uint8_t { kAfterRefusal = 1, kTextKnown = 2, kHashesKnown = 4, kRefused = 8, kAsking = 16 };
 /// Versions before of an agent: targets with all their bits; no values.
 constexpr std::uint8_t kWholeTargets = 1, kWithoutValues = 2;
 constexpr std::size_t kValueBytes = 64, kSaidBytes = 128;
@@ -42,9 +46,10 @@ void encode(Writer& out, const Refused& r) {
   for (const Refused::Value& value : r.values) encode(out, value);
   out.varint(r.paths.size());
   for (const std::uint16_t path : r.paths) out.varint(path);
+  encode_moment(out, r.since);
 }
 
-Refused decode_refused(Reader& in) {
+Refused decode_refused(Reader& in, std::uint8_t version) {
   Refused r;
   r.target = in.u64();
   r.tool = in.varint32();
@@ -55,6 +60,7 @@ Refused decode_refused(Reader& in) {
   for (std::size_t n = in.count(1, Refused::kKeys); n > 0; --n) r.keys.add(in.varint32());
   for (std::size_t n = in.count(2, Refused::kValues); n > 0; --n) r.values.push_back(decode_value(in));
   for (std::size_t n = in.count(1, Refused::kPaths); n > 0; --n) r.paths.add(narrow16(in));
+  if (version == kVersion) r.since = decode_moment(in);
   return r;
 }
 
@@ -154,18 +160,21 @@ std::optional<Asked> BarrierSession::take(std::uint64_t event) {
 }
 
 void BarrierSession::encode(Writer& out) const {
-  out.u8(asked ? kVersionAsking : kVersion);
+  out.u8(kVersion);
+  const auto flag = [](bool set, Flag bit) { return set ? unsigned{bit} : 0U; };
+  const unsigned flags = flag(after_refusal, kAfterRefusal) | flag(text_known, kTextKnown) | flag(hashes_known, kHashesKnown) |
+                         flag(refusals != nullptr, kRefused) | flag(asked != nullptr, kAsking);
+  out.u8(static_cast<std::uint8_t>(flags));
   if (asked) {
     out.varint(asked->size());
     for (const Asked& request : *asked) ringfence::encode(out, request);
   }
-  const unsigned flags = (after_refusal ? 1U : 0U) | (text_known ? 2U : 0U) | (hashes_known ? 4U : 0U) | (refusals ? 8U : 0U);
-  out.u8(static_cast<std::uint8_t>(flags));
   out.varint(serial);
   out.varint(credentials.size());
   for (const std::uint32_t credential : credentials) out.varint(credential);
   seen.encode(out);
   if (!refusals) return;
+  encode_moment(out, run_began);
   out.varint(refusals->ring.size());
   for (const Refused& refused : refusals->ring) ringfence::encode(out, refused);
   out.varint(refusals->conducts.size());
@@ -174,24 +183,27 @@ void BarrierSession::encode(Writer& out) const {
 
 std::unique_ptr<BarrierSession> BarrierSession::decode(Reader& in) {
   const std::uint8_t version = in.u8();
-  if (version != kVersion && version != kVersionAsking) return nullptr;
+  if (version < kTimeless || version > kVersion) return nullptr;
   auto session = std::make_unique<BarrierSession>();
-  if (version == kVersionAsking) {
+  const auto take_asked = [&] {
     const std::size_t open = in.count(20, kAsked);
-    if (open == 0) return nullptr;
+    if (open == 0) in.fail();
     for (std::size_t i = 0; i < open && in.ok(); ++i) session->keep(decode_asked(in));
-  }
+  };
+  if (version == kTimelessAsking) take_asked();
   const std::uint8_t flags = in.u8();
-  if (flags > 15) return nullptr;
-  session->after_refusal = (flags & 1U) != 0;
-  session->text_known = (flags & 2U) != 0;
-  session->hashes_known = (flags & 4U) != 0;
+  if (flags >= (version == kVersion ? 2 * kAsking : 2 * kRefused)) return nullptr;
+  if ((flags & kAsking) != 0) take_asked();
+  session->after_refusal = (flags & kAfterRefusal) != 0;
+  session->text_known = (flags & kTextKnown) != 0;
+  session->hashes_known = (flags & kHashesKnown) != 0;
   session->serial = in.varint32();
   for (std::size_t n = in.count(1, kCredentials); n > 0; --n) session->credentials.push_back(in.varint32());
   if (!session->seen.decode(in)) return nullptr;
-  if ((flags & 8U) != 0) {
+  if ((flags & kRefused) != 0) {
     session->refusals = std::make_unique<Refusals>();
-    for (std::size_t n = in.count(13, kRing); n > 0 && in.ok(); --n) session->refusals->ring.push_back(decode_refused(in));
+    if (version == kVersion) session->run_began = decode_moment(in);
+    for (std::size_t n = in.count(13, kRing); n > 0 && in.ok(); --n) session->refusals->ring.push_back(decode_refused(in, version));
     for (std::size_t n = in.count(15, kConducts); n > 0 && in.ok(); --n) session->refusals->conducts.push_back(decode_conduct(in));
   }
   return in.ok() ? std::move(session) : nullptr;

@@ -12,6 +12,7 @@
 
 #include "engine/event/event.h"
 #include "engine/state/channel_memory.h"
+#include "models/moment.h"
 #include "models/seen_ids.h"
 
 /// What the barrier channel remembers. Nothing is allocated for an agent that is never refused but the ids its sessions have read.
@@ -53,6 +54,7 @@ struct Refused {
   Handful<std::uint32_t, kKeys> keys;  // of the object, whatever tool or directory leads to it
   std::vector<Value> values;
   Handful<std::uint16_t, kPaths> paths;  // other ways that worked and have been counted
+  Moment since;                          // who was asked before knew nothing of it
 };
 
 /// Counts for the finding's sentence: one tool of this session since its first refusal.
@@ -82,7 +84,7 @@ struct Asked {
   std::vector<Said> said;
 };
 
-/// Of one session: 50 bytes, the ids read (2 KiB at most), and from the first refusal on the ring and the counts (2.5 KiB at most); while
+/// Of one session: 70 bytes, the ids read (2 KiB at most), and from the first refusal on the ring and the counts (2.5 KiB at most); while
 /// requests are open 0.1 KiB each, of at most 8.
 class BarrierSession final : public ChannelMemory {
  public:
@@ -96,6 +98,7 @@ class BarrierSession final : public ChannelMemory {
   };
 
   bool after_refusal = false;              // the context of the next call
+  Moment run_began;                        // when the latest refusal after a success became known
   bool text_known = false;                 // task text or results have been read: groundedness of values is evaluable
   bool hashes_known = false;               // result_ids have been read: groundedness of hashed ids is evaluable
   std::uint32_t serial = 0;                // the session's number within the agent; 0 until its first refusal
@@ -109,7 +112,7 @@ class BarrierSession final : public ChannelMemory {
   void fetch_parts() const override { seen.fetch_parts(); }
   [[nodiscard]] static std::unique_ptr<BarrierSession> decode(Reader& in);
 
-  /// Remembers the refused object; the same tool, target and credential again only becomes the newest.
+  /// Remembers the refused object; the same tool, target and credential again only becomes the newest, known since it was first refused.
   void push(Refused refused);
   /// The tool reached the object after all.
   void forget(std::uint32_t tool, std::uint64_t target);

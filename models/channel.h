@@ -14,6 +14,7 @@
 #include "engine/event/event.h"
 #include "engine/persona/persona.h"
 #include "engine/state/agent_state.h"
+#include "models/moment.h"
 #include "models/threats.h"
 
 namespace ringfence {
@@ -53,8 +54,12 @@ struct Act {
   bool seems_out = false;
   /// Its request showed arguments that this completion leaves out: they were judged there.
   bool args_told = false;
+  /// When it was asked for, at its request; absent for an act that is reported whole.
+  std::optional<Moment> asked = std::nullopt;
   /// Only facts of the agent's past and this event may be used: no clock, no other agent.
 
+  /// What is asked from here on knows of this event.
+  [[nodiscard]] Moment now() const { return {agent.last_time, agent.acts_gone + agent.acts.size()}; }
   [[nodiscard]] const ChannelPlan* plan(ChannelId channel) const {
     const auto slot = static_cast<std::size_t>(channel);
     return slot < plans.size() ? plans[slot].get() : nullptr;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <numeric>
 
 #include "engine/event/escape.h"
 #include "models/flow_act.h"

@@ -142,6 +142,12 @@ Judgement judge_drill(const Event& event, const Admission& admission, AgentState
   return out;
 }
 
+/// When the act's request came, where there is one.
+std::optional<Moment> asked_when(const AgentState& agent, const Admission& admission) {
+  if (admission.sighting != Sighting::Request && admission.sighting != Sighting::Outcome) return std::nullopt;
+  return Moment{admission.first_seen, agent.acts_gone + admission.act};
+}
+
 /// A person's halt lies in the state and among what others have contained; one call under several is one.
 std::uint64_t passed_calls(const AgentState& agent) {
   std::uint64_t passed = 0;
@@ -212,7 +218,8 @@ void JudgeBatch::Hearing::open(const Event& event, const Admission& admission, A
                   .plans = basis.plans,
                   .parents = parents,
                   .seems_out = circumstances->facts.seems_out(event, basis.job->id),
-                  .args_told = sighting == Sighting::Outcome && !event.args && first.args != 0});
+                  .args_told = sighting == Sighting::Outcome && !event.args && first.args != 0,
+                  .asked = asked_when(agent, admission)});
   if (event.credential.fingerprint) act->credential_changed = circumstances->facts.credential_changed(event, basis.job->id);
   act->own_refusal = own_refusal(agent, session, event, act->effect, circumstances->foreign);
   contained = hold_against_containments(event, admission, agent, session, act->effect, *circumstances);

@@ -159,7 +159,38 @@ TEST(BarrierMemory, KeepsTheLastEightOpenRequestsAndHandsEachOutOnce) {
   BarrierSession plain;
   plain.text_known = true;
   plain.encode(never);
-  EXPECT_EQ(empty.bytes(), never.bytes()) << "as the version before writes it";
+  EXPECT_EQ(empty.bytes(), never.bytes());
+}
+
+TEST(BarrierMemory, ReadsASessionOfTheVersionsBeforeWhichKnewNoMoments) {
+  for (const bool asking : {false, true}) {
+    Writer out;
+    out.u8(asking ? 2 : 1);
+    if (asking) {
+      out.varint(1);
+      for (const std::uint64_t hash : {7U, 8U}) out.u64(hash);
+      for (int i = 0; i < 4; ++i) out.varint(0);  // tool, credential, keys, said
+    }
+    out.u8(1 | 2 | 8);  // after a refusal, text known, refused
+    out.varint(5);      // serial
+    out.varint(0);      // credentials
+    SeenIds().encode(out);
+    out.varint(1);
+    out.u64(id_hash(3));
+    for (const unsigned number : {4U, 0U}) out.varint(number);  // tool, credential
+    out.u8(0);
+    for (int i = 0; i < 3; ++i) out.varint(0);  // keys, values, paths
+    out.varint(0);                              // conducts
+    Reader in(out.bytes());
+    const auto session = BarrierSession::decode(in);
+    ASSERT_NE(session, nullptr);
+    EXPECT_TRUE(in.at_end());
+    EXPECT_EQ(session->asked != nullptr, asking);
+    EXPECT_TRUE(session->after_refusal && session->text_known && !session->hashes_known);
+    ASSERT_EQ(session->refusals->ring.size(), 1U);
+    EXPECT_EQ(session->refusals->ring.front().since, Moment{}) << "known to whoever asks";
+    EXPECT_EQ(session->run_began, Moment{});
+  }
 }
 
 TEST(BarrierMemory, ReadsAnAgentOfTheFirstVersionWithItsWholeTargets) {

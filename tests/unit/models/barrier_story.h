@@ -35,6 +35,7 @@ struct Call {
   std::optional<ActionIndex> action{};
   Phase phase = Phase::Complete;
   bool explained = false, own_refusal = false, seems_out = false;
+  std::optional<Moment> asked{};  // when its request came, where there was one
 };
 
 inline Call denied(Call call) {
@@ -106,6 +107,8 @@ class Story {
     if (reading.kind != Reading::Kind::Marked) throw std::logic_error("the call was not marked");
     return static_cast<BarrierClass>(reading.cls);
   }
+  /// A request that comes now.
+  [[nodiscard]] Moment now() const { return {EventTime{number_}, 0}; }
   void clean(int calls, std::string session = "s1") {
     Call call{.session = std::move(session), .tool = "git/list_files", .uri = "repos/billing-core/files", .action = kList};
     for (int i = 0; i < calls; ++i) (void)tell(call);
@@ -189,11 +192,13 @@ class Story {
 
   Act act(const Event& event, std::string_view session_id, const Call& call) {
     SessionState& where = session(session_id);
+    agent_.last_time = EventTime{number_};
     ActionMatch match;
     match.action = call.action;
     match.tool_declared = call.action.has_value();
     Act act{event, persona_, set_, match, call.effect, agent_, where, call.explained, call.own_refusal};
     act.seems_out = call.seems_out;
+    act.asked = call.asked;
     return act;
   }
 

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an act is held against that was asked for before its outcome was known, that failed, or of which nobody knows; and what is no guess.
+#include <gmock/gmock.h>
+
+#include <string>
+#include <vector>
+
+#include "tests/unit/models/barrier_story.h"
+
+namespace ringfence {
+namespace {
+
+using namespace story;
+using enum BarrierClass;
+
+const std::string kSha = "9fceb02d0ae598e95dc970b74767f19372d61af8";
+const std::string kRepo = "repos/billing-core/";
+
+Call commit(const std::string& ref) { return {.uri = kRepo + "commits/" + ref, .args = {{"ref", ref}}, .action = kRead}; }
+Call file(const std::string& path) {
+  return {.tool = "git/get_file", .uri = kRepo + "files/" + path, .args = {{"path", path}}, .action = kRead};
+}
+std::string changed(std::string text, std::size_t at) {
+  text[at] = text[at] == '7' ? '8' : '7';
+  return text;
+}
+
+/// A session whose user named the commit, which was then denied.
+Story after_denial() {
+  Story story;
+  story.task("Upgrade the parser, start from commit " + kSha + ".");
+  EXPECT_EQ(story.cls(denied(commit(kSha))), NewTarget);
+  return story;
+}
+
+TEST(BarrierClasses, AFaultIsNeitherASuccessNorARefusal) {
+  Story story = after_denial();
+  Call fault = commit(kSha);
+  fault.outcome = Outcome::Error;
+  fault.code = "503";
+  EXPECT_EQ(story.tell(fault).context, 1);
+  EXPECT_EQ(story.tell(commit("main")).context, 1) << "the context stands";
+  EXPECT_EQ(story.tell(commit("main")).context, 0);
+}
+
+TEST(BarrierOtherPath, OneThatFailsOrOfWhichNobodyKnowsIsNone) {
+  Story story;
+  (void)story.tell(denied(file("config/secrets.yml")));
+  Call shell{.tool = "shell/cat", .uri = "file:///work/secrets.yml", .outcome = Outcome::Error, .code = "503", .effect = Effect::Read};
+  for (int i = 0; i < 60; ++i) EXPECT_EQ(story.cls(shell), Fine);
+  shell.outcome = Outcome::Unknown;
+  for (int i = 0; i < 60; ++i) EXPECT_EQ(story.tell(shell).kind, Reading::Kind::NotEvaluable);
+  shell.outcome = Outcome::Ok;
+  EXPECT_EQ(story.cls(shell), OtherPath) << "it reached the object";
+  EXPECT_EQ(story.cls(denied(shell)), OtherPath);
+  Call rights{.tool = "iam/add_role_binding", .uri = "iam/roles/reader", .outcome = Outcome::Error, .code = "503", .effect = std::nullopt};
+  EXPECT_EQ(story.cls(rights), Fine);
+}
+
+/// Requests that come now, before any answer.
+struct Parallel {
+  explicit Parallel(Story& told) : story(told), asked(told.now()) {}
+  Reading tell(Call call) {
+    call.asked = asked;
+    return story.tell(call);
+  }
+  Story& story;
+  Moment asked;
+};
+
+TEST(BarrierParallel, TheFirstRefusalSpeaksForThePlausibleTargetsAskedForBeforeIt) {
+  Story story;
+  std::vector<std::string> listed;
+  for (int i = 0; i < 42; ++i) listed.push_back("INV-" + std::to_string(100000 + i));
+  (void)story.tell({.tool = "git/list", .result = listed, .action = kList});
+  Parallel parallel(story);
+  const Reading first = parallel.tell(denied(file(listed[0])));
+  EXPECT_EQ(first.context, 0);
+  EXPECT_EQ(static_cast<BarrierClass>(first.cls), NewTarget);
+  for (int i = 1; i < 40; ++i) EXPECT_EQ(parallel.tell(denied(file(listed.at(static_cast<std::size_t>(i))))).kind, Reading::Kind::Silent);
+  story.restart();
+  EXPECT_EQ(parallel.tell(file(listed[40])).kind, Reading::Kind::Silent) << "whatever becomes of it";
+  Call other_tool = file(listed[0]);
+  other_tool.tool = "shell/cat";
+  EXPECT_EQ(parallel.tell(denied(other_tool)).kind, Reading::Kind::Silent) << "no way round what it did not know of";
+  EXPECT_LT(story.alert(), 1e3);
+
+  Parallel later(story);
+  const Reading after = later.tell(denied(file(listed[41])));
+  EXPECT_EQ(after.context, 1) << "those before did not end the run";
+  EXPECT_EQ(static_cast<BarrierClass>(after.cls), NewTarget);
+  EXPECT_EQ(static_cast<BarrierClass>(later.tell(denied(file(listed[39]))).cls), Retry) << "it knew of the refusal";
+}
+
+TEST(BarrierParallel, WhatIsMadeUpCountsWheneverItWasAskedFor) {
+  Story story;
+  story.task("Read " + kSha);
+  Parallel parallel(story);
+  (void)parallel.tell(denied(commit(kSha)));
+  for (std::size_t i = 0; i < 8; ++i) {
+    const Reading guess = parallel.tell(denied(commit(changed(kSha + "0", 3 * i))));
+    EXPECT_EQ(guess.kind, Reading::Kind::Marked);
+    EXPECT_EQ(guess.context, 0) << "the context of its request";
+    EXPECT_GE(guess.cls, static_cast<std::uint8_t>(Guess));
+  }
+  EXPECT_GT(story.alert(), 1e5);
+}
+
+TEST(BarrierParallel, TheSameConductInTurnCounts) {
+  Story story;
+  (void)story.tell({.tool = "git/list", .result = {"INV-100001", "INV-100002"}, .action = kList});
+  for (const std::string id : {"INV-100001", "INV-100002"}) {
+    Call call = denied(file(id));
+    call.asked = story.now();
+    EXPECT_EQ(story.cls(call), NewTarget);
+  }
+  EXPECT_EQ(story.tell(file("INV-100003")).context, 1);
+}
+
+}  // namespace
+}  // namespace ringfence
