@@ -193,10 +193,12 @@ class Barrier final : public Channel {
     return said ? Reading::of(Reading::Kind::Silent) : Reading::marked(context, static_cast<std::uint8_t>(judged.cls));
   }
 
-  void heed(const Act& act) const override {
+  bool heed(const Act& act) const override {
     const Event& event = act.event;
-    if (event.kind == EventKind::ToolCall && event.phase == Phase::Request && names_its_target(event))
-      make_memory(act.session).keep(kept_of(act));
+    if (event.kind != EventKind::ToolCall) return true;
+    if (names_its_target(event)) make_memory(act.session).keep(kept_of(act));
+    // Who tells refusals at the request may never tell what became of the others: their share would be unknown.
+    return event.outcome.status != Outcome::Denied || act.own_refusal;
   }
 
   [[nodiscard]] Description describe(const Act& act, Threat threat) const override {

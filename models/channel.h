@@ -246,8 +246,9 @@ class Channel {
   [[nodiscard]] virtual std::vector<LinkNote> learn_outcome(const Act& /*act*/) const { return {}; }
   /// Of a channel that judges completions: what a request breaks already, by its arguments and what is known. Remembers nothing.
   [[nodiscard]] virtual std::vector<Breach> foresee(const Act& /*act*/) const { return {}; }
-  /// Of such a channel: what it keeps of a request for a completion that repeats nothing of it. Judges nothing.
-  virtual void heed(const Act& /*act*/) const {}
+  /// Of such a channel: what it keeps of a request until the completion. Judges nothing; false where the request says something that it
+  /// would have judged, were it said by a completion.
+  virtual bool heed(const Act& /*act*/) const { return true; }
   /// Words for a finding about `threat`, after `read` of the same act and before its agent's next. Only called when a finding is written.
   [[nodiscard]] virtual Description describe(const Act& act, Threat threat) const = 0;
 };

@@ -210,12 +210,13 @@ class LimitsChannel final : public Channel {
     return reading;
   }
 
-  void heed(const Act& act) const override {
-    if (act.event.kind != EventKind::ToolCall) return;
+  bool heed(const Act& act) const override {
+    if (act.event.kind != EventKind::ToolCall) return true;
     totals::NamedIds request{.event = hash64(act.event.id), .ids = {}};
     for (const auto& [kind, values] : identifiers_of(act))
       for (const std::uint64_t value : values) request.ids.push_back({hash64(kind), value});
     if (!request.ids.empty()) scope::memory_in<totals::SessionTotals>(act.session.memory[kSlot]).keep(std::move(request));
+    return true;
   }
 
   /// How many entities its arguments reach and how fast the agent calls; what a call takes in is known when it is done. Of questions alone:

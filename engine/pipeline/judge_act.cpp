@@ -67,7 +67,7 @@ void ask_channel(const Channel& channel, const Act& act, Sighting sighting, Read
   if (!asked(channel, sighting)) {
     if (sighting == Sighting::Request) {
       for (Breach& breach : channel.foresee(act)) out.breaches.push_back(std::move(breach)), out.foreseen = true;
-      channel.heed(act);
+      if (!channel.heed(act)) out.not_evaluable.push_back(channel.info().id);
     }
     if (sighting != Sighting::Outcome) return;
     for (LinkNote& note : channel.learn_outcome(act)) out.links.push_back(std::move(note));

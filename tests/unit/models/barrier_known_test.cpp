@@ -117,5 +117,15 @@ TEST(BarrierParallel, TheSameConductInTurnCounts) {
   EXPECT_EQ(story.tell(file("INV-100003")).context, 1);
 }
 
+TEST(BarrierSilence, ARefusalToldByTheRequestAloneIsNotEvaluable) {
+  Story story;
+  EXPECT_TRUE(story.heed(commit(kSha)));
+  EXPECT_FALSE(story.heed(denied(commit(kSha))));
+  Call ours = denied(commit(kSha));
+  ours.own_refusal = true;
+  EXPECT_TRUE(story.heed(ours)) << "that is no barrier anyway";
+  EXPECT_EQ(story.cls(denied(commit(kSha))), NewTarget) << "nothing was counted yet";
+}
+
 }  // namespace
 }  // namespace ringfence

@@ -109,6 +109,12 @@ class Story {
   }
   /// A request that comes now.
   [[nodiscard]] Moment now() const { return {EventTime{number_}, 0}; }
+  /// What the channel says of a request itself.
+  bool heed(Call call) {
+    call.phase = Phase::Request;
+    last_ = std::make_unique<Event>(event_of(call));
+    return barrier_channel().heed(act(*last_, call.session, call));
+  }
   void clean(int calls, std::string session = "s1") {
     Call call{.session = std::move(session), .tool = "git/list_files", .uri = "repos/billing-core/files", .action = kList};
     for (int i = 0; i < calls; ++i) (void)tell(call);
