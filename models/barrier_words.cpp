@@ -118,6 +118,7 @@ std::string sentence_of(const Act& act, const BarrierAct& what, const Conduct& c
 }  // namespace
 
 Description describe_barrier(const Act& act, Threat threat, const BarrierSession* session, const BarrierAgent* agent) {
+  if (session == nullptr && agent == nullptr) return {};  // the conduct is that of others
   Description result;
   const BarrierAct what = identify(act);
   result.title = title_of(threat, noun_of(act, what));

@@ -165,6 +165,15 @@ bool move_evidence(const Act& act, const Tables& tables, std::span<const RowId> 
   return adds;
 }
 
+/// What the evidence is of, where no channel remembers the conduct: the marks that weigh most, in the context of those who acted.
+std::string conduct_words(const Link& link, const FindingRecord& record) {
+  if (!record.explanation || record.explanation->rows.empty()) return {};
+  const EvidenceRow& most = record.explanation->rows.front();
+  std::string words = std::to_string(most.count) + (most.count == 1 ? " act" : " acts") + " of class \"" + most.cls + "\", " + most.context;
+  words += "; the last call is " + printable(link.act->tool_server, kNameChars) + (link.act->tool_server.empty() ? "" : "/");
+  return words + printable(link.act->tool_name, kNameChars) + " by " + printable(link.act->agent, kNameChars) + ".";
+}
+
 /// Says whose evidence it is: nothing of it is held against the one agent whose act came last.
 void tell(const Link& link, const SubjectMemory& memory, FindingRecord& record) {
   if (link.kind == SubjectKind::User || link.kind == SubjectKind::Credential) {  // nothing is stopped for it: people look
@@ -175,6 +184,7 @@ void tell(const Link& link, const SubjectMemory& memory, FindingRecord& record) 
   if (link.kind == SubjectKind::Reader) return;  // it speaks of one agent, by name
   const std::string whose = printable(subject_name(link), kNameChars);
   const std::size_t members = memory.members().size();
+  if (record.sentence.empty()) record.sentence = conduct_words(link, record);
   record.sentence = "Over " + std::to_string(members) + (members == 1 ? " agent" : " agents") + " of " + whose + ": " + record.sentence;
 }
 

@@ -187,7 +187,7 @@ std::optional<Contribution> statistical(const Judged& judged, std::span<const Ch
   const auto channel = std::ranges::find_if(channels, [&](const Channel* c) { return bets_on(*c, lead.threat); });
   if (channel != channels.end()) {
     Description words = (*channel)->describe(judged.act, lead.threat);
-    part.title = std::move(words.title);
+    part.title = words.title.empty() ? std::string(info_of(part.analytic).title) : std::move(words.title);
     part.sentence = std::move(words.sentence);
     part.identifier_shape = std::move(words.identifier_shape);
     part.grounded = words.grounded;

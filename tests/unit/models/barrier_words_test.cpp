@@ -58,10 +58,11 @@ TEST(BarrierWords, ShowNoValueAndNoControlCharacters) {
   }
 }
 
-TEST(BarrierWords, HoldForAnAgentOfWhichNothingIsRemembered) {
+TEST(BarrierWords, SayNothingWhereTheConductIsThatOfOthers) {
   Story story;
   (void)story.tell({});
-  EXPECT_EQ(story.describe(Threat::Slow).sentence, "The agent went on to git/get_commit after refusals.");
+  EXPECT_EQ(story.describe(Threat::Slow).sentence, "");
+  EXPECT_EQ(story.describe(Threat::Slow).title, "");
 }
 
 }  // namespace

@@ -65,6 +65,8 @@ TEST(Subjects, ProbingSpreadOverTenSubAgentsAddsUpInTheRootSession) {
   EXPECT_EQ(found.front().level, Level::Alert);
   EXPECT_EQ(found.back().level, Level::Halt);
   EXPECT_THAT(found.back().sentence, ::testing::HasSubstr("root session default/chief/root-run"));
+  EXPECT_THAT(found.back().sentence,
+              ::testing::HasSubstr(" acts of class \"denied, near-miss\", after a refusal; the last call is files/read"));
   EXPECT_THAT(stopped, ::testing::Contains("subtree:default/chief"));
   EXPECT_THAT(stopped, ::testing::Contains("agent:default/clerk-0"));
   EXPECT_EQ(watch.agent("clerk-0").standing.held, std::nullopt) << "a link never changes an agent's own evidence";
