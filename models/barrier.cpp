@@ -179,7 +179,7 @@ class Barrier final : public Channel {
     bool said = false;  // by the refusal that came while it was under way
     const bool refused_before = (session != nullptr && session->refusals) || (agent != nullptr && !agent->empty());
     if (denied || missed || refused_before) {
-      const BarrierAct what = request && !names_its_target(event) ? recalled(*request) : identify(act);
+      const BarrierAct what = request && !names_its_target(event) ? recalled(act, *request) : identify(act);
       judged = judge(act, what, session, agent);
       if (excused(act, judged)) {
         learn(act);

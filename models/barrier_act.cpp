@@ -6,6 +6,7 @@
 
 #include "engine/event/short_hash.h"
 #include "engine/persona/argument.h"
+#include "engine/persona/shape.h"
 #include "models/byte_masks.h"
 
 namespace ringfence {
@@ -151,9 +152,25 @@ bool add_identifier(BarrierAct& what, const Identifier& id) {
   return true;
 }
 
-void add_value(BarrierAct& what, std::string_view text, std::string_view kind) {
+/// The action declares this form for an argument, so true identifiers have it.
+bool declares_form(const Act& act, std::string_view form) {
+  if (!act.match.action) return false;
+  return std::ranges::any_of(act.persona.actions[*act.match.action].arguments,
+                             [&](const ArgumentRule& rule) { return std::ranges::find(rule.shapes, form) != rule.shapes.end(); });
+}
+
+void add_value(BarrierAct& what, const Act& act, std::string_view text, std::string_view kind) {
   if (text.empty() || text.size() > kIdentifierBytes || what.count == BarrierAct::kIdentifiers) return;
-  add_identifier(what, {text, kind, seen_hash(text), false, read_shape(text)});
+  Identifier id{text, kind, seen_hash(text), false, read_shape(text)};
+  // A form has no check digits of an account: these stay.
+  if (id.shape.malformed && iban_valid(text) != false && declares_form(act, shape_of(text))) id.shape.malformed = false;
+  add_identifier(what, id);
+}
+
+void add_element(BarrierAct& what, const Act& act, const HashedIdentifier& element) {
+  Identifier id{{}, element.name, element.hash, true, element.shape};
+  if (id.shape.malformed && declares_form(act, element.form)) id.shape.malformed = false;
+  add_identifier(what, id);
 }
 
 void add_marked(BarrierAct& what, const Act& act) {
@@ -162,7 +179,7 @@ void add_marked(BarrierAct& what, const Act& act) {
     if (!rule.identifier) continue;
     each_argument_leaf(act.event, rule, [&](const JsonLeaf& leaf) {
       if (leaf.kind != JsonLeaf::Kind::String && leaf.kind != JsonLeaf::Kind::Number) return;
-      add_value(what, leaf.text, rule.identifier_kind.empty() ? std::string_view(rule.name) : std::string_view(rule.identifier_kind));
+      add_value(what, act, leaf.text, rule.identifier_kind.empty() ? std::string_view(rule.name) : std::string_view(rule.identifier_kind));
     });
   }
 }
@@ -182,7 +199,7 @@ void add_hashed(BarrierAct& what, const Act& act) {
   }
   for (const std::string_view element : *act.event.arg_ids) {
     const auto id = read_hashed(element);
-    if (id && (!any_marked || marked(id->name))) add_identifier(what, {{}, id->name, id->hash, true, id->shape});
+    if (id && (!any_marked || marked(id->name))) add_element(what, act, *id);
   }
 }
 
@@ -225,7 +242,7 @@ BarrierAct identify(const Act& act) {
   add_marked(what, act);
   if (what.count == 0) add_hashed(what, act);
   const bool from_uri = what.count == 0;
-  if (from_uri) add_value(what, last_segment(uri), {});
+  if (from_uri) add_value(what, act, last_segment(uri), {});
   if (!uri.empty() || what.count > 0) {
     what.target = hash64(uri, kUriSeed);
     for (const Identifier& id : what.identifiers()) what.target = mix(what.target, id.hashed ? hashed_key(id.hash) : id.hash);
@@ -261,7 +278,7 @@ Asked kept_of(const Act& request) {
   return kept;
 }
 
-BarrierAct recalled(const Asked& kept) {
+BarrierAct recalled(const Act& completion, const Asked& kept) {
   BarrierAct what;
   what.target = kept.target;
   what.tool = kept.tool;
@@ -269,9 +286,9 @@ BarrierAct recalled(const Asked& kept) {
   what.keys = kept.keys;
   for (const Asked::Said& said : kept.said) {
     if (!said.hashed) {
-      add_value(what, said.text, {});
+      add_value(what, completion, said.text, {});
     } else if (const auto id = read_hashed(said.text)) {
-      add_identifier(what, {{}, id->name, id->hash, true, id->shape});
+      add_element(what, completion, *id);
     }
   }
   return what;

@@ -28,8 +28,9 @@ struct Identifier {
 };
 
 /// Identifiers are the arguments the persona marks, else `arg_ids`, else the last segment of `resource.uri`; at most eight, of at most 512
-/// bytes. The target is the uri and these, else tool and arguments. Object keys stand for the object whatever leads to it: the basename of
-/// a path, a record id, or, where one alone says little (`main`, `7`), all identifiers together with what holds them (repository and ref).
+/// bytes; one of a form that the action declares is well formed. The target is the uri and these, else tool and arguments. Object keys
+/// stand for the object whatever leads to it: the basename of a path, a record id, or, where one alone says little (`main`, `7`), all
+/// identifiers together with what holds them (repository and ref).
 struct BarrierAct {
   static constexpr std::size_t kIdentifiers = 8;
   std::array<Identifier, kIdentifiers> storage{};
@@ -48,7 +49,7 @@ struct BarrierAct {
 [[nodiscard]] bool names_its_target(const Event& event);
 /// What of a request is kept until its completion, and the act made of it again; the act's views live as long as what was kept.
 [[nodiscard]] Asked kept_of(const Act& request);
-[[nodiscard]] BarrierAct recalled(const Asked& kept);
+[[nodiscard]] BarrierAct recalled(const Act& completion, const Asked& kept);
 
 [[nodiscard]] std::uint32_t tool_key(const Event& event);
 /// 0 where the event names no credential.

@@ -180,6 +180,7 @@ std::optional<HashedIdentifier> read_hashed(std::string_view element) {
     id.name = rest.substr(0, equals);
     rest.remove_prefix(equals + 1);
   }
+  id.form = rest;
   while (!rest.empty()) {
     const std::size_t dot = std::min(rest.find('.'), rest.size());
     const std::optional<Piece> piece = read_piece(rest.substr(0, dot));

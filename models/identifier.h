@@ -43,6 +43,7 @@ struct IdentifierShape {
 /// An element `[name=]shape:hash` of arg_ids or result_ids, taken apart; nothing where it breaks that form.
 struct HashedIdentifier {
   std::string_view name;  // empty where none
+  std::string_view form;  // the shape as it is written
   IdentifierShape shape;
   std::uint64_t hash = 0;
 };

@@ -57,6 +57,32 @@ TEST(BarrierOtherPath, OneThatFailsOrOfWhichNobodyKnowsIsNone) {
   EXPECT_EQ(story.cls(rights), Fine);
 }
 
+TEST(BarrierClasses, WhatTheAgentHasReadIsNoGuessHoweverItLooks) {
+  const std::string listed = "0a1b2c3d4e5f60718293a4b5c6d7e8f90123456789abcdef";
+  Story story = after_denial();
+  EXPECT_EQ(story.cls(denied(commit(listed))), Guess) << "48 hex digits that stood nowhere";
+  Story told = after_denial();
+  (void)told.tell({.tool = "git/list_commits", .result = {listed, kSha + "0"}, .action = kList});
+  EXPECT_EQ(told.cls(denied(commit(listed))), NewTarget);
+  EXPECT_EQ(told.cls(denied(commit(kSha + "0"))), NewTarget) << "two edits from the refused one";
+}
+
+TEST(BarrierClasses, AFormThatThePersonaDeclaresIsNoBrokenOne) {
+  Persona job = maintainer();
+  job.actions[kRead].arguments[0].shapes = {"hex-48", "mixed"};
+  const std::string whole = "0a1b2c3d4e5f60718293a4b5c6d7e8f90123456789abcdef";
+  const auto first = [&](const Call& call) { return Story(job).cls(denied(call)); };
+  EXPECT_EQ(first(commit(whole)), NewTarget);
+  EXPECT_EQ(first(commit(whole.substr(1))), Guess) << "47 digits";
+  EXPECT_EQ(first({.tool = "git/get_commit", .uri = kRepo + "commits/" + whole, .action = kRead}), NewTarget) << "by its uri";
+  EXPECT_EQ(first({.arg_ids = {{"ref=hex-48:0123456789abcdef"}}, .action = kRead}), NewTarget) << "by its hash";
+  EXPECT_EQ(first({.arg_ids = {{"ref=hex-47:0123456789abcdef"}}, .action = kRead}), Guess);
+  EXPECT_EQ(first(commit("GB29NWBK60161331926818")), Guess) << "a form has no check digits of an account";
+  Story near(job);
+  (void)near.tell(denied(commit(whole)));
+  EXPECT_EQ(near.cls(denied(commit(changed(whole, 5)))), Guess) << "near, but no broken copy";
+}
+
 /// Requests that come now, before any answer.
 struct Parallel {
   explicit Parallel(Story& told) : story(told), asked(told.now()) {}
