@@ -68,12 +68,35 @@ std::vector<std::string> broken_constraints(const Act& act, const WorkflowPlan& 
   return clauses;
 }
 
-/// Steps left out by this act where the session stands; 0 where that is unknown to this version of the persona.
-std::uint8_t steps_left_out(const Act& act, const WorkflowPlan& plan, ActionIndex action) {
-  const WorkflowSession* const session = session_memory(act);
-  if (session == nullptr || session->last == 0) return plan.left_out(WorkflowPlan::kStart, action);
-  const std::optional<ActionIndex> state = plan.index_of(session->last);
+/// Steps left out by an act behind another; 0 where this version of the persona does not know that one.
+std::uint8_t steps_left_out(const WorkflowPlan& plan, std::uint64_t behind, ActionIndex action) {
+  if (behind == 0) return plan.left_out(WorkflowPlan::kStart, action);
+  const std::optional<ActionIndex> state = plan.index_of(behind);
   return state ? plan.left_out(*state, action) : 0;
+}
+
+/// The workflow goes on from such an act, where it happens.
+bool moves(const WorkflowPlan& plan, ActionIndex action, std::uint8_t left_out) {
+  return ((plan.anytime >> action) & 1U) == 0 && (left_out != WorkflowPlan::kNoWay || plan.begins(action));
+}
+
+/// When the act was asked for: at its request, or now.
+Moment asked_at(const Act& act) { return act.asked.value_or(act.now()); }
+
+/// The act this one was asked for behind; where no request tells that, the last that happened. It is open no longer.
+std::uint64_t settle_behind(const Act& act) {
+  WorkflowSession* const session = session_memory(act);
+  if (session == nullptr) return 0;
+  const auto request = session->take(hash64(act.event.id));
+  return request ? request->behind : session->last;
+}
+
+/// The act happened: the workflow stands at it, unless a later one was asked for behind it and is done.
+void move_to(const Act& act, std::uint64_t action) {
+  auto& session = scope::memory_in<WorkflowSession>(act.session.memory[kSlot]);
+  if (asked_at(act) < session.last_asked) return;
+  session.last = action;
+  session.last_asked = asked_at(act);
 }
 
 WorkflowClass place_of(const WorkflowPlan& plan, ActionIndex action, std::uint8_t left_out) {
@@ -111,7 +134,7 @@ void note_refusal(const Act& act, const WorkflowPlan& plan) {
   scope::memory_in<WorkflowSession>(act.session.memory[kSlot]).refused = refused;
 }
 
-Reading judge_action(const Act& act, const WorkflowPlan& plan, ActionIndex action) {
+Reading judge_action(const Act& act, const WorkflowPlan& plan, ActionIndex action, std::uint64_t behind) {
   if (!act.event.session.id) {
     Reading reading = Reading::of(Reading::Kind::NotEvaluable);
     reading.lacking = bit_of(Lacking::Session);
@@ -119,7 +142,7 @@ Reading judge_action(const Act& act, const WorkflowPlan& plan, ActionIndex actio
   }
   const bool anytime = ((plan.anytime >> action) & 1U) != 0, accepted = accepted_step(act, plan, action);
   const std::vector<std::string> broken = broken_constraints(act, plan, action, accepted);
-  const std::uint8_t left_out = plan.ordered ? steps_left_out(act, plan, action) : 0;
+  const std::uint8_t left_out = plan.ordered ? steps_left_out(plan, behind, action) : 0;
   Reading reading = !broken.empty()       ? marked(act, WorkflowClass::ConstraintBroken)
                     : anytime || accepted ? Reading::of(Reading::Kind::Silent)
                                           : marked(act, place_of(plan, action, left_out));
@@ -127,8 +150,7 @@ Reading judge_action(const Act& act, const WorkflowPlan& plan, ActionIndex actio
     for (const std::string& clause : broken) reading.breaches.push_back({.analytic = Analytic::WorkflowOrder, .what = clause});
   if (!happened(act.event)) return reading;
   if (plan.constrained) scope::memory_in<WorkflowSession>(act.session.memory[kSlot]).book(plan.id(action), act.event.time);
-  const bool moves = plan.ordered && !anytime && (left_out != WorkflowPlan::kNoWay || plan.begins(action));
-  if (moves) scope::memory_in<WorkflowSession>(act.session.memory[kSlot]).last = plan.id(action);
+  if (plan.ordered && moves(plan, action, left_out)) move_to(act, plan.id(action));
   return reading;
 }
 
@@ -211,6 +233,21 @@ class WorkflowChannel final : public Channel {
     return reading;
   }
 
+  bool heed(const Act& act) const override {
+    const WorkflowPlan* const plan = plan_of(act);
+    const bool asks = act.event.kind == EventKind::ToolCall && act.event.outcome.status != Outcome::Denied && act.event.session.id;
+    if (plan == nullptr || !plan->ordered || !asks || !act.match.action) return true;
+    const ActionIndex action = *act.match.action;
+    auto& session = scope::memory_in<WorkflowSession>(act.session.memory[kSlot]);
+    const std::uint64_t latest = session.latest();
+    session.keep({.event = hash64(act.event.id),
+                  .action = plan->id(action),
+                  .behind = latest,
+                  .asked = asked_at(act),
+                  .moves = moves(*plan, action, steps_left_out(*plan, latest, action))});
+    return true;
+  }
+
   [[nodiscard]] Description describe(const Act& act, Threat threat) const override {
     const WorkflowSession* const session = session_memory(act);
     if (threat != Threat::WorkflowBreak || session == nullptr) return {};
@@ -231,10 +268,11 @@ class WorkflowChannel final : public Channel {
  private:
   static Reading judge(const Act& act, const WorkflowPlan& plan) {
     const Event& event = act.event;
-    const bool refused_by_us = event.outcome.status == Outcome::Denied && act.own_refusal;
-    if (event.kind != EventKind::ToolCall || event.phase == Phase::Request || refused_by_us) return Reading::of(Reading::Kind::Silent);
+    if (event.kind != EventKind::ToolCall || event.phase == Phase::Request) return Reading::of(Reading::Kind::Silent);
+    const std::uint64_t behind = settle_behind(act);
+    if (event.outcome.status == Outcome::Denied && act.own_refusal) return Reading::of(Reading::Kind::Silent);
     Reading reading = Reading::of(Reading::Kind::Silent);
-    if (plan.judges_order()) reading = act.match.action ? judge_action(act, plan, *act.match.action) : judge_foreign(act);
+    if (plan.judges_order()) reading = act.match.action ? judge_action(act, plan, *act.match.action, behind) : judge_foreign(act);
     note_refusal(act, plan);
     if (plan.followed && act.match.action && happened(event) && !act.session.borrowed) book_followups(act, plan, *act.match.action);
     return reading;

@@ -19,6 +19,9 @@ enum class WorkflowClass : std::uint8_t { InOrder, OutOfOrder, ConstraintBroken,
 ///   they satisfy, count and move nothing;
 /// - an attempt that the world refused is still the agent's choice: it gives a mark, for order is conduct, but no breach, for nothing was
 ///   done; one that failed otherwise may have taken effect and is a breach. A refusal of our own containment gives neither;
+/// - where requests are told, an act is held against the one it was asked for behind, done or not yet, and who is asked for earlier and
+/// ends
+///   later does not take the state back; of more than 16 under way in a session the others are judged as they end;
 /// - right after such a refusal a step of `barriers.then` is accepted wherever the work stands: it says nothing and needs no precedence;
 /// - an `anytime` act moves nothing and, unless it breaks a constraint, says nothing;
 /// - an action without a `next` of its own leaves open what follows it, a workflow without `start` how a session begins;
@@ -28,7 +31,7 @@ enum class WorkflowClass : std::uint8_t { InOrder, OutOfOrder, ConstraintBroken,
 /// - outside the catalogue: outside the persona, and not among the tools that its server's definitions named (models/supply.h).
 ///
 /// Bytes: 4 KiB a persona; an agent 0, or 48 per deadline that runs (at most 64); a session 64 and 24 per distinct action where the persona
-/// declares `before` or `at_most`. Cost: some 20 ns, no allocation after a session's first acts [E].
+/// declares `before` or `at_most`, and 56 per act under way (at most 16). Cost: some 20 ns, no allocation after a session's first acts [E].
 /// Blind to: order inside a loosely declared workflow; what passes no gateway; acts without `session.id` (not evaluable); a reordering of
 /// more than 5 s. Source: Declare constraints and streaming alignments (van Zelst et al. 2017), as the design page says.
 [[nodiscard]] const Channel& workflow_channel();

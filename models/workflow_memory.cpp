@@ -7,7 +7,9 @@
 namespace ringfence {
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kVersion = 2, kAgentVersion = 1;
+/// The version before of a session, which knew completions alone.
+constexpr std::uint8_t kWithoutRequests = 1;
 constexpr std::size_t kActionsKept = 2 * kActionsMax;
 
 }  // namespace
@@ -27,9 +29,34 @@ void WorkflowSession::book(std::uint64_t action, EventTime time) {
   if (found->times < std::numeric_limits<std::uint32_t>::max()) ++found->times;
 }
 
+void WorkflowSession::keep(Open act) {
+  if (open_.size() == kOpen) open_.erase(open_.begin());
+  open_.push_back(act);
+}
+
+std::optional<WorkflowSession::Open> WorkflowSession::take(std::uint64_t event) {
+  const auto found = std::ranges::find(open_, event, &Open::event);
+  if (found == open_.end()) return std::nullopt;
+  const Open act = *found;
+  open_.erase(found);
+  return act;
+}
+
+std::uint64_t WorkflowSession::latest() const {
+  const auto moving = std::ranges::find_if(open_.rbegin(), open_.rend(), &Open::moves);
+  return moving != open_.rend() && moving->asked >= last_asked ? moving->action : last;
+}
+
 void WorkflowSession::encode(Writer& out) const {
   out.u8(kVersion);
   out.u64(last);
+  encode_moment(out, last_asked);
+  out.varint(open_.size());
+  for (const Open& act : open_) {
+    for (const std::uint64_t hash : {act.event, act.action, act.behind}) out.u64(hash);
+    encode_moment(out, act.asked);
+    out.u8(act.moves ? 1 : 0);
+  }
   out.u8(refused ? 1 : 0);
   for (const std::uint32_t count : judged) out.varint(count);
   out.varint(done_.size());
@@ -40,12 +67,22 @@ void WorkflowSession::encode(Writer& out) const {
   }
 }
 
-std::size_t WorkflowSession::bytes() const { return sizeof(*this) + done_.capacity() * sizeof(Done); }
+std::size_t WorkflowSession::bytes() const { return sizeof(*this) + done_.capacity() * sizeof(Done) + open_.capacity() * sizeof(Open); }
 
 std::unique_ptr<ChannelMemory> WorkflowSession::decode(Reader& in) {
-  if (in.u8() != kVersion) return nullptr;
+  const std::uint8_t version = in.u8();
+  if (version != kVersion && version != kWithoutRequests) return nullptr;
   auto memory = std::make_unique<WorkflowSession>();
   memory->last = in.u64();
+  if (version == kVersion) {
+    memory->last_asked = decode_moment(in);
+    for (std::size_t n = in.count(3 * sizeof(std::uint64_t) + 3, kOpen); n > 0 && in.ok(); --n) {
+      Open& act = memory->open_.emplace_back();
+      for (std::uint64_t* hash : {&act.event, &act.action, &act.behind}) *hash = in.u64();
+      act.asked = decode_moment(in);
+      act.moves = in.u8() == 1;
+    }
+  }
   memory->refused = in.u8() == 1;
   for (std::uint32_t& count : memory->judged) count = in.varint32();
   const std::size_t count = in.count(sizeof(std::uint64_t) + 2, kActionsKept);
@@ -60,7 +97,7 @@ std::unique_ptr<ChannelMemory> WorkflowSession::decode(Reader& in) {
 }
 
 void WorkflowAgent::encode(Writer& out) const {
-  out.u8(kVersion);
+  out.u8(kAgentVersion);
   out.varint(due.size());
   for (const Due& one : due) {
     out.u64(one.action);
@@ -74,7 +111,7 @@ void WorkflowAgent::encode(Writer& out) const {
 std::size_t WorkflowAgent::bytes() const { return sizeof(*this) + due.capacity() * sizeof(Due); }
 
 std::unique_ptr<ChannelMemory> WorkflowAgent::decode(Reader& in) {
-  if (in.u8() != kVersion) return nullptr;
+  if (in.u8() != kAgentVersion) return nullptr;
   auto memory = std::make_unique<WorkflowAgent>();
   const std::size_t count = in.count(3 * sizeof(std::uint64_t) + 2, kMost);
   for (std::size_t i = 0; i < count; ++i) {

@@ -9,6 +9,7 @@
 
 #include "engine/persona/persona.h"
 #include "engine/state/channel_memory.h"
+#include "models/moment.h"
 
 namespace ringfence {
 
@@ -17,9 +18,26 @@ class WorkflowSession final : public ChannelMemory {
  public:
   static constexpr std::size_t kClasses = 6;
 
-  std::uint64_t last = 0;                        // the last act that moved the workflow; 0: none yet
+  std::uint64_t last = 0;                        // the last act that moved the workflow, as they were asked for; 0: none yet
+  Moment last_asked;                             // when that was asked for
   bool refused = false;                          // the call before met a refusal that was not ours
   std::array<std::uint32_t, kClasses> judged{};  // acts by class, for the finding's words
+
+  /// An act of the workflow that was asked for and is not known to be over.
+  struct Open {
+    std::uint64_t event = 0;  // hash of its id
+    std::uint64_t action = 0;
+    std::uint64_t behind = 0;  // the act it was asked for behind; 0: none
+    Moment asked;
+    bool moves = false;  // the workflow, if it happens
+  };
+  static constexpr std::size_t kOpen = 16;
+  /// Keeps it; the one asked for first of more than 16 leaves.
+  void keep(Open act);
+  /// Hands out the act of this event, once.
+  [[nodiscard]] std::optional<Open> take(std::uint64_t event);
+  /// The act that the next one asked for comes behind, whether it is over or not; 0: none.
+  [[nodiscard]] std::uint64_t latest() const;
 
   /// How often an action happened in this session, and when it first did by its own time.
   struct Done {
@@ -38,6 +56,7 @@ class WorkflowSession final : public ChannelMemory {
 
  private:
   std::vector<Done> done_;  // in order of first arrival
+  std::vector<Open> open_;  // in the order in which they were asked for
 };
 
 /// Follow-ups an agent still owes.
