@@ -52,6 +52,9 @@ class SigningKey {
 /// True if `signature` is the Ed25519 signature of `message`; false for keys and signatures of a wrong size too.
 [[nodiscard]] bool signature_holds(std::string_view public_key, std::string_view message, std::string_view signature);
 
+/// True of a name that `patterns` hold, as it is or by a prefix of it and `*`.
+[[nodiscard]] bool is_named(const std::vector<std::string>& patterns, std::string_view name);
+
 /// Which key may speak as which writers.
 struct TrustedKey {
   std::string public_key;            // 32 bytes

@@ -52,11 +52,13 @@ std::expected<TrustedKey, KeyError> key_from(const Json& jwk) {
 
 }  // namespace
 
-bool TrustedKey::may_speak_as(std::string_view writer) const {
-  return std::ranges::any_of(writers, [writer](std::string_view pattern) {
-    return pattern.ends_with('*') ? writer.starts_with(pattern.substr(0, pattern.size() - 1)) : writer == pattern;
+bool is_named(const std::vector<std::string>& patterns, std::string_view name) {
+  return std::ranges::any_of(patterns, [name](std::string_view pattern) {
+    return pattern.ends_with('*') ? name.starts_with(pattern.substr(0, pattern.size() - 1)) : name == pattern;
   });
 }
+
+bool TrustedKey::may_speak_as(std::string_view writer) const { return is_named(writers, writer); }
 
 std::expected<TrustedKeys, KeyError> TrustedKeys::parse(std::string_view jwks) {
   if (jwks.size() > kFileBytes) return malformed("larger than 64 KiB");

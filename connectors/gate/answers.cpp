@@ -25,7 +25,6 @@ constexpr int kCreditReturnsSeconds = 60;
 constexpr std::int64_t kWebhookAgeSeconds = 300;
 constexpr std::string_view kWebhookVersion = "v0.1.0";
 constexpr std::size_t kUidChars = 128;
-constexpr std::string_view kDefaultTenant = "default";
 constexpr int kRefusedCode = -32010;
 constexpr int kAskAgainSeconds = 1;
 
@@ -93,25 +92,45 @@ HttpAnswer GateAnswers::ruled(Ruling ruling, std::string_view text, Form form) {
   });
 }
 
-void GateAnswers::look_before(Ruling& ruling, const HttpRequest& request, const Identified& who, std::string_view method,
-                              std::string_view body) {
-  const auto policy = policy_.load();
-  if (!policy) {
-    tally_.unready.fetch_add(1, std::memory_order_relaxed);
-    ruling.answer = {.allowed = false,
-                     .denial = {503, -32013, "the gate does not know whose acts to ask about"},
-                     .reason = "gate.unready",
-                     .retry_after_s = 1};
-    return;
-  }
+GateAnswers::Shown GateAnswers::shown(const HttpRequest& request, std::string_view method, std::string_view body) {
+  const bool tunnels = opens_a_tunnel(request);
+  return {method, tunnels ? std::string_view() : body, tunnels || hides_its_method(request)};
+}
+
+/// `who` and what is shown outlive it.
+Call GateAnswers::call_of(const Identified& who, const Shown& shown) const {
+  return {.subject = who.subject(),
+          .effect = [this, shown] { return shown.hidden ? std::nullopt : effect_of(shown.method, shown.body, settings_.read_tools); },
+          .now = EventTime{Follower::wall_now().value},
+          .minute = Follower::minute_now()};
+}
+
+GateAnswers::Answer GateAnswers::policy_unknown() {
+  return {false, {503, -32013, "the gate does not know whose acts to ask about"}, "gate.unready", "", 1};
+}
+
+std::optional<WithoutAnswer> GateAnswers::before(const AskPolicy& policy, const Identified& who, const Shown& shown) {
+  // Reads by their method alone: what a tool does is for the persona to say.
+  if (!shown.hidden && effect_of(shown.method, shown.body, {}) == Effect::Read) return std::nullopt;
   const Subject subject = who.subject();
   const std::string_view tenant = subject[SubjectField::Tenant];
   const std::string_view agent = subject[SubjectField::Agent];
-  const auto without = agent.empty() ? policy->strictest() : policy->concerns(tenant.empty() ? kDefaultTenant : tenant, agent);
-  // Reads by their method alone: what a tool does is for the persona to say.
-  if (!without || effect_of(method, body, {}) == Effect::Read) return;
-  auto question = asking_->writer.question(request, who, body, *policy, EventTime{Follower::wall_now().value});
-  if (std::holds_alternative<Unaskable>(question))
+  return agent.empty() ? policy.strictest() : policy.concerns(tenant.empty() ? kDefaultTenant : tenant, agent);
+}
+
+void GateAnswers::look_before(Ruling& ruling, const HttpRequest& request, const Identified& who, const Shown& shown) {
+  const auto policy = policy_.load();
+  if (!policy) {
+    tally_.unready.fetch_add(1, std::memory_order_relaxed);
+    ruling.answer = policy_unknown();
+    return;
+  }
+  const auto without = before(*policy, who, shown);
+  if (!without) return;
+  auto question = asking_->writer.question(request, who, shown.body, *policy, EventTime{Follower::wall_now().value});
+  // A text that asks for nothing clears no act that is done by another method.
+  const bool told = !shown.hidden && does_what_it_shows(shown.method);
+  if (std::holds_alternative<Unaskable>(question) || (std::holds_alternative<NothingToAsk>(question) && !told))
     ruling.answer = answer_of(asking_->asker->unaskable(*without), who);
   else if (auto* asked = std::get_if<AskRequest>(&question))
     ruling.question = Question{std::move(*asked), *without, who};
@@ -140,19 +159,13 @@ GateAnswers::Ruling GateAnswers::decide(const HttpRequest& request, std::string_
   if (!follower_.answers()) return refused(tally_.unready, {503, -32013, "the gate does not know what is contained"}, "gate.unready", 1);
   const auto who = settings_.places.identify(request);
   if (!who) return refused(tally_.unidentified, {403, -32014, who.error()}, "gate.unidentified", 0);
-  Call call{.subject = who->subject()};
-  if (!settings_.allow_unidentified && !settings_.places.says_who(call.subject))
+  if (!settings_.allow_unidentified && !settings_.places.says_who(who->subject()))
     return refused(tally_.unidentified, {403, -32014, "the call does not say who makes it"}, "gate.unidentified", 0);
-  const bool tunnels = opens_a_tunnel(request), disguised = tunnels || hides_its_method(request);
-  call.effect = [&] { return disguised ? std::nullopt : effect_of(method, body, settings_.read_tools); };
-  call.now = EventTime{Follower::wall_now().value};
-  call.minute = Follower::minute_now();
+  const Shown seen = shown(request, method, body);
   const auto table = follower_.table();
-  Ruling out{judged(table->decide(call)), {}};
+  Ruling out{judged(table->decide(call_of(*who, seen))), {}};
   tally_.took_time(std::chrono::steady_clock::now() - began);
-  // Of a hidden method the engine looks at the body, which says what is called; of a tunnel nothing does.
-  if (asking_ && out.answer.allowed)
-    look_before(out, request, *who, disguised ? std::string_view("POST") : method, tunnels ? std::string_view() : body);
+  if (asking_ && out.answer.allowed) look_before(out, request, *who, seen);
   return out;
 }
 
@@ -213,22 +226,30 @@ HttpReply GateAnswers::nginx(const HttpRequest& request) {
 }
 
 HttpReply GateAnswers::denied(const HttpRequest& request) {
-  // The question was answered before; asked again it may be allowed by now, and then the caller has to ask anew.
-  Answer again{
-      .allowed = false, .denial = {503, -32013, "the decision has changed: ask again"}, .reason = "gate.changed", .retry_after_s = 1};
-  // A throttled call has paid nothing, and must not pay for its own refusal.
-  const auto who = settings_.places.identify(request);
   if (!follower_.answers())
-    again = {false, {503, -32013, "the gate does not know what is contained"}, "gate.unready", "", 1};
-  else if (!who)
-    again = {false, {403, -32014, who.error()}, "gate.unidentified", "", 0};
-  else if (const auto table = follower_.table();
-           const GateContainment* by = table->strictest(who->subject(), EventTime{Follower::wall_now().value}))
-    again = {false, by->denial, "containment." + std::string(name_of(by->level)), by->finding_uid,
-             by->level == Level::Throttle ? kCreditReturnsSeconds : 0};
-  else if (!settings_.allow_unidentified && !settings_.places.says_who(who->subject()))
-    again = {false, {403, -32014, "the call does not say who makes it"}, "gate.unidentified", "", 0};
-  return plain(again, request.body);
+    return plain({false, {503, -32013, "the gate does not know what is contained"}, "gate.unready", "", 1}, request.body);
+  const auto who = settings_.places.identify(request);
+  if (!who) return plain({false, {403, -32014, who.error()}, "gate.unidentified", "", 0}, request.body);
+  return plain(denied_again(*who, request), request.body);
+}
+
+/// As `/nginx` has answered, but that nothing is counted and no credit taken: a throttled call must not pay for its own refusal.
+GateAnswers::Answer GateAnswers::denied_again(const Identified& who, const HttpRequest& request) const {
+  const std::string_view original = request.header("x-original-method");
+  const Shown seen = shown(request, !original.empty() ? original : request.body.empty() ? request.method : "POST", {});
+  const auto table = follower_.table();
+  if (const GateContainment* by = table->refusing(call_of(who, seen)))
+    return {false, by->denial, "containment." + std::string(name_of(by->level)), by->finding_uid,
+            by->level == Level::Throttle ? kCreditReturnsSeconds : 0};
+  if (!settings_.allow_unidentified && !settings_.places.says_who(who.subject()))
+    return {false, {403, -32014, "the call does not say who makes it"}, "gate.unidentified", "", 0};
+  if (asking_) {
+    const auto policy = policy_.load();
+    if (!policy) return policy_unknown();
+    if (before(*policy, who, seen) == WithoutAnswer::Closed) return answer_of({.end = AskEnd::Unaskable, .allowed = false}, who);
+  }
+  // Asked again it may be allowed by now, and then the caller has to ask anew.
+  return {false, {503, -32013, "the decision has changed: ask again"}, "gate.changed", "", 1};
 }
 
 HttpAnswer GateAnswers::toolhive(const HttpRequest& request) {

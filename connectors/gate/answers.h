@@ -88,20 +88,31 @@ class GateAnswers {
     WithoutAnswer without{};
     Identified who;
   };
+  /// A call as the gateway shows it.
+  struct Shown {
+    std::string_view method, body;
+    bool hidden = false;  // another method may be what is done, or calls that no gate will see
+  };
   struct Ruling {
     Answer answer;
     std::optional<Question> question;  // only where the answer would let the call pass
   };
   [[nodiscard]] Ruling decide(const HttpRequest& request, std::string_view method, std::string_view body);
   [[nodiscard]] Answer judged(const GateDecision& decision);
+  [[nodiscard]] static Shown shown(const HttpRequest& request, std::string_view method, std::string_view body);
+  [[nodiscard]] static Answer policy_unknown();
+  /// What becomes of the call without an answer, where it is one to be asked about.
+  [[nodiscard]] static std::optional<WithoutAnswer> before(const AskPolicy& policy, const Identified& who, const Shown& shown);
+  [[nodiscard]] Call call_of(const Identified& who, const Shown& shown) const;
   /// Adds the question to a call that the table lets pass, or settles what cannot be asked.
-  void look_before(Ruling& ruling, const HttpRequest& request, const Identified& who, std::string_view method, std::string_view body);
+  void look_before(Ruling& ruling, const HttpRequest& request, const Identified& who, const Shown& shown);
   [[nodiscard]] Answer answer_of(const AskResult& result, const Identified& who) const;
   template <class Form>
   [[nodiscard]] HttpAnswer ruled(Ruling ruling, std::string_view text, Form form);
   [[nodiscard]] HttpReply plain(const Answer& answer, std::string_view body) const;
   [[nodiscard]] HttpReply nginx(const HttpRequest& request);
   [[nodiscard]] HttpReply denied(const HttpRequest& request);
+  [[nodiscard]] Answer denied_again(const Identified& who, const HttpRequest& request) const;
   [[nodiscard]] HttpAnswer toolhive(const HttpRequest& request);
   [[nodiscard]] HttpReply outcome(const HttpRequest& request);
   [[nodiscard]] HttpReply unusable(int status, std::string_view why);

@@ -5,6 +5,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "connectors/encoders/keys.h"
 #include "connectors/gate/call_text.h"
 #include "engine/event/limits.h"
 
@@ -33,12 +34,14 @@ constexpr std::array<std::string_view, 12> kReads{"initialize",
 /// RFC 9110 §7.8 and RFC 6455 §4.1; gateways that let connections be upgraded pass the second on.
 constexpr std::array<std::string_view, 2> kTunnels{"upgrade", "sec-websocket-key"};
 
+bool reads_by_itself(std::string_view method) { return method == "GET" || method == "HEAD" || method == "OPTIONS"; }
+
 bool reads(const Json& request, const std::vector<std::string>& read_tools) {
   const std::string method = request.at("method").get<std::string>();
   if (std::ranges::find(kReads, method) != kReads.end()) return true;
   if (method != "tools/call" || !request.contains("params") || !request.at("params").is_object()) return false;
   const Json& params = request.at("params");
-  return params.contains("name") && params.at("name").is_string() && names_tool(read_tools, params.at("name").get<std::string>());
+  return params.contains("name") && params.at("name").is_string() && is_named(read_tools, params.at("name").get<std::string>());
 }
 
 bool is_request(const Json& value) {
@@ -54,12 +57,6 @@ std::string id_of(const Json& request) {
 }
 
 }  // namespace
-
-bool names_tool(const std::vector<std::string>& tools, std::string_view name) {
-  return std::ranges::any_of(tools, [name](std::string_view pattern) {
-    return pattern.ends_with('*') ? name.starts_with(pattern.substr(0, pattern.size() - 1)) : name == pattern;
-  });
-}
 
 std::optional<JsonRpcCall> read_json_rpc(std::string_view body, const std::vector<std::string>& read_tools) {
   if (body.empty() || body.size() > limits::kEventBytes) return std::nullopt;
@@ -81,16 +78,19 @@ std::optional<JsonRpcCall> read_json_rpc(std::string_view body, const std::vecto
   return out;
 }
 
+bool does_what_it_shows(std::string_view method) { return method == "POST" || reads_by_itself(method); }
+
 bool hides_its_method(const HttpRequest& request) {
-  return std::ranges::any_of(kMethodOverrides, [&](std::string_view name) { return !request.header(name).empty(); });
+  return std::ranges::any_of(kMethodOverrides, [&](std::string_view name) { return request.says(name); });
 }
 
 bool opens_a_tunnel(const HttpRequest& request) {
-  return std::ranges::any_of(kTunnels, [&](std::string_view name) { return !request.header(name).empty(); });
+  return std::ranges::any_of(kTunnels, [&](std::string_view name) { return request.says(name); });
 }
 
 std::optional<Effect> effect_of(std::string_view method, std::string_view body, const std::vector<std::string>& read_tools) {
-  if (body.empty()) return method == "GET" || method == "HEAD" || method == "OPTIONS" ? std::optional(Effect::Read) : std::nullopt;
+  if (!does_what_it_shows(method)) return std::nullopt;
+  if (body.empty()) return reads_by_itself(method) ? std::optional(Effect::Read) : std::nullopt;
   const auto call = read_json_rpc(body, read_tools);
   return call && call->reads_only ? std::optional(Effect::Read) : std::nullopt;
 }

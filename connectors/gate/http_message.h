@@ -29,6 +29,12 @@ struct HttpRequest {
     for_each(name, [&found](std::string_view value) { found = value; });
     return found;
   }
+  /// Whether any of its values says something: of two readers one takes the first, another the last.
+  [[nodiscard]] bool says(std::string_view name) const {
+    bool found = false;
+    for_each(name, [&found](std::string_view value) { found = found || !value.empty(); });
+    return found;
+  }
   [[nodiscard]] static bool same_name(std::string_view a, std::string_view b) {
     const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
     return std::ranges::equal(a, b, {}, lower, lower);

@@ -265,6 +265,8 @@ std::expected<Identified, std::string> SubjectPlaces::identify(const HttpRequest
     if (!is_readable(*text)) return refuse("what says who calls cannot be read");
     out.texts[i] = std::move(*text);
   }
+  std::string& tenant = out.texts[static_cast<std::size_t>(SubjectField::Tenant)];
+  if (tenant.empty() && places_[static_cast<std::size_t>(SubjectField::Tenant)].kind != Kind::None) tenant = kDefaultTenant;
   return out;
 }
 

@@ -44,7 +44,8 @@ class SubjectPlaces {
   /// Whether that is somebody: credential, agent or instance, or the user where none of these has a place. A session or root is whatever
   /// the client says it is, and a user's own token in place of its agent's would go around what stands over the agent.
   [[nodiscard]] bool says_who(const Subject& subject) const;
-  /// Who asks; a field whose place is empty in this request stays empty.
+  /// Who asks; a field whose place is empty in this request stays empty, but the tenant, which is then `default` as in an event. Where the
+  /// tenant has no place it is not known.
   [[nodiscard]] std::expected<Identified, std::string> identify(const HttpRequest& request) const;
 
  private:

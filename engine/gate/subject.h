@@ -18,6 +18,9 @@ inline constexpr std::size_t kSubjectFields = 7;
 /// Nothing for fields that no gate can see.
 [[nodiscard]] std::optional<SubjectField> subject_field_named(std::string_view name);
 
+/// The tenant of what names none (docs/contracts/event.md).
+inline constexpr std::string_view kDefaultTenant = "default";
+
 /// Who makes a call. An empty value is one that is not known. Views: whoever asks keeps the text.
 struct Subject {
   std::array<std::string_view, kSubjectFields> values;

@@ -134,13 +134,23 @@ GateDecision GateTable::decide(const Call& call) const {
   return out;
 }
 
-const GateContainment* GateTable::strictest(const Subject& subject, EventTime now) const {
+template <class Counts>
+const GateContainment* GateTable::strongest(const Subject& subject, EventTime now, Counts counts) const {
   const GateContainment* found = nullptr;
   for_each_match(subject, [&](const Slot& slot) {
     const bool live = !slot.containment->expires_at || *slot.containment->expires_at > now;
-    if (live && (found == nullptr || slot.containment->level > found->level)) found = slot.containment;
+    if (live && counts(slot.containment->level) && (found == nullptr || slot.containment->level > found->level)) found = slot.containment;
   });
   return found;
+}
+
+const GateContainment* GateTable::strictest(const Subject& subject, EventTime now) const {
+  return strongest(subject, now, [](Level) { return true; });
+}
+
+const GateContainment* GateTable::refusing(const Call& call) const {
+  const auto effect = call.effect ? call.effect() : std::nullopt;
+  return strongest(call.subject, call.now, [&](Level level) { return level == Level::Throttle || denies(level, effect); });
 }
 
 void GateTable::settle(const Subject& subject, bool denied, std::uint32_t minute) const {

@@ -86,6 +86,9 @@ class GateTable {
   [[nodiscard]] GateDecision decide(const Call& call) const;
   /// The strongest containment that matches, whatever it lets pass; null where none does. Takes no credit.
   [[nodiscard]] const GateContainment* strictest(const Subject& subject, EventTime now) const;
+  /// The strongest containment that may have refused such a call: a hold only of what is no read, a throttle whatever its credits are by
+  /// now. Null where none could. Takes no credit.
+  [[nodiscard]] const GateContainment* refusing(const Call& call) const;
   /// What became of a call that a throttle let pass: success gives its credit back, a denial costs two more.
   void settle(const Subject& subject, bool denied, std::uint32_t minute) const;
   [[nodiscard]] std::size_t size() const { return containments_.size(); }
@@ -97,6 +100,8 @@ class GateTable {
     const GateContainment* containment = nullptr;
     Credits* credits = nullptr;
   };
+  template <class Counts>
+  [[nodiscard]] const GateContainment* strongest(const Subject& subject, EventTime now, Counts counts) const;
   template <class Visit>
   void for_each_match(const Subject& subject, Visit visit) const;
 

@@ -152,6 +152,66 @@ TEST_F(Gates, UnderAHoldReadsPass) {
   EXPECT_EQ(json::parse(ask("/envoy/mcp", "bot", "POST", kToolCall).body).at("error").at("code"), -32011);
 }
 
+TEST_F(Gates, UnderAHoldAHarmlessBodyMakesNoReadOfAnotherMethod) {
+  start();
+  ASSERT_EQ(say(engine_.say(Speaker::halt("bot", 1, Level::Hold))), 200);
+  constexpr std::string_view kPing = R"({"jsonrpc":"2.0","id":1,"method":"ping"})";
+  for (const std::string_view method : {"DELETE", "PUT", "PATCH", "post", "MOVE"}) {
+    EXPECT_EQ(ask("/envoy/customers/17", "bot", method, kPing).status, 403) << method;
+    EXPECT_EQ(ask("/forward", "bot", "GET", kPing, {{"X-Forwarded-Method", method}}).status, 403) << method;
+  }
+  for (const std::string_view method : {"POST", "GET"}) EXPECT_EQ(ask("/envoy/mcp", "bot", method, kPing).status, 200) << method;
+  EXPECT_EQ(ask("/envoy/mcp", "bot", "GET", kToolCall).status, 403);
+}
+
+TEST_F(Gates, OfAHeaderThatComesTwiceAnyValueCounts) {
+  start();
+  ASSERT_EQ(say(engine_.say(Speaker::halt("bot", 1, Level::Hold))), 200);
+  for (const std::string_view name : {"X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "Sec-WebSocket-Key", "Upgrade"}) {
+    EXPECT_EQ(ask("/envoy/x", "bot", "GET", "", {{name, "DELETE"}, {name, ""}}).status, 403) << name;
+    EXPECT_EQ(ask("/nginx", "bot", "GET", "", {{"X-Original-Method", "GET"}, {name, "DELETE"}, {name, ""}}).status, 403) << name;
+    EXPECT_EQ(ask("/envoy/x", "bot", "GET", "", {{name, ""}}).status, 200) << name;
+  }
+}
+
+TEST_F(Gates, UnderAHoldAndADryThrottleAReaderIsToldOfTheThrottle) {
+  start();
+  ASSERT_EQ(say(engine_.say(Speaker::halt("bot", 1, Level::Hold))), 200);
+  Speaker other("engine-ringfence.events-4");
+  auto throttle = Speaker::halt("bot", 1, Level::Throttle);
+  throttle.credits_start = throttle.credits_ceiling = 1;
+  ASSERT_EQ(say(other.say(throttle)), 200);
+  const auto read = [&](std::string_view path) { return ask(path, "bot", "GET", "", {{"X-Original-Method", "GET"}}); };
+  EXPECT_EQ(read("/nginx").status, 200);
+  EXPECT_THAT(read("/nginx").headers, Contains(Pair("X-Ringfence-Status", "429")));
+  EXPECT_EQ(read("/denied").status, 429);
+  EXPECT_THAT(read("/denied").headers, Contains(Pair("Retry-After", "60")));
+  EXPECT_EQ(ask("/denied", "bot", "GET").status, 429) << "a gateway that does not say the method again";
+  EXPECT_EQ(ask("/denied", "bot", "POST", kToolCall).status, 403);
+  EXPECT_EQ(ask("/denied", "bot", "GET", kToolCall).status, 403) << "nginx showed that there is a body";
+}
+
+TEST_F(Gates, ACallThatNamesNoTenantIsOfTheDefaultOne) {
+  auto settings = defaults();
+  settings.places = *SubjectPlaces::parse({{"agent", "header:x-agent-id"}, {"tenant", "header:x-tenant"}}, "authorization");
+  start(false, std::move(settings));
+  auto everyone = Speaker::halt("default");
+  everyone.scope = scope_key("tenant", "default", "default");
+  everyone.tenant = "default";
+  everyone.select = {{"tenant", "default"}};
+  ASSERT_EQ(say(engine_.say(everyone)), 200);
+  ASSERT_EQ(say(engine_.say(Speaker::halt("bot"))), 200) << "of tenant corp";
+  EXPECT_EQ(ask("/envoy", "other").status, 403);
+  EXPECT_EQ(ask("/envoy", "other", "POST", "", {{"x-tenant", "default"}}).status, 403);
+  EXPECT_EQ(ask("/envoy", "other", "POST", "", {{"x-tenant", "corp"}}).status, 200);
+  everyone.epoch = 2;
+  everyone.contained = false;
+  everyone.approver = "oncall@corp.example";
+  ASSERT_EQ(say(engine_.say(everyone)), 200);
+  EXPECT_EQ(ask("/envoy", "bot").status, 200) << "another agent of that name";
+  EXPECT_EQ(ask("/envoy", "bot", "POST", "", {{"x-tenant", "corp"}}).status, 403);
+}
+
 TEST_F(Gates, UnderAHoldNoSecondSpellingAndNoTunnelMakesACallARead) {
   start();
   ASSERT_EQ(say(engine_.say(Speaker::halt("bot", 1, Level::Hold))), 200);

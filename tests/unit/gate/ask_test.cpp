@@ -154,6 +154,40 @@ TEST_F(AskingGates, WhatCannotBeAskedAboutIsForTheSetting) {
   EXPECT_EQ(answers_->asks()->refused[static_cast<std::size_t>(AskEnd::Unaskable)], bodies.size());
 }
 
+TEST_F(AskingGates, AHarmlessBodyClearsNoActThatIsDoneByAnotherMethod) {
+  start();
+  const std::string ping = R"({"jsonrpc":"2.0","id":1,"method":"ping"})";
+  const auto unaskable = Contains(::testing::Pair("X-Ringfence-Reason", "ask.unaskable"));
+  for (const std::string_view method : {"DELETE", "PUT", "PATCH"})
+    for (const std::string& body : {ping, call("invoice.get")})
+      EXPECT_THAT(at_once(ask(body, "/envoy/payments/17", "payer-1", method)).headers, unaskable) << method << body;
+  for (const std::string_view method : {"GET", "POST"}) EXPECT_EQ(at_once(ask(ping, "/envoy", "payer-1", method)).status, 200);
+  for (const std::string& body : {std::string(), ping}) {
+    const HttpRequest hidden{.method = "POST",
+                             .path = "/envoy/payments/17",
+                             .headers = {{"X-Agent-Id", "payer-1"}, {"X-HTTP-Method-Override", "DELETE"}, {"X-HTTP-Method-Override", ""}},
+                             .body = body};
+    EXPECT_THAT(at_once(answers_->answer(hidden)).headers, unaskable) << body;
+  }
+  EXPECT_EQ(answered(ask(call("pay"), "/envoy", "payer-1", "GET"), false).status, 403) << "a body that calls counts whatever the method";
+}
+
+TEST_F(AskingGates, BehindNginxARefusalForGoodIsToldAsThat) {
+  start();
+  HttpRequest request{.method = "POST", .path = "/nginx", .headers = {{"X-Agent-Id", "payer-1"}, {"X-Original-Method", "POST"}}};
+  EXPECT_EQ(at_once(answers_->answer(request)).status, 403);
+  const std::string body = call("pay");
+  request.path = "/denied";
+  request.body = body;
+  const HttpReply told = at_once(answers_->answer(request));
+  EXPECT_EQ(told.status, 403);
+  EXPECT_THAT(told.headers, Contains(::testing::Pair("X-Ringfence-Reason", "ask.unaskable")));
+  EXPECT_EQ(json::parse(told.body).at("id"), 41);
+  EXPECT_EQ(answers_->asks()->refused[static_cast<std::size_t>(AskEnd::Unaskable)], 1U) << "it was refused once";
+  request.headers[1].second = "GET";
+  EXPECT_EQ(at_once(answers_->answer(request)).status, 503) << "it would pass now";
+}
+
 TEST_F(AskingGates, ATunnelWhoseCallsNobodyWillSeeCannotBeAskedAbout) {
   start();
   const HttpRequest upgrade{.method = "GET", .path = "/envoy/ws", .headers = {{"X-Agent-Id", "payer-1"}, {"Upgrade", "websocket"}}};
