@@ -69,6 +69,7 @@ bool own_refusal(const AgentState& agent, const SessionState& session, const Eve
 void contain_in_trees(const Event& event, AgentState& agent, SessionState& session, const Persona* persona,
                       const Circumstances& circumstances, Judgement& out) {
   if (circumstances.foreign == nullptr || circumstances.foreign->empty()) return;
+  if (session.borrowed && !event.session.id) return;  // no gate could tell its calls from the agent's
   const std::vector<std::string_view> ancestors = scope::ancestors_of(event);
   for (const ForeignContainment* const tree : circumstances.foreign->trees_over(event, ancestors)) {
     const bool known = tree->members.contains(agent.key);

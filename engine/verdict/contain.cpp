@@ -46,7 +46,8 @@ Level contained_already(const AgentState& agent, const std::string& scope) {
 }
 
 /// What gates match a call by, any one entry enough (enforcement.md): so a session is contained without the credential its agent shares
-/// with other sessions, but for an act that has no session to name.
+/// with other sessions, but for an act under a borrowed name that has no session to name. Empty where that shows no credential either: then
+/// nothing tells its calls from those of the agent.
 std::vector<ContainmentRecord::Select> selection(const Act& act, bool session_only) {
   const auto& credential = act.event.credential.fingerprint;
   if (session_only && act.event.session.id) return {{"session.id", act.session.id}};
@@ -56,7 +57,6 @@ std::vector<ContainmentRecord::Select> selection(const Act& act, bool session_on
     if (act.persona.response.scope == HaltScope::Subtree) select.push_back({"delegation.root", act.agent.id});
   }
   if (credential) select.push_back({"credential.fingerprint", std::string(*credential)});
-  if (select.empty()) select.push_back({"session.id", act.session.id});
   return select;
 }
 
@@ -126,11 +126,13 @@ std::vector<ContainmentRecord> contain(const Act& act, const ContainmentCause& c
     const auto known = [&] {
       return std::ranges::find(act.agent.containments, scope, &Containment::scope) != act.agent.containments.end();
     };
-    if (desired > contained_already(act.agent, scope) && (!session_only || known() || has_room_for_session(act.agent))) {
+    auto select = selection(act, session_only);
+    const bool room = !session_only || known() || has_room_for_session(act.agent);
+    if (desired > contained_already(act.agent, scope) && room && !select.empty()) {
       Containment& entry = entry_for(act.agent, scope);
       entry.finding_uid = cause.finding_uid;
       ContainmentRecord& record = records.emplace_back(next_record(act, entry, true, desired, position));
-      record.select = selection(act, session_only);
+      record.select = std::move(select);
       record.reason = cause.reason;
       if (desired == Level::Throttle) {
         record.credits_start = kCreditsStart;

@@ -214,7 +214,7 @@ bool borrows_name(const AgentState& agent, const Event& event) { return event.ag
 const SessionState* judged_alone(const Act& act) { return act.session.borrowed ? &act.session : nullptr; }
 
 bool contains_session_only(const AgentState& agent, const Act& act) {
-  return borrows_name(agent, act.event) || act.persona.response.scope == HaltScope::Session;
+  return borrows_name(agent, act.event) || (act.persona.response.scope == HaltScope::Session && act.event.session.id);
 }
 
 Level standing_level(const AgentState& agent) {

@@ -69,7 +69,7 @@ struct Decision {
 /// The session whose evidence alone the act is judged by, or null where it is the agent's.
 [[nodiscard]] const SessionState* judged_alone(const Act& act);
 
-/// The scope a containment of this act stands in: the session where the persona says so or the name is borrowed; else the agent.
+/// The scope a containment of this act stands in: a borrowed name's session, or that which act and persona name; else the agent.
 [[nodiscard]] bool contains_session_only(const AgentState& agent, const Act& act);
 
 /// Threats whose evidence may lead to a level, as the persona says.

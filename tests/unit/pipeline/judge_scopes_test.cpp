@@ -81,6 +81,33 @@ TEST(SessionScope, AHaltStopsTheSessionThatEarnedItAndNoOther) {
     EXPECT_EQ(session.standing.held.has_value(), session.id == "loud") << session.id;
 }
 
+TEST(SessionScope, AnActThatNamesNoSessionStopsTheAgentWhichAGateCanTell) {
+  Watch watch(kHalting + ", scope: session");
+  Call held = undeclared("write");
+  held.session = "";
+  const Judgement seen = watch.see(held);
+  ASSERT_EQ(seen.containments.size(), 1U);
+  EXPECT_EQ(seen.containments[0].scope, "agent:default/clerk-1");
+  ASSERT_EQ(seen.containments[0].select.size(), 1U);
+  EXPECT_EQ(seen.containments[0].select[0].field, "agent.id");
+  EXPECT_TRUE(watch.agent().standing.held);
+  held.session = "named";
+  EXPECT_EQ(watch.see(held).containments.at(0).scope, "session:default/clerk-1/named");
+}
+
+TEST(BorrowedName, ThatShowsNeitherSessionNorCredentialIsJudgedAndNotContained) {
+  Watch watch(kHalting);
+  (void)watch.see({});
+  Call held = undeclared("write");
+  held.trust = "asserted";
+  held.session = "";
+  const Judgement seen = watch.see(held);
+  EXPECT_EQ(seen.verdict.level, Level::Hold);
+  EXPECT_TRUE(seen.containments.empty()) << "a confirmation of what no call can meet would be untrue";
+  held.more = R"(,"credential":{"fingerprint":"stolen-key"})";
+  EXPECT_EQ(watch.see(held).containments.at(0).select.at(0).field, "credential.fingerprint");
+}
+
 TEST(SessionScope, AThrottleOfASessionEndsByItself) {
   Watch watch("mode: enforce, scope: session");
   Judgement seen = watch.guess(4, {.session = "loud"});
