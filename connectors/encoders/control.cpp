@@ -94,7 +94,7 @@ std::string control_jti(std::string_view cause_event_id, std::string_view key, s
   return jti_over({cause_event_id, key, std::to_string(epoch)});
 }
 
-std::string encode_containment(const ContainmentRecord& record, const Issuer& issuer) {
+std::string encode_containment(const ContainmentRecord& record, const Issuer& issuer, std::string_view jti) {
   Json select = Json::array();
   for (const auto& [field, equals] : record.select) select.push_back({{"field", field}, {"equals", equals}});
 
@@ -123,8 +123,8 @@ std::string encode_containment(const ContainmentRecord& record, const Issuer& is
   if (record.contained) event["deny"] = denial_of(record.level);
   event["ack"] = {{"requested", true}, {"within_ms", issuer.ack_within_ms}};
 
-  Json payload = envelope(issuer, control_jti(record.cause_event_id, control_key(record.scope, issuer.writer), record.epoch),
-                          floor_seconds(record.effective_at.value));
+  const std::string derived = control_jti(record.cause_event_id, control_key(record.scope, issuer.writer), record.epoch);
+  Json payload = envelope(issuer, jti.empty() ? derived : std::string(jti), floor_seconds(record.effective_at.value));
   payload["txn"] = record.finding_uid;
   payload["sub_id"] = subject_of(record);
   payload["events"][std::string(kContainmentUri)] = std::move(event);

@@ -83,8 +83,9 @@ struct ControlMessage {
 /// `ctl-` and 16 hex digits: SHA-256 over cause, key and epoch, each with its length, cut to 8 bytes. A repeat after a crash has the same.
 [[nodiscard]] std::string control_jti(std::string_view cause_event_id, std::string_view key, std::uint64_t epoch);
 
-/// One line of JSON, ASCII only, a function of its arguments alone: what is signed, and what a replay writes.
-[[nodiscard]] std::string encode_containment(const ContainmentRecord& record, const Issuer& issuer);
+/// One line of JSON, ASCII only, a function of its arguments alone: what is signed, and what a replay writes. A person's word bears the
+/// `jti` of the command it is; without one it is `control_jti`.
+[[nodiscard]] std::string encode_containment(const ContainmentRecord& record, const Issuer& issuer, std::string_view jti = {});
 [[nodiscard]] std::string encode_claim(const Claim& claim, const Issuer& issuer);
 [[nodiscard]] std::string encode_heartbeat(const Heartbeat& heartbeat, const Issuer& issuer);
 [[nodiscard]] std::string encode_command(const Command& command, const Issuer& issuer, WallTime now);

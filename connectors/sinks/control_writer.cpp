@@ -128,7 +128,8 @@ bool ControlWriter::observe_record(const ControlEntry& entry) {
   }
   const auto token = verify_jws(entry.value, shared_.trusted);
   const ContainmentRecord& record = read->record;
-  Own own{{record.epoch, record.contained, record.level}, token->payload, message->jti, record.effective_at, counted_agent(record)};
+  Own own{
+      {record.epoch, record.contained, record.level}, token->payload, message->jti, token->kid, record.effective_at, counted_agent(record)};
   remember(entry.key, std::move(own), ours);
   const bool speaks = state_ == State::Claiming || state_ == State::Speaking;
   if (speaks && read->generation > issuer_.generation) state_ = State::Fenced;  // by a claim that compaction has taken
@@ -223,6 +224,7 @@ std::expected<void, SinkError> ControlWriter::send(ContainmentRecord record, std
   Own own{{record.epoch, record.contained, record.level},
           payload,
           control_jti(record.cause_event_id, key, record.epoch),
+          shared_.key.kid(),
           record.effective_at,
           agent};
   remember(key, std::move(own), true);
@@ -257,13 +259,31 @@ std::expected<void, SinkError> ControlWriter::publish_again() {
   }
   while (!displaced_.empty()) {
     const auto key = displaced_.begin();
-    Own& own = own_.at(*key);
-    std::string payload = with_generation(own.payload, issuer_.generation);
-    if (auto ticket = shared_.log.append(*key, sign_jws(shared_.key, payload)); !ticket) return std::unexpected(ticket.error());
-    own.payload = std::move(payload);
+    if (auto ticket = repeat(*key, own_.at(*key)); !ticket) return std::unexpected(ticket.error());
     displaced_.erase(key);
   }
   return {};
+}
+
+std::expected<std::uint64_t, SinkError> ControlWriter::repeat(const std::string& key, Own& own) {
+  std::string payload = with_generation(own.payload, issuer_.generation);
+  auto ticket = shared_.log.append(key, sign_jws(shared_.key, payload));
+  if (!ticket) return ticket;
+  own.payload = std::move(payload);
+  own.kid = shared_.key.kid();
+  return ticket;
+}
+
+std::expected<std::optional<std::uint64_t>, SinkError> ControlWriter::say_again(const std::set<std::string>& also) {
+  std::optional<std::uint64_t> last;
+  for (auto& [key, own] : own_) {
+    const bool foreign = own.live.contained && own.kid != shared_.key.kid();
+    if (!foreign && !also.contains(key)) continue;
+    const auto ticket = repeat(key, own);
+    if (!ticket) return std::unexpected(ticket.error());
+    last = *ticket;
+  }
+  return last;
 }
 
 void ControlWriter::forget(const std::string& key) {

@@ -74,6 +74,9 @@ class ControlWriter {
   /// already has is not sent again; one whose epoch is not above the log's though it is later in event time (the state behind it was lost)
   /// goes out under the next epoch, because readers would ignore it otherwise.
   [[nodiscard]] std::expected<void, SinkError> publish(const ContainmentRecord& record, std::size_t active_agents, WallTime now);
+  /// For people, whose writer has no process that would do so in time (`poll`): says again, as it was said, what is in force under the
+  /// signature of another key, and what of `also` (keys of the log) it knows. Gives the last ticket; none where there was nothing to say.
+  [[nodiscard]] std::expected<std::optional<std::uint64_t>, SinkError> say_again(const std::set<std::string>& also);
   /// For an owner that was fenced and still owns its partition.
   void claim_again();
 
@@ -89,7 +92,7 @@ class ControlWriter {
  private:
   struct Own {
     LiveRecord live;
-    std::string payload, jti;
+    std::string payload, jti, kid;
     EventTime effective_at;
     std::string agent;
   };
@@ -104,6 +107,7 @@ class ControlWriter {
   [[nodiscard]] std::expected<void, SinkError> claim(WallTime now);
   [[nodiscard]] std::expected<void, SinkError> send(ContainmentRecord record, std::size_t active_agents, WallTime now);
   [[nodiscard]] std::expected<void, SinkError> send_waiting(WallTime now);
+  [[nodiscard]] std::expected<std::uint64_t, SinkError> repeat(const std::string& key, Own& own);
   [[nodiscard]] std::expected<void, SinkError> publish_again();
   [[nodiscard]] std::expected<void, SinkError> retire();
   void forget(const std::string& key);

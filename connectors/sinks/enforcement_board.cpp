@@ -112,7 +112,8 @@ void EnforcementBoard::observe(const ControlEntry& entry, WallTime now) {
   if (said == nullptr || (!rows_.contains(entry.key) && !has_room_for_a_row())) return;
   Row& row = rows_[entry.key];
   row.generation = said->generation;
-  if (row.jti == message->jti) return;  // said again by a later owner
+  row.kid = kid_of_jws(entry.value).value_or(std::string());
+  if (row.jti == message->jti && row.record.epoch == said->record.epoch) return;  // said again by a later owner
   if (!said->record.contained && said->record.level >= Level::Hold) {
     confirmed_.push_back({said->writer,
                           {.scope = said->record.scope,

@@ -60,6 +60,7 @@ class EnforcementBoard {
   };
   struct Row {
     std::string writer, jti;
+    std::string kid;  // of the key that signed it last
     std::uint64_t generation = 0;
     ContainmentRecord record;
     std::int64_t ack_within_ms = 0;

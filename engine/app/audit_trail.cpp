@@ -153,6 +153,10 @@ std::expected<void, SinkError> AuditTrail::start(std::string_view personas, Wall
 void AuditTrail::end(WallTime now) {
   if (start_.empty()) return;
   if (!say(audit_of_end({start_, key_.kid(), {}}, now), kNobody) || !sink_.flush(kEndWithin)) return;
+  note();
+}
+
+void AuditTrail::note() {
   const std::lock_guard lock(mutex_);
   note_progress(true);
 }
@@ -166,6 +170,8 @@ std::filesystem::path operators_audit_file(const ringfence::Settings& settings) 
   const std::filesystem::path engines = audit_file(settings);
   return engines.parent_path() / (engines.stem().string() + "-operator" + engines.extension().string());
 }
+
+std::filesystem::path operators_audit_note(const ringfence::Settings& settings) { return settings.state.directory / "audit-operator.note"; }
 
 std::expected<void, SinkError> note_purge(const std::filesystem::path& state_directory, std::string_view scope, WallTime now) {
   const std::string path = (state_directory / kPurges).string();

@@ -51,6 +51,8 @@ class AuditTrail {
   [[nodiscard]] std::expected<void, SinkError> start(std::string_view personas, WallTime now);
   /// It ends of its own will.
   void end(WallTime now);
+  /// Notes at once how far it has come for good, for a process that ends with its record.
+  void note();
 
   [[nodiscard]] const std::string& chain() const { return chain_.head().chain; }
   /// What is odd about the trail that was found; empty where nothing is.
@@ -108,6 +110,8 @@ class AuditTrail {
 /// The file an engine without Kafka keeps its trail in, and people's commands theirs.
 [[nodiscard]] std::filesystem::path audit_file(const ringfence::Settings& settings);
 [[nodiscard]] std::filesystem::path operators_audit_file(const ringfence::Settings& settings);
+/// Where it is noted how far people's trail has come.
+[[nodiscard]] std::filesystem::path operators_audit_note(const ringfence::Settings& settings);
 
 /// Where in a state directory an engine notes how far its trail has come.
 inline constexpr std::string_view kAuditNote = "audit.note";

@@ -26,8 +26,9 @@ std::optional<CommandAnswers::Answer> answer_in(std::string_view line, const std
   if (!record) return std::nullopt;
   try {
     const auto& own = record->at("unmapped").at("ringfence");
-    if (own.at("kind") != "command" || own.at("jti") != jti) return std::nullopt;
-    return CommandAnswers::Answer{record->at("status_id") == 1, record->at("status_detail").get<std::string>()};
+    const bool passed_over = own.at("kind") == "command_passed_over";
+    if ((own.at("kind") != "command" && !passed_over) || own.value("jti", "") != jti) return std::nullopt;
+    return CommandAnswers::Answer{record->at("status_id") == 1, passed_over, record->at("status_detail").get<std::string>()};
   } catch (const nlohmann::json::exception&) {
     return std::nullopt;
   }

@@ -20,6 +20,7 @@ class CommandAnswers {
  public:
   struct Answer {
     bool done = false;
+    bool passed_over = false;  // it counts as none: forged, repeated, too late
     std::string words;
   };
   virtual ~CommandAnswers() = default;

@@ -63,20 +63,34 @@ OperatorVoice::Done OperatorVoice::read_until(Deadline deadline, Enough enough) 
 void OperatorVoice::take(const ControlEntry& entry) {
   if (each_) each_(entry);
   const bool counts = writer_.observe(entry);
-  if (!entry.key.ends_with("#" + std::string(kOperatorWriter))) return;
+  if (entry.key.starts_with('~') || !entry.key.ends_with("#" + std::string(kOperatorWriter))) return;
+  if (counts)
+    astray_.erase(entry.key);
+  else
+    astray_.insert(entry.key);
   const auto message = verify_control(entry.key, entry.value, trusted_, issuer_.aud.front());
   const auto* said = message ? std::get_if<SignedContainment>(&message->body) : nullptr;
   if (said == nullptr) return;
-  if (message->jti == said_) heard_ = counts && writer_.state() == ControlWriter::State::Speaking ? Heard::Counts : Heard::Passed;
-  if (said->record.scope == scope_ && (!last_ || said->record.epoch > last_->epoch)) last_ = said->record;
+  if (message->jti == said_ && said->record.epoch == said_epoch_)
+    heard_ = counts && writer_.state() == ControlWriter::State::Speaking ? Heard::Counts : Heard::Passed;
+  if (said->record.scope != scope_) return;
+  const bool later = !last_ || said->record.epoch > last_->epoch;
+  if (later) last_ = said->record;
+  if (later || (counts && said->record.epoch == last_->epoch)) last_kid_ = kid_of_jws(entry.value).value_or(std::string());
 }
 
-/// With a claim ahead of it, but where the last one holds.
-OperatorVoice::Done OperatorVoice::send(const ContainmentRecord& record, Deadline deadline) {
+/// Where the last claim holds no more, the next.
+OperatorVoice::Done OperatorVoice::claim() {
   writer_.claim_again();
   if (auto claimed = writer_.caught_up(wall_now()); !claimed) return std::unexpected(claimed.error().message);
   issuer_.generation = writer_.generation();
-  const auto ticket = log_.append(control_key(record.scope, kOperatorWriter), sign_jws(key_, encode_containment(record, issuer_)));
+  return {};
+}
+
+/// With a claim ahead of it.
+OperatorVoice::Done OperatorVoice::send(const ContainmentRecord& record, Deadline deadline) {
+  if (auto claimed = claim(); !claimed) return claimed;
+  const auto ticket = log_.append(control_key(record.scope, kOperatorWriter), sign_jws(key_, encode_containment(record, issuer_, said_)));
   if (!ticket) return std::unexpected(ticket.error().message);
   return wait_stored(*ticket, deadline);
 }
@@ -92,16 +106,33 @@ OperatorVoice::Done OperatorVoice::wait_stored(std::uint64_t ticket, Deadline de
   return in_time("the control log did not acknowledge");
 }
 
-OperatorVoice::Done OperatorVoice::say(ContainmentRecord record) {
+/// What stands under another key, and whatever of people's words was put astray: by somebody else who spoke meanwhile, or by who may write
+/// the log.
+OperatorVoice::Done OperatorVoice::say_again(Deadline deadline) {
+  while (Clock::now() < deadline) {
+    if (auto claimed = claim(); !claimed) return claimed;
+    const auto ticket = writer_.say_again(std::exchange(astray_, {}));
+    if (!ticket) return std::unexpected(ticket.error().message);
+    if (!*ticket) return {};
+    if (auto stored = wait_stored(**ticket, deadline); !stored) return stored;
+    const auto at_end = [](const ControlLog::Batch& batch) { return batch.caught_up && batch.entries.empty(); };
+    if (auto read = read_until(deadline, at_end); !read) return read;
+    if (writer_.state() == ControlWriter::State::Speaking && astray_.empty()) return {};
+  }
+  return in_time("what stands under another key was not said again");
+}
+
+OperatorVoice::Done OperatorVoice::say(ContainmentRecord record, const std::string& jti) {
   const Deadline deadline = Clock::now() + within_;
-  const std::string key = control_key(record.scope, kOperatorWriter);
   for (auto again = kAgain; Clock::now() < deadline; again = std::min(2 * again, kAgainMost)) {
     record.epoch = std::max(last_ ? last_->epoch + 1 : 1, least_epoch());
-    said_ = control_jti(record.cause_event_id, key, record.epoch);
+    said_ = jti;
+    said_epoch_ = record.epoch;
     heard_ = Heard::NotYet;
     if (auto sent = send(record, deadline); !sent) return sent;
     auto read = read_until(deadline, [this](const ControlLog::Batch&) { return heard_ != Heard::NotYet; });
-    if (!read || heard_ == Heard::Counts) return read;
+    if (!read) return read;
+    if (heard_ == Heard::Counts) return say_again(Clock::now() + within_);
     const Deadline then = Clock::now() + again;
     if (auto waited = read_until(deadline, [then](const ControlLog::Batch&) { return Clock::now() >= then; }); !waited) return waited;
   }

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,7 +28,8 @@ inline constexpr std::string_view kOperatorWriter = "operator";
 ///
 /// Several people may speak at once, so a word goes out right behind its claim and counts as said once both were read back with no later
 /// claim ahead of them, which is how gates read it; else it is said again, under the next claim. Of several the one with the highest
-/// generation is always heard. One thread.
+/// generation is always heard. What people have contained and another key has signed is said again with each word, as it was said: so a new
+/// key takes over all of it before the former one is withdrawn. One thread.
 class OperatorVoice {
  public:
   struct Settings {
@@ -44,9 +46,12 @@ class OperatorVoice {
   /// What the operator's writer last said of the scope, as far as the log knows.
   [[nodiscard]] const std::optional<ContainmentRecord>& last() const { return last_; }
 
-  /// Says it under the next epoch, which is not below the clock's milliseconds: gates remember epochs that the log may have forgotten.
-  /// Stored for good, and taken by whoever reads the log in order, when it returns.
-  [[nodiscard]] std::expected<void, std::string> say(ContainmentRecord record);
+  /// That word stands under the signature of this key.
+  [[nodiscard]] bool last_is_own() const { return last_kid_ == key_.kid(); }
+
+  /// Says it, as the command of this `jti`, under the next epoch, which is not below the clock's milliseconds: gates remember epochs that
+  /// the log may have forgotten. Stored for good, and taken by whoever reads the log in order, when it returns.
+  [[nodiscard]] std::expected<void, std::string> say(ContainmentRecord record, const std::string& jti);
 
  private:
   using Deadline = std::chrono::steady_clock::time_point;
@@ -56,7 +61,9 @@ class OperatorVoice {
 
   template <class Enough>
   [[nodiscard]] Done read_until(Deadline deadline, Enough enough);
+  [[nodiscard]] Done claim();
   [[nodiscard]] Done send(const ContainmentRecord& record, Deadline deadline);
+  [[nodiscard]] Done say_again(Deadline deadline);
   [[nodiscard]] Done wait_stored(std::uint64_t ticket, Deadline deadline);
   void take(const ControlEntry& entry);
 
@@ -70,8 +77,11 @@ class OperatorVoice {
   std::string scope_;
   std::function<void(const ControlEntry&)> each_;
   std::optional<ContainmentRecord> last_;
-  std::string said_;             // jti of the word that is out
-  Heard heard_ = Heard::NotYet;  // and what came of it
+  std::string last_kid_;
+  std::string said_;              // jti of the word that is out,
+  std::uint64_t said_epoch_ = 0;  // its epoch
+  Heard heard_ = Heard::NotYet;   // and what came of it
+  std::set<std::string> astray_;  // keys of the log whose last entry is not the word that holds
   ControlWriter writer_;
 };
 

@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <functional>
@@ -28,23 +29,19 @@ constexpr std::size_t kBatch = 1000;
 constexpr std::chrono::milliseconds kAckWait{200};
 constexpr int kApprovedTier = 4;
 
-using Done = std::expected<void, Fault>;
-
-ContainmentRecord record_of(const Command& command, const ScopeParts& scope, bool contained) {
-  const EventTime now{wall_now().value};
+ContainmentRecord record_of(const Command& command, const ScopeParts& scope, EventTime now) {
   ContainmentRecord record;
   record.scope = command.scope;
   record.tenant = scope.tenant;
   if (scope.type == "agent" || scope.type == "session" || scope.type == "subtree") record.agent_id = scope.id;
   record.session_id = scope.session;
-  record.contained = contained;
+  record.contained = command.command == "halt";
   record.level = Level::Halt;
   if (scope.type == "subtree") record.select = {{"agent.id", scope.id}, {"delegation.root", scope.id}};
   record.effective_at = now;
   record.finding_uid = halted_by(command.by);
   record.reason = command.reason;
   record.approver = command.approver.empty() ? command.by : command.approver;
-  record.cause_event_id = cause_of(command) + "-" + std::to_string(now.value);
   record.position.offset = Offset{0};  // of no input: any number lower than "all" tells whether it is stored
   return record;
 }
@@ -69,30 +66,11 @@ std::expected<PersonaSet, Fault> personas_of(const Settings& settings, ContextLo
   return std::unexpected(Fault{ExitCode::Unusable, "the context topic holds no valid persona set"});
 }
 
-/// Whether freeing this scope takes two people: an agent of tier 4, and whatever is wider than an agent, because such may be in it.
-std::expected<bool, Fault> takes_two(const ScopeParts& scope, const Settings& settings, ContextLog* context) {
-  if (scope.type != "agent" && scope.type != "session") return true;
-  const auto set = personas_of(settings, context);
-  if (!set) return std::unexpected(set.error());
-  Event event;
-  event.tenant = scope.tenant;
-  event.agent.id = scope.id;
-  const Persona* persona = set->match(event);
-  return persona != nullptr && persona->tier >= kApprovedTier;
-}
-
-/// A release of what an operator halted is the operator's writer's own, so the rule is held here as the engine holds it for its own; and
-/// whoever breaks it hears so at once.
-Done check_approver(const Command& command, const ScopeParts& scope, const std::optional<ContainmentRecord>& halted,
-                    const Settings& settings, ContextLog* context) {
-  const auto two = takes_two(scope, settings, context);
-  if (!two) return std::unexpected(two.error());
-  if (!*two) return {};
-  if (command.approver.empty() || same_person(command.approver, command.by))
-    return std::unexpected(Fault{ExitCode::Unusable, "this scope is released only with an --approver other than --by"});
-  if (halted && halted->contained && halted->finding_uid == halted_by(command.approver))
-    return std::unexpected(Fault{ExitCode::Unusable, "who halted cannot approve the release"});
-  return {};
+/// A job of tier 4 that an agent of this tenant may be bound to.
+bool may_be_of_tier_four(const PersonaSet& set, const std::string& tenant) {
+  return std::ranges::any_of(set.personas(), [&](const Persona& persona) {
+    return persona.tier >= kApprovedTier && (persona.tenants.empty() || persona.tenants.matches(tenant));
+  });
 }
 
 /// A gate has confirmed a word under this key that the control log, which knows it up to `epoch`, has no more. False where there are no
@@ -127,40 +105,100 @@ OnTheLog standing_of(const EnforcementBoard& board, const Command& command, cons
 
 }  // namespace
 
-std::expected<Spoken, Fault> speak(const Command& command, const ScopeParts& scope, const Settings& settings, const SigningKey& key,
-                                   const TrustedKeys& trusted, Engine engine, ContextLog* context) {
-  if (command.command == "purge") return Spoken{};
+/// A place on the control log.
+struct OperatorWord::Floor {
   OutputProgress progress;  // outlives the log that tells it
-  auto log = open_control_log(settings, ControlUse::Writes, [&progress] { progress.tell(); });
+  std::unique_ptr<ControlLog> log;
+  std::unique_ptr<OperatorVoice> voice;
+};
+
+OperatorWord::OperatorWord(const Parts& parts, WallTime at) : parts_(parts), at_(at) {}
+OperatorWord::OperatorWord(OperatorWord&&) noexcept = default;
+OperatorWord::~OperatorWord() = default;
+
+std::expected<OperatorWord, Fault> OperatorWord::open(const Parts& parts, Engine engine) {
+  const auto& [command, scope, settings, key, trusted, context] = parts;
+  OperatorWord out(parts, wall_now());
+  if (command.command == "purge") return out;
+  auto floor = std::make_unique<Floor>();
+  auto log = open_control_log(settings, ControlUse::Writes, [floor = floor.get()] { floor->progress.tell(); });
   if (!log) return std::unexpected(Fault{log.error().exit, log.error().message});
+  floor->log = std::move(*log);
   const std::string claimant = "operator-" + std::to_string(getpid()) + "-" + std::to_string(wall_now().value);
-  OperatorVoice voice({.iss = settings.control.issuer, .aud = settings.control.audience, .claimant = claimant}, key, trusted, **log,
-                      progress);
-  const bool release = command.command == "release";
+  floor->voice = std::make_unique<OperatorVoice>(
+      OperatorVoice::Settings{.iss = settings.control.issuer, .aud = settings.control.audience, .claimant = claimant}, key, trusted,
+      *floor->log, floor->progress);
+  OperatorVoice& voice = *floor->voice;
+  out.floor_ = std::move(floor);
+
   EnforcementBoard board(board_settings(settings, trusted));
   const auto each = [&board](const ControlEntry& entry) { board.observe(entry, WallTime{}); };
   if (auto read = voice.read_to_end(command.scope, command.command == "halt" ? nullptr : std::function<void(const ControlEntry&)>(each));
       !read)
     return std::unexpected(Fault{ExitCode::Unreachable, std::move(read.error())});
-  Spoken out;
-  if (command.command != "halt") out.standing = standing_of(board, command, scope);
+  if (voice.last()) out.at_.value = std::max(out.at_.value, (voice.last()->effective_at + milliseconds(1)).value);
+  if (command.command != "halt") out.standing_ = standing_of(board, command, scope);
   if (command.command == "approve") {
-    if (out.standing->any && !out.standing->pending)
+    if (out.standing_->any && !out.standing_->pending)
       return std::unexpected(Fault{ExitCode::Unusable, "nothing waits for approval there: what is contained is in force as it is"});
     return out;
   }
-  const bool halted = voice.last() && voice.last()->contained;
-  const bool as_commanded = halted != release;  // by the log, which may have been lost or restored
+  const bool release = command.command == "release", halted = voice.last() && voice.last()->contained;
+  // By the log, which may have been lost or restored. A halt that another key has signed ends with that key.
+  const bool as_commanded = release ? !halted : halted && voice.last_is_own();
   const bool behind =
       as_commanded && gates_know_later(settings, control_key(command.scope, kOperatorWriter), voice.last() ? voice.last()->epoch : 0);
-  if (release && (halted || behind || engine == Engine::Takes)) {
-    if (auto allowed = check_approver(command, scope, voice.last(), settings, context); !allowed) return std::unexpected(allowed.error());
+  out.due_ = !as_commanded || behind;
+  if (!release || !(halted || behind || engine == Engine::Takes)) return out;
+  bool two = scope.type != "agent" && scope.type != "session";  // whoever is of tier 4 may be in what is wider
+  if (!two) {
+    const auto set = out.personas();
+    if (!set) return std::unexpected(set.error());
+    Event event;
+    event.tenant = scope.tenant;
+    event.agent.id = scope.id;
+    const Persona* persona = (*set)->match(event);
+    two = persona != nullptr && persona->tier >= kApprovedTier;
   }
-  if (as_commanded && !behind) return out;
-  if (auto said = voice.say(record_of(command, scope, !release)); !said)
-    return std::unexpected(Fault{ExitCode::Unreachable, std::move(said.error())});
-  out.said = true;
+  if (auto allowed = out.check_approver(two); !allowed) return std::unexpected(allowed.error());
   return out;
+}
+
+std::expected<const PersonaSet*, Fault> OperatorWord::personas() {
+  if (!personas_) {
+    auto set = personas_of(parts_.settings, parts_.context);
+    if (!set) return std::unexpected(std::move(set.error()));
+    personas_ = std::move(*set);
+  }
+  return &*personas_;
+}
+
+/// A release of what an operator halted is the operator's writer's own, so the rule is held here as the engine holds it for its own; and
+/// whoever breaks it hears so at once.
+std::expected<void, Fault> OperatorWord::check_approver(bool two) {
+  if (!two) return {};
+  const std::string& approver = parts_.command.approver;
+  if (approver.empty() || same_person(approver, parts_.command.by))
+    return std::unexpected(Fault{ExitCode::Unusable, "this scope is released only with an --approver other than --by"});
+  const auto& halted = floor_->voice->last();
+  if (halted && halted->contained && halted->finding_uid == halted_by(approver))
+    return std::unexpected(Fault{ExitCode::Unusable, "who halted cannot approve the release"});
+  return {};
+}
+
+std::expected<void, Fault> OperatorWord::check_unheard() {
+  if (parts_.command.command != "release" || !due_) return {};
+  const auto set = personas();
+  if (!set) return std::unexpected(set.error());
+  auto allowed = check_approver(may_be_of_tier_four(**set, parts_.scope.tenant));
+  if (!allowed) allowed.error().message += ": no engine says whether the agent's job is of tier 4, and there are such jobs";
+  return allowed;
+}
+
+std::expected<void, Fault> OperatorWord::say(const std::string& jti) {
+  if (auto said = floor_->voice->say(record_of(parts_.command, parts_.scope, EventTime{at_.value}), jti); !said)
+    return std::unexpected(Fault{ExitCode::Unreachable, std::move(said.error())});
+  return {};
 }
 
 }  // namespace ringfence

@@ -3,14 +3,18 @@
 
 #include <cstdint>
 #include <expected>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "config/settings.h"
+#include "connectors/encoders/control.h"
 #include "connectors/encoders/keys.h"
 #include "connectors/kafka/context_log.h"
 #include "engine/app/exit_code.h"
+#include "engine/event/ids.h"
+#include "engine/persona/persona.h"
 #include "engine/verdict/command.h"
 
 namespace ringfence {
@@ -31,18 +35,49 @@ struct OnTheLog {
   std::vector<std::string> by_people;  // other scopes within it that people have halted, which only people free
 };
 
-/// What came of a command at the operator's own writer.
-struct Spoken {
-  bool said = false;                 // it had something to say
-  std::optional<OnTheLog> standing;  // for a release and an approval
-};
+/// What the operator's own writer has to say to one command that `check_command` accepted: a halt, unless people have halted the scope
+/// already under this key, and the release of a halt of theirs; nothing to an approval or a purge, which are the engine's. What it is made
+/// of outlives it. One thread.
+class OperatorWord {
+ public:
+  struct Parts {
+    const Command& command;
+    const ScopeParts& scope;
+    const Settings& settings;
+    const SigningKey& key;
+    const TrustedKeys& trusted;
+    ContextLog* context = nullptr;  // where the personas in force are read; null for the directory of the settings
+  };
+  /// Reads the control log to its end, at most some 40 s, and holds a release to its rules as far as they can be known from here.
+  [[nodiscard]] static std::expected<OperatorWord, Fault> open(const Parts& parts, Engine engine);
+  OperatorWord(OperatorWord&&) noexcept;
+  OperatorWord& operator=(OperatorWord&&) = delete;
+  ~OperatorWord();
 
-/// Says on the control log what the operator's own writer has to say to a command that `check_command` accepted: a halt, unless people
-/// have halted the scope already, and the release of a halt of theirs, under the rules of a release; nothing to an approval or a purge,
-/// which are the engine's. `context`: where the personas in force are read, null for the directory of the settings. Claims, reads back and
-/// waits for the log, at most some 40 s.
-[[nodiscard]] std::expected<Spoken, Fault> speak(const Command& command, const ScopeParts& scope, const Settings& settings,
-                                                 const SigningKey& key, const TrustedKeys& trusted, Engine engine,
-                                                 ContextLog* context = nullptr);
+  /// There is something to say.
+  [[nodiscard]] bool due() const { return due_; }
+  /// When the command is given: now, and behind the word of people that it answers, however fast the clock of who gave that was.
+  [[nodiscard]] WallTime at() const { return at_; }
+  /// For a release and an approval.
+  [[nodiscard]] const std::optional<OnTheLog>& standing() const { return standing_; }
+  /// Of a release that no engine has answered: which job the agent was bound to by its gateway only an engine knows, so that any job of
+  /// tier 4 asks for the second person.
+  [[nodiscard]] std::expected<void, Fault> check_unheard();
+  /// Says it, as the command of this `jti`. Claims, reads back and waits for the log, at most some 40 s.
+  [[nodiscard]] std::expected<void, Fault> say(const std::string& jti);
+
+ private:
+  struct Floor;
+  OperatorWord(const Parts& parts, WallTime at);
+  [[nodiscard]] std::expected<const PersonaSet*, Fault> personas();
+  [[nodiscard]] std::expected<void, Fault> check_approver(bool two);
+
+  Parts parts_;
+  std::unique_ptr<Floor> floor_;  // null: nothing is ever said
+  std::optional<PersonaSet> personas_;
+  std::optional<OnTheLog> standing_;
+  WallTime at_;
+  bool due_ = false;
+};
 
 }  // namespace ringfence

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -44,21 +45,26 @@ using Done = std::expected<void, Fault>;
 struct Signed {
   std::string key, jws, jti;
 };
-Signed sign(const Command& command, const Settings& settings, const SigningKey& key) {
+Signed sign(const Command& command, const Settings& settings, const SigningKey& key, WallTime at) {
   const Issuer issuer{.iss = settings.control.issuer, .aud = settings.control.audience, .writer = std::string(kOperatorWriter)};
-  const std::string payload = encode_command(command, issuer, wall_now());
+  const std::string payload = encode_command(command, issuer, at);
   return {std::string(kCommandKeys) + sha256_hex(payload).substr(0, 16), sign_jws(key, payload),
           parse_strict_json(payload)->at("jti").get<std::string>()};
 }
 
-/// Gives its `jti`.
-std::expected<std::string, Fault> put_on_context(const Command& command, const Settings& settings, const SigningKey& key,
-                                                 ContextLog& context) {
-  Signed order = sign(command, settings, key);
-  if (const auto sent = context.append(order.key, order.jws, kWithin); !sent)
-    return std::unexpected(Fault{ExitCode::Unreachable, sent.error().message});
-  return std::move(order.jti);
-}
+/// Where engines read commands, and what they say.
+struct Engines {
+  std::function<Done(const Signed&)> put;
+  std::function<std::optional<CommandAnswers::Answer>(const std::string& jti)> wait;  // null: nobody would say in time
+};
+
+/// What a person needs to command at all.
+struct Desk {
+  Settings settings;
+  SigningKey key;
+  TrustedKeys trusted;
+  std::unique_ptr<ContextLog> context;  // null: commands go by file, or to no engine
+};
 
 constexpr const char* kPublished = "published by the writer operator";
 
@@ -70,45 +76,84 @@ std::string words_of(const Command& command, const ScopeParts& scope, const Comm
 
 /// What a command came to, for whoever gave it, and what else is to be released with it.
 struct Given {
-  std::string words;
+  std::string words, jti;
   std::vector<std::string> by_people;
 };
 using Giving = std::expected<Given, Fault>;
 
-Given given(std::string words, const Command& command, Spoken spoken) {
-  Given out{std::move(words), {}};
-  if (command.command == "release" && spoken.standing) out.by_people = std::move(spoken.standing->by_people);
+Given given(std::string words, const Command& command, std::string jti, const OperatorWord& word) {
+  Given out{std::move(words), std::move(jti), {}};
+  if (command.command == "release" && word.standing()) out.by_people = word.standing()->by_people;
+  return out;
+}
+
+/// What came of both ways of a command: the word of people, and what engines make of it.
+struct Told {
+  Signed order;
+  bool said = false;
+  std::optional<CommandAnswers::Answer> answer;
+};
+
+/// An engine knows what job its gateway bound the agent to, and what of a command counts: against that nothing is freed.
+bool forbids(const CommandAnswers::Answer& answer) {
+  return answer.passed_over || answer.words == words_of(CommandAnswer::NeedsApprover) || answer.words == words_of(CommandAnswer::OwnHalt);
+}
+
+/// A halt is in force by its own word, ahead of all else. A release is said once engines have been heard; where none answers, under the
+/// rule that asks most.
+std::expected<Told, Fault> tell(OperatorWord& word, const Command& command, Signed order, const Engines& engines) {
+  Told out{std::move(order), false, std::nullopt};
+  const auto say = [&]() -> Done {
+    if (auto said = word.say(out.order.jti); !said) return said;
+    out.said = true;
+    return {};
+  };
+  const bool halt = command.command == "halt";
+  if (halt && word.due())
+    if (auto said = say(); !said) return std::unexpected(said.error());
+  if (!halt && !engines.wait)
+    if (auto allowed = word.check_unheard(); !allowed) return std::unexpected(allowed.error());
+  if (engines.put)
+    if (auto put = engines.put(out.order); !put) return std::unexpected(put.error());
+  if (engines.wait) out.answer = engines.wait(out.order.jti);
+  if (halt || !word.due()) return out;
+  if (out.answer && forbids(*out.answer)) return std::unexpected(Fault{ExitCode::Unusable, out.answer->words});
+  if (!out.answer)
+    if (auto allowed = word.check_unheard(); !allowed) return std::unexpected(allowed.error());
+  if (auto said = say(); !said) return std::unexpected(said.error());
   return out;
 }
 
 /// Without Kafka: on the file that the service follows, and what that made of it.
-Giving give_by_file(const Command& command, const ScopeParts& scope, const Settings& settings, const SigningKey& key,
-                    const TrustedKeys& trusted) {
-  auto spoke = speak(command, scope, settings, key, trusted, Engine::Takes);
-  if (!spoke) return std::unexpected(spoke.error());
+Giving give_by_file(const Command& command, OperatorWord& word, const Desk& desk, const ScopeParts& scope) {
+  const Settings& settings = desk.settings;
   FileAnswers answers(audit_file(settings).string());
-  const Signed order = sign(command, settings, key);
-  if (const auto put = append_command(settings, order.key, order.jws); !put)
-    return std::unexpected(Fault{ExitCode::Unreachable, put.error().message});
-  const bool said = spoke->said;
-  const auto tell = [&](std::string words) { return given(std::move(words), command, std::move(*spoke)); };
-  const std::string done = said ? std::string(kPublished) + "; " : "";
+  const bool running = rocksdb_in_use(settings.state.directory.string());
+  Engines engines{.put = [&](const Signed& order) -> Done {
+                    if (const auto put = append_command(settings, order.key, order.jws); !put)
+                      return std::unexpected(Fault{ExitCode::Unreachable, put.error().message});
+                    return {};
+                  },
+                  .wait = {}};
+  if (running) engines.wait = [&](const std::string& jti) { return answers.wait(jti, kAnswerWithin); };
+  const auto told = tell(word, command, sign(command, settings, desk.key, word.at()), engines);
+  if (!told) return std::unexpected(told.error());
+  const auto tell_them = [&](std::string words) { return given(std::move(words), command, told->order.jti, word); };
+  const std::string done = told->said ? std::string(kPublished) + "; " : "";
   const std::string recorded = done + "recorded in " + command_file(settings).string();
-  if (!rocksdb_in_use(settings.state.directory.string())) return tell(recorded + ": no service is running, the next start takes it");
-  const auto answer = answers.wait(order.jti, kAnswerWithin);
-  if (!answer) return tell(recorded + ": the service takes it once it has judged what lies in its input");
-  if (answer->done) return tell(done + words_of(command, scope, *answer));
-  if (!said) return std::unexpected(Fault{ExitCode::Unusable, answer->words});
-  return tell(std::string(kPublished) + ", and so in force; in the states of the engine: " + answer->words);
+  if (!running) return tell_them(recorded + ": no service is running, the next start takes it");
+  if (!told->answer) return tell_them(recorded + ": the service takes it once it has judged what lies in its input");
+  if (told->answer->done) return tell_them(done + words_of(command, scope, *told->answer));
+  if (!told->said || told->answer->passed_over) return std::unexpected(Fault{ExitCode::Unusable, done + told->answer->words});
+  return tell_them(std::string(kPublished) + ", and so in force; in the states of the engine: " + told->answer->words);
 }
 
 /// Where no engine reads commands: what the operator's own writer can do alone.
-Giving give_without_engine(const Command& command, const ScopeParts& scope, const Settings& settings, const SigningKey& key,
-                           const TrustedKeys& trusted) {
-  auto spoke = speak(command, scope, settings, key, trusted, Engine::TakesNone);
-  if (!spoke) return std::unexpected(spoke.error());
-  if (spoke->said || (spoke->standing && !spoke->standing->by_people.empty()))
-    return given(spoke->said ? kPublished : "no operator has halted this scope itself", command, std::move(*spoke));
+Giving give_without_engine(const Command& command, OperatorWord& word, const Desk& desk, const ScopeParts& /*scope*/) {
+  const auto told = word.due() ? tell(word, command, sign(command, desk.settings, desk.key, word.at()), {}) : Told{};
+  if (!told) return std::unexpected(told.error());
+  if (told->said || (word.standing() && !word.standing()->by_people.empty()))
+    return given(told->said ? kPublished : "no operator has halted this scope itself", command, told->order.jti, word);
   const std::string engine = "an engine over Kafka takes commands from the context topic only (context.source)";
   if (command.command == "halt") return std::unexpected(Fault{ExitCode::Unusable, "halted by an operator already"});
   if (command.command == "release") return std::unexpected(Fault{ExitCode::Unusable, "no operator has halted this scope, and " + engine});
@@ -127,25 +172,21 @@ Done put_on_record(const Command& command, const Settings& settings, const std::
   if (!key) return std::unexpected(Fault{ExitCode::Unusable, key.error().message});
   auto trusted = operators_keys(settings);
   if (!trusted) return std::unexpected(Fault{trusted.error().exit, trusted.error().message});
-  auto trail = AuditTrail::open({.writer = std::string(kOperatorWriter), .instance = "people", .note = {}, .adopt = true}, std::move(*key),
-                                std::move(*trusted), **sink, audit_past_of_file(file));
+  auto trail = AuditTrail::open(
+      {.writer = std::string(kOperatorWriter), .instance = "people", .note = operators_audit_note(settings), .adopt = true},
+      std::move(*key), std::move(*trusted), **sink, audit_past_of_file(file));
   if (!trail) return std::unexpected(Fault{ExitCode::Unreachable, trail.error()});
+  if (!(*trail)->warning().empty()) std::fprintf(stderr, "audit trail %s: %s\n", printable(file).c_str(), (*trail)->warning().c_str());
   const WallTime now = wall_now();
-  const std::string jti = "cmd-" + sha256_hex(cause_of(command) + std::to_string(now.value)).substr(0, 16);
+  const bool named = answer && !answer->jti.empty();
+  const std::string jti = named ? answer->jti : "cmd-" + sha256_hex(cause_of(command) + std::to_string(now.value)).substr(0, 16);
   const AuditEntry entry = audit_of_given({command, jti, kid}, answer.has_value(), answer ? answer->words : answer.error().message, now);
   if (const auto said = (*trail)->say(entry, {kNoInput, Offset{0}}); !said)
     return std::unexpected(Fault{ExitCode::Unreachable, said.error().message});
   if (const auto stored = (*sink)->flush(seconds(2)); !stored) return std::unexpected(Fault{ExitCode::Unreachable, stored.error().message});
+  (*trail)->note();
   return {};
 }
-
-/// What a person needs to command at all.
-struct Desk {
-  Settings settings;
-  SigningKey key;
-  TrustedKeys trusted;
-  std::unique_ptr<ContextLog> context;  // null: commands go by file, or to no engine
-};
 
 std::expected<Desk, Fault> open_desk(const std::string& config) {
   SettingsLoad load = load_settings(config);
@@ -169,35 +210,41 @@ std::expected<Desk, Fault> open_desk(const std::string& config) {
 }
 
 /// On the context topic, and what engines put on record of it. A halt is in force by its own word: nobody waits for theirs.
-Giving give_by_topic(const Command& command, const ScopeParts& scope, Desk& desk) {
+Giving give_by_topic(const Command& command, OperatorWord& word, const Desk& desk, const ScopeParts& scope) {
   const Settings& settings = desk.settings;
-  auto spoke = speak(command, scope, settings, desk.key, desk.trusted, Engine::Takes, desk.context.get());
-  if (!spoke) return std::unexpected(spoke.error());
   std::unique_ptr<CommandAnswers> answers;
   if (command.command != "halt" && settings.outputs.audit.topic) answers = TopicAnswers::open(kafka_of(settings), settings.topics.audit);
-  const auto put = put_on_context(command, settings, desk.key, *desk.context);
-  if (!put) return std::unexpected(put.error());
-  const bool said = spoke->said, unknown = spoke->standing && !spoke->standing->any && !said;
-  const auto tell = [&](const std::string& words) { return given(words, command, std::move(*spoke)); };
+  Engines engines{.put = [&](const Signed& order) -> Done {
+                    if (const auto sent = desk.context->append(order.key, order.jws, kWithin); !sent)
+                      return std::unexpected(Fault{ExitCode::Unreachable, sent.error().message});
+                    return {};
+                  },
+                  .wait = {}};
+  if (answers) engines.wait = [&](const std::string& jti) { return answers->wait(jti, kTopicAnswerWithin); };
+  const auto told = tell(word, command, sign(command, settings, desk.key, word.at()), engines);
+  if (!told) return std::unexpected(told.error());
+  const auto& [order, said, answer] = *told;
+  const bool unknown = word.standing() && !word.standing()->any && !said;
+  const auto tell_them = [&](const std::string& words) { return given(words, command, told->order.jti, word); };
   const std::string done = std::string(said ? std::string(kPublished) + ", and " : "") + "put on the context topic";
-  const auto answer = answers ? answers->wait(*put, kTopicAnswerWithin) : std::nullopt;
-  if (answer && answer->done) return tell(done + "; " + words_of(command, scope, *answer));
-  if (answer && said) return tell(done + "; in the states of the engines: " + answer->words);
+  if (answer && answer->done) return tell_them(done + "; " + words_of(command, scope, *answer));
+  if (answer && said) return tell_them(done + "; in the states of the engines: " + answer->words);
   if (answer) return std::unexpected(Fault{ExitCode::Unusable, answer->words});
-  return tell(done + (answers ? "; no engine has put on record yet what came of it" : "") +
-              (unknown ? "; the control log knows of nothing that is contained there" : ""));
+  return tell_them(done + (answers ? "; no engine has put on record yet what came of it" : "") +
+                   (unknown ? "; the control log knows of nothing that is contained there" : ""));
 }
 
 Giving give(const Command& command, const ScopeParts& scope, Desk& desk) {
   const Settings& settings = desk.settings;
-  if (!desk.context) {
-    const auto give_it = settings.input.kind == SourceKind::Kafka ? give_without_engine : give_by_file;
-    auto answer = give_it(command, scope, settings, desk.key, desk.trusted);
-    const auto put = put_on_record(command, settings, desk.key.kid(), answer);
-    if (answer && !put) return std::unexpected(Fault{put.error().exit, answer->words + ", and not put on record: " + put.error().message});
-    return answer;
-  }
-  return give_by_topic(command, scope, desk);
+  const bool by_file = !desk.context && settings.input.kind != SourceKind::Kafka;
+  auto word = OperatorWord::open({command, scope, settings, desk.key, desk.trusted, desk.context.get()},
+                                 desk.context || by_file ? Engine::Takes : Engine::TakesNone);
+  const auto give_it = desk.context ? give_by_topic : by_file ? give_by_file : give_without_engine;
+  auto answer = word ? give_it(command, *word, desk, scope) : Giving(std::unexpected(word.error()));
+  if (desk.context) return answer;
+  const auto put = put_on_record(command, settings, desk.key.kid(), answer);
+  if (answer && !put) return std::unexpected(Fault{put.error().exit, answer->words + ", and not put on record: " + put.error().message});
+  return answer;
 }
 
 /// Gives it and says what came of it.

@@ -108,6 +108,7 @@ nlohmann::ordered_json json_of(const Sight& sight, const std::string& key, const
                              {"enforcement", name_of(sight.board.state(key))},
                              {"level", name_of(r.level)},
                              {"since", format_rfc3339(r.effective_at)},
+                             {"kid", row.kid},
                              {"finding", r.finding_uid},
                              {"epoch", r.epoch},
                              {"reason", r.reason},
@@ -130,6 +131,18 @@ std::string gates_of(const Sight& sight, const std::string& key) {
   return out.empty() ? "-" : out;
 }
 
+/// Of a writer whose containments stand under several keys, as while its key is changed: how many under which.
+void print_keys(const EnforcementBoard& board) {
+  std::map<std::string, std::map<std::string, std::size_t>> keys;
+  for (const auto& [key, row] : board.rows())
+    if (row.record.contained) ++keys[row.writer][row.kid];
+  for (const auto& [writer, of_writer] : keys) {
+    if (of_writer.size() == 1) continue;
+    for (const auto& [kid, count] : of_writer)
+      std::printf("%zu by %s under key %s\n", count, printable(writer, 200).c_str(), printable(kid, 80).c_str());
+  }
+}
+
 void print(const Sight& sight, bool json) {
   const auto& rows = sight.board.rows();
   if (json) {
@@ -149,6 +162,7 @@ void print(const Sight& sight, bool json) {
   }
   std::printf("%zu containments, %zu writers alive, %llu records refused\n", rows.size(), sight.board.heartbeats().size(),
               static_cast<unsigned long long>(sight.board.refused()));
+  print_keys(sight.board);
 }
 
 /// What gates are pinned to; where that file is not, the own key under any writer.

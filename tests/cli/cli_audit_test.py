@@ -230,6 +230,21 @@ class Audit(program.Case):
         self.assertEqual(said, [("halt", "ada", "Success"), ("release", "ada", "Failure"), ("release", "ada", "Success")])
         self.assertEqual(self.verify(self.records(people), trusted=self.trust(self.key, name="engine.json")).code, NO, "not an engine's chain")
 
+    def test_a_tail_of_what_people_commanded_that_is_taken_off_is_named_for_ever(self):
+        self.trusted = self.trust(self.key, writers=("engine-*", "operator"))
+        config = self.settings()
+        self.file("control", b"")
+        for word in ("halt", "release"):
+            self.assertEqual(run(word, SCOPE, "--reason", "strange payments", "--by", "ada", "--config", config).code, DONE)
+        people = self.dir / "audit-operator"
+        people.write_bytes(b"".join(people.read_bytes().splitlines(keepends=True)[:-1]))
+        ended = run("halt", SCOPE, "--reason", "strange payments", "--by", "ada", "--config", config)
+        self.assertEqual(ended.code, DONE, ended)
+        self.assertIn(b"record 2 of the chain, which was stored, is not there", ended.err)
+        ended = self.verify(self.records(people))
+        self.assertEqual(ended.code, NO, ended)
+        self.assertIn(b"gap", ended.err + ended.out)
+
     def test_unreadable(self):
         self.assertEqual(run("audit", "verify", self.dir / "none", "--trusted", self.trusted).code, UNUSABLE)
         self.assertEqual(run("audit", "verify", self.trusted, "--trusted", self.dir / "none").code, UNUSABLE)

@@ -140,6 +140,25 @@ class Commands(program.Case):
         self.assertEqual((writer, state), ("operator", "contained"))
         self.assertGreater(third, second)
 
+    def test_a_new_key_takes_over_what_people_have_halted_before_the_former_one_goes(self):
+        def public(key):
+            return run("keys", "show", key, "--writer", "operator").out
+
+        scopes = {SCOPE, "agent:default/watched-halt-2", "agent:default/watched-halt-3"}
+        former = self.file("pinned.json", public(self.key)).read_bytes()
+        for each in scopes:
+            self.assertEqual(self.give("halt", scope=each).code, DONE)
+        self.key = self.dir / "next.key"
+        self.assertEqual(run("keys", "generate", self.key).code, DONE)
+        both = run("keys", "merge", self.file("former.json", former), self.file("next.json", public(self.key)))
+        self.file("pinned.json", both.out)
+        self.settings("stdin")
+        self.assertIn(b"published by the writer operator", self.give("halt").out, "it stands under the former key")
+        self.file("pinned.json", public(self.key))
+        rows = json.loads(run("status", "--config", self.config, "--json").out)
+        self.assertEqual({row["scope"] for row in rows if row["state"] == "contained"}, scopes)
+        self.assertEqual(len({row["kid"] for row in rows}), 1)
+
     def row(self):
         """The scope's line of the table from its finding on, and the row as JSON."""
         line = run("status", "--config", self.config).out.decode().splitlines()[1]

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Without Kafka: a halted agent's call is refused at a gate that follows the control file, and goes through again once people have released it."""
+import base64
 import contextlib
 import http.client
 import json
@@ -131,6 +132,23 @@ class Releases(Desk):
         self.expect_a_whole_chain()
         self.assertEqual([(r["command"], r["by"]) for r in self.own("command_taken")], [("release", "ada")] * 2)
         self.assertEqual([r["evidence"] for r in self.own("released")], ["set to zero"])
+
+    def test_each_word_of_people_on_the_control_log_is_a_command_of_the_trail(self):
+        service = self.serve()
+        self.gate()
+        self.call(1)
+        self.until(lambda: b"done" in self.give("halt", 1).out)
+        self.assertEqual(self.give("release", 1).code, DONE)
+        self.assertEqual(self.end(service), DONE)
+        said = set()
+        for line in (self.dir / "control").read_text().splitlines():
+            entry = json.loads(line)
+            if entry["key"] == f"{scope(1)}#operator":
+                payload = entry["value"].split(".")[1]
+                said.add(json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["jti"])
+        self.assertEqual(len(said), 2)
+        self.assertLessEqual(said, {line.get("command_uid") for line in program.written(self.dir / "audit")})
+        self.assertLessEqual(said, {line.get("command_uid") for line in program.written(self.dir / "audit-operator")})
 
     def test_a_command_given_while_no_service_runs_is_taken_by_the_next(self):
         service = self.serve()
@@ -276,6 +294,34 @@ class TwoPeople(Desk):
         self.assertEqual(self.answer(1), 403)
         self.assertEqual(self.give("release", 1, "--approver", "grace").code, DONE)
         self.opens(1)
+
+
+    def test_tier_four_by_what_its_gateway_has_bound_takes_two(self):
+        """The name alone does not tell the job: only the engine knows it."""
+        stranger = {"id": "stranger-7", "trust": "verified", "persona": "watched"}
+        named = "agent:default/stranger-7"
+
+        def command(word, *more):
+            return run(word, named, *WHY, *more, "--config", self.config)
+
+        def board():
+            return [row["state"] for row in json.loads(run("status", "--config", self.config, "--json").out) if row["scope"] == named]
+
+        service = self.serve()
+        with open(self.dir / "in.ndjson", "ab") as file:
+            file.write(lines(event(1, agent=stranger)))
+        self.until(lambda: b"done" in command("halt").out)
+        ended = command("release")
+        self.assertEqual(ended.code, UNUSABLE, ended)
+        self.assertIn(b"tier 4 is released only with an approver", ended.err)
+        self.assertEqual(board(), ["contained"])
+        self.assertEqual(self.end(service), DONE)
+        ended = command("release")
+        self.assertEqual(ended.code, UNUSABLE, ended)
+        self.assertIn(b"no engine says whether the agent's job is of tier 4", ended.err)
+        self.assertEqual(board(), ["contained"])
+        self.assertEqual(command("release", "--approver", "grace").code, DONE)
+        self.assertEqual(board(), ["released"])
 
 
 class BlastRadius(Desk):

@@ -57,9 +57,9 @@ class Trails : public ::testing::Test {
     for (const char seed : {'a', 'b'}) keys.add(key(seed), {"engine-*"});
     return keys;
   }
-  std::unique_ptr<AuditTrail> open(char seed = 'a') {
+  std::unique_ptr<AuditTrail> open(char seed = 'a', bool adopt = false) {
     auto trail =
-        AuditTrail::open({.writer = kWriter, .instance = "host", .note = note(), .adopt = false}, key(seed), trusted(), log, log.past());
+        AuditTrail::open({.writer = kWriter, .instance = "host", .note = note(), .adopt = adopt}, key(seed), trusted(), log, log.past());
     return trail ? std::move(*trail) : nullptr;
   }
   /// As `open`, started.
@@ -142,6 +142,20 @@ TEST_F(Trails, ATailThatSomebodyTookOffIsAGapInWhatFollows) {
   EXPECT_THAT(trail->warning(), HasSubstr("which was stored, is not there"));
   trail->end(kNow);
   EXPECT_EQ(verdict(), "records 4 to 5 of its chain should stand before it");
+}
+
+TEST_F(Trails, OfAProcessThatEndsWithItsRecordATailThatIsTakenOffIsAGapToo) {
+  const auto command = [&](int i) {
+    auto trail = open('a', true);
+    EXPECT_TRUE(trail->say(thing(i), {kNoInput, Offset{0}}));
+    EXPECT_TRUE(log.flush(seconds(1)));
+    trail->note();
+    return trail->warning();
+  };
+  for (int i = 1; i <= 3; ++i) EXPECT_EQ(command(i), "");
+  log.stored.pop_back();
+  EXPECT_THAT(command(4), HasSubstr("record 3 of the chain, which was stored, is not there"));
+  EXPECT_EQ(verdict(), "record 3 of its chain should stand before it");
 }
 
 TEST_F(Trails, WithoutItsNoteANewChainBegins) {

@@ -50,7 +50,6 @@ ContainmentRecord word(bool contained = true) {
   record.finding_uid = halted_by("ada");
   record.reason = "looked at";
   record.approver = "ada";
-  record.cause_event_id = "cmd-" + std::to_string(wall_now().value);
   record.position.offset = Offset{0};
   return record;
 }
@@ -59,10 +58,14 @@ class OperatorSpeaks : public ::testing::Test {
  protected:
   OperatorSpeaks() { trusted_.add(key_, {"operator"}); }
   std::expected<void, std::string> say(const ContainmentRecord& record, std::chrono::milliseconds within = std::chrono::seconds(20)) {
+    return say_under(key_, record, within);
+  }
+  std::expected<void, std::string> say_under(const SigningKey& key, const ContainmentRecord& record,
+                                             std::chrono::milliseconds within = std::chrono::seconds(20)) {
     Between log(topic_, come_);
-    OperatorVoice voice({.iss = kIssuer, .aud = kAudience, .claimant = "ada", .within = within}, key_, trusted_, log, progress_);
-    EXPECT_TRUE(voice.read_to_end(kScope).has_value());
-    return voice.say(record);
+    OperatorVoice voice({.iss = kIssuer, .aud = kAudience, .claimant = "ada", .within = within}, key, trusted_, log, progress_);
+    EXPECT_TRUE(voice.read_to_end(record.scope).has_value());
+    return voice.say(record, "ctl-command-" + std::to_string(++commands_));
   }
   /// Another process of people, of a clock that is this far ahead.
   [[nodiscard]] Issuer other(std::int64_t ahead_ms = 10'000) const {
@@ -79,11 +82,13 @@ class OperatorSpeaks : public ::testing::Test {
     topic_.entries.push_back({control_key(record.scope, issuer.writer), sign_jws(key_, encode_containment(record, issuer))});
   }
   /// What a gate that has followed it all holds under the key; `order` is what it remembers.
-  std::optional<ContainmentRecord> held(ControlOrder& order) const {
+  std::optional<ContainmentRecord> held(ControlOrder& order) const { return held(order, trusted_, kKey); }
+  /// Where it trusts these keys alone.
+  std::optional<ContainmentRecord> held(ControlOrder& order, const TrustedKeys& trusted, const std::string& key) const {
     std::optional<ContainmentRecord> held;
     for (const ControlEntry& entry : topic_.entries) {
-      const auto message = verify_control(entry.key, entry.value, trusted_, kAudience.front());
-      if (!message || !order.admit(entry.key, *message) || entry.key != kKey) continue;
+      const auto message = verify_control(entry.key, entry.value, trusted, kAudience.front());
+      if (!message || !order.admit(entry.key, *message) || entry.key != key) continue;
       held = std::get<SignedContainment>(message->body).record;
     }
     return held;
@@ -94,7 +99,70 @@ class OperatorSpeaks : public ::testing::Test {
   SharedTopic topic_;
   Between::Come come_;
   OutputProgress progress_;
+  int commands_ = 0;
 };
+
+/// A new key beside the former one, and what gates hold once that is withdrawn.
+class OperatorsKeyChanges : public OperatorSpeaks {
+ protected:
+  OperatorsKeyChanges() {
+    trusted_.add(next_, {"operator"});
+    alone_.add(next_, {"operator"});
+    other_.scope = scope_key("agent", "corp", "b");
+    other_.agent_id = "b";
+    other_.finding_uid = halted_by("grace");
+  }
+  [[nodiscard]] std::optional<ContainmentRecord> left(const ContainmentRecord& record) const {
+    ControlOrder gate;
+    return held(gate, alone_, control_key(record.scope, kOperatorWriter));
+  }
+  SigningKey next_ = std::move(*SigningKey::from_seed(std::string(32, 'n')));
+  TrustedKeys alone_;
+  ContainmentRecord other_ = word();
+};
+
+TEST_F(OperatorsKeyChanges, WithItsFirstWordItTakesOverWhatPeopleHaveContained) {
+  ASSERT_TRUE(say(other_).has_value());
+  ASSERT_TRUE(say(word()).has_value());
+  ControlOrder before;
+  const auto was = held(before, trusted_, control_key(other_.scope, kOperatorWriter));
+  ContainmentRecord third = word();
+  third.scope = scope_key("agent", "corp", "c");
+  ASSERT_TRUE(say_under(next_, third).has_value());
+  EXPECT_TRUE(left(word()) && left(third)) << "halted under the former key, and free without it";
+  const auto is = left(other_);
+  ASSERT_TRUE(was && is);
+  EXPECT_EQ(is->epoch, was->epoch) << "the same word, as it was said";
+  EXPECT_EQ(is->finding_uid, halted_by("grace"));
+  const std::size_t entries = topic_.entries.size();
+  ASSERT_TRUE(say_under(next_, third).has_value());
+  EXPECT_EQ(topic_.entries.size(), entries + 2) << "a claim and a word: all stands under this key";
+}
+
+TEST_F(OperatorsKeyChanges, WhatSomebodyReleasesMeanwhileStaysReleased) {
+  ASSERT_TRUE(say(other_).has_value());
+  const std::string key = control_key(other_.scope, kOperatorWriter);
+  come_[key] = [&] {
+    const Issuer rival = other();
+    ContainmentRecord released = other_;
+    released.contained = false;
+    claim_as(rival);
+    say_as(rival, released, rival.generation);
+  };
+  ASSERT_TRUE(say_under(next_, word()).has_value());
+  ControlOrder gate;
+  const auto held = this->held(gate, trusted_, key);
+  ASSERT_TRUE(held);
+  EXPECT_FALSE(held->contained);
+  const auto message = verify_control(key, topic_.last_value(key), trusted_, kAudience.front());
+  ASSERT_TRUE(message.has_value());
+  EXPECT_FALSE(std::get<SignedContainment>(message->body).record.contained) << "what compaction leaves";
+}
+
+TEST_F(OperatorSpeaks, ItsWordBearsTheNameOfTheCommand) {
+  ASSERT_TRUE(say(word()).has_value());
+  EXPECT_EQ(decode_control(verify_jws(topic_.entries.back().value, trusted_)->payload)->jti, "ctl-command-1");
+}
 
 TEST_F(OperatorSpeaks, AHaltBehindAnothersClaimIsSaidAgainUntilGatesTakeIt) {
   const Issuer rival = other();
