@@ -30,7 +30,10 @@ std::expected<StateStore, SinkError> StateStore::open(const std::string& directo
   if (!std::filesystem::exists(directory, error)) {
     std::filesystem::create_directories(directory, error);
     if (!error) std::filesystem::permissions(directory, std::filesystem::perms::owner_all, error);
-    if (error) return std::unexpected(SinkError{SinkError::Kind::Io, "cannot make " + printable(directory) + ": " + error.message()});
+    if (error) {
+      errno = error.value();
+      return std::unexpected(posix_file::fault(directory, "make"));
+    }
   }
   const std::string lock_file = directory + "/lock";
   const int fd = ::open(lock_file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);

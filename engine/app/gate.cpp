@@ -18,6 +18,7 @@
 #include "connectors/kafka/ask_feed.h"
 #include "connectors/kafka/control_feed.h"
 #include "engine/app/commands.h"
+#include "engine/app/file_run.h"
 #include "engine/app/gate_metrics.h"
 #include "engine/app/gate_personas.h"
 #include "engine/app/kafka_settings.h"
@@ -76,7 +77,12 @@ Or<SubjectPlaces> places_of(const Settings& settings) {
   return places;
 }
 
-Or<Follower::Parts> parts_of(const Settings& settings, const ServiceLog& log) {
+RunError of_setting(const char* setting, RunError error) {
+  error.message = std::string(setting) + ": " + error.message;
+  return error;
+}
+
+std::expected<Follower::Parts, RunError> parts_of(const Settings& settings, const ServiceLog& log) {
   std::unique_ptr<ControlFeed> feed;
   if (settings.outputs.control.topic)
     feed = std::make_unique<KafkaControlFeed>(kafka_of(settings), settings.topics.control, client_log(log));
@@ -86,15 +92,15 @@ Or<Follower::Parts> parts_of(const Settings& settings, const ServiceLog& log) {
   std::unique_ptr<AckFeed> acks;
   if (settings.gate.acks.topic) {
     auto opened = KafkaAckFeed::open(kafka_of(settings), settings.topics.acks, client_log(log));
-    if (!opened) return std::unexpected("gate.acks: " + opened.error().message);
+    if (!opened) return std::unexpected(RunError{ExitCode::Unusable, "gate.acks: " + opened.error().message});
     acks = std::move(*opened);
   } else {
     auto opened = FileAckFeed::open(settings.gate.acks.file.string());
-    if (!opened) return std::unexpected("gate.acks: " + opened.error().message);
+    if (!opened) return std::unexpected(of_setting("gate.acks", of_path(opened.error())));
     acks = std::move(*opened);
   }
   auto store = StateStore::open(settings.gate.state.string());
-  if (!store) return std::unexpected("gate.state: " + store.error().message);
+  if (!store) return std::unexpected(of_setting("gate.state", of_path(store.error())));
   return Follower::Parts{std::move(feed), std::move(acks), std::move(*store)};
 }
 
@@ -193,7 +199,7 @@ class Gate {
     auto server = server_of(settings_);
     if (!server) return fail(ExitCode::Unusable, server.error());
     auto parts = parts_of(settings_, log_);
-    if (!parts) return fail(ExitCode::Unusable, parts.error());
+    if (!parts) return fail(parts.error().exit, parts.error().message);
     const bool closed = settings_.gate.fail == GateFail::Closed;
     Follower::Settings follow{.gate = name_of_gate(settings_),
                               .state = {.trusted = std::move(*trusted),
@@ -302,7 +308,7 @@ void add_gate(CLI::App& app, Subcommand& action) {
   command->footer(
       "TERM and INT end it. Paths it answers: /nginx /denied /envoy /forward /toolhive /outcome; /metrics, /healthz and /readyz at "
       "http.listen.\n"
-      "Exit codes: 0 ended by a signal; 2 wrong settings or keys, a damaged state, an address in use.");
+      "Exit codes: 0 ended by a signal; 2 wrong settings or keys, a damaged state, an address in use; 3 the disk is full.");
   command->callback([options, &action] { action = [options] { return gate(*options); }; });
 }
 
