@@ -131,6 +131,10 @@ class Check {
     if (sure({"gate.fail", "outputs.control"}) && gate.fail == GateFail::Closed && !settings.outputs.control.topic)
       refuse("gate.fail",
              "`gate.fail: closed` needs the control topic: into the file of `outputs.control` nobody beats while there is nothing to say");
+    if (sure({"control.gates", "gate.acks", "input.kind"}) && !settings.control.gates.empty() && gate.acks.topic &&
+        settings.input.kind != SourceKind::Kafka)
+      refuse("control.gates",
+             "`control.gates` needs a file in `gate.acks` where the input is none of Kafka's: nobody would hear that a gate is silent");
   }
 
   void ask(const Settings& settings) {

@@ -195,6 +195,14 @@ TEST(Settings, NestingIsBounded) {
   EXPECT_THAT(errors_of(deep), testing::Contains(HasSubstr("nested deeper than 24")));
 }
 
+TEST(Settings, GatesThatNobodyWouldHearAreRefused) {
+  EXPECT_THAT(errors_of("input: {kind: stdin}\ncontrol: {gates: [edge]}\n"),
+              Contains(HasSubstr("`control.gates` needs a file in `gate.acks`")));
+  EXPECT_THAT(errors_of("input: {kind: stdin}\ncontrol: {gates: [edge]}\ngate: {acks: 'file:acks'}\n"),
+              Not(Contains(HasSubstr("gate.acks"))));
+  EXPECT_THAT(errors_of("control: {gates: [edge]}\n"), Not(Contains(HasSubstr("gate.acks"))));
+}
+
 TEST(Settings, AHostileValueIsEscapedInItsError) {
   EXPECT_THAT(errors_of("log: {level: \"\\x1b[31mred\\n\"}\n"),
               ElementsAre(AllOf(HasSubstr("log.level"), Not(HasSubstr("\x1b")), Not(HasSubstr("\n")))));
