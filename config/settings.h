@@ -91,6 +91,7 @@ struct Settings {
     std::string audience;
     GateFail fail{};
     Nanos heartbeat_age;
+    std::vector<std::string> writers;  // names, or a prefix and `*`; empty: every one that was heard
     std::map<std::string, std::string> subject;
     bool allow_unidentified = false;
     std::string jwt_header, jwt_issuer, jwt_audience;

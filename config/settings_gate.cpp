@@ -56,6 +56,12 @@ const Setting kGate[] = {
      .doc = "A heartbeat further than this from the own clock is not fresh.",
      .least = in_ns(seconds(1)),
      .most = in_ns(hours(1))},
+    {.path = "gate.writers",
+     .type = SettingType::TextList,
+     .fallback = "[]",
+     .slot = [](Settings& s) -> auto& { return s.gate.writers; },
+     .doc = "Writers whose heartbeats count for readiness and `gate.fail: closed`: names, or a prefix and `*`, each of which one at least "
+            "must have been heard. Empty: every writer that was ever heard. What any other writer has contained stays in force."},
     {.path = "gate.subject",
      .type = SettingType::TextMap,
      .fallback = "{}",

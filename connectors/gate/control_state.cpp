@@ -280,7 +280,7 @@ GateReadiness ControlState::readiness(WallTime now) const {
   const auto say = [&out](std::string what) { out.why += (out.why.empty() ? "" : "; ") + std::move(what); };
   if (!caught_up_) say("the control log has not been read to its end");
   for (const auto& [name, writer] : writers_) {
-    if (!writer.beat) continue;
+    if (!writer.beat || (!settings_.awaited.empty() && !is_named(settings_.awaited, name))) continue;
     heard = true;
     const std::int64_t age_ms = to_ms(now) - writer.beat->time_ms;
     out.stalest_ms = std::max(out.stalest_ms, age_ms);
@@ -295,7 +295,16 @@ GateReadiness ControlState::readiness(WallTime now) const {
       say("no heartbeat of now from " + name);
     }
   }
-  if (heard) return out;
+  const auto beats = [this](const std::string& pattern) {
+    return std::ranges::any_of(writers_, [&](const auto& row) { return row.second.beat && is_named({pattern}, row.first); });
+  };
+  // One that is waited for and whose heartbeat was taken from the log is missed by its name.
+  for (const std::string& pattern : settings_.awaited) {
+    if (beats(pattern)) continue;
+    out.agrees = out.fresh = false;
+    say("no heartbeat of " + pattern + " has been heard");
+  }
+  if (heard || !settings_.awaited.empty()) return out;
   out.agrees = out.fresh = false;
   say("no writer has been heard");
   return out;

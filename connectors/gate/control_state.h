@@ -18,11 +18,11 @@
 
 namespace ringfence {
 
-/// Whether a gate may be trusted with traffic, and if not, why.
+/// Whether a gate may be trusted with traffic, and if not, why; by the writers that it waits for (`Settings::awaited`).
 struct GateReadiness {
   bool caught_up = false;       // the log was read to its end since this process started
-  bool agrees = false;          // there is a heartbeat, and the own hash equals that of every writer's last one
-  bool fresh = false;           // every writer's last heartbeat is of now, as far as clocks agree
+  bool agrees = false;          // there is a heartbeat, and the own hash equals that of every such writer's last one
+  bool fresh = false;           // every such writer's last heartbeat is of now, as far as clocks agree
   std::string why;              // of what is missing, in words; empty where nothing is
   std::int64_t stalest_ms = 0;  // age of the oldest of the writers' last heartbeats; 0 where there is none
 };
@@ -36,6 +36,8 @@ class ControlState {
     std::string audience, issuer;
     VisibleFields visible;
     Nanos heartbeat_age_max = seconds(5);
+    /// Whose heartbeats are waited for: names, or a prefix and `*`. Empty: those of every writer that was heard.
+    std::vector<std::string> awaited;
     /// Records of more keys and writers than this are refused: whoever holds a signing key must not be able to take all memory either. Of
     /// keys it is those in force that count: what was released longest ago is forgotten where the room is needed.
     std::size_t keys_max = 100'000, writers_max = 4096;

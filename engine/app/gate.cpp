@@ -206,7 +206,8 @@ class Gate {
                                         .audience = settings_.gate.audience,
                                         .issuer = settings_.control.issuer,
                                         .visible = places->visible(),
-                                        .heartbeat_age_max = settings_.gate.heartbeat_age},
+                                        .heartbeat_age_max = settings_.gate.heartbeat_age,
+                                        .awaited = settings_.gate.writers},
                               .fail_closed = closed,
                               .verify_threads = std::max(1U, std::thread::hardware_concurrency())};
     auto follower = Follower::start(std::move(follow), std::move(*parts), [this](std::string_view what, std::string_view detail) {

@@ -222,6 +222,28 @@ TEST(GateHeartbeats, every_live_writer_must_agree) {
   EXPECT_THAT(gate.state.readiness(at_ms(1000)).why, HasSubstr("engine-ringfence.events-2"));
 }
 
+TEST(GateHeartbeats, a_gate_that_names_its_writers_waits_for_these_alone_and_for_each) {
+  Speaker live("engine-ringfence.events-1"), gone("engine-old.events-0");
+  auto settings = testing::gate_settings();
+  settings.awaited = {"engine-ringfence.events-*", "engine-ringfence.links-0"};
+  ControlState state(std::move(settings));
+  state.caught_up();
+  const std::vector<ControlEntry> halted{gone.say(Speaker::halt("a")), gone.heartbeat(1000)};
+  static_cast<void>(state.take(halted, 0));
+  EXPECT_THAT(state.readiness(at_ms(1000)).why, HasSubstr("no heartbeat of engine-ringfence.events-* has been heard"));
+  const std::vector<ControlEntry> beat{live.heartbeat(60'000)};
+  static_cast<void>(state.take(beat, 0));
+  const auto without = state.readiness(at_ms(60'000));
+  EXPECT_FALSE(without.agrees || without.fresh) << "whoever takes a heartbeat from the log opens nothing";
+  EXPECT_EQ(without.why, "no heartbeat of engine-ringfence.links-0 has been heard");
+  Speaker links("engine-ringfence.links-0");
+  const std::vector<ControlEntry> last{links.heartbeat(60'000)};
+  static_cast<void>(state.take(last, 0));
+  const auto ready = state.readiness(at_ms(60'000));
+  EXPECT_TRUE(ready.agrees && ready.fresh) << ready.why;
+  EXPECT_EQ(state.contained(), 1U) << "what the other has said stays in force";
+}
+
 TEST(GateHeartbeats, silence_and_clocks_that_differ_are_not_freshness) {
   Speaker engine;
   QuietGate gate;
