@@ -20,6 +20,8 @@ struct TopicReaderSettings {
   Offset from{0};
   /// Only this partition, for topics in which each has a reader of its own; nothing: all.
   std::optional<Partition> partition = {};
+  /// Fetches nothing before it is turned to a partition.
+  bool rests = false;
   /// Begins behind what is there when it is opened instead.
   bool only_new = false;
   /// Begins in each partition with the first record that is stamped with this time or a later one; milliseconds since 1970-01-01T00:00:00Z.
@@ -37,7 +39,8 @@ struct TopicRecord {
 };
 
 /// Reads every record of a small topic from its beginning and then follows it: the compacted topics that hold state for everyone (control,
-/// acknowledgements, context). No group, no commits, nothing coordinated. One thread at a time.
+/// acknowledgements, context). No group, no commits, nothing coordinated: the right to read the topic is all it needs. One thread at a
+/// time.
 class TopicReader {
  public:
   /// An error where no broker answers or the topic is missing, within the time set.
@@ -58,6 +61,12 @@ class TopicReader {
   [[nodiscard]] std::expected<void, KafkaError> turn_to(Partition partition, Offset from);
   /// Fetches nothing until it is turned to a partition again.
   void rest();
+
+  /// What the log of a partition holds now: its first offset and the one behind its last.
+  struct Bounds {
+    Offset begin, end;
+  };
+  [[nodiscard]] std::expected<Bounds, KafkaError> bounds(Partition partition) const;
 
   [[nodiscard]] std::size_t partitions() const;
 

@@ -98,7 +98,10 @@ std::string Broker::properties() const {
          "\nlog.dirs=" + (directory_ / "data").string() + "\nssl.keystore.location=" + (directory_ / "keystore.pem").string() +
          "\nssl.truststore.location=" + (directory_ / "authority.pem").string() +
          "\nlistener.name.password.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_" + user() +
-         "=\"" + password_ + "\";" + R"(
+         "=\"" + password_ + "\" user_" + stranger() + "=\"" + password_ + "\";\nsuper.users=User:ANONYMOUS;User:" + user() +
+         ";User:CN=client" +
+         R"(
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
 ssl.keystore.type=PEM
 ssl.truststore.type=PEM
 listener.name.password.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-512

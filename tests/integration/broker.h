@@ -48,6 +48,8 @@ class Broker {
   /// Takes whoever shows a certificate that `authority.pem` has issued, as `client.pem`.
   [[nodiscard]] std::string certificate_address() const { return "127.0.0.1:" + std::to_string(ports_.certificate); }
   [[nodiscard]] static std::string user() { return "ringfence"; }
+  /// Takes `password()` too, and may do nothing that it was not given the right to. Everybody else may do everything.
+  [[nodiscard]] static std::string stranger() { return "stranger"; }
   [[nodiscard]] const std::string& password() const { return password_; }
   /// Holds `authority.pem`, `client.pem` and `client.key`.
   [[nodiscard]] const std::filesystem::path& directory() const { return directory_; }

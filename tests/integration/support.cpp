@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 
 // Test support alone deletes records and reads committed offsets; the product has no use for either.
 #include "connectors/kafka/native.h"
@@ -120,6 +121,60 @@ std::expected<void, std::string> delete_records(const Broker& broker, const std:
   if (!event) return std::unexpected("no answer");
   if (rd_kafka_event_error(event.get()) != RD_KAFKA_RESP_ERR_NO_ERROR) return std::unexpected(rd_kafka_event_error_string(event.get()));
   return {};
+}
+
+namespace {
+
+using Acl = std::unique_ptr<rd_kafka_AclBinding_t, kafka::Destroy<rd_kafka_AclBinding_destroy>>;
+
+/// The word in single quotes behind an option.
+std::string quoted_behind(const std::string& line, const std::string& option) {
+  const auto at = line.find(option + " '");
+  if (at == std::string::npos) return {};
+  const auto from = at + option.size() + 2;
+  return line.substr(from, line.find('\'', from) - from);
+}
+
+std::expected<void, std::string> answered(const kafka::Queue& queue) {
+  const kafka::Event event(rd_kafka_queue_poll(queue.get(), kafka::to_ms(kPatience)));
+  if (!event) return std::unexpected("no answer");
+  if (rd_kafka_event_error(event.get()) != RD_KAFKA_RESP_ERR_NO_ERROR) return std::unexpected(rd_kafka_event_error_string(event.get()));
+  return {};
+}
+
+}  // namespace
+
+std::expected<void, std::string> grant(const Broker& broker, const std::vector<std::string>& lines, const std::string& principal) {
+  const std::string stranger = "User:" + Broker::stranger();
+  const auto client = raw_client(broker, RD_KAFKA_PRODUCER, {});
+  const kafka::Queue queue(rd_kafka_queue_new(client.get()));
+  std::array<char, 256> why{};
+  Acl all(rd_kafka_AclBindingFilter_new(RD_KAFKA_RESOURCE_ANY, nullptr, RD_KAFKA_RESOURCE_PATTERN_ANY, stranger.c_str(), nullptr,
+                                        RD_KAFKA_ACL_OPERATION_ANY, RD_KAFKA_ACL_PERMISSION_TYPE_ANY, why.data(), why.size()));
+  rd_kafka_AclBindingFilter_t* filter = all.get();
+  rd_kafka_DeleteAcls(client.get(), &filter, 1, nullptr, queue.get());
+  if (auto done = answered(queue); !done) return done;
+
+  const std::map<std::string, rd_kafka_AclOperation_t> operations = {{"Read", RD_KAFKA_ACL_OPERATION_READ},
+                                                                     {"Write", RD_KAFKA_ACL_OPERATION_WRITE},
+                                                                     {"Describe", RD_KAFKA_ACL_OPERATION_DESCRIBE},
+                                                                     {"Create", RD_KAFKA_ACL_OPERATION_CREATE},
+                                                                     {"DescribeConfigs", RD_KAFKA_ACL_OPERATION_DESCRIBE_CONFIGS}};
+  std::vector<Acl> owners;
+  std::vector<rd_kafka_AclBinding_t*> rows;
+  for (const std::string& line : lines) {
+    if (quoted_behind(line, "--allow-principal") != principal) continue;
+    const std::string topic = quoted_behind(line, "--topic"), group = quoted_behind(line, "--group");
+    for (const auto& [word, operation] : operations) {
+      if (line.find("--operation " + word + " ") == std::string::npos) continue;
+      owners.emplace_back(rd_kafka_AclBinding_new(topic.empty() ? RD_KAFKA_RESOURCE_GROUP : RD_KAFKA_RESOURCE_TOPIC,
+                                                  (topic + group).c_str(), RD_KAFKA_RESOURCE_PATTERN_LITERAL, stranger.c_str(), "*",
+                                                  operation, RD_KAFKA_ACL_PERMISSION_TYPE_ALLOW, why.data(), why.size()));
+      rows.push_back(owners.back().get());
+    }
+  }
+  rd_kafka_CreateAcls(client.get(), rows.data(), rows.size(), nullptr, queue.get());
+  return answered(queue);
 }
 
 std::optional<Offset> committed(const Broker& broker, const std::string& group, const std::string& topic, std::int32_t partition) {

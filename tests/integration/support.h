@@ -46,6 +46,9 @@ inline constexpr std::chrono::seconds kPatience{60};
 /// Deletes what is before `before`, as retention does.
 [[nodiscard]] std::expected<void, std::string> delete_records(const Broker& broker, const std::string& topic, std::int32_t partition,
                                                               std::int64_t before);
+/// Gives the broker's stranger what these lines of `acl_lines` give the principal, and takes every other right from it.
+[[nodiscard]] std::expected<void, std::string> grant(const Broker& broker, const std::vector<std::string>& lines,
+                                                     const std::string& principal);
 /// What the group has committed for a partition.
 [[nodiscard]] std::optional<Offset> committed(const Broker& broker, const std::string& group, const std::string& topic,
                                               std::int32_t partition);
