@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "connectors/kafka/client.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <array>
 #include <cstdio>
@@ -31,7 +33,11 @@ bool is_secret(std::string_view name) { return std::ranges::find(kSecrets, name)
 
 std::expected<std::string, KafkaError> read_secret(const std::string& name, const std::string& path) {
   std::ifstream file(path, std::ios::binary);
-  if (!file) return std::unexpected(config_error("kafka." + name + ": cannot read " + path));
+  struct stat status{};
+  if (!file || ::stat(path.c_str(), &status) != 0) return std::unexpected(config_error("kafka." + name + ": cannot read " + path));
+  if ((status.st_mode & static_cast<mode_t>(S_IRWXO)) != 0)
+    return std::unexpected(config_error("kafka." + name + ": " + path +
+                                        " is open to every user of the machine; take the rights of others away (chmod o-rwx)"));
   std::string text(kSecretBytes + 1, '\0');
   file.read(text.data(), static_cast<std::streamsize>(text.size()));
   if (file.bad()) return std::unexpected(config_error("kafka." + name + ": cannot read " + path));

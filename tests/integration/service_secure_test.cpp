@@ -44,7 +44,10 @@ class OverTls : public Services {
     write("keys.json", keys.output);
     reach_with_password();
   }
-  void write(const std::string& name, const std::string& text) const { std::ofstream(at->directory() / name) << text; }
+  void write(const std::string& name, const std::string& text) const {
+    std::ofstream(at->directory() / name) << text;
+    std::filesystem::permissions(at->directory() / name, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  }
   /// A file of the broker's directory or the installation's.
   [[nodiscard]] std::string authority() const { return (broker().directory() / "authority.pem").string(); }
   [[nodiscard]] std::string own(const std::string& name) const { return (at->directory() / name).string(); }

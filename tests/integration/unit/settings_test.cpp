@@ -28,9 +28,14 @@ std::string refusal(std::map<std::string, std::string> client) {
   return producer.error().message;
 }
 
+namespace fs = std::filesystem;
+
 class SecretFile {
  public:
-  explicit SecretFile(const std::string& content) { std::ofstream(path_) << content; }
+  explicit SecretFile(const std::string& content, fs::perms rights = fs::perms::owner_read) {
+    std::ofstream(path_) << content;
+    fs::permissions(path_, rights);
+  }
   ~SecretFile() { std::filesystem::remove(path_); }
   [[nodiscard]] std::string path() const { return path_.string(); }
 
@@ -72,6 +77,13 @@ TEST(KafkaSettings, SaysWhichSecretFileCannotBeUsed) {
   EXPECT_THAT(refusal({{"ssl.key.password_file", empty.path()}}), HasSubstr("is empty"));
   const SecretFile huge(std::string(100'000, 'x'));
   EXPECT_THAT(refusal({{"ssl.key.password_file", huge.path()}}), HasSubstr("larger than 64 KiB"));
+}
+
+TEST(KafkaSettings, RefusesASecretFileThatEveryUserCanRead) {
+  const SecretFile open("hunter2\n", fs::perms::owner_read | fs::perms::others_read);
+  EXPECT_THAT(refusal({{"sasl.password_file", open.path()}}), AllOf(HasSubstr(open.path()), HasSubstr("chmod"), Not(HasSubstr("hunter2"))));
+  const SecretFile group("hunter2\n", fs::perms::owner_read | fs::perms::group_read);
+  EXPECT_EQ(refusal({{"sasl.password_file", group.path()}}), "accepted");
 }
 
 TEST(KafkaSettings, NeedsABroker) {
