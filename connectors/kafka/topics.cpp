@@ -100,6 +100,12 @@ std::expected<std::map<std::string, Shape>, KafkaError> shapes(const Admin& admi
   return result;
 }
 
+/// With what counts in this cluster.
+TopicSpec in_cluster(TopicSpec spec, const std::map<std::string, Shape>& found) {
+  if (const auto model = found.find(spec.as_wide_as); model != found.end()) spec.partitions.value = model->second.partitions;
+  return spec;
+}
+
 using ConfigValues = std::map<std::string, std::map<std::string, std::string>>;
 
 /// The settings in force of each topic.
@@ -187,6 +193,8 @@ std::vector<TopicSpec> specs_of(const TopicPlan& plan) {
   };
   // An event of exactly the contract's limit must fit with its key and the batch's own header.
   specs.front().numbers["max.message.bytes"] = at_least(2LL << 20);
+  for (TopicSpec& spec : specs)
+    if (spec.name == names.links || spec.name == names.state) spec.as_wide_as = names.events;
   // `acks=all` is a promise only as good as the replicas it waits for.
   const std::int64_t in_sync = plan.replication >= 3 ? 2 : 1;
   for (TopicSpec& spec : specs) spec.numbers["min.insync.replicas"] = at_least(in_sync);
@@ -206,7 +214,8 @@ std::expected<std::vector<TopicDifference>, KafkaError> check_topics(const Kafka
   if (!values) return std::unexpected(values.error());
 
   std::vector<TopicDifference> differences;
-  for (const TopicSpec& spec : specs) {
+  for (const TopicSpec& each : specs) {
+    const TopicSpec spec = in_cluster(each, *found);
     const auto shape = found->find(spec.name);
     if (shape == found->end()) {
       differences.push_back({spec.name, "topic", "present", "missing"});
@@ -231,7 +240,7 @@ std::expected<std::vector<std::string>, KafkaError> create_topics(const KafkaSet
   std::vector<rd_kafka_NewTopic_t*> wanted;
   for (const TopicSpec& spec : specs) {
     if (found->contains(spec.name)) continue;
-    auto topic = new_topic(spec, replication);
+    auto topic = new_topic(in_cluster(spec, *found), replication);
     if (!topic) return std::unexpected(topic.error());
     wanted.push_back(topic->get());
     owners.push_back(std::move(*topic));

@@ -37,6 +37,7 @@ struct TopicSpec {
   std::string cleanup_policy;                // "delete" or "compact"
   std::map<std::string, Number> numbers;     // numeric topic settings
   std::map<std::string, std::string> texts;  // textual ones, exact, beside cleanup.policy
+  std::string as_wide_as = {};               // a topic whose partitions, where it is there, are the number that counts
 };
 
 /// What the operator decides about all topics together.

@@ -230,6 +230,20 @@ TEST_F(TopicsOnABroker, AreCreatedAsThePlanSaysAndThenFoundRight) {
                                                            TopicDifference{plan.names.control, "cleanup.policy", "compact", "delete"}))
       << "a topic that exists is reported, never altered";
   EXPECT_THAT(create_topics(kafka(), specs, 1, kPatience).value(), ::testing::IsEmpty()) << "the second time there is nothing to do";
+
+  // What counts is how wide the events are, not how wide somebody thinks they are.
+  TopicPlan wider = plan;
+  wider.names.state = unique_name("fleet") + ".state";
+  wider.event_partitions = 4;
+  EXPECT_THAT(check_topics(kafka(), specs_of(wider), 1, kPatience).value(),
+              ::testing::Contains(TopicDifference{plan.names.events, "partitions", "at least 4", "2"}));
+  ASSERT_TRUE(create_topics(kafka(), specs_of(wider), 1, kPatience));
+  TopicPlan narrow = plan;
+  narrow.event_partitions = 1;
+  narrow.names.state = unique_name("fleet") + ".state";
+  ASSERT_TRUE(make_topic(broker(), plain_topic(narrow.names.state, 1)));
+  EXPECT_THAT(check_topics(kafka(), specs_of(narrow), 1, kPatience).value(),
+              ::testing::Contains(TopicDifference{narrow.names.state, "partitions", "2", "1"}));
 }
 
 TEST_F(TopicsOnABroker, AskingForMoreReplicasThanBrokersIsSaid) {
