@@ -95,26 +95,41 @@ ExitCode show(const Options& options) {
   return exit;
 }
 
+/// What became of letters that are sent back.
+struct Tally {
+  std::uint64_t sent = 0, cut = 0, empty = 0;
+
+  /// Whether there is a record to send; counted where there is none.
+  bool leaves_out(const DeadLetter& letter) {
+    if (!letter.whole())
+      ++cut;
+    else if (letter.record.empty())
+      ++empty;
+    return !letter.whole() || letter.record.empty();
+  }
+  void tell() const {
+    std::string text = std::to_string(sent) + " records sent back, " + std::to_string(cut) + " left out: only their beginning is here";
+    if (empty > 0) text += "; " + std::to_string(empty) + " left out: they came empty, and there is nothing to judge";
+    std::fprintf(stderr, "%s\n", text.c_str());
+  }
+};
+
 /// Letters of the topic go back to the events topic.
 ExitCode resend_to_topic(const Options& options) {
   return with_settings(options, [&](const Settings& settings) {
     auto back = LetterReturn::open(settings);
     if (!back) return fail(back.error());
-    std::uint64_t sent = 0, cut = 0;
+    Tally tally;
     std::optional<KafkaError> fault;
     const ExitCode exit = each_letter(options, [&](const DeadLetter& letter) {
-      if (!letter.whole()) {
-        ++cut;
-        return true;
-      }
+      if (tally.leaves_out(letter)) return true;
       const auto done = (*back)->send(letter);
       if (!done) fault = done.error();
-      sent += done ? 1U : 0U;
+      tally.sent += done ? 1U : 0U;
       return done.has_value();
     });
     if (const auto finished = (*back)->finish(); !finished) fault = finished.error();
-    std::fprintf(stderr, "%llu records sent back, %llu left out: only their beginning is here\n", static_cast<unsigned long long>(sent),
-                 static_cast<unsigned long long>(cut));
+    tally.tell();
     return fault ? fail(*fault) : exit;
   });
 }
@@ -129,14 +144,11 @@ ExitCode resend(const Options& options) {
   if (const auto clash = clash_of(inputs, outputs)) return fail(*clash);
   std::FILE* out = to == "-" ? stdout : std::fopen(to.c_str(), "ab");
   if (out == nullptr) return fail(printable(to) + ": cannot be written");
-  std::uint64_t sent = 0, cut = 0;
+  Tally tally;
   errno = 0;
   const ExitCode exit = each_letter(options, [&](const DeadLetter& letter) {
-    if (!letter.whole()) {
-      ++cut;
-      return true;
-    }
-    ++sent;
+    if (tally.leaves_out(letter)) return true;
+    ++tally.sent;
     return std::fwrite(letter.record.data(), 1, letter.record.size(), out) == letter.record.size() && std::fputc('\n', out) != EOF;
   });
   bool written = std::ferror(out) == 0 && std::fflush(out) == 0;
@@ -146,8 +158,7 @@ ExitCode resend(const Options& options) {
          "); how many records arrived is not known");
     return ExitCode::Unreachable;
   }
-  std::fprintf(stderr, "%llu records sent back, %llu left out: only their beginning is here\n", static_cast<unsigned long long>(sent),
-               static_cast<unsigned long long>(cut));
+  tally.tell();
   return exit;
 }
 

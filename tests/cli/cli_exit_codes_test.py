@@ -210,6 +210,11 @@ class Tools(program.Case):
         sent = run("deadletter", "resend", self.dir / "dead", raw=True)
         self.assertEqual((sent.code, sent.out), (DONE, b"".join(b + b"\n" for b in bad[:3])), sent)
         self.assertIn("3 records sent back, 1 left out", sent.err.decode())
+        empty = json.loads((self.dir / "dead").read_text().splitlines()[0]) | {"record": "", "size": 0}
+        (self.dir / "with_empty").write_text(json.dumps(empty) + "\n" + (self.dir / "dead").read_text())
+        past = run("deadletter", "resend", self.dir / "with_empty", raw=True)
+        self.assertEqual((past.code, past.out), (DONE, sent.out), past)
+        self.assertIn("1 left out: they came empty", past.err.decode())
         run("deadletter", "resend", self.dir / "dead", "--reason", "out_of_range", "--to", self.dir / "back")
         self.assertEqual((self.dir / "back").read_bytes(), bad[2] + b"\n")
         self.assertEqual(run("deadletter", "resend", self.dir / "dead", "--to", "/dev/full").code, UNREACHABLE)
