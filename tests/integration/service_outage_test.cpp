@@ -88,7 +88,7 @@ TEST_F(Services, AFencedWriterWhosePartitionIsStillOursSpeaksAgain) {
 
 TEST_F(Services, AMissingTopicAndASilentBrokerEndTheStartWithThree) {
   Installation at(broker(), 1);
-  for (const std::string name : {"events", "findings", "control", "deadletter"}) {
+  for (const std::string name : {"events", "findings", "control", "acks", "deadletter"}) {
     const auto config = at.member("a");
     std::string text;
     {
