@@ -63,7 +63,8 @@ const Setting kTable[] = {
      .type = SettingType::Text,
      .fallback = "ringfence",
      .slot = [](Settings& s) -> auto& { return s.kafka.group; },
-     .doc = "Consumer group that shares the partitions. A second group is an independent twin."},
+     .doc = "Consumer group that shares the partitions. A second group is an independent twin, with a `topics.state` of its own: "
+            "docs/kafka.md §5."},
     {.path = "kafka.instance_id",
      .type = SettingType::Text,
      .fallback = "\"\"",

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "connectors/encoders/control.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "engine/event/sha256.h"
@@ -86,8 +87,12 @@ std::string control_key(std::string_view scope, std::string_view writer) { retur
 std::string claim_key(std::string_view writer) { return control_key("~claim", writer); }
 std::string heartbeat_key(std::string_view writer) { return control_key("~heartbeat", writer); }
 std::string engine_writer(std::string_view topic, Partition partition) {
-  if (partition >= kLinksPartition) return "engine-" + std::string(kLinksTopic) + "-" + std::to_string(partition_in_topic(partition).value);
-  return "engine-" + std::string(topic) + "-" + std::to_string(partition.value);
+  std::string name = "engine-";
+  if (partition < kLinksPartition)
+    name += topic;
+  else
+    name.append(kLinksTopic).append(topic.substr(std::min(topic.find('@'), topic.size())));
+  return name + "-" + std::to_string(partition_in_topic(partition).value);
 }
 
 std::string control_jti(std::string_view cause_event_id, std::string_view key, std::uint64_t epoch) {

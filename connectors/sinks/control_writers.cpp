@@ -21,14 +21,19 @@ ControlWriters::ControlWriters(Settings settings, SigningKey key, TrustedKeys tr
       memory_(std::move(memory)),
       blast_radius_(settings_.limits) {
   // A writer must be able to read back its own claims, whatever the file of trusted keys says.
-  if (trusted_.find(key_.kid()) == nullptr)
-    trusted_.add(key_, {"engine-" + settings_.topic + "-*", "engine-" + std::string(kLinksTopic) + "-*"});
+  if (trusted_.find(key_.kid()) != nullptr) return;
+  std::vector<std::string> own;
+  for (const Partition partition : {Partition{0}, kLinksPartition}) {
+    own.push_back(writer_of(partition));
+    own.back().back() = '*';
+  }
+  trusted_.add(key_, std::move(own));
 }
 
 void ControlWriters::own(Partition partition) {
   const std::scoped_lock lock(mutex_);
   if (writers_.contains(partition)) return;
-  const Issuer issuer{settings_.iss, settings_.aud, engine_writer(settings_.topic, partition), 0, settings_.ack_within_ms};
+  const Issuer issuer{settings_.iss, settings_.aud, writer_of(partition), 0, settings_.ack_within_ms};
   auto [writer, added] =
       writers_.try_emplace(partition, issuer, settings_.claimant, ControlWriter::Shared{key_, trusted_, log_, blast_radius_});
   // First what this process has said before, which the log need not hold any more; what is later there comes after it.
@@ -134,7 +139,7 @@ void ControlWriters::note_speaking() {
 
 bool ControlWriters::speaks(std::string_view writer) const {
   const std::scoped_lock lock(mutex_);
-  return std::ranges::any_of(writers_, [&](const auto& row) { return engine_writer(settings_.topic, row.first) == writer; });
+  return std::ranges::any_of(writers_, [&](const auto& row) { return writer_of(row.first) == writer; });
 }
 
 std::vector<Partition> ControlWriters::fenced() const {

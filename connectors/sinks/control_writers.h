@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "connectors/encoders/control.h"
 #include "connectors/sinks/control_memory.h"
 #include "connectors/sinks/control_writer.h"
 #include "engine/event/published.h"
@@ -21,7 +22,7 @@ class ControlWriters {
   struct Settings {
     std::string iss;
     std::vector<std::string> aud;  // the first is also the audience under which own records are read back
-    std::string topic;             // input topic, part of the writers' names
+    std::string topic;             // of the input, part of the writers' names (engine_writer)
     std::string claimant;
     std::int64_t ack_within_ms = 2000;
     BlastRadius::Limits limits;
@@ -43,6 +44,8 @@ class ControlWriters {
   /// The generation under which this process spoke for the partition at the last `poll`; nothing where it may not, or not yet. Waits for
   /// nobody: whoever answers in milliseconds must not stand behind a poll.
   [[nodiscard]] std::optional<std::uint64_t> speaking(Partition partition) const;
+  /// The name by which this process speaks for a partition, owned or not.
+  [[nodiscard]] std::string writer_of(Partition partition) const { return engine_writer(settings_.topic, partition); }
   /// A writer of that name is this process's.
   [[nodiscard]] bool speaks(std::string_view writer) const;
   /// Partitions whose writer was fenced and has not claimed again.

@@ -94,7 +94,7 @@ std::vector<DrillFault> scheduled_drill_faults(const Settings& settings) {
   if (!pinned) out.push_back({"gate.keys_file", pinned.error().message});
   if (!key || !pinned) return out;
   const TrustedKey* const own = pinned->find(key->kid());
-  if (own == nullptr || !own->may_speak_as(engine_writer(settings.topics.events, Partition{0})))
+  if (own == nullptr || !own->may_speak_as(engine_writer(input_name(settings), Partition{0})))
     out.push_back(
         {"control.key_file", "`gate.keys_file` does not trust this key as an engine's: no gate would apply what a drill leads to"});
   return out;

@@ -20,9 +20,20 @@ constexpr std::chrono::seconds kReadWithin{20};    // to the end
 constexpr std::chrono::seconds kAnswerWithin{10};  // of what cannot be read at all
 constexpr std::size_t kBatch = 1000;
 
-/// A person's, or one that links led to: no agent's state answers for it.
-bool stands_apart(std::string_view writer) {
-  return !writer.starts_with("engine-") || writer.starts_with("engine-" + std::string(kLinksTopic) + "-");
+constexpr std::string_view kEngine = "engine-";
+
+/// Without the partition's number.
+std::string input_of(std::string_view writer) { return std::string(writer.substr(0, writer.rfind('-'))); }
+
+/// A person's, or one that links led this engine to: no agent's state answers for it. A twin's is the twin's business.
+bool stands_apart(const std::string& own, std::string_view writer) {
+  if (!writer.starts_with(kEngine)) return true;
+  return input_of(writer) == input_of(engine_writer(input_of(own).substr(kEngine.size()), kLinksPartition));
+}
+
+/// Some engine's, about an agent of its own.
+bool of_own_agents(const std::string& writer) {
+  return writer.starts_with(kEngine) && !writer.starts_with(std::string(kEngine) + std::string(kLinksTopic));
 }
 
 std::filesystem::path file_of(const OutputTarget& target) { return target.topic ? std::filesystem::path() : target.file; }
@@ -30,7 +41,7 @@ std::filesystem::path file_of(const OutputTarget& target) { return target.topic 
 }  // namespace
 
 std::optional<GatesWord> word_for(const std::string& own, const std::string& writer, Enforcement what) {
-  if (stands_apart(writer)) {
+  if (stands_apart(own, writer)) {
     what.writer = writer;
     return gates_word(std::move(what));
   }
@@ -137,7 +148,7 @@ std::optional<bool> EnforcementFeed::read(Side side, std::chrono::milliseconds w
   }
   std::size_t lifted = lifted_.load(std::memory_order_relaxed);
   for (EnforcementBoard::Confirmed& confirmed : board_.take_confirmed()) {
-    if (confirmed.what.lifted() && !stands_apart(confirmed.writer)) continue;  // who published it knows
+    if (confirmed.what.lifted() && of_own_agents(confirmed.writer)) continue;  // who published it knows
     lifted += confirmed.what.lifted() ? 1U : 0U;
     entries_.push_back({std::move(confirmed.writer), std::move(confirmed.what)});
   }

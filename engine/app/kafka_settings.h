@@ -13,6 +13,9 @@ namespace ringfence {
 /// Of a command that ends with this error: wrong settings, or a cluster that is not reachable.
 [[nodiscard]] ExitCode exit_of(const KafkaError& error);
 /// The topics by their names in the settings.
+/// The input in the names of this engine's control writers (`engine_writer`): the events topic, and `@GROUP` (percent-encoded) of a twin,
+/// whose group is not the default one, so that engines of several groups over the same topics do not silence each other.
+[[nodiscard]] std::string input_name(const Settings& settings);
 [[nodiscard]] TopicNames topics_of(const Settings& settings);
 
 }  // namespace ringfence

@@ -29,7 +29,7 @@ void ServiceAnswers::answer(const Record& record, const Event& event, const Resu
     counters_.answers.failed.add();  // not ours to say, or not yet: the gate's deadline decides
     return;
   }
-  answer.writer = engine_writer(settings_.events, partition);
+  answer.writer = writers_.writer_of(partition);
   answer.generation = *generation;
   answer.time_ms = wall_now().value / 1'000'000;
   const Issuer issuer{settings_.issuer, settings_.audience, answer.writer, answer.generation, 0};

@@ -22,7 +22,7 @@ class ServiceAnswers {
   struct Settings {
     std::string issuer;
     std::vector<std::string> audience;
-    std::string events, verdicts;  // topics
+    std::string verdicts;  // topic
   };
   ServiceAnswers(Settings settings, SigningKey key, const ControlWriters& writers, std::unique_ptr<Producer> producer,
                  ProcessCounters& counters)

@@ -55,7 +55,7 @@ std::expected<std::vector<ContextChange>, RunError> Service::confirmations_due(S
 }
 
 std::vector<ContextChange> Service::words_for(Partition partition, const std::vector<EnforcementFeed::Entry>& entries) const {
-  const std::string own = engine_writer(settings_.topics.events, partition);
+  const std::string own = control_->writer_of(partition);
   std::vector<ContextChange> words;
   std::map<std::string, std::size_t> last;  // of what stands apart only the last word of a key counts
   for (const EnforcementFeed::Entry& entry : entries) {

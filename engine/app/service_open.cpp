@@ -107,7 +107,7 @@ std::expected<void, RunError> Service::open_control() {
   trusted->add(*key, {"engine-*"});
   ControlWriters::Settings control{.iss = settings_.control.issuer,
                                    .aud = settings_.control.audience,
-                                   .topic = settings_.topics.events,
+                                   .topic = input_name(settings_),
                                    .claimant = claimant(),
                                    .limits = {.max_halts_per_minute = static_cast<std::uint32_t>(settings_.control.max_halts_per_minute),
                                               .max_halted_share = settings_.control.max_halted_share}};
@@ -176,11 +176,10 @@ std::expected<void, RunError> Service::open_answers() {
   if (!producer) return std::unexpected(of_kafka(producer.error()));
   if (const auto warm = (*producer)->warm(settings_.topics.verdicts, kWarmWithin); !warm)
     log_.warning("gates that ask before an act get no answer", {{"error", warm.error().message}});
-  answers_ = std::make_unique<ServiceAnswers>(ServiceAnswers::Settings{.issuer = settings_.control.issuer,
-                                                                       .audience = settings_.control.audience,
-                                                                       .events = settings_.topics.events,
-                                                                       .verdicts = settings_.topics.verdicts},
-                                              std::move(*key), *control_, std::move(*producer), metrics_->process());
+  answers_ = std::make_unique<ServiceAnswers>(
+      ServiceAnswers::Settings{
+          .issuer = settings_.control.issuer, .audience = settings_.control.audience, .verdicts = settings_.topics.verdicts},
+      std::move(*key), *control_, std::move(*producer), metrics_->process());
   return {};
 }
 

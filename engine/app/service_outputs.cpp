@@ -19,7 +19,7 @@ std::vector<HeldBack> held_back(ControlWriters& control, const std::string& topi
   std::vector<HeldBack> out;
   for (const ContainmentRecord& held : control.take_held())
     out.push_back({blast_radius_finding(held, held.position.partition < kLinksPartition ? topic : links_topic),
-                   audit_of_held(held, engine_writer(topic, held.position.partition), now)});
+                   audit_of_held(held, control.writer_of(held.position.partition), now)});
   return out;
 }
 
@@ -37,7 +37,7 @@ std::expected<void, OutputError> ServiceOutputs::publish(const Judgement& judgem
     const auto hand_over = [&] { return parts_.control.publish(record, parts_.active_agents(), parts_.now()); };
     if (auto sent = until_taken(parts_.counters.control, hand_over); !sent) return sent;
     handed_over_ = parts_.now();
-    const AuditEntry entry = audit_of(record, engine_writer(parts_.topic, record.position.partition), parts_.now());
+    const AuditEntry entry = audit_of(record, parts_.control.writer_of(record.position.partition), parts_.now());
     if (auto said = this->record(entry, record.position); !said) return said;
   }
   std::vector<HeldBack> held;

@@ -86,6 +86,33 @@ TEST_F(Services, AFencedWriterWhosePartitionIsStillOursSpeaksAgain) {
   EXPECT_TRUE(control.until(speaks_again)) << service.log();
 }
 
+TEST_F(Services, TwinsOfTwoGroupsSpeakBesideEachOther) {
+  Installation at(broker(), 1);
+  TopicTail control(broker(), at.topic("control"));
+  const auto twin = at.member("twin");
+  std::string text;
+  {
+    std::ifstream in(twin);
+    text.assign(std::istreambuf_iterator<char>(in), {});
+  }
+  text.replace(text.find("group: " + at.group()), 7 + at.group().size(), "group: ringfence");
+  ASSERT_TRUE(make_topic(broker(), plain_topic(at.topic("states-of-twin"), 1)));
+  text.replace(text.find(at.topic("state")), at.topic("state").size(), at.topic("states-of-twin"));
+  std::ofstream(twin) << text;
+  ServiceProcess one(at.member("a")), other(twin);
+  const std::vector<std::string> writers{at.writer(0), engine_writer(at.topic("events"), Partition{0})};
+  at.feed({forbidden_call("code-1", "1")});
+  const auto halted_by_both = [&](const std::vector<TopicRecord>& records) {
+    return std::ranges::all_of(writers, [&](const std::string& writer) {
+      return std::ranges::any_of(records, [&](const TopicRecord& r) { return r.key == "agent:corp/code-1#" + writer; });
+    });
+  };
+  ASSERT_TRUE(control.until(halted_by_both)) << one.log() << other.log();
+  EXPECT_THAT(one.log() + other.log(), ::testing::Not(HasSubstr("fenced")));
+  EXPECT_EQ(one.end(SIGTERM), 0) << one.log();
+  EXPECT_EQ(other.end(SIGTERM), 0) << other.log();
+}
+
 TEST_F(Services, AMissingTopicAndASilentBrokerEndTheStartWithThree) {
   Installation at(broker(), 1);
   for (const std::string name : {"events", "findings", "control", "acks", "deadletter"}) {

@@ -312,7 +312,7 @@ std::set<std::string> containments_in(const std::vector<ControlMessage>& message
 ControlBoard read_board(const Installation& installation, const std::vector<TopicRecord>& records) {
   const SigningKey key = must(SigningKey::load(installation.directory() / "control.key"));
   TrustedKeys trusted;
-  trusted.add(key, {"engine-" + installation.topic("events") + "-*", "engine-" + std::string(kLinksTopic) + "-*"});
+  trusted.add(key, {"engine-" + installation.input() + "-*", "engine-" + std::string(kLinksTopic) + "@" + installation.group() + "-*"});
   ControlBoard board;
   for (const TopicRecord& record : records) {
     auto message = verify_control(record.key, record.value, trusted, "ringfence-gates");

@@ -91,7 +91,9 @@ class Installation {
   [[nodiscard]] std::filesystem::path state(const std::string& instance) const { return directory_ / ("state-" + instance); }
   [[nodiscard]] std::filesystem::path context_log(const std::string& instance) const { return state(instance) / "context.ndjson"; }
   [[nodiscard]] std::int32_t partitions() const { return partitions_; }
-  [[nodiscard]] std::string writer(std::int32_t partition) const { return engine_writer(topic("events"), Partition{partition}); }
+  /// The input as the names of control writers have it, for a group that is not the default.
+  [[nodiscard]] std::string input() const { return topic("events") + "@" + group(); }
+  [[nodiscard]] std::string writer(std::int32_t partition) const { return engine_writer(input(), Partition{partition}); }
 
   /// Publishes events `from` to before `to`, each agent's to one partition and facts to all, and waits until they are stored.
   void feed(const std::vector<FleetEvent>& events, std::size_t from, std::size_t to);
