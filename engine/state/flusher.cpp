@@ -31,7 +31,9 @@ std::uint64_t Flusher::offer(std::vector<StoreWrite> batch) {
   std::uint64_t number = 0;
   {
     const std::scoped_lock lock(mutex_);
-    queue_.push_back({std::move(batch), bytes});
+    const auto now = std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now().time_since_epoch()).count();
+    queue_.push_back({std::move(batch), bytes, now});
+    waiting_since_ns_.store(queue_.front().offered_ns, std::memory_order_relaxed);
     queued_bytes_ += bytes;
     number = ++offered_;
   }
@@ -109,6 +111,7 @@ bool Flusher::write_front(std::unique_lock<std::mutex>& lock) {
   if (!note(done)) return false;
   queued_bytes_ -= front.bytes;
   queue_.pop_front();
+  waiting_since_ns_.store(queue_.empty() ? 0 : queue_.front().offered_ns, std::memory_order_relaxed);
   if (synced_ == written_) sync_at_ = Clock::now() + settings_.sync_every;
   written_.fetch_add(1, std::memory_order_release);
   progress_.notify_all();

@@ -39,6 +39,8 @@ class Flusher {
   std::uint64_t offer(std::vector<StoreWrite> batch);
   /// The number of the last batch that is in the store, with all before it. Cheap.
   [[nodiscard]] std::uint64_t written() const { return written_.load(std::memory_order_acquire); }
+  /// When the oldest batch that is not in the store was offered, by the steady clock; 0 where none waits. Cheap.
+  [[nodiscard]] std::int64_t waiting_since_ns() const { return waiting_since_ns_.load(std::memory_order_relaxed); }
   /// Without a thread: tries to write what is queued after a fault. With one: nothing.
   void poll();
   /// Waits until all that was offered before is written and synced to disk; the fault that stood in the way, if that takes longer.
@@ -58,6 +60,7 @@ class Flusher {
   struct Batch {
     std::vector<StoreWrite> writes;
     std::size_t bytes = 0;
+    std::int64_t offered_ns = 0;
   };
 
   void run(const std::stop_token& stop);
@@ -76,6 +79,7 @@ class Flusher {
   std::size_t queued_bytes_ = 0;
   std::uint64_t offered_ = 0, synced_ = 0, failed_tries_ = 0;
   std::atomic<std::uint64_t> written_{0};
+  std::atomic<std::int64_t> waiting_since_ns_{0};
   std::optional<StoreError> fault_;
   Clock::time_point retry_at_{}, sync_at_{};
   std::uint64_t drain_to_ = 0;  // the highest batch someone waits for

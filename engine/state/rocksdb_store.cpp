@@ -15,6 +15,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdarg>
 #include <filesystem>
 #include <shared_mutex>
@@ -31,6 +32,9 @@ constexpr std::size_t kMemtableBytes = std::size_t{64} << 20U;
 constexpr int kMemtables = 4;
 constexpr std::size_t kWriteBufferBytes = kCacheBytes / 2;             // inside the cache: one budget for both
 constexpr std::uint64_t kDiskReserveBytes = std::uint64_t{64} << 20U;  // left free by compactions, so that the log can go on
+/// Space with which a database that waits for its reserve is opened anew, beside the size of its log: opening writes what the log holds.
+constexpr std::uint64_t kOpenAnewBytes = std::uint64_t{8} << 20U;
+constexpr std::chrono::seconds kOpenAnewAfter{10};  // and at most so often
 constexpr double kBloomBits = 10;
 constexpr std::uint64_t kRewriteAllSeconds = std::uint64_t{14} * 24 * 3600;  // even a file that nothing is added to gives back what expired
 constexpr std::size_t kRowFrame = 16;                                        // kind and lengths of a row in a batch, at most
@@ -264,13 +268,14 @@ class RocksdbStore final : public Store {
   }
 
   /// Resume clears what the library holds to be recoverable, and says Busy or NoSpace while it is not yet time: the database then stays
-  /// open for reading. Anything else needs opening anew, which cuts the log after its last whole batch.
+  /// open for reading. Until its reserve is free again that is for ever, so with less it is opened anew. So is whatever else failed:
+  /// opening cuts the log after its last whole batch.
   std::expected<void, StoreError> take_up() {
     const std::unique_lock lock(mutex_);
     if (!faulted_.load(std::memory_order_acquire)) return {};
     if (db_) {
       const rocksdb::Status resumed = read_only_ ? rocksdb::Status::OK() : db_->Resume();
-      if (resumed.IsBusy() || resumed.IsNoSpace())
+      if ((resumed.IsBusy() || resumed.IsNoSpace()) && !may_open_anew())
         return std::unexpected(StoreError{fault_.load(), "the state store waits for space: " + resumed.ToString()});
       if (resumed.ok() && !read_only_) {
         faulted_.store(false, std::memory_order_release);
@@ -284,6 +289,20 @@ class RocksdbStore final : public Store {
     else
       open_for_reading();
     return done;
+  }
+
+  [[nodiscard]] bool may_open_anew() {
+    const auto now = std::chrono::steady_clock::now();
+    if (now < open_anew_at_) return false;
+    open_anew_at_ = now + kOpenAnewAfter;
+    std::error_code unknown;
+    std::uint64_t wanted = kOpenAnewBytes;
+    for (const auto& file : std::filesystem::directory_iterator(directory_, unknown)) {
+      const auto bytes = file.path().extension() == ".log" ? file.file_size(unknown) : 0;
+      if (!unknown) wanted += bytes;
+    }
+    const auto space = std::filesystem::space(directory_, unknown);
+    return !unknown && space.available >= wanted;
   }
 
   /// Waits for compactions, which may be reading the database for the filter.
@@ -319,6 +338,7 @@ class RocksdbStore final : public Store {
   std::unique_ptr<rocksdb::DB> db_;
   bool read_only_ = false;
   std::atomic<bool> faulted_{false};
+  std::chrono::steady_clock::time_point open_anew_at_{};
   std::atomic<StoreError::Kind> fault_{StoreError::Kind::Io};  // of the latest failed change
 };
 

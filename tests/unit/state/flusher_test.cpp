@@ -137,8 +137,13 @@ TEST(Flusher, TriesAgainByItselfUntilThereIsSpace) {
   flusher.offer(put("a", "1"));
   store.await_tries(3);
   EXPECT_EQ(flusher.written(), 0U);
+  const std::int64_t since = flusher.waiting_since_ns();
+  EXPECT_GT(since, 0);
+  flusher.offer(put("b", "2"));
+  EXPECT_EQ(flusher.waiting_since_ns(), since) << "the oldest counts";
   store.breaks(false);
   EXPECT_TRUE(flusher.drain(seconds(60)));
+  EXPECT_EQ(flusher.waiting_since_ns(), 0);
   EXPECT_EQ(store.get("a").value(), "1");
 }
 
