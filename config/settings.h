@@ -49,6 +49,8 @@ struct Settings {
     std::string instance_id;  // empty: the host's name
     std::map<std::string, std::string> client;
     std::map<std::string, std::filesystem::path> client_secret_files;
+    bool holes_expected = false;
+    std::map<std::string, std::string> move_on;
   } kafka;
   struct {
     std::string events, findings, control, acks, verdicts, links, state, context, audit, dead_letter;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <initializer_list>
 #include <numeric>
 #include <optional>
@@ -35,6 +36,14 @@ constexpr std::array<std::string_view, 18> kEngineProperties = {"bootstrap.serve
 constexpr std::array<std::string_view, 6> kSecretProperties = {
     "sasl.password",          "ssl.key.password", "ssl.key.pem", "ssl.keystore.password", "sasl.oauthbearer.client.secret",
     "sasl.oauthbearer.config"};
+
+constexpr std::size_t kNameChars = 300;  // a topic's name and two numbers
+
+std::optional<std::int64_t> offset_of(std::string_view text) {
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc{} && end == text.data() + text.size() && value >= 0 ? std::optional(value) : std::nullopt;
+}
 
 bool among(std::span<const std::string_view> names, std::string_view name) { return std::ranges::find(names, name) != names.end(); }
 
@@ -97,6 +106,23 @@ class Check {
     for (const auto& [property, value] : settings.kafka.client_secret_files) {
       if (!among(kEngineProperties, property)) continue;
       refuse("kafka.client_secret_files/" + property, "`" + property + "` is set by ringfence and cannot be changed here");
+    }
+  }
+
+  void move_on(const Settings& settings) {
+    for (const auto& [place, to] : settings.kafka.move_on) {
+      const std::size_t slash = place.rfind('/'), at = place.rfind('@');
+      const bool parts = slash != std::string::npos && at != std::string::npos && slash < at;
+      const auto partition = parts ? offset_of(std::string_view(place).substr(slash + 1, at - slash - 1)) : std::nullopt;
+      const auto from = parts ? offset_of(std::string_view(place).substr(at + 1)) : std::nullopt;
+      const std::string path = "kafka.move_on/" + place;
+      if (!partition || !from) {
+        refuse(path, "`" + printable(place, kNameChars) + "` names no place: expected `TOPIC/PARTITION@OFFSET`");
+      } else if (const std::string topic = place.substr(0, slash); topic != settings.topics.events && topic != settings.topics.links) {
+        refuse(path, "`" + printable(topic, kNameChars) + "` is neither `topics.events` nor `topics.links`");
+      } else if (const auto next = offset_of(to); to != "oldest" && (!next || *next <= *from)) {
+        refuse(path, "expected `oldest` or an offset behind " + std::to_string(*from));
+      }
     }
   }
 
@@ -185,6 +211,7 @@ void check_together(const Settings& settings, const SettingPlaces& places, const
   check.input(settings);
   check.topics(settings);
   check.client(settings);
+  check.move_on(settings);
   check.outputs(settings);
   check.gate(settings);
   check.ask(settings);

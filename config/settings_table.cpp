@@ -83,6 +83,19 @@ const Setting kTable[] = {
      .slot = [](Settings& s) -> auto& { return s.kafka.client_secret_files; },
      .doc = "librdkafka properties whose value is the content of a file, such as `sasl.password`, without the line feed at its end.",
      .names_secret = true},
+    {.path = "kafka.holes_expected",
+     .type = SettingType::Flag,
+     .fallback = "false",
+     .slot = [](Settings& s) -> auto& { return s.kafka.holes_expected; },
+     .doc = "Feeders write in transactions: their markers, and what was aborted, leave offsets of `topics.events` without a record. Such "
+            "holes are then passed over at once; without it each is looked for again by a seek and logged."},
+    {.path = "kafka.move_on",
+     .type = SettingType::TextMap,
+     .fallback = "{}",
+     .slot = [](Settings& s) -> auto& { return s.kafka.move_on; },
+     .doc = "Lets partitions go on that stand still: `TOPIC/PARTITION@OFFSET`, the place that `/readyz` and `feed.gap` name, to `oldest` "
+            "or to an offset behind it. What lies between is never judged. It counts at the next start, for that place alone, and is put "
+            "on record. docs/kafka.md says when."},
 
     {.path = "topics.events",
      .type = SettingType::Topic,

@@ -218,6 +218,17 @@ AuditEntry audit_of_purge(std::string_view scope, std::int64_t time_ms, WallTime
   return {"purged:" + std::to_string(time_ms) + ":" + sha256_hex(scope).substr(0, 16), written(event)};
 }
 
+AuditEntry audit_of_moved_on(std::string_view topic, Position from, Offset to, WallTime logged) {
+  const std::string place = std::string(topic) + "/" + std::to_string(from.partition.value);
+  Json event = event_of(kManagement, kUpdate, milliseconds_of(logged), logged);
+  event["message"] = "a partition that stood still was let go on: what lies between is never judged";
+  set_status(event, AuditStatus::Success, "moved on");
+  set_entity(event, place, place, "Input partition");
+  event["unmapped"]["ringfence"] = {
+      {"kind", "moved_on"}, {"topic", topic}, {"partition", from.partition.value}, {"from", from.offset.value}, {"to", to.value}};
+  return {"moved_on:" + place + ":" + std::to_string(from.offset.value) + ":" + std::to_string(to.value), written(event)};
+}
+
 AuditEntry audit_of_start(const AuditProcess& process, WallTime logged) {
   Json event = event_of(kManagement, kActivate, milliseconds_of(logged), logged);
   event["message"] = "the process that writes this chain has started";

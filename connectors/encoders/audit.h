@@ -58,6 +58,9 @@ struct CommandOnRecord {
 /// An agent was forgotten in a state directory that no process held.
 [[nodiscard]] AuditEntry audit_of_purge(std::string_view scope, std::int64_t time_ms, WallTime logged);
 
+/// A person let a partition of the input that stood still at a place go on at another: what lies between is never judged.
+[[nodiscard]] AuditEntry audit_of_moved_on(std::string_view topic, Position from, Offset to, WallTime logged);
+
 /// The process that writes the chain: with which key it signs, and by which personas it judges.
 struct AuditProcess {
   std::string_view start;  // unique to this start

@@ -286,7 +286,12 @@ std::vector<PartitionLag> Consumer::lag() const {
     const auto error = rd_kafka_get_watermark_offsets(client.handle.get(), client.settings.topic.c_str(), partition.value, &low, &high);
     const bool known = error == RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0;
     const std::int64_t next = client.partitions[static_cast<std::size_t>(partition.value)].next();
-    result.push_back({partition, Offset{std::max<std::int64_t>(next, 0)}, known ? std::optional(Offset{high}) : std::nullopt});
+    PartitionLag lag{partition, Offset{std::max<std::int64_t>(next, 0)}, known ? std::optional(Offset{high}) : std::nullopt};
+    if (const auto asked = client.bounds.find(partition); asked != client.bounds.end()) {
+      lag.begin = Offset{asked->second.begin};
+      lag.end = Offset{asked->second.end};
+    }
+    result.push_back(lag);
   }
   return result;
 }

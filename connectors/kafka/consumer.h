@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -41,6 +42,11 @@ class PartitionOwner {
   /// Partitions leave: flush what is known of them. All shards are parked and have handled every record they were given. When `lost`,
   /// another member may have them already.
   virtual void revoked(std::span<const Partition> partitions, bool lost) = 0;
+  /// Asked right after `assigned`: why the partition is not to be read although it is ours. It then stands still as out of range.
+  [[nodiscard]] virtual std::optional<std::string> distrusts(Partition partition) {
+    static_cast<void>(partition);
+    return std::nullopt;
+  }
   /// Where this partition would go on from after a restart, for lag tools; nothing where unknown. Called each second while shards run.
   [[nodiscard]] virtual std::optional<Offset> low(Partition partition) = 0;
   /// Thread-safe; must not call back into the consumer, except `move`.
@@ -65,6 +71,14 @@ struct PartitionLag {
   Partition partition;
   Offset next;                // to be consumed next
   std::optional<Offset> end;  // as of the last fetch; nothing before the first
+  /// Of a partition that stands still: the log's first offset and the end, asked for every few seconds, since nothing is fetched.
+  std::optional<Offset> begin = {};
+  /// Records that the log holds and nobody has consumed. Of one whose position the log does not hold: all of them.
+  [[nodiscard]] std::int64_t behind() const {
+    if (!end) return 0;
+    const bool held = !begin || (*begin <= next && next <= *end);
+    return std::max<std::int64_t>(end->value - (held ? next : *begin).value, 0);
+  }
 };
 
 struct ConsumerCounters {

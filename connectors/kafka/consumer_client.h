@@ -58,7 +58,12 @@ struct Consumer::Client : kafka::Witness {
   std::vector<Partition> assigned;  // serving thread; read by `lag` under `mutex`
   std::map<Partition, Offset> committed;
   std::map<Partition, std::int64_t> moved;  // by reassignment, and where to
-  std::chrono::steady_clock::time_point commit_due = std::chrono::steady_clock::now();
+  std::chrono::steady_clock::time_point commit_due = std::chrono::steady_clock::now(), bounds_due;
+  /// What the log holds of partitions that stand still; under `mutex`.
+  struct Bounds {
+    std::int64_t begin, end;
+  };
+  std::map<Partition, Bounds> bounds;
 
   mutable std::mutex mutex;
   std::vector<Move> moves;
@@ -91,6 +96,7 @@ struct Consumer::Client : kafka::Witness {
   void forward(Partition partition);
   void forward_moved();
   void commit(std::span<const Partition> which);
+  void ask_bounds();
   [[nodiscard]] bool coordinator_answers() const;
 
   // shard threads

@@ -12,6 +12,7 @@ using kafka::PartitionList;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kCommitEach{1};
+constexpr std::chrono::seconds kBoundsEach{5}, kBoundsWithin{1};
 constexpr std::chrono::seconds kSeekWithin{2};
 /// Heartbeats go out each second; a coordinator silent for three of them may be gone.
 constexpr std::chrono::seconds kHeardWithin{3};
@@ -34,6 +35,10 @@ std::expected<void, KafkaError> Consumer::serve(std::chrono::milliseconds wait) 
   if (Clock::now() >= client.commit_due) {
     client.commit(client.assigned);
     client.commit_due = Clock::now() + kCommitEach;
+  }
+  if (Clock::now() >= client.bounds_due) {
+    client.ask_bounds();
+    client.bounds_due = Clock::now() + kBoundsEach;
   }
   if (client.failed.load(std::memory_order_acquire)) return std::unexpected(client.failure_copy());
   return {};
@@ -93,7 +98,13 @@ void Consumer::Client::assign(rd_kafka_topic_partition_list_t* list) {
       return;
     }
     row.offset = *start ? (*start)->value : RD_KAFKA_OFFSET_BEGINNING;
-    partitions[static_cast<std::size_t>(row.partition)].begin(*start ? (*start)->value : Continuity::kUnknown, settings.holes_expected);
+    Continuity& continuity = partitions[static_cast<std::size_t>(row.partition)];
+    continuity.begin(*start ? (*start)->value : Continuity::kUnknown, settings.holes_expected);
+    if (const auto why = owner.distrusts(Partition{row.partition})) {
+      alarm(ConsumerAlarm::Kind::OutOfRange, Partition{row.partition}, continuity.next(), continuity.next(), *why);
+      continuity.stop();
+      row.offset = RD_KAFKA_OFFSET_END;  // what comes there is dropped: the least that an assignment fetches
+    }
     // Before the assignment: the client then never forwards this partition to its main queue.
     forward(Partition{row.partition});
     const std::lock_guard lock(mutex);
@@ -116,6 +127,7 @@ void Consumer::Client::revoke(rd_kafka_topic_partition_list_t* list) {
   for (const Partition partition : leaving) {
     partitions[static_cast<std::size_t>(partition.value)].end();
     committed.erase(partition);
+    bounds.erase(partition);
     std::erase(assigned, partition);
     std::erase_if(moves, [&](const Move& move) { return move.partition == partition; });
   }
@@ -180,6 +192,28 @@ void Consumer::Client::forward_moved() {
     return !ours || partitions[static_cast<std::size_t>(row.first.value)].next() > row.second;
   });
   for (const auto& [partition, offset] : moved) forward(partition);
+}
+
+/// Of partitions that stand still, of which no fetch tells it. All in one request for the beginnings and one for the ends.
+void Consumer::Client::ask_bounds() {
+  std::map<Partition, Bounds> found;
+  for (const Partition partition : assigned)
+    if (partitions[static_cast<std::size_t>(partition.value)].standing()) found.emplace(partition, Bounds{-1, -1});
+  const auto ask = [&](std::int64_t which, std::int64_t Bounds::* member) {
+    const PartitionList list(new_list(found.size()));
+    for (const auto& [partition, unknown] : found)
+      rd_kafka_topic_partition_list_add(list.get(), settings.topic.c_str(), partition.value)->offset = which;
+    if (rd_kafka_offsets_for_times(handle.get(), list.get(), kafka::to_ms(kBoundsWithin)) != RD_KAFKA_RESP_ERR_NO_ERROR) return;
+    for (const auto& row : rows(list.get()))
+      if (row.err == RD_KAFKA_RESP_ERR_NO_ERROR) found.at(Partition{row.partition}).*member = row.offset;
+  };
+  if (!found.empty()) {
+    ask(RD_KAFKA_OFFSET_BEGINNING, &Bounds::begin);
+    ask(RD_KAFKA_OFFSET_END, &Bounds::end);
+    std::erase_if(found, [](const auto& row) { return row.second.begin < 0 || row.second.end < 0; });
+  }
+  const std::lock_guard lock(mutex);
+  bounds = std::move(found);
 }
 
 /// A commit handed to the client while the coordinator is away waits inside it, and after the session's end goes out with the instance's

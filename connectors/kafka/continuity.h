@@ -15,7 +15,8 @@ namespace ringfence {
 /// markers) and is passed over, counted. Damaged bytes get the same second chance, then the partition stands still: a hole nobody vouches
 /// for is never passed over.
 ///
-/// Written by the shard that owns the partition, and by the serving thread while all shards are parked; `next` may be read by anyone.
+/// Written by the shard that owns the partition, and by the serving thread while all shards are parked; `next` and `standing` may be read
+/// by anyone.
 class Continuity {
  public:
   enum class Verdict : std::uint8_t {
@@ -29,58 +30,63 @@ class Continuity {
   /// The partition is ours from here on. Without an offset its first record sets it.
   void begin(std::int64_t next, bool holes_expected) {
     holes_expected_ = holes_expected;
-    state_ = State::Following;
+    set(State::Following);
     next_.store(next, std::memory_order_relaxed);
   }
   /// A seek to `next` is under way.
   void sought(std::int64_t next) {
-    state_ = State::Confirming;
+    set(State::Confirming);
     next_.store(next, std::memory_order_relaxed);
   }
-  void stop() { state_ = State::Standing; }
+  void stop() { set(State::Standing); }
   void end() {
-    state_ = State::Absent;
+    set(State::Absent);
     next_.store(kUnknown, std::memory_order_relaxed);
   }
 
   [[nodiscard]] Verdict judge(std::int64_t offset) {
-    if (state_ != State::Following && state_ != State::Confirming) return Verdict::Drop;
+    const State state = state_.load(std::memory_order_relaxed);
+    if (state != State::Following && state != State::Confirming) return Verdict::Drop;
     const std::int64_t next = next_.load(std::memory_order_relaxed);
     if (offset == next || next == kUnknown) {
-      state_ = State::Following;
+      set(State::Following);
       next_.store(offset + 1, std::memory_order_relaxed);
       return Verdict::Take;
     }
     if (offset < next) return Verdict::Drop;
-    if (state_ == State::Following && !holes_expected_) {
-      state_ = State::Seeking;
+    if (state == State::Following && !holes_expected_) {
+      set(State::Seeking);
       return Verdict::Gap;
     }
-    state_ = State::Following;
+    set(State::Following);
     next_.store(offset + 1, std::memory_order_relaxed);
     return Verdict::Hole;
   }
 
   /// The client could not read what it fetched.
   [[nodiscard]] Verdict judge_damaged() {
-    if (state_ == State::Following) {
-      state_ = State::Seeking;
+    const State state = state_.load(std::memory_order_relaxed);
+    if (state == State::Following) {
+      set(State::Seeking);
       return Verdict::Gap;
     }
-    if (state_ != State::Confirming) return Verdict::Drop;
-    state_ = State::Standing;
+    if (state != State::Confirming) return Verdict::Drop;
+    set(State::Standing);
     return Verdict::Corrupt;
   }
 
   /// Offset of the record expected next; `kUnknown` where the partition is not ours or began at the log's start and showed none yet.
   [[nodiscard]] std::int64_t next() const { return next_.load(std::memory_order_relaxed); }
-  [[nodiscard]] bool assigned() const { return state_ != State::Absent; }
-  [[nodiscard]] bool standing() const { return state_ == State::Standing; }
+  [[nodiscard]] bool assigned() const { return state_.load(std::memory_order_relaxed) != State::Absent; }
+  [[nodiscard]] bool standing() const { return state_.load(std::memory_order_relaxed) == State::Standing; }
 
   static constexpr std::int64_t kUnknown = -1;
 
  private:
-  enum class State : std::uint8_t { Absent, Following, Seeking, Confirming, Standing } state_ = State::Absent;
+  enum class State : std::uint8_t { Absent, Following, Seeking, Confirming, Standing };
+  void set(State state) { state_.store(state, std::memory_order_relaxed); }
+
+  std::atomic<State> state_{State::Absent};
   bool holes_expected_ = false;
   std::atomic<std::int64_t> next_{kUnknown};
 };

@@ -22,11 +22,6 @@ constexpr std::chrono::seconds kFencedFor{8};
 /// A control log that refuses everything for so long needs a new process.
 constexpr std::chrono::seconds kControlFaultFor{30};
 
-std::string_view name_of(ConsumerAlarm::Kind kind) {
-  static constexpr std::array<std::string_view, 5> kNames{"gap", "hole", "out of range", "corrupt", "unavailable"};
-  return kNames[static_cast<std::size_t>(kind)];
-}
-
 }  // namespace
 
 Nanos steady_now() { return Nanos{std::chrono::duration_cast<std::chrono::nanoseconds>(Steady::now().time_since_epoch()).count()}; }
@@ -73,6 +68,7 @@ std::expected<void, RunError> Service::serve_once() {
     log_.warning("consumer", {{"error", served.error().message}});
   }
   show_lag();
+  tell_store();
   if (!producer_) return {};
   if (const auto failed = producer_->failed()) return std::unexpected(of_kafka(*failed));
   if (const auto failed = states_topic_ ? states_topic_->failed() : std::nullopt) return std::unexpected(of_kafka(*failed));
@@ -81,11 +77,10 @@ std::expected<void, RunError> Service::serve_once() {
 
 void Service::show_lag() {
   std::vector<std::int64_t> behind(shards_count_, 0);
-  for (const PartitionLag& lag : consumer_->lag()) {
-    if (lag.end)
-      behind[static_cast<std::size_t>(lag.partition.value) % shards_count_] += std::max<std::int64_t>(lag.end->value - lag.next.value, 0);
-  }
+  for (const PartitionLag& lag : consumer_->lag()) behind[static_cast<std::size_t>(lag.partition.value) % shards_count_] += lag.behind();
   for (std::size_t i = 0; i < shards_count_; ++i) metrics_->shard(i).lag_records.set(behind[i]);
+  metrics_->process().standing_events.set(static_cast<std::int64_t>(gaps_.standing(settings_.topics.events)));
+  metrics_->process().standing_links.set(static_cast<std::int64_t>(gaps_.standing(settings_.topics.links)));
   if (changelog_ == nullptr) return;
   metrics_->process().changelog_waiting.set(static_cast<std::int64_t>(changelog_->unpublished()));
   const auto passed_over = static_cast<std::int64_t>(changelog_->passed_over());
@@ -93,6 +88,18 @@ void Service::show_lag() {
     log_.warning("the topic of states does not take every state, as one too large: who takes over reads the events from before it",
                  {{"states", passed_over}});
   metrics_->process().changelog_passed_over.set(passed_over);
+}
+
+void Service::tell_store() {
+  const Flusher::Health health = flusher_->health();
+  metrics_->process().store_faults.add(health.failed_tries - store_faults_);
+  store_faults_ = health.failed_tries;
+  if (health.fault)
+    log_.error("the state store fails: states stay in memory, the low-water marks where they are",
+               {{"error", health.fault->message}, {"waiting_bytes", health.queued_bytes}});
+  else if (store_failing_)
+    log_.info("the state store is written again");
+  store_failing_ = health.fault.has_value();
 }
 
 /// Gives the partitions back, which flushes them; idempotent.
@@ -183,13 +190,19 @@ std::expected<std::optional<Offset>, std::string> Service::take_on(Lane& lane, P
   }
   const auto low = lane.checkpoint.restore(partition, kDrainWithin);
   if (!low) return std::unexpected(low.error().message);
+  std::optional<Offset> start = *low;
+  if (start) {
+    const auto goes_on = go_on(lane, partition, *start);
+    if (!goes_on) return std::unexpected(goes_on.error());
+    start = *goes_on;
+  }
   Lane::Owned& owned = lane.owned[partition];
-  const Offset from = low->value_or(Offset{0});
+  const Offset from = start.value_or(Offset{0});
   owned.applied = Offset{from.value - 1};
   owned.low = from.value;
   lane.left_at.erase(partition);
   lane.checkpoint.assign(partition, from);
-  return *low;
+  return start;
 }
 
 Offset Service::let_go(Lane& lane, Partition partition) {
@@ -198,6 +211,8 @@ Offset Service::let_go(Lane& lane, Partition partition) {
   lane.checkpoint.leave(partition);
   if (changelog_ != nullptr) changelog_->leave(partition);
   lane.owned.erase(partition);
+  lane.distrusted.erase(partition);
+  gaps_.left(lane.log->topic(), partition_in_topic(partition));
   control_->disown(partition);
   return low;
 }
@@ -205,8 +220,12 @@ Offset Service::let_go(Lane& lane, Partition partition) {
 void Service::store_all(std::span<Lane* const> lanes) {
   if (!outputs_stored(lanes, kDrainWithin)) log_.warning("not every output is acknowledged: what caused them will be judged again");
   for (Lane* lane : lanes) {
+    lane->note_logs();
     const auto flushed = lane->checkpoint.flush(lane->horizons(), kDrainWithin);
-    if (!flushed) log_.error("state not flushed", {{"error", flushed.error().message}});
+    if (flushed) continue;
+    log_.error("state not flushed", {{"error", flushed.error().message}});
+    const std::lock_guard lock(mutex_);
+    if (stop_.stop_requested() && !fault_) fault_ = of_store(flushed.error());
   }
   if (changelog_ == nullptr) return;
   if (const auto settled = changelog_->settle(kDrainWithin); !settled)
@@ -237,14 +256,6 @@ std::optional<Offset> Service::Lane::low(Partition partition) const {
   return left == left_at.end() ? std::nullopt : std::optional(left->second);
 }
 
-void Service::alarm(const ConsumerAlarm& alarm) {
-  log_.error("feed", {{"kind", name_of(alarm.kind)},
-                      {"partition", alarm.partition.value_or(Partition{-1}).value},
-                      {"expected", alarm.expected.value},
-                      {"found", alarm.found.value},
-                      {"message", alarm.message}});
-}
-
 void Service::serve_control(const std::stop_token& stop) {
   std::mutex beat_mutex;
   std::condition_variable_any beat;
@@ -265,7 +276,7 @@ void Service::serve_control(const std::stop_token& stop) {
       held.push_back(std::move(one.finding));
     }
     tell_record();
-    std::ranges::move(gate_alarms(), std::back_inserter(held));
+    std::ranges::move(alarms(), std::back_inserter(held));
     while (!held.empty() && findings_->publish(encode_finding(held.front()), held.front().agent_id, held.front().position))
       held.pop_front();
     progress_.tell();

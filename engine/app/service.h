@@ -24,7 +24,9 @@
 #include "engine/app/context_positions.h"
 #include "engine/app/enforcement_feed.h"
 #include "engine/app/exit_code.h"
+#include "engine/app/feed_gaps.h"
 #include "engine/app/file_run.h"
+#include "engine/app/input_log.h"
 #include "engine/app/output_progress.h"
 #include "engine/app/passed_over_bound.h"
 #include "engine/app/service_answers.h"
@@ -43,8 +45,8 @@ namespace ringfence {
 
 /// `ringfence run` over Kafka: a member of the consumer group with its shards, the store behind them, control writers and producers. This
 /// file and its sources (service_open: opening, service_judge: shard threads, service_subjects: the links' consumer and its thread,
-/// service_changes: changes of rules and facts, service_enforcement: what gates have confirmed, service: the rest) are the wiring; what the
-/// parts promise stands in their own headers.
+/// service_changes: changes of rules and facts, service_enforcement: what gates have confirmed, service_feed: where partitions go on and
+/// stand still, service: the rest) are the wiring; what the parts promise stands in their own headers.
 ///
 /// Threads: one serves the consumer, one polls the control writers, one per shard judges, one serves the links' consumer and one judges
 /// links, the flusher writes, one answers HTTP.
@@ -73,6 +75,7 @@ class Service final : private PartitionOwner {
   std::expected<std::optional<Offset>, std::string> assigned(Partition partition) override;
   void revoked(std::span<const Partition> partitions, bool lost) override;
   std::optional<Offset> low(Partition partition) override;
+  std::optional<std::string> distrusts(Partition partition) override;
   void alarm(const ConsumerAlarm& alarm) override;
 
   [[nodiscard]] std::expected<void, RunError> open_store();
@@ -136,8 +139,8 @@ class Service final : private PartitionOwner {
   [[nodiscard]] std::vector<ContextChange> words_for(Partition partition, const std::vector<EnforcementFeed::Entry>& entries) const;
   /// What stands over agents of the partition goes to the store ahead of the states, where it has changed.
   void keep_foreign(ShardRun& shard, Partition partition);
-  /// Of gates that do not confirm, from outside the core.
-  [[nodiscard]] std::vector<FindingRecord> gate_alarms();
+  /// Of gates that do not confirm, drills that fail and partitions that stand still, from outside the core.
+  [[nodiscard]] std::vector<FindingRecord> alarms();
   /// Thread-safe, once it is open.
   [[nodiscard]] std::string live_view() const;
   /// Writes to the context log what of these is to take effect behind each of the shard's partitions.
@@ -151,15 +154,23 @@ class Service final : private PartitionOwner {
 
   /// A partition that has come: where it goes on.
   [[nodiscard]] std::expected<std::optional<Offset>, std::string> take_on(Lane& lane, Partition partition);
+  /// Where a partition with this low-water mark goes on: there, unless a person has let it go on elsewhere. Distrusted where its log is
+  /// not the one that was read, or has been cut.
+  [[nodiscard]] std::expected<Offset, std::string> go_on(Lane& lane, Partition partition, Offset low);
+  [[nodiscard]] std::expected<Offset, std::string> move_on(Partition partition, const FeedPlace& place, const LogLook& look,
+                                                           const std::string& to);
+  void tell_alarm(const std::string& topic, const ConsumerAlarm& alarm);
   /// A partition that leaves, after `store_all`; gives its low-water mark.
   Offset let_go(Lane& lane, Partition partition);
-  /// Outputs acknowledged and states written, or a line in the log.
+  /// Outputs acknowledged and states written, or a line in the log; where the store fails while the service ends, that is its fault.
   void store_all(std::span<Lane* const> lanes);
   /// True once every output of the partitions of these lanes is stored for good; false where that took longer than `within`. Looks again
   /// whenever an acknowledgement comes in and after each round of the control thread.
   [[nodiscard]] bool outputs_stored(std::span<Lane* const> lanes, std::chrono::milliseconds within);
   [[nodiscard]] std::expected<void, RunError> serve_once();
   void show_lag();
+  /// Faults of the store since the last call, and its recovery; serving thread.
+  void tell_store();
   /// By the thread whose table it is.
   void tell_dropped(std::int64_t dropped, Gauge& told);
   void serve_control(const std::stop_token& stop);
@@ -186,6 +197,10 @@ class Service final : private PartitionOwner {
   std::atomic<std::uint64_t> rules_version_{0};
 
   std::unique_ptr<ServiceMetrics> metrics_;
+  FeedGaps gaps_;
+  std::uint64_t store_faults_ = 0;  // told; serving thread
+  bool store_failing_ = false;      // likewise
+  std::unique_ptr<InputLog> events_log_, links_log_;
   std::unique_ptr<KafkaChangelog> states_topic_;  // null: states stay on this host
   std::unique_ptr<Store> store_;
   Changelog* changelog_ = nullptr;  // the store, where there is the topic

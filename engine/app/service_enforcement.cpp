@@ -137,17 +137,17 @@ std::string Service::live_view() const {
   return encode_live_view(std::move(agents), lag, enforcement_->standing(LiveView::kShown));
 }
 
-std::vector<FindingRecord> Service::gate_alarms() {
+std::vector<FindingRecord> Service::alarms() {
   const auto speaks = [this](const std::string& writer) {
     if (!writer.starts_with("engine-")) return control_->state(Partition{0}).has_value();
     return control_->speaks(writer);
   };
   std::vector<FindingRecord> out = enforcement_->alarms({.speaks = speaks, .gates = control_->state(Partition{0}).has_value()});
   if (drills_) std::ranges::move(drills_->take_findings(), std::back_inserter(out));
-  for (FindingRecord& finding : out) {
-    finding.position.partition = kNoInput;
+  for (const FindingRecord& finding : out)
     log_.warning("enforcement", {{"analytic", uid_of(finding.analytic)}, {"told", finding.sentence}});
-  }
+  std::ranges::move(gaps_.take_findings(), std::back_inserter(out));
+  for (FindingRecord& finding : out) finding.position.partition = kNoInput;
   return out;
 }
 

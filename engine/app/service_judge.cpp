@@ -30,6 +30,23 @@ bool Service::Lane::all_acknowledged() const {
   return std::ranges::all_of(owned, [this](const auto& row) { return outputs->acknowledged(row.first) == kAllAcknowledged; });
 }
 
+void Service::Lane::applied(std::span<const Record> records) {
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    const Position at = records[i].position;
+    Owned& mine = owned.at(at.partition);
+    mine.applied = at.offset;
+    if (i + 1 == records.size() || records[i + 1].position.partition != at.partition) mine.newest = mark_of(records[i]);
+  }
+}
+
+void Service::Lane::note_logs() {
+  for (auto& [partition, mine] : owned) {
+    if (!mine.newest || mine.newest->offset == mine.noted) continue;
+    mine.noted = mine.newest->offset;
+    checkpoint.put_record(log_record(partition), encode_mark(*mine.newest));
+  }
+}
+
 void Service::judge_forever(ShardRun& shard) {
   while (!stop_.stop_requested()) {
     auto taken = take_changes(shard);
@@ -96,7 +113,7 @@ std::expected<void, RunError> Service::step(ShardRun& shard, std::span<const Rec
     if (owned.facts.note(shard.window, partition, 0)) shard.checkpoint.put_record(facts_record(partition), owned.facts.encode());
     keep_foreign(shard, partition);
   }
-  for (const Record& record : records) shard.owned.at(record.position.partition).applied = record.position.offset;
+  shard.applied(records);
   if (const Record& last = records.back(); last.arrival) {
     const auto& event = shard.window.entry(records.size() - 1).event;
     if (event) counters.feed_delay_ns.set((*last.arrival - event->time).value);
@@ -163,6 +180,7 @@ bool Service::checkpoint(Lane& lane) {
   const Steady::time_point now = Steady::now();
   const bool ends = now >= lane.next_mark;
   if (ends) {
+    lane.note_logs();
     lane.checkpoint.mark();
     lane.next_mark = now + std::chrono::nanoseconds(settings_.state.flush_age.value);
     // Files acknowledge by being synced; a topic acknowledges by itself.
@@ -174,7 +192,8 @@ bool Service::checkpoint(Lane& lane) {
   lane.table.trim();
   for (auto& [partition, owned] : lane.owned) owned.low.store(lane.checkpoint.low(partition).value, std::memory_order_relaxed);
   const auto due = std::chrono::duration_cast<std::chrono::nanoseconds>(lane.next_mark.time_since_epoch()).count();
-  lane.oldest_dirty_ns->set(lane.table.dirty() > 0 ? due - settings_.state.flush_age.value : 0);
+  const std::int64_t dirty = lane.table.dirty() > 0 ? due - settings_.state.flush_age.value : 0, queued = flusher_->waiting_since_ns();
+  lane.oldest_dirty_ns->set(dirty == 0 || queued == 0 ? std::max(dirty, queued) : std::min(dirty, queued));
   return ends;
 }
 

@@ -155,7 +155,10 @@ void add_outputs(Page& page, const ProcessCounters& process) {
                {{{}, number(process.changelog_waiting)}}, MetricType::Gauge);
   page.process("ringfence_changelog_passed_over", "States that the changelog of states does not take, as too large.",
                {{{}, number(process.changelog_passed_over)}}, MetricType::Gauge);
-  page.process("ringfence_store_faults_total", "Writes of states that the store refused.", {{{}, number(process.store_faults)}});
+  page.process("ringfence_store_faults_total", "Tries to write states that the store refused.", {{{}, number(process.store_faults)}});
+  page.process("ringfence_partitions_standing", "Partitions of this process that stand still: what comes there is not judged.",
+               {{{{"input", "events"}}, number(process.standing_events)}, {{{"input", "links"}}, number(process.standing_links)}},
+               MetricType::Gauge);
 }
 
 void add_not_evaluable(Page& page, const std::vector<const Evaluability*>& shards) {
@@ -180,8 +183,10 @@ void add_not_evaluable(Page& page, const std::vector<const Evaluability*>& shard
   page.process("ringfence_not_evaluable_total", "Acts that a channel could not judge because their source does not send the fields.",
                std::move(channels));
   page.process("ringfence_lacking_total", "Acts for which single constraints could not be judged for want of a field.", std::move(fields));
-  page.process("ringfence_ignored_total",
-               "Fields that the contract does not name, and elements of arg_ids and result_ids that break their form.", std::move(ignored));
+  page.process(
+      "ringfence_ignored_total",
+      "Fields that the contract does not name, elements of arg_ids and result_ids that break their form, and results too large to read.",
+      std::move(ignored));
 }
 
 void add_changes(Page& page, const ProcessCounters& process) {

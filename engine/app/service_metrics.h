@@ -109,11 +109,12 @@ struct ProcessCounters {
     SharedCounter acknowledged, failed;  // records; failed attempts, each retried
   };
   Output findings, control, dead_letter, links, audit;
-  Output answers;               // to gates that asked before an act; `acknowledged`: sent
-  Output observer_facts;        // outages and recoveries that the fleet observer found
-  Gauge changelog_waiting;      // states that wait for room in the changelog; serving thread
-  Gauge changelog_passed_over;  // that it does not take; serving thread
-  SharedCounter store_faults;
+  Output answers;                          // to gates that asked before an act; `acknowledged`: sent
+  Output observer_facts;                   // outages and recoveries that the fleet observer found
+  Gauge standing_events, standing_links;   // partitions that are not read on; serving thread
+  Gauge changelog_waiting;                 // states that wait for room in the changelog; serving thread
+  Gauge changelog_passed_over;             // that it does not take; serving thread
+  Counter store_faults;                    // refused tries to write states; serving thread
   SharedCounter reloads, reloads_refused;  // of persona sets
   SharedCounter drills_passed, drills_failed;
   std::array<Gauge, kDrillStages> drill_stage_ns;  // of the latest drill: from the forbidden call

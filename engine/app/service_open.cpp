@@ -43,6 +43,8 @@ std::expected<std::unique_ptr<Service>, RunError> Service::open(const Settings& 
   const auto processors = std::max(1U, std::thread::hardware_concurrency());
   service->shards_count_ = settings.state.shards > 0 ? static_cast<std::size_t>(settings.state.shards) : processors;
   service->metrics_ = std::make_unique<ServiceMetrics>(service->shards_count_);
+  service->events_log_ = std::make_unique<InputLog>(kafka_of(settings), settings.topics.events, service->client_log());
+  service->links_log_ = std::make_unique<InputLog>(kafka_of(settings), settings.topics.links, service->client_log());
   for (const auto opening : {&Service::open_store, &Service::open_control, &Service::open_enforcement, &Service::open_outputs,
                              &Service::open_answers, &Service::open_context, &Service::open_observer, &Service::open_links,
                              &Service::open_consumer, &Service::open_http, &Service::open_drills}) {
@@ -238,6 +240,7 @@ std::expected<void, RunError> Service::open_consumer() {
     metrics_->watch(shards_.back()->shard.evaluability());
     shards_.back()->outputs = outputs_of_thread();
     shards_.back()->oldest_dirty_ns = &metrics_->shard(i).oldest_dirty_ns;
+    shards_.back()->log = events_log_.get();
     // What the topic holds already is in force before the first partition is ours.
     for (const ContextChange& change : changes_due(*shards_.back()))
       if (auto taken = take(*shards_.back(), change); !taken) return taken;
@@ -246,7 +249,8 @@ std::expected<void, RunError> Service::open_consumer() {
                                   .topic = settings_.topics.events,
                                   .group = settings_.kafka.group,
                                   .instance = instance_of(settings_),
-                                  .shards = shards_count_},
+                                  .shards = shards_count_,
+                                  .holes_expected = settings_.kafka.holes_expected},
                                  *this, client_log());
   if (!consumer) return std::unexpected(of_kafka(consumer.error()));
   consumer_ = std::move(*consumer);
@@ -260,6 +264,7 @@ std::expected<void, RunError> Service::open_http() {
   };
   const auto ready = [this] {
     if (stop_.stop_requested()) return Health{false, "stopping"};
+    if (const std::string standing = gaps_.said(); !standing.empty()) return Health{false, "not read on: " + standing};
     return partitions_ > 0 ? Health{true, "ok"} : Health{false, "no partition is assigned"};
   };
   HttpEndpoints endpoints{.metrics = [this] { return metrics_->exposition(steady_now()); }, .healthz = healthy, .readyz = ready};

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "engine/app/active_agents.h"
+#include "engine/app/input_log.h"
 #include "engine/app/live_view.h"
 #include "engine/app/service.h"
 #include "engine/app/wall_clock.h"
@@ -43,21 +44,29 @@ struct Service::Lane {
     Offset applied;
     std::atomic<std::int64_t> low{0};
     FactJournal facts;
-    std::vector<Order> orders;  // oldest first
-    std::optional<Offset> end;  // of the partition, as first heard since it came; where an order waits for it
+    std::optional<LogMark> newest;  // of what was read
+    Offset noted{-1};               // of the mark that was given to the store last
+    std::vector<Order> orders;      // oldest first
+    std::optional<Offset> end;      // of the partition, as first heard since it came; where an order waits for it
   };
 
   AgentTable table;
   Checkpoint checkpoint;
   std::unique_ptr<ServiceOutputs> outputs;
-  std::map<Partition, Owned> owned;     // changed only while the thread is parked
-  std::map<Partition, Offset> left_at;  // the low-water marks of partitions that left; serving thread
+  InputLog* log = nullptr;                      // of its topic
+  std::map<Partition, std::string> distrusted;  // of those owned, whose log is not the one that was read, and why; serving thread
+  std::map<Partition, Owned> owned;             // changed only while the thread is parked
+  std::map<Partition, Offset> left_at;          // the low-water marks of partitions that left; serving thread
   Steady::time_point next_mark, next_orders;
   Gauge* oldest_dirty_ns = nullptr;
   std::jthread thread;
 
   /// Every record up to here has been applied and what it caused is stored, for each partition.
   [[nodiscard]] std::vector<Horizon> horizons() const;
+  /// These were applied, in order.
+  void applied(std::span<const Record> records);
+  /// By what was read last the logs are known again: to the store with the next batch.
+  void note_logs();
   /// Every output of its partitions is stored for good.
   [[nodiscard]] bool all_acknowledged() const;
   /// Where the partition would go on from after a restart.
@@ -99,6 +108,8 @@ struct Service::ShardRun : Lane {
 [[nodiscard]] RunError of_kafka(const KafkaError& error);
 [[nodiscard]] RunError of_store(const StoreError& error);
 [[nodiscard]] RunError of_sink(const SinkError& error);
+/// Name of the record by which a partition's log is known again.
+[[nodiscard]] std::string log_record(Partition partition);
 /// Name of the number of active agents in the store: `count time`, by the clock.
 inline constexpr std::string_view kActiveRecord = "active_agents";
 /// Name of what the fleet observer knows in the store.

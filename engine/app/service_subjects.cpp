@@ -39,6 +39,7 @@ Service::SubjectsRun::SubjectsRun(Service& owner)
       subjects(table) {
   outputs = owner.outputs_of_thread();
   oldest_dirty_ns = &owner.metrics_->links().oldest_dirty_ns;
+  log = owner.links_log_.get();
 }
 
 std::expected<std::unique_ptr<Service::SubjectsRun>, RunError> Service::SubjectsRun::open(Service& service) {
@@ -84,8 +85,7 @@ void Service::SubjectsRun::serve_forever() {
       service.log_.warning("links consumer", {{"error", served.error().message}});
     }
     std::int64_t behind = 0;
-    for (const PartitionLag& lag : consumer->lag())
-      if (lag.end) behind += std::max<std::int64_t>(lag.end->value - lag.next.value, 0);
+    for (const PartitionLag& lag : consumer->lag()) behind += lag.behind();
     service.metrics_->links().lag_records.set(behind);
   }
 }
@@ -113,10 +113,15 @@ void Service::SubjectsRun::revoked(std::span<const Partition> partitions, bool l
   }
 }
 
+std::optional<std::string> Service::SubjectsRun::distrusts(Partition partition) {
+  const auto found = distrusted.find(links_partition(partition));
+  return found == distrusted.end() ? std::nullopt : std::optional(found->second);
+}
+
 void Service::SubjectsRun::alarm(const ConsumerAlarm& alarm) {
   ConsumerAlarm named = alarm;
   named.message = "links: " + alarm.message;
-  service.alarm(named);
+  service.tell_alarm(service.settings_.topics.links, named);
 }
 
 // ---- judging thread ----
@@ -152,7 +157,7 @@ std::expected<void, RunError> Service::SubjectsRun::step(std::span<const Record>
     auto link = record.cut() ? std::unexpected(std::string("larger than 768 KiB")) : decode_link(record.bytes);
     auto done = link ? judge(*link, record.position) : refuse(record, std::move(link.error()));
     if (!done) return done;
-    owned.at(record.position.partition).applied = record.position.offset;
+    applied({&record, 1});
   }
   keep_stopping();
   return {};

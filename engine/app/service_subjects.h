@@ -43,6 +43,7 @@ struct Service::SubjectsRun final : Lane, private PartitionOwner {
   std::expected<std::optional<Offset>, std::string> assigned(Partition partition) override;
   void revoked(std::span<const Partition> partitions, bool lost) override;
   std::optional<Offset> low(Partition partition) override { return Lane::low(links_partition(partition)); }
+  std::optional<std::string> distrusts(Partition partition) override;
   void alarm(const ConsumerAlarm& alarm) override;
 
   [[nodiscard]] std::expected<void, RunError> restore_sets();

@@ -33,8 +33,8 @@ class Evaluability {
     std::array<std::uint64_t, kLackingNames.size()> lacking{};  // fields that single constraints would have needed
     std::uint64_t ignoring = 0;                                 // events in which anything was ignored
     std::uint64_t unknown_fields = 0;                           // that the contract does not name
-    std::uint64_t ignored_elements = 0;                         // of `arg_ids` and `result_ids`, that break their form
-    std::vector<std::string> unknown_names;                     // sorted, each as a JSON string of at most 64 of its bytes
+    std::uint64_t ignored_elements = 0;      // of `arg_ids` and `result_ids` that break their form, and results too large
+    std::vector<std::string> unknown_names;  // sorted, each as a JSON string of at most 64 of its bytes
     bool more_names = false;
   };
 

@@ -121,9 +121,10 @@ inline constexpr auto kOperationAnalytics = [] {
        Level::Alert,
        "Gap in the telemetry",
        "Records of the input are missing",
-       "Positions of the input were skipped.",
-       "Retention that removed records before they were read.",
-       "Retention and the position of the consumer.",
+       "A partition of the input stands still, because its log does not hold the records that are due, or a person let it go on behind "
+       "them.",
+       "Retention that removed records before they were read; a topic that was made anew.",
+       "Retention and the position of the consumer; docs/kafka.md says how to go on.",
        {},
        {},
        {},

@@ -141,6 +141,15 @@ TEST_F(Consuming, RecordsDeletedBelowThePositionStopThePartitionUntilItIsMoved) 
   EXPECT_EQ(alarm.expected, Offset{10});
   ASSERT_TRUE(seen.wait_for(90)) << "the other partition goes on";
   EXPECT_FALSE(seen.by_partition().contains(0)) << "never a silent jump";
+  const auto behind = [&] {
+    std::map<Partition, std::int64_t> records;
+    for (const PartitionLag& lag : member.consumer().lag()) records.emplace(lag.partition, lag.behind());
+    return records;
+  };
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (behind()[Partition{0}] == 0 && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+  EXPECT_THAT(behind(), ::testing::ElementsAre(::testing::Pair(Partition{0}, 50), ::testing::Pair(Partition{1}, 0)))
+      << "all that the log still holds of it waits";
   member.consumer().move(Partition{0}, Offset{50});
   ASSERT_TRUE(seen.wait_for(140));
   EXPECT_EQ(seen.by_partition().at(0).front().first, 50);

@@ -214,6 +214,16 @@ TEST(Settings, ASecretInTheClientPropertiesIsRefusedAndNotRepeated) {
               ElementsAre(AllOf(HasSubstr("s.yaml:3:5"), HasSubstr("client_secret_files"), Not(HasSubstr("hunter2")))));
 }
 
+TEST(Settings, APartitionIsLetGoOnByItsPlaceAlone) {
+  const auto load = parse_settings("kafka:\n  move_on: {ringfence.events/3@120: oldest, ringfence.links/0@7: 9}\n", "s.yaml");
+  ASSERT_TRUE(load.settings) << to_string(load.errors.front());
+  EXPECT_THAT(load.settings->kafka.move_on,
+              UnorderedElementsAre(Pair("ringfence.events/3@120", "oldest"), Pair("ringfence.links/0@7", "9")));
+  for (const std::string entry : {"ringfence.events/3: oldest", "ringfence.events@3: oldest", "ringfence.events/3@-1: oldest",
+                                  "ringfence.findings/3@1: oldest", "ringfence.events/3@120: 120", "ringfence.events/3@120: newest"})
+    EXPECT_THAT(errors_of("kafka:\n  move_on:\n    " + entry + "\n"), ElementsAre(HasSubstr("s.yaml:3:5"))) << entry;
+}
+
 TEST(Settings, AMissingFileAndADirectoryAreErrorsOfTheFile) {
   EXPECT_EQ(to_string(load_settings("/no/such/file.yaml").errors.at(0)), "/no/such/file.yaml: no such file, or no right to look");
   EXPECT_EQ(to_string(load_settings("/tmp").errors.at(0)), "/tmp: not a regular file");

@@ -243,6 +243,7 @@ TEST(AuditSchema, AcceptsEveryKindOfRecord) {
                                         audit_of_passed_over(nullptr, Offset{6}, "signature: does not hold", 0, kNow),
                                         audit_of_personas("ab12", 3, "0:17", kNow),
                                         audit_of_purge("agent:corp/agent-1", 1, kNow),
+                                        audit_of_moved_on("ringfence.events", kHere, Offset{40}, kNow),
                                         audit_of_end({"host-1@1", own.kid(), {}}, kNow)};
   for (const AuditEntry& each : entries) {
     const std::string line = chain.next(each);
