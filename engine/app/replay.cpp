@@ -112,7 +112,7 @@ void print_ignored(const std::vector<Evaluability::Row>& rows) {
       if (row.more_names) said += " and more";
     }
     if (row.ignored_elements > 0)
-      said += (said.empty() ? "" : "; ") + std::string("elements of arg_ids and result_ids ") + std::to_string(row.ignored_elements);
+      said += (said.empty() ? "" : "; ") + std::string("identifiers and results left out ") + std::to_string(row.ignored_elements);
     std::fprintf(stderr, "ignored, source %s: %llu events (%s)\n", row.source.c_str(), static_cast<unsigned long long>(row.ignoring),
                  said.c_str());
   }

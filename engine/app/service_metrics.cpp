@@ -178,7 +178,7 @@ void add_not_evaluable(Page& page, const std::vector<const Evaluability*>& shard
       if (seen > 0) ignored.push_back({{{"source", row.source}, {"what", what}}, static_cast<double>(seen)});
     };
     pass("unknown_field", row.unknown_fields);
-    pass("identifier", row.ignored_elements);
+    pass("value", row.ignored_elements);
   }
   page.process("ringfence_not_evaluable_total", "Acts that a channel could not judge because their source does not send the fields.",
                std::move(channels));

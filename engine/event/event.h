@@ -139,7 +139,8 @@ struct Event {
   ChangeKind change{};
   std::string_view scope;
 
-  /// Fields no one named, and elements of `arg_ids` and `result_ids` that broke their form: counted, never refused.
+  /// Fields no one named, and values left out (elements of `arg_ids` and `result_ids` that broke their form, a result too large): counted,
+  /// never refused.
   std::uint32_t unknown_fields = 0;
   std::uint32_t ignored_elements = 0;
   /// The first of the unknown fields, as in the contract's names ("agent.trsut").

@@ -91,7 +91,7 @@ class Records(program.Case):
         ignored = [line for line in told[0] if line.startswith("ignored")]
         self.assertTrue(ignored[0].startswith('ignored, source -: 2 events (unknown fields 3: "\\u001B[2J\\u202Eyyy'), ignored)
         self.assertTrue(ignored[0].endswith('"\u2026, "agent.trsut", "outcme")'), ignored)
-        self.assertEqual(ignored[1:], ["ignored, source gw: 1 events (elements of arg_ids and result_ids 2)"])
+        self.assertEqual(ignored[1:], ["ignored, source gw: 1 events (identifiers and results left out 2)"])
         self.assertEqual(ignored, [line for line in told[1] if line.startswith("ignored")])
 
     def test_record_of_another_format(self):
