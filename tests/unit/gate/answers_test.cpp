@@ -371,18 +371,6 @@ TEST_F(Gates, TwoGatesDoNotShareADirectory) {
   EXPECT_EQ(StateStore::open(directory_.file("state")).error().kind, SinkError::Kind::InUse);
 }
 
-TEST_F(Gates, ADamagedStateStopsTheStart) {
-  start();
-  ASSERT_EQ(say(engine_.say(Speaker::halt("bot"))), 200);
-  stop();
-  std::ofstream(directory_.file("state/verified.ndjson"), std::ios::app) << "{\"key\":7}\n";
-  auto store = StateStore::open(directory_.file("state"));
-  ASSERT_TRUE(store.has_value());
-  const auto loaded = store->load();
-  ASSERT_FALSE(loaded.has_value());
-  EXPECT_THAT(loaded.error().message, HasSubstr("damaged"));
-}
-
 TEST_F(Gates, AStateOfThePastIsWrittenAnewAndReadsTheSame) {
   start();
   for (std::uint64_t epoch = 1; epoch <= 1100; ++epoch) {
