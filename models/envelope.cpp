@@ -149,7 +149,7 @@ Rungs Rungs::of_kind(const Persona& persona, const Action* action, Span span, st
 
 double Rungs::greatest() const {
   if (ladder == nullptr) return 0;
-  return std::max({ladder->p50.value_or(0), ladder->p99.value_or(0), ladder->max.value_or(0)});
+  return std::max({ladder->p50.value_or(0), ladder->p90.value_or(0), ladder->p99.value_or(0), ladder->max.value_or(0)});
 }
 
 std::uint64_t Rungs::owner() const { return action != nullptr ? hash64(action->id) : 0; }

@@ -59,8 +59,8 @@ struct Rungs {
 
   [[nodiscard]] bool declared() const { return ladder != nullptr; }
   [[nodiscard]] bool limited() const { return ladder != nullptr && ladder->max.has_value(); }
-  /// p50 or p99: what evidence is made of.
-  [[nodiscard]] bool graded() const { return ladder != nullptr && (ladder->p50 || ladder->p99); }
+  /// p50, p90 or p99: what evidence is made of.
+  [[nodiscard]] bool graded() const { return ladder != nullptr && (ladder->p50 || ladder->p90 || ladder->p99); }
   /// The greatest of them, 0 where none.
   [[nodiscard]] double greatest() const;
   /// Under which a total is kept: 0 for the persona's, else the hash of the action's id.

@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <span>
+#include <string>
+#include <vector>
 
 #include "engine/event/escape.h"
 #include "models/detector.h"
@@ -21,8 +24,9 @@ constexpr std::size_t kClasses = 5;
 using Row = std::array<double, kClasses>;
 
 constexpr Row kCaps{1, .5, .1, .01, .001};
-/// Nobody declares p90 and p99.9: where it comes to throttles and halts, a call lies within p50, within p99, or beyond.
-constexpr std::array<std::uint8_t, kClasses> kDeclaredClasses{0, 1, 1, 3, 3};
+/// Nobody declares p99.9, and not everybody p90: where it comes to throttles and halts, a call lies within p50, within p90 where that is
+/// declared, within p99, or beyond.
+constexpr std::array<std::uint8_t, kClasses> kDeclaredClasses{0, 1, 1, 3, 3}, kDeclaredWithP90{0, 1, 2, 3, 3};
 /// Contexts: by how many ladders the caps are widened; and the cost of a call.
 constexpr std::array<std::size_t, 5> kWidths{1, 2, 3, 4, 8};
 constexpr std::size_t kCostContext = kWidths.size(), kContexts = kWidths.size() + 1;
@@ -56,10 +60,10 @@ Line line_of(const Rungs& declared) {
   constexpr double kNone = std::numeric_limits<double>::infinity();
   const Ladder& ladder = *declared.ladder;
   const double p50 = ladder.p50.value_or(kNone), p99 = ladder.p99.value_or(kNone);
-  Line line{.rungs = {p50, kNone, p99, kNone}, .declared = declared};
+  Line line{.rungs = {p50, ladder.p90.value_or(kNone), p99, kNone}, .declared = declared};
   if (ladder.p50 && ladder.p99 && p50 > 0 && p99 > p50) {
     const double spread = std::log(p99 / p50) / kZ99;
-    line.rungs[1] = p50 * std::exp(kZ90 * spread);
+    if (!ladder.p90) line.rungs[1] = p50 * std::exp(kZ90 * spread);
     line.rungs[3] = p50 * std::exp(kZ999 * spread);
   }
   return line;
@@ -88,6 +92,17 @@ Lines lines_of(const Persona& persona, const Action* action) {
   return lines;
 }
 
+/// A mark is the worst over ladders and does not say of which, so p90 bounds throttles and halts where each of them declares it.
+std::span<const std::uint8_t> declared_classes_of(const Persona& persona) {
+  const auto with_p90 = [](const Line& line) { return line.declared.ladder->p90.has_value(); };
+  const auto all = [&](const Action* action) {
+    const Lines lines = lines_of(persona, action);
+    return std::ranges::all_of(lines.data, with_p90) && std::ranges::all_of(lines.cost, with_p90);
+  };
+  const bool everywhere = all(nullptr) && std::ranges::all_of(persona.actions, [&](const Action& action) { return all(&action); });
+  return everywhere ? kDeclaredWithP90 : kDeclaredClasses;
+}
+
 std::size_t widest_cost(const Persona& persona) {
   std::size_t most = lines_of(persona, nullptr).cost.size();
   for (const Action& action : persona.actions) most = std::max(most, lines_of(persona, &action).cost.size());
@@ -103,8 +118,8 @@ std::vector<double> caps_times(double times) {
 /// By class under the alert (0) or declared (1) null.
 std::array<double, kClasses> cost_factors(const Persona& persona, std::size_t null) {
   const std::vector<double> caps = caps_times(static_cast<double>(std::max<std::size_t>(1, widest_cost(persona))));
-  const std::vector<double> g =
-      null == 0 ? box_numeraire(caps, kOveruse) : grouped_numeraire(widened(caps, persona.tolerance()), kOveruse, kDeclaredClasses);
+  const std::vector<double> g = null == 0 ? box_numeraire(caps, kOveruse)
+                                          : grouped_numeraire(widened(caps, persona.tolerance()), kOveruse, declared_classes_of(persona));
   std::array<double, kClasses> factors{};
   for (std::size_t cls = 0; cls < kClasses; ++cls) factors.at(cls) = std::min(g[cls], static_cast<double>(kGreatestWager));
   return factors;
@@ -162,9 +177,11 @@ std::string amount_words(const Worst& worst) {
   const std::string what = worst.line->kind.empty() ? std::string(kUnitNames.at(static_cast<std::size_t>(worst.line->unit)))
                                                     : "distinct values of " + printable(worst.line->kind, 64);
   std::string words = number_words(worst.quantity) + " " + what + " in one call" + worst.line->declared.whose() + ", declared are ";
-  if (ladder.p50) words += number_words(*ladder.p50) + " as a rule";
-  if (ladder.p50 && ladder.p99) words += " and ";
-  if (ladder.p99) words += "at most " + number_words(*ladder.p99) + " in 99 of 100 calls";
+  std::vector<std::string> rungs;
+  if (ladder.p50) rungs.push_back(number_words(*ladder.p50) + " as a rule");
+  if (ladder.p90) rungs.push_back("at most " + number_words(*ladder.p90) + " in 9 of 10 calls");
+  if (ladder.p99) rungs.push_back("at most " + number_words(*ladder.p99) + " in 99 of 100 calls");
+  for (std::size_t i = 0; i < rungs.size(); ++i) words += (i == 0 ? "" : i + 1 < rungs.size() ? ", " : " and ") + rungs[i];
   return words;
 }
 
@@ -194,8 +211,9 @@ class Volume final : public Channel {
     return v;
   }
 
-  [[nodiscard]] std::vector<std::vector<std::uint8_t>> declared_classes(const Persona& /*persona*/) const override {
-    return std::vector(kContexts, std::vector(kDeclaredClasses.begin(), kDeclaredClasses.end()));
+  [[nodiscard]] std::vector<std::vector<std::uint8_t>> declared_classes(const Persona& persona) const override {
+    const auto as = declared_classes_of(persona);
+    return std::vector(kContexts, std::vector(as.begin(), as.end()));
   }
 
   [[nodiscard]] std::span<const Bet> bets() const override { return bets_; }

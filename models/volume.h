@@ -7,10 +7,10 @@ namespace ringfence {
 
 /// `volume.bulk` and `cost.overuse`: what single calls amount to, against the declared quantiles (docs/design/detection.md §3.3).
 ///
-/// A ladder gives the rungs p50 and p99; where it declares both, p90 and p99.9 lie on the log-normal through them. The class of a call is
-/// the highest rung it passes, caps 1, .5, .1, .01, .001; nothing is trusted beyond the last rung, so one absurd value is one mark. The
-/// log-normal is ours, so it moves alerts alone: throttles and halts know p50 and p99 only, at most .5 of calls above the one, .01 above
-/// the other, wherever above it they lie.
+/// A ladder gives the rungs p50, p90 and p99; where it declares p50 and p99, p99.9, and p90 if it is not declared, lie on the log-normal
+/// through them. The class of a call is the highest rung it passes, caps 1, .5, .1, .01, .001; nothing is trusted beyond the last rung, so
+/// one absurd value is one mark. The log-normal is ours, so it moves alerts alone: throttles and halts know the declared rungs only, at
+/// most .5 of calls above p50, .1 above p90, .01 above p99, wherever above it they lie; p90 where every ladder of calls declares it.
 /// Records, bytes and distinct identifiers of a call make one class: the worst over the ladders that hold for the action, the caps widened
 /// by their number (union bound: whatever their dependence, P(some ladder passes its rung) is at most the sum), which is the context.
 /// Tokens and cost make the class of a wager of their own, widened alike; it is made only where a persona declares them.

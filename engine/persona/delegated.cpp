@@ -77,9 +77,12 @@ class Narrowing {
   void lower(std::optional<Ladder>& own, const Ladder& theirs) {
     Ladder both = own.value_or(Ladder{});
     if (theirs.p50) lower(both.p50, *theirs.p50);
+    if (theirs.p90) lower(both.p90, *theirs.p90);
     if (theirs.p99) lower(both.p99, *theirs.p99);
-    if (both.p50 && both.p99 && *both.p50 > *both.p99) both.p50 = both.p99;
-    if (both.p50 || both.p99 || both.max) own = both;
+    if (both.p90 && both.p99 && *both.p90 > *both.p99) both.p90 = both.p99;
+    for (const auto& above : {both.p90, both.p99})
+      if (both.p50 && above && *both.p50 > *above) both.p50 = above;
+    if (both.p50 || both.p90 || both.p99 || both.max) own = both;
   }
   void lower(Envelope& own, const Envelope& theirs) {
     for (const auto unit : kLadders)
@@ -139,7 +142,9 @@ class Narrowing {
       const auto wider = [](const std::optional<double>& a, const std::optional<double>& b) {
         return a && b ? std::optional(std::max(*a, *b)) : std::nullopt;
       };
-      widest = widest ? Ladder{wider(widest->p50, here->p50), wider(widest->p99, here->p99), {}} : Ladder{here->p50, here->p99, {}};
+      const Ladder& known = widest ? *widest : *here;
+      widest =
+          Ladder{.p50 = wider(known.p50, here->p50), .p99 = wider(known.p99, here->p99), .max = {}, .p90 = wider(known.p90, here->p90)};
     }
     return widest;
   }

@@ -13,7 +13,7 @@ std::optional<Ladder> ladder(View node, std::optional<double> (*parse)(std::stri
     const auto text = node[name].text();
     return text ? parse(*text) : std::nullopt;
   };
-  return Ladder{rung("p50"), rung("p99"), rung("max")};
+  return Ladder{.p50 = rung("p50"), .p99 = rung("p99"), .max = rung("max"), .p90 = rung("p90")};
 }
 
 Envelope envelope(View node) {

@@ -51,23 +51,32 @@ constexpr Form kGlobOrGlobs{.kind = K::ByStyle, .scalar = &kGlob, .sequence = &k
 
 // --- rungs
 // ---------------------------------------------------------------------------------------------------------------------------------
+constexpr FormKey p50(const Form& rung) { return {"p50", &rung, "half of all are at most this"}; }
+constexpr FormKey p90(const Form& rung) { return {"p90", &rung, "9 of 10 are at most this"}; }
+constexpr FormKey p99(const Form& rung) { return {"p99", &rung, "99 of 100 are at most this"}; }
+constexpr FormKey max(const Form& rung) { return {"max", &rung, "never more; beyond it limit.hard"}; }
 template <const Form* Rung>
-constexpr std::array<FormKey, 3> kRungs{{{"p50", Rung, "half of all are at most this"},
-                                         {"p99", Rung, "99 of 100 are at most this"},
-                                         {"max", Rung, "never more; beyond it limit.hard"}}};
+constexpr std::array<FormKey, 3> kRungs{p50(*Rung), p99(*Rung), max(*Rung)};
+template <const Form* Rung>
+constexpr std::array<FormKey, 4> kCallRungs{p50(*Rung), p90(*Rung), p99(*Rung), max(*Rung)};
 constexpr Form kAmountLadder = object(kRungs<&kAmount>, true, true), kSizeLadder = object(kRungs<&kSize>, true, true),
                kDistinctLadder = object(kRungs<&kDistinct>, true, true);
-constexpr Form kEntities{.kind = K::LadderOrKinds, .element = &kDistinctLadder, .names = &kText};
+constexpr Form kAmountOfCall = object(kCallRungs<&kAmount>, true, true), kSizeOfCall = object(kCallRungs<&kSize>, true, true),
+               kDistinctOfCall = object(kCallRungs<&kDistinct>, true, true);
+constexpr Form kEntities{.kind = K::LadderOrKinds, .element = &kDistinctLadder, .names = &kText},
+    kEntitiesOfCall{.kind = K::LadderOrKinds, .element = &kDistinctOfCall, .names = &kText};
 constexpr std::array<FormKey, 2> kCoverageKeys{
     {{"p99", &kShare, "99 of 100 calls return at most this share"}, {"max", &kShare, "never a greater share"}}};
 constexpr Form kCoverage = object(kCoverageKeys, true, true);
+template <const Form* Amount, const Form* Size, const Form* Entities>
 constexpr std::array<FormKey, 5> kEnvelopeKeys{
-    {{"records", &kAmountLadder, "rows handed out"},
-     {"bytes", &kSizeLadder, "bytes of request and response"},
-     {"tokens", &kAmountLadder, "tokens in and out"},
-     {"cost_usd", &kAmountLadder, "cost"},
-     {"entities", &kEntities, "distinct values of arguments marked identifier, at most 4096; may be given per KIND"}}};
-constexpr Form kEnvelope = object(kEnvelopeKeys, true);
+    {{"records", Amount, "rows handed out"},
+     {"bytes", Size, "bytes of request and response"},
+     {"tokens", Amount, "tokens in and out"},
+     {"cost_usd", Amount, "cost"},
+     {"entities", Entities, "distinct values of arguments marked identifier, at most 4096; may be given per KIND"}}};
+constexpr Form kEnvelope = object(kEnvelopeKeys<&kAmountLadder, &kSizeLadder, &kEntities>, true),
+               kCallEnvelope = object(kEnvelopeKeys<&kAmountOfCall, &kSizeOfCall, &kEntitiesOfCall>, true);
 
 // --- who
 // ------------------------------------------------------------------------------------------------------------------------------------
@@ -97,7 +106,7 @@ constexpr std::array<FormKey, 11> kArgumentKeys{{
 constexpr Form kRule = object(kArgumentKeys, true);
 constexpr Form kArguments = map(&kArgument, &kRule);
 constexpr std::array<FormKey, 2> kActionDataKeys{
-    {{"per_call", &kEnvelope, "counted here instead of in the persona's, for the units named"},
+    {{"per_call", &kCallEnvelope, "counted here instead of in the persona's, for the units named"},
      {"per_day", &kEnvelope, "counted here instead of in the persona's, for the units named"}}};
 constexpr Form kActionData = object(kActionDataKeys, true);
 constexpr std::array<FormKey, 11> kActionKeys{{
@@ -163,7 +172,7 @@ constexpr std::array<FormKey, 3> kFlowKeys{{{"from", &kText, "label of what was 
                                             {"allow", &kFlag, "false holds", {}, true}}};
 constexpr Form kFlow = object(kFlowKeys);
 constexpr Form kFlows = list(&kFlow);
-constexpr std::array<FormKey, 6> kDataKeys{{{"per_call", &kEnvelope, "of one call"},
+constexpr std::array<FormKey, 6> kDataKeys{{{"per_call", &kCallEnvelope, "of one call"},
                                             {"per_session", &kEnvelope, "of one session"},
                                             {"per_day", &kEnvelope, "of one day in the persona's time zone"},
                                             {"coverage", &kCoverage, "share of a population one call may return"},

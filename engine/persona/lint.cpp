@@ -58,6 +58,7 @@ class Linter {
     order();
     contradictions();
     responses();
+    rungs_of_calls();
     privacy();
     exceptions();
     tests();
@@ -179,6 +180,24 @@ class Linter {
     for (const auto& [what, ladder] : {std::pair{"records", p_.per_call.records}, std::pair{"bytes", p_.per_call.bytes}})
       if (ladder && !ladder->max)
         warn(root_["data"]["per_call"], std::string("per_call.") + what + " has no max: no single call is too large");
+  }
+
+  void rungs_of_calls() {
+    std::size_t with_p90 = 0, without = 0;
+    const auto count = [&](const Ladder& ladder) {
+      if (ladder.p90) ++with_p90;
+      if (!ladder.p90 && (ladder.p50 || ladder.p99)) ++without;
+    };
+    const auto all = [&](const Envelope& envelope) {
+      for (const auto unit : {&Envelope::records, &Envelope::bytes, &Envelope::tokens, &Envelope::cost_usd, &Envelope::entities})
+        if (envelope.*unit) count(*(envelope.*unit));
+      for (const auto& [kind, ladder] : envelope.entities_by_kind) count(ladder);
+    };
+    all(p_.per_call);
+    for (const Action& a : p_.actions)
+      if (a.per_call) all(*a.per_call);
+    if (with_p90 > 0 && without > 0)
+      warn(root_["data"]["per_call"], "p90 raises alerts alone: throttles and halts go by it where every ladder of per_call declares one");
   }
 
   void privacy() {

@@ -36,6 +36,7 @@ inline constexpr std::size_t kActionsMax = 64;
 /// Rungs of one declared quantity; a rung is passed by a greater value.
 struct Ladder {
   std::optional<double> p50, p99, max;
+  std::optional<double> p90 = std::nullopt;  // of what one call handles alone
 };
 
 /// Declared quantities of one scope (call, session or day).

@@ -117,6 +117,7 @@ std::string rungs(const Ladder& ladder) {
     if (rung) out += (out.empty() ? "" : ", ") + std::string(name) + " " + plain(*rung);
   };
   add("p50", ladder.p50);
+  add("p90", ladder.p90);
   add("p99", ladder.p99);
   add("max", ladder.max);
   return out.empty() ? "no rung" : out;

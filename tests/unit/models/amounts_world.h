@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <random>
 #include <string>
 #include <utility>
 #include <vector>
@@ -129,5 +130,16 @@ class Amounts {
 inline Ladder ladder(std::optional<double> p50, std::optional<double> p99, std::optional<double> max = std::nullopt) {
   return {p50, p99, max};
 }
+
+/// What is declared: half of all calls above p50, one in a hundred above p99, and nothing of how they lie between and beyond.
+struct BetweenTheRungs {
+  std::mt19937_64 rng{26};
+  std::uniform_real_distribution<double> chance;
+  /// 49 in 100 just under p99, one far above it, the others within p50.
+  double draw(double p50, double p99) {
+    const double u = chance(rng);
+    return u < .01 ? 100 * p99 : u < .5 ? p99 : p50;
+  }
+};
 
 }  // namespace ringfence::testing

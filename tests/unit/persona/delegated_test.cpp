@@ -60,6 +60,11 @@ TEST_F(DelegatedJob, RungsOfACallAndASessionAreTheLowerOnesAndTheMaximumStaysIts
   EXPECT_EQ(both.per_call.records->max, 1000) << "the desk's is judged under the desk's name";
   ASSERT_TRUE(both.per_session.records);
   EXPECT_EQ(both.per_session.records->p99, 200);
+  runner.per_call.records->p90 = 80;
+  EXPECT_EQ(under_desk().per_call.records->p90, 40) << "no more than the p99 above it";
+  desk.per_call.records->p90 = 5;
+  EXPECT_EQ(under_desk().per_call.records->p90, 5);
+  EXPECT_EQ(under_desk().per_call.records->p50, 5);
 }
 
 TEST_F(DelegatedJob, DaysHoldWhatNobodyAskedForAndStayItsOwn) {

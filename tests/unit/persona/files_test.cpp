@@ -151,7 +151,8 @@ TEST(Schema, KnowsEveryKeyOfAFullPersonaAndRefusesOthers) {
   EXPECT_THAT(schema["required"].get<std::vector<std::string>>(), ElementsAre("schema", "id", "version", "job", "owner"));
   EXPECT_EQ(schema["properties"]["barriers"]["properties"]["denials"]["description"], "share of calls that may be denied (default: 0.10)");
   EXPECT_EQ(schema["properties"]["actions"]["items"]["properties"]["effect"]["enum"].size(), kEffects);
-  EXPECT_EQ(schema["properties"]["data"]["properties"]["per_call"]["properties"]["bytes"]["properties"].size(), 3U);
+  EXPECT_EQ(schema["properties"]["data"]["properties"]["per_call"]["properties"]["bytes"]["properties"].size(), 4U);
+  EXPECT_EQ(schema["properties"]["data"]["properties"]["per_day"]["properties"]["bytes"]["properties"].size(), 3U);
 }
 
 TEST(DataPersonas, OfTheAgentTracesLoad) {

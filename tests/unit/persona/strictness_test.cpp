@@ -64,6 +64,9 @@ TEST(Strictness, EachRuleSaysWhereAndWhat) {
       {"destinations: {accounts: one}\n", "7:26", "destinations.accounts: expected a list or {list: NAME}"},
       {"data: {per_call: {bytes: {max: 4KB}}}\n", "7:32", "a size in B, KiB, MiB or GiB"},
       {"data: {per_call: {records: {p50: 9, p99: 3}}}\n", "7:42", "data.per_call.records.p99: less than p50"},
+      {"data: {per_call: {records: {p50: 9, p90: 8, p99: 30}}}\n", "7:42", "data.per_call.records.p90: less than p50"},
+      {"data: {per_call: {records: {p50: 9, p90: 31, p99: 30}}}\n", "7:51", "data.per_call.records.p99: less than p90"},
+      {"data: {per_session: {records: {p90: 8}}}\n", "7:32", "unknown key 'p90' in data.per_session.records"},
       {"data: {per_call: {records: {}}}\n", "7:28", "empty"},
       {"data: {per_session: {entities: {max: 4097}}}\n", "7:38", "greater than 4096"},
       {"data: {per_session: {entities: {invoice: {max: 5000}}}}\n", "7:48", "greater than 4096"},
@@ -210,25 +213,35 @@ TEST(Lint, WarnsOfWhatIsProbablyNotMeant) {
   EXPECT_THAT(warnings(three + "workflow: {before: {a: [b, c], b: [c]}}\n"), IsEmpty());
 }
 
+/// The warnings on a job with one action that reads, and `more`.
+std::vector<std::string> warned_of(const std::string& more) {
+  const PersonaLoad load = load_text(persona_text("actions: [{id: a, tools: [x], effect: read}]\n" + more));
+  EXPECT_TRUE(load.set.has_value()) << more;
+  return messages(load, Diagnostic::Kind::Warning);
+}
+
 TEST(Lint, WarnsOfWhatHasNoEffect) {
-  const auto warnings = [](const std::string& more) {
-    const PersonaLoad load = load_text(persona_text("actions: [{id: a, tools: [x], effect: read}]\n" + more));
-    EXPECT_TRUE(load.set.has_value()) << more;
-    return messages(load, Diagnostic::Kind::Warning);
-  };
   const std::string rest = ", match: {agent: x}, reason: r, approved_by: b, expires: 2099-01-01}]\n";
   for (const char* analytic : {"containment.unacked", "containment.violated", "containment.blast_radius", "gate.stale",
                                "agent.unclassified", "agent.unattributed", "feed.silent", "feed.lag", "feed.gap", "feed.field_vanished"}) {
-    EXPECT_THAT(warnings("response: {analytics: {" + std::string(analytic) + ": halt}}\n"),
+    EXPECT_THAT(warned_of("response: {analytics: {" + std::string(analytic) + ": halt}}\n"),
                 ElementsAre(HasSubstr(std::string(analytic) + " is not about a job: its level here has no effect")));
-    EXPECT_THAT(warnings("exceptions: [{id: e, analytic: " + std::string(analytic) + rest),
+    EXPECT_THAT(warned_of("exceptions: [{id: e, analytic: " + std::string(analytic) + rest),
                 ElementsAre(HasSubstr("exception 'e' has no effect")));
   }
-  EXPECT_THAT(warnings("response: {analytics: {feed.refused: hold, barrier.guessing: halt, scope.never: alert}}\n"), IsEmpty());
-  EXPECT_THAT(warnings("exceptions: [{id: e, analytic: feed.refused" + rest), ElementsAre(HasSubstr("exception 'e' has no effect")));
-  EXPECT_THAT(warnings("exceptions: [{id: e, analytic: scope.never" + rest), IsEmpty());
-  EXPECT_THAT(warnings("privacy: {keep_text: true}\n"), ElementsAre(HasSubstr("keep_text: true keeps nothing more")));
-  EXPECT_THAT(warnings("privacy: {keep_text: false}\n"), IsEmpty());
+  EXPECT_THAT(warned_of("response: {analytics: {feed.refused: hold, barrier.guessing: halt, scope.never: alert}}\n"), IsEmpty());
+  EXPECT_THAT(warned_of("exceptions: [{id: e, analytic: feed.refused" + rest), ElementsAre(HasSubstr("exception 'e' has no effect")));
+  EXPECT_THAT(warned_of("exceptions: [{id: e, analytic: scope.never" + rest), IsEmpty());
+  EXPECT_THAT(warned_of("privacy: {keep_text: true}\n"), ElementsAre(HasSubstr("keep_text: true keeps nothing more")));
+  EXPECT_THAT(warned_of("privacy: {keep_text: false}\n"), IsEmpty());
+}
+
+TEST(Lint, P90IsForAlertsAloneUntilEveryLadderOfCallsDeclaresIt) {
+  const auto told = HasSubstr("p90 raises alerts alone");
+  EXPECT_THAT(warned_of("data: {per_call: {tokens: {p50: 1, p90: 3, p99: 9}}}\n"), IsEmpty());
+  EXPECT_THAT(warned_of("data: {per_call: {tokens: {p50: 1, p90: 3, p99: 9}, cost_usd: {p99: 1}}}\n"), ElementsAre(told));
+  EXPECT_THAT(warned_of("data: {per_call: {tokens: {p50: 1, p90: 3, p99: 9}, cost_usd: {max: 1}}}\n"), IsEmpty());
+  EXPECT_THAT(warned_of("data: {per_call: {entities: {invoice: {p90: 3}, customer: {p99: 1}}}}\n"), ElementsAre(told));
 }
 
 TEST(Lint, AnExceptionThatExpiredIsToldWithItsReasonAndWhoApprovedIt) {
