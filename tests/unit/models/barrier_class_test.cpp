@@ -3,36 +3,13 @@
 
 #include <string>
 
-#include "tests/unit/models/barrier_story.h"
+#include "tests/unit/models/barrier_commits.h"
 
 namespace ringfence {
-
-void PrintTo(BarrierClass cls, std::ostream* out) { *out << "class " << static_cast<int>(cls); }
-
 namespace {
 
 using namespace story;
 using enum BarrierClass;
-
-const std::string kSha = "9fceb02d0ae598e95dc970b74767f19372d61af8";
-const std::string kRepo = "repos/billing-core/";
-
-Call commit(const std::string& ref) { return {.uri = kRepo + "commits/" + ref, .args = {{"ref", ref}}, .action = kRead}; }
-Call file(const std::string& path) {
-  return {.tool = "git/get_file", .uri = kRepo + "files/" + path, .args = {{"path", path}}, .action = kRead};
-}
-std::string changed(std::string text, std::size_t at) {
-  text[at] = text[at] == '7' ? '8' : '7';
-  return text;
-}
-
-/// A session whose user named the commit, which was then denied.
-Story after_denial() {
-  Story story;
-  story.task("Upgrade the parser, start from commit " + kSha + ".");
-  EXPECT_EQ(story.cls(denied(commit(kSha))), NewTarget);
-  return story;
-}
 
 TEST(BarrierClasses, FineIsWhatIsNotRefused) {
   Story story;
