@@ -41,6 +41,8 @@ Ruling judge_entitlement(const Act& act) {
   }
   if (entitlement->tools_declared && !matches_tool(entitlement->tools, act.event)) {
     ruling.breach(Analytic::ScopeUndeclared, "tool " + tool_words(act.event) + " is not among the user's entitlements");
+  } else if (entitlement->tools_declared && server_undecided(entitlement->tools, act.event)) {
+    ruling.lacks(Lacking::Server);
   }
   if (entitlement->resources_declared) {
     if (!act.event.resource.uri) {

@@ -8,6 +8,7 @@
 
 #include "engine/event/escape.h"
 #include "engine/event/limits.h"
+#include "engine/persona/tool_name.h"
 #include "engine/persona/values.h"
 #include "models/scope_destination.h"
 #include "models/scope_spelling.h"
@@ -78,10 +79,14 @@ bool lists(const List& list, std::string_view text, std::size_t longest, std::st
   });
 }
 
-bool allows_tool(const Act& act, const List& actions) {
+std::string task_words(const TaskScope& task) { return task.id.empty() ? "the task" : "task " + printable(task.id, 64); }
+
+void judge_tool(const Act& act, const List& actions, const TaskScope& task, Ruling& ruling) {
   const std::string_view id = act.match.action ? std::string_view(act.persona.actions[*act.match.action].id) : std::string_view{};
-  return std::ranges::any_of(
-      *actions, [&](const std::string& entry) { return (!id.empty() && entry == id) || matches_tool(Glob(entry), act.event); });
+  const auto any = [&](auto such) { return std::ranges::any_of(*actions, such); };
+  if (any([&](const std::string& entry) { return (!id.empty() && entry == id) || surely_matches_tool(Glob(entry), act.event); })) return;
+  if (any([&](const std::string& entry) { return matches_tool(Glob(entry), act.event); })) return ruling.lacks(Lacking::Server);
+  ruling.breach(Analytic::ScopeTask, "tool " + tool_words(act.event) + " is not among the actions of " + task_words(task));
 }
 
 bool allows_resource(const List& resources, std::string_view uri) {
@@ -94,8 +99,6 @@ bool allows_destination(const Act& act, const List& destinations, std::string_vi
   if (lists(destinations, spelled(destination), kDestinationBytes, spelled)) return true;
   return leads_to(destination, [&](const std::string& host) { return lists(destinations, host, kDestinationBytes, lower_ascii); });
 }
-
-std::string task_words(const TaskScope& task) { return task.id.empty() ? "the task" : "task " + printable(task.id, 64); }
 
 void make_room(std::vector<TaskScope>& tasks, std::uint64_t session, EventTime now) {
   const auto whole = [](const TaskScope& task) { return !lost(task); };
@@ -161,9 +164,7 @@ Ruling judge_tasks(const Act& act) {
       ruling.breach(Analytic::ScopeTask, std::string(name) + ", " + value_words(act.persona, name, value) + ", is not among the " +
                                              std::string(what) + " of " + task_words(*task));
     };
-    if (task->actions && !allows_tool(act, task->actions)) {
-      ruling.breach(Analytic::ScopeTask, "tool " + tool_words(act.event) + " is not among the actions of " + task_words(*task));
-    }
+    if (task->actions) judge_tool(act, task->actions, *task, ruling);
     if (task->resources) {
       if (!act.event.resource.uri) {
         ruling.lacks(Lacking::Resource);

@@ -117,12 +117,20 @@ std::string_view why_undeclared(const ShadowProfile::Tool& tool) {
   return {};
 }
 
+/// An action of the draft has it, on a server that other calls named.
+bool drafted_by_name(const ShadowProfile& profile, const ShadowProfile::Tool& tool) {
+  return tool.server.empty() && std::ranges::any_of(profile.tools, [&](const ShadowProfile::Tool& other) {
+           return other.name == tool.name && why_undeclared(other).empty();
+         });
+}
+
 /// What the draft leaves out or lets in beyond what was seen, a line each.
 std::string comments_of(const ShadowProfile& profile, bool loose) {
   std::string out;
   if (!profile.all_tools) out += "# It used more tools than are kept: those beyond stay undeclared.\n";
   for (const auto& tool : profile.tools)
-    if (const std::string_view why = why_undeclared(tool); out.find(why) == std::string::npos) out += why;
+    if (const std::string_view why = why_undeclared(tool); !drafted_by_name(profile, tool) && out.find(why) == std::string::npos)
+      out += why;
   if (std::ranges::any_of(profile.parents.seen, is_glob, &ShadowProfile::Seen::text))
     out += "# It acted for agents with a * in their names, which would admit others too: they stay undeclared.\n";
   if (std::ranges::any_of(profile.parents.seen, has_nul, &ShadowProfile::Seen::text))

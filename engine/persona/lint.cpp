@@ -188,10 +188,17 @@ class Linter {
       if (ladder.p90) ++with_p90;
       if (!ladder.p90 && (ladder.p50 || ladder.p99)) ++without;
     };
+    const auto marked = [&](const auto& such) {
+      return std::ranges::any_of(p_.actions, [&](const Action& a) {
+        return std::ranges::any_of(a.arguments, [&](const ArgumentRule& rule) { return rule.identifier && such(rule); });
+      });
+    };
     const auto all = [&](const Envelope& envelope) {
-      for (const auto unit : {&Envelope::records, &Envelope::bytes, &Envelope::tokens, &Envelope::cost_usd, &Envelope::entities})
+      for (const auto unit : {&Envelope::records, &Envelope::bytes, &Envelope::tokens, &Envelope::cost_usd})
         if (envelope.*unit) count(*(envelope.*unit));
-      for (const auto& [kind, ladder] : envelope.entities_by_kind) count(ladder);
+      if (envelope.entities && marked([](const ArgumentRule&) { return true; })) count(*envelope.entities);
+      for (const auto& [kind, ladder] : envelope.entities_by_kind)
+        if (marked([&](const ArgumentRule& rule) { return rule.identifier_kind == kind; })) count(ladder);
     };
     all(p_.per_call);
     for (const Action& a : p_.actions)

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <span>
 #include <string>
 
 #include "engine/persona/argument.h"
@@ -141,6 +142,8 @@ bool matches_tool(const Glob& tool, const Event& event) {
   return matches(tool, ToolName(event));
 }
 
+bool surely_matches_tool(const Glob& tool, const Event& event) { return event.tool.name && surely(tool, ToolName(event)); }
+
 bool server_undecided(const GlobSet& tools, const Event& event) {
   if (!event.tool.name || event.tool.server) return false;
   const ToolName tool(event);
@@ -175,6 +178,11 @@ ActionMatch match_action(const Persona& persona, const Event& event) {
     candidates[count++] = static_cast<ActionIndex>(i);
   }
   if (count == 0) return match;
+  if (!tool.server_known) {  // what has the tool by its name alone gives way to what has it surely
+    const auto by_name_alone = [&](ActionIndex i) { return server_undecided(persona.actions[i].tools, event); };
+    const auto sure = std::span(candidates).first(count);
+    if (!std::ranges::all_of(sure, by_name_alone)) count -= std::ranges::remove_if(sure, by_name_alone).size();
+  }
   // Arguments are only looked at where they can make a difference.
   std::array<bool, kActionsMax> holds{};
   bool any_holds = count == 1;
@@ -193,8 +201,10 @@ ActionMatch match_action(const Persona& persona, const Event& event) {
 }
 
 std::optional<Effect> effect_of(const Persona& persona, std::optional<ActionIndex> action, const Event& event) {
-  if (action && *action < persona.actions.size() && persona.actions[*action].effect) return persona.actions[*action].effect;
-  return event.tool.effect;
+  if (!action || *action >= persona.actions.size()) return event.tool.effect;
+  const Action& found = persona.actions[*action];
+  const bool of_another_perhaps = event.tool.effect && !event.tool.server && server_undecided(found.tools, event);
+  return found.effect && !of_another_perhaps ? found.effect : event.tool.effect;
 }
 
 std::vector<const JsonLeaf*> argument_leaves(const Event& event, const ArgumentRule& rule) {

@@ -229,7 +229,7 @@ struct ActionMatch {
 /// the file.
 [[nodiscard]] ActionMatch match_action(const Persona& persona, const Event& event);
 
-/// Effect of the act: the persona's declaration, else the event's, else read where nothing says otherwise is not assumed: nullopt.
+/// Effect of the act: the persona's declaration, or the event's where there is none or the tool is the action's by name alone.
 [[nodiscard]] std::optional<Effect> effect_of(const Persona& persona, std::optional<ActionIndex> action, const Event& event);
 
 /// Leaves of `args` that the rule's pointer names (itself and everything below it), in document order.

@@ -7,6 +7,9 @@
 
 namespace ringfence {
 
+/// The same as `matches_tool` where the glob needs nothing that the event leaves out.
+[[nodiscard]] bool surely_matches_tool(const Glob& tool, const Event& event);
+
 /// No glob of the set has the act's tool but by its name alone, because the event does not say the server (`matches_tool`).
 [[nodiscard]] bool server_undecided(const GlobSet& tools, const Event& event);
 

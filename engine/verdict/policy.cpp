@@ -5,6 +5,7 @@
 #include <array>
 #include <string_view>
 
+#include "engine/persona/tool_name.h"
 #include "models/scope_destination.h"
 
 namespace ringfence {
@@ -186,7 +187,7 @@ bool excepted(const Persona& persona, Analytic analytic, const Act& act, const s
     if (earlier && (e.tool || e.resource || e.destination)) return false;
     const std::optional<std::string> action = index ? std::optional<std::string>(persona.actions[*index].id) : std::nullopt;
     return in_force(e.agent, std::string(act.event.agent.id)) && in_force(e.action, action) &&
-           (!e.tool || matches_tool(*e.tool, act.event)) && in_force(e.resource, owned(act.event.resource.uri)) &&
+           (!e.tool || surely_matches_tool(*e.tool, act.event)) && in_force(e.resource, owned(act.event.resource.uri)) &&
            (!e.destination || scope::covers_destinations(*e.destination, act, targets));
   });
 }

@@ -126,13 +126,16 @@ class Shadow(program.Case):
         self.assertEqual(beyond, [])
 
     def test_a_tool_without_a_server_or_a_name_stays_undeclared(self):
-        draft, beyond = self.drafted({"tool": {"server": "git", "name": "get"}}, {"tool": {"name": "get"}}, {"tool": {"name": ""}})
+        draft, beyond = self.drafted({"tool": {"server": "git", "name": "get"}}, {"tool": {"name": "put"}}, {"tool": {"name": ""}})
         self.assertIn('tools: ["git/get"]', draft)
-        self.assertNotIn('["get"]', draft)
+        self.assertNotIn('["put"]', draft)
         self.assertIn("named no server", draft)
         self.assertIn("named no tool", draft)
         self.assertEqual(beyond, ["c-2", "c-3"])
         self.assertIn("actions: []", self.drafted({"tool": {"name": "get"}})[0])
+        draft, beyond = self.drafted({"tool": {"server": "git", "name": "get"}}, {"tool": {"name": "get"}})
+        self.assertNotIn("named no server", draft)
+        self.assertEqual(beyond, [], "its name is that of a tool the draft permits")
 
     def test_a_name_that_no_persona_can_hold_stays_undeclared(self):
         draft, beyond = self.drafted({"tool": {"server": "git", "name": "get"}, "delegation": {"parent": "a\0b"}, "credential": {"fingerprint": "k"}},

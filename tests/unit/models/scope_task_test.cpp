@@ -39,6 +39,17 @@ TEST_F(Task, NarrowsToActionIdsAndToolGlobs) {
   EXPECT_EQ(reading.breaches.front().what, "tool files/find is not among the actions of task t1");
 }
 
+TEST_F(Task, AToolOfWhoseServerNobodySpeaksIsPermittedByItsNameAndCounted) {
+  world.job.actions.push_back(action("any", {"find"}));
+  world.breaks(task_start("t1").actions({"db/*"}));
+  const Reading reading = world.read(call("find").task("t1"));
+  EXPECT_THAT(reading.breaches, IsEmpty());
+  EXPECT_TRUE(lacks(reading, Lacking::Server));
+  EXPECT_FALSE(lacks(world.read(call("db/find").task("t1")), Lacking::Server));
+  world.breaks(task_start("t1").actions({"db/list"}));
+  bars(call("find").task("t1"));
+}
+
 TEST_F(Task, NeverWidensTheJob) {
   world.breaks(task_start("t1").actions({"mail/*"}));
   EXPECT_THAT(world.breaks(call("mail/send").task("t1")), ElementsAre("scope.undeclared"));

@@ -204,6 +204,14 @@ TEST_F(Scope, UsersEntitlementsNarrowTheJob) {
   EXPECT_THAT(world.breaks(call("mail/send").user("u-1")), ElementsAre("scope.undeclared")) << "an entitlement never widens the job";
 }
 
+TEST_F(Scope, AUsersEntitlementToAToolOfAServerThatIsNotSaidIsCounted) {
+  world.job.actions.push_back(action("any", {"read"}));
+  world.entitlements["u-1"] = {GlobSet({"files/*"}), {}, false, true};
+  const Reading reading = world.read(call("read").user("u-1"));
+  EXPECT_THAT(reading.breaches, IsEmpty());
+  EXPECT_TRUE(lacks(reading, Lacking::Server));
+}
+
 TEST_F(Scope, UserWithoutEntryHasAnEmptyScopeOnlyWhereEntitlementsAreRequired) {
   world.entitlements["u-1"] = {GlobSet({"**"}), {}, false, true};
   EXPECT_THAT(world.breaks(call("files/read").user("u-9")), IsEmpty());

@@ -45,6 +45,18 @@ TEST(MatchAction, WithoutAServerAGlobsNameDecidesAlone) {
   EXPECT_FALSE(server_undecided(GlobSet({"kb/search"}), Call("read").event));
 }
 
+TEST(MatchAction, WithoutAServerTheEffectThatTheEventStatesIsTheOne) {
+  const Loaded loaded(persona_text("actions: [{id: look, tools: [\"crm/*\"], effect: read}, {id: find, tools: [find], effect: read}]\n"));
+  const auto effect = [&](Call act, std::optional<Effect> stated) {
+    act.event.tool.effect = stated;
+    return effect_of(loaded.persona(), match_action(loaded.persona(), act.event).action, act.event);
+  };
+  EXPECT_EQ(effect(Call("grant_role"), Effect::Admin), Effect::Admin) << "nobody declared what the grant_role of another server does";
+  EXPECT_EQ(effect(Call("grant_role"), std::nullopt), Effect::Read);
+  EXPECT_EQ(effect(Call("crm/grant_role"), Effect::Admin), Effect::Read) << "the persona's declaration wins";
+  EXPECT_EQ(effect(Call("find"), Effect::Admin), Effect::Read);
+}
+
 TEST(MatchAction, WithoutAServerWhatIsForbiddenIsForbiddenByAName) {
   const auto forbidden = [](const char* glob, const char* tool, std::vector<std::string> permitted = {}) {
     Persona job;

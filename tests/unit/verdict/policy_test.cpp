@@ -102,6 +102,15 @@ TEST(Exceptions, HoldOnlyWhereAllTheyNameHolds) {
   EXPECT_FALSE(matter.excepted({.agent = Glob("clerk-*"), .destination = Glob("**")})) << "the act goes nowhere";
 }
 
+TEST(Exceptions, ForToolsOfAServerHoldWhereTheServerIsSaid) {
+  Matter matter;
+  EXPECT_TRUE(matter.excepted({.tool = Glob("mail/post")}));
+  matter.event.tool.server = std::nullopt;
+  EXPECT_FALSE(matter.excepted({.tool = Glob("mail/post")})) << "it may be the post of another server";
+  EXPECT_FALSE(matter.excepted({.tool = Glob("mail/*")}));
+  EXPECT_TRUE(matter.excepted({.tool = Glob("post")})) << "of whichever server";
+}
+
 TEST(Exceptions, CoverAllPlacesAtFaultOrNone) {
   Matter matter;
   const auto covers = [&](const char* glob, const std::vector<std::string>& targets) {
