@@ -75,7 +75,7 @@ struct EventArena::Body {
   std::vector<std::size_t> replaced_keys;
   std::vector<std::string_view> list;
   /// The first names of the record that are no field's.
-  static constexpr std::size_t kUnknownNames = 4;
+  static constexpr std::size_t kUnknownNames = 32;
   std::array<std::string_view, kUnknownNames> unknown_names;
   /// Room for the JSON Pointer of the array or object under way.
   std::string pointer;

@@ -18,12 +18,12 @@ namespace ringfence {
 
 /// What could not be judged because a source does not send the fields, and what it sent that nobody reads, by `source.product`: an absent
 /// field is no zero, a mistyped one is no field, and both are counted here (docs/contracts/event.md). At most 15 sources by name, the
-/// others together. One thread counts, any thread reads; 16 KiB.
+/// others together. One thread counts, any thread reads; 64 KiB at most.
 class Evaluability {
  public:
   static constexpr std::size_t kSources = 16;
   /// Names kept of a source's unknown fields, the first by the alphabet, so that they are the same however the events are shared out.
-  static constexpr std::size_t kNames = 8;
+  static constexpr std::size_t kNames = 32;
   static constexpr std::string_view kUnnamed = "-", kOthers = "(others)";
 
   struct Row {
