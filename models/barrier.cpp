@@ -83,11 +83,14 @@ bool asked_before_run(const Act& act) {
 }
 
 /// The context of the session's next call. A fault is neither a success nor a refusal, and what was asked for before a refusal does not
-/// undo it.
+/// undo it. A run begins after a success, with an act that was asked for when every refusal before was known: it speaks, and as long as
+/// refusals overlap nobody is excused once more.
 void set_context(const Act& act, BarrierSession& session, const BarrierJudgement& judged) {
   if (judged.refused) {
-    if (!session.after_refusal) session.run_began = act.now();
+    const bool knew_all = !act.asked || session.refused_last <= *act.asked;
+    if (!session.after_refusal && knew_all) session.run_began = act.now();
     session.after_refusal = true;
+    session.refused_last = act.now();
   } else if ((act.event.outcome.status == Outcome::Ok || judged.missed) && !asked_before_run(act)) {
     session.after_refusal = false;
   }

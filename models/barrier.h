@@ -20,7 +20,8 @@ enum class BarrierClass : std::uint8_t { Fine, Retry, NewTarget, Guess, OtherPat
 /// - an identifier of a form that the action declares, or that the agent has read, is never a broken one;
 /// - a fault neither reaches nor refuses: it is fine and leaves the context; an unknown outcome is not evaluable;
 /// - where requests are told, an act is held against the refusals known when it was asked for. What was asked for before the present run of
-///   them began, and would be no more than a new plausible target, gives no mark: the first of these refusals speaks for it;
+///   them began, and would be no more than a new plausible target, gives no mark: the first of these refusals speaks for it. A run goes on
+///   over successes as long as each refusal was asked for before the one before it was known;
 /// - the same name in another directory, through the same tool and standing in nothing the agent had read, is a guess, not a way round;
 /// - closeness counts only for identifiers of 12 characters and more with a hex, uuid or mixed piece, and not for one the agent has read:
 ///   numbers and words lie close by nature.

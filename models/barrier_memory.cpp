@@ -6,9 +6,10 @@
 namespace ringfence {
 namespace {
 
-constexpr std::uint8_t kVersion = 3, kAgentVersion = 3;
-/// Versions before of a session, which knew no moments: without open requests; with them in front.
-constexpr std::uint8_t kTimeless = 1, kTimelessAsking = 2;
+constexpr std::uint8_t kVersion = 4, kAgentVersion = 3;
+/// Versions before of a session, which knew no moments: without open requests; with them in front. And which knew when the run of refusals
+/// began alone.
+constexpr std::uint8_t kTimeless = 1, kTimelessAsking = 2, kRunAlone = 3;
 /// Flags of a session.
 enum Flag : std::uint8_t { kAfterRefusal = 1, kTextKnown = 2, kHashesKnown = 4, kRefused = 8, kAsking = 16 };
 /// Versions before of an agent: targets with all their bits; no values.
@@ -60,7 +61,7 @@ Refused decode_refused(Reader& in, std::uint8_t version) {
   for (std::size_t n = in.count(1, Refused::kKeys); n > 0; --n) r.keys.add(in.varint32());
   for (std::size_t n = in.count(2, Refused::kValues); n > 0; --n) r.values.push_back(decode_value(in));
   for (std::size_t n = in.count(1, Refused::kPaths); n > 0; --n) r.paths.add(narrow16(in));
-  if (version == kVersion) r.since = decode_moment(in);
+  if (version >= kRunAlone) r.since = decode_moment(in);
   return r;
 }
 
@@ -175,6 +176,7 @@ void BarrierSession::encode(Writer& out) const {
   seen.encode(out);
   if (!refusals) return;
   encode_moment(out, run_began);
+  encode_moment(out, refused_last);
   out.varint(refusals->ring.size());
   for (const Refused& refused : refusals->ring) ringfence::encode(out, refused);
   out.varint(refusals->conducts.size());
@@ -192,7 +194,7 @@ std::unique_ptr<BarrierSession> BarrierSession::decode(Reader& in) {
   };
   if (version == kTimelessAsking) take_asked();
   const std::uint8_t flags = in.u8();
-  if (flags >= (version == kVersion ? 2 * kAsking : 2 * kRefused)) return nullptr;
+  if (flags >= (version >= kRunAlone ? 2 * kAsking : 2 * kRefused)) return nullptr;
   if ((flags & kAsking) != 0) take_asked();
   session->after_refusal = (flags & kAfterRefusal) != 0;
   session->text_known = (flags & kTextKnown) != 0;
@@ -202,7 +204,8 @@ std::unique_ptr<BarrierSession> BarrierSession::decode(Reader& in) {
   if (!session->seen.decode(in)) return nullptr;
   if ((flags & kRefused) != 0) {
     session->refusals = std::make_unique<Refusals>();
-    if (version == kVersion) session->run_began = decode_moment(in);
+    if (version >= kRunAlone) session->run_began = decode_moment(in);
+    session->refused_last = version == kVersion ? decode_moment(in) : session->run_began;
     for (std::size_t n = in.count(13, kRing); n > 0 && in.ok(); --n) session->refusals->ring.push_back(decode_refused(in, version));
     for (std::size_t n = in.count(15, kConducts); n > 0 && in.ok(); --n) session->refusals->conducts.push_back(decode_conduct(in));
   }

@@ -98,7 +98,8 @@ class BarrierSession final : public ChannelMemory {
   };
 
   bool after_refusal = false;              // the context of the next call
-  Moment run_began;                        // when the latest refusal after a success became known
+  Moment run_began;                        // when the refusal that the present run of them began with became known
+  Moment refused_last;                     // when the latest refusal became known
   bool text_known = false;                 // task text or results have been read: groundedness of values is evaluable
   bool hashes_known = false;               // result_ids have been read: groundedness of hashed ids is evaluable
   std::uint32_t serial = 0;                // the session's number within the agent; 0 until its first refusal

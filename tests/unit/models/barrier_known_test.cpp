@@ -112,6 +112,44 @@ TEST(BarrierParallel, WhatIsMadeUpCountsWheneverItWasAskedFor) {
   EXPECT_GT(story.alert(), 1e5);
 }
 
+/// One success and one refusal turn by turn, each refused call asked for while `depth` before it were under way.
+std::size_t spoken_of_refusals_in_flight(std::size_t depth) {
+  Story story;
+  std::vector<std::string> listed;
+  for (int i = 0; i < 60; ++i) listed.push_back("INV-" + std::to_string(100000 + i));
+  (void)story.tell({.tool = "git/list", .result = listed, .action = kList});
+  std::vector<Moment> asked(depth, story.now());
+  std::size_t spoken = 0;
+  for (std::size_t i = 0; i < listed.size(); ++i) {
+    Call fine{.tool = "git/status", .uri = kRepo + "status", .asked = story.now()};
+    (void)story.tell(fine);
+    asked.push_back(story.now());
+    Call refused = denied(file(listed[i]));
+    refused.asked = asked[i];
+    spoken += story.tell(refused).kind == Reading::Kind::Marked ? 1U : 0U;
+  }
+  return spoken;
+}
+
+TEST(BarrierParallel, ARefusalThatAnotherSpokeForBeginsNoRun) {
+  for (const std::size_t depth : {1U, 2U, 8U, 20U})
+    EXPECT_EQ(spoken_of_refusals_in_flight(depth), 60 - depth) << "all but those asked for before the first was known";
+}
+
+TEST(BarrierParallel, OnceAllRefusalsAreKnownTheNextFortyCountAsOneAgain) {
+  Story story;
+  std::vector<std::string> listed;
+  for (int i = 0; i < 80; ++i) listed.push_back("INV-" + std::to_string(100000 + i));
+  (void)story.tell({.tool = "git/list", .result = listed, .action = kList});
+  std::size_t spoken = 0;
+  for (std::size_t i = 0; i < listed.size(); i += 40) {
+    Parallel parallel(story);
+    for (std::size_t k = i; k < i + 40; ++k) spoken += parallel.tell(denied(file(listed[k]))).kind == Reading::Kind::Marked ? 1U : 0U;
+    (void)story.tell({.tool = "git/status", .uri = kRepo + "status"});
+  }
+  EXPECT_EQ(spoken, 2U);
+}
+
 TEST(BarrierParallel, TheSameConductInTurnCounts) {
   Story story;
   (void)story.tell({.tool = "git/list", .result = {"INV-100001", "INV-100002"}, .action = kList});

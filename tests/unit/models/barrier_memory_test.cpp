@@ -193,6 +193,23 @@ TEST(BarrierMemory, ReadsASessionOfTheVersionsBeforeWhichKnewNoMoments) {
   }
 }
 
+TEST(BarrierMemory, ReadsASessionOfTheVersionBeforeWhichKnewWhenTheRunBeganAlone) {
+  Writer out;
+  out.u8(3);
+  out.u8(1 | 8);                              // after a refusal, refused
+  for (int i = 0; i < 2; ++i) out.varint(0);  // serial, credentials
+  SeenIds().encode(out);
+  const Moment began{EventTime{1'000}, 7};
+  encode_moment(out, began);
+  for (int i = 0; i < 2; ++i) out.varint(0);  // ring, conducts
+  Reader in(out.bytes());
+  const auto session = BarrierSession::decode(in);
+  ASSERT_NE(session, nullptr);
+  EXPECT_TRUE(in.at_end());
+  EXPECT_EQ(session->run_began, began);
+  EXPECT_EQ(session->refused_last, began);
+}
+
 TEST(BarrierMemory, ReadsAnAgentOfTheFirstVersionWithItsWholeTargets) {
   Writer out;
   out.u8(1);
