@@ -83,26 +83,46 @@ bool moves(const WorkflowPlan& plan, ActionIndex action, std::uint8_t left_out) 
 /// When the act was asked for: at its request, or now.
 Moment asked_at(const Act& act) { return act.asked.value_or(act.now()); }
 
-/// The act this one was asked for behind; where no request tells that, the last that happened. It is open no longer.
-std::uint64_t settle_behind(const Act& act) {
+/// Where what is taken on trust is counted: a borrowed name bears on nobody else.
+WorkflowTrust& trust_of(const Act& act) {
+  if (act.session.borrowed) return scope::memory_in<WorkflowSession>(act.session.memory[kSlot]).trust;
+  return scope::memory_in<WorkflowAgent>(act.agent.memory[kSlot]).trust;
+}
+
+/// When the act was asked for. It is open no longer, and where it happened, it was rightly taken to.
+Moment settle(const Act& act) {
   WorkflowSession* const session = session_memory(act);
-  if (session == nullptr) return 0;
-  const auto request = session->take(hash64(act.event.id));
-  return request ? request->behind : session->last;
+  const auto request = session == nullptr ? std::nullopt : session->take(hash64(act.event.id));
+  if (!request) return asked_at(act);
+  if (request->lent > 0 && happened(act.event)) trust_of(act).keep(request->lent);
+  return request->asked;
 }
 
-/// The act happened: the workflow stands at it, unless a later one was asked for behind it and is done.
-void move_to(const Act& act, std::uint64_t action) {
-  auto& session = scope::memory_in<WorkflowSession>(act.session.memory[kSlot]);
-  if (asked_at(act) < session.last_asked) return;
-  session.last = action;
-  session.last_asked = asked_at(act);
+/// The act comes behind a step that is still open: that is taken to happen, as far as trust goes.
+bool taken_on_trust(const Act& act, const WorkflowPlan& plan, ActionIndex action, Moment asked) {
+  WorkflowSession* const session = session_memory(act);
+  WorkflowSession::Step* const step = session == nullptr ? nullptr : session->awaited(asked, plan.id(action));
+  if (step == nullptr || steps_left_out(plan, step->action, action) != 0 ||
+      !trust_of(act).lend(act.session.borrowed ? 1 : act.agent.sessions.size()))
+    return false;
+  ++step->lent;
+  return true;
 }
 
-WorkflowClass place_of(const WorkflowPlan& plan, ActionIndex action, std::uint8_t left_out) {
+/// What was asked for behind the act and is done was in order as long as this had not happened, and no longer is.
+bool parts_others(const Act& act, const WorkflowPlan& plan, ActionIndex action, Moment asked) {
+  WorkflowSession* const session = session_memory(act);
+  if (session == nullptr || !happened(act.event)) return false;
+  const std::optional<ActionIndex> next = plan.index_of(session->after(asked));
+  if (!next || steps_left_out(plan, plan.id(action), *next) == 0) return false;
+  const WorkflowSession::Step* const open = session->awaited(asked, plan.id(*next));
+  return steps_left_out(plan, session->before(asked), *next) == 0 || (open != nullptr && steps_left_out(plan, open->action, *next) == 0);
+}
+
+WorkflowClass place_of(const WorkflowPlan& plan, ActionIndex action, bool in_turn) {
   if (!plan.ordered) return WorkflowClass::InOrder;
   if (((plan.inside >> action) & 1U) == 0) return WorkflowClass::OutsideWorkflow;
-  return left_out == 0 ? WorkflowClass::InOrder : WorkflowClass::OutOfOrder;
+  return in_turn ? WorkflowClass::InOrder : WorkflowClass::OutOfOrder;
 }
 
 void count(const Act& act, WorkflowClass cls) {
@@ -134,7 +154,22 @@ void note_refusal(const Act& act, const WorkflowPlan& plan) {
   scope::memory_in<WorkflowSession>(act.session.memory[kSlot]).refused = refused;
 }
 
-Reading judge_action(const Act& act, const WorkflowPlan& plan, ActionIndex action, std::uint64_t behind) {
+/// Where an act stands among those of its session, in the order in which they were asked for.
+struct Standing {
+  bool in_turn = true;
+  bool moves = false;  // the workflow, where it happens
+};
+
+Standing standing_of(const Act& act, const WorkflowPlan& plan, ActionIndex action, Moment asked, bool judged) {
+  if (!plan.ordered) return {};
+  const WorkflowSession* const session = session_memory(act);
+  const std::uint8_t left_out = steps_left_out(plan, session == nullptr ? 0 : session->before(asked), action);
+  const bool in_turn = left_out == 0 || (judged && taken_on_trust(act, plan, action, asked));
+  const bool moving = moves(plan, action, in_turn ? 0 : left_out);
+  return {in_turn && !(moving && parts_others(act, plan, action, asked)), moving};
+}
+
+Reading judge_action(const Act& act, const WorkflowPlan& plan, ActionIndex action, Moment asked) {
   if (!act.event.session.id) {
     Reading reading = Reading::of(Reading::Kind::NotEvaluable);
     reading.lacking = bit_of(Lacking::Session);
@@ -142,15 +177,15 @@ Reading judge_action(const Act& act, const WorkflowPlan& plan, ActionIndex actio
   }
   const bool anytime = ((plan.anytime >> action) & 1U) != 0, accepted = accepted_step(act, plan, action);
   const std::vector<std::string> broken = broken_constraints(act, plan, action, accepted);
-  const std::uint8_t left_out = plan.ordered ? steps_left_out(plan, behind, action) : 0;
+  const Standing standing = standing_of(act, plan, action, asked, !anytime && !accepted);
   Reading reading = !broken.empty()       ? marked(act, WorkflowClass::ConstraintBroken)
                     : anytime || accepted ? Reading::of(Reading::Kind::Silent)
-                                          : marked(act, place_of(plan, action, left_out));
+                                          : marked(act, place_of(plan, action, standing.in_turn));
   if (act.event.outcome.status != Outcome::Denied)
     for (const std::string& clause : broken) reading.breaches.push_back({.analytic = Analytic::WorkflowOrder, .what = clause});
   if (!happened(act.event)) return reading;
   if (plan.constrained) scope::memory_in<WorkflowSession>(act.session.memory[kSlot]).book(plan.id(action), act.event.time);
-  if (plan.ordered && moves(plan, action, left_out)) move_to(act, plan.id(action));
+  if (standing.moves) scope::memory_in<WorkflowSession>(act.session.memory[kSlot]).move_to(plan.id(action), asked);
   return reading;
 }
 
@@ -240,11 +275,10 @@ class WorkflowChannel final : public Channel {
     const ActionIndex action = *act.match.action;
     auto& session = scope::memory_in<WorkflowSession>(act.session.memory[kSlot]);
     const std::uint64_t latest = session.latest();
-    session.keep({.event = hash64(act.event.id),
-                  .action = plan->id(action),
-                  .behind = latest,
-                  .asked = asked_at(act),
-                  .moves = moves(*plan, action, steps_left_out(*plan, latest, action))});
+    session.ask({.event = hash64(act.event.id),
+                 .action = plan->id(action),
+                 .asked = asked_at(act),
+                 .moves = moves(*plan, action, steps_left_out(*plan, latest, action))});
     return true;
   }
 
@@ -269,10 +303,10 @@ class WorkflowChannel final : public Channel {
   static Reading judge(const Act& act, const WorkflowPlan& plan) {
     const Event& event = act.event;
     if (event.kind != EventKind::ToolCall || event.phase == Phase::Request) return Reading::of(Reading::Kind::Silent);
-    const std::uint64_t behind = settle_behind(act);
+    const Moment asked = settle(act);
     if (event.outcome.status == Outcome::Denied && act.own_refusal) return Reading::of(Reading::Kind::Silent);
     Reading reading = Reading::of(Reading::Kind::Silent);
-    if (plan.judges_order()) reading = act.match.action ? judge_action(act, plan, *act.match.action, behind) : judge_foreign(act);
+    if (plan.judges_order()) reading = act.match.action ? judge_action(act, plan, *act.match.action, asked) : judge_foreign(act);
     note_refusal(act, plan);
     if (plan.followed && act.match.action && happened(event) && !act.session.borrowed) book_followups(act, plan, *act.match.action);
     return reading;

@@ -206,14 +206,18 @@ class World {
   bool limits_foreseen = false;  // the requests of the acts from here on broke limits
   bool refused_by_us = false;    // a standing containment explains refusals from here on
 
+  /// The act's request, before `read` tells what became of it.
+  void ask(Made made) {
+    settle_job();
+    Act act = act_of(made.done());
+    act.plans = plans_;
+    act.asked = asked_[std::string(act.event.id)] = act.now();
+    ++agent.acts_gone;
+    (void)channel_.heed(act);
+  }
+
   Reading read(Made made) {
-    if (!set_) {
-      std::vector<Persona> jobs{job};
-      for (Persona& other : other_jobs) jobs.push_back(std::move(other));
-      set_.emplace(std::move(jobs), entitlements, require_entitlements);
-      plans_.resize(kChannels);
-      plans_[static_cast<std::size_t>(channel_.info().id)] = channel_.prepare(set_->personas().front(), *set_);
-    }
+    settle_job();
     const Event& event = made.done();
     const Persona& persona = set_->personas().front();
     SessionState& session = sessions_[std::string(event.session.id.value_or("-"))];
@@ -224,6 +228,10 @@ class World {
     act.limits_foreseen = limits_foreseen;
     act.plans = plans_;
     if (parent != nullptr) act.parents = {&parent, 1};
+    if (const auto request = asked_.find(std::string(event.id)); request != asked_.end())
+      act.asked = request->second;
+    else
+      ++agent.acts_gone;
     if (agent.arrivals++ == 0) agent.first_time = event.time;
     Reading reading = channel_.read(act);
     if (beside_ != nullptr) (void)beside_->read(act);
@@ -275,6 +283,14 @@ class World {
   SessionState& session(const std::string& id) { return sessions_[id]; }
 
  private:
+  void settle_job() {
+    if (set_) return;
+    std::vector<Persona> jobs{job};
+    for (Persona& other : other_jobs) jobs.push_back(std::move(other));
+    set_.emplace(std::move(jobs), entitlements, require_entitlements);
+    plans_.resize(kChannels);
+    plans_[static_cast<std::size_t>(channel_.info().id)] = channel_.prepare(set_->personas().front(), *set_);
+  }
   Act act_of(const Event& event) {
     const Persona& persona = set_->personas().front();
     const ActionMatch match = match_action(persona, event);
@@ -292,6 +308,7 @@ class World {
   std::optional<PersonaSet> set_;
   std::vector<std::unique_ptr<const ChannelPlan>> plans_;
   std::map<std::string, SessionState> sessions_;
+  std::map<std::string, Moment> asked_;  // by event id
 };
 
 inline bool lacks(const Reading& reading, Lacking what) { return (reading.lacking & bit_of(what)) != 0; }

@@ -249,46 +249,6 @@ TEST(WorkflowPlans, DistancesCountTheStepsLeftOut) {
   EXPECT_EQ(plan.left_out(13, 10), WorkflowPlan::kNoWay);
 }
 
-TEST(WorkflowMemory, ReadsASessionOfTheVersionBeforeWhichKnewNoRequests) {
-  Writer out;
-  out.u8(1);
-  out.u64(9);
-  out.u8(1);
-  for (std::size_t cls = 0; cls < WorkflowSession::kClasses; ++cls) out.varint(cls);
-  out.varint(0);
-  Reader in(out.bytes());
-  const auto memory = workflow_channel().decode_memory(MemoryScope::Session, in);
-  ASSERT_NE(memory, nullptr);
-  EXPECT_TRUE(in.at_end());
-  EXPECT_EQ(static_cast<const WorkflowSession&>(*memory).latest(), 9U);
-}
-
-TEST(WorkflowMemory, KeepsTheLastSixteenActsUnderWayAndHandsEachOutOnce) {
-  WorkflowSession session;
-  for (std::uint64_t i = 1; i <= 17; ++i)
-    session.keep({.event = i, .action = 100 + i, .behind = i, .asked = {kFriday, i}, .moves = i < 17});
-  EXPECT_EQ(session.latest(), 116U) << "the last that moves the workflow";
-  EXPECT_FALSE(session.take(1)) << "the oldest leaves";
-  ASSERT_TRUE(session.take(16));
-  EXPECT_FALSE(session.take(16));
-  EXPECT_EQ(session.latest(), 115U);
-  session.last = 7;
-  session.last_asked = {kFriday, 18};
-  EXPECT_EQ(session.latest(), 7U) << "done, and asked for later";
-}
-
-TEST(WorkflowMemory, HostileBytesAreRefused) {
-  WorkflowSession session;
-  session.book(7, kFriday);
-  session.keep({.event = 1, .action = 2, .behind = 3, .asked = {kFriday, 4}, .moves = true});
-  Writer out;
-  session.encode(out);
-  for (std::size_t cut = 0; cut < out.bytes().size(); ++cut) {
-    Reader in(std::string_view(out.bytes()).substr(0, cut));
-    EXPECT_EQ(workflow_channel().decode_memory(MemoryScope::Session, in), nullptr) << cut;
-  }
-}
-
 /// The tables of a persona that declares an order, and this channel alone.
 Tables order_tables(Confidence confidence) {
   Persona persona;
