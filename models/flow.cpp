@@ -86,6 +86,7 @@ struct Worst {
   std::string argument, source;
   Value value;
   bool named = false;                         // the user gave one of the values
+  bool unsure = false;                        // the user may have given one: a list of the task is lost
   std::size_t destinations = 0, records = 0;  // records: destinations that are no more and no less
 };
 
@@ -129,17 +130,18 @@ FlowClass class_of(const Act& act, const Settled& value, Asking& asking) {
   return value.addressed && flow::is_sink(act.effect) ? FlowClass::AddressedCommand : FlowClass::Command;
 }
 
-/// The origin of a value, settled now if this is its first use in a call.
-Settled settled(const Act& act, FlowSession& session, const Value& value, flow::WordSpan words, std::string& source) {
+/// The origin of a value, settled now if this is its first use in a call; nothing where the user may have given it.
+std::optional<Settled> settled(const Act& act, FlowSession& session, const Value& value, flow::WordSpan words, std::string& source) {
   const std::uint64_t hash = flow::run_hash(words);
   if (const std::optional<Settled> known = session.used(hash)) {
     if (known->origin == Origin::Command) source = flow::trace(act, session, value, words).source;
-    return *known;
+    return known;
   }
   flow::Traced traced = flow::trace(act, session, value, words);
+  if (traced.unsure) return std::nullopt;
   source = std::move(traced.source);
   // While a result is still to come, what stands nowhere may stand there.
-  if (traced.origin == Origin::Nowhere && !session.complete()) return {traced.origin};
+  if (traced.origin == Origin::Nowhere && !session.complete()) return Settled{traced.origin};
   const Settled now{traced.origin, traced.addressed, traced.pointed};
   session.settle(hash, now);
   return now;
@@ -159,9 +161,11 @@ Worst worst_value(const Act& act, FlowSession& session, const flow::Values& valu
       const flow::WordList words = flow::words_of(value.text);
       if (words.empty() || flow::names_nothing(words) || value.text.data() == excused.data()) continue;
       std::string source;
-      const Settled now = settled(act, session, value, words, source);
-      const FlowClass cls = class_of(act, now, asking);
-      worst.named = worst.named || now.origin == Origin::User;
+      const std::optional<Settled> now = settled(act, session, value, words, source);
+      worst.unsure = worst.unsure || !now;
+      worst.named = worst.named || !now || now->origin == Origin::User;
+      if (!now) continue;
+      const FlowClass cls = class_of(act, *now, asking);
       if (value.kind == Value::Kind::Destination) {
         ++worst.destinations;
         worst.records += cls == FlowClass::Record ? 1U : 0U;
@@ -197,7 +201,7 @@ Worst judge(const Act& act, FlowSession& session, const flow::Values& values) {
   Worst worst = worst_value(act, session, values, asking);
   if (worst.cls >= FlowClass::CommandedAct) return worst;
   if (const flow::Order* const order = commanding_order(act, session, asking, worst.named))
-    return {.cls = FlowClass::CommandedAct, .argument = {}, .source = order->source, .value = {}};
+    return {.cls = FlowClass::CommandedAct, .argument = {}, .source = order->source, .value = {}, .unsure = worst.unsure};
   return worst;
 }
 
@@ -347,8 +351,7 @@ class Flow final : public Channel {
  private:
   static Reading judge_call(const Act& act) {
     FlowSession& session = flow::make_session(act);
-    const bool complete = session.complete();
-    const bool blind = session.blind();
+    const bool complete = session.complete(), blind = session.blind();
     const bool request = act.event.phase == Phase::Request;
     const bool pointed = request && flow::user_pointed(act, session);
     ++session.calls;
@@ -358,15 +361,16 @@ class Flow final : public Channel {
 
     Reading reading;
     const bool sink = flow::is_sink(act.effect);
-    const bool known = worst.cls != FlowClass::Nowhere || (complete && session.task_known());
+    const bool known = !worst.unsure && (worst.cls != FlowClass::Nowhere || (complete && session.task_known()));
     if (!known) reading.lacking |= bit_of(Lacking::Grounding);
     if ((sink || !values.empty()) && (blind || !known)) {
       reading.kind = Reading::Kind::NotEvaluable;
     } else if (sink || !values.empty()) {
       reading = Reading::marked(sink ? kSink : kRead, static_cast<std::uint8_t>(worst.cls));
       note(session, worst);
-      if (std::optional<Breach> breach = breach_of(act, worst)) reading.breaches.push_back(std::move(*breach));
     }
+    // What another value shows by itself stands whatever is not known of one.
+    if (std::optional<Breach> breach = blind ? std::nullopt : breach_of(act, worst)) reading.breaches.push_back(std::move(*breach));
     if (request) {
       session.await(hash64(act.event.id), pointed);
     } else {

@@ -197,12 +197,18 @@ bool ToolWords::object_in(const FlowSession& session) const {
 
 Traced trace(const Act& act, const FlowSession& session, const Value& value, WordSpan words) {
   Traced traced;
-  if (session.user_wrote(words) || (value.kind == Value::Kind::Destination && scope::task_gives(act, value.text))) {
+  const auto by_task = [&] { return value.kind == Value::Kind::Destination ? scope::task_gives(act, value.text) : scope::Given::No; };
+  const scope::Given by_user = session.user_wrote(words) ? scope::Given::Yes : by_task();
+  if (by_user == scope::Given::Yes) {
     traced.origin = Origin::User;
     return traced;
   }
   if (listed_value(act, value)) {
     traced.origin = Origin::Listed;
+    return traced;
+  }
+  if (by_user == scope::Given::Perhaps) {
+    traced.unsure = true;
     return traced;
   }
   const bool record = session.is_record(words);

@@ -63,6 +63,7 @@ struct Traced {
   Origin origin = Origin::Nowhere;
   bool addressed = false, pointed = false;  // of a command
   std::string source;                       // of a command: the call whose result gave the order; empty where forgotten
+  bool unsure = false;                      // the user's task may have given it, by a list that is lost: nothing else is said
 };
 
 /// Of a value whose origin is not settled yet.

@@ -140,7 +140,8 @@ Answer beyond_lists(const Act& act, const Target& target) {
     case External::Grounded:
       break;
   }
-  if (task_gives(act, target.value)) return Answer::Permitted;
+  const Given by_task = task_gives(act, target.value);
+  if (by_task == Given::Yes) return Answer::Permitted;
   // Who names one mailbox of a provider has not named the others.
   const bool mailbox = target.value.find('@') != std::string_view::npos && target.value.find("://") == std::string_view::npos;
   const bool one_reading = !mailbox && other_authorities_of(target.value).empty();
@@ -148,7 +149,8 @@ Answer beyond_lists(const Act& act, const Target& target) {
   const flow::Grounded whole = flow::grounded(act, target.value);
   const flow::Grounded by_host = host && whole != flow::Grounded::Yes ? flow::grounded(act, *host) : whole;
   if (whole == flow::Grounded::Yes || by_host == flow::Grounded::Yes) return Answer::Permitted;
-  return whole == flow::Grounded::Unknown && by_host == flow::Grounded::Unknown ? Answer::Unknown : Answer::Barred;
+  const bool unknown = whole == flow::Grounded::Unknown && by_host == flow::Grounded::Unknown;
+  return unknown || by_task == Given::Perhaps ? Answer::Unknown : Answer::Barred;
 }
 
 bool listed_host(const Act& act, std::string_view host) {

@@ -2,9 +2,9 @@
 #include "models/scope_task.h"
 
 #include <algorithm>
+#include <array>
 #include <numeric>
 #include <span>
-#include <tuple>
 
 #include "engine/event/escape.h"
 #include "engine/event/limits.h"
@@ -26,6 +26,14 @@ constexpr std::size_t kResourceBytes = 4096;
 constexpr std::size_t kDestinationBytes = 256;
 
 using List = std::optional<std::vector<std::string>>;
+constexpr std::array kLists{&TaskScope::actions, &TaskScope::destinations, &TaskScope::resources};
+
+/// The one entry of a list that was declared and could not be kept: what it narrows to is not known. Not UTF-8, so an entry of no event.
+constexpr std::string_view kLost = "\xff";
+
+bool lost(const List& list) { return list && list->size() == 1 && list->front() == kLost; }
+bool kept(const List& list) { return list && !lost(list); }
+List lost_list() { return List(std::in_place, 1, std::string(kLost)); }
 
 std::size_t bytes_of(const List& list) {
   std::size_t bytes = 0;
@@ -49,21 +57,55 @@ bool fits(const Declared& declared) {
   }
   return bytes <= kListBytes && patterns <= kPatternsBytes;
 }
-List kept(const Declared& declared) { return declared ? List(std::in_place, declared->begin(), declared->end()) : std::nullopt; }
-
-/// A task whose lists could not be kept: what it narrows to is not known.
-bool lost(const TaskScope& task) { return !task.actions && !task.destinations && !task.resources; }
-void lose(TaskScope& task) {
-  task.actions.reset();
-  task.destinations.reset();
-  task.resources.reset();
+List list_of(const Declared& declared) {
+  if (!declared) return std::nullopt;
+  return fits(declared) ? List(std::in_place, declared->begin(), declared->end()) : lost_list();
 }
 
-/// Stands, as the first, for lost tasks that are no longer told apart. Not UTF-8, so the id of no event.
+bool any_kept(const TaskScope& task) {
+  return std::ranges::any_of(kLists, [&](auto list) { return kept(task.*list); });
+}
+/// Written by a former build, which kept none of the lists where one was too long.
+bool unsaid(const TaskScope& task) { return !task.actions && !task.destinations && !task.resources; }
+bool may_have_lost(const TaskScope& task, List TaskScope::* list) { return lost(task.*list) || unsaid(task); }
+
+void lose_longest(TaskScope& task) {
+  const auto length = [&](auto list) { return kept(task.*list) ? 1 + bytes_of(task.*list) : 0; };
+  task.*std::ranges::max(kLists, {}, length) = lost_list();
+}
+void lose_all(TaskScope& task) {
+  for (const auto list : kLists)
+    if (task.*list) task.*list = lost_list();
+}
+
+/// Stands, as the first, for tasks without a list kept that are no longer told apart; `session` is how many. Not UTF-8, so the id of no
+/// event.
 constexpr std::string_view kOthers = "\xff";
+bool has_others(const std::vector<TaskScope>& tasks) { return !tasks.empty() && tasks.front().id == kOthers; }
+
 void forget_one(std::vector<TaskScope>& tasks) {
-  if (tasks.front().id != kOthers) tasks.emplace(tasks.begin())->id = kOthers;
-  tasks.erase(std::ranges::find_if(tasks.begin() + 1, tasks.end(), lost));
+  const bool first = !has_others(tasks);
+  if (first) tasks.emplace(tasks.begin())->id = kOthers;
+  TaskScope& others = tasks.front();
+  const auto gone = std::ranges::find_if_not(tasks.begin() + 1, tasks.end(), any_kept);
+  for (const auto list : kLists)
+    if (may_have_lost(*gone, list)) others.*list = lost_list();
+  if (first || !gone->expires) {
+    others.expires = gone->expires;
+  } else if (others.expires) {
+    others.expires = std::max(*others.expires, *gone->expires);
+  }
+  ++others.session;
+  tasks.erase(gone);
+}
+/// The end of a task that is not known by name may be that of one of the others.
+void end_one_of_others(std::vector<TaskScope>& tasks) {
+  if (!has_others(tasks)) return;
+  if (tasks.front().session > 1) {
+    --tasks.front().session;
+  } else {
+    tasks.erase(tasks.begin());
+  }
 }
 
 bool holds_at(const TaskScope& task, EventTime time) { return !task.expires || time < *task.expires; }
@@ -101,21 +143,22 @@ bool allows_destination(const Act& act, const List& destinations, std::string_vi
 }
 
 void make_room(std::vector<TaskScope>& tasks, std::uint64_t session, EventTime now) {
-  const auto whole = [](const TaskScope& task) { return !lost(task); };
-  const auto here = [&](const TaskScope& task) { return whole(task) && task.session == session; };
+  const auto here = [&](const TaskScope& task) { return any_kept(task) && task.session == session; };
+  const auto lost_by_name = [](const TaskScope& task) { return !any_kept(task); };
   const auto count = [&](const auto& such) { return static_cast<std::size_t>(std::ranges::count_if(tasks, such)); };
   const auto too_large = [&] {
     return std::accumulate(tasks.begin(), tasks.end(), std::size_t{0},
                            [](std::size_t sum, const TaskScope& task) { return sum + bytes_of(task); }) > kTasksBytes;
   };
-  const auto let_go = [&](const auto& such) {
+  const auto let_go = [&](const auto& such, void (*lose_of)(TaskScope&)) {
     const auto over = std::ranges::find_if(tasks, [&](const TaskScope& task) { return such(task) && !holds_at(task, now); });
-    over != tasks.end() ? (void)tasks.erase(over) : lose(*std::ranges::find_if(tasks, such));
+    over != tasks.end() ? (void)tasks.erase(over) : lose_of(*std::ranges::find_if(tasks, such));
   };
-  while (count(here) > limits::kTasksPerSession) let_go(here);
-  while (count(whole) > limits::kTasksPerAgent || (too_large() && count(whole) > 0)) let_go(whole);
-  std::erase_if(tasks, [&](const TaskScope& task) { return lost(task) && !holds_at(task, now); });
-  while (count(lost) > limits::kTasksPerAgent || too_large()) forget_one(tasks);
+  while (count(here) > limits::kTasksPerSession) let_go(here, lose_all);
+  while (count(any_kept) > limits::kTasksPerAgent) let_go(any_kept, lose_all);
+  while (too_large() && count(any_kept) > 0) let_go(any_kept, lose_longest);
+  std::erase_if(tasks, [&](const TaskScope& task) { return !any_kept(task) && !holds_at(task, now); });
+  while (count(lost_by_name) > limits::kTasksPerAgent || too_large()) forget_one(tasks);
 }
 
 }  // namespace
@@ -123,22 +166,22 @@ void make_room(std::vector<TaskScope>& tasks, std::uint64_t session, EventTime n
 void start_task(const Act& act) {
   const Event& event = act.event;
   std::vector<TaskScope>& tasks = act.agent.tasks;
-  TaskScope task{std::string(event.task.id.value_or("")), act.session.key, {}, {}, {}, event.task.expires};
+  TaskScope task{.id = std::string(event.task.id.value_or("")),
+                 .session = act.session.key,
+                 .actions = list_of(event.task.actions),
+                 .destinations = list_of(event.task.destinations),
+                 .resources = list_of(event.task.resources),
+                 .expires = event.task.expires};
   std::erase_if(tasks, [&](const TaskScope& known) { return known.session == task.session && known.id == task.id; });
-  const auto& [actions, destinations, resources] = std::tie(event.task.actions, event.task.destinations, event.task.resources);
-  if (!actions && !destinations && !resources) return;  // narrows nothing
-  if (fits(actions) && fits(destinations) && fits(resources)) {
-    task.actions = kept(actions);
-    task.destinations = kept(destinations);
-    task.resources = kept(resources);
-  }
+  if (!task.actions && !task.destinations && !task.resources) return;  // narrows nothing
   tasks.push_back(std::move(task));
   make_room(tasks, act.session.key, event.time);
 }
 
 void end_task(const Act& act) {
   const std::string_view id = act.event.task.id.value_or("");
-  std::erase_if(act.agent.tasks, [&](const TaskScope& task) { return task.id == id && (!id.empty() || task.session == act.session.key); });
+  const auto ended = [&](const TaskScope& task) { return task.id == id && (!id.empty() || task.session == act.session.key); };
+  if (std::erase_if(act.agent.tasks, ended) == 0) end_one_of_others(act.agent.tasks);
 }
 
 std::vector<const TaskScope*> tasks_of(const Act& act) {
@@ -149,7 +192,7 @@ std::vector<const TaskScope*> tasks_of(const Act& act) {
     any = any || named;
     if (named && holds_at(task, act.event.time)) tasks.push_back(&task);
   }
-  if (!any && !act.agent.tasks.empty() && act.agent.tasks.front().id == kOthers) tasks.push_back(&act.agent.tasks.front());
+  if (!any && has_others(act.agent.tasks) && holds_at(act.agent.tasks.front(), act.event.time)) tasks.push_back(&act.agent.tasks.front());
   return tasks;
 }
 
@@ -159,20 +202,20 @@ Ruling judge_tasks(const Act& act) {
   if (tasks.empty()) return ruling;
   const Targets targets = targets_of(act);
   for (const TaskScope* task : tasks) {
-    if (lost(*task)) ruling.lacks(Lacking::Past);
+    if (std::ranges::any_of(kLists, [&](auto list) { return may_have_lost(*task, list); })) ruling.lacks(Lacking::Past);
     const auto outside = [&](std::string_view name, std::string_view value, std::string_view what) {
       ruling.breach(Analytic::ScopeTask, std::string(name) + ", " + value_words(act.persona, name, value) + ", is not among the " +
                                              std::string(what) + " of " + task_words(*task));
     };
-    if (task->actions) judge_tool(act, task->actions, *task, ruling);
-    if (task->resources) {
+    if (kept(task->actions)) judge_tool(act, task->actions, *task, ruling);
+    if (kept(task->resources)) {
       if (!act.event.resource.uri) {
         ruling.lacks(Lacking::Resource);
       } else if (!allows_resource(task->resources, *act.event.resource.uri)) {
         outside("resource.uri", *act.event.resource.uri, "resources");
       }
     }
-    if (task->destinations) {
+    if (kept(task->destinations)) {
       if (targets.first.empty()) ruling.lacks(Lacking::Destination);
       std::vector<std::string> foreign;
       for (const Target& target : targets.first) {
@@ -191,11 +234,13 @@ Ruling judge_tasks(const Act& act) {
   return ruling;
 }
 
-bool task_gives(const Act& act, std::string_view destination) {
-  return std::ranges::any_of(tasks_of(act), [&](const TaskScope* task) {
-    if (lost(*task)) return task->id != kOthers;
-    return task->destinations && allows_destination(act, task->destinations, destination);
-  });
+Given task_gives(const Act& act, std::string_view destination) {
+  Given given = Given::No;
+  for (const TaskScope* task : tasks_of(act)) {
+    if (kept(task->destinations) && allows_destination(act, task->destinations, destination)) return Given::Yes;
+    if (may_have_lost(*task, &TaskScope::destinations)) given = Given::Perhaps;
+  }
+  return given;
 }
 
 }  // namespace ringfence::scope

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include "models/flow.h"
 #include "models/scope.h"
 #include "tests/unit/models/scope_world.h"
 
@@ -16,16 +17,18 @@ using ::testing::Not;
 using ::testing::SizeIs;
 
 struct Task : ::testing::Test {
-  World world{scope_channel()};
+  World world{scope_channel(), &flow_channel()};
   Task() {
     world.job.actions.push_back(action("search", {"files/find", "db/*"}));
     world.job.actions.back().id = "search";
   }
   void permits(Made made) { EXPECT_THAT(world.breaks(std::move(made)), IsEmpty()); }
   void bars(Made made) { EXPECT_THAT(world.breaks(std::move(made)), ElementsAre("scope.task")); }
-  void lost(std::string task) {
+  void lost(std::string task) { lost(std::move(task), IsEmpty()); }
+  template <class Broken>
+  void lost(std::string task, const Broken& broken) {
     const Reading reading = world.read(call("files/read").task(task));
-    EXPECT_THAT(reading.breaches, IsEmpty()) << task;
+    EXPECT_THAT(World::uids(reading), broken) << task;
     EXPECT_TRUE(lacks(reading, Lacking::Past)) << task;
   }
 };
@@ -181,9 +184,62 @@ TEST_F(Task, OfListsThatAreTooLongNothingIsSaid) {
   std::vector<std::string> globs;
   for (int i = 0; i < 1000; ++i) globs.push_back("store/box-" + std::to_string(i) + "/**");
   world.breaks(task_start("t1").resources(globs).actions({}));
-  lost("t1");
+  lost("t1", ElementsAre("scope.task"));
   world.breaks(task_start("t1").actions({}));
   bars(call("files/read").task("t1"));
+}
+
+TEST_F(Task, OneListThatIsTooLongTakesNoOtherWithIt) {
+  world.job.destinations.external = External::Grounded;
+  world.breaks(task_start("t1").actions({"read"}).resources(std::vector<std::string>(5000, "a/rather/long/resource")));
+  lost("t1", ElementsAre());
+  bars(call("files/find").task("t1"));
+  EXPECT_THAT(world.breaks(call("files/read").task("t1").host("evil.example")), IsEmpty()) << "no task text, no result: not evaluable";
+  world.breaks(task_start("t2").but([](Event& event) { event.task.text = "look around"; }));
+  EXPECT_THAT(world.breaks(call("files/read").task("t1").host("evil.example")), ElementsAre("scope.destination"));
+}
+
+TEST_F(Task, TasksBeyondTheMostThatDeclaredNoDestinationsGiveNone) {
+  world.job.destinations.external = External::Grounded;
+  world.breaks(task_start("t").but([](Event& event) { event.task.text = "look around"; }));
+  for (std::size_t i = 0; i < 3 * limits::kTasksPerAgent; ++i) world.breaks(task_start("t" + std::to_string(i)).actions({"read"}));
+  for (const char* task : {"t0", "t1200", "t1535", "never heard of"})
+    EXPECT_THAT(world.breaks(call("files/read").task(task).host("evil.example")), ElementsAre("scope.destination")) << task;
+}
+
+TEST_F(Task, WhatOneOfManyForgottenTasksMayHaveGivenIsNotForeign) {
+  world.job.destinations.external = External::Grounded;
+  world.breaks(task_start("t").but([](Event& event) { event.task.text = "look around"; }));
+  world.breaks(task_start("first").destinations(std::vector<std::string>(5000, "a-long-name.example")));
+  for (std::size_t i = 0; i < 2 * limits::kTasksPerAgent; ++i) world.breaks(task_start("t" + std::to_string(i)).actions({"read"}));
+  const Reading reading = world.read(call("files/read").task("first").host("evil.example"));
+  EXPECT_THAT(reading.breaches, IsEmpty());
+  EXPECT_TRUE(lacks(reading, Lacking::Grounding));
+}
+
+TEST_F(Task, ForgottenTasksEndWithAsManyEndsOrTheirLastExpiry) {
+  const std::size_t many = 2 * limits::kTasksPerAgent + 2;
+  const auto start = [&](auto expires) {
+    for (std::size_t i = 0; i < many; ++i) {
+      world.breaks(task_start("t" + std::to_string(i)).session("s" + std::to_string(i)).actions({"read"}).but([&](Event& event) {
+        event.task.expires = expires;
+      }));
+    }
+  };
+  start(std::optional<EventTime>());
+  lost("t0");
+  for (std::size_t i = 0; i < many; ++i) world.breaks(task_end("t" + std::to_string(i)));
+  EXPECT_THAT(world.agent.tasks, IsEmpty());
+  start(std::optional(kFriday + hours(1)));
+  lost("t0");
+  EXPECT_FALSE(lacks(world.read(call("files/read").task("t0").after(hours(2))), Lacking::Past));
+}
+
+TEST_F(Task, TasksThatAFormerBuildLostMayHaveGivenAnything) {
+  world.job.destinations.external = External::Grounded;
+  world.agent.tasks.push_back({.id = "t1", .session = 0, .actions = {}, .destinations = {}, .resources = {}, .expires = {}});
+  lost("t1");
+  permits(call("files/read").task("t1").host("partner.example"));
 }
 
 TEST_F(Task, WhatALostTaskMayHaveGivenIsNotForeign) {
@@ -191,6 +247,10 @@ TEST_F(Task, WhatALostTaskMayHaveGivenIsNotForeign) {
   world.breaks(task_start("t1").destinations(std::vector<std::string>(5000, "a-long-name.example")));
   lost("t1");
   permits(call("files/read").task("t1").host("partner.example"));
+  world.breaks(task_start("t2").but([](Event& event) { event.task.text = "look around"; }));
+  const Reading reading = world.read(call("files/read").task("t1").host("partner.example"));
+  EXPECT_THAT(reading.breaches, IsEmpty());
+  EXPECT_TRUE(lacks(reading, Lacking::Grounding));
 }
 
 TEST_F(Task, ListsOfAllTasksTogetherAreBounded) {
