@@ -7,8 +7,10 @@
 namespace ringfence::scope {
 
 namespace {
-/// 1 says nothing of destinations that are no longer kept; written while there are none.
-constexpr std::uint8_t kVersion = 1, kVersionLeft = 2;
+/// 1 says nothing of destinations that are no longer kept; written while there is room for all. 2 with `left_` unknown, as 1 with a full
+/// list, is of a former build.
+constexpr std::uint8_t kVersion = 1, kVersionLeft = 2, kVersionUnsure = 3;
+constexpr std::uint32_t kLeftUnknown = std::numeric_limits<std::uint32_t>::max();
 }  // namespace
 
 AgentMemory::Contacted AgentMemory::contacted(std::uint64_t destination) {
@@ -17,12 +19,12 @@ AgentMemory::Contacted AgentMemory::contacted(std::uint64_t destination) {
     std::rotate(place, place + 1, destinations.end());
     return Contacted::Before;
   }
-  if (left_ == kLeftUnknown) return Contacted::Perhaps;
-  if (left_ == 0 || !left_among_.holds(destination)) return Contacted::Never;
+  if (!left_among_.holds(destination)) return unsure_ > 0 ? Contacted::Perhaps : Contacted::Never;
   return left_ > kLeftMost ? Contacted::Perhaps : Contacted::Before;
 }
 
 void AgentMemory::contact(std::uint64_t destination) {
+  if (unsure_ > 0) --unsure_;
   if (destinations.size() == limits::kDestinationsPerAgent) {
     const std::uint64_t oldest = destinations.front();
     destinations.erase(destinations.begin());
@@ -33,7 +35,8 @@ void AgentMemory::contact(std::uint64_t destination) {
 }
 
 void AgentMemory::encode(Writer& out) const {
-  out.u8(left_ == 0 ? kVersion : kVersionLeft);
+  const bool full = destinations.size() == limits::kDestinationsPerAgent;
+  out.u8(unsure_ > 0 ? kVersionUnsure : full ? kVersionLeft : kVersion);
   out.u8(last ? 1 : 0);
   if (last) out.time(*last);
   out.varint(destinations.size());
@@ -43,7 +46,8 @@ void AgentMemory::encode(Writer& out) const {
     out.svarint(day.number);
     out.varint(day.value);
   }
-  if (left_ == 0) return;
+  if (!full) return;
+  if (unsure_ > 0) out.varint(unsure_);
   out.varint(left_);
   left_among_.encode(out);
 }
@@ -55,7 +59,7 @@ std::size_t AgentMemory::bytes() const {
 
 std::unique_ptr<ChannelMemory> AgentMemory::decode(Reader& in) {
   const std::uint8_t version = in.u8();
-  if (version != kVersion && version != kVersionLeft) return nullptr;
+  if (version < kVersion || version > kVersionUnsure) return nullptr;
   auto memory = std::make_unique<AgentMemory>();
   if (in.u8() == 1) memory->last = in.time();
   const std::size_t known = in.count(sizeof(std::uint64_t), limits::kDestinationsPerAgent);
@@ -65,12 +69,15 @@ std::unique_ptr<ChannelMemory> AgentMemory::decode(Reader& in) {
     day.number = in.svarint();
     day.value = in.varint32();
   }
-  if (version == kVersionLeft) {
+  const bool full = known == limits::kDestinationsPerAgent;
+  if (version == kVersionUnsure) memory->unsure_ = in.varint32();
+  if (memory->unsure_ > limits::kDestinationsPerAgent || (version != kVersion && !full)) return nullptr;
+  if (version != kVersion) {
     memory->left_ = in.varint32();
     memory->left_among_.decode(in);
-  } else if (known == limits::kDestinationsPerAgent) {
-    memory->left_ = kLeftUnknown;
   }
+  if (full && (version == kVersion || memory->left_ == kLeftUnknown)) memory->unsure_ = limits::kDestinationsPerAgent;
+  if (memory->left_ == kLeftUnknown) --memory->left_;
   if (!in.ok() || !memory->new_destinations.restore(std::move(days))) return nullptr;
   return memory;
 }

@@ -22,7 +22,8 @@ class AgentMemory final : public ChannelMemory {
   std::vector<std::uint64_t> destinations;           // hashes, least recently contacted first
   RecentPeriods<std::uint32_t, 3> new_destinations;  // per local day
 
-  /// Perhaps: it is not among those kept, and what was left of the others is too little to tell it from them.
+  /// Perhaps: it is not among those kept, and what was left of the others is too little to tell it from them. A state of a former build
+  /// whose list is full does not say which had left it: there all others are Perhaps, until as many more as are kept have been contacted.
   enum class Contacted : std::uint8_t { Never, Before, Perhaps };
   /// One that is kept becomes the most recent. Never is always right; of those that are no longer kept as such a filter errs by taking a
   /// new one for one of them, for at most one in six while they are at most 16,384.
@@ -34,7 +35,8 @@ class AgentMemory final : public ChannelMemory {
   [[nodiscard]] static std::unique_ptr<ChannelMemory> decode(Reader& in);
 
  private:
-  static constexpr std::uint32_t kLeftMost = 16'384, kLeftUnknown = ~std::uint32_t{0};
+  static constexpr std::uint32_t kLeftMost = 16'384;
+  std::uint32_t unsure_ = 0;           // how many more must be contacted until one that is not known is new
   std::uint32_t left_ = 0;             // destinations that are no longer kept
   flow::GramFilter<1024> left_among_;  // these
 };

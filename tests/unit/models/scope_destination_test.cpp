@@ -4,16 +4,20 @@
 #include <gmock/gmock.h>
 
 #include "models/flow.h"
+#include "models/flow_filter.h"
 #include "models/scope.h"
 #include "tests/unit/models/scope_world.h"
 
 namespace ringfence::testing {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::Eq;
+using ::testing::Ge;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Le;
 using ::testing::Not;
 
 struct Destination : ::testing::Test {
@@ -317,22 +321,40 @@ TEST_F(Destination, OfMoreThanCanBeToldApartNoneIsCalledNewThatIsNot) {
   EXPECT_FALSE(lacks(world.read(to(25'999)), Lacking::Past)) << "one of the last 4,096";
 }
 
-TEST_F(Destination, OfAStateThatDoesNotSayWhatHasLeftNothingIsNew) {
+TEST_F(Destination, StartedAgainBehindTheLastThatIsKeptKnowsTheSame) {
+  declared().external = External::Any;
+  declared().new_per_day = limits::kDestinationsPerAgent;
+  for (std::size_t i = 0; i < limits::kDestinationsPerAgent; ++i) permits(call("files/read").account("u" + std::to_string(i)));
+  world.restart();
+  bars(call("files/read").account("another"));
+}
+
+TEST_F(Destination, OfAStateThatDoesNotSayWhatHasLeftNothingIsNewUntilAsManyMoreAreKnown) {
   declared().external = External::Any;
   declared().new_per_day = 0;
-  Writer former;
-  former.u8(1);
-  former.u8(0);
-  former.varint(limits::kDestinationsPerAgent);
-  for (std::size_t i = 0; i < limits::kDestinationsPerAgent; ++i) former.u64(i);
-  former.varint(0);
-  Reader in(former.bytes());
-  auto& memory = world.agent.memory.at(static_cast<std::size_t>(ChannelId::Scope));
-  memory = scope_channel().decode_memory(MemoryScope::Agent, in);
-  ASSERT_NE(memory, nullptr);
-  const Reading reading = world.read(call("files/read").host("a.example"));
-  EXPECT_THAT(reading.breaches, IsEmpty());
-  EXPECT_TRUE(lacks(reading, Lacking::Past));
+  for (const std::uint8_t version : {std::uint8_t{1}, std::uint8_t{2}}) {
+    Writer former;
+    former.u8(version);
+    former.u8(0);
+    former.varint(limits::kDestinationsPerAgent);
+    for (std::size_t i = 0; i < limits::kDestinationsPerAgent; ++i) former.u64(hash64(std::to_string(i)));
+    former.varint(0);
+    if (version == 2) {
+      former.varint(~std::uint32_t{0});
+      flow::GramFilter<1024>().encode(former);
+    }
+    Reader in(former.bytes());
+    auto& memory = world.agent.memory.at(static_cast<std::size_t>(ChannelId::Scope));
+    memory = scope_channel().decode_memory(MemoryScope::Agent, in);
+    ASSERT_NE(memory, nullptr);
+    const auto to = [this](std::size_t i) { return world.read(call("files/read").host("h" + std::to_string(i) + ".example")); };
+    EXPECT_TRUE(lacks(to(0), Lacking::Past));
+    std::size_t known = 1;
+    for (; to(known).breaches.empty() && known < 2 * limits::kDestinationsPerAgent; ++known)
+      if (known % 1000 == 0) world.restart();
+    EXPECT_THAT(known, AllOf(Ge(limits::kDestinationsPerAgent), Le(limits::kDestinationsPerAgent + 50))) << "some taken for known";
+    EXPECT_THAT(to(0).breaches, IsEmpty());
+  }
 }
 
 TEST_F(Destination, RefusedActContactsNobody) {
