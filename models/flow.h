@@ -27,8 +27,8 @@ enum class FlowClass : std::uint8_t { Given, Record, Mention, Nowhere, Commanded
 /// - a number in groups is one word; ` at ` and ` dot ` stand for their signs; a URL with a query is traced without it too;
 /// - a text of fields is read field by field; what a title or sender has of the user's words is what the user pointed at;
 /// - caps of 2 and 3 are of sinks: what a read looks at is often what a page mentions, so there only commands bear evidence;
-/// - not evaluable: a session whose calls bring no results; an invented value or an act not asked for where task or results are missing;
-///   a call to where the user may have sent it by a list that is lost (models/scope_task.h).
+/// - not evaluable: a session whose calls bring no results; an invented value or an act not asked for where task or results are missing, or
+///   a result was too large to read; a call to where the user may have sent it by a list that is lost (models/scope_task.h).
 /// Blind to: an order without a foreign value ("the most expensive one"); an order that is no imperative ("our new account is X" is a
 /// mention); orders of three words and less, in pictures, in languages without a file in config/words, or cut off by short excerpts; values
 /// that the agent writes in other words than it read; plain orders in what the user spoke of or handed over to, where the user asked for

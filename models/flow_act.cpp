@@ -300,7 +300,9 @@ Grounded grounded(const Act& act, std::string_view destination) {
   const std::optional<Settled> known = session->settled(run_hash(words));
   const Origin origin = known ? known->origin : trace(act, *session, value, words).origin;
   if (origin == Origin::User || origin == Origin::Listed || origin == Origin::Record) return Grounded::Yes;
-  return origin == Origin::Command || session->current() ? Grounded::No : Grounded::Unknown;
+  // What stood nowhere when all was known that could have given it was made up, whatever is lost since.
+  const bool settled = origin == Origin::Command || (known && origin == Origin::Nowhere && !session->waiting());
+  return settled || session->current() ? Grounded::No : Grounded::Unknown;
 }
 
 }  // namespace ringfence::flow

@@ -141,8 +141,10 @@ class FlowSession final : public ChannelMemory {
   /// True if the act was awaited and an argument of its request was the user's.
   bool arrived(std::uint64_t act);
 
+  /// Answers are still to come.
+  [[nodiscard]] bool waiting() const { return waiting_ > 0; }
   /// What the feed has shown so far is at hand: a task or a result, no answer still to come, and nothing forgotten.
-  [[nodiscard]] bool current() const { return (task_known_ || results > 0) && waiting_ == 0 && lost_leaves == 0; }
+  [[nodiscard]] bool current() const { return (task_known_ || results > 0) && !waiting() && lost_leaves == 0; }
   /// And each call that worked came with its result: everything that could have given a value was seen.
   [[nodiscard]] bool complete() const { return current() && unheard == 0; }
   [[nodiscard]] bool blind() const { return calls > 0 && results == 0; }

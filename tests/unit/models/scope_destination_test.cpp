@@ -272,6 +272,18 @@ TEST_F(Destination, WhereResultsComeAfterTheVerdictAnUnknownDestinationIsNotEval
   EXPECT_TRUE(lacks(blind, Lacking::Grounding));
 }
 
+TEST_F(Destination, WhatAResultTooLargeToReadMayHaveGivenIsNotForeign) {
+  declared().external = External::Grounded;
+  permits(call("files/read").result("hello"));
+  bars(call("files/read").host("evil.example").result("hello"));
+  permits(call("files/read").but([](Event& event) { event.ignored_elements = 1; }));
+  world.restart();
+  const Reading blind = world.read(call("files/read").host("partner.example"));
+  EXPECT_THAT(blind.breaches, IsEmpty());
+  EXPECT_TRUE(lacks(blind, Lacking::Grounding));
+  bars(call("files/read").host("evil.example").result("hello"));
+}
+
 // new_per_day
 
 TEST_F(Destination, NewDestinationsBeyondTheDailyNumberAreABreach) {
