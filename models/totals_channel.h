@@ -17,6 +17,9 @@ namespace ringfence {
 /// alone, for sessions see only parts of them. The totals themselves are those `limits` keeps (exact, over sessions and instances).
 /// A minute is judged by the first call of another minute, by event time: P(calls > p50) <= .5, P(calls > p99) <= .01.
 ///
+/// Of an amount of which a half is absent the totals have the least there was: e_t of it never exceeds that of the whole, so a rung is
+/// passed only where it truly is, and a period of which too little is known counts as within its rungs.
+///
 /// A day or minute that is kept no longer (models/limits_channel.h) is judged no more.
 ///
 /// Bytes: 8 a session, about 150 an agent, only where a persona declares such rungs. Cost: a comparison a ladder.

@@ -57,6 +57,21 @@ TEST_F(Totals, TheFirstActOfADayTicksAndEachRungPassedMultipliesByWhatItAdds) {
   EXPECT_NEAR(evidence(Threat::DripDay), 20, 1e-3);
 }
 
+TEST_F(Totals, WhatIsKnownToBePassedIsPassedAndWhatIsNotKnownSpeaksForTheAgent) {
+  world.job.per_day.bytes = ladder(100, 1000);
+  const auto half = [](std::int64_t bytes, Nanos after) { return call("files/read").bytes(std::nullopt, bytes).after(after); };
+  const auto readings = world.read(half(60, hours(0)));
+  EXPECT_TRUE(lacks(readings.at(ChannelId::Limits), Lacking::Quantity));
+  const auto first = Amounts::wager(readings, Threat::DripDay);
+  ASSERT_TRUE(first);
+  EXPECT_EQ(first->cls, 0);
+  EXPECT_LT(first->alert, 1);
+  const auto p50 = drip(half(60, minutes(1)));
+  ASSERT_TRUE(p50);
+  EXPECT_EQ(p50->cls, 1);
+  EXPECT_NEAR(p50->alert, (.4 + .4 / .5) / .4, 1e-5) << "as of whole amounts that come to as much";
+}
+
 TEST_F(Totals, APeriodIsWorthAtMostTwentyAlsoWhereOneActPassesAllRungs) {
   world.job.per_day.records = ladder(100, 1000);
   drip(take(5000, hours(0)));
