@@ -7,6 +7,7 @@
 
 #include "engine/event/escape.h"
 #include "engine/pipeline/judge_act.h"
+#include "engine/verdict/act_scopes.h"
 #include "engine/verdict/case.h"
 #include "engine/verdict/policy.h"
 #include "models/scope_job.h"
@@ -117,7 +118,8 @@ void judge_unclassified(const Unclassified& seen, Judgement& out) {
   }
   judge_as_adopted(seen, out);
   if (counted) adopt(agent, circumstances.rules);
-  out.verdict.level = out.verdict.applied = std::max(Level::Alert, standing_level(agent));
+  out.verdict.applied = std::max(Level::Alert, standing_over(agent, seen.session));
+  out.verdict.level = std::max(out.verdict.applied, standing_level(agent));
 }
 
 void forget_unclassified(AgentState& agent) { agent.memory[kShadowSlot].reset(); }

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "engine/persona/tool_name.h"
+#include "engine/verdict/act_scopes.h"
 #include "models/scope_destination.h"
 
 namespace ringfence {
@@ -28,12 +29,6 @@ bool governed_by_undeclared(Analytic analytic) {
     default:
       return false;
   }
-}
-
-Level highest(const Standing& standing) {
-  Level level = standing.throttle ? Level::Throttle : standing.alert ? Level::Alert : Level::Observe;
-  if (standing.held) level = std::max(level, *standing.held);
-  return level;
 }
 
 void hold_at(Standing& standing, Level level) { standing.held = std::max(standing.held.value_or(Level::Observe), level); }
@@ -220,7 +215,8 @@ bool contains_session_only(const AgentState& agent, const Act& act) {
 
 Level standing_level(const AgentState& agent) {
   Level level = highest(agent.standing);
-  for (const SessionState& session : agent.sessions) level = std::max(level, highest(session.standing));
+  for (const SessionState& session : agent.sessions)
+    if (!session.borrowed) level = std::max(level, highest(session.standing));
   return level;
 }
 
@@ -285,8 +281,9 @@ Decision decide(const Act& act, std::span<const Breach> breaches, const Tables& 
   if (target.alert) out.by_evidence = Level::Alert;
   if (target.throttle) out.by_evidence = Level::Throttle;
   if (target.held.value_or(Level::Observe) >= Level::Halt && reached.halt >= limit.halt) out.by_evidence = Level::Halt;
-  out.level = std::max(of_this_act, standing_level(agent));
-  out.applied = applied_level(out.level, act.persona.response.mode);
+  const Level of_its_scopes = std::max(of_this_act, standing_over(agent, act.session));
+  out.level = std::max(of_its_scopes, standing_level(agent));
+  out.applied = applied_level(of_its_scopes, act.persona.response.mode);
   return out;
 }
 

@@ -33,8 +33,8 @@ struct Crossing {
 
 /// What is decided about one act.
 struct Decision {
-  Level level = Level::Observe;    // the highest of the agent's scopes after this event, as the evidence says
-  Level applied = Level::Observe;  // what response.mode allows
+  Level level = Level::Observe;    // the highest of the agent's scopes after this event, and of the act's, as the evidence says
+  Level applied = Level::Observe;  // of the act's own scopes (act_scopes.h), as far as response.mode allows
   double score = 0;                // S of the declared null
   double alert_score = 0;
   std::optional<Crossing> crossing;
@@ -69,7 +69,8 @@ struct Decision {
 /// The session whose evidence alone the act is judged by, or null where it is the agent's.
 [[nodiscard]] const SessionState* judged_alone(const Act& act);
 
-/// The scope a containment of this act stands in: a borrowed name's session, or that which act and persona name; else the agent.
+/// The scope a containment of this act stands in is a part of the agent's work (act_scopes.h): what an act under a borrowed name shows, or
+/// the session that act and persona name; else it is the agent.
 [[nodiscard]] bool contains_session_only(const AgentState& agent, const Act& act);
 
 /// Threats whose evidence may lead to a level, as the persona says.
@@ -91,7 +92,7 @@ struct Reached {
 /// Changes `Standing` of the agent and of the session and the session's count of held acts; nothing else.
 [[nodiscard]] Decision decide(const Act& act, std::span<const Breach> breaches, const Tables& tables, bool adds);
 
-/// The highest level standing in any scope of the agent.
+/// The highest level standing in any scope of the agent; what borrows its name is not one of them.
 [[nodiscard]] Level standing_level(const AgentState& agent);
 
 }  // namespace ringfence

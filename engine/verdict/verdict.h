@@ -16,8 +16,8 @@ namespace ringfence {
 struct Verdict {
   std::string event_id, tenant, agent_id;
   EventTime time;
-  Level level = Level::Observe;    // the highest of the agent's scopes after this event, as the evidence says
-  Level applied = Level::Observe;  // what response.mode allows
+  Level level = Level::Observe;    // the highest of the agent's scopes after this event, and of the act's, as the evidence says
+  Level applied = Level::Observe;  // of the scopes the act is in, as far as response.mode allows
   double score = 0;                // S of the declared null
   std::string_view threat;         // the leading threat's id; empty while no ledger is open
   std::vector<Analytic> raised;    // newly on this event

@@ -51,6 +51,23 @@ TEST(BorrowedName, ADeclaredBreachHoldsTheSession) {
   EXPECT_EQ(seen.containments[0].select[0].field, "session.id");
 }
 
+TEST(BorrowedName, ItsLevelsNeverStandOverTheRightfulAgentsActs) {
+  for (const char* session : {"stolen", ""}) {
+    for (const char* credential : {"", R"(,"credential":{"fingerprint":"stolen-key"})"}) {
+      Watch watch(kHalting);
+      (void)watch.see({});
+      Call call = undeclared("transfer");
+      call.trust = "asserted";
+      call.session = session;
+      call.more = credential;
+      EXPECT_EQ(watch.see(call).verdict.applied, Level::Halt);
+      const Judgement rightful = watch.see({});
+      EXPECT_EQ(rightful.verdict.level, Level::Observe);
+      EXPECT_EQ(rightful.verdict.applied, Level::Observe) << "a gate that asks goes by this";
+    }
+  }
+}
+
 TEST(BorrowedName, InAnyNumberOfSessionsContainsSoManyAndSaysOnceThatItIsEnough) {
   Watch watch(kHalting);
   (void)watch.see({});
@@ -79,6 +96,15 @@ TEST(SessionScope, AHaltStopsTheSessionThatEarnedItAndNoOther) {
   EXPECT_TRUE(watch.see({.session = "quiet"}).containments.empty());
   for (const SessionState& session : watch.agent().sessions)
     EXPECT_EQ(session.standing.held.has_value(), session.id == "loud") << session.id;
+}
+
+TEST(SessionScope, AHaltIsAppliedInItsSessionAlone) {
+  Watch watch("mode: enforce, scope: session");
+  ASSERT_EQ(watch.guess(7, {.session = "loud"}).verdict.applied, Level::Halt);
+  const Judgement quiet = watch.see({.session = "quiet"});
+  EXPECT_EQ(quiet.verdict.level, Level::Halt) << "of the agent's scopes the highest";
+  EXPECT_LT(quiet.verdict.applied, Level::Hold);
+  EXPECT_EQ(watch.see({.session = "loud"}).verdict.applied, Level::Halt);
 }
 
 TEST(SessionScope, AnActThatNamesNoSessionStopsTheAgentWhichAGateCanTell) {
