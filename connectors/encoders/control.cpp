@@ -37,7 +37,11 @@ Json subject_of(const ContainmentRecord& record) {
   if (!record.session_id.empty()) out["session"] = opaque(record.session_id);
   const auto scope = parse_scope(record.scope);
   if (scope && scope->type == "global") return opaque("global");
-  if (scope && scope->type != "agent" && scope->type != "session" && scope->type != "tenant") out[scope->type] = opaque(scope->id);
+  if (scope && scope->type == "borrowed") {
+    out["credential"] = opaque(scope->session);
+  } else if (scope && scope->type != "agent" && scope->type != "session" && scope->type != "tenant") {
+    out[scope->type] = opaque(scope->id);
+  }
   if (!record.tenant.empty()) out["tenant"] = opaque(record.tenant);
   return out;
 }

@@ -7,6 +7,7 @@
 
 #include "connectors/encoders/control.h"
 #include "connectors/encoders/strict_json.h"
+#include "engine/verdict/act_scopes.h"
 
 namespace ringfence {
 namespace {
@@ -125,8 +126,8 @@ void read_scope(Fields& fields, const Json& event, ContainmentRecord& record) {
   const auto scope = parse_scope(record.scope);
   if (!scope) return fields.unsupported("scope: not one of the known forms");
   record.tenant = scope->tenant;
-  if (scope->type == "agent" || scope->type == "session") record.agent_id = scope->id;
-  record.session_id = scope->session;
+  if (scope->type == "agent" || is_part(scope->type)) record.agent_id = scope->id;
+  record.session_id = session_named(*scope);
 }
 
 SignedContainment containment_of(Fields& fields, const Json& event, UnknownWords words) {

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/app/context_record.h"
 
-#include <algorithm>
-#include <array>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -10,6 +8,7 @@
 #include "engine/event/decode.h"
 #include "engine/persona/load.h"
 #include "engine/persona/values.h"
+#include "engine/pipeline/operate.h"
 
 namespace ringfence {
 namespace {
@@ -78,8 +77,7 @@ ContextRead read_enforced(const nlohmann::ordered_json& json) {
 
 std::optional<GatesWord> gates_word(Enforcement enforcement) {
   auto scope = parse_scope(enforcement.scope);
-  constexpr std::array<std::string_view, 3> kScopes{"agent", "session", "subtree"};
-  if (!scope || (enforcement.writer.empty() && std::ranges::find(kScopes, scope->type) == kScopes.end())) return std::nullopt;
+  if (!scope || (enforcement.writer.empty() && is_wide(*scope))) return std::nullopt;
   nlohmann::ordered_json gates = nlohmann::ordered_json::array();
   for (const auto& [name, applied_at] : enforcement.gates) gates.push_back({{"gate", name}, {"applied_at", to_milliseconds(applied_at)}});
   nlohmann::ordered_json json{{"v", 1},

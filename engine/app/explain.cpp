@@ -18,6 +18,7 @@
 #include "engine/event/escape.h"
 #include "engine/persona/load.h"
 #include "engine/pipeline/rulebook.h"
+#include "engine/state/borrowed_session.h"
 #include "engine/verdict/ledger.h"
 #include "engine/verdict/policy.h"
 #include "models/shadow.h"
@@ -96,7 +97,7 @@ std::vector<ScopePart> scopes_of(const AgentState& agent, const Tables& tables) 
   parts.front().name = "agent";
   for (const SessionState& session : agent.sessions) {
     parts.push_back(part_of(session.evidence, session.standing, tables));
-    parts.back().name = "session " + session.id;
+    parts.back().name = (stands_for_credential(session) ? "credential " : "session ") + session.id;
     parts.back().borrowed = session.borrowed;
   }
   return parts;

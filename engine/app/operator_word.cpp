@@ -19,6 +19,8 @@
 #include "engine/app/output_progress.h"
 #include "engine/app/wall_clock.h"
 #include "engine/persona/load.h"
+#include "engine/pipeline/operate.h"
+#include "engine/verdict/act_scopes.h"
 
 namespace ringfence {
 namespace {
@@ -33,8 +35,8 @@ ContainmentRecord record_of(const Command& command, const ScopeParts& scope, Eve
   ContainmentRecord record;
   record.scope = command.scope;
   record.tenant = scope.tenant;
-  if (scope.type == "agent" || scope.type == "session" || scope.type == "subtree") record.agent_id = scope.id;
-  record.session_id = scope.session;
+  if (!is_wide(scope)) record.agent_id = scope.id;
+  record.session_id = session_named(scope);
   record.contained = command.command == "halt";
   record.level = Level::Halt;
   if (scope.type == "subtree") record.select = {{"agent.id", scope.id}, {"delegation.root", scope.id}};
@@ -150,7 +152,7 @@ std::expected<OperatorWord, Fault> OperatorWord::open(const Parts& parts, Engine
       as_commanded && gates_know_later(settings, control_key(command.scope, kOperatorWriter), voice.last() ? voice.last()->epoch : 0);
   out.due_ = !as_commanded || behind;
   if (!release || !(halted || behind || engine == Engine::Takes)) return out;
-  bool two = scope.type != "agent" && scope.type != "session";  // whoever is of tier 4 may be in what is wider
+  bool two = scope.type != "agent" && !is_part(scope.type);  // whoever is of tier 4 may be in what is wider
   if (!two) {
     const auto set = out.personas();
     if (!set) return std::unexpected(set.error());

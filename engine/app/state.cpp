@@ -11,6 +11,7 @@
 #include "engine/app/wall_clock.h"
 #include "engine/event/decode.h"
 #include "engine/event/escape.h"
+#include "engine/state/borrowed_session.h"
 #include "engine/verdict/contain.h"
 #include "engine/verdict/containment.h"
 #include "engine/verdict/policy.h"
@@ -64,7 +65,8 @@ ordered_json describe(const AgentState& agent) {
   out["bytes"] = agent.bytes();
   out["sessions"] = ordered_json::array();
   for (const SessionState& session : agent.sessions) {
-    out["sessions"].push_back({{"id", session.id},
+    out["sessions"].push_back({{stands_for_credential(session) ? "credential" : "id", session.id},
+                               {"borrowed", session.borrowed},
                                {"last", format_rfc3339(session.last)},
                                {"held_acts", session.held_acts},
                                {"ledger_open", session.ledger != nullptr}});

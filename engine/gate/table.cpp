@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "engine/event/drill.h"
+#include "engine/verdict/act_scopes.h"
 #include "engine/verdict/contain.h"
 
 namespace ringfence {
@@ -16,10 +17,11 @@ constexpr std::int32_t kCreditsStart = 10, kCreditsCeiling = 20;  // where a thr
 /// The field that a scope without a `select` stands for.
 std::optional<SubjectField> field_of_scope(std::string_view type) {
   using enum SubjectField;
-  constexpr std::array<std::pair<std::string_view, SubjectField>, 7> kFields{{{"agent", Agent},
+  constexpr std::array<std::pair<std::string_view, SubjectField>, 8> kFields{{{"agent", Agent},
                                                                               {"subtree", Agent},
                                                                               {"instance", Instance},
                                                                               {"session", Session},
+                                                                              {"borrowed", Credential},
                                                                               {"credential", Credential},
                                                                               {"user", User},
                                                                               {"tenant", Tenant}}};
@@ -32,7 +34,7 @@ std::vector<ContainmentRecord::Select> selection_of(const ContainmentRecord& rec
   if (!record.select.empty() || !scope) return record.select;
   const auto field = field_of_scope(scope->type);
   if (!field) return {};
-  return {{std::string(name_of(*field)), scope->type == "session" ? scope->session : scope->id}};
+  return {{std::string(name_of(*field)), is_part(scope->type) ? scope->session : scope->id}};
 }
 
 /// Notes that a containment has been dealt with; false where it was before.

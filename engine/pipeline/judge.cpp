@@ -14,6 +14,7 @@
 #include "engine/pipeline/judge_containments.h"
 #include "engine/pipeline/judge_unclassified.h"
 #include "engine/pipeline/operate.h"
+#include "engine/state/borrowed_session.h"
 #include "engine/verdict/case.h"
 #include "engine/verdict/contain.h"
 #include "engine/verdict/ledger.h"
@@ -26,9 +27,10 @@ namespace {
 /// The event's session; ended ones (24 h without an event) and, of more than 64, the least recent make room. One that comes back finds the
 /// containment that was published for it.
 SessionState& session_of(AgentState& agent, const Event& event) {
-  const std::string_view id = event.session.id.value_or("-");
   const bool borrowed = borrows_name(agent, event);
-  const std::uint64_t key = borrowed ? borrowed_key(id) : hash64(id);
+  const bool by_credential = borrowed && !event.session.id && event.credential.fingerprint;
+  const std::string_view id = by_credential ? *event.credential.fingerprint : event.session.id.value_or("-");
+  const std::uint64_t key = by_credential ? borrowed_credential_key(id) : borrowed ? borrowed_key(id) : hash64(id);
   std::erase_if(agent.sessions, [&](const SessionState& s) { return agent.last_time - s.last > limits::kSessionIdle; });
   auto found = std::ranges::find(agent.sessions, key, &SessionState::key);
   if (found == agent.sessions.end()) {
@@ -221,8 +223,8 @@ void JudgeBatch::Hearing::open(const Event& event, const Admission& admission, A
                   .args_told = sighting == Sighting::Outcome && !event.args && first.args != 0,
                   .asked = asked_when(agent, admission)});
   if (event.credential.fingerprint) act->credential_changed = circumstances->facts.credential_changed(event, basis.job->id);
-  act->own_refusal = own_refusal(agent, session, event, act->effect, circumstances->foreign);
-  contained = hold_against_containments(event, admission, agent, session, act->effect, *circumstances);
+  act->own_refusal = own_refusal(agent, event, act->effect, circumstances->foreign);
+  contained = hold_against_containments(event, admission, agent, act->effect, *circumstances);
   out->stopped = contained.stopped;
   note_joined(contained, *out);
 }
@@ -299,7 +301,7 @@ void JudgeBatch::add(const Event& event, const Admission& admission, AgentState&
   SessionState& session = session_of(agent, event);
   contain_in_trees(event, agent, session, persona, circumstances, out);
   if (persona == nullptr) {
-    const Contained contained = hold_against_containments(event, admission, agent, session, event.tool.effect, circumstances);
+    const Contained contained = hold_against_containments(event, admission, agent, event.tool.effect, circumstances);
     out.stopped = contained.stopped;
     note_joined(contained, out);
     judge_unclassified({event, admission.sighting, agent, session, circumstances, agent.acts[admission.act]}, out);

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "engine/state/borrowed_session.h"
+#include "engine/verdict/act_scopes.h"
 #include "engine/verdict/contain.h"
 #include "engine/verdict/enforcement.h"
 #include "engine/verdict/policy.h"
@@ -20,19 +22,19 @@ std::vector<const ForeignContainment*> foreign_over(const Event& event, const Fo
 
 }  // namespace
 
-Contained hold_against_containments(const Event& event, const Admission& admission, AgentState& agent, const SessionState& session,
-                                    std::optional<Effect> effect, const Circumstances& circumstances) {
+Contained hold_against_containments(const Event& event, const Admission& admission, AgentState& agent, std::optional<Effect> effect,
+                                    const Circumstances& circumstances) {
   if (event.kind != EventKind::ToolCall || admission.sighting == Sighting::Request) return {};
   const std::vector<const ForeignContainment*> over = foreign_over(event, circumstances.foreign);
   if (agent.containments.empty() && over.empty()) return {};
   const double length_ns = std::clamp(event.duration_ms.value_or(0) * 1e6, 0., 1e18);
   Contained out{.started = std::min(event.time - Nanos{static_cast<std::int64_t>(length_ns)}, admission.first_seen)};
   const auto stops = [&](const ForeignContainment* s) { return denies(s->level, effect) && s->effective_at < out.started; };
-  out.stopped = denies(contained_level(agent, session, out.started), effect) || std::ranges::any_of(over, stops);
+  out.stopped = denies(contained_level(agent, event, out.started), effect) || std::ranges::any_of(over, stops);
   out.untold = out.stopped && event.outcome.status == Outcome::Unknown;
   out.round = passed_foreign(agent, over, event, out.started, effect);
   if (event.outcome.status == Outcome::Ok) {
-    out.broken = passed_enforcement(agent, session, event, out.started, effect);
+    out.broken = passed_enforcement(agent, event, out.started, effect);
     out.violated = out.broken != nullptr || (out.stopped && circumstances.assume_gate);
   }
   return out;
@@ -56,20 +58,19 @@ void tell_violation(const Contained& contained, AgentState& agent, const Event& 
       std::max(out.verdict.applied, told.persona != nullptr ? applied_level(Level::Halt, told.persona->response.mode) : Level::Halt);
 }
 
-bool own_refusal(const AgentState& agent, const SessionState& session, const Event& event, std::optional<Effect> effect,
-                 const ForeignContainments* foreign) {
+bool own_refusal(const AgentState& agent, const Event& event, std::optional<Effect> effect, const ForeignContainments* foreign) {
   if (event.outcome.status != Outcome::Denied) return false;
   const auto over = foreign_over(event, foreign);
   if (std::ranges::any_of(over, [&](const ForeignContainment* standing) { return denies(standing->level, effect); })) return true;
   return std::ranges::any_of(agent.containments, [&](const Containment& c) {
-    return covers(c, agent, session) && (c.level == Level::Throttle ? event.outcome.code == kThrottleCode : denies(c.level, effect));
+    return covers(c, agent, event) && (c.level == Level::Throttle ? event.outcome.code == kThrottleCode : denies(c.level, effect));
   });
 }
 
 void contain_in_trees(const Event& event, AgentState& agent, SessionState& session, const Persona* persona,
                       const Circumstances& circumstances, Judgement& out) {
   if (circumstances.foreign == nullptr || circumstances.foreign->empty()) return;
-  if (session.borrowed && !event.session.id) return;  // no gate could tell its calls from the agent's
+  if (session.borrowed && !event.session.id && !stands_for_credential(session)) return;  // no gate could tell its calls from the agent's
   const std::vector<std::string_view> ancestors = scope::ancestors_of(event);
   for (const ForeignContainment* const tree : circumstances.foreign->trees_over(event, ancestors)) {
     const bool known = tree->members.contains(agent.key);

@@ -19,8 +19,7 @@ struct Contained {
   std::vector<GoneRound> round;  // of other writers'
 };
 [[nodiscard]] Contained hold_against_containments(const Event& event, const Admission& admission, AgentState& agent,
-                                                  const SessionState& session, std::optional<Effect> effect,
-                                                  const Circumstances& circumstances);
+                                                  std::optional<Effect> effect, const Circumstances& circumstances);
 
 /// An agent whose call went around what others have contained is one of its members from here on.
 void note_joined(const Contained& contained, Judgement& out);
@@ -29,7 +28,7 @@ void note_joined(const Contained& contained, Judgement& out);
 void tell_violation(const Contained& contained, AgentState& agent, const Event& event, const Told& told, Judgement& out);
 
 /// True where a denial comes of what contains the agent: it is no barrier.
-[[nodiscard]] bool own_refusal(const AgentState& agent, const SessionState& session, const Event& event, std::optional<Effect> effect,
+[[nodiscard]] bool own_refusal(const AgentState& agent, const Event& event, std::optional<Effect> effect,
                                const ForeignContainments* foreign);
 
 /// The agent works in a tree that a person has halted: it is contained by name, because a gate need not see whom it works for. Before it is

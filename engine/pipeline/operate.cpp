@@ -9,6 +9,8 @@
 
 #include "engine/event/escape.h"
 #include "engine/pipeline/judge_link.h"
+#include "engine/state/borrowed_session.h"
+#include "engine/verdict/act_scopes.h"
 #include "engine/verdict/case.h"
 #include "engine/verdict/contain.h"
 #include "engine/verdict/foreign_calls.h"
@@ -31,11 +33,17 @@ struct Order {
 /// Who answers for it: the approver, where one is named.
 const std::string& answerable(const Command& command) { return command.approver.empty() ? command.by : command.approver; }
 
+/// The scope is a part of the agent's work.
+bool of_part(const Order& order) { return is_part(order.scope.type); }
+
 /// The sessions the scope reaches; of type session those of its id, borrowed or not.
 std::vector<SessionState*> sessions_of(const Order& order) {
   std::vector<SessionState*> found;
+  const auto named = [&](const SessionState& session) {
+    return session.id == order.scope.session && stands_for_credential(session) == session_named(order.scope).empty();
+  };
   for (SessionState& session : order.agent.sessions)
-    if (order.scope.type != "session" || session.id == order.scope.session) found.push_back(&session);
+    if (!of_part(order) || named(session)) found.push_back(&session);
   return found;
 }
 
@@ -47,7 +55,7 @@ bool anything_stands(const Order& order) {
     return true;
   const auto stands = [](const SessionState* session) { return !clean(session->standing) || session->ledger || session->held_acts > 0; };
   if (std::ranges::any_of(sessions_of(order), stands)) return true;
-  return order.scope.type != "session" && (!clean(order.agent.standing) || order.agent.ledger);
+  return !of_part(order) && (!clean(order.agent.standing) || order.agent.ledger);
 }
 
 std::optional<CommandAnswer> refused(const Order& order) {
@@ -69,7 +77,7 @@ void start_at_zero(SessionState& session) {
 }
 
 void start_at_zero(const Order& order) {
-  bool shared = order.scope.type != "session";
+  bool shared = !of_part(order);
   for (SessionState* session : sessions_of(order)) {
     start_at_zero(*session);
     shared = shared || !session->borrowed;
@@ -78,13 +86,7 @@ void start_at_zero(const Order& order) {
   // A session's acts moved the agent's evidence too: what is left of it would halt the session again at its next slip.
   order.agent.evidence = {};
   order.agent.ledger.reset();
-  if (order.scope.type != "session") order.agent.standing = {};
-}
-
-std::vector<ContainmentRecord::Select> selection(const ScopeParts& scope) {
-  if (!scope.session.empty()) return {{"session.id", scope.session}};
-  if (scope.type == "subtree") return {{"agent.id", scope.id}, {"delegation.root", scope.id}};
-  return {{"agent.id", scope.id}};
+  if (!of_part(order)) order.agent.standing = {};
 }
 
 /// The next epoch of what stands, as the person wants it. Behind everything that was said of the agent's time so far: what a writer has
@@ -99,7 +101,7 @@ ContainmentRecord next_record(const Order& order, Containment& entry, bool conta
   record.scope = entry.scope;
   record.agent_id = parts.id;
   record.tenant = parts.tenant;
-  record.session_id = parts.session;
+  record.session_id = session_named(parts);
   record.epoch = entry.epoch;
   record.contained = contained;
   record.level = entry.level;
@@ -110,7 +112,7 @@ ContainmentRecord next_record(const Order& order, Containment& entry, bool conta
   record.cause_event_id = cause_of(order.command);
   record.position = order.at;
   if (order.persona != nullptr) record.persona = order.persona->reference();
-  record.select = selection(parts);
+  record.select = selection_of(parts);
   return record;
 }
 
@@ -127,10 +129,11 @@ std::string told(const Command& command) {
 bool held_wider(const Order& order) {
   const auto& [type, tenant, id, session] = order.scope;
   if (type == "subtree") return false;
+  const bool part = of_part(order);
   const auto over = [&](const Containment& c) {
-    return c.contained && (c.scope == scope_key("subtree", tenant, id) || (type == "session" && c.scope == scope_key("agent", tenant, id)));
+    return c.contained && (c.scope == scope_key("subtree", tenant, id) || (part && c.scope == scope_key("agent", tenant, id)));
   };
-  return std::ranges::any_of(order.agent.containments, over) || (type == "session" && order.agent.standing.held);
+  return std::ranges::any_of(order.agent.containments, over) || (part && order.agent.standing.held);
 }
 
 Operated release(const Order& order) {
@@ -145,9 +148,7 @@ Operated release(const Order& order) {
     uids.push_back(entry.finding_uid);
   }
   start_at_zero(order);
-  const auto of_scope = [&](const OpenFinding& finding) {
-    return order.scope.type != "session" || std::ranges::find(uids, finding.uid) != uids.end();
-  };
+  const auto of_scope = [&](const OpenFinding& finding) { return !of_part(order) || std::ranges::find(uids, finding.uid) != uids.end(); };
   out.findings =
       close_released(order.agent, of_scope, {"released", "Released by " + told(order.command)}, {order.persona, order.topic, order.at});
   return {CommandAnswer::Done, std::move(out)};
@@ -322,7 +323,7 @@ CommandAnswer operate_foreign(const Command& command, const ScopeParts& scope, F
   return foreign.knows(command.scope) ? CommandAnswer::NothingStands : CommandAnswer::NotInState;
 }
 
-bool is_wide(const ScopeParts& scope) { return scope.type != "agent" && scope.type != "session" && scope.type != "subtree"; }
+bool is_wide(const ScopeParts& scope) { return scope.type != "agent" && !is_part(scope.type) && scope.type != "subtree"; }
 
 Operated operate_subject(const Command& command, const ScopeParts& scope, AgentState& subject, const Rulebook& rules, Position at,
                          std::string_view topic) {

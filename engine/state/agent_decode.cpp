@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "engine/state/agent_codec.h"
+#include "engine/state/borrowed_session.h"
 
 namespace ringfence {
 namespace {
@@ -311,7 +312,7 @@ class Assembly {
     SessionState& s = out_.state.sessions.emplace_back();
     s.key = session_key;
     body.session(s);
-    s.borrowed = s.key == borrowed_key(s.id);
+    s.borrowed = has_borrowed_key(s);
   }
 
   Done other_parts(const std::vector<std::uint64_t>& sessions, std::uint64_t acts) {

@@ -120,8 +120,8 @@ struct TaskScope {
 };
 
 struct SessionState {
-  std::string id;             // `-` where events name none
-  std::uint64_t key = 0;      // hash64(id), or borrowed_key(id)
+  std::string id;             // `-` where events name none, but see borrowed_session.h
+  std::uint64_t key = 0;      // hash64(id), or borrowed_key(id), or borrowed_credential_key(id)
   EventTime last;             // of the agent's own time when last touched
   std::uint64_t arrival = 0;  // AgentState::arrivals when last touched: least recent goes first
   Evidence evidence;
@@ -129,7 +129,7 @@ struct SessionState {
   Standing standing;
   std::uint32_t held_acts = 0;  // distinct acts that themselves raised a hold
   /// Its acts are asserted under a name that a credential has vouched for, so it is judged by itself alone. Not encoded: such a session has
-  /// `borrowed_key` instead of hash64(id), which also keeps it apart from the rightful one of the same id.
+  /// another key than hash64(id), which also keeps it apart from the rightful one of the same id.
   bool borrowed = false;
   std::array<std::unique_ptr<ChannelMemory>, kChannels> memory;
 };

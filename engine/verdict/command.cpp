@@ -6,6 +6,7 @@
 
 #include "engine/event/sha256.h"
 #include "engine/state/codec.h"
+#include "engine/verdict/act_scopes.h"
 
 namespace ringfence {
 namespace {
@@ -33,8 +34,10 @@ std::expected<ScopeParts, std::string> check_command(const Command& command) {
   auto scope = parse_scope(command.scope);
   if (!scope)
     return std::unexpected(
-        "scope: not one of agent:TENANT/ID instance:TENANT/ID session:TENANT/AGENT/SESSION credential:TENANT/FINGERPRINT "
-        "subtree:TENANT/ROOT user:TENANT/ID tenant:TENANT/TENANT global: with parts percent-encoded");
+        "scope: not one of agent:TENANT/ID instance:TENANT/ID session:TENANT/AGENT/SESSION borrowed:TENANT/AGENT/FINGERPRINT "
+        "credential:TENANT/FINGERPRINT subtree:TENANT/ROOT user:TENANT/ID tenant:TENANT/TENANT global: with parts percent-encoded");
+  if (command.command == "halt" && scope->type == "borrowed")
+    return std::unexpected("scope: a credential is halted as credential:TENANT/FINGERPRINT, whoever's name it goes under");
   if (blank(command.reason)) return std::unexpected("reason: missing");
   if (blank(command.by)) return std::unexpected("by: missing");
   if (command.reason.size() > kReasonBytes) return std::unexpected("reason: longer than 1024 bytes");
@@ -47,9 +50,9 @@ std::expected<ScopeParts, std::string> check_command(const Command& command) {
 bool takes_in(const ScopeParts& outer, const std::string& scope) {
   const auto parts = parse_scope(scope);
   if (!parts || parts->tenant != outer.tenant || parts->id != outer.id) return false;
-  if (parts->type == outer.type) return outer.type != "session" || *parts == outer;
+  if (parts->type == outer.type) return !is_part(outer.type) || *parts == outer;
   const bool tree = outer.type == "subtree";
-  return (tree && parts->type == "agent") || ((tree || outer.type == "agent") && parts->type == "session");
+  return (tree && parts->type == "agent") || ((tree || outer.type == "agent") && is_part(parts->type));
 }
 
 bool same_person(std::string_view a, std::string_view b) { return std::ranges::equal(a, b, {}, lower, lower); }

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/state/borrowed_session.h"
+#include "engine/verdict/act_scopes.h"
 #include "engine/verdict/analytics.h"
 #include "engine/verdict/case.h"
 #include "engine/verdict/foreign_containments.h"
@@ -15,19 +17,15 @@ namespace {
 constexpr int kCreditsStart = 10;
 constexpr int kCreditsCeiling = 20;
 
-std::string session_scope(const AgentState& agent, const SessionState& session) {
-  return session_scope_key(agent.tenant, agent.id, session.id);
-}
-
-bool is_session(const std::string& scope) { return scope.starts_with("session:"); }
-
 /// Whether the throttle of a scope still stands by its evidence. A session that is no longer live has none.
 bool throttle_stands(const AgentState& agent, const Containment& containment) {
-  if (!is_session(containment.scope)) return agent.standing.throttle;
+  if (!is_part(containment.scope)) return agent.standing.throttle;
   return std::ranges::any_of(agent.sessions, [&](const SessionState& session) {
-    return session.standing.throttle && session_scope(agent, session) == containment.scope;
+    return session.standing.throttle && scope_of(agent, session) == containment.scope;
   });
 }
+
+std::string_view whole_scope(const Act& act) { return act.persona.response.scope == HaltScope::Subtree ? "subtree" : "agent"; }
 
 Level desired_level(const Act& act, bool session_only) {
   const Standing& standing = session_only ? act.session.standing : act.agent.standing;
@@ -46,17 +44,15 @@ Level contained_already(const AgentState& agent, const std::string& scope) {
 }
 
 /// What gates match a call by, any one entry enough (enforcement.md): so a session is contained without the credential its agent shares
-/// with other sessions, but for an act under a borrowed name that has no session to name. Empty where that shows no credential either: then
-/// nothing tells its calls from those of the agent.
+/// with other sessions, but for acts under a borrowed name that have no session to name. Empty where they show no credential either: then
+/// nothing tells their calls from those of the agent.
 std::vector<ContainmentRecord::Select> selection(const Act& act, bool session_only) {
-  const auto& credential = act.event.credential.fingerprint;
-  if (session_only && act.event.session.id) return {{"session.id", act.session.id}};
-  std::vector<ContainmentRecord::Select> select;
-  if (!session_only) {
-    select.push_back({"agent.id", act.agent.id});
-    if (act.persona.response.scope == HaltScope::Subtree) select.push_back({"delegation.root", act.agent.id});
+  if (session_only) {
+    if (!act.event.session.id && !stands_for_credential(act.session)) return {};
+    return selection_of(part_of(act.agent, act.session));
   }
-  if (credential) select.push_back({"credential.fingerprint", std::string(*credential)});
+  std::vector<ContainmentRecord::Select> select = selection_of({std::string(whole_scope(act)), act.agent.tenant, act.agent.id, {}});
+  if (const auto& credential = act.event.credential.fingerprint) select.push_back({"credential.fingerprint", std::string(*credential)});
   return select;
 }
 
@@ -71,7 +67,7 @@ ContainmentRecord next_record(const Act& act, Containment& entry, bool contained
   record.scope = entry.scope;
   record.agent_id = act.agent.id;
   record.tenant = act.agent.tenant;
-  if (const auto parts = parse_scope(entry.scope)) record.session_id = parts->session;
+  if (const auto parts = parse_scope(entry.scope)) record.session_id = session_named(*parts);
   record.epoch = entry.epoch;
   record.contained = contained;
   record.level = level;
@@ -91,8 +87,7 @@ void release_throttles(const Act& act, Position position, std::vector<Containmen
     if (!entry.contained || entry.level != Level::Throttle || throttle_stands(act.agent, entry)) continue;
     records.push_back(next_record(act, entry, false, Level::Throttle, position));
     ContainmentRecord& record = records.back();
-    record.select = record.session_id.empty() ? std::vector<ContainmentRecord::Select>{{"agent.id", act.agent.id}}
-                                              : std::vector<ContainmentRecord::Select>{{"session.id", record.session_id}};
+    record.select = selection_of(parse_scope(entry.scope).value_or(ScopeParts{"agent", act.agent.tenant, act.agent.id, {}}));
     record.reason = "evidence fell below a hundredth of the throttle's threshold";
   }
 }
@@ -105,13 +100,12 @@ Containment& entry_for(AgentState& agent, const std::string& scope) {
 }
 
 std::string containment_scope(const Act& act) {
-  if (contains_session_only(act.agent, act)) return session_scope(act.agent, act.session);
-  const std::string_view type = act.persona.response.scope == HaltScope::Subtree ? "subtree" : "agent";
-  return scope_key(type, act.agent.tenant, act.agent.id);
+  if (contains_session_only(act.agent, act)) return scope_of(act.agent, act.session);
+  return scope_key(whole_scope(act), act.agent.tenant, act.agent.id);
 }
 
 bool has_room_for_session(const AgentState& agent) {
-  const auto of_session = [](const Containment& entry) { return is_session(entry.scope) && !is_foreign(entry); };
+  const auto of_session = [](const Containment& entry) { return is_part(entry.scope) && !is_foreign(entry); };
   return static_cast<std::size_t>(std::ranges::count_if(agent.containments, of_session)) < kContainedSessionsMost;
 }
 
@@ -146,8 +140,8 @@ std::vector<ContainmentRecord> contain(const Act& act, const ContainmentCause& c
 
 std::optional<ContainmentRecord> contain_member(AgentState& agent, SessionState* borrowing, const ForeignContainment& tree,
                                                 const MemberStop& stop) {
-  Containment& entry =
-      entry_for(agent, borrowing != nullptr ? session_scope(agent, *borrowing) : scope_key("agent", agent.tenant, agent.id));
+  const ScopeParts scope = borrowing != nullptr ? part_of(agent, *borrowing) : ScopeParts{"agent", agent.tenant, agent.id, {}};
+  Containment& entry = entry_for(agent, borrowing != nullptr ? scope_of(agent, *borrowing) : scope_key("agent", agent.tenant, agent.id));
   if (entry.contained && entry.level >= Level::Halt) return std::nullopt;
   if (!entry.contained) entry.enforced = {}, entry.passed = {};
   ++entry.epoch;
@@ -161,10 +155,9 @@ std::optional<ContainmentRecord> contain_member(AgentState& agent, SessionState*
   record.scope = entry.scope;
   record.agent_id = agent.id;
   record.tenant = agent.tenant;
-  record.session_id = borrowing != nullptr ? borrowing->id : std::string();
+  record.session_id = session_named(scope);
   record.epoch = entry.epoch;
-  record.select = borrowing != nullptr ? std::vector<ContainmentRecord::Select>{{"session.id", borrowing->id}}
-                                       : std::vector<ContainmentRecord::Select>{{"agent.id", agent.id}};
+  record.select = selection_of(scope);
   record.effective_at = entry.since;
   record.finding_uid = tree.finding_uid;
   record.reason = works_in(tree.scope_text(), "a person has halted", tree.reason);
@@ -203,21 +196,9 @@ FindingRecord blast_radius_finding(const ContainmentRecord& held, std::string to
   return finding;
 }
 
-bool covers(const Containment& containment, const AgentState& agent, const SessionState& session) {
-  return containment.contained && (!is_session(containment.scope) || containment.scope == session_scope(agent, session));
-}
-
-Level contained_level(const AgentState& agent, const SessionState& session, EventTime started) {
-  Level level = Level::Observe;
-  for (const Containment& c : agent.containments) {
-    if (covers(c, agent, session) && c.since < started) level = std::max(level, c.level);
-  }
-  return level;
-}
-
 Level contained_session(const AgentState& agent, const SessionState& session) {
   const auto found = agent.containments.empty() ? agent.containments.end()
-                                                : std::ranges::find(agent.containments, session_scope(agent, session), &Containment::scope);
+                                                : std::ranges::find(agent.containments, scope_of(agent, session), &Containment::scope);
   return found != agent.containments.end() && found->contained ? found->level : Level::Observe;
 }
 

@@ -19,8 +19,9 @@ struct ContainmentCause {
   std::string reason;
 };
 
-/// Sessions of one agent that are contained each by itself, released ones included, since their epochs must go on. Whoever borrows a name
-/// may make as many sessions as there are calls: what is beyond this many is judged and told, and not contained.
+/// Sessions of one agent that are contained each by itself, released ones included, since their epochs must go on; credentials that borrow
+/// its name count with them. Whoever borrows a name may make as many sessions as there are calls: what is beyond this many is judged and
+/// told, and not contained.
 inline constexpr std::size_t kContainedSessionsMost = 1024;
 [[nodiscard]] bool has_room_for_session(const AgentState& agent);
 
@@ -60,10 +61,6 @@ struct MemberStop {
 /// published from here, and its finding is that of the calls.
 [[nodiscard]] inline bool is_foreign(const Containment& entry) { return entry.scope.find('#') != std::string::npos; }
 
-/// A containment in force that covers the calls of this agent in this session, as the engine has published it.
-[[nodiscard]] bool covers(const Containment& containment, const AgentState& agent, const SessionState& session);
-/// The strongest of those that were published before `started`; Observe where none. A call that had started by then could pass.
-[[nodiscard]] Level contained_level(const AgentState& agent, const SessionState& session, EventTime started);
 /// The level of the containment of this very session, whatever its agent's; Observe where none.
 [[nodiscard]] Level contained_session(const AgentState& agent, const SessionState& session);
 

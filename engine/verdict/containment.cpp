@@ -5,11 +5,12 @@
 #include <array>
 
 #include "engine/event/escape.h"
+#include "engine/verdict/act_scopes.h"
 
 namespace ringfence {
 namespace {
 
-constexpr std::array<std::string_view, 7> kTypes{"agent", "instance", "session", "credential", "subtree", "user", "tenant"};
+constexpr std::array<std::string_view, 8> kTypes{"agent", "instance", "session", "borrowed", "credential", "subtree", "user", "tenant"};
 constexpr std::string_view kGlobal = "global:";
 
 int hex_value(char c) {
@@ -39,7 +40,7 @@ std::optional<std::string> percent_decoded(std::string_view text) {
 
 std::string scope_key(std::string_view type, std::string_view tenant, std::string_view id) {
   if (type == "global") return std::string(kGlobal);
-  return std::string(type) + ":" + percent_encoded(tenant) + "/" + (type == "session" ? std::string(id) : percent_encoded(id));
+  return std::string(type) + ":" + percent_encoded(tenant) + "/" + (is_part(type) ? std::string(id) : percent_encoded(id));
 }
 
 std::string session_scope_key(std::string_view tenant, std::string_view agent_id, std::string_view session_id) {
@@ -62,12 +63,12 @@ std::optional<ScopeParts> parse_scope(std::string_view scope) {
     if (slash == std::string_view::npos) break;
     rest.remove_prefix(slash + 1);
   }
-  const bool session = type == "session";
-  if (parts.size() != (session ? 3U : 2U)) return std::nullopt;
-  ScopeParts found{std::string(type), parts[0], parts[1], session ? parts[2] : ""};
+  const bool part = is_part(type);
+  if (parts.size() != (part ? 3U : 2U)) return std::nullopt;
+  ScopeParts found{std::string(type), parts[0], parts[1], part ? parts[2] : ""};
   if (type == "tenant" && found.id != found.tenant) return std::nullopt;
-  const std::string spelled = session ? session_scope_key(found.tenant, found.id, found.session) : scope_key(type, found.tenant, found.id);
-  if (spelled != scope) return std::nullopt;
+  const std::string id = part ? percent_encoded(found.id) + "/" + percent_encoded(found.session) : found.id;
+  if (scope_key(type, found.tenant, id) != scope) return std::nullopt;
   return found;
 }
 

@@ -36,7 +36,8 @@ struct ContainmentRecord {
 };
 
 /// `type:tenant/id` with both parts percent-encoded (docs/contracts/control.md, Scopes and keys); `global:` for type `global`. A tenant's
-/// own scope has the tenant as its id. For type `session` the id is agent`/`session, each already encoded: `session_scope_key` does that.
+/// own scope has the tenant as its id. For type `session` the id is agent`/`session, each already encoded: `session_scope_key` does that,
+/// and `borrowed_scope_key` (act_scopes.h) for type `borrowed`.
 [[nodiscard]] std::string scope_key(std::string_view type, std::string_view tenant, std::string_view id);
 /// `session:tenant/agent/session`, each part percent-encoded.
 [[nodiscard]] std::string session_scope_key(std::string_view tenant, std::string_view agent_id, std::string_view session_id);
@@ -44,7 +45,7 @@ struct ContainmentRecord {
 /// A scope taken apart again, decoded.
 struct ScopeParts {
   std::string type, tenant, id;
-  std::string session;  // for type `session`, where `id` is the agent
+  std::string session;  // for type `session`, where `id` is the agent; for `borrowed` the credential
   bool operator==(const ScopeParts&) const = default;
 };
 /// Nothing where `scope` is not exactly what the two functions above write for one of the known types, so a scope has one spelling only.

@@ -5,6 +5,7 @@
 
 #include "engine/event/decode.h"
 #include "engine/event/escape.h"
+#include "engine/verdict/act_scopes.h"
 #include "engine/verdict/contain.h"
 
 namespace ringfence {
@@ -72,11 +73,10 @@ std::vector<FindingRecord> take_enforcement(const Enforcement& enforcement, Agen
   return records;
 }
 
-const Containment* passed_enforcement(AgentState& agent, const SessionState& session, const Event& event, EventTime started,
-                                      std::optional<Effect> effect) {
+const Containment* passed_enforcement(AgentState& agent, const Event& event, EventTime started, std::optional<Effect> effect) {
   const Containment* broken = nullptr;
   for (Containment& entry : agent.containments) {
-    if (!covers(entry, agent, session) || !denies(entry.level, effect) || event.time <= entry.since) continue;
+    if (!covers(entry, agent, event) || !denies(entry.level, effect) || event.time <= entry.since) continue;
     ++entry.passed.count;
     Containment::Passed::Last& last = effect == Effect::Read ? entry.passed.read : entry.passed.other;
     if (last.event_id.empty() || started > last.started) last = {started, std::string(event.id)};

@@ -50,8 +50,7 @@ enum class EnforcementIs : std::uint8_t {
 
 /// Books a call that succeeded although a containment denies it. Gives the containment that every expected gate had confirmed, at a level
 /// that denies it, before the call started: it went around them. Null where there is none.
-[[nodiscard]] const Containment* passed_enforcement(AgentState& agent, const SessionState& session, const Event& event, EventTime started,
-                                                    std::optional<Effect> effect);
+[[nodiscard]] const Containment* passed_enforcement(AgentState& agent, const Event& event, EventTime started, std::optional<Effect> effect);
 
 /// The finding of such a call. `broken` null: that the gates had it in force is only assumed.
 [[nodiscard]] std::vector<FindingRecord> violation_finding(AgentState& agent, const Event& event, EventTime started,

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "engine/state/codec.h"
+#include "engine/verdict/act_scopes.h"
 
 namespace ringfence {
 namespace {
@@ -16,20 +17,29 @@ constexpr std::uint8_t kGone = 1, kLifted = 2;
 constexpr std::size_t kMembersRead = std::size_t{1} << 24U;  // of all shards over one partition together
 constexpr std::array<std::string_view, 8> kScopeTypes{"agent", "session", "instance", "credential", "subtree", "user", "tenant", "global"};
 
+/// Parts of an agent's work count as sessions.
 std::size_t type_of(const ForeignContainment& standing) {
-  return static_cast<std::size_t>(std::ranges::find(kScopeTypes, standing.scope.type) - kScopeTypes.begin());
+  const std::string_view type = is_part(standing.scope.type) ? "session" : std::string_view(standing.scope.type);
+  return static_cast<std::size_t>(std::ranges::find(kScopeTypes, type) - kScopeTypes.begin());
 }
 
 bool is_tree(const ForeignContainment& standing) { return standing.scope.type == "subtree"; }
 
-/// The scopes of one type that the event's call is matched by; empty where it shows none.
-std::string scope_of(const Event& event, std::string_view type) {
-  if (type == "agent" || type == "subtree") return scope_key(type, event.tenant, event.agent.id);
-  if (type == "tenant") return scope_key(type, event.tenant, event.tenant);
-  if (type == "global") return scope_key(type, {}, {});
-  if (type == "session") return event.session.id ? session_scope_key(event.tenant, event.agent.id, *event.session.id) : std::string();
-  const Text& id = type == "user" ? event.user.id : type == "instance" ? event.agent.instance : event.credential.fingerprint;
-  return id ? scope_key(type, event.tenant, *id) : std::string();
+/// The scopes of one type that the event's call is matched by.
+std::vector<std::string> scopes_of(const Event& event, std::string_view type) {
+  if (type == "agent" || type == "subtree") return {scope_key(type, event.tenant, event.agent.id)};
+  if (type == "tenant") return {scope_key(type, event.tenant, event.tenant)};
+  if (type == "global") return {scope_key(type, {}, {})};
+  const Text& credential = event.credential.fingerprint;
+  std::vector<std::string> parts;
+  if (type == "session") {
+    if (event.session.id) parts.push_back(session_scope_key(event.tenant, event.agent.id, *event.session.id));
+    if (credential) parts.push_back(borrowed_scope_key(event.tenant, event.agent.id, *credential));
+    return parts;
+  }
+  const Text& id = type == "user" ? event.user.id : type == "instance" ? event.agent.instance : credential;
+  if (id) parts.push_back(scope_key(type, event.tenant, *id));
+  return parts;
 }
 
 template <class Map, class Visit>
@@ -149,11 +159,11 @@ std::vector<const ForeignContainment*> ForeignContainments::over(const Event& ev
   if (standing_ == 0) return found;
   for (std::size_t type = 0; type < kTypes; ++type) {
     if (of_type_.at(type) == 0) continue;
-    const std::string scope = scope_of(event, kScopeTypes.at(type));
-    if (scope.empty()) continue;
-    each_under(all_, scope, [&](const ForeignContainment& s) {
-      if (!s.gone) found.push_back(&s);
-    });
+    for (const std::string& scope : scopes_of(event, kScopeTypes.at(type))) {
+      each_under(all_, scope, [&](const ForeignContainment& s) {
+        if (!s.gone) found.push_back(&s);
+      });
+    }
   }
   return found;
 }

@@ -143,6 +143,11 @@ TEST_F(ContextLogs, HoldWhatGatesHaveConfirmed) {
   EXPECT_EQ(back->what, said);
   EXPECT_EQ(back->scope.id, "clerk-1");
 
+  Enforcement credential = said;
+  credential.scope = "borrowed:corp/clerk-1/stolen-1";
+  ASSERT_TRUE(gates_word(credential)) << "it lies in the state of the agent whose name was borrowed";
+  EXPECT_EQ(std::get<GatesWord>(read_context_record(gates_word(credential)->record, {}).content.value()).what, credential);
+
   Enforcement wide = said;
   wide.scope = "user:corp/ada";
   EXPECT_FALSE(gates_word(wide)) << "no agent's state answers for it";

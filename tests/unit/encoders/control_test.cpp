@@ -12,6 +12,7 @@
 
 #include "connectors/encoders/base64url.h"
 #include "connectors/encoders/jws.h"
+#include "engine/verdict/act_scopes.h"
 
 namespace ringfence {
 namespace {
@@ -98,6 +99,19 @@ TEST(ControlRecord, each_level_says_what_a_gate_does) {
   EXPECT_EQ(event(Level::Hold)["actions"], Json::array({"deny_changes"}));
   EXPECT_THAT(event(Level::Hold)["deny"]["message"].get<std::string>(), HasSubstr("confirmation"));
   EXPECT_EQ(event(Level::Revoke)["actions"], Json::array({"deny_calls", "revoke_credential"}));
+}
+
+TEST(ControlRecord, of_a_borrowed_name_tells_of_the_credential_and_of_no_session) {
+  ContainmentRecord record = halt();
+  record.scope = borrowed_scope_key("corp", "ap-invoice", "9f86d0");
+  record.agent_id = "ap-invoice";
+  const std::string payload = encode_containment(record, issuer());
+  EXPECT_EQ(Json::parse(payload)["sub_id"]["credential"]["id"], "9f86d0");
+  const auto message = verify_control(control_key(record.scope, issuer().writer), sign_jws(key_of_engine(), payload), trusted(), kAudience);
+  ASSERT_TRUE(message.has_value()) << message.error().detail;
+  const auto& read = std::get<SignedContainment>(message->body).record;
+  EXPECT_EQ(read.agent_id, "ap-invoice");
+  EXPECT_EQ(read.session_id, "");
 }
 
 TEST(ControlRecord, is_read_back_as_it_was_signed) {

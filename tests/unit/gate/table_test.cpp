@@ -6,6 +6,8 @@
 #include <atomic>
 #include <thread>
 
+#include "engine/verdict/act_scopes.h"
+
 namespace ringfence {
 namespace {
 
@@ -79,6 +81,19 @@ TEST(GateTable, a_contained_session_is_its_agents_and_not_anothers_of_the_same_i
   call.subject[SubjectField::Agent] = "sibling";
   EXPECT_TRUE(table.decide(call).allowed);
   EXPECT_EQ(table.strictest(call.subject, call.now), nullptr);
+}
+
+TEST(GateTable, what_borrowed_a_name_is_matched_by_its_credential_also_where_no_select_says_so) {
+  for (const bool said : {true, false}) {
+    Held held;
+    ContainmentRecord record = held.record(Level::Halt, {});
+    if (said) record.select = {{"credential.fingerprint", "k-1"}};
+    record.scope = borrowed_scope_key("corp", "bot", "k-1");
+    const auto table = held.add(record).table();
+    EXPECT_FALSE(table.decide(call_by(SubjectField::Credential, "k-1")).allowed);
+    EXPECT_TRUE(table.decide(call_by(SubjectField::Credential, "k-2")).allowed);
+    EXPECT_TRUE(table.decide(call_by(SubjectField::Agent, "bot")).allowed) << "the name alone is its owner's";
+  }
 }
 
 TEST(GateTable, hold_lets_reads_pass_and_denies_what_is_not_known_to_be_one) {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "engine/verdict/act_scopes.h"
 #include "tests/unit/pipeline/watch.h"
 
 namespace ringfence {
@@ -49,6 +50,30 @@ class Contained : public ::testing::Test {
   }
   std::unique_ptr<Watch> watch;
 };
+
+TEST(ContainedCredential, IsBrokenByCallsThatShowItAndByNoOthers) {
+  Watch watch("mode: enforce, undeclared: {default: halt}");
+  (void)watch.see({});
+  const auto calls = [&](const std::string& trust, const std::string& credential) {
+    const std::string shown = credential.empty() ? "" : R"(,"credential":{"fingerprint":")" + credential + "\"}";
+    const auto& raised = watch.see({.tool = "files/write", .session = "", .trust = trust, .more = shown}).verdict.raised;
+    return std::ranges::find(raised, Analytic::ContainmentViolated) != raised.end();
+  };
+  Call stolen = undeclared("write");
+  stolen.trust = "asserted";
+  stolen.session = "";
+  stolen.more = R"(,"credential":{"fingerprint":"stolen-1"})";
+  ASSERT_THAT(watch.see(stolen).containments, SizeIs(1));
+  Enforcement confirmed_at_once = confirmed(2);
+  confirmed_at_once.scope = borrowed_scope_key("default", "clerk-1", "stolen-1");
+  confirmed_at_once.effective_at = at(2);
+  ASSERT_THAT(watch.enforce(confirmed_at_once), SizeIs(1));
+  (void)watch.see({.at = 20});
+  for (const char* credential : {"stolen-2", "own", ""}) EXPECT_FALSE(calls("asserted", credential)) << credential;
+  EXPECT_FALSE(calls("verified", "own"));
+  EXPECT_TRUE(calls("asserted", "stolen-1"));
+  EXPECT_TRUE(calls("verified", "stolen-1")) << "gates deny whoever shows it";
+}
 
 TEST_F(Contained, TheFindingSaysWhichGatesRefuseItsCallsSinceWhen) {
   contain("halt");

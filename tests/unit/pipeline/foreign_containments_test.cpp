@@ -5,6 +5,7 @@
 
 #include <set>
 
+#include "engine/verdict/act_scopes.h"
 #include "tests/unit/pipeline/watch.h"
 
 namespace ringfence {
@@ -161,9 +162,10 @@ TEST_F(OverAgents, EveryKindOfScopeIsSeen) {
   call.more += R"(,"credential":{"fingerprint":"f-1"})";
   call.session = "s-9";
   call.instance = "i-1";
-  for (const std::string& scope : {kUser, kTenant, std::string("global:"), scope_key("instance", "default", "i-1"),
-                                   scope_key("agent", "default", "clerk-1"), scope_key("subtree", "default", "clerk-1"),
-                                   scope_key("credential", "default", "f-1"), session_scope_key("default", "clerk-1", "s-9")}) {
+  for (const std::string& scope :
+       {kUser, kTenant, std::string("global:"), scope_key("instance", "default", "i-1"), scope_key("agent", "default", "clerk-1"),
+        scope_key("subtree", "default", "clerk-1"), scope_key("credential", "default", "f-1"),
+        session_scope_key("default", "clerk-1", "s-9"), borrowed_scope_key("default", "clerk-1", "f-1")}) {
     Watch fresh("mode: enforce");
     (void)fresh.enforce(confirmed(scope, 10, "operator"));
     EXPECT_THAT(fresh.see(call).verdict.raised, ::testing::Contains(Analytic::ContainmentViolated)) << scope;
@@ -171,7 +173,7 @@ TEST_F(OverAgents, EveryKindOfScopeIsSeen) {
   for (const std::string& scope :
        {scope_key("user", "default", "u-2"), scope_key("instance", "default", "i-2"), scope_key("tenant", "corp", "corp"),
         scope_key("agent", "default", "clerk-2"), scope_key("agent", "corp", "clerk-1"), scope_key("credential", "default", "f-2"),
-        session_scope_key("default", "clerk-1", "s-8")}) {
+        session_scope_key("default", "clerk-1", "s-8"), borrowed_scope_key("default", "clerk-1", "f-2")}) {
     Watch fresh("mode: enforce");
     (void)fresh.enforce(confirmed(scope, 10, "operator"));
     EXPECT_THAT(fresh.see(call).findings, IsEmpty()) << scope;
@@ -223,6 +225,23 @@ TEST_F(Trees, MembersAreFreedWithTheTreeAndNotAlone) {
   for (const ContainmentRecord& record : freed.judgement->containments) EXPECT_FALSE(record.contained);
   EXPECT_EQ(watch.see({.agent = "clerk-1", .at = 12}).verdict.level, Level::Observe);
   EXPECT_EQ(watch.operate(command("release", tree)).answer, CommandAnswer::UnknownAgent) << "nothing is left of it";
+}
+
+TEST_F(Trees, WhoBorrowsANameWithoutASessionIsStoppedByItsCredentialAlone) {
+  (void)watch.see({.agent = "clerk-1", .at = 1});
+  (void)watch.operate(command("halt", tree));
+  Call borrowed = below("clerk-1", 10);
+  borrowed.trust = "asserted";
+  borrowed.session = "";
+  EXPECT_THAT(watch.see(borrowed).containments, IsEmpty()) << "no gate could tell its calls";
+  borrowed.at = 11;
+  borrowed.more += R"(,"credential":{"fingerprint":"f-1"})";
+  const Judgement seen = watch.see(borrowed);
+  ASSERT_THAT(seen.containments, SizeIs(1));
+  EXPECT_EQ(seen.containments[0].scope, borrowed_scope_key("default", "clerk-1", "f-1"));
+  EXPECT_EQ(seen.containments[0].select.at(0).field, "credential.fingerprint");
+  EXPECT_EQ(watch.operate(command("release", tree)).answer, CommandAnswer::Done);
+  EXPECT_FALSE(watch.agent("clerk-1").contained());
 }
 
 TEST_F(Trees, WhoBorrowsANameIsStoppedInItsSessionAlone) {

@@ -68,6 +68,30 @@ TEST(BorrowedName, ItsLevelsNeverStandOverTheRightfulAgentsActs) {
   }
 }
 
+TEST(BorrowedName, WithoutASessionIsContainedByEachCredentialThatEarnsIt) {
+  Watch watch(kHalting);
+  (void)watch.see({});
+  const auto shows = [](Call call, const std::string& credential) {
+    call.trust = "asserted";
+    call.session = "";
+    call.more = R"(,"credential":{"fingerprint":")" + credential + "\"}";
+    return call;
+  };
+  for (const char* credential : {"stolen-1", "stolen-2"}) {
+    const Judgement seen = watch.see(shows(undeclared("transfer"), credential));
+    ASSERT_EQ(seen.containments.size(), 1U);
+    EXPECT_EQ(seen.containments[0].scope, std::string("borrowed:default/clerk-1/") + credential);
+    ASSERT_EQ(seen.containments[0].select.size(), 1U);
+    EXPECT_EQ(seen.containments[0].select[0].field, "credential.fingerprint");
+    EXPECT_EQ(seen.containments[0].select[0].equals, credential);
+    EXPECT_TRUE(seen.containments[0].session_id.empty());
+    EXPECT_TRUE(watch.see(shows(undeclared("transfer"), credential)).containments.empty()) << "it stands already";
+  }
+  const Judgement other = watch.see(shows({}, "own-key"));
+  EXPECT_TRUE(other.containments.empty()) << "it has done nothing";
+  EXPECT_EQ(other.verdict.applied, Level::Observe);
+}
+
 TEST(BorrowedName, InAnyNumberOfSessionsContainsSoManyAndSaysOnceThatItIsEnough) {
   Watch watch(kHalting);
   (void)watch.see({});

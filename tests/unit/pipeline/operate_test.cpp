@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "engine/verdict/act_scopes.h"
 #include "tests/unit/pipeline/watch.h"
 
 namespace ringfence {
@@ -232,6 +233,34 @@ TEST(Purge, ForgetsAnAgentThatIsNotContained) {
   Watch contained(kEnforce);
   (void)contained.see(undeclared("write"));
   EXPECT_EQ(contained.operate(command).answer, CommandAnswer::StillContained);
+}
+
+TEST(Release, FreesACredentialThatBorrowedTheNameByItsScopeAndWithTheAgent) {
+  Watch watch(kEnforce);
+  (void)watch.see({});
+  const auto stolen = [&](const std::string& credential) {
+    testing::Call call = undeclared("write");
+    call.trust = "asserted";
+    call.session = "";
+    call.more = R"(,"credential":{"fingerprint":")" + credential + "\"}";
+    return watch.see(call);
+  };
+  const std::string one = borrowed_scope_key("default", "clerk-1", "k-1");
+  ASSERT_THAT(stolen("k-1").containments, SizeIs(1));
+  ASSERT_THAT(stolen("k-2").containments, SizeIs(1));
+  const Operated done = watch.operate(release_of(one));
+  ASSERT_EQ(done.answer, CommandAnswer::Done);
+  ASSERT_THAT(done.judgement->containments, SizeIs(1));
+  EXPECT_EQ(done.judgement->containments[0].scope, one);
+  EXPECT_EQ(done.judgement->containments[0].select.at(0).field, "credential.fingerprint");
+  EXPECT_EQ(stolen("k-1").containments.at(0).epoch, 3U) << "its evidence began anew";
+  EXPECT_THAT(watch.operate(release_of(kAgent)).judgement->containments, SizeIs(2));
+  EXPECT_FALSE(watch.agent().contained());
+
+  Command halt = halt_of(one);
+  EXPECT_THAT(check_command(halt).error(), HasSubstr("credential:"));
+  halt.scope = "borrowed:default/clerk-1";
+  EXPECT_THAT(check_command(halt).error(), HasSubstr("borrowed:TENANT/AGENT/FINGERPRINT"));
 }
 
 TEST(Commands, NeedAKnownWordAScopeAReasonAndAName) {
