@@ -50,11 +50,11 @@ std::optional<Note> read_note(const std::filesystem::path& file) {
   return note;
 }
 
-/// Where it cannot be written less is known of the tail, nothing else.
-void write_note(const std::filesystem::path& file, const AuditHead& head) {
+/// False where it cannot be written: less is known of the tail, nothing else.
+bool write_note(const std::filesystem::path& file, const AuditHead& head) {
   const std::string text =
       head.chain + " " + std::to_string(head.number) + " " + head.sha256 + " " + std::to_string(wall_now().value) + "\n";
-  [[maybe_unused]] const auto replaced = posix_file::replace(file.string(), text);
+  return posix_file::replace(file.string(), text).has_value();
 }
 
 std::string new_name() {
@@ -109,8 +109,10 @@ std::expected<std::unique_ptr<AuditTrail>, std::string> AuditTrail::open(Setting
   auto found = find(settings, trusted, past);
   if (!found) return std::unexpected("audit trail: " + found.error());
   // Its name is kept before its first record: whoever is killed before the next note goes on in the same chain.
-  if (found->head.number == 0 && !settings.note.empty()) write_note(settings.note, found->head);
-  return std::unique_ptr<AuditTrail>(new AuditTrail(std::move(settings), std::move(key), sink, std::move(*found)));
+  const bool noted = found->head.number > 0 || settings.note.empty() || write_note(settings.note, found->head);
+  std::unique_ptr<AuditTrail> trail(new AuditTrail(std::move(settings), std::move(key), sink, std::move(*found)));
+  trail->noted_ = noted;
+  return trail;
 }
 
 std::expected<void, SinkError> AuditTrail::say(const AuditEntry& entry, Position cause) {
@@ -142,7 +144,7 @@ void AuditTrail::note_progress(bool at_once) {
     newest = std::move(under_way_.front().at);
     under_way_.pop_front();
   }
-  if (newest) write_note(settings_.note, *newest);
+  if (newest) noted_ = write_note(settings_.note, *newest);
 }
 
 std::expected<void, SinkError> AuditTrail::start(std::string_view personas, WallTime now) {

@@ -53,6 +53,8 @@ class AuditTrail {
   void end(WallTime now);
   /// Notes at once how far it has come for good, for a process that ends with its record.
   void note();
+  /// The last such note could be written; without it a tail that is taken off is not missed.
+  [[nodiscard]] bool noted() const { return noted_; }
 
   [[nodiscard]] const std::string& chain() const { return chain_.head().chain; }
   /// What is odd about the trail that was found; empty where nothing is.
@@ -93,6 +95,7 @@ class AuditTrail {
   Said said_;
   std::string start_;
   const std::string warning_;
+  bool noted_ = true;
   struct Unsent {
     std::string uid, line;
     Position cause;

@@ -164,7 +164,9 @@ Giving give_without_engine(const Command& command, OperatorWord& word, const Des
 Done put_on_record(const Command& command, const Settings& settings, const std::string& kid, const Giving& answer) {
   const std::string file = operators_audit_file(settings).string();
   std::error_code ignored;
-  std::filesystem::create_directories(operators_audit_file(settings).parent_path(), ignored);
+  const std::filesystem::path note = operators_audit_note(settings);
+  for (const std::filesystem::path& each : {operators_audit_file(settings), note})
+    std::filesystem::create_directories(each.parent_path(), ignored);
   // Several people may command at once: each waits for its place in the one chain.
   auto sink = FileSink::open(file, 0, kTurnWithin);
   if (!sink) return std::unexpected(Fault{ExitCode::Unreachable, sink.error().message});
@@ -172,9 +174,8 @@ Done put_on_record(const Command& command, const Settings& settings, const std::
   if (!key) return std::unexpected(Fault{ExitCode::Unusable, key.error().message});
   auto trusted = operators_keys(settings);
   if (!trusted) return std::unexpected(Fault{trusted.error().exit, trusted.error().message});
-  auto trail = AuditTrail::open(
-      {.writer = std::string(kOperatorWriter), .instance = "people", .note = operators_audit_note(settings), .adopt = true},
-      std::move(*key), std::move(*trusted), **sink, audit_past_of_file(file));
+  auto trail = AuditTrail::open({.writer = std::string(kOperatorWriter), .instance = "people", .note = note, .adopt = true},
+                                std::move(*key), std::move(*trusted), **sink, audit_past_of_file(file));
   if (!trail) return std::unexpected(Fault{ExitCode::Unreachable, trail.error()});
   if (!(*trail)->warning().empty()) std::fprintf(stderr, "audit trail %s: %s\n", printable(file).c_str(), (*trail)->warning().c_str());
   const WallTime now = wall_now();
@@ -185,6 +186,9 @@ Done put_on_record(const Command& command, const Settings& settings, const std::
     return std::unexpected(Fault{ExitCode::Unreachable, said.error().message});
   if (const auto stored = (*sink)->flush(seconds(2)); !stored) return std::unexpected(Fault{ExitCode::Unreachable, stored.error().message});
   (*trail)->note();
+  if (!(*trail)->noted())
+    std::fprintf(stderr, "audit trail %s: %s cannot be written, and a tail that is taken off would not be noticed\n",
+                 printable(file).c_str(), printable(note.string()).c_str());
   return {};
 }
 

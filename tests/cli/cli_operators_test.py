@@ -194,6 +194,23 @@ class Commands(program.Case):
         self.assertIn(b"no operator has halted this scope, and an engine over Kafka takes commands from the context topic only", ended.err)
         self.assertFalse((self.dir / "state/commands.ndjson").exists())
 
+    def test_how_far_their_trail_has_come_is_noted_where_no_engine_has_made_the_directory(self):
+        settings = json.loads(self.settings("kafka").read_text())
+        settings["outputs"]["audit"] = f"file:{self.dir / 'trail.ndjson'}"
+        self.file("settings.yaml", json.dumps(settings))
+        for scope in ("agent:default/a", "agent:default/b"):
+            self.assertEqual(self.give("halt", scope=scope).code, DONE)
+        trail = self.dir / "trail-operator.ndjson"
+        trail.write_bytes(b"".join(trail.read_bytes().splitlines(keepends=True)[:-1]))
+        ended = self.give("halt", scope="agent:default/c")
+        self.assertEqual(ended.code, DONE, ended)
+        self.assertIn(b"record 2 of the chain, which was stored, is not there", ended.err)
+        settings["state"]["directory"] = str(self.file("no-directory", b"") / "state")
+        self.file("settings.yaml", json.dumps(settings))
+        ended = self.give("halt", scope="agent:default/d")
+        self.assertEqual(ended.code, DONE, ended)
+        self.assertIn(b"audit-operator.note cannot be written", ended.err)
+
     def test_tier_four_and_wider_scopes_take_two(self):
         self.file("personas/watched.yaml", WATCHED.replace("confidence:", "tier: 4\nconfidence:"))
         for scope in (SCOPE, "subtree:corp/chief", "tenant:corp/corp"):
