@@ -274,11 +274,16 @@ std::expected<std::uint64_t, SinkError> ControlWriter::repeat(const std::string&
   return ticket;
 }
 
+bool ControlWriter::is_anothers(const Own& own) const { return own.live.contained && own.kid != shared_.key.kid(); }
+
+bool ControlWriter::holds_others_words() const {
+  return std::ranges::any_of(own_ | std::views::values, [this](const Own& own) { return is_anothers(own); });
+}
+
 std::expected<std::optional<std::uint64_t>, SinkError> ControlWriter::say_again(const std::set<std::string>& also) {
   std::optional<std::uint64_t> last;
   for (auto& [key, own] : own_) {
-    const bool foreign = own.live.contained && own.kid != shared_.key.kid();
-    if (!foreign && !also.contains(key)) continue;
+    if (!is_anothers(own) && !also.contains(key)) continue;
     const auto ticket = repeat(key, own);
     if (!ticket) return std::unexpected(ticket.error());
     last = *ticket;

@@ -77,6 +77,8 @@ class ControlWriter {
   /// For people, whose writer has no process that would do so in time (`poll`): says again, as it was said, what is in force under the
   /// signature of another key, and what of `also` (keys of the log) it knows. Gives the last ticket; none where there was nothing to say.
   [[nodiscard]] std::expected<std::optional<std::uint64_t>, SinkError> say_again(const std::set<std::string>& also);
+  /// Something is in force under the signature of another key.
+  [[nodiscard]] bool holds_others_words() const;
   /// For an owner that was fenced and still owns its partition.
   void claim_again();
 
@@ -108,6 +110,7 @@ class ControlWriter {
   [[nodiscard]] std::expected<void, SinkError> send(ContainmentRecord record, std::size_t active_agents, WallTime now);
   [[nodiscard]] std::expected<void, SinkError> send_waiting(WallTime now);
   [[nodiscard]] std::expected<std::uint64_t, SinkError> repeat(const std::string& key, Own& own);
+  [[nodiscard]] bool is_anothers(const Own& own) const;
   [[nodiscard]] std::expected<void, SinkError> publish_again();
   [[nodiscard]] std::expected<void, SinkError> retire();
   void forget(const std::string& key);

@@ -122,6 +122,11 @@ OperatorVoice::Done OperatorVoice::say_again(Deadline deadline) {
   return in_time("what stands under another key was not said again");
 }
 
+OperatorVoice::Done OperatorVoice::take_over() {
+  if (!writer_.holds_others_words()) return {};
+  return say_again(Clock::now() + within_);
+}
+
 OperatorVoice::Done OperatorVoice::say(ContainmentRecord record, const std::string& jti) {
   const Deadline deadline = Clock::now() + within_;
   for (auto again = kAgain; Clock::now() < deadline; again = std::min(2 * again, kAgainMost)) {

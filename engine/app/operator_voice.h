@@ -28,8 +28,8 @@ inline constexpr std::string_view kOperatorWriter = "operator";
 ///
 /// Several people may speak at once, so a word goes out right behind its claim and counts as said once both were read back with no later
 /// claim ahead of them, which is how gates read it; else it is said again, under the next claim. Of several the one with the highest
-/// generation is always heard. What people have contained and another key has signed is said again with each word, as it was said: so a new
-/// key takes over all of it before the former one is withdrawn. One thread.
+/// generation is always heard. What people have contained and another key has signed is said again with each command, as it was said: so a
+/// new key takes over all of it before the former one is withdrawn. One thread.
 class OperatorVoice {
  public:
   struct Settings {
@@ -52,6 +52,9 @@ class OperatorVoice {
   /// Says it, as the command of this `jti`, under the next epoch, which is not below the clock's milliseconds: gates remember epochs that
   /// the log may have forgotten. Stored for good, and taken by whoever reads the log in order, when it returns.
   [[nodiscard]] std::expected<void, std::string> say(ContainmentRecord record, const std::string& jti);
+  /// The same of what people have contained and another key has signed, for who has no word of their own to say; claims only where there is
+  /// any. Behind `read_to_end`.
+  [[nodiscard]] std::expected<void, std::string> take_over();
 
  private:
   using Deadline = std::chrono::steady_clock::time_point;

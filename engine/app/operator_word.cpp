@@ -121,7 +121,6 @@ OperatorWord::~OperatorWord() = default;
 std::expected<OperatorWord, Fault> OperatorWord::open(const Parts& parts, Engine engine) {
   const auto& [command, scope, settings, key, trusted, context] = parts;
   OperatorWord out(parts, wall_now());
-  if (command.command == "purge") return out;
   auto floor = std::make_unique<Floor>();
   auto log = open_control_log(settings, ControlUse::Writes, [floor = floor.get()] { floor->progress.tell(); });
   if (!log) return std::unexpected(Fault{log.error().exit, log.error().message});
@@ -139,6 +138,7 @@ std::expected<OperatorWord, Fault> OperatorWord::open(const Parts& parts, Engine
       !read)
     return std::unexpected(Fault{ExitCode::Unreachable, std::move(read.error())});
   if (voice.last()) out.at_.value = std::max(out.at_.value, (voice.last()->effective_at + milliseconds(1)).value);
+  if (command.command == "purge") return out;
   if (command.command != "halt") out.standing_ = standing_of(board, command, scope);
   if (command.command == "approve") {
     if (out.standing_->any && !out.standing_->pending)
@@ -200,6 +200,11 @@ std::expected<void, Fault> OperatorWord::check_unheard() {
 std::expected<void, Fault> OperatorWord::say(const std::string& jti) {
   if (auto said = floor_->voice->say(record_of(parts_.command, parts_.scope, EventTime{at_.value}), jti); !said)
     return std::unexpected(Fault{ExitCode::Unreachable, std::move(said.error())});
+  return {};
+}
+
+std::expected<void, Fault> OperatorWord::take_over() {
+  if (auto said = floor_->voice->take_over(); !said) return std::unexpected(Fault{ExitCode::Unreachable, std::move(said.error())});
   return {};
 }
 

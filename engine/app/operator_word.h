@@ -65,6 +65,8 @@ class OperatorWord {
   [[nodiscard]] std::expected<void, Fault> check_unheard();
   /// Says it, as the command of this `jti`. Claims, reads back and waits for the log, at most some 40 s.
   [[nodiscard]] std::expected<void, Fault> say(const std::string& jti);
+  /// Whatever the command is: what people have contained and another key has signed is said again under this one, as it was said.
+  [[nodiscard]] std::expected<void, Fault> take_over();
 
  private:
   struct Floor;

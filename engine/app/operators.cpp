@@ -245,6 +245,10 @@ Giving give(const Command& command, const ScopeParts& scope, Desk& desk) {
                                  desk.context || by_file ? Engine::Takes : Engine::TakesNone);
   const auto give_it = desk.context ? give_by_topic : by_file ? give_by_file : give_without_engine;
   auto answer = word ? give_it(command, *word, desk, scope) : Giving(std::unexpected(word.error()));
+  const auto taken = word ? word->take_over() : Done{};
+  if (answer && !taken)
+    answer = std::unexpected(
+        Fault{taken.error().exit, answer->words + "; and what stands under a former key was not said again: " + taken.error().message});
   if (desk.context) return answer;
   const auto put = put_on_record(command, settings, desk.key.kid(), answer);
   if (answer && !put) return std::unexpected(Fault{put.error().exit, answer->words + ", and not put on record: " + put.error().message});

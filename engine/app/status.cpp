@@ -131,16 +131,14 @@ std::string gates_of(const Sight& sight, const std::string& key) {
   return out.empty() ? "-" : out;
 }
 
-/// Of a writer whose containments stand under several keys, as while its key is changed: how many under which.
+/// How many containments of each writer stand under which key: whose key is withdrawn too early loses them.
 void print_keys(const EnforcementBoard& board) {
   std::map<std::string, std::map<std::string, std::size_t>> keys;
   for (const auto& [key, row] : board.rows())
     if (row.record.contained) ++keys[row.writer][row.kid];
-  for (const auto& [writer, of_writer] : keys) {
-    if (of_writer.size() == 1) continue;
+  for (const auto& [writer, of_writer] : keys)
     for (const auto& [kid, count] : of_writer)
       std::printf("%zu by %s under key %s\n", count, printable(writer, 200).c_str(), printable(kid, 80).c_str());
-  }
 }
 
 void print(const Sight& sight, bool json) {

@@ -159,6 +159,33 @@ class Commands(program.Case):
         self.assertEqual({row["scope"] for row in rows if row["state"] == "contained"}, scopes)
         self.assertEqual(len({row["kid"] for row in rows}), 1)
 
+    def test_a_new_key_takes_over_with_any_command(self):
+        def public(key):
+            return run("keys", "show", key, "--writer", "operator").out
+
+        former = self.file("former.json", public(self.key)).read_bytes()
+        kid = json.loads(former)["keys"][0]["kid"].encode()
+        self.file("pinned.json", former)
+        self.assertEqual(self.give("halt").code, DONE)
+        self.assertIn(b"1 by operator under key " + kid, run("status", "--config", self.config).out)
+        for word in ("release", "approve", "purge"):
+            with self.subTest(word=word):
+                self.key = self.dir / f"{word}.key"
+                self.assertEqual(run("keys", "generate", self.key).code, DONE)
+                next_one = self.file("next.json", public(self.key))
+                self.file("pinned.json", run("keys", "merge", self.file("former.json", former), next_one).out)
+                former = next_one.read_bytes()
+                self.settings("stdin")
+                if word == "purge":
+                    ended = run("state", "purge", "agent:default/watched-halt-8", *self.WORDS, "--config", self.config)
+                else:
+                    ended = self.give(word, scope="agent:default/watched-halt-8")
+                self.assertEqual(ended.code, DONE, ended)
+                kid = json.loads(former)["keys"][0]["kid"].encode()
+                self.assertIn(b"1 by operator under key " + kid, run("status", "--config", self.config).out)
+                self.file("pinned.json", former)
+                self.assertEqual([row[:2] for row in self.board()], [("operator", "contained")], "the former key is withdrawn")
+
     def row(self):
         """The scope's line of the table from its finding on, and the row as JSON."""
         line = run("status", "--config", self.config).out.decode().splitlines()[1]

@@ -139,6 +139,23 @@ TEST_F(OperatorsKeyChanges, WithItsFirstWordItTakesOverWhatPeopleHaveContained) 
   EXPECT_EQ(topic_.entries.size(), entries + 2) << "a claim and a word: all stands under this key";
 }
 
+TEST_F(OperatorsKeyChanges, WithoutAWordOfItsOwnToo) {
+  ASSERT_TRUE(say(other_).has_value());
+  const auto take_over = [this] {
+    FakeControlLog log(topic_);
+    OperatorVoice voice({.iss = kIssuer, .aud = kAudience, .claimant = "ada"}, next_, trusted_, log, progress_);
+    EXPECT_TRUE(voice.read_to_end(kScope).has_value());
+    return voice.take_over();
+  };
+  ASSERT_TRUE(take_over().has_value());
+  const auto is = left(other_);
+  ASSERT_TRUE(is) << "halted under the former key, and free without it";
+  EXPECT_EQ(is->finding_uid, halted_by("grace"));
+  const std::size_t entries = topic_.entries.size();
+  ASSERT_TRUE(take_over().has_value());
+  EXPECT_EQ(topic_.entries.size(), entries) << "nothing to say, and no claim";
+}
+
 TEST_F(OperatorsKeyChanges, WhatSomebodyReleasesMeanwhileStaysReleased) {
   ASSERT_TRUE(say(other_).has_value());
   const std::string key = control_key(other_.scope, kOperatorWriter);
