@@ -12,20 +12,17 @@
 
 #include "connectors/encoders/acknowledgement.h"
 #include "connectors/sinks/enforcement_board.h"
-#include "engine/app/context_feed.h"
 #include "engine/app/control_places.h"
 #include "engine/app/enforcement_feed.h"
 #include "engine/app/operator_voice.h"
 #include "engine/app/output_progress.h"
 #include "engine/app/wall_clock.h"
-#include "engine/persona/load.h"
 #include "engine/pipeline/operate.h"
 #include "engine/verdict/act_scopes.h"
 
 namespace ringfence {
 namespace {
 
-constexpr std::chrono::seconds kWithin{20};
 constexpr std::chrono::seconds kAcksWithin{10};
 constexpr std::size_t kBatch = 1000;
 constexpr std::chrono::milliseconds kAckWait{200};
@@ -46,26 +43,6 @@ ContainmentRecord record_of(const Command& command, const ScopeParts& scope, Eve
   record.approver = command.approver.empty() ? command.by : command.approver;
   record.position.offset = Offset{0};  // of no input: any number lower than "all" tells whether it is stored
   return record;
-}
-
-/// The personas in force where they can be read from here.
-std::expected<PersonaSet, Fault> personas_of(const Settings& settings, ContextLog* context) {
-  if (context == nullptr) {
-    auto load =
-        load_personas(settings.personas.directory, settings.personas.lists.empty() ? std::nullopt : std::optional(settings.personas.lists));
-    if (!load.set)
-      return std::unexpected(Fault{ExitCode::Unusable, "the personas have errors: whether a release needs an approver is open"});
-    return std::move(*load.set);
-  }
-  const auto stored = context->read_to_end(kWithin);
-  if (!stored) return std::unexpected(Fault{ExitCode::Unreachable, stored.error().message});
-  for (auto record = stored->rbegin(); record != stored->rend(); ++record) {
-    if (record->tombstone || record->key != kPersonaSetKey) continue;
-    auto files = decode_persona_set(record->value);
-    auto load = files ? load_personas(FileTree{std::move(*files)}) : PersonaLoad{};
-    if (load.set) return std::move(*load.set);
-  }
-  return std::unexpected(Fault{ExitCode::Unusable, "the context topic holds no valid persona set"});
 }
 
 /// A job of tier 4 that an agent of this tenant may be bound to.
@@ -119,7 +96,7 @@ OperatorWord::OperatorWord(OperatorWord&&) noexcept = default;
 OperatorWord::~OperatorWord() = default;
 
 std::expected<OperatorWord, Fault> OperatorWord::open(const Parts& parts, Engine engine) {
-  const auto& [command, scope, settings, key, trusted, context] = parts;
+  const auto& [command, scope, settings, key, trusted, past] = parts;
   OperatorWord out(parts, wall_now());
   auto floor = std::make_unique<Floor>();
   auto log = open_control_log(settings, ControlUse::Writes, [floor = floor.get()] { floor->progress.tell(); });
@@ -138,6 +115,7 @@ std::expected<OperatorWord, Fault> OperatorWord::open(const Parts& parts, Engine
       !read)
     return std::unexpected(Fault{ExitCode::Unreachable, std::move(read.error())});
   if (voice.last()) out.at_.value = std::max(out.at_.value, (voice.last()->effective_at + milliseconds(1)).value);
+  if (const auto before = past.last_command(command.scope)) out.at_.value = std::max(out.at_.value, before->value);
   if (command.command == "purge") return out;
   if (command.command != "halt") out.standing_ = standing_of(board, command, scope);
   if (command.command == "approve") {
@@ -168,7 +146,7 @@ std::expected<OperatorWord, Fault> OperatorWord::open(const Parts& parts, Engine
 
 std::expected<const PersonaSet*, Fault> OperatorWord::personas() {
   if (!personas_) {
-    auto set = personas_of(parts_.settings, parts_.context);
+    auto set = parts_.past.personas();
     if (!set) return std::unexpected(std::move(set.error()));
     personas_ = std::move(*set);
   }

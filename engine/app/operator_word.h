@@ -11,19 +11,13 @@
 #include "config/settings.h"
 #include "connectors/encoders/control.h"
 #include "connectors/encoders/keys.h"
-#include "connectors/kafka/context_log.h"
-#include "engine/app/exit_code.h"
+#include "engine/app/context_past.h"
+#include "engine/app/fault.h"
 #include "engine/event/ids.h"
 #include "engine/persona/persona.h"
 #include "engine/verdict/command.h"
 
 namespace ringfence {
-
-/// Why a command was not given.
-struct Fault {
-  ExitCode exit = ExitCode::Unusable;
-  std::string message;
-};
 
 /// Whether engines of these settings take commands at all.
 enum class Engine : std::uint8_t { Takes, TakesNone };
@@ -46,7 +40,7 @@ class OperatorWord {
     const Settings& settings;
     const SigningKey& key;
     const TrustedKeys& trusted;
-    ContextLog* context = nullptr;  // where the personas in force are read; null for the directory of the settings
+    ContextPast& past;
   };
   /// Reads the control log to its end, at most some 40 s, and holds a release to its rules as far as they can be known from here.
   [[nodiscard]] static std::expected<OperatorWord, Fault> open(const Parts& parts, Engine engine);
@@ -56,7 +50,8 @@ class OperatorWord {
 
   /// There is something to say.
   [[nodiscard]] bool due() const { return due_; }
-  /// When the command is given: now, and behind the word of people that it answers, however fast the clock of who gave that was.
+  /// When the command is given: now, and neither ahead of the word of people that it answers nor of an earlier command on its scope,
+  /// however fast the clock of who gave that was.
   [[nodiscard]] WallTime at() const { return at_; }
   /// For a release and an approval.
   [[nodiscard]] const std::optional<OnTheLog>& standing() const { return standing_; }

@@ -21,6 +21,8 @@
 #include "engine/app/command_file.h"
 #include "engine/app/commands.h"
 #include "engine/app/context_feed.h"
+#include "engine/app/context_past.h"
+#include "engine/app/fault.h"
 #include "engine/app/kafka_settings.h"
 #include "engine/app/operator_voice.h"
 #include "engine/app/operator_word.h"
@@ -64,6 +66,12 @@ struct Desk {
   SigningKey key;
   TrustedKeys trusted;
   std::unique_ptr<ContextLog> context;  // null: commands go by file, or to no engine
+  ContextPast past{settings, trusted, context.get()};
+
+  Desk(Settings its_settings, SigningKey its_key, TrustedKeys its_trusted, std::unique_ptr<ContextLog> its_context)
+      : settings(std::move(its_settings)), key(std::move(its_key)), trusted(std::move(its_trusted)), context(std::move(its_context)) {}
+  Desk(const Desk&) = delete;
+  Desk& operator=(const Desk&) = delete;
 };
 
 constexpr const char* kPublished = "published by the writer operator";
@@ -94,6 +102,12 @@ struct Told {
   std::optional<CommandAnswers::Answer> answer;
 };
 
+/// What became of an order that was signed is put on record under its name.
+std::unexpected<Fault> refused(const Signed& order, Fault fault) {
+  fault.jti = order.jti;
+  return std::unexpected(std::move(fault));
+}
+
 /// An engine knows what job its gateway bound the agent to, and what of a command counts: against that nothing is freed.
 bool forbids(const CommandAnswers::Answer& answer) {
   return answer.passed_over || answer.words == words_of(CommandAnswer::NeedsApprover) || answer.words == words_of(CommandAnswer::OwnHalt);
@@ -104,7 +118,7 @@ bool forbids(const CommandAnswers::Answer& answer) {
 std::expected<Told, Fault> tell(OperatorWord& word, const Command& command, Signed order, const Engines& engines) {
   Told out{std::move(order), false, std::nullopt};
   const auto say = [&]() -> Done {
-    if (auto said = word.say(out.order.jti); !said) return said;
+    if (auto said = word.say(out.order.jti); !said) return refused(out.order, said.error());
     out.said = true;
     return {};
   };
@@ -112,14 +126,14 @@ std::expected<Told, Fault> tell(OperatorWord& word, const Command& command, Sign
   if (halt && word.due())
     if (auto said = say(); !said) return std::unexpected(said.error());
   if (!halt && !engines.wait)
-    if (auto allowed = word.check_unheard(); !allowed) return std::unexpected(allowed.error());
+    if (auto allowed = word.check_unheard(); !allowed) return refused(out.order, allowed.error());
   if (engines.put)
-    if (auto put = engines.put(out.order); !put) return std::unexpected(put.error());
+    if (auto put = engines.put(out.order); !put) return refused(out.order, put.error());
   if (engines.wait) out.answer = engines.wait(out.order.jti);
   if (halt || !word.due()) return out;
-  if (out.answer && forbids(*out.answer)) return std::unexpected(Fault{ExitCode::Unusable, out.answer->words});
+  if (out.answer && forbids(*out.answer)) return refused(out.order, {ExitCode::Unusable, out.answer->words});
   if (!out.answer)
-    if (auto allowed = word.check_unheard(); !allowed) return std::unexpected(allowed.error());
+    if (auto allowed = word.check_unheard(); !allowed) return refused(out.order, allowed.error());
   if (auto said = say(); !said) return std::unexpected(said.error());
   return out;
 }
@@ -144,7 +158,7 @@ Giving give_by_file(const Command& command, OperatorWord& word, const Desk& desk
   if (!running) return tell_them(recorded + ": no service is running, the next start takes it");
   if (!told->answer) return tell_them(recorded + ": the service takes it once it has judged what lies in its input");
   if (told->answer->done) return tell_them(done + words_of(command, scope, *told->answer));
-  if (!told->said || told->answer->passed_over) return std::unexpected(Fault{ExitCode::Unusable, done + told->answer->words});
+  if (!told->said) return refused(told->order, {ExitCode::Unusable, told->answer->words});
   return tell_them(std::string(kPublished) + ", and so in force; in the states of the engine: " + told->answer->words);
 }
 
@@ -179,8 +193,8 @@ Done put_on_record(const Command& command, const Settings& settings, const std::
   if (!trail) return std::unexpected(Fault{ExitCode::Unreachable, trail.error()});
   if (!(*trail)->warning().empty()) std::fprintf(stderr, "audit trail %s: %s\n", printable(file).c_str(), (*trail)->warning().c_str());
   const WallTime now = wall_now();
-  const bool named = answer && !answer->jti.empty();
-  const std::string jti = named ? answer->jti : "cmd-" + sha256_hex(cause_of(command) + std::to_string(now.value)).substr(0, 16);
+  const std::string& signed_as = answer ? answer->jti : answer.error().jti;
+  const std::string jti = !signed_as.empty() ? signed_as : "cmd-" + sha256_hex(cause_of(command) + std::to_string(now.value)).substr(0, 16);
   const AuditEntry entry = audit_of_given({command, jti, kid}, answer.has_value(), answer ? answer->words : answer.error().message, now);
   if (const auto said = (*trail)->say(entry, {kNoInput, Offset{0}}); !said)
     return std::unexpected(Fault{ExitCode::Unreachable, said.error().message});
@@ -192,7 +206,7 @@ Done put_on_record(const Command& command, const Settings& settings, const std::
   return {};
 }
 
-std::expected<Desk, Fault> open_desk(const std::string& config) {
+std::expected<std::unique_ptr<Desk>, Fault> open_desk(const std::string& config) {
   SettingsLoad load = load_settings(config);
   for (const SettingsError& e : load.errors) std::fprintf(stderr, "%s\n", to_string(e).c_str());
   if (!load.settings) return std::unexpected(Fault{ExitCode::Unusable, "the settings have errors: nothing was done"});
@@ -210,7 +224,7 @@ std::expected<Desk, Fault> open_desk(const std::string& config) {
     if (!opened) return std::unexpected(Fault{exit_of(opened.error()), opened.error().message});
     context = std::move(*opened);
   }
-  return Desk{std::move(*load.settings), std::move(*key), std::move(*trusted), std::move(context)};
+  return std::make_unique<Desk>(std::move(*load.settings), std::move(*key), std::move(*trusted), std::move(context));
 }
 
 /// On the context topic, and what engines put on record of it. A halt is in force by its own word: nobody waits for theirs.
@@ -233,7 +247,7 @@ Giving give_by_topic(const Command& command, OperatorWord& word, const Desk& des
   const std::string done = std::string(said ? std::string(kPublished) + ", and " : "") + "put on the context topic";
   if (answer && answer->done) return tell_them(done + "; " + words_of(command, scope, *answer));
   if (answer && said) return tell_them(done + "; in the states of the engines: " + answer->words);
-  if (answer) return std::unexpected(Fault{ExitCode::Unusable, answer->words});
+  if (answer) return refused(order, {ExitCode::Unusable, answer->words});
   return tell_them(done + (answers ? "; no engine has put on record yet what came of it" : "") +
                    (unknown ? "; the control log knows of nothing that is contained there" : ""));
 }
@@ -241,14 +255,15 @@ Giving give_by_topic(const Command& command, OperatorWord& word, const Desk& des
 Giving give(const Command& command, const ScopeParts& scope, Desk& desk) {
   const Settings& settings = desk.settings;
   const bool by_file = !desk.context && settings.input.kind != SourceKind::Kafka;
-  auto word = OperatorWord::open({command, scope, settings, desk.key, desk.trusted, desk.context.get()},
+  auto word = OperatorWord::open({command, scope, settings, desk.key, desk.trusted, desk.past},
                                  desk.context || by_file ? Engine::Takes : Engine::TakesNone);
   const auto give_it = desk.context ? give_by_topic : by_file ? give_by_file : give_without_engine;
   auto answer = word ? give_it(command, *word, desk, scope) : Giving(std::unexpected(word.error()));
   const auto taken = word ? word->take_over() : Done{};
   if (answer && !taken)
-    answer = std::unexpected(
-        Fault{taken.error().exit, answer->words + "; and what stands under a former key was not said again: " + taken.error().message});
+    answer = std::unexpected(Fault{taken.error().exit,
+                                   answer->words + "; and what stands under a former key was not said again: " + taken.error().message,
+                                   answer->jti});
   if (desk.context) return answer;
   const auto put = put_on_record(command, settings, desk.key.kid(), answer);
   if (answer && !put) return std::unexpected(Fault{put.error().exit, answer->words + ", and not put on record: " + put.error().message});
@@ -302,14 +317,14 @@ ExitCode give_command(const Command& command, const std::string& config) {
   if (!scope) return refuse({ExitCode::Unusable, scope.error()});
   auto desk = open_desk(config);
   if (!desk) return refuse(desk.error());
-  const auto done = give_and_tell(command, *scope, *desk);
+  const auto done = give_and_tell(command, *scope, **desk);
   if (!done) return done.error().exit;
   // What people have halted within it, each by a word of its own.
   ExitCode exit = ExitCode::Done;
   for (const std::string& narrower : done->by_people) {
     Command also = command;
     also.scope = narrower;
-    if (const auto each = give_and_tell(also, *parse_scope(narrower), *desk); !each) exit = each.error().exit;
+    if (const auto each = give_and_tell(also, *parse_scope(narrower), **desk); !each) exit = each.error().exit;
   }
   return exit;
 }

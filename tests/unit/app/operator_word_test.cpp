@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 
 #include "connectors/sinks/file_control_log.h"
+#include "engine/app/command_file.h"
+#include "engine/app/context_feed.h"
 #include "engine/app/operator_voice.h"
 #include "engine/app/wall_clock.h"
 #include "tests/unit/connectors/source_files.h"
@@ -42,7 +44,15 @@ class OperatorWords : public ::testing::Test {
                          "applies_to: {agents: [\"payer-*\"]}\nactions: [{id: read, tools: [wiki/get], effect: read}]\n");
   }
   std::expected<OperatorWord, Fault> open(const Command& order) {
-    return OperatorWord::open({order, kScope, settings_, key_, trusted_}, Engine::Takes);
+    return OperatorWord::open({order, kScope, settings_, key_, trusted_, past_}, Engine::Takes);
+  }
+  /// A command to engines by somebody whose clock is this far ahead, without a word of people.
+  WallTime commanded(const Command& order, Nanos ahead) {
+    const WallTime at{wall_now().value + ahead.value};
+    const Issuer issuer{.iss = settings_.control.issuer, .aud = settings_.control.audience, .writer = std::string(kOperatorWriter)};
+    const auto put = append_command(settings_, std::string(kCommandKeys) + "1", sign_jws(key_, encode_command(order, issuer, at)));
+    EXPECT_TRUE(put.has_value());
+    return at;
   }
   /// A halt by somebody whose clock is this far ahead.
   void halted(Nanos ahead) {
@@ -66,6 +76,7 @@ class OperatorWords : public ::testing::Test {
   SigningKey key_ = std::move(*SigningKey::from_seed(std::string(32, 'o')));
   TrustedKeys trusted_;
   Settings settings_;
+  ContextPast past_{settings_, trusted_, nullptr};
   EventTime halted_at_;
 };
 
@@ -77,6 +88,23 @@ TEST_F(OperatorWords, AreGivenBehindTheWordTheyAnswerWhateverItsClock) {
   ASSERT_TRUE(word.has_value()) << word.error().message;
   EXPECT_TRUE(word->due());
   EXPECT_GT(word->at().value, halted_at_.value);
+}
+
+TEST_F(OperatorWords, AreDatedBehindAnEarlierCommandOnTheScopeWhateverItsClock) {
+  persona(2);
+  const Command release = command("release"), halt = command("halt"), purge = command("purge");
+  const WallTime fast = commanded(release, minutes(10));
+  const ScopeParts other{"agent", "default", "clerk-2", ""};
+  Command of_other = release;
+  of_other.scope = scope_key("agent", "default", "clerk-2");
+  for (const Command* order : {&release, &halt, &purge}) {
+    const auto word = open(*order);
+    ASSERT_TRUE(word.has_value()) << word.error().message;
+    EXPECT_GE(word->at().value / seconds(1).value, fast.value / seconds(1).value) << order->command << ": engines would pass it over";
+  }
+  const auto word = OperatorWord::open({of_other, other, settings_, key_, trusted_, past_}, Engine::Takes);
+  ASSERT_TRUE(word.has_value()) << word.error().message;
+  EXPECT_LT(word->at().value, fast.value) << "another scope's clock is its own";
 }
 
 TEST_F(OperatorWords, OfAReleaseThatNoEngineAnswersAnyJobOfTierFourAsksForTwo) {
