@@ -38,9 +38,7 @@ OperatorVoice::Done OperatorVoice::read_to_end(const std::string& scope, std::fu
   scope_ = scope;
   each_ = std::move(each);
   const auto at_end = [](const ControlLog::Batch& batch) { return batch.caught_up && batch.entries.empty(); };
-  Done read = read_until(Clock::now() + within_, at_end);
-  each_ = {};
-  return read;
+  return read_until(Clock::now() + within_, at_end);
 }
 
 template <class Enough>

@@ -41,7 +41,8 @@ class OperatorVoice {
   /// `key` and `trusted` outlive it. `progress` is told when acknowledgements come.
   OperatorVoice(const Settings& settings, const SigningKey& key, const TrustedKeys& trusted, ControlLog& log, OutputProgress& progress);
 
-  /// Reads the log to its end, and what the operator's writer has said of `scope`; `each` is told of every entry. The fault is in words.
+  /// Reads the log to its end, and what the operator's writer has said of `scope`; `each` is told of every entry, of
+  /// those too that come in later, and lives as long as this. The fault is in words.
   [[nodiscard]] std::expected<void, std::string> read_to_end(const std::string& scope, std::function<void(const ControlEntry&)> each = {});
   /// What the operator's writer last said of the scope, as far as the log knows.
   [[nodiscard]] const std::optional<ContainmentRecord>& last() const { return last_; }

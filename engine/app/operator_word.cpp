@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <set>
 #include <utility>
 
 #include "connectors/encoders/acknowledgement.h"
@@ -26,6 +27,8 @@ namespace {
 constexpr std::chrono::seconds kAcksWithin{10};
 constexpr std::size_t kBatch = 1000;
 constexpr std::chrono::milliseconds kAckWait{200};
+/// For releases that follow what an engine has put on record, and between looks at a log that does not wait itself.
+constexpr std::chrono::milliseconds kReleasesWithin{2000}, kLook{20};
 constexpr int kApprovedTier = 4;
 
 ContainmentRecord record_of(const Command& command, const ScopeParts& scope, EventTime now) {
@@ -89,6 +92,13 @@ struct OperatorWord::Floor {
   OutputProgress progress;  // outlives the log that tells it
   std::unique_ptr<ControlLog> log;
   std::unique_ptr<OperatorVoice> voice;
+  EnforcementBoard board;  // but for a halt, which waits for no signature to be checked
+
+  explicit Floor(EnforcementBoard::Settings settings) : board(std::move(settings)) {}
+  [[nodiscard]] std::expected<void, std::string> read_to_end(const Command& command) {
+    const auto each = [this](const ControlEntry& entry) { board.observe(entry, WallTime{}); };
+    return voice->read_to_end(command.scope, command.command == "halt" ? nullptr : std::function<void(const ControlEntry&)>(each));
+  }
 };
 
 OperatorWord::OperatorWord(const Parts& parts, WallTime at) : parts_(parts), at_(at) {}
@@ -98,7 +108,7 @@ OperatorWord::~OperatorWord() = default;
 std::expected<OperatorWord, Fault> OperatorWord::open(const Parts& parts, Engine engine) {
   const auto& [command, scope, settings, key, trusted, past] = parts;
   OperatorWord out(parts, wall_now());
-  auto floor = std::make_unique<Floor>();
+  auto floor = std::make_unique<Floor>(board_settings(settings, trusted));
   auto log = open_control_log(settings, ControlUse::Writes, [floor = floor.get()] { floor->progress.tell(); });
   if (!log) return std::unexpected(Fault{log.error().exit, log.error().message});
   floor->log = std::move(*log);
@@ -109,15 +119,11 @@ std::expected<OperatorWord, Fault> OperatorWord::open(const Parts& parts, Engine
   OperatorVoice& voice = *floor->voice;
   out.floor_ = std::move(floor);
 
-  EnforcementBoard board(board_settings(settings, trusted));
-  const auto each = [&board](const ControlEntry& entry) { board.observe(entry, WallTime{}); };
-  if (auto read = voice.read_to_end(command.scope, command.command == "halt" ? nullptr : std::function<void(const ControlEntry&)>(each));
-      !read)
-    return std::unexpected(Fault{ExitCode::Unreachable, std::move(read.error())});
+  if (auto read = out.floor_->read_to_end(command); !read) return std::unexpected(Fault{ExitCode::Unreachable, std::move(read.error())});
   if (voice.last()) out.at_.value = std::max(out.at_.value, (voice.last()->effective_at + milliseconds(1)).value);
   if (const auto before = past.last_command(command.scope)) out.at_.value = std::max(out.at_.value, before->value);
   if (command.command == "purge") return out;
-  if (command.command != "halt") out.standing_ = standing_of(board, command, scope);
+  if (command.command != "halt") out.standing_ = standing_of(out.floor_->board, command, scope);
   if (command.command == "approve") {
     if (out.standing_->any && !out.standing_->pending)
       return std::unexpected(Fault{ExitCode::Unusable, "nothing waits for approval there: what is contained is in force as it is"});
@@ -184,6 +190,21 @@ std::expected<void, Fault> OperatorWord::say(const std::string& jti) {
 std::expected<void, Fault> OperatorWord::take_over() {
   if (auto said = floor_->voice->take_over(); !said) return std::unexpected(Fault{ExitCode::Unreachable, std::move(said.error())});
   return {};
+}
+
+std::expected<std::vector<std::string>, Fault> OperatorWord::still_contained_by() {
+  const auto until = std::chrono::steady_clock::now() + kReleasesWithin;
+  while (true) {
+    const std::uint64_t turn = floor_->progress.turn();
+    if (auto read = floor_->read_to_end(parts_.command); !read)
+      return std::unexpected(Fault{ExitCode::Unreachable, std::move(read.error())});
+    std::set<std::string> writers;
+    for (const auto& [key, row] : floor_->board.rows())
+      if (row.record.contained && row.writer != kOperatorWriter && takes_in(parts_.scope, row.record.scope)) writers.insert(row.writer);
+    const auto now = std::chrono::steady_clock::now();
+    if (writers.empty() || now >= until) return std::vector(writers.begin(), writers.end());
+    static_cast<void>(floor_->progress.wait(turn, now + kLook));
+  }
 }
 
 }  // namespace ringfence

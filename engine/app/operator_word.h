@@ -55,13 +55,16 @@ class OperatorWord {
   [[nodiscard]] WallTime at() const { return at_; }
   /// For a release and an approval.
   [[nodiscard]] const std::optional<OnTheLog>& standing() const { return standing_; }
-  /// Of a release that no engine has answered: which job the agent was bound to by its gateway only an engine knows, so that any job of
-  /// tier 4 asks for the second person.
+  /// Of a release that no engine has answered who knows the agent: which job it was bound to by its gateway only an engine knows, so that
+  /// any job of tier 4 asks for the second person.
   [[nodiscard]] std::expected<void, Fault> check_unheard();
   /// Says it, as the command of this `jti`. Claims, reads back and waits for the log, at most some 40 s.
   [[nodiscard]] std::expected<void, Fault> say(const std::string& jti);
   /// Whatever the command is: what people have contained and another key has signed is said again under this one, as it was said.
   [[nodiscard]] std::expected<void, Fault> take_over();
+  /// Of a release that an engine has done: the engines' writers whose containments within the scope stand for all that, as of one that
+  /// does not serve now. Follows the log until there are none, 2 s at most; an error where it cannot be read.
+  [[nodiscard]] std::expected<std::vector<std::string>, Fault> still_contained_by();
 
  private:
   struct Floor;

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -76,10 +77,19 @@ struct Desk {
 
 constexpr const char* kPublished = "published by the writer operator";
 
-std::string words_of(const Command& command, const ScopeParts& scope, const CommandAnswers::Answer& answer) {
+/// Each writer frees its own alone: who else has contained the scope, as a twin that does not serve now.
+std::string words_of_others(OperatorWord& word) {
+  const auto left = word.still_contained_by();
+  if (!left) return "; whether others contain it still is not known: " + left.error().message;
+  std::string writers;
+  for (const std::string& writer : *left) writers += (writers.empty() ? "" : ", ") + writer;
+  return writers.empty() ? "" : "; still contained by " + writers + ", which frees its own once it takes the command";
+}
+
+std::string words_of(const Command& command, const ScopeParts& scope, OperatorWord& word, const CommandAnswers::Answer& answer) {
   if (!answer.done || command.command != "release") return answer.words;
   if (is_wide(scope)) return answer.words + ": it stands no longer, and what calls had made of it is closed";
-  return answer.words + ": its evidence starts at zero, its containments are released and its findings closed";
+  return answer.words + ": its evidence starts at zero, its containments are released and its findings closed" + words_of_others(word);
 }
 
 /// What a command came to, for whoever gave it, and what else is to be released with it.
@@ -94,6 +104,10 @@ Given given(std::string words, const Command& command, std::string jti, const Op
   if (command.command == "release" && word.standing()) out.by_people = word.standing()->by_people;
   return out;
 }
+
+/// Of an order that no engine has answered, ahead of why people's own word is not said.
+constexpr std::string_view kStoredUnheard =
+    "stored, and not answered: engines that take it free what they have contained; what people have contained stays: ";
 
 /// What came of both ways of a command: the word of people, and what engines make of it.
 struct Told {
@@ -113,8 +127,13 @@ bool forbids(const CommandAnswers::Answer& answer) {
   return answer.passed_over || answer.words == words_of(CommandAnswer::NeedsApprover) || answer.words == words_of(CommandAnswer::OwnHalt);
 }
 
-/// A halt is in force by its own word, ahead of all else. A release is said once engines have been heard; where none answers, under the
-/// rule that asks most.
+/// Of an agent that no engine knows, none has said what its job is.
+bool tells_the_job(const std::optional<CommandAnswers::Answer>& answer) {
+  return answer && answer->words != words_of(CommandAnswer::UnknownAgent);
+}
+
+/// A halt is in force by its own word, ahead of all else. A release is said once engines have been heard; where none answers or knows the
+/// agent, under the rule that asks most.
 std::expected<Told, Fault> tell(OperatorWord& word, const Command& command, Signed order, const Engines& engines) {
   Told out{std::move(order), false, std::nullopt};
   const auto say = [&]() -> Done {
@@ -132,8 +151,9 @@ std::expected<Told, Fault> tell(OperatorWord& word, const Command& command, Sign
   if (engines.wait) out.answer = engines.wait(out.order.jti);
   if (halt || !word.due()) return out;
   if (out.answer && forbids(*out.answer)) return refused(out.order, {ExitCode::Unusable, out.answer->words});
-  if (!out.answer)
-    if (auto allowed = word.check_unheard(); !allowed) return refused(out.order, allowed.error());
+  if (!tells_the_job(out.answer))
+    if (auto allowed = word.check_unheard(); !allowed)
+      return refused(out.order, {allowed.error().exit, std::string(out.answer ? "" : kStoredUnheard) + allowed.error().message});
   if (auto said = say(); !said) return std::unexpected(said.error());
   return out;
 }
@@ -157,7 +177,7 @@ Giving give_by_file(const Command& command, OperatorWord& word, const Desk& desk
   const std::string recorded = done + "recorded in " + command_file(settings).string();
   if (!running) return tell_them(recorded + ": no service is running, the next start takes it");
   if (!told->answer) return tell_them(recorded + ": the service takes it once it has judged what lies in its input");
-  if (told->answer->done) return tell_them(done + words_of(command, scope, *told->answer));
+  if (told->answer->done) return tell_them(done + words_of(command, scope, word, *told->answer));
   if (!told->said) return refused(told->order, {ExitCode::Unusable, told->answer->words});
   return tell_them(std::string(kPublished) + ", and so in force; in the states of the engine: " + told->answer->words);
 }
@@ -245,7 +265,7 @@ Giving give_by_topic(const Command& command, OperatorWord& word, const Desk& des
   const bool unknown = word.standing() && !word.standing()->any && !said;
   const auto tell_them = [&](const std::string& words) { return given(words, command, told->order.jti, word); };
   const std::string done = std::string(said ? std::string(kPublished) + ", and " : "") + "put on the context topic";
-  if (answer && answer->done) return tell_them(done + "; " + words_of(command, scope, *answer));
+  if (answer && answer->done) return tell_them(done + "; " + words_of(command, scope, word, *answer));
   if (answer && said) return tell_them(done + "; in the states of the engines: " + answer->words);
   if (answer) return refused(order, {ExitCode::Unusable, answer->words});
   return tell_them(done + (answers ? "; no engine has put on record yet what came of it" : "") +
@@ -302,7 +322,8 @@ void add_one(CLI::App& app, Subcommand& action, const std::string& word, const s
       ->type_name("FILE");
   command->footer(
       "Exit codes: 0 it was done, or is stored and no engine has said yet what came of it; 2 wrong scope, settings or key, or it is not\n"
-      "allowed, or changes nothing; 3 the cluster or the control log is not reachable.");
+      "allowed, or changes nothing (`stored, and not answered`: engines that take it later do their part); 3 the cluster or the control\n"
+      "log is not reachable.");
   command->callback([options, &action] { action = [options] { return give_command(options->command, options->config); }; });
 }
 

@@ -323,6 +323,44 @@ class TwoPeople(Desk):
         self.assertEqual(command("release", "--approver", "grace").code, DONE)
         self.assertEqual(board(), ["released"])
 
+    def test_of_an_agent_that_the_engine_does_not_know_nobody_knows_the_job(self):
+        named = "agent:default/nobody-1"
+
+        def command(word, *more):
+            return run(word, named, *WHY, *more, "--config", self.config)
+
+        service = self.serve()
+        self.assertEqual(command("halt").code, DONE)
+        ended = command("release")
+        self.assertEqual(ended.code, UNUSABLE, ended)
+        self.assertIn(b"no engine says whether the agent's job is of tier 4", ended.err)
+        ended = command("release", "--approver", "grace")
+        self.assertEqual(ended.code, DONE, ended)
+        self.assertIn(b"published by the writer operator, and so in force", ended.out)
+        self.assertEqual(self.end(service), DONE)
+        told = [line for line in program.written(self.dir / "audit-operator") if line["unmapped"]["ringfence"].get("command") == "release"]
+        self.assertEqual([line["status"] for line in told], ["Failure", "Success"])
+        self.assertTrue(all(line["command_uid"].startswith("ctl-") for line in told), "also what was refused, under the name of its command")
+
+    def test_a_release_that_the_engine_does_not_answer_says_that_it_is_stored(self):
+        named = "agent:default/stranger-8"
+
+        def command(word):
+            return run(word, named, *WHY, "--config", self.config)
+
+        service = self.serve()
+        self.assertEqual(command("halt").code, DONE)
+        service.send_signal(signal.SIGSTOP)
+        try:
+            ended = command("release")
+        finally:
+            service.send_signal(signal.SIGCONT)
+        self.assertEqual(ended.code, UNUSABLE, ended)
+        self.assertIn(b"stored, and not answered: engines that take it free what they have contained; what people have contained stays: ", ended.err)
+        self.until(lambda: any(taken["scope"] == named and taken["command"] == "release" for taken in self.own("command_taken")))
+        rows = json.loads(run("status", "--config", self.config, "--json").out)
+        self.assertEqual([row["state"] for row in rows if row["scope"] == named], ["contained"])
+
 
 class BlastRadius(Desk):
     LIMITS = {"max_halts_per_minute": 1, "max_halted_share": 1}

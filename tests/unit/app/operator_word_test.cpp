@@ -14,7 +14,9 @@
 namespace ringfence {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 const ScopeParts kScope{"agent", "default", "clerk-1", ""};
 
@@ -26,6 +28,7 @@ class OperatorWords : public ::testing::Test {
  protected:
   OperatorWords() {
     trusted_.add(key_, {"operator"});
+    trusted_.add(engine_, {"engine-*"});
     std::filesystem::create_directory(directory_.path("personas"));
     directory_.write("control", "");
     const std::string outputs = "findings: 'file:" + directory_.path("findings") + "', control: 'file:" + directory_.path("control") +
@@ -54,6 +57,20 @@ class OperatorWords : public ::testing::Test {
     EXPECT_TRUE(put.has_value());
     return at;
   }
+  /// What a writer of engines has contained, or freed.
+  void engine_says(const std::string& writer, bool contained, std::uint64_t epoch) {
+    auto log = FileControlLog::open(directory_.path("control"));
+    ContainmentRecord record;
+    record.scope = scope_key(kScope.type, kScope.tenant, kScope.id);
+    record.tenant = kScope.tenant;
+    record.agent_id = kScope.id;
+    record.contained = contained;
+    record.epoch = epoch;
+    record.reason = "looked at";
+    record.approver = contained ? "" : "ada";
+    const Issuer issuer{.iss = settings_.control.issuer, .aud = settings_.control.audience, .writer = writer, .generation = 1};
+    ASSERT_TRUE((*log)->append(control_key(record.scope, writer), sign_jws(engine_, encode_containment(record, issuer))).has_value());
+  }
   /// A halt by somebody whose clock is this far ahead.
   void halted(Nanos ahead) {
     auto log = FileControlLog::open(directory_.path("control"));
@@ -74,6 +91,7 @@ class OperatorWords : public ::testing::Test {
 
   testing_files::TemporaryDirectory directory_;
   SigningKey key_ = std::move(*SigningKey::from_seed(std::string(32, 'o')));
+  SigningKey engine_ = std::move(*SigningKey::from_seed(std::string(32, 'e')));
   TrustedKeys trusted_;
   Settings settings_;
   ContextPast past_{settings_, trusted_, nullptr};
@@ -105,6 +123,23 @@ TEST_F(OperatorWords, AreDatedBehindAnEarlierCommandOnTheScopeWhateverItsClock) 
   const auto word = OperatorWord::open({of_other, other, settings_, key_, trusted_, past_}, Engine::Takes);
   ASSERT_TRUE(word.has_value()) << word.error().message;
   EXPECT_LT(word->at().value, fast.value) << "another scope's clock is its own";
+}
+
+TEST_F(OperatorWords, OfAReleaseThatOneEngineHasDoneTheWritersThatStandStillAreTold) {
+  persona(2);
+  engine_says("engine-events-0", true, 1);
+  engine_says("engine-events@twin-0", true, 1);
+  const Command release = command("release");
+  auto word = open(release);
+  ASSERT_TRUE(word.has_value()) << word.error().message;
+  engine_says("engine-events-0", false, 2);
+  auto left = word->still_contained_by();
+  ASSERT_TRUE(left.has_value()) << left.error().message;
+  EXPECT_THAT(*left, ElementsAre("engine-events@twin-0"));
+  engine_says("engine-events@twin-0", false, 2);
+  left = word->still_contained_by();
+  ASSERT_TRUE(left.has_value());
+  EXPECT_THAT(*left, IsEmpty());
 }
 
 TEST_F(OperatorWords, OfAReleaseThatNoEngineAnswersAnyJobOfTierFourAsksForTwo) {
