@@ -243,8 +243,8 @@ TEST(Lint, P90IsForAlertsAloneUntilEveryLadderOfCallsDeclaresIt) {
   EXPECT_THAT(warned_of("data: {per_call: {tokens: {p50: 1, p90: 3, p99: 9}, cost_usd: {max: 1}}}\n"), IsEmpty());
   const std::string kinds = "data: {per_call: {entities: {invoice: {p90: 3}, customer: {p99: 1}}}}\n";
   EXPECT_THAT(warned_of(kinds), IsEmpty()) << "nothing marks one of them";
-  const PersonaLoad marked =
-      load_text(persona_text("actions: [{id: a, tools: [x], effect: read, arguments: {i: {identifier: invoice}, c: {identifier: customer}}}]\n" + kinds));
+  const PersonaLoad marked = load_text(persona_text(
+      "actions: [{id: a, tools: [x], effect: read, arguments: {i: {identifier: invoice}, c: {identifier: customer}}}]\n" + kinds));
   EXPECT_THAT(messages(marked, Diagnostic::Kind::Warning), ElementsAre(told));
 }
 
