@@ -77,13 +77,14 @@ std::optional<std::string> Service::distrusts(Partition partition) {
 void Service::alarm(const ConsumerAlarm& alarm) { tell_alarm(settings_.topics.events, alarm); }
 
 void Service::tell_alarm(const std::string& topic, const ConsumerAlarm& alarm) {
+  const bool stands = alarm.kind == ConsumerAlarm::Kind::OutOfRange || alarm.kind == ConsumerAlarm::Kind::Corrupt;
+  // First, so that who reads the line finds `/readyz` saying the same.
+  if (stands && alarm.partition) gaps_.stands({topic, *alarm.partition, alarm.expected}, alarm.message, wall_now());
   log_.error("feed", {{"kind", name_of(alarm.kind)},
                       {"partition", alarm.partition.value_or(Partition{-1}).value},
                       {"expected", alarm.expected.value},
                       {"found", alarm.found.value},
                       {"message", alarm.message}});
-  const bool stands = alarm.kind == ConsumerAlarm::Kind::OutOfRange || alarm.kind == ConsumerAlarm::Kind::Corrupt;
-  if (stands && alarm.partition) gaps_.stands({topic, *alarm.partition, alarm.expected}, alarm.message, wall_now());
 }
 
 }  // namespace ringfence
