@@ -36,12 +36,9 @@ TEST_F(Services, WhatRetentionTookBeforeItWasReadStandsInSightUntilAPersonLetsTh
     EXPECT_THAT(service.get("/healthz"), HasSubstr("200 OK")) << "a restart would not help";
     const auto shows = [&](const std::string& sample) { return service.get("/metrics").find(sample) != std::string::npos; };
     const std::string behind = "ringfence_lag_records{shard=\"0\"} 1", standing = "ringfence_partitions_standing{input=\"events\"} 1";
-    const auto deadline = std::chrono::steady_clock::now() + kPatience;
-    while (!(shows(standing) && shows(behind)) && std::chrono::steady_clock::now() < deadline)
-      std::this_thread::sleep_for(std::chrono::milliseconds(50));
-    EXPECT_TRUE(shows(standing)) << service.get("/metrics");
-    EXPECT_TRUE(shows(behind)) << "what the log still holds of it: " << service.get("/metrics");
     ASSERT_TRUE(findings.until([](const auto& records) { return any_with(records, "feed.gap", "stands still"); })) << service.log();
+    EXPECT_TRUE(findings.until([&](const auto&) { return shows(standing); })) << service.get("/metrics");
+    EXPECT_TRUE(findings.until([&](const auto&) { return shows(behind); })) << "what the log still holds: " << service.get("/metrics");
     EXPECT_EQ(service.end(SIGTERM), 0) << service.log();
   }
   expect_schema(findings.all());
@@ -76,9 +73,8 @@ TEST_F(Services, ATopicThatWasMadeAnewIsNotTakenForTheOneBefore) {
     EXPECT_EQ(service.end(SIGTERM), 0) << service.log();
   }
   ASSERT_TRUE(delete_topic(broker(), events));
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
-  while (!make_topic(broker(), plain_topic(events, 1)) && std::chrono::steady_clock::now() < deadline)
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  // A topic is deleted some time after the broker has said so.
+  ASSERT_TRUE(findings.until([&](const auto&) { return make_topic(broker(), plain_topic(events, 1)).has_value(); }));
   const auto feeder = producer();  // one that has seen nothing of the former topic
   for (const char* id : {"3", "4", "5"}) {
     const std::string value = forbidden_call("code-2", id).value;

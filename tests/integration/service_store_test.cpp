@@ -67,10 +67,9 @@ TEST_F(FullDisk, IsSaidAndCountedAndAStopThatLosesStatesIsNoSuccess) {
   const auto service = failing(at, config);
   EXPECT_THAT(service->get("/healthz"), HasSubstr("503"));
   const std::string waiting = "ringfence_flush_age_seconds{shard=\"0\"}";
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
-  while (sample(service->get("/metrics"), waiting) < 3 && std::chrono::steady_clock::now() < deadline)
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
-  EXPECT_GE(sample(service->get("/metrics"), waiting), 3) << "above any flush age, it grows";
+  TopicTail findings(broker(), at.topic("findings"));
+  EXPECT_TRUE(findings.until([&](const auto&) { return sample(service->get("/metrics"), waiting) >= 3; }))
+      << "above any flush age, it grows";
   EXPECT_GE(sample(service->get("/metrics"), "ringfence_store_faults_total"), 1);
   EXPECT_EQ(service->end(SIGTERM), 3) << service->log();
   EXPECT_THAT(service->log(), HasSubstr("state not flushed"));
