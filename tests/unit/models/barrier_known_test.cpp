@@ -26,7 +26,7 @@ TEST(BarrierClasses, AFaultIsNeitherASuccessNorARefusal) {
 TEST(BarrierOtherPath, OneThatFailsOrOfWhichNobodyKnowsIsNone) {
   Story story;
   (void)story.tell(denied(file("config/secrets.yml")));
-  Call shell{.tool = "shell/cat", .uri = "file:///work/secrets.yml", .outcome = Outcome::Error, .code = "503", .effect = Effect::Read};
+  Call shell{.tool = "shell/cat", .uri = "file:///srv/secrets.yml", .outcome = Outcome::Error, .code = "503", .effect = Effect::Read};
   for (int i = 0; i < 60; ++i) EXPECT_EQ(story.cls(shell), Fine);
   shell.outcome = Outcome::Unknown;
   for (int i = 0; i < 60; ++i) EXPECT_EQ(story.tell(shell).kind, Reading::Kind::NotEvaluable);

@@ -184,6 +184,13 @@ TEST(Shadow, ProfileIsBoundedAndReadsBackAsItWasWritten) {
 /// Where the encoding of a profile of one tool `get` says how often it was refused.
 constexpr std::size_t kRefusedOfFirstTool = 13;
 
+std::unique_ptr<const ShadowProfile> read_back(const std::string& bytes) {
+  Reader in(bytes);
+  auto decoded = ShadowProfile::decode(in);
+  EXPECT_TRUE(in.at_end());
+  return std::unique_ptr<const ShadowProfile>(static_cast<const ShadowProfile*>(decoded.release()));
+}
+
 TEST(Shadow, ProfileWrittenBeforeRefusalsWereKeptByToolIsStillRead) {
   Event event;
   event.tool.server = "";
@@ -197,13 +204,10 @@ TEST(Shadow, ProfileWrittenBeforeRefusalsWereKeptByToolIsStillRead) {
   ASSERT_EQ(before.at(kRefusedOfFirstTool), 1);
   before.front() = 2;
   before.erase(kRefusedOfFirstTool, 1);
-  Reader in(before);
-  const auto decoded = ShadowProfile::decode(in);
-  ASSERT_NE(decoded, nullptr);
-  EXPECT_TRUE(in.at_end());
-  const auto& read = static_cast<const ShadowProfile&>(*decoded);
-  EXPECT_EQ(read.refused, 1U);
-  EXPECT_EQ(read.tools.at(0).refused, 0U) << "of which tool is not known";
+  const auto read = read_back(before);
+  ASSERT_NE(read, nullptr);
+  EXPECT_EQ(read->refused, 1U);
+  EXPECT_EQ(read->tools.at(0).refused, 0U) << "of which tool is not known";
 }
 
 TEST(Shadow, ProfileWrittenBeforeUnsaidPlacesWereKeptApartIsStillRead) {
@@ -220,14 +224,11 @@ TEST(Shadow, ProfileWrittenBeforeUnsaidPlacesWereKeptApartIsStillRead) {
     std::string before(out.bytes());
     before.front() = 1;
     before.erase(kRefusedOfFirstTool, 1);
-    Reader in(before);
-    const auto decoded = ShadowProfile::decode(in);
-    ASSERT_NE(decoded, nullptr);
-    EXPECT_TRUE(in.at_end());
-    const auto& read = static_cast<const ShadowProfile&>(*decoded);
-    EXPECT_EQ(read.hosts.whole, whole);
-    EXPECT_FALSE(read.hosts.unsaid);
-    EXPECT_THAT(draft_persona(read, "default", "stranger-1"), HasSubstr(whole ? "external: listed" : "external: any"));
+    const auto read = read_back(before);
+    ASSERT_NE(read, nullptr);
+    EXPECT_EQ(read->hosts.whole, whole);
+    EXPECT_FALSE(read->hosts.unsaid);
+    EXPECT_THAT(draft_persona(*read, "default", "stranger-1"), HasSubstr(whole ? "external: listed" : "external: any"));
   }
 }
 
