@@ -246,7 +246,7 @@ void learn_outcome_of(const Act& act, FlowSession& session, bool pointed) {
   } else if (event.outcome.status == Outcome::Ok && returns_values(event)) {
     ++session.unheard;
   }
-  if (result_left_out(event)) ++session.lost_leaves;
+  if (event.result_too_large) ++session.lost_leaves;
 }
 
 void note(FlowSession& session, const Worst& worst) {

@@ -30,6 +30,4 @@ bool shows_result(const Event& call) {
   return !returns_values(call);
 }
 
-bool result_left_out(const Event& call) { return !call.result && call.ignored_elements > 0; }
-
 }  // namespace ringfence

@@ -14,7 +14,4 @@ namespace ringfence {
 /// protocol's wrapping come to. Where the event gives no counts, a result that is there is whole.
 [[nodiscard]] bool shows_result(const Event& call);
 
-/// Values of the event were left out, and its result is not there: it may have been too large (event.md).
-[[nodiscard]] bool result_left_out(const Event& call);
-
 }  // namespace ringfence

@@ -139,6 +139,7 @@ Place Walk::leave_out(Place at, std::string_view path, std::size_t depth) {
   depth_ = depth;
   body_.replaced_keys.clear();
   ++event.ignored_elements;
+  event.result_too_large = true;
   return check(at, path, json_text::LoneSurrogate::Replace);
 }
 

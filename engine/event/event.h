@@ -123,6 +123,7 @@ struct Event {
     std::span<const std::string_view> classes;
     std::optional<bool> untrusted;
   } data;
+  bool result_too_large = false;                                         // there was a result, larger than is read: `result` is absent
   std::optional<std::span<const std::string_view>> arg_ids, result_ids;  // well-formed elements only
   struct {
     Measure input, output;

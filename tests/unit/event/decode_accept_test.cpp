@@ -216,6 +216,7 @@ TEST_F(AcceptedEvent, IdentifiersOfTheWrongFormAreIgnoredAndCounted) {
   const Event e = accept(bytes);
   EXPECT_THAT(*e.arg_ids, ElementsAre("id=dec-5:0123456789abcdef", "word.hex-40:fedcba9876543210"));
   EXPECT_EQ(e.ignored_elements, 5U);
+  EXPECT_FALSE(e.result_too_large);
 }
 
 TEST_F(AcceptedEvent, TheOtherCommonFieldsHaveTheirPlaces) {

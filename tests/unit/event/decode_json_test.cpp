@@ -69,6 +69,7 @@ TEST_F(FlatJson, AResultOfMoreThanCanBeLaidFlatIsAbsentAndTheActIsJudged) {
   ASSERT_TRUE(event.has_value()) << event.error().detail;
   EXPECT_FALSE(event->result);
   EXPECT_EQ(event->ignored_elements, 1U);
+  EXPECT_TRUE(event->result_too_large);
   const std::string deep = R"({")" + std::string(60'000, 'k') + R"(":)" + rows(200) + "}";
   EXPECT_FALSE(decode_(with("/result", deep)).value().result) << "pointers of 12 MB";
 }
