@@ -13,6 +13,7 @@ namespace ringfence {
 namespace {
 
 constexpr std::size_t kContexts = 2, kClasses = 8;
+constexpr std::uint8_t kAfterSuccess = 0, kAfterRefusal = 1;
 constexpr double kCapFloor = .002;
 constexpr double kDenialsOfTable = .10;
 using Table = std::array<std::array<double, kClasses>, kContexts>;
@@ -82,17 +83,25 @@ bool asked_before_run(const Act& act) {
   return session != nullptr && act.asked && *act.asked < session->run_began;
 }
 
-/// The context of the session's next call. A fault is neither a success nor a refusal, and what was asked for before a refusal does not
-/// undo it. A run begins after a success, with an act that was asked for when every refusal before was known: it speaks, and as long as
-/// refusals overlap nobody is excused once more.
+/// The context the act was asked in, by what was known then: calls in flight may have ended a run of refusals since, or begun one.
+std::uint8_t context_of(const Act& act) {
+  const BarrierSession* const session = memory_of(act.session);
+  if (session == nullptr) return kAfterSuccess;
+  const bool in_run = session->after_refusal && !asked_before_run(act);
+  return in_run || (act.asked && session->ran_at(*act.asked)) ? kAfterRefusal : kAfterSuccess;
+}
+
+/// The context of the session's next call. A fault is neither a success nor a refusal, and neither is what nobody can say; what was asked
+/// for before a refusal does not undo it. A run begins after a success, with an act that was asked for when every refusal before was known:
+/// it speaks, and as long as refusals overlap nobody is excused once more.
 void set_context(const Act& act, BarrierSession& session, const BarrierJudgement& judged) {
   if (judged.refused) {
     const bool knew_all = !act.asked || session.refused_last <= *act.asked;
     if (!session.after_refusal && knew_all) session.run_began = act.now();
     session.after_refusal = true;
     session.refused_last = act.now();
-  } else if ((act.event.outcome.status == Outcome::Ok || judged.missed) && !asked_before_run(act)) {
-    session.after_refusal = false;
+  } else if (session.after_refusal && (act.event.outcome.status == Outcome::Ok || judged.missed) && !asked_before_run(act)) {
+    session.end_run(act.now());
   }
 }
 
@@ -146,8 +155,10 @@ class Barrier final : public Channel {
 
   [[nodiscard]] std::vector<std::vector<double>> caps(const Persona& persona) const override {
     auto v = rows(kCaps);
-    for (const std::size_t cls : {1U, 2U, 3U, 6U})
+    for (const std::size_t cls : {1U, 2U, 3U, 6U}) {
       v[0][cls] = std::clamp(v[0][cls] * persona.barriers.denials / kDenialsOfTable, kCapFloor, 1.);
+      v[1][cls] = std::max(v[1][cls], v[0][cls]);  // what may be refused after a success may be after a refusal
+    }
     v[1][1] = std::max(v[1][1], 1 - 1. / (persona.barriers.retries + 1));
     return v;
   }
@@ -169,15 +180,11 @@ class Barrier final : public Channel {
     const std::optional<Asked> request = asked_before(act);
     const bool denied = event.outcome.status == Outcome::Denied, missed = is_miss(event);
     if (denied && act.own_refusal) return Reading::of(Reading::Kind::Silent);
-    if (event.outcome.status == Outcome::Unknown) {
-      learn(act);
-      return Reading::of(Reading::Kind::NotEvaluable);
-    }
 
     const BarrierSession* const session = memory_of(act.session);
     const BarrierAgent* const agent = memory_of(act.agent);
     const bool under_way = asked_before_run(act);
-    const std::uint8_t context = session != nullptr && session->after_refusal && !under_way ? 1 : 0;
+    const std::uint8_t context = context_of(act);
     BarrierJudgement judged;
     bool said = false;  // by the refusal that came while it was under way
     const bool refused_before = (session != nullptr && session->refusals) || (agent != nullptr && !agent->empty());
@@ -193,7 +200,10 @@ class Barrier final : public Channel {
       remember(act, what, judged);
     }
     learn(act);
-    return said ? Reading::of(Reading::Kind::Silent) : Reading::marked(context, static_cast<std::uint8_t>(judged.cls));
+    Reading reading = said ? Reading::of(Reading::Kind::Silent) : Reading::marked(context, static_cast<std::uint8_t>(judged.cls));
+    // Not known to be refused, it is one of the calls that a share of refusals is a share of.
+    if (event.outcome.status == Outcome::Unknown) reading.lacking |= bit_of(Lacking::Outcome);
+    return reading;
   }
 
   bool heed(const Act& act) const override {

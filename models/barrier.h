@@ -18,8 +18,11 @@ enum class BarrierClass : std::uint8_t { Fine, Retry, NewTarget, Guess, OtherPat
 /// - reading an object that was refused for a change is no way to the change; declared next steps (`barriers.then`) and actions that need
 ///   approval are neither a way round nor an escalation;
 /// - an identifier of a form that the action declares, or that the agent has read, is never a broken one;
-/// - a fault neither reaches nor refuses: it is fine and leaves the context; an unknown outcome is not evaluable;
-/// - where requests are told, an act is held against the refusals known when it was asked for. What was asked for before the present run of
+/// - a fault neither reaches nor refuses: it is fine and leaves the context, and so does an unknown outcome, which is counted as one: a
+///   share of refusals is one of all calls whose end is told;
+/// - of what was refused before in the session the ring knows the last eight; that a denied target is one of those before these, the dead
+///   ends tell, as long as they keep it: a retry, and no new target;
+/// - where requests are told, an act is held against the refusals known when it was asked for, and in the context that it was asked in. What was asked for before the present run of
 ///   them began, and would be no more than a new plausible target, gives no mark: the first of these refusals speaks for it. A run goes on
 ///   over successes as long as each refusal was asked for before the one before it was known;
 /// - the same name in another directory, through the same tool and standing in nothing the agent had read, is a guess, not a way round;

@@ -111,6 +111,14 @@ bool retries(const Case& c) {
   });
 }
 
+/// The ring is full, and the target was refused before in this session: it may have left the ring since the act was asked for. Not of what
+/// was asked for before the present run of refusals: it knew of none of them.
+bool retries_what_left(const Case& c) {
+  if (c.session == nullptr || c.agent == nullptr || !c.session->refusals) return false;
+  if (c.act.asked && *c.act.asked < c.session->run_began) return false;
+  return c.session->refusals->ring.size() == BarrierSession::kRing && c.agent->met_last_in(c.what.target, c.session->serial);
+}
+
 bool near(const Identifier& id, const Refused::Value& value) {
   if (value.template_hash != id.shape.template_hash()) return false;
   const std::size_t distance = edit_distance(value.text, id.text, kNearEdits);
@@ -157,7 +165,7 @@ BarrierClass class_of(const Case& c, const BarrierSuspicion& s, bool failed, boo
     if (goes_round(c, s, failed)) return BarrierClass::OtherPath;
   }
   if (!failed) return BarrierClass::Fine;
-  if (retries(c)) return BarrierClass::Retry;
+  if (retries(c) || (!missed && retries_what_left(c))) return BarrierClass::Retry;
   if (c.agent != nullptr && c.agent->earlier(c.what.target, c.session == nullptr ? 0 : c.session->serial) != nullptr)
     return BarrierClass::DeadEnd;
   if (s.near_miss) return BarrierClass::NearMiss;

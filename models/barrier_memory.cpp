@@ -6,10 +6,10 @@
 namespace ringfence {
 namespace {
 
-constexpr std::uint8_t kVersion = 4, kAgentVersion = 3;
-/// Versions before of a session, which knew no moments: without open requests; with them in front. And which knew when the run of refusals
-/// began alone.
-constexpr std::uint8_t kTimeless = 1, kTimelessAsking = 2, kRunAlone = 3;
+constexpr std::uint8_t kVersion = 5, kAgentVersion = 3;
+/// Versions before of a session, which knew no moments: without open requests; with them in front. Which knew when the run of refusals
+/// began alone. And which knew of no run but the present one.
+constexpr std::uint8_t kTimeless = 1, kTimelessAsking = 2, kRunAlone = 3, kPresentRun = 4;
 /// Flags of a session.
 enum Flag : std::uint8_t { kAfterRefusal = 1, kTextKnown = 2, kHashesKnown = 4, kRefused = 8, kAsking = 16 };
 /// Versions before of an agent: targets with all their bits; no values.
@@ -17,6 +17,7 @@ constexpr std::uint8_t kWholeTargets = 1, kWithoutValues = 2;
 constexpr std::size_t kValueBytes = 64, kSaidBytes = 128;
 
 constexpr std::uint32_t low(std::uint64_t hash) { return static_cast<std::uint32_t>(hash); }
+constexpr std::uint16_t low16(std::uint32_t serial) { return static_cast<std::uint16_t>(serial & 0xFFFFU); }
 
 std::uint16_t narrow16(Reader& in) {
   const std::uint64_t v = in.varint();
@@ -130,6 +131,21 @@ void BarrierSession::forget(std::uint32_t tool, std::uint64_t target) {
   if (refusals) std::erase_if(refusals->ring, [&](const Refused& r) { return r.tool == tool && r.target == target; });
 }
 
+void BarrierSession::end_run(Moment now) {
+  after_refusal = false;
+  if (!refusals) return;
+  std::vector<Run>& runs = refusals->runs;
+  if (runs.size() == kRuns) {
+    runs[1].began = runs[0].began;
+    runs.erase(runs.begin());
+  }
+  runs.push_back({run_began, now});
+}
+
+bool BarrierSession::ran_at(Moment moment) const {
+  return refusals && std::ranges::any_of(refusals->runs, [&](const Run& run) { return run.began <= moment && moment < run.ended; });
+}
+
 Conduct* BarrierSession::conduct(std::uint32_t tool, bool make) {
   if (!refusals) return nullptr;
   std::vector<Conduct>& all = refusals->conducts;
@@ -181,6 +197,11 @@ void BarrierSession::encode(Writer& out) const {
   for (const Refused& refused : refusals->ring) ringfence::encode(out, refused);
   out.varint(refusals->conducts.size());
   for (const Conduct& one : refusals->conducts) ringfence::encode(out, one);
+  out.varint(refusals->runs.size());
+  for (const Run& run : refusals->runs) {
+    encode_moment(out, run.began);
+    encode_moment(out, run.ended);
+  }
 }
 
 std::unique_ptr<BarrierSession> BarrierSession::decode(Reader& in) {
@@ -205,9 +226,13 @@ std::unique_ptr<BarrierSession> BarrierSession::decode(Reader& in) {
   if ((flags & kRefused) != 0) {
     session->refusals = std::make_unique<Refusals>();
     if (version >= kRunAlone) session->run_began = decode_moment(in);
-    session->refused_last = version == kVersion ? decode_moment(in) : session->run_began;
+    session->refused_last = version >= kPresentRun ? decode_moment(in) : session->run_began;
     for (std::size_t n = in.count(13, kRing); n > 0 && in.ok(); --n) session->refusals->ring.push_back(decode_refused(in, version));
     for (std::size_t n = in.count(15, kConducts); n > 0 && in.ok(); --n) session->refusals->conducts.push_back(decode_conduct(in));
+    for (std::size_t n = version > kPresentRun ? in.count(4, kRuns) : 0; n > 0 && in.ok(); --n) {
+      const Moment began = decode_moment(in);
+      session->refusals->runs.push_back({began, decode_moment(in)});
+    }
   }
   return in.ok() ? std::move(session) : nullptr;
 }
@@ -222,7 +247,8 @@ std::size_t BarrierSession::bytes() const {
     }
   }
   if (!refusals) return sum;
-  sum += sizeof(Refusals) + refusals->ring.capacity() * sizeof(Refused) + refusals->conducts.capacity() * sizeof(Conduct);
+  sum += sizeof(Refusals) + refusals->ring.capacity() * sizeof(Refused) + refusals->conducts.capacity() * sizeof(Conduct) +
+         refusals->runs.capacity() * sizeof(Run);
   for (const Refused& r : refusals->ring) {
     sum += r.values.capacity() * sizeof(Refused::Value);
     for (const Refused::Value& value : r.values) sum += value.text.capacity();
@@ -237,9 +263,13 @@ const BarrierAgent::DeadEnd* BarrierAgent::earlier(std::uint64_t target, std::ui
   return found == dead_ends_.end() || found->first == serial ? nullptr : &*found;
 }
 
+bool BarrierAgent::met_last_in(std::uint64_t target, std::uint32_t serial) const {
+  return std::ranges::any_of(dead_ends_, [&](const DeadEnd& d) { return d.target == low(target) && d.last == low16(serial); });
+}
+
 void BarrierAgent::note(std::uint64_t target, std::uint32_t serial) {
   const auto found = std::ranges::find(dead_ends_, low(target), &DeadEnd::target);
-  const auto latest = static_cast<std::uint16_t>(serial & 0xFFFFU);
+  const std::uint16_t latest = low16(serial);
   if (found != dead_ends_.end()) {
     if (found->last != latest) {
       found->last = latest;

@@ -84,7 +84,7 @@ struct Asked {
   std::vector<Said> said;
 };
 
-/// Of one session: 70 bytes, the ids read (2 KiB at most), and from the first refusal on the ring and the counts (2.5 KiB at most); while
+/// Of one session: 70 bytes, the ids read (2 KiB at most), and from the first refusal on the ring and the counts (2.8 KiB at most); while
 /// requests are open 0.1 KiB each, of at most 8.
 class BarrierSession final : public ChannelMemory {
  public:
@@ -92,9 +92,15 @@ class BarrierSession final : public ChannelMemory {
   static constexpr std::size_t kCredentials = 4;
   static constexpr std::size_t kConducts = 4;
   static constexpr std::size_t kAsked = 8;
+  static constexpr std::size_t kRuns = 8;
+  /// A run of refusals that is over: when the first became known, and the success that ended it.
+  struct Run {
+    Moment began, ended;
+  };
   struct Refusals {
     std::vector<Refused> ring;      // oldest first
     std::vector<Conduct> conducts;  // least recently refused first
+    std::vector<Run> runs;          // oldest first; in the place of more than eight, the two oldest are one
   };
 
   bool after_refusal = false;              // the context of the next call
@@ -117,6 +123,10 @@ class BarrierSession final : public ChannelMemory {
   void push(Refused refused);
   /// The tool reached the object after all.
   void forget(std::uint32_t tool, std::uint64_t target);
+  /// The present run of refusals is over.
+  void end_run(Moment now);
+  /// At that moment a run was under way that is over now.
+  [[nodiscard]] bool ran_at(Moment moment) const;
   /// The counts of a tool, new ones if `make` is set; null where there are none.
   [[nodiscard]] Conduct* conduct(std::uint32_t tool, bool make);
   /// Keeps what a request asked for; the oldest of more than eight leaves.
@@ -145,6 +155,8 @@ class BarrierAgent final : public ChannelMemory {
 
   /// The dead end of this target met before in another session than `serial`; null where there is none.
   [[nodiscard]] const DeadEnd* earlier(std::uint64_t target, std::uint32_t serial) const;
+  /// The target is a dead end that the session of this serial met, and none after it.
+  [[nodiscard]] bool met_last_in(std::uint64_t target, std::uint32_t serial) const;
   void note(std::uint64_t target, std::uint32_t serial);
   /// An act on this target was refused with these values; the same value again only becomes the newest.
   void keep(std::uint64_t target, const std::vector<Refused::Value>& values);

@@ -145,7 +145,7 @@ Ruling judge_rate(const Act& act, Look look, const auto& agent_totals) {
   Ruling ruling;
   const std::optional<double> most = most_per_minute(act);
   if (!act.persona.calls_per_minute && !most) return ruling;
-  std::uint64_t* const calls = agent_totals().minutes.at(totals::minute_of(act.event.time));
+  std::uint64_t* const calls = agent_totals().minutes.at(totals::minute_of(act));
   if (calls == nullptr) {
     ruling.lacks(Lacking::Past);
   } else if (++*calls; most && static_cast<double>(*calls) > *most && !look.told) {

@@ -106,8 +106,9 @@ Totals Totals::decode(Reader& in, std::uint8_t version) {
   return totals;
 }
 
-std::int64_t minute_of(EventTime time) {
+std::int64_t minute_of(const Act& act) {
   constexpr std::int64_t kMinute = minutes(1).value;
+  const EventTime time = act.asked ? std::min(act.asked->clock, act.event.time) : act.event.time;
   return time.value / kMinute - (time.value % kMinute < 0 ? 1 : 0);
 }
 

@@ -50,8 +50,9 @@ class Totals {
   std::vector<Entities> entities_;
 };
 
-/// Minutes since 1970 in UTC.
-[[nodiscard]] std::int64_t minute_of(EventTime time);
+/// The minute a call counts in, since 1970 in UTC: that of its request, where there was one. How long others take to answer is not its
+/// pace.
+[[nodiscard]] std::int64_t minute_of(const Act& act);
 
 /// Day and minute totals of an agent over all its sessions and instances.
 class AgentTotals final : public ChannelMemory {

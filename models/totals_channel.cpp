@@ -202,7 +202,7 @@ class TotalsChannel final : public Channel {
   /// The minute that is being counted is judged by the first call of another one; each is judged at most once, and they do not overlap.
   static void judge_minute(const Act& act, const totals::RatePlan& plan, Reading& reading) {
     const AgentTotals* const all = sums_of(act.agent);
-    const std::int64_t minute = totals::minute_of(act.event.time);
+    const std::int64_t minute = totals::minute_of(act);
     const std::uint64_t* const calls = all == nullptr ? nullptr : all->minutes.find(minute);
     if (calls == nullptr || *calls != 1) return;
     AgentStakes& agent = stakes_of(act.agent);

@@ -359,11 +359,14 @@ TEST(BarrierSilence, RequestsAndOtherKindsAreNotJudged) {
   EXPECT_EQ(story.tell(asked).kind, Reading::Kind::Silent);
 }
 
-TEST(BarrierSilence, AnUnknownOutcomeIsNotEvaluable) {
+TEST(BarrierSilence, OfAnUnknownOutcomeNoRefusalIsKnown) {
   Story story = after_denial();
   Call unknown = commit("main");
   unknown.outcome = Outcome::Unknown;
-  EXPECT_EQ(story.tell(unknown).kind, Reading::Kind::NotEvaluable);
+  const Reading reading = story.tell(unknown);
+  EXPECT_EQ(reading.kind, Reading::Kind::Marked) << "it is one of the calls of which a share may be refused";
+  EXPECT_EQ(static_cast<BarrierClass>(reading.cls), Fine);
+  EXPECT_EQ(reading.lacking, bit_of(Lacking::Outcome));
   EXPECT_EQ(story.tell(commit("main")).context, 1) << "the context stands";
 }
 

@@ -262,6 +262,24 @@ TEST_F(Limits, CallsOfAMinuteAddUpOverSessions) {
   broken(call("files/read").after(seconds(1)));
 }
 
+TEST_F(Limits, ACallCountsInTheMinuteItWasAskedForIn) {
+  world.job.calls_per_minute = at_most(3);
+  int asked = 0, answered = 0;
+  const auto numbered = [&](int number, Nanos at) {
+    Made made = call("files/read").after(at);
+    const std::string_view id = made.own("act-" + std::to_string(number));
+    return std::move(made).but([&](Event& event) { event.id = id; });
+  };
+  const auto ask = [&](Nanos at) { world.ask(numbered(asked++, at)); };
+  const auto answer = [&](Nanos at) { return numbered(answered++, at); };
+  for (int i = 0; i < 3; ++i) ask(seconds(10));
+  for (int i = 0; i < 4; ++i) ask(seconds(61));
+  for (int i = 0; i < 6; ++i) holds(answer(seconds(62)));
+  EXPECT_EQ(broken(answer(seconds(121))), "4 calls in this minute, declared are at most 3") << "in the minute of the four requests";
+  ask(seconds(20));
+  EXPECT_EQ(broken(answer(seconds(21))), "4 calls in this minute, declared are at most 3") << "a request that comes late keeps its minute";
+}
+
 TEST_F(Limits, CallsOfAGatewayThatComesLateAreCountedInTheirOwnMinuteOrNone) {
   world.job.calls_per_minute = at_most(3);
   for (int minute = 100; minute < 116; ++minute) holds(call("files/read").after(minutes(minute)));

@@ -211,6 +211,7 @@ class World {
     settle_job();
     Act act = act_of(made.done());
     act.plans = plans_;
+    agent.last_time = std::max(agent.last_time, act.event.time);
     act.asked = asked_[std::string(act.event.id)] = act.now();
     ++agent.acts_gone;
     (void)channel_.heed(act);
