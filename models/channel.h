@@ -101,11 +101,12 @@ enum class Lacking : std::uint8_t {
   Charter,
   Server,
   Outcome,
-  Past
+  Past,
+  Delegation
 };
-inline constexpr std::array<std::string_view, 14> kLackingNames{"resource", "argument",  "effect",   "destination", "user",
+inline constexpr std::array<std::string_view, 15> kLackingNames{"resource", "argument",  "effect",   "destination", "user",
                                                                 "session",  "grounding", "quantity", "population",  "identifier",
-                                                                "charter",  "server",    "outcome",  "past"};
+                                                                "charter",  "server",    "outcome",  "past",        "delegation"};
 [[nodiscard]] constexpr std::uint32_t bit_of(Lacking what) { return std::uint32_t{1} << static_cast<unsigned>(what); }
 
 /// A factor that the channel computed itself, for a bet that no table row can hold: a learned alternative, the total of a period. The

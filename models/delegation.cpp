@@ -203,6 +203,9 @@ struct Verdict {
 
 Verdict judge_as_delegate(const Act& act, const std::vector<std::string_view>& ancestors) {
   Verdict out;
+  if (ancestors.empty()) return out;
+  const bool parent_told = scope::parent_of(act.event).has_value();
+  const scope::Depth depth = scope::depth_of(act.event, ancestors);
   const auto excess = [&](std::string what) { out.ruling.breach(Analytic::DelegationExcess, std::move(what)); };
   const auto worst = [&](Class cls) { out.cls = std::max(out.cls.value_or(cls), cls); };
   std::vector<const Persona*> judged;  // two agents of one job are told of once
@@ -212,14 +215,19 @@ Verdict judge_as_delegate(const Act& act, const std::vector<std::string_view>& a
     const std::string_view delegate = std::exchange(child, ancestor);
     if (job == nullptr) continue;
     const Delegation& declared = job->delegation;
-    if (declared.declared && !declared.to.matches(delegate) && delegate == act.event.agent.id)
+    if (declared.declared && !parent_told && !declared.to.empty()) {
+      out.ruling.lacks(Lacking::Delegation);
+    } else if (declared.declared && !declared.to.matches(delegate) && delegate == act.event.agent.id) {
       excess("it acts on behalf of agent " + printable(ancestor, 80) + ", whose delegation.to does not name it");
+    }
     if (std::ranges::find(judged, job) != judged.end()) continue;
     judged.push_back(job);
-    if (declared.max_depth && static_cast<std::int64_t>(ancestors.size()) > *declared.max_depth) {
+    if (declared.max_depth && depth.least > *declared.max_depth) {
       worst(kTooDeep);
-      excess("it acts at delegation depth " + std::to_string(ancestors.size()) + ", the job " + printable(job->reference(), 80) +
+      excess("it acts at delegation depth " + scope::depth_words(depth) + ", the job " + printable(job->reference(), 80) +
              " it was delegated from allows " + std::to_string(*declared.max_depth));
+    } else if (declared.max_depth && !depth.exact) {
+      out.ruling.lacks(Lacking::Delegation);
     }
     if (job->id == act.persona.id) continue;
     const Act theirs = under(act, *job);
@@ -330,11 +338,11 @@ class DelegationChannel final : public Channel {
     } else if (!ancestors.empty()) {
       reading = Reading::of(Reading::Kind::NotEvaluable);
     }
-    if (reading.kind == Reading::Kind::Marked && event.delegation.root) {
-      const Persona* root = scope::job_of(act, *event.delegation.root);
-      if (root != nullptr && root->delegation.max_children)
+    if (const Text root = scope::root_of(event); root && reading.kind == Reading::Kind::Marked) {
+      const Persona* job = scope::job_of(act, *root);
+      if (job != nullptr && job->delegation.max_children)
         reading.links.push_back(
-            {.kind = SubjectKind::RootSession, .most_members = static_cast<std::uint32_t>(std::max(*root->delegation.max_children, 0))});
+            {.kind = SubjectKind::RootSession, .most_members = static_cast<std::uint32_t>(std::max(*job->delegation.max_children, 0))});
     }
     std::ranges::move(tell_trees(act, ancestors), std::back_inserter(reading.links));
     above.ruling += std::move(below.ruling);
@@ -355,8 +363,8 @@ class DelegationChannel final : public Channel {
     Description out;
     out.title = "Agent goes beyond what was delegated to it";
     if (!ancestors.empty())
-      out.sentence =
-          "It acts on behalf of agent " + printable(ancestors.front(), 80) + ", at depth " + std::to_string(ancestors.size()) + ". ";
+      out.sentence = "It acts on behalf of agent " + printable(ancestors.front(), 80) + ", at depth " +
+                     scope::depth_words(scope::depth_of(act.event, ancestors)) + ". ";
     out.sentence += "It " + conduct(act) + ".";
     return out;
   }

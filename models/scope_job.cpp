@@ -94,26 +94,31 @@ std::vector<const Persona*> jobs_above(const Act& act) {
   return jobs;
 }
 
-Ruling judge_being_delegate(const Act& act, const std::vector<std::string_view>& ancestors) {
+Ruling judge_being_delegate(const Act& act, const std::vector<std::string_view>& ancestors, const Depth& depth) {
   Ruling ruling;
   const Delegation& declared = act.persona.delegation;
   const auto breach = [&](std::string what) { ruling.breach(Analytic::ScopeDelegation, std::move(what)); };
   if (ancestors.empty()) return ruling;
-  const std::string parent = printable(ancestors.front(), 80);
+  const std::string nearest = printable(ancestors.front(), 80);
   if (!declared.declared) {
-    breach("it acts on behalf of agent " + parent + ", its job declares no delegation");
+    breach("it acts on behalf of agent " + nearest + ", its job declares no delegation");
     return ruling;
   }
-  if (!declared.from.matches(ancestors.front()))
-    breach("it acts on behalf of agent " + parent + ", which is not among the declared delegation.from");
-  const auto depth = static_cast<std::int64_t>(ancestors.size());
-  if (declared.max_depth && depth > *declared.max_depth) {
-    breach("it acts at delegation depth " + std::to_string(depth) + ", declared is at most " + std::to_string(*declared.max_depth));
+  if (!parent_of(act.event) && !declared.from.empty()) {
+    ruling.lacks(Lacking::Delegation);
+  } else if (!declared.from.matches(ancestors.front())) {
+    breach("it acts on behalf of agent " + nearest + ", which is not among the declared delegation.from");
+  }
+  if (!declared.max_depth) return ruling;
+  if (depth.least > *declared.max_depth) {
+    breach("it acts at delegation depth " + depth_words(depth) + ", declared is at most " + std::to_string(*declared.max_depth));
+  } else if (!depth.exact) {
+    ruling.lacks(Lacking::Delegation);
   }
   return ruling;
 }
 
-Ruling judge_delegating(const Act& act, std::size_t depth) {
+Ruling judge_delegating(const Act& act, const Depth& own) {
   Ruling ruling;
   const Delegation& declared = act.persona.delegation;
   // A job without the block names its handing over as an action: that is declaration enough.
@@ -125,10 +130,9 @@ Ruling judge_delegating(const Act& act, std::size_t depth) {
     breach("declared are no children");
     return ruling;
   }
-  const auto child_depth = static_cast<std::int64_t>(depth) + 1;
-  if (declared.max_depth && child_depth > *declared.max_depth) {
-    breach("to depth " + std::to_string(child_depth) + ", declared is at most " + std::to_string(*declared.max_depth));
-  }
+  const Depth depth{own.least + 1, own.exact};
+  if (declared.max_depth && depth.least > *declared.max_depth)
+    breach("to depth " + depth_words(depth) + ", declared is at most " + std::to_string(*declared.max_depth));
   const auto delegates = delegates_of(act);
   for (const auto& [name, delegate] : delegates) {
     if (declared.to.matches(delegate)) continue;
@@ -153,6 +157,28 @@ std::vector<std::string_view> ancestors_of(const Event& event) {
   if (event.delegation.root) add(*event.delegation.root);
   return ancestors;
 }
+
+Text parent_of(const Event& event) {
+  const auto another = [&](std::string_view id) { return !id.empty() && id != event.agent.id; };
+  if (event.delegation.parent && another(*event.delegation.parent)) return event.delegation.parent;
+  const auto found = std::ranges::find_if(event.delegation.chain, another);
+  return found == event.delegation.chain.end() ? Text() : Text(*found);
+}
+
+Text root_of(const Event& event) {
+  const bool told = event.delegation.root && !event.delegation.root->empty();
+  if (!told && event.delegation.chain.empty()) return std::nullopt;
+  const std::string_view root = told ? *event.delegation.root : event.delegation.chain.back();
+  return root.empty() || root == event.agent.id ? Text() : Text(root);
+}
+
+Depth depth_of(const Event& event, const std::vector<std::string_view>& ancestors) {
+  const Text root = root_of(event);
+  const bool whole_chain = root && !event.delegation.chain.empty() && event.delegation.chain.back() == *root;
+  return {static_cast<std::int64_t>(ancestors.size()), ancestors.empty() || whole_chain || parent_of(event) == root};
+}
+
+std::string depth_words(const Depth& depth) { return std::to_string(depth.least) + (depth.exact ? "" : " or more"); }
 
 const Persona* job_of(const Act& act, std::string_view agent) {
   Event probe;
@@ -246,8 +272,9 @@ Ruling judge_approval(const Act& act) {
 
 Ruling judge_delegation(const Act& act) {
   const std::vector<std::string_view> ancestors = ancestors_of(act.event);
-  Ruling ruling = judge_being_delegate(act, ancestors);
-  ruling += judge_delegating(act, ancestors.size());
+  const Depth depth = depth_of(act.event, ancestors);
+  Ruling ruling = judge_being_delegate(act, ancestors, depth);
+  ruling += judge_delegating(act, depth);
   return ruling;
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -24,8 +26,21 @@ namespace ringfence::scope {
 /// `scope.schedule`, `scope.expired` and `agent.charter_changed`: when the agent acts, how old it is and with which text it runs.
 [[nodiscard]] Ruling judge_circumstances(const Act& act);
 
-/// Agents above this one, nearest first, each once; the event may name them in three places.
+/// Agents above this one, nearest first, each once, as far as the event names them: in up to three places. Who stands between is not among
+/// them where only the root, or the parent and the root, are told.
 [[nodiscard]] std::vector<std::string_view> ancestors_of(const Event& event);
+/// Who delegated the act; absent where the event does not say, though it may name the root.
+[[nodiscard]] Text parent_of(const Event& event);
+/// Who began the delegation: as the event says, else the last of its chain. Absent where neither is told, or where it is the agent itself.
+[[nodiscard]] Text root_of(const Event& event);
+/// How deep the act was delegated.
+struct Depth {
+  std::int64_t least = 0;  // agents above that are named
+  bool exact = true;       // none stands between them
+};
+[[nodiscard]] Depth depth_of(const Event& event, const std::vector<std::string_view>& ancestors);
+/// `2`, or `2 or more`.
+[[nodiscard]] std::string depth_words(const Depth& depth);
 /// The job of an agent that is known by its name alone, in the tenant of this act; null where none applies.
 [[nodiscard]] const Persona* job_of(const Act& act, std::string_view agent);
 /// Whom the act delegates to: accounts, and arguments marked `destination`.

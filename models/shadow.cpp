@@ -119,9 +119,8 @@ void ShadowProfile::note(const Event& call) {
     for (const auto& host : scope::hosts_to_list(text)) hosts.note(host.value_or(""), kPlaces);
   for (const std::string_view account : call.destination.accounts) accounts.note(account, kPlaces);
   for (const std::string_view label : call.data.classes) classes.note(label, kFew);
-  const auto ancestors = scope::ancestors_of(call);
-  if (!ancestors.empty()) parents.note(ancestors.front(), kFew);
-  depth = std::max(depth, static_cast<std::uint32_t>(ancestors.size()));
+  if (const Text parent = scope::parent_of(call)) parents.note(*parent, kFew);
+  depth = std::max(depth, static_cast<std::uint32_t>(scope::ancestors_of(call).size()));
   if (call.credential.fingerprint) keys.note(*call.credential.fingerprint, kFew);
   const std::int64_t hour = call.time.value / ringfence::hours(1).value;
   ++hours[static_cast<std::size_t>(((hour % 24) + 24) % 24)];

@@ -7,6 +7,7 @@
 
 #include "engine/event/hash.h"
 #include "engine/event/sha256.h"
+#include "models/scope_job.h"
 
 namespace ringfence {
 namespace {
@@ -55,9 +56,9 @@ Link& add_link(std::vector<Link>& links, const Act& act, SubjectKind kind, std::
 void add_root_session(std::vector<Link>& links, const Act& act) {
   const Event& event = act.event;
   const Text session = event.delegation.session ? event.delegation.session : event.session.id;
-  const bool delegated = event.delegation.root && *event.delegation.root != event.agent.id;
-  if (!session || (!delegated && !act.persona.delegation.declared)) return;
-  std::string root(delegated ? *event.delegation.root : event.agent.id);
+  const Text above = scope::root_of(event);
+  if (!session || (!above && !act.persona.delegation.declared)) return;
+  std::string root(above.value_or(event.agent.id));
   add_link(links, act, SubjectKind::RootSession, bounded(root + "/" + std::string(*session))).root = std::move(root);
 }
 

@@ -186,6 +186,24 @@ TEST_F(Delegated, RootSessionIsToldHowManyChildrenItsRootDeclares) {
   EXPECT_EQ(reading.links.front().kind, SubjectKind::RootSession);
   EXPECT_EQ(reading.links.front().most_members, 2U);
   EXPECT_THAT(world.read(call("files/read").parent("desk-1")).links, IsEmpty());
+  const Reading chained = world.read(call("files/read").chain({"agent-1", "somebody", "desk-1"}));
+  ASSERT_FALSE(chained.links.empty());
+  EXPECT_EQ(chained.links.front().most_members, 2U) << "the root is the last of the chain";
+}
+
+TEST_F(Delegated, WhereTheRootAloneIsToldNobodySaysWhoTheParentIs) {
+  const auto by_root = [](Made made) { return std::move(made).but([](Event& e) { e.delegation.root = "desk-1"; }); };
+  world.other_jobs.front().delegation.to = GlobSet({"middle-*"});
+  const Reading inside = world.read(by_root(call("files/read")));
+  EXPECT_EQ(inside.cls, 0);
+  EXPECT_THAT(inside.breaches, IsEmpty());
+  EXPECT_TRUE(lacks(inside, Lacking::Delegation));
+  const Reading outside = world.read(by_root(call("files/write")));
+  EXPECT_EQ(outside.cls, 1) << "the root's job holds for all below it";
+  EXPECT_THAT(World::uids(outside), ElementsAre("delegation.excess"));
+  EXPECT_FALSE(lacks(world.read(call("files/read").chain({"agent-1", "middle-1", "desk-1"})), Lacking::Delegation));
+  EXPECT_TRUE(lacks(world.read(by_root(call("files/read").parent("middle-1"))), Lacking::Delegation)) << "who else is between them";
+  EXPECT_FALSE(lacks(world.read(by_root(call("files/read").parent("desk-1"))), Lacking::Delegation)) << "the parent began it";
 }
 
 /// `join desk-1`, as its trees are told of an act.
@@ -243,9 +261,10 @@ TEST_F(Delegated, WordsAreOfWhatTheEvidenceIsOf) {
   };
   EXPECT_EQ(words({0, 1}, call("files/read")), "It acts outside the job it was delegated from.") << "a root session, which has no parent";
   EXPECT_EQ(words({4}, call("files/read")), "It delegates to more children than its job declares.");
-  EXPECT_EQ(words({1, 3}, call("files/read").parent("desk-1")),
-            "It acts on behalf of agent desk-1, at depth 1. It acts outside the job it was delegated from, and acts deeper than was "
-            "delegated.");
+  EXPECT_EQ(
+      words({1, 3}, call("files/read").parent("desk-1")),
+      "It acts on behalf of agent desk-1, at depth 1 or more. It acts outside the job it was delegated from, and acts deeper than was "
+      "delegated.");
 }
 
 TEST(DelegationFalseAlarms, StayUnderTheBoundExactlyOnTheCaps) {

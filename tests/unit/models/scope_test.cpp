@@ -275,6 +275,21 @@ TEST_F(Scope, DelegateActsOnlyForDeclaredParentsAndNoDeeperThanDeclared) {
   EXPECT_THAT(world.breaks(call("files/read").chain({"agent-1", "lead-1", "mid", "root"})), ElementsAre("scope.delegation"));
 }
 
+TEST_F(Scope, RootAloneSaysNeitherWhoTheParentIsNorHowDeep) {
+  world.job.delegation = {true, {}, GlobSet({"lead-*"}), 2, std::nullopt};
+  const auto by_root = [](Made made) { return std::move(made).but([](Event& event) { event.delegation.root = "chief"; }); };
+  const Reading reading = world.read(by_root(call("files/read")));
+  EXPECT_THAT(reading.breaches, IsEmpty());
+  EXPECT_TRUE(lacks(reading, Lacking::Delegation));
+  EXPECT_FALSE(lacks(world.read(call("files/read").chain({"agent-1", "lead-1", "chief"})), Lacking::Delegation));
+  const Reading deep = world.read(by_root(call("files/read").chain({"agent-1", "lead-1", "mid"})));
+  ASSERT_THAT(World::uids(deep), ElementsAre("scope.delegation")) << "three are named, whoever stands between them";
+  EXPECT_EQ(deep.breaches.front().what, "it acts at delegation depth 3 or more, declared is at most 2");
+  World nobodys{scope_channel()};
+  nobodys.job.delegation = {true, GlobSet({"lead-*"}), {}, 2, std::nullopt};
+  EXPECT_THAT(nobodys.breaks(by_root(call("files/read"))), ElementsAre("scope.delegation")) << "whoever the parent is";
+}
+
 TEST_F(Scope, JobDelegatesOnlyWhereAndToWhomItDeclares) {
   world.job.actions.push_back(action("hand_over", {"hub/hand_over"}, Effect::Delegate));
   world.job.actions.back().arguments.push_back(rule("to"));

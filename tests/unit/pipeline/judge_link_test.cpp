@@ -105,6 +105,17 @@ TEST(Subjects, EvidenceForOneUserAddsUpOverAgentsAndIsAFindingForPeople) {
   EXPECT_EQ(contained, 0U);
 }
 
+TEST(Subjects, TheRootIsTheLastOfTheChainWhereItIsNotNamed) {
+  Watch watch(kEnforced);
+  Call call{.agent = "clerk-1"};
+  call.more = R"(,"delegation":{"chain":["clerk-1","clerk-2","chief"],"session":"root-run"})";
+  const Judgement seen = watch.see(call);
+  ASSERT_FALSE(seen.links.empty());
+  EXPECT_EQ(seen.links.front().kind, SubjectKind::RootSession);
+  EXPECT_EQ(seen.links.front().subject, "chief/root-run");
+  EXPECT_EQ(seen.links.front().root, "chief");
+}
+
 TEST(Subjects, AnExplanationOfASubjectAddsUpToItsScore) {
   Watch watch(kEnforced);
   std::size_t explained = 0;
