@@ -56,14 +56,14 @@ class SessionDelegation final : public ChannelMemory {
     if (act != 0 && !sure && asked.size() < kAsked) asked.push_back({act, child});
     return true;
   }
-  /// What came of a request: where nobody was asked, its children are none unless another act asks for them.
-  void settle(std::uint64_t act, bool refused) {
+  /// What came of a request: where nothing came of it, its children are none unless another act asks for them.
+  void settle(std::uint64_t act, bool failed) {
     std::vector<std::uint64_t> of_act;
     for (const Asked& one : asked)
       if (one.act == act) of_act.push_back(one.child);
     std::erase_if(asked, [&](const Asked& one) { return one.act == act; });
     for (const std::uint64_t child : of_act) {
-      if (!refused) {
+      if (!failed) {
         confirm(child);
       } else if (std::ranges::find(asked, child, &Asked::child) == asked.end()) {
         std::erase(children, child);
@@ -268,11 +268,12 @@ Verdict judge_fan_out(const Act& act) {
   const Delegation& declared = act.persona.delegation;
   if (act.effect != Effect::Delegate || !declared.max_children || !act.event.session.id) return out;
   if (act.event.outcome.status == Outcome::Denied) return out;  // nobody was asked
+  const bool failed = act.event.outcome.status == Outcome::Error;
   const auto most = static_cast<std::size_t>(std::clamp<std::int64_t>(*declared.max_children, 0, SessionDelegation::kChildren));
   const std::uint64_t request = act.event.phase == Phase::Request ? std::max<std::uint64_t>(hash64(act.event.id), 1) : 0;
   for (const auto& [name, delegate] : scope::delegates_of(act)) {
     out.cls = out.cls.value_or(kInside);
-    if (memory_of(act).delegate(hash64(delegate), most, request)) continue;
+    if (failed || memory_of(act).delegate(hash64(delegate), most, request)) continue;
     out.cls = kFanOut;
     out.ruling.breach(Analytic::DelegationExcess,
                       "it delegates to another child in this session, declared are at most " + std::to_string(most));
@@ -352,9 +353,9 @@ class DelegationChannel final : public Channel {
   }
 
   [[nodiscard]] std::vector<LinkNote> learn_outcome(const Act& act) const override {
-    const auto& slot = act.session.memory[kSlot];
-    if (act.event.kind == EventKind::ToolCall && slot != nullptr)
-      memory_of(act).settle(std::max<std::uint64_t>(hash64(act.event.id), 1), act.event.outcome.status == Outcome::Denied);
+    const Outcome status = act.event.outcome.status;
+    if (act.event.kind == EventKind::ToolCall && act.session.memory[kSlot] != nullptr)
+      memory_of(act).settle(std::max<std::uint64_t>(hash64(act.event.id), 1), status == Outcome::Denied || status == Outcome::Error);
     return {};
   }
 

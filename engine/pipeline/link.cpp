@@ -93,12 +93,11 @@ std::string subject_name(const Link& link) {
 std::vector<Link> links_of(const Act& act, const std::vector<RowId>& marks, std::vector<LinkNote> notes, Partition partition,
                            std::int64_t lsn) {
   std::vector<Link> links;
-  if (act.event.kind != EventKind::ToolCall || (marks.empty() && notes.empty())) return links;
+  if (act.event.kind != EventKind::ToolCall) return links;
   links.reserve(notes.size() + 2);
-  const bool borrowed = act.session.borrowed;  // what was done in a borrowed name is not held against others either
-  if (!marks.empty() && !borrowed) {
+  if (!act.session.borrowed) {  // what was done in a borrowed name is not held against others either
     add_root_session(links, act);
-    if (act.event.user.id) add_link(links, act, SubjectKind::User, bounded(*act.event.user.id));
+    if (!marks.empty() && act.event.user.id) add_link(links, act, SubjectKind::User, bounded(*act.event.user.id));
     for (Link& link : links) link.marks = marks;
   }
   for (LinkNote& note : notes) {

@@ -144,9 +144,24 @@ TEST_F(Delegating, ChildThatWasRefusedIsNone) {
   EXPECT_THAT(request("helper-2", "f"), IsEmpty());
   EXPECT_THAT(request("helper-3", "g"), ElementsAre("delegation.excess")) << "nothing is known of the first two yet";
   completes("e", Outcome::Denied);
-  completes("f", Outcome::Error);
+  completes("f", Outcome::Ok);
   EXPECT_THAT(request("helper-3", "h"), IsEmpty());
-  EXPECT_THAT(request("helper-4", "i"), ElementsAre("delegation.excess")) << "one that failed was asked";
+  EXPECT_THAT(request("helper-4", "i"), ElementsAre("delegation.excess"));
+}
+
+TEST_F(Delegating, ChildWhoseDelegationFailedIsNone) {
+  for (const char* id : {"a", "b", "c"}) {
+    EXPECT_THAT(request(std::string("helper-") + id, id), IsEmpty());
+    completes(id, Outcome::Error);
+  }
+  for (const char* id : {"d", "e", "f"}) {
+    const Reading whole = world.read(act(id, Phase::Complete, Outcome::Error).account(std::string("helper-") + id));
+    EXPECT_EQ(whole.cls, 0);
+    EXPECT_THAT(whole.breaches, IsEmpty());
+  }
+  for (const char* id : {"g", "h"})
+    EXPECT_THAT(world.breaks(act(id, Phase::Complete, Outcome::Ok).account(std::string("helper-") + id)), IsEmpty());
+  EXPECT_THAT(world.breaks(act("i", Phase::Complete, Outcome::Ok).account("helper-i")), ElementsAre("delegation.excess"));
 }
 
 TEST_F(Delegating, RefusalTakesNoChildBackThatAnotherActHasOrAsksFor) {

@@ -105,6 +105,19 @@ TEST(Subjects, EvidenceForOneUserAddsUpOverAgentsAndIsAFindingForPeople) {
   EXPECT_EQ(contained, 0U);
 }
 
+TEST(Subjects, WhoStandsAtAlertByItselfIsAMemberOfItsRootSessionAllTheSame) {
+  Watch watch("mode: alert");
+  (void)watch.guess(6);
+  ASSERT_GE(watch.agent().standing.alert ? 1 : 0, 1);
+  Call call;
+  call.more = delegated();
+  const Judgement seen = watch.see(call);
+  ASSERT_EQ(seen.links.size(), 1U);
+  EXPECT_EQ(seen.links.front().kind, SubjectKind::RootSession);
+  EXPECT_THAT(seen.links.front().marks, ::testing::IsEmpty()) << "what it stands accused of is not held against the others";
+  EXPECT_THAT(seen.marks, ::testing::Not(::testing::IsEmpty()));
+}
+
 TEST(Subjects, TheRootIsTheLastOfTheChainWhereItIsNotNamed) {
   Watch watch(kEnforced);
   Call call{.agent = "clerk-1"};
