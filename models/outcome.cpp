@@ -128,8 +128,8 @@ std::uint64_t hash_count(const Count& count, std::uint64_t seed) {
   return count ? short_hash::of({reinterpret_cast<const char*>(&*count), sizeof(*count)}, seed) : seed;
 }
 
-/// Tool, arguments and resource; nothing where the event does not say what was asked for.
-std::optional<std::uint64_t> act_hash(const Event& event) {
+/// Tool, arguments and resource; nothing where the event does not say what is asked for.
+std::optional<std::uint64_t> asked_by(const Event& event) {
   if (!event.args && !event.arg_ids && !event.resource.uri) return std::nullopt;
   std::uint64_t hash = hash_text(event.tool.server, 1);
   hash = hash_text(event.tool.name, hash);
@@ -138,6 +138,15 @@ std::optional<std::uint64_t> act_hash(const Event& event) {
   if (event.arg_ids)
     for (const std::string_view id : *event.arg_ids) hash = hash64(id, hash);
   return hash;
+}
+
+/// What was asked for: where requests are reported their word counts, a completion may leave out some of it or all. Nothing where nobody
+/// says, or where the request is kept no longer.
+std::optional<std::uint64_t> act_hash(const Act& act, SessionOutcome& memory) {
+  if (!act.asked) return asked_by(act.event);
+  const auto request = memory.answer(hash64(act.event.id));
+  if (!request) return std::nullopt;
+  return *request != 0 ? request : asked_by(act.event);
 }
 
 /// All that the event shows of the result.
@@ -176,12 +185,12 @@ bool repeats(const Act& act, SessionOutcome& memory, std::uint64_t hash) {
 }
 
 void judge_loop(const Act& act, Reading& reading) {
-  const auto hash = act_hash(act.event);
+  SessionOutcome& memory = memory_of(act);
+  const auto hash = act_hash(act, memory);
   if (!hash || act.event.outcome.status == Outcome::Unknown) {
     reading.kind = Reading::Kind::NotEvaluable;
     return;
   }
-  SessionOutcome& memory = memory_of(act);
   const std::uint8_t context = memory.repeats > 0 ? kAfterRepeat : kAfterProgress;
   const bool repeat = repeats(act, memory, *hash);
   memory.repeats = repeat ? memory.repeats + 1 : 0;
@@ -314,6 +323,11 @@ class OutcomeChannel final : public Channel {
       judge_loop(act, reading);
     }
     return reading;
+  }
+
+  bool heed(const Act& act) const override {
+    if (act.event.kind == EventKind::ToolCall) memory_of(act).ask(hash64(act.event.id), asked_by(act.event).value_or(0));
+    return true;
   }
 
   [[nodiscard]] Description describe(const Act& act, Threat threat) const override {

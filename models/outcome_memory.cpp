@@ -1,12 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "models/outcome_memory.h"
 
+#include <algorithm>
+
 namespace ringfence::outcome {
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kVersion = 2;  // 1: without what was asked for
 
 }  // namespace
+
+void SessionOutcome::ask(std::uint64_t id, std::uint64_t act) {
+  if (asked.size() == kAsked) asked.erase(asked.begin());
+  asked.push_back({id, act});
+}
+
+std::optional<std::uint64_t> SessionOutcome::answer(std::uint64_t id) {
+  const auto found = std::ranges::find(asked, id, &Asked::id);
+  if (found == asked.end()) return std::nullopt;
+  const std::uint64_t act = found->act;
+  asked.erase(found);
+  return act;
+}
 
 void SessionOutcome::encode(Writer& out) const {
   out.u8(kVersion);
@@ -27,16 +42,23 @@ void SessionOutcome::encode(Writer& out) const {
   }
   out.u8(after_destruction ? 1 : 0);
   out.varint(destroyed);
+  out.varint(asked.size());
+  for (const Asked& one : asked) {
+    out.u64(one.id);
+    out.u64(one.act);
+  }
 }
 
 std::size_t SessionOutcome::bytes() const {
-  std::size_t bytes = sizeof(*this) + recent.capacity() * sizeof(Seen) + failures.capacity() * sizeof(Failure);
+  std::size_t bytes =
+      sizeof(*this) + recent.capacity() * sizeof(Seen) + failures.capacity() * sizeof(Failure) + asked.capacity() * sizeof(Asked);
   for (const Failure& one : failures) bytes += one.label.capacity() > 15 ? one.label.capacity() + 1 : 0;
   return bytes;
 }
 
 std::unique_ptr<ChannelMemory> SessionOutcome::decode(Reader& in) {
-  if (in.u8() != kVersion) return nullptr;
+  const std::uint8_t version = in.u8();
+  if (version != 1 && version != kVersion) return nullptr;
   auto memory = std::make_unique<SessionOutcome>();
   memory->recent.resize(in.count(2 * sizeof(std::uint64_t) + 1, kRecent));
   for (Seen& one : memory->recent) {
@@ -56,6 +78,11 @@ std::unique_ptr<ChannelMemory> SessionOutcome::decode(Reader& in) {
   }
   memory->after_destruction = in.u8() == 1;
   memory->destroyed = in.varint32();
+  if (version != 1) memory->asked.resize(in.count(sizeof(Asked), kAsked));
+  for (Asked& one : memory->asked) {
+    one.id = in.u64();
+    one.act = in.u64();
+  }
   return in.ok() ? std::move(memory) : nullptr;
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,11 +17,16 @@ class SessionOutcome final : public ChannelMemory {
  public:
   static constexpr std::size_t kRecent = 4;
   static constexpr std::size_t kFailures = 16;
+  static constexpr std::size_t kAsked = 8;
   static constexpr std::size_t kLabelBytes = 1024;
 
   struct Seen {
     std::uint64_t act = 0, result = 0;  // hashes
     EventTime time;
+  };
+  /// A request without its completion.
+  struct Asked {
+    std::uint64_t id = 0, act = 0;  // hashes; act 0: it does not say what is asked for
   };
   /// An action whose last act did not succeed.
   struct Failure {
@@ -35,6 +41,12 @@ class SessionOutcome final : public ChannelMemory {
   std::vector<Failure> failures;
   bool after_destruction = false;
   std::uint32_t destroyed = 0;
+  std::vector<Asked> asked;  // oldest first
+
+  /// Keeps what a request asks for until its completion, of the last kAsked.
+  void ask(std::uint64_t id, std::uint64_t act);
+  /// What the request of that id asked for, kept no longer; nothing where it was not kept.
+  [[nodiscard]] std::optional<std::uint64_t> answer(std::uint64_t id);
 
   void encode(Writer& out) const override;
   [[nodiscard]] std::size_t bytes() const override;
