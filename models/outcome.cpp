@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <utility>
@@ -237,10 +238,15 @@ bool belongs(const SessionOutcome::Failure& one, std::uint64_t task, bool own) {
   return one.task == task || (own && (one.task == 0 || task == 0));
 }
 
-/// What succeeded takes back the failures like it; what failed is kept until then.
-void note_outcome(const Act& act) {
+/// What succeeded takes back the failures like it; what failed is kept until then. Of a failure whose effect nobody states it is not known
+/// that it was no read.
+void note_outcome(const Act& act, Reading& reading) {
   const Event& event = act.event;
-  if (!act.effect || act.effect == Effect::Read || event.outcome.status == Outcome::Unknown) return;
+  if (event.outcome.status == Outcome::Unknown || act.effect == Effect::Read) return;
+  if (!act.effect) {
+    if (event.outcome.status != Outcome::Ok) reading.lacking |= bit_of(Lacking::Effect);
+    return;
+  }
   const std::uint64_t action = act.match.action ? hash64(act.persona.actions[*act.match.action].id) : hash_text(event.tool.name, 3);
   const std::uint64_t target = event.resource.uri ? hash64(*event.resource.uri, static_cast<std::uint64_t>(*act.effect) + 1) : 0;
   const std::uint64_t task = task_of(event);
@@ -255,18 +261,31 @@ void note_outcome(const Act& act) {
   failures.push_back({task, action, target, scope::tool_words(event).substr(0, SessionOutcome::kLabelBytes)});
 }
 
+/// The declared action that the failure was of.
+std::optional<ActionIndex> action_of(const SessionOutcome::Failure& failure, const Persona& job) {
+  const auto found = std::ranges::find(job.actions, failure.action, [](const Action& action) { return hash64(action.id); });
+  if (found == job.actions.end()) return std::nullopt;
+  return static_cast<ActionIndex>(found - job.actions.begin());
+}
+
+/// A failure under a task stands until the task is reported done, whatever else is claimed before. One that names no task may be of any in
+/// its session: the first that ends there takes it along. An action is told once.
 Ruling judge_claim(const Act& act) {
   Ruling ruling;
+  const bool done = act.event.task.claim == TaskClaim::Done;
   const std::uint64_t task = task_of(act.event);
-  std::optional<std::string> label;  // of the last in this session, else in another
+  Failures undone;  // the last first, of this session before those of others
   each_failures(act, [&](Failures& failures, bool own) {
     const auto of_task = [&](const SessionOutcome::Failure& one) { return belongs(one, task, own); };
-    const auto last = std::ranges::find_if(failures.rbegin(), failures.rend(), of_task);
-    if (last != failures.rend() && !label) label = last->label;
-    std::erase_if(failures, of_task);
+    if (done) std::ranges::copy_if(failures.rbegin(), failures.rend(), std::back_inserter(undone), of_task);
+    std::erase_if(failures, [&](const SessionOutcome::Failure& one) { return of_task(one) && (done || one.task == 0); });
   });
-  if (label && act.event.task.claim == TaskClaim::Done)
-    ruling.breach(Analytic::OutcomeContradiction, "the task is reported done, the last call to " + *label + " under it did not succeed");
+  for (auto one = undone.begin(); one != undone.end(); ++one) {
+    if (std::ranges::find(undone.begin(), one, one->action, &SessionOutcome::Failure::action) != one) continue;
+    ruling.breach(Analytic::OutcomeContradiction,
+                  "the task is reported done, the last call to " + one->label + " under it did not succeed");
+    ruling.breaches.back().earlier = action_of(*one, act.persona);
+  }
   return ruling;
 }
 
@@ -316,7 +335,7 @@ class OutcomeChannel final : public Channel {
     if (act.event.kind == EventKind::TaskEnd) {
       reading.breaches = judge_claim(act).breaches;
     } else if (act.event.kind == EventKind::ToolCall && act.event.phase == Phase::Complete) {
-      note_outcome(act);
+      note_outcome(act, reading);
       const bool failed = act.event.outcome.status != Outcome::Ok;
       if (failed && (act.explained || (act.seems_out && !is_miss(act.event)))) return Reading::of(Reading::Kind::Muted);
       judge_sweep(act, reading);

@@ -28,4 +28,7 @@ namespace ringfence {
 /// An exception can take an act out of it. A refused record is no act.
 [[nodiscard]] constexpr bool takes_exceptions(Analytic analytic) { return takes_level(analytic) && analytic != Analytic::FeedRefused; }
 
+/// An act that came earlier is at fault, never the one that shows it: an exception knows its agent and its action, and nothing else of it.
+[[nodiscard]] constexpr bool is_of_earlier_acts(Analytic analytic) { return analytic == Analytic::OutcomeContradiction; }
+
 }  // namespace ringfence

@@ -222,6 +222,9 @@ class Linter {
       const auto analytic = analytic_named(e.analytic);
       if (analytic && !takes_exceptions(*analytic))
         warn(at, "exception '" + e.id + "' has no effect: no act is held against " + e.analytic);
+      if (analytic && is_of_earlier_acts(*analytic) && (e.tool || e.resource || e.destination))
+        warn(at["match"],
+             "exception '" + e.id + "' matches nothing: of the act that " + e.analytic + " is about only agent and action are known");
     }
   }
 

@@ -56,11 +56,48 @@ TEST_F(Outcomes, SuccessOfAnotherActionDoesNot) {
 }
 
 TEST_F(Outcomes, HonestClaimsReadsAndOtherTasksAreSilent) {
-  act("bank/pay", Outcome::Denied);
-  EXPECT_THAT(claims(TaskClaim::Refused), IsEmpty());
+  act("bank/pay", Outcome::Denied, "t0");
+  EXPECT_THAT(claims(TaskClaim::Refused, "t0"), IsEmpty());
   act("files/read", Outcome::Denied);
   EXPECT_THAT(claims(TaskClaim::Done), IsEmpty());
   act("bank/pay", Outcome::Denied, "t2");
+  EXPECT_THAT(claims(TaskClaim::Done), IsEmpty());
+}
+
+TEST_F(Outcomes, WhatWasReportedFailedFirstIsNotDoneForThat) {
+  act("bank/pay", Outcome::Denied);
+  EXPECT_THAT(claims(TaskClaim::Failed), IsEmpty());
+  EXPECT_THAT(claims(TaskClaim::Done, "t9"), IsEmpty());
+  EXPECT_THAT(world.breaks(task_end("t1")), IsEmpty()) << "it claims nothing";
+  EXPECT_THAT(claims(TaskClaim::Done), ElementsAre("outcome.contradiction"));
+}
+
+TEST_F(Outcomes, WhatNamesNoTaskMayBeOfTheOneThatWasReportedFailed) {
+  const auto refused = [&] { world.breaks(call("bank/pay").with("n", "1").but([](Event& e) { e.outcome.status = Outcome::Denied; })); };
+  refused();
+  EXPECT_THAT(claims(TaskClaim::Failed, "t1"), IsEmpty());
+  EXPECT_THAT(claims(TaskClaim::Done, "t2"), IsEmpty());
+  refused();
+  EXPECT_THAT(claims(TaskClaim::Done, "t2"), ElementsAre("outcome.contradiction"));
+}
+
+TEST_F(Outcomes, EveryActionThatFailedIsToldOnceAndIsWhatAnExceptionIsAbout) {
+  act("bank/pay", Outcome::Denied);
+  act("bank/note", Outcome::Error);
+  act("bank/transfer", Outcome::Denied);
+  world.read(call("bank/odd").with("n", "1").task("t1").effect(Effect::Write).but([](Event& e) { e.outcome.status = Outcome::Denied; }));
+  const Reading reading = world.read(task_end("t1").but([](Event& e) { e.task.claim = TaskClaim::Done; }));
+  std::vector<std::pair<std::string, std::optional<ActionIndex>>> told;
+  for (const Breach& breach : reading.breaches) told.emplace_back(breach.what.substr(breach.what.find("bank/"), 9), breach.earlier);
+  EXPECT_THAT(told, ElementsAre(Pair("bank/odd ", std::nullopt), Pair("bank/tran", ActionIndex{1}), Pair("bank/note", ActionIndex{2})));
+}
+
+TEST_F(Outcomes, FailureWhoseEffectNobodyStatesIsNotEvaluable) {
+  const auto odd = [&](Outcome status) {
+    return world.read(call("bank/odd").with("n", "1").task("t1").but([&](Event& e) { e.outcome.status = status; }));
+  };
+  EXPECT_TRUE(lacks(odd(Outcome::Denied), Lacking::Effect));
+  EXPECT_FALSE(lacks(odd(Outcome::Ok), Lacking::Effect));
   EXPECT_THAT(claims(TaskClaim::Done), IsEmpty());
 }
 

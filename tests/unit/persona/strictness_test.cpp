@@ -232,6 +232,13 @@ TEST(Lint, WarnsOfWhatHasNoEffect) {
   EXPECT_THAT(warned_of("response: {analytics: {feed.refused: hold, barrier.guessing: halt, scope.never: alert}}\n"), IsEmpty());
   EXPECT_THAT(warned_of("exceptions: [{id: e, analytic: feed.refused" + rest), ElementsAre(HasSubstr("exception 'e' has no effect")));
   EXPECT_THAT(warned_of("exceptions: [{id: e, analytic: scope.never" + rest), IsEmpty());
+  const auto of_a_claim = [&](const char* match) {
+    return warned_of("exceptions: [{id: e, analytic: outcome.contradiction, match: {" + std::string(match) +
+                     "}, reason: r, approved_by: b, expires: 2099-01-01}]\n");
+  };
+  EXPECT_THAT(of_a_claim("agent: x, action: a"), IsEmpty());
+  for (const char* match : {"action: a, tool: x", "resource: x", "destination: x"})
+    EXPECT_THAT(of_a_claim(match), ElementsAre(HasSubstr("exception 'e' matches nothing"))) << match;
   EXPECT_THAT(warned_of("privacy: {keep_text: true}\n"), ElementsAre(HasSubstr("keep_text: true keeps nothing more")));
   EXPECT_THAT(warned_of("privacy: {keep_text: false}\n"), IsEmpty());
 }
