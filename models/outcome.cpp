@@ -40,17 +40,31 @@ constexpr std::array<double, 2> kSweepQ{.7, .95};  // of a destructive act, by c
 constexpr std::array<std::string_view, 9> kDestructiveWords{"delete",  "remove",    "cancel", "purge", "drop",
                                                             "destroy", "terminate", "wipe",   "revoke"};
 
+bool upper(char c) { return c >= 'A' && c <= 'Z'; }
+bool lower(char c) { return c >= 'a' && c <= 'z'; }
+
 bool same_word(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, {}, [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  return std::ranges::equal(a, b, {}, [](char c) { return upper(c) ? static_cast<char>(c - 'A' + 'a') : c; });
 }
 
-/// A word of the tool's name, between `_ - . / :` or the `*` of a glob, says so.
+/// The end of the word that begins at `at`: before one of `_ - . / :` or the `*` of a glob, or where capitals begin another (`bulkDelete`,
+/// `HTTPDelete`).
+std::size_t word_end(std::string_view name, std::size_t at) {
+  const std::size_t most = std::min(name.find_first_of("_-./:*", at), name.size());
+  for (std::size_t i = at + 1; i < most; ++i) {
+    const bool rises = !upper(name[i - 1]) && upper(name[i]);
+    const bool last_capital = upper(name[i - 1]) && upper(name[i]) && i + 1 < most && lower(name[i + 1]);
+    if (rises || last_capital) return i;
+  }
+  return most;
+}
+
+/// A word of the tool's name says so.
 bool named_destructive(std::string_view name) {
-  for (std::size_t at = 0; at < name.size();) {
-    const std::size_t end = std::min(name.find_first_of("_-./:*", at), name.size());
+  for (std::size_t at = 0, end = 0; at < name.size(); at = std::max(end, at + 1)) {
+    end = word_end(name, at);
     const std::string_view word = name.substr(at, end - at);
     if (std::ranges::any_of(kDestructiveWords, [&](std::string_view one) { return same_word(word, one); })) return true;
-    at = end + 1;
   }
   return false;
 }

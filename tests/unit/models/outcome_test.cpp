@@ -232,6 +232,13 @@ TEST_F(Sweeps, ActCountsWhereTheShareOfItsActionIsInTheCap) {
   EXPECT_EQ(destroys(call("port/yard.wipe").effect(Effect::Write)), 1) << "no action declares it, so it has no share";
 }
 
+TEST_F(Sweeps, WordsInANameBeginWithCapitalsToo) {
+  for (const char* name : {"port/deleteYard", "port/yardDelete", "port/HTTPDelete", "port/DELETE_YARD", "port/v2Delete", "port/wipeAll"})
+    EXPECT_EQ(destroys(call(name).effect(Effect::Write)), 1) << name;
+  for (const char* name : {"port/undeleted", "port/Backdrop", "port/canceled"})
+    EXPECT_EQ(destroys(call(name).effect(Effect::Write)), 0) << name;
+}
+
 TEST_F(Sweeps, AreNotJudgedWhereADestructiveActionHasNoShare) {
   world.job.actions.push_back(action("revoke", {"keys/revoke"}, Effect::Write));
   EXPECT_EQ(destroys(call("port/drafts.purge")), std::nullopt);
