@@ -99,7 +99,7 @@ void learn_content(const Act& act) {
   for (const JsonLeaf& leaf : event.result->leaves) {
     if (leaf.kind != JsonLeaf::Kind::String || left == 0) continue;
     each_name(leaf.text, left, [&](std::uint32_t hash, std::string_view) {
-      if (!agent.knows(hash) && !is_own(hash)) agent.give(hash, act.session.key);
+      if (!is_own(hash)) agent.give(hash, act.session.key);
     });
   }
 }

@@ -14,10 +14,15 @@ namespace ringfence {
 /// send, transfer or delegation counts by its destination alone. The fifth session in which the same (tool and value) recurs is the
 /// finding, which names all five; every later one adds to it.
 ///
-/// State: only agents that have read untrusted content, 0.6 KiB (64 values of 8 bytes), and up to 4 KiB more where acts recur;
-/// 0.3 KiB a session of theirs. Cost: 2 ns for others; the words of an untrusted result (at most 64) and of the first acts are hashed.
+/// Kept are 320 values of what untrusted content gave, of a session the first 64 that are new, so that however much a session reads, what
+/// came before it stays: for four sessions more, and longer where it is given again. It counts for the session that gave it first.
+///
+/// State: only agents that have read untrusted content, up to 4 KiB (320 values of 8 bytes), and up to 4 KiB more where acts recur;
+/// 0.3 KiB a session of theirs. Cost: 2 ns for others; the words of an untrusted result (at most 64) and of the first acts are hashed and
+/// looked for among the values.
 /// Blind to: acts on hosts of the job's own; what users point the agent at again and again; content that is rephrased before it is used;
-/// sessions of less than a call; reads nobody marks as untrusted.
+/// values behind the first 64 names of a result or of a session (an address is two) that are new to the agent; sessions of less than a
+/// call; reads nobody marks as untrusted.
 [[nodiscard]] const Channel& recurrence_channel();
 
 }  // namespace ringfence

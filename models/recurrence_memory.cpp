@@ -6,7 +6,8 @@
 namespace ringfence::recurrence {
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kAgentVersion = 2;  // 1: at most 64 values
+constexpr std::uint8_t kSessionVersion = 1;
 
 void encode_all(Writer& out, const std::vector<std::uint32_t>& hashes) {
   out.varint(hashes.size());
@@ -27,9 +28,14 @@ bool AgentRecurrence::gave(std::uint32_t value, std::uint64_t to_session) const 
 }
 
 void AgentRecurrence::give(std::uint32_t value, std::uint64_t session) {
-  if (knows(value)) return;
-  if (values.size() == kValues) values.erase(values.begin());
-  values.push_back({value, static_cast<std::uint32_t>(session)});
+  const auto half = static_cast<std::uint32_t>(session);
+  if (const auto known = std::ranges::find(values, value, &Value::hash); known != values.end()) {
+    std::rotate(known, known + 1, values.end());
+    return;
+  }
+  if (static_cast<std::size_t>(std::ranges::count(values, half, &Value::session)) == kOfSession) return;
+  if (values.size() == kValues) values.erase(std::ranges::find_if(values, [&](const Value& one) { return one.session != half; }));
+  values.push_back({value, half});
 }
 
 AgentRecurrence::Recurring& AgentRecurrence::recurring(std::uint64_t act) {
@@ -44,7 +50,7 @@ AgentRecurrence::Recurring& AgentRecurrence::recurring(std::uint64_t act) {
 }
 
 void AgentRecurrence::encode(Writer& out) const {
-  out.u8(kVersion);
+  out.u8(kAgentVersion);
   out.u64(first_reader);
   out.u8(blind ? 1 : 0);
   out.varint(values.size());
@@ -74,7 +80,8 @@ std::size_t AgentRecurrence::bytes() const {
 }
 
 std::unique_ptr<ChannelMemory> AgentRecurrence::decode(Reader& in) {
-  if (in.u8() != kVersion) return nullptr;
+  const std::uint8_t version = in.u8();
+  if (version != 1 && version != kAgentVersion) return nullptr;
   auto memory = std::make_unique<AgentRecurrence>();
   memory->first_reader = in.u64();
   memory->blind = in.u8() == 1;
@@ -97,7 +104,7 @@ std::unique_ptr<ChannelMemory> AgentRecurrence::decode(Reader& in) {
 }
 
 void SessionRecurrence::encode(Writer& out) const {
-  out.u8(kVersion);
+  out.u8(kSessionVersion);
   out.u8(calls);
   encode_all(out, asked);
 }
@@ -105,7 +112,7 @@ void SessionRecurrence::encode(Writer& out) const {
 std::size_t SessionRecurrence::bytes() const { return sizeof(*this) + asked.capacity() * sizeof(std::uint32_t); }
 
 std::unique_ptr<ChannelMemory> SessionRecurrence::decode(Reader& in) {
-  if (in.u8() != kVersion) return nullptr;
+  if (in.u8() != kSessionVersion) return nullptr;
   auto memory = std::make_unique<SessionRecurrence>();
   memory->calls = in.u8();
   memory->asked = decode_all(in, kAsked);

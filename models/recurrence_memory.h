@@ -14,9 +14,11 @@ namespace ringfence::recurrence {
 /// What untrusted content gave an agent, and which acts came back with it.
 class AgentRecurrence final : public ChannelMemory {
  public:
-  static constexpr std::size_t kValues = 64;
   static constexpr std::size_t kActs = 16;
   static constexpr std::size_t kSessions = 5;
+  /// New values of one session: what it gave stays for the next kSessions - 1 at least, however much they read.
+  static constexpr std::size_t kOfSession = 64;
+  static constexpr std::size_t kValues = kOfSession * kSessions;
   static constexpr std::size_t kSessionBytes = 48;
 
   struct Recurring {
@@ -30,14 +32,14 @@ class AgentRecurrence final : public ChannelMemory {
     std::uint32_t session = 0;  // where it was read: low half of its key
   };
 
-  std::vector<Value> values;       // oldest first
+  std::vector<Value> values;       // least recently given first
   std::vector<Recurring> acts;     // least recently seen first
   std::uint64_t first_reader = 0;  // session of the first untrusted read; 0: none yet
   bool blind = false;              // an untrusted read came without its content
 
   [[nodiscard]] bool gave(std::uint32_t value, std::uint64_t to_session) const;
-  [[nodiscard]] bool knows(std::uint32_t value) const { return std::ranges::find(values, value, &Value::hash) != values.end(); }
-  /// The first session to give a value counts.
+  /// The first session to give a value counts, and one that is given again stays longer. Of a session the first kOfSession new ones are
+  /// kept; where all places are taken, the value of another session that was least recently given leaves.
   void give(std::uint32_t value, std::uint64_t session);
   /// The entry of the act, made where it is new; the least recently seen leaves for it.
   Recurring& recurring(std::uint64_t act);
@@ -45,7 +47,7 @@ class AgentRecurrence final : public ChannelMemory {
   void encode(Writer& out) const override;
   [[nodiscard]] std::size_t bytes() const override;
   void fetch_parts() const override {
-    fetch_ahead(values, 512);
+    fetch_ahead(values, kValues * sizeof(Value));
     fetch_ahead(acts);
   }
   [[nodiscard]] static std::unique_ptr<ChannelMemory> decode(Reader& in);

@@ -159,7 +159,7 @@ TEST_F(Outcomes, RequestSaysWhatItsCompletionLeavesOut) {
   const auto asks = [&](const std::string& path) {
     const std::string id = "a-" + std::to_string(++n);
     const auto named = [&](Made made) { return std::move(made).but([&](Event& e) { e.id = made.own(id); }); };
-    world.ask(named(call("files/read").with("path", path).on("share")));
+    world.ask(named(call("files/read").ids({path}).on("share")));
     if (n % 2 == 0) world.restart();
     return world.read(named(call("files/read").on("share")));
   };
@@ -172,7 +172,7 @@ TEST_F(Outcomes, OfMoreThanEightRequestsUnderWayTheFirstAreNotEvaluable) {
     made.event().id = made.own("a-" + std::to_string(n));
     return made;
   };
-  for (int n = 0; n < 9; ++n) world.ask(named(call("files/read").with("path", std::to_string(n)), n));
+  for (int n = 0; n < 9; ++n) world.ask(named(call("files/read").ids({std::to_string(n)}).on("share"), n));
   EXPECT_EQ(world.read(named(call("files/read").on("share"), 0)).kind, Reading::Kind::NotEvaluable);
   for (int n = 1; n < 9; ++n) EXPECT_EQ(world.read(named(call("files/read").on("share"), n)).cls, 0) << n;
 }
