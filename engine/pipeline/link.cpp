@@ -62,6 +62,13 @@ void add_root_session(std::vector<Link>& links, const Act& act) {
   add_link(links, act, SubjectKind::RootSession, bounded(root + "/" + std::string(*session))).root = std::move(root);
 }
 
+/// One that its job does not list: of a listed one, which several agents may have, the owner has said whose it is.
+bool shows_foreign_key(const Act& act) {
+  const Text& shown = act.event.credential.fingerprint;
+  const auto& listed = act.persona.credentials;
+  return shown && (!listed || std::ranges::find(*listed, *shown) == listed->end());
+}
+
 Link& in(std::vector<Link>& links, const Act& act, LinkNote& note) {
   // A tree is the root agent itself, by whose name gates stop it: that stays whole.
   std::string subject = note.kind == SubjectKind::Tree ? std::move(note.subject) : bounded(note.subject);
@@ -94,10 +101,11 @@ std::vector<Link> links_of(const Act& act, const std::vector<RowId>& marks, std:
                            std::int64_t lsn) {
   std::vector<Link> links;
   if (act.event.kind != EventKind::ToolCall) return links;
-  links.reserve(notes.size() + 2);
+  links.reserve(notes.size() + 3);
   if (!act.session.borrowed) {  // what was done in a borrowed name is not held against others either
     add_root_session(links, act);
     if (!marks.empty() && act.event.user.id) add_link(links, act, SubjectKind::User, bounded(*act.event.user.id));
+    if (!marks.empty() && shows_foreign_key(act)) add_link(links, act, SubjectKind::Credential, bounded(*act.event.credential.fingerprint));
     for (Link& link : links) link.marks = marks;
   }
   for (LinkNote& note : notes) {

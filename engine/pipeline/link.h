@@ -60,8 +60,9 @@ struct Link {
 /// `user corp/u-17`, as findings and states call it.
 [[nodiscard]] std::string subject_name(const Link& link);
 
-/// The links of one judged act: one for the root session of a delegation, one for the user, one for each note of a channel; notes on a
-/// subject that is there already are joined to it. Empty for all that is no act.
+/// The links of one judged act: one for the root session of a delegation, which knows its members by them, also where there are no marks;
+/// with the marks, one for the user and one for the credential, but for one that the job lists as its own; one for each note of a channel.
+/// Notes on a subject that is there already are joined to it. Empty for all that is no act.
 [[nodiscard]] std::vector<Link> links_of(const Act& act, const std::vector<RowId>& marks, std::vector<LinkNote> notes, Partition partition,
                                          std::int64_t lsn);
 

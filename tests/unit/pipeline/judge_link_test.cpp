@@ -105,6 +105,40 @@ TEST(Subjects, EvidenceForOneUserAddsUpOverAgentsAndIsAFindingForPeople) {
   EXPECT_EQ(contained, 0U);
 }
 
+constexpr auto kWithKey = R"(,"credential":{"fingerprint":"k-7"})";
+
+TEST(Subjects, EvidenceUnderOneKeyAddsUpOverAgentsAndIsAFindingForPeople) {
+  Watch watch(kEnforced);
+  std::vector<FindingRecord> found;
+  std::size_t contained = 0;
+  for (const Judgement& judgement : probe(watch, 10, kWithKey)) {
+    EXPECT_LT(judgement.verdict.score, 1e5) << "no agent alone is worth an alert";
+    for (FindingRecord& record : of_scope(judgement, "credential")) found.push_back(std::move(record));
+    contained += judgement.containments.size();
+  }
+  ASSERT_FALSE(found.empty());
+  EXPECT_EQ(found.back().level, Level::Alert);
+  EXPECT_THAT(found.front().sentence, ::testing::HasSubstr("of credential default/k-7"));
+  EXPECT_EQ(contained, 0U);
+}
+
+TEST(Subjects, AKeyThatItsJobListsOrThatABorrowerShowsIsNoSubject) {
+  const auto keys_of = [](Watch& watch, const Call& call) {
+    const Judgement seen = watch.see(call);
+    return std::ranges::count(seen.links, SubjectKind::Credential, &Link::kind);
+  };
+  Watch watch(kEnforced), listed("mode: enforce}\ncredentials: {fingerprints: [\"k-7\"]");
+  Call call{.agent = "clerk-1"};
+  call.more = kWithKey;
+  EXPECT_EQ(keys_of(watch, call), 1);
+  EXPECT_EQ(keys_of(listed, call), 0);
+  call.trust = "asserted";
+  EXPECT_EQ(keys_of(watch, call), 0);
+  call.trust = "verified";
+  call.more = R"(,"credential":{"fingerprint":"k-8"})";
+  EXPECT_EQ(keys_of(listed, call), 1) << "one of somebody else's";
+}
+
 TEST(Subjects, WhoStandsAtAlertByItselfIsAMemberOfItsRootSessionAllTheSame) {
   Watch watch("mode: alert");
   (void)watch.guess(6);
