@@ -139,8 +139,10 @@ class FileRun {
   [[nodiscard]] RunEnd run();
   /// Makes it a live run, which takes what comes from outside and goes on writing this context log; before `run`.
   void go_on_from(std::vector<PlacedChange> log) { live_ = std::move(log); }
-  /// Where the states lie, for what belongs to them under a name of its own: before `run`, or called by it.
+  /// Where the states lie, for what belongs to them under a name of its own: before `run`, or called by it. A fault there as one of the
+  /// run.
   [[nodiscard]] Store& store() { return *store_; }
+  [[nodiscard]] static RunError of_store(const StoreError& error);
   /// What could not be judged, a shard each: any thread may read them while the run lives.
   [[nodiscard]] std::vector<const Evaluability*> evaluability() const;
   /// When the records being judged came from their source; for what the run calls.
@@ -155,7 +157,6 @@ class FileRun {
   struct Lane;
   struct Wide;
   FileRun(FileRunOptions options, std::shared_ptr<const Rulebook> rules);
-  [[nodiscard]] static RunError of_store(const StoreError& error);
   [[nodiscard]] std::expected<void, RunError> prepare();
   [[nodiscard]] std::expected<std::vector<Hash128>, RunError> open_sources();
   [[nodiscard]] std::expected<void, RunError> open_store();

@@ -15,6 +15,7 @@
 #include "engine/app/wall_clock.h"
 #include "engine/event/drill.h"
 #include "engine/event/escape.h"
+#include "engine/state/records.h"
 
 namespace ringfence {
 namespace {
@@ -96,7 +97,7 @@ std::expected<std::unique_ptr<FileService>, RunError> FileService::open(const Se
   service->run_ = std::move(*run);
   for (const Evaluability* const shard : service->run_->evaluability()) service->metrics_.watch(*shard);
   for (const auto& open : {&FileService::open_control, &FileService::open_context, &FileService::open_enforcement, &FileService::open_audit,
-                           &FileService::open_commands})
+                           &FileService::open_commands, &FileService::restore_active})
     if (auto opened = (*service.*open)(); !opened) return std::unexpected(std::move(opened.error()));
 
   HttpEndpoints endpoints{.metrics = [s = service.get()] { return s->metrics_.exposition(steady_now()); },
@@ -293,7 +294,7 @@ void FileService::fail(RunError error) {
 
 std::expected<void, RunError> FileService::publish(const Judgement& judgement) {
   for (const ContainmentRecord& record : judgement.containments) {
-    if (auto sent = control_->publish(record, active_.count(), wall_now()); !sent) return std::unexpected(of_sink(sent.error()));
+    if (auto sent = control_->publish(record, active_agents(), wall_now()); !sent) return std::unexpected(of_sink(sent.error()));
     metrics_.process().control.acknowledged.add();
     auto said = say(audit_of(record, engine_writer("files", record.position.partition), wall_now()), record.position);
     if (!said) return said;
@@ -326,6 +327,33 @@ void FileService::count(const RunStanding& standing) {
   counted_ = standing;
 }
 
+/// What was sent because of judgements so far, for good.
+std::expected<void, RunError> FileService::store_outputs() {
+  const auto deadline = std::chrono::steady_clock::now() + kControlWithin;
+  while (control_->acknowledged(Partition{0}) != kAllAcknowledged || control_->acknowledged(kLinksPartition) != kAllAcknowledged) {
+    if (const auto polled = control_->poll(wall_now()); !polled) return std::unexpected(of_sink(polled.error()));
+    if (std::chrono::steady_clock::now() > deadline)
+      return std::unexpected(RunError{ExitCode::Unreachable, "control: records were not stored in time"});
+  }
+  if (const auto kept = audit_sink_->flush(kAuditWithin); !kept) return std::unexpected(of_sink(kept.error()));
+  return {};
+}
+
+/// With the states, as over Kafka.
+std::expected<void, RunError> FileService::remember_active() {
+  const auto due = active_note_.due(active_agents(), ActiveAgents::Steady::now(), wall_now());
+  if (!due) return {};
+  if (const auto kept = put_record(run_->store(), kActiveRecord, *due); !kept) return std::unexpected(FileRun::of_store(kept.error()));
+  return {};
+}
+
+std::expected<void, RunError> FileService::restore_active() {
+  const auto active = get_record(run_->store(), kActiveRecord);
+  if (!active) return std::unexpected(FileRun::of_store(active.error()));
+  if (*active) active_before_.restore(**active);
+  return {};
+}
+
 std::expected<void, RunError> FileService::run() {
   run_->on_standing = [this](const RunStanding& standing) { count(standing); };
   run_->on_judgement = [this](const Judgement& judgement, const Refusal* refusal) {
@@ -339,15 +367,9 @@ std::expected<void, RunError> FileService::run() {
   keep_audit();
   obey_people();
   follow_gates();
-  run_->before_checkpoint = [&]() -> std::expected<void, RunError> {
-    const auto deadline = std::chrono::steady_clock::now() + kControlWithin;
-    while (control_->acknowledged(Partition{0}) != kAllAcknowledged || control_->acknowledged(kLinksPartition) != kAllAcknowledged) {
-      if (const auto polled = control_->poll(wall_now()); !polled) return std::unexpected(of_sink(polled.error()));
-      if (std::chrono::steady_clock::now() > deadline)
-        return std::unexpected(RunError{ExitCode::Unreachable, "control: records were not stored in time"});
-    }
-    if (const auto kept = audit_sink_->flush(kAuditWithin); !kept) return std::unexpected(of_sink(kept.error()));
-    return {};
+  run_->before_checkpoint = [this] {
+    auto stored = store_outputs();
+    return stored ? remember_active() : stored;
   };
   log_.info("serving", {{"http_port", http_->port()}});
   const auto [report, error] = run_->run();

@@ -18,6 +18,7 @@
 #include "engine/app/service_http.h"
 #include "engine/app/service_log.h"
 #include "engine/app/service_metrics.h"
+#include "engine/app/wall_clock.h"
 
 namespace ringfence {
 
@@ -49,6 +50,10 @@ class FileService {
   void passed_over(const OperatorCommand* order, Offset at, std::string_view why);
   [[nodiscard]] std::expected<void, RunError> say(const AuditEntry& entry, Position after);
   [[nodiscard]] std::expected<void, RunError> publish(const Judgement& judgement);
+  [[nodiscard]] std::size_t active_agents() const { return active_before_.with(active_.count(), wall_now()); }
+  [[nodiscard]] std::expected<void, RunError> restore_active();
+  [[nodiscard]] std::expected<void, RunError> remember_active();
+  [[nodiscard]] std::expected<void, RunError> store_outputs();
   void fail(RunError error);
   void mind_the_log();
   [[nodiscard]] std::string live_view() const;
@@ -69,6 +74,8 @@ class FileService {
   std::unique_ptr<AuditTrail> audit_;
   PassedOverBound passed_over_bound_;
   ActiveAgents active_;
+  ActiveBefore active_before_;
+  ActiveNote active_note_;
   LiveView view_;
   std::unique_ptr<FileRun> run_;
   std::unique_ptr<CommandFile> commands_;

@@ -139,7 +139,7 @@ void Service::fail(RunError error) {
 std::size_t Service::active_agents() const {
   std::size_t sum = 0;
   for (const auto& shard : shards_) sum += shard->active_count.load(std::memory_order_relaxed);
-  return wall_now() < active_before_until_ ? std::max(sum, active_before_) : sum;
+  return active_before_.with(sum, wall_now());
 }
 
 bool Service::wait_a_little(Millis time) {

@@ -20,6 +20,7 @@
 #include "connectors/kafka/control_log.h"
 #include "connectors/kafka/producer.h"
 #include "connectors/sinks/control_writers.h"
+#include "engine/app/active_agents.h"
 #include "engine/app/context_feed.h"
 #include "engine/app/context_positions.h"
 #include "engine/app/enforcement_feed.h"
@@ -187,8 +188,7 @@ class Service final : private PartitionOwner {
   std::stop_source stop_;
   std::atomic<std::size_t> partitions_{0};  // owned
   /// Active agents before the start, counted for an hour from when that was written.
-  std::size_t active_before_ = 0;
-  WallTime active_before_until_;
+  ActiveBefore active_before_;
   std::set<Partition> caught_up_;  // in the context log since the start; serving thread
   std::mutex mutex_;
   std::condition_variable stopped_;

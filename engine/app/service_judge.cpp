@@ -10,7 +10,6 @@ namespace ringfence {
 namespace {
 
 constexpr Millis kPollWait{100};
-constexpr std::chrono::minutes kActiveAgain{1};
 /// Facts of the own observer that wait to take effect, as many as are in force at most.
 constexpr std::size_t kObservedMost = 4096;
 
@@ -169,11 +168,7 @@ std::expected<void, RunError> Service::observe(ShardRun& shard, const Event& eve
 /// With the states, so that the share of halted agents has the same base after a restart: agents behind the low-water mark are in the
 /// number, those before it are seen again.
 void Service::remember_active(ShardRun& shard, Steady::time_point now) {
-  const std::size_t count = active_agents();
-  if (count == shard.active_written && now < shard.active_due) return;
-  shard.active_written = count;
-  shard.active_due = now + kActiveAgain;
-  shard.checkpoint.put_record(kActiveRecord, std::to_string(count) + " " + std::to_string(wall_now().value));
+  if (const auto due = shard.active_note.due(active_agents(), now, wall_now())) shard.checkpoint.put_record(kActiveRecord, *due);
 }
 
 bool Service::checkpoint(Lane& lane) {

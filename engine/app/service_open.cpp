@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <sstream>
 
 #include "connectors/encoders/keys.h"
 #include "connectors/sinks/file_control_log.h"
@@ -76,8 +75,7 @@ std::expected<void, RunError> Service::open_store() {
   flusher_ = std::make_unique<Flusher>(*store_, FlusherSettings{});
   const auto active = get_record(*store_, kActiveRecord);
   if (!active) return std::unexpected(of_store(active.error()));
-  std::int64_t written = 0;
-  if (*active && std::istringstream(**active) >> active_before_ >> written) active_before_until_ = WallTime{written + hours(1).value};
+  if (*active) active_before_.restore(**active);
   return {};
 }
 

@@ -100,8 +100,7 @@ struct Service::ShardRun : Lane {
   bool contained = false;            // something was, since words were looked at
   Steady::time_point next_words;
   LiveView view;
-  std::size_t active_written = 0;  // the number last given to the store, and when it is due again
-  Steady::time_point active_due;
+  ActiveNote active_note;
 };
 
 [[nodiscard]] Nanos steady_now();
@@ -110,8 +109,6 @@ struct Service::ShardRun : Lane {
 [[nodiscard]] RunError of_sink(const SinkError& error);
 /// Name of the record by which a partition's log is known again.
 [[nodiscard]] std::string log_record(Partition partition);
-/// Name of the number of active agents in the store: `count time`, by the clock.
-inline constexpr std::string_view kActiveRecord = "active_agents";
 /// Name of what the fleet observer knows in the store.
 inline constexpr std::string_view kObserverRecord = "observer";
 /// Name of the persona sets by which links are judged, newest first.
