@@ -17,6 +17,8 @@ constexpr std::size_t kWindowPerShard = 64;
 /// So often it is counted what the states have grown to. Where they outgrow their memory a checkpoint comes sooner, because only written
 /// ones can leave; never after fewer records than this.
 constexpr std::int64_t kRecordsPerCount = 65'536;
+/// Subjects of links that a checkpoint stores in one batch: encoded some 0.3 KB each.
+constexpr std::size_t kSubjectsPerCut = 131'072;
 constexpr std::chrono::milliseconds kReadWait{500};
 constexpr std::chrono::milliseconds kNoWait{0};
 /// So often nothing comes in a row only at the end: the longest line comes in fewer pieces.
@@ -159,7 +161,7 @@ std::expected<void, RunError> FileRun::step(const Origin& origin, std::span<cons
   if (on_progress) on_progress(progress());
   if (since_count_ >= kRecordsPerCount) recount();
   tell_standing();
-  const bool full = since_cut_ >= kRecordsPerCount && outgrown();
+  const bool full = (since_cut_ >= kRecordsPerCount && outgrown()) || (options_.keep_state && wide_->table.dirty() >= kSubjectsPerCut);
   const bool aged = live_input() && std::chrono::steady_clock::now() - *uncut_since_ >= std::chrono::nanoseconds(options_.flush_age.value);
   return full || aged || since_cut_ >= options_.records_per_cut ? cut(last_lsn_) : std::expected<void, RunError>{};
 }

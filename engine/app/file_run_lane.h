@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+#include <limits>
 #include <string>
 #include <string_view>
 
@@ -46,11 +49,15 @@ struct FileRun::Lane {
 };
 
 /// The subjects of links, in a partition of their own: their states are written ahead of the agents' whose acts the links came from, so a
-/// link is repeated after a crash rather than lost.
+/// link is repeated after a crash rather than lost. All that changed since the last checkpoint goes in one batch: a subject that has taken
+/// a link says nothing to its repetition, so one whose state is stored must not lead to one whose state is not. A batch is bounded by
+/// kSubjectsPerCut and by the memory that subjects have.
 struct FileRun::Wide {
+  static constexpr std::size_t kWhole = std::numeric_limits<std::size_t>::max();
+
   Wide(Store& store, Flusher& flusher, const FileRunOptions& options)
       : table(store, channel_memories(), {.budget_bytes = options.memory_limit / 4, .expiry = options.expiry}),
-        checkpoint(table, flusher, store),
+        checkpoint(table, flusher, store, {.states_per_step = kWhole, .bytes_per_step = kWhole}),
         subjects(table),
         ahead(table) {}
   AgentTable table;

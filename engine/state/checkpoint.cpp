@@ -93,9 +93,12 @@ void Checkpoint::take(Source& s, std::uint64_t generations, Batch& batch, std::s
   }
 }
 
-Offset Checkpoint::low_of(const Source& s) const {
+/// `whole`: of a partition that has more to take it stays.
+Offset Checkpoint::low_of(const Source& s, bool whole) const {
   Offset low{s.acknowledged.value + 1};
-  if (const auto dirty = table_.first_dirty(s.partition)) low = std::min(low, *dirty);
+  const auto dirty = table_.first_dirty(s.partition);
+  if (dirty && whole) return s.submitted_low;
+  if (dirty) low = std::min(low, *dirty);
   if (!s.held.empty()) low = std::min(low, s.held.front().first_dirty);
   return std::max(low, s.submitted_low);
 }
@@ -114,17 +117,17 @@ Checkpoint::Step Checkpoint::run(std::span<const Horizon> horizons, std::uint64_
   for (std::size_t i = 0; i < sources_.size() && quota > 0; ++i) take(sources_[(turn_ + i) % sources_.size()], generations, batch, quota);
   ++turn_;
   const Step done{batch.entries.size(), false};
-  send(std::move(batch));
+  send(std::move(batch), generations == 0);
   settle();
   return done;
 }
 
-void Checkpoint::send(Batch batch) {
+void Checkpoint::send(Batch batch, bool whole) {
   // A mark that moved by itself (records without effect) is worth a batch once an interval.
   if (batch.entries.empty() && records_.empty() && !low_due_) return;
   std::vector<std::pair<Source*, Offset>> moved;
   for (Source& s : sources_) {
-    const Offset low = low_of(s);
+    const Offset low = low_of(s, whole);
     if (low != s.submitted_low) moved.emplace_back(&s, low);
   }
   if (batch.entries.empty() && records_.empty() && moved.empty()) return;
@@ -159,6 +162,7 @@ std::expected<std::size_t, StoreError> Checkpoint::flush(std::span<const Horizon
       break;  // what is left waits for acknowledgements
     }
   }
+  run(horizons, 1, 0);  // where states had to stay, the mark moves as far as they let it
   if (auto drained = flusher_.drain(left()); !drained) return std::unexpected(std::move(drained.error()));
   settle();
   return table_.dirty() + held();

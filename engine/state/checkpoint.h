@@ -62,7 +62,8 @@ class Checkpoint {
   /// Takes a bounded number of due states and sends what is acknowledged. Cheap where nothing is due; call it between windows.
   Step step(std::span<const Horizon> horizons);
   /// Takes everything and waits until it is written and synced, or says why not. Gives the number of states that could not be sent because
-  /// outputs are still unacknowledged; they are in the replay from `low`.
+  /// outputs are still unacknowledged; they are in the replay from `low`. A partition's low-water mark moves with the last of its states: a
+  /// process that ends in between finds it as it was, or as it is to be.
   [[nodiscard]] std::expected<std::size_t, StoreError> flush(std::span<const Horizon> horizons, std::chrono::milliseconds at_most);
 
   /// A named record (records.h) for the next batch: it reaches the store together with the `low` of the moment.
@@ -97,9 +98,9 @@ class Checkpoint {
   [[nodiscard]] Source* source(Partition partition);
   void release_held(Source& source, Batch& batch);
   void take(Source& source, std::uint64_t generations, Batch& batch, std::size_t& quota);
-  [[nodiscard]] Offset low_of(const Source& source) const;
+  [[nodiscard]] Offset low_of(const Source& source, bool whole) const;
   Step run(std::span<const Horizon> horizons, std::uint64_t generations, std::size_t quota);
-  void send(Batch batch);
+  void send(Batch batch, bool whole);
 
   AgentTable& table_;
   Flusher& flusher_;

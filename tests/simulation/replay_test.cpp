@@ -11,6 +11,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <iomanip>
 #include <map>
 #include <memory>
 #include <optional>
@@ -21,6 +22,7 @@
 #include <vector>
 
 #include "engine/state/inputs.h"
+#include "engine/state/keyspace.h"
 #include "engine/state/records.h"
 #include "engine/state/store.h"
 #include "tests/simulation/fleet.h"
@@ -62,13 +64,17 @@ class ReplayRun {
 
   /// Checkpoints come every so many records, not as rarely as in a user's replay.
   void cut_every(int records) { records_per_cut_ = records; }
+  void judge_by(const std::string& personas) { personas_ = RINGFENCE_SOURCE_DIR + ("/" + personas); }
+  /// Of the next run: it is killed at its so many-th write to the store's log; 0: it is not. Only where checkpoints come often.
+  void kill_at(int write) { killed_at_ = write; }
 
   std::vector<std::string> command(const fs::path& input, int shards) const {
     if (records_per_cut_ > 0)
-      return {RINGFENCE_REPLAYER, std::to_string(records_per_cut_), std::to_string(shards), directory_.string(), input.string()};
+      return {RINGFENCE_REPLAYER, std::to_string(records_per_cut_), std::to_string(shards), personas_, directory_.string(),
+              input.string(),     std::to_string(killed_at_)};
     const auto at = [&](const char* name) { return (directory_ / name).string(); };
-    const std::string program = RINGFENCE_BINARY_DIR "/ringfence", personas = RINGFENCE_SOURCE_DIR "/config/personas";
-    return {program,       "replay",       "--personas", personas,      "--state",       at("state"), "--findings", at("findings"),
+    const std::string program = RINGFENCE_BINARY_DIR "/ringfence";
+    return {program,       "replay",       "--personas", personas_,     "--state",       at("state"), "--findings", at("findings"),
             "--verdicts",  at("verdicts"), "--control",  at("control"), "--dead-letter", at("dead"),  "--shards",   std::to_string(shards),
             input.string()};
   }
@@ -116,12 +122,13 @@ class ReplayRun {
              {}};
     auto store = rocksdb_store((directory_ / "state").string());
     EXPECT_TRUE(store);
-    const std::string partition(2, '\0');
-    const auto scanned = (*store)->scan(partition, [&](std::string_view key, std::string_view value) {
-      if (key.size() > 10) out.states.emplace(key, value);  // agents' parts; the low-water marks are the run's own affair
-      return true;
-    });
-    EXPECT_TRUE(scanned);
+    for (const Partition partition : {Partition{0}, kLinksPartition}) {
+      const auto scanned = (*store)->scan(partition_prefix(partition), [&](std::string_view key, std::string_view value) {
+        if (key.size() > 10) out.states.emplace(key, value);  // agents' parts; the low-water marks are the run's own affair
+        return true;
+      });
+      EXPECT_TRUE(scanned);
+    }
     return out;
   }
 
@@ -154,9 +161,19 @@ class ReplayRun {
   }
 
   fs::path directory_;
-  int records_per_cut_ = 0;
+  std::string personas_ = RINGFENCE_SOURCE_DIR "/config/personas";
+  int records_per_cut_ = 0, killed_at_ = 0;
   int status_ = 0;
 };
+
+void expect_equal(const Left& seen, const Left& reference) {
+  EXPECT_TRUE(seen.findings == reference.findings) << "findings differ";
+  EXPECT_TRUE(seen.verdicts == reference.verdicts) << "verdicts differ";
+  EXPECT_TRUE(seen.control == reference.control) << "control records differ";
+  EXPECT_TRUE(seen.dead_letters == reference.dead_letters) << "dead letters differ";
+  EXPECT_EQ(seen.states.size(), reference.states.size());
+  EXPECT_TRUE(seen.states == reference.states) << "states differ";
+}
 
 class Replay : public testing::Test {
  protected:
@@ -175,14 +192,7 @@ class Replay : public testing::Test {
   }
   static fs::path input() { return root_ / "fleet.ndjson"; }
 
-  static void expect_equal(const Left& seen) {
-    EXPECT_TRUE(seen.findings == reference_->findings) << "findings differ";
-    EXPECT_TRUE(seen.verdicts == reference_->verdicts) << "verdicts differ";
-    EXPECT_TRUE(seen.control == reference_->control) << "control records differ";
-    EXPECT_TRUE(seen.dead_letters == reference_->dead_letters) << "dead letters differ";
-    EXPECT_EQ(seen.states.size(), reference_->states.size());
-    EXPECT_TRUE(seen.states == reference_->states) << "states differ";
-  }
+  static void expect_equal(const Left& seen) { simulation::expect_equal(seen, *reference_); }
 
   static inline fs::path root_;
   static inline std::unique_ptr<Left> reference_;
@@ -225,6 +235,62 @@ TEST_F(Replay, SaysNothingMoreWhenTheSameFileIsReadAgain) {
   ASSERT_TRUE(run.go(input()));
   ASSERT_TRUE(run.go(input()));
   expect_equal(run.left());
+}
+
+/// What a run remembers of more files than one batch of a checkpoint holds: one agent files what is confidential, another reads it, and
+/// mails outside once all of that was to be stored.
+class LabelsOverACheckpoint : public testing::Test {
+ protected:
+  static constexpr int kFiles = 3'000;
+
+  void SetUp() override {
+    fs::create_directories(root_);
+    std::ofstream out(root_ / "in.ndjson");
+    int n = 0;
+    const auto act = [&](const char* agent, const char* server, const char* tool, const std::string& more) {
+      ++n;
+      out << R"({"v":1,"kind":"tool_call","id":"e)" << n << R"(","time":"2026-11-18T)" << std::setfill('0') << std::setw(2) << 8 + n / 3600
+          << ':' << std::setw(2) << n / 60 % 60 << ':' << std::setw(2) << n % 60 << R"(Z","agent":{"id":")" << agent
+          << R"(","trust":"verified"},"session":{"id":"s"},"tool":{"server":")" << server << R"(","name":")" << tool << R"("},"args":{"n":)"
+          << n << R"(},)" << more << R"("outcome":{"status":"ok"}})" << '\n';
+    };
+    const auto file = [](const std::string& name) { return R"("resource":{"uri":"files/)" + name + R"("},)"; };
+    act("filer-1", "people", "get_record", "");
+    act("filer-1", "files", "save", file("share/plan.txt"));
+    for (int i = 0; i < kFiles; ++i) act("filer-1", "files", "save", file("other/" + std::to_string(i)));
+    act("filer-2", "files", "read", file("share/plan.txt"));
+    for (int i = 0; i < 100; ++i) act("filer-1", "files", "save", file("other/" + std::to_string(i)));
+    act("filer-2", "mail", "send", R"("destination":{"host":"mail.elsewhere.example"},)");
+  }
+  void TearDown() override { fs::remove_all(root_); }
+
+  [[nodiscard]] ReplayRun run(const std::string& name) const {
+    ReplayRun made(root_ / name);
+    made.judge_by("tests/scenario/personas");
+    made.cut_every(kFiles + 3);
+    return made;
+  }
+
+  fs::path root_ = fs::temp_directory_path() / ("ringfence-labels-" + std::to_string(getpid()));
+};
+
+TEST_F(LabelsOverACheckpoint, AreLostByNoKill) {
+  ReplayRun straight = run("straight");
+  ASSERT_TRUE(straight.go(root_ / "in.ndjson"));
+  const Left reference = straight.left();
+  ASSERT_THAT(reference.findings, testing::HasSubstr("flow.toxic"));
+  ASSERT_THAT(reference.control, testing::HasSubstr("filer-2"));
+  int write = 1;
+  for (bool ended = false; !ended; ++write) {
+    SCOPED_TRACE("killed at write " + std::to_string(write));
+    ReplayRun killed = run("killed-" + std::to_string(write));
+    killed.kill_at(write);
+    ended = killed.go(root_ / "in.ndjson");
+    killed.kill_at(0);
+    ASSERT_TRUE(killed.go(root_ / "in.ndjson"));
+    expect_equal(killed.left(), reference);
+  }
+  EXPECT_GT(write, 8) << "both checkpoints were hit";
 }
 
 }  // namespace

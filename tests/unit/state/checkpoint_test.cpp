@@ -214,6 +214,20 @@ TEST_F(OneShard, FlushSaysHowManyStatesWaitForTheirOutputs) {
   EXPECT_EQ(read_low(store_, kP).value(), Offset{30});
 }
 
+TEST_F(OneShard, AFlushThatIsCutOffLeavesLowAtItsBeginningOrItsEnd) {
+  checkpoint_.assign(kP, Offset{0});
+  for (std::int64_t i = 0; i < 2500; ++i) apply(static_cast<std::uint64_t>(i), i);
+  const Horizon all{kP, Offset{2499}};
+  store_.full_after = 2;
+  EXPECT_FALSE(checkpoint_.flush({&all, 1}, milliseconds(1)));
+  EXPECT_TRUE(store_.get(part_key(kP, sample::key_of(2000), {})).value()) << "most states are there";
+  EXPECT_EQ(read_low(store_, kP).value(), std::nullopt);
+  store_.full = false;
+  store_.full_after = 1000;
+  EXPECT_EQ(checkpoint_.flush({&all, 1}, seconds(1)).value(), 0U);
+  EXPECT_EQ(read_low(store_, kP).value(), Offset{2500});
+}
+
 TEST_F(OneShard, FlushOntoAFullDiskSaysSo) {
   checkpoint_.assign(kP, Offset{0});
   apply(1, 0);

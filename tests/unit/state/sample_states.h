@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <bit>
+#include <limits>
 #include <random>
 #include <string>
 
@@ -187,6 +188,7 @@ class FaultyStore final : public Store {
   explicit FaultyStore(Store& under) : under_(under) {}
   std::atomic<bool> full{false};
   std::atomic<std::size_t> writes{0}, largest_batch{0};
+  std::atomic<std::size_t> full_after{std::numeric_limits<std::size_t>::max()};  // so many writes
 
   std::expected<std::optional<std::string>, StoreError> get(std::string_view key) override { return under_.get(key); }
   std::expected<void, StoreError> scan(std::string_view prefix,
@@ -195,7 +197,7 @@ class FaultyStore final : public Store {
   }
   std::expected<void, StoreError> write(const std::vector<StoreWrite>& batch) override {
     if (full) return std::unexpected(StoreError{StoreError::Kind::NoSpace, "no space, as told"});
-    ++writes;
+    if (++writes >= full_after) full = true;
     if (batch.size() > largest_batch) largest_batch = batch.size();
     return under_.write(batch);
   }
