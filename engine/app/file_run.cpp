@@ -14,9 +14,11 @@ namespace {
 /// Records of a shard's share of one batch: few enough that what they decode to is still in the cache when it is judged, and what came of
 /// it when that is published; enough that states are fetched ahead of all but the first.
 constexpr std::size_t kWindowPerShard = 64;
-/// So often it is counted what the states have grown to. Where they outgrow their memory a checkpoint comes sooner, because only written
-/// ones can leave; never after fewer records than this.
+/// So often it is counted what the states have grown to: after so many records, or, where these are large, after this part of the states'
+/// memory in bytes of them. Where the states outgrow their memory a checkpoint comes sooner, because only written ones can leave; never
+/// after less than this.
 constexpr std::int64_t kRecordsPerCount = 65'536;
+constexpr std::uint64_t kCountsPerMemory = 8;
 /// Subjects of links that a checkpoint stores in one batch: encoded some 0.3 KB each.
 constexpr std::size_t kSubjectsPerCut = 131'072;
 constexpr std::chrono::milliseconds kReadWait{500};
@@ -159,9 +161,10 @@ std::expected<void, RunError> FileRun::step(const Origin& origin, std::span<cons
   if (!uncut_since_) uncut_since_ = arrived_;
   if (live_input()) outputs_->hand_over();
   if (on_progress) on_progress(progress());
-  if (since_count_ >= kRecordsPerCount) recount();
+  if (much(since_count_, report_.bytes - bytes_at_count_)) recount();
   tell_standing();
-  const bool full = (since_cut_ >= kRecordsPerCount && outgrown()) || (options_.keep_state && wide_->table.dirty() >= kSubjectsPerCut);
+  const bool full =
+      (much(since_cut_, report_.bytes - bytes_at_cut_) && outgrown()) || (options_.keep_state && wide_->table.dirty() >= kSubjectsPerCut);
   const bool aged = live_input() && std::chrono::steady_clock::now() - *uncut_since_ >= std::chrono::nanoseconds(options_.flush_age.value);
   return full || aged || since_cut_ >= options_.records_per_cut ? cut(last_lsn_) : std::expected<void, RunError>{};
 }
@@ -218,6 +221,7 @@ std::expected<void, RunError> FileRun::cut(std::int64_t lsn) {
   if (const auto flushed = outputs_->flush(); !flushed) return std::unexpected(of_output(flushed.error()));
   said_ = std::max(said_, lsn);
   since_cut_ = 0;
+  bytes_at_cut_ = report_.bytes;
   uncut_since_.reset();
   if (options_.keep_state || outgrown())
     if (auto written = write_states(lsn); !written) return written;
@@ -293,8 +297,13 @@ std::vector<const Evaluability*> FileRun::evaluability() const {
   return out;
 }
 
+bool FileRun::much(std::int64_t records, std::uint64_t bytes) const {
+  return records >= kRecordsPerCount || bytes >= options_.memory_limit / kCountsPerMemory;
+}
+
 void FileRun::recount() {
   since_count_ = 0;
+  bytes_at_count_ = report_.bytes;
   wide_->table.recount();
   for (const auto& lane : lanes_) lane->table.recount();
 }

@@ -203,6 +203,8 @@ class FileRun {
   [[nodiscard]] std::string outputs_record() const;
   [[nodiscard]] RunProgress progress() const;
   void tell_standing() const;
+  /// So many records or bytes that the states may have grown by a part worth looking at.
+  [[nodiscard]] bool much(std::int64_t records, std::uint64_t bytes) const;
   void recount();
   [[nodiscard]] bool outgrown() const;
   void pace(EventTime time);
@@ -226,6 +228,7 @@ class FileRun {
   Window window_;
   RunReport report_;
   std::int64_t last_lsn_ = -1, said_ = -1, since_cut_ = 0, since_count_ = 0;
+  std::uint64_t bytes_at_cut_ = 0, bytes_at_count_ = 0;  // of the report
   FactJournal facts_;
   FleetObserver observer_;
   EventDecoder fact_decoder_;
