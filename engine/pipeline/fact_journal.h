@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -13,7 +14,8 @@
 namespace ringfence {
 
 /// The facts of one partition with their places in its input, so that a restart knows those that lie before where it begins to read. Those
-/// behind come by again. Bounded to the newest 4,096, as Facts itself.
+/// behind come by again. The newest 4,096 records stand with their places; what older ones have come to, as Facts themselves, which are as
+/// bounded.
 class FactJournal {
  public:
   /// Notes the facts among the window's records of this partition; `base` as in Origin. True where there was one.
@@ -21,11 +23,12 @@ class FactJournal {
   /// Notes a fact that came from elsewhere and takes effect behind `lsn`.
   void add(std::int64_t lsn, std::string record);
   [[nodiscard]] std::string encode() const;
-  /// Applies the facts of `bytes` that lie before `low` to all of `shards` and keeps them; unreadable bytes apply nothing.
+  /// Gives the facts of `bytes` that lie before `low` to all of `shards`, which have none yet, and keeps them; unreadable bytes give none.
   void restore(std::string_view bytes, std::int64_t low, const std::vector<Facts*>& shards);
 
  private:
-  std::vector<std::pair<std::int64_t, std::string>> facts_;  // lsn and record
+  Facts older_;                                             // than the records
+  std::deque<std::pair<std::int64_t, std::string>> facts_;  // lsn and record
 };
 
 }  // namespace ringfence
