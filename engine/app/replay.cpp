@@ -138,10 +138,8 @@ void print_summary(const RunReport& report, double seconds) {
         (findings.empty() ? "" : ", ") + std::string(name_of(static_cast<Level>(i))) + " " + std::to_string(report.findings_by_level[i]);
   }
   std::fprintf(stderr, "finding records: %s\n", findings.empty() ? "none" : findings.c_str());
-  std::vector<Evaluability::Row> sources = report.sources;
-  std::ranges::sort(sources, {}, &Evaluability::Row::source);  // whatever the number of shards
-  print_not_evaluable(sources);
-  print_ignored(sources);
+  print_not_evaluable(report.sources);
+  print_ignored(report.sources);
   std::fprintf(stderr, "calls that would have been stopped: %llu\n", static_cast<unsigned long long>(report.tally.stopped));
   std::fprintf(stderr, "%.0f events/s%s\n", seconds > 0 ? static_cast<double>(report.records) / seconds : 0.0,
                report.stopped ? "; stopped: the same command goes on from here" : "");

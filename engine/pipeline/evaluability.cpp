@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <utility>
 
 #include "engine/event/escape.h"
 
@@ -29,17 +30,62 @@ bool keep(std::vector<std::string>& sorted, std::string name) {
   return false;
 }
 
+void join(Evaluability::Row& to, const Evaluability::Row& more) {
+  to.events += more.events;
+  std::ranges::transform(to.channels, more.channels, to.channels.begin(), std::plus<>());
+  std::ranges::transform(to.lacking, more.lacking, to.lacking.begin(), std::plus<>());
+  to.ignoring += more.ignoring;
+  to.unknown_fields += more.unknown_fields;
+  to.ignored_elements += more.ignored_elements;
+  to.more_names = to.more_names || more.more_names;
+  for (const std::string& name : more.unknown_names)
+    if (!holds(to.unknown_names, name) && !keep(to.unknown_names, name)) to.more_names = true;
+}
+
 }  // namespace
 
+void Evaluability::Slot::begin(std::string name) {
+  source = std::move(name);
+  const auto reset = [](Count& count) { count.store(0, std::memory_order_relaxed); };
+  for (Count* const count : {&events, &ignoring, &unknown_fields, &ignored_elements}) reset(*count);
+  std::ranges::for_each(channels, reset);
+  std::ranges::for_each(lacking, reset);
+  unknown_names.clear();
+  more_names = false;
+}
+
+Evaluability::Row Evaluability::Slot::row() const {
+  const auto value = [](const Count& count) { return count.load(std::memory_order_relaxed); };
+  Row row{.source = source,
+          .events = value(events),
+          .ignoring = value(ignoring),
+          .unknown_fields = value(unknown_fields),
+          .ignored_elements = value(ignored_elements),
+          .unknown_names = unknown_names,
+          .more_names = more_names};
+  std::ranges::transform(channels, row.channels.begin(), value);
+  std::ranges::transform(lacking, row.lacking.begin(), value);
+  return row;
+}
+
+/// Only this thread changes which source a slot is of. A name that gives way to an earlier one does not come back: those that stand go
+/// before it.
 Evaluability::Slot& Evaluability::slot(std::string_view source) {
-  const std::string name = source.empty() ? std::string(kUnnamed) : printable(source, kNameChars);
-  const std::size_t used = used_.load(std::memory_order_relaxed);
-  for (std::size_t i = 0; i < used; ++i)
-    if (slots_.at(i).source == name) return slots_.at(i);
-  if (used == kSources) return slots_.back();
-  slots_.at(used).source = used + 1 == kSources ? std::string(kOthers) : name;
-  used_.store(used + 1, std::memory_order_release);
-  return slots_.at(used);
+  std::string name = source.empty() ? std::string(kUnnamed) : printable(source, kNameChars);
+  const auto used = std::span(named_).first(used_);
+  if (const auto known = std::ranges::find(used, name, &Slot::source); known != used.end()) return *known;
+  if (name == kOthers) return others_;
+  if (used_ < kNamed) {
+    const std::lock_guard lock(naming_);
+    named_.at(used_).begin(std::move(name));
+    return named_.at(used_++);
+  }
+  Slot& last = *std::ranges::max_element(named_, {}, &Slot::source);
+  if (name > last.source) return others_;
+  const std::lock_guard lock(naming_);
+  join(before_, last.row());
+  last.begin(std::move(name));
+  return last;
 }
 
 void Evaluability::note(std::string_view source, std::span<const ChannelId> not_evaluable, std::uint32_t lacking) {
@@ -64,7 +110,7 @@ void Evaluability::note_ignored(const Event& event) {
 void Evaluability::note_names(const Event& event, Slot& of) {
   const auto more = [&] {
     if (of.more_names) return;
-    const std::lock_guard lock(of.naming);
+    const std::lock_guard lock(naming_);
     of.more_names = true;
   };
   if (event.unknown_fields > event.unknown_names.size()) more();
@@ -73,47 +119,36 @@ void Evaluability::note_names(const Event& event, Slot& of) {
     if (holds(of.unknown_names, name)) continue;
     if (of.unknown_names.size() == kNames) more();
     if (of.unknown_names.size() == kNames && name > of.unknown_names.back()) continue;
-    const std::lock_guard lock(of.naming);
+    const std::lock_guard lock(naming_);
     keep(of.unknown_names, std::move(name));
   }
 }
 
 std::vector<Evaluability::Row> Evaluability::rows() const {
-  std::vector<Row> rows(used_.load(std::memory_order_acquire));
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    const Slot& of = slots_.at(i);
-    rows[i].source = of.source;
-    rows[i].events = of.events.load(std::memory_order_relaxed);
-    const auto value = [](const Count& count) { return count.load(std::memory_order_relaxed); };
-    std::ranges::transform(of.channels, rows[i].channels.begin(), value);
-    std::ranges::transform(of.lacking, rows[i].lacking.begin(), value);
-    rows[i].ignoring = value(of.ignoring);
-    rows[i].unknown_fields = value(of.unknown_fields);
-    rows[i].ignored_elements = value(of.ignored_elements);
-    const std::lock_guard lock(of.naming);
-    rows[i].unknown_names = of.unknown_names;
-    rows[i].more_names = of.more_names;
-  }
+  const std::lock_guard lock(naming_);
+  std::vector<Row> rows;
+  for (const Slot& of : std::span(named_).first(used_)) rows.push_back(of.row());
+  Row others = others_.row();
+  join(others, before_);
+  others.source = kOthers;
+  if (others.events > 0 || others.ignoring > 0) rows.push_back(std::move(others));
   return rows;
 }
 
 void Evaluability::add(std::vector<Row>& to, const std::vector<Row>& more) {
   for (const Row& row : more) {
-    auto known = std::ranges::find(to, row.source, &Row::source);
-    if (known == to.end()) {
+    const auto known = std::ranges::find(to, row.source, &Row::source);
+    if (known == to.end())
       to.push_back(row);
-      continue;
-    }
-    known->events += row.events;
-    std::ranges::transform(known->channels, row.channels, known->channels.begin(), std::plus<>());
-    std::ranges::transform(known->lacking, row.lacking, known->lacking.begin(), std::plus<>());
-    known->ignoring += row.ignoring;
-    known->unknown_fields += row.unknown_fields;
-    known->ignored_elements += row.ignored_elements;
-    known->more_names = known->more_names || row.more_names;
-    for (const std::string& name : row.unknown_names)
-      if (!holds(known->unknown_names, name) && !keep(known->unknown_names, name)) known->more_names = true;
+    else
+      join(*known, row);
   }
+  std::ranges::sort(to, {}, [](const Row& row) { return std::pair(row.source == kOthers, std::string_view(row.source)); });
+  if (to.size() <= kNamed) return;
+  Row others{.source = std::string(kOthers)};
+  for (const Row& row : std::span(to).subspan(kNamed)) join(others, row);
+  to.resize(kNamed);
+  to.push_back(std::move(others));
 }
 
 }  // namespace ringfence

@@ -17,12 +17,13 @@
 namespace ringfence {
 
 /// What could not be judged because a source does not send the fields, and what it sent that nobody reads, by `source.product`: an absent
-/// field is no zero, a mistyped one is no field, and both are counted here (docs/contracts/event.md). At most 15 sources by name, the
-/// others together. One thread counts, any thread reads; 64 KiB at most.
+/// field is no zero, a mistyped one is no field, and both are counted here (docs/contracts/event.md). At most 15 sources by name, the first
+/// by the alphabet, the others together: so it is the same however the events are shared out. One thread counts, any thread reads; 64 KiB
+/// at most.
 class Evaluability {
  public:
   static constexpr std::size_t kSources = 16;
-  /// Names kept of a source's unknown fields, the first by the alphabet, so that they are the same however the events are shared out.
+  /// Names kept of a source's unknown fields, the first by the alphabet.
   static constexpr std::size_t kNames = 32;
   static constexpr std::string_view kUnnamed = "-", kOthers = "(others)";
 
@@ -41,9 +42,9 @@ class Evaluability {
   void note(std::string_view source, std::span<const ChannelId> not_evaluable, std::uint32_t lacking);
   /// What the decoder passed over in the event.
   void note_ignored(const Event& event);
-  /// In order of first sight.
+  /// In order of first sight, the others at last.
   [[nodiscard]] std::vector<Row> rows() const;
-  /// Rows of several shards as one, by source.
+  /// Rows of several shards as one: by source in order of the alphabet, the others at last.
   static void add(std::vector<Row>& to, const std::vector<Row>& more);
 
  private:
@@ -54,15 +55,22 @@ class Evaluability {
     std::array<Count, kChannels> channels{};
     std::array<Count, kLackingNames.size()> lacking{};
     Count ignoring{0}, unknown_fields{0}, ignored_elements{0};
-    mutable std::mutex naming;  // held to change the names, and to read them from another thread
     std::vector<std::string> unknown_names;
     bool more_names = false;
+
+    /// Counts from zero for a source.
+    void begin(std::string name);
+    [[nodiscard]] Row row() const;
   };
   Slot& slot(std::string_view source);
-  static void note_names(const Event& event, Slot& of);
+  void note_names(const Event& event, Slot& of);
 
-  std::array<Slot, kSources> slots_;
-  std::atomic<std::size_t> used_{0};
+  static constexpr std::size_t kNamed = kSources - 1;
+  mutable std::mutex naming_;  // held to change names, which source a slot is of and `before_`, and to read these from another thread
+  std::array<Slot, kNamed> named_;
+  std::size_t used_ = 0;
+  Slot others_;
+  Row before_;  // of the others, what was counted by name until a name before it in the alphabet came
 };
 
 }  // namespace ringfence

@@ -41,6 +41,40 @@ TEST(Evaluability, SourcesBeyondTheLastSlotAreCountedTogether) {
   EXPECT_EQ(rows.back().channels.at(kVolume), 40 - (Evaluability::kSources - 1));
 }
 
+TEST(Evaluability, OfManySourcesTheSameAreNamedHoweverEventsAreSharedOut) {
+  std::array<Evaluability, 4> shards;  // the first sees all
+  for (int i = 0; i < 120; ++i) {
+    const std::string source = "s" + std::to_string(100 + i * 17 % 40), field = "f" + std::to_string(i * 17 % 40);
+    Event event;
+    event.source.product = source;
+    event.unknown_fields = 1;
+    const std::array<std::string_view, 1> unknown{field};
+    event.unknown_names = unknown;
+    for (Evaluability* const shard : {&shards[0], &shards[static_cast<std::size_t>(1 + i % 3)]}) {
+      shard->note(source, std::vector{ChannelId::Volume}, bit_of(Lacking::Session));
+      shard->note_ignored(event);
+    }
+  }
+  std::vector<Evaluability::Row> alone, together;
+  Evaluability::add(alone, shards[0].rows());
+  for (const std::size_t shard : {3U, 1U, 2U}) Evaluability::add(together, shards.at(shard).rows());
+  ASSERT_EQ(alone.size(), Evaluability::kSources);
+  EXPECT_EQ(alone.front().source, "s100");
+  EXPECT_EQ(alone.back().source, Evaluability::kOthers);
+  EXPECT_EQ(alone.back().events, 3 * (40 - (Evaluability::kSources - 1)));
+  ASSERT_EQ(together.size(), alone.size());
+  for (std::size_t i = 0; i < alone.size(); ++i) {
+    EXPECT_EQ(together[i].source, alone[i].source);
+    EXPECT_EQ(together[i].events, alone[i].events);
+    EXPECT_EQ(together[i].channels, alone[i].channels);
+    EXPECT_EQ(together[i].lacking, alone[i].lacking);
+    EXPECT_EQ(together[i].ignoring, alone[i].ignoring);
+    EXPECT_EQ(together[i].unknown_fields, alone[i].unknown_fields);
+    EXPECT_EQ(together[i].unknown_names, alone[i].unknown_names);
+    EXPECT_EQ(together[i].more_names, alone[i].more_names);
+  }
+}
+
 TEST(Evaluability, OfSeveralShardsIsTheSumBySource) {
   Evaluability one, other;
   one.note("a", std::vector{ChannelId::Volume}, 0);
