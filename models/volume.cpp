@@ -27,7 +27,7 @@ constexpr Row kCaps{1, .5, .1, .01, .001};
 /// Nobody declares p99.9, and not everybody p90: where it comes to throttles and halts, a call lies within p50, within p90 where that is
 /// declared, within p99, or beyond.
 constexpr std::array<std::uint8_t, kClasses> kDeclaredClasses{0, 1, 1, 3, 3}, kDeclaredWithP90{0, 1, 2, 3, 3};
-/// Contexts: by how many ladders the caps are widened; and the cost of a call.
+/// Contexts: by how many ladders the caps are widened, of which all calls of a persona have the same; and the cost of a call.
 constexpr std::array<std::size_t, 5> kWidths{1, 2, 3, 4, 8};
 constexpr std::size_t kCostContext = kWidths.size(), kContexts = kWidths.size() + 1;
 
@@ -72,7 +72,6 @@ Line line_of(const Rungs& declared) {
 /// The ladders one action is held against.
 struct Lines {
   std::vector<Line> data, cost;
-  std::uint8_t context = 0;
 };
 
 Lines lines_of(const Persona& persona, const Action* action) {
@@ -87,8 +86,6 @@ Lines lines_of(const Persona& persona, const Action* action) {
   for (const Unit unit : {Unit::Tokens, Unit::Cost}) add(lines.cost, Rungs::of(persona, action, Span::Call, unit), unit, {});
   if (action != nullptr)
     for (const std::string_view kind : kinds_of(*action)) add(lines.data, Rungs::of_kind(persona, action, Span::Call, kind), {}, kind);
-  const auto wide = std::ranges::lower_bound(kWidths, lines.data.size());
-  lines.context = static_cast<std::uint8_t>(wide - kWidths.begin());
   return lines;
 }
 
@@ -103,10 +100,15 @@ std::span<const std::uint8_t> declared_classes_of(const Persona& persona) {
   return everywhere ? kDeclaredWithP90 : kDeclaredClasses;
 }
 
-std::size_t widest_cost(const Persona& persona) {
-  std::size_t most = lines_of(persona, nullptr).cost.size();
-  for (const Action& action : persona.actions) most = std::max(most, lines_of(persona, &action).cost.size());
+/// The most ladders that one call is held against: what its caps are widened by, whatever the action (volume.h).
+std::size_t widest(const Persona& persona, std::vector<Line> Lines::* ladders) {
+  std::size_t most = (lines_of(persona, nullptr).*ladders).size();
+  for (const Action& action : persona.actions) most = std::max(most, (lines_of(persona, &action).*ladders).size());
   return most;
+}
+
+std::uint8_t context_of(const Persona& persona) {
+  return static_cast<std::uint8_t>(std::ranges::lower_bound(kWidths, widest(persona, &Lines::data)) - kWidths.begin());
 }
 
 std::vector<double> caps_times(double times) {
@@ -115,9 +117,13 @@ std::vector<double> caps_times(double times) {
   return v;
 }
 
+std::vector<double> cost_caps(const Persona& persona) {
+  return caps_times(static_cast<double>(std::max<std::size_t>(1, widest(persona, &Lines::cost))));
+}
+
 /// By class under the alert (0) or declared (1) null.
 std::array<double, kClasses> cost_factors(const Persona& persona, std::size_t null) {
-  const std::vector<double> caps = caps_times(static_cast<double>(std::max<std::size_t>(1, widest_cost(persona))));
+  const std::vector<double> caps = cost_caps(persona);
   const std::vector<double> g = null == 0 ? box_numeraire(caps, kOveruse)
                                           : grouped_numeraire(widened(caps, persona.tolerance()), kOveruse, declared_classes_of(persona));
   std::array<double, kClasses> factors{};
@@ -127,6 +133,7 @@ std::array<double, kClasses> cost_factors(const Persona& persona, std::size_t nu
 
 struct VolumePlan final : ChannelPlan {
   std::vector<Lines> by_action;  // by index; the last is for an act that is no action
+  std::uint8_t context = 0;      // of every mark
   std::array<float, kClasses> alert{}, declared{};
 
   [[nodiscard]] const Lines& of(const Act& act) const { return act.match.action ? by_action[*act.match.action] : by_action.back(); }
@@ -185,6 +192,11 @@ std::string amount_words(const Worst& worst) {
   return words;
 }
 
+/// What it spent stands in the event, if only in part.
+bool says(const Event& event, Unit unit) {
+  return unit == Unit::Tokens ? event.tokens.input || event.tokens.output : event.cost_usd.has_value();
+}
+
 bool silent(const Event& event) { return event.kind != EventKind::ToolCall || event.phase == Phase::Request; }
 
 class Volume final : public Channel {
@@ -207,7 +219,7 @@ class Volume final : public Channel {
     if (!declares(lines_of(persona, nullptr)) && !std::ranges::any_of(persona.actions, own)) return {};
     std::vector<std::vector<double>> v;
     for (const std::size_t width : kWidths) v.push_back(caps_times(static_cast<double>(width)));
-    v.push_back(caps_times(static_cast<double>(std::max<std::size_t>(1, widest_cost(persona)))));
+    v.push_back(cost_caps(persona));
     return v;
   }
 
@@ -223,6 +235,7 @@ class Volume final : public Channel {
     for (const Action& action : persona.actions) plan->by_action.push_back(lines_of(persona, &action));
     plan->by_action.push_back(lines_of(persona, nullptr));
     if (!std::ranges::any_of(plan->by_action, declares)) return nullptr;
+    plan->context = context_of(persona);
     const auto stored = [&](std::size_t null, std::array<float, kClasses>& to) {
       std::ranges::transform(cost_factors(persona, null), to.begin(), [](double g) { return static_cast<float>(g); });
     };
@@ -232,7 +245,7 @@ class Volume final : public Channel {
   }
 
   [[nodiscard]] std::vector<StepLaw> step_laws(const Persona& persona) const override {
-    if (widest_cost(persona) == 0) return {};
+    if (widest(persona, &Lines::cost) == 0) return {};
     StepLaw law{.threat = Threat::Overuse,
                 .steps = "calls that report tokens or a cost",
                 .calls = true,
@@ -258,7 +271,7 @@ class Volume final : public Channel {
     const Quantities seen = quantities_of(act.event);
     const Worst data = happened ? worst_of(act, lines.data, seen) : Worst{};
     Reading reading = Reading::of(Reading::Kind::Silent);
-    if (data.seen) reading = Reading::marked(lines.context, static_cast<std::uint8_t>(data.cls));
+    if (data.seen) reading = Reading::marked(plan->context, static_cast<std::uint8_t>(data.cls));
     if (!data.seen && data.lacking) reading.kind = Reading::Kind::NotEvaluable;
     if (data.lacking) reading.lacking |= bit_of(Lacking::Quantity);
     if (!lines.cost.empty()) stake(act, *plan, lines, seen, reading);
@@ -280,11 +293,12 @@ class Volume final : public Channel {
   }
 
  private:
-  /// Lawful as a table row is: the numeraire of the box the caps of the context give, at most 20. Ticks at every call that reports a cost,
-  /// also a failed one.
+  /// Lawful as a table row is: the numeraire of the box the caps of the context give, at most 20. Ticks at every call that reports tokens
+  /// or a cost, also a failed one, and one that reports none of it spent.
   static void stake(const Act& act, const VolumePlan& plan, const Lines& lines, const Quantities& seen, Reading& reading) {
+    const auto told = [&](const Line& line) { return says(act.event, line.unit); };
+    if (!took_place(act.event) && std::ranges::none_of(lines.cost, told)) return;
     const Worst cost = worst_of(act, lines.cost, seen);
-    if (!took_place(act.event) && cost.quantity == 0) return;
     if (cost.lacking) reading.lacking |= bit_of(Lacking::Quantity);
     if (!cost.seen) {
       if (reading.kind == Reading::Kind::Silent) reading.kind = Reading::Kind::NotEvaluable;
@@ -298,12 +312,13 @@ class Volume final : public Channel {
                               .declared = plan.declared.at(cost.cls)});
   }
 
-  ChannelInfo info_{ChannelId::Volume,
-                    "volume",
-                    {"one ladder", "two ladders", "three ladders", "four ladders", "up to eight ladders", "tokens and cost"},
-                    {"up to p50", "above p50", "above p90", "above p99", "above p99.9"},
-                    {20, 20, 20, 20, 20},
-                    false};
+  ChannelInfo info_{
+      ChannelId::Volume,
+      "volume",
+      {"one ladder", "up to two ladders", "up to three ladders", "up to four ladders", "up to eight ladders", "tokens and cost"},
+      {"up to p50", "above p50", "above p90", "above p99", "above p99.9"},
+      {20, 20, 20, 20, 20},
+      false};
   std::vector<Bet> bets_;
 };
 

@@ -69,6 +69,18 @@ TEST_F(Volume, SeveralLaddersGiveTheWorstRungUnderCapsWidenedByTheirNumber) {
   EXPECT_DOUBLE_EQ(world.tables().cap(Null::Declared, {ChannelId::Volume, 1, 3}), .03);
 }
 
+TEST_F(Volume, CapsAreWidenedByTheMostLaddersOfAnyCallWhateverTheAction) {
+  world.job.per_call.records = ladder(10, 100);
+  world.job.per_call.entities = ladder(1, 3);
+  world.job.actions.push_back(action("look", {"files/look"}));
+  world.job.actions.back().arguments.push_back(rule("id"));
+  world.job.actions.back().arguments.back().identifier = true;
+  world.job.actions.back().arguments.back().identifier_kind = "id";
+  expect_class(3, 1, call("files/read").records(150));
+  expect_class(0, 1, call("files/look").records(5).with("id", "a"));
+  EXPECT_DOUBLE_EQ(world.tables().cap(Null::Alert, {ChannelId::Volume, 1, 3}), .02);
+}
+
 TEST_F(Volume, AnActionsOwnLadderCountsInsteadOfThePersonas) {
   world.job.per_call.records = ladder(10, 100);
   world.job.actions.push_back(action("export", {"files/export"}));
@@ -189,6 +201,22 @@ TEST_F(Volume, CostOfAFailedCallWasSpent) {
   }));
   ASSERT_TRUE(Amounts::wager(readings, Threat::Overuse));
   EXPECT_EQ(Amounts::wager(readings, Threat::Overuse)->cls, 4);
+}
+
+TEST_F(Volume, AFailedCallThatSaysWhatItCostIsOneThatReportsIt) {
+  world.job.per_call.tokens = ladder(100, 1000);
+  world.job.per_call.cost_usd = ladder(.01, .1);
+  const auto failed = [&](std::optional<double> usd) {
+    return Amounts::wager(world.read(call("files/read").but([=](Event& event) {
+      event.outcome.status = Outcome::Error;
+      event.cost_usd = usd;
+    })),
+                          Threat::Overuse);
+  };
+  ASSERT_TRUE(failed(0));
+  EXPECT_LT(failed(0)->declared, 1) << "within, as declared";
+  EXPECT_TRUE(failed(.005));
+  EXPECT_FALSE(failed(std::nullopt));
 }
 
 TEST_F(Volume, CostFactorsAreALawfulBet) {
