@@ -6,28 +6,21 @@
 #include <numeric>
 
 #include "engine/event/escape.h"
-#include "engine/event/short_list.h"
-#include "engine/persona/argument.h"
 #include "models/breadth_counts.h"
 #include "models/breadth_memory.h"
+#include "models/breadth_moves.h"
 #include "models/detector.h"
 #include "models/envelope.h"
-#include "models/limits_totals.h"
 #include "models/numeraire.h"
-#include "models/scope_argument.h"
 #include "models/scope_memory.h"
-#include "models/scope_ruling.h"
 
 namespace ringfence {
 namespace {
 
-using breadth::Session;
+using namespace breadth;
 
-constexpr std::size_t kWalkClasses = 5, kShareClasses = 5, kClasses = kWalkClasses + kShareClasses, kWalkContexts = 3;
-enum Walked : std::uint8_t { Elsewhere, Another, Listed, CountedSomewhere, CountedUngiven };
-enum WalkContext : std::uint8_t { Within, Beyond, Undeclared };
+constexpr std::size_t kShareClasses = 5, kClasses = kWalkClasses + kShareClasses;
 constexpr std::uint8_t kShareContext = kWalkContexts;
-constexpr std::uint32_t kRun = 3;
 
 /// What a class can never be in its context is held at the floor: it costs the bets next to nothing.
 constexpr double kFloor = .002, kNever = 2e-4;
@@ -90,107 +83,6 @@ bool marks(const Persona& persona, bool ArgumentRule::* mark) {
   return std::ranges::any_of(persona.actions, [&](const Action& action) {
     return std::ranges::any_of(action.arguments, [&](const ArgumentRule& rule) { return rule.*mark; });
   });
-}
-
-/// Identifiers of one KIND in the order the act names them, with their texts where the gateway sends values.
-struct Named {
-  std::string_view kind;
-  std::string_view text;
-  std::uint64_t hash = 0;
-};
-constexpr std::size_t kNamedMost = 256;
-
-using AllNamed = ShortList<Named, 4>;
-
-AllNamed named_by(const Act& act, const Action& action) {
-  AllNamed found;
-  for (const ArgumentRule& rule : action.arguments) {
-    if (!rule.identifier) continue;
-    each_argument_leaf(act.event, rule, [&](const JsonLeaf& leaf) {
-      const bool value = leaf.kind == JsonLeaf::Kind::String || leaf.kind == JsonLeaf::Kind::Number;
-      if (value && !leaf.text.empty() && found.size() < kNamedMost) found.push_back({rule.identifier_kind, leaf.text, hash64(leaf.text)});
-    });
-    if (act.event.args) continue;
-    for (const std::string_view id : scope::reported_ids(act.event, rule))
-      if (found.size() < kNamedMost) found.push_back({rule.identifier_kind, {}, hash64(id)});
-  }
-  return found;
-}
-
-/// One step of a walk: the runs it continues.
-void step(Session::Walk& walk, const Session& session, const Named& to) {
-  const auto count = to.text.empty() ? std::nullopt : breadth::numbered(to.text);
-  const bool same = count && walk.around == count->around;
-  const bool up = same && count->number == walk.number + 1, down = same && count->number + 1 == walk.number;
-  const bool goes_on = (up && (walk.counted < 2 || !walk.down)) || (down && (walk.counted < 2 || walk.down));
-  walk.counted = goes_on ? walk.counted + 1 : up || down ? 2 : 1;
-  walk.down = down;
-  const std::uint32_t place = session.place_of(to.hash, walk.place);
-  walk.listed = session.follows(walk.place, place) ? walk.listed + 1 : 1;
-  walk.place = place;
-  walk.last = to.hash;
-  walk.around = count ? count->around : 0;
-  walk.number = count ? count->number : 0;
-}
-
-/// What the session's ladder on one KIND says of it; distinct values are those `limits` keeps.
-struct Declared {
-  bool graded = false;
-  double p99 = 0;
-  std::uint32_t distinct = 0;  // this act included
-  bool fresh = false;          // it is not among those the ladder has room for, or came with this act
-};
-
-Declared declared_of(const Act& act, const Session::Walk& walk, const Named& to) {
-  using namespace envelope;
-  const Rungs rungs = Rungs::of_kind(act.persona, action_of(act), Span::Session, to.kind);
-  Declared out;
-  if (!rungs.declared() || !rungs.ladder->p99 || !act.event.session.id) return out;
-  const auto* const sums =
-      static_cast<const totals::SessionTotals*>(act.session.memory.at(static_cast<std::size_t>(ChannelId::Limits)).get());
-  if (sums == nullptr) return out;
-  const std::uint64_t key = kind_key(to.kind, rungs.owner());
-  out.graded = true;
-  out.p99 = *rungs.ladder->p99;
-  out.distinct = static_cast<std::uint32_t>(sums->totals.distinct(key));
-  out.fresh = out.distinct > walk.distinct || !sums->totals.knows(key, to.hash);
-  return out;
-}
-
-struct Step {
-  bool moved = false;
-  std::uint8_t context = Undeclared, cls = Elsewhere;
-};
-
-Step judge_step(const Act& act, Session& session, Session::Walk& walk, const Named& to) {
-  if (walk.last == to.hash) return {};
-  const Declared declared = declared_of(act, walk, to);
-  const std::uint32_t before = walk.distinct;
-  if (declared.graded) walk.distinct = declared.distinct;
-  step(walk, session, to);
-  Step out{.moved = true};
-  if (declared.graded) out.context = static_cast<double>(before) >= declared.p99 ? Beyond : Within;
-  const bool given = walk.place != Session::kNowhere;
-  if (walk.counted >= kRun && !given) {
-    out.cls = session.knows_origins() ? CountedUngiven : CountedSomewhere;
-  } else if (walk.listed >= kRun) {
-    out.cls = Listed;
-  } else if (out.context == Beyond && declared.fresh) {
-    out.cls = Another;
-  }
-  return out;
-}
-
-/// The step that says most where an act names several identifiers.
-Step judge_walks(const Act& act, Session& session, const AllNamed& all) {
-  Step worst;
-  for (const Named& to : all) {
-    Session::Walk* const walk = session.walk(hash64(to.kind));
-    if (walk == nullptr) continue;
-    const Step one = judge_step(act, session, *walk, to);
-    if (one.moved && (!worst.moved || one.cls > worst.cls)) worst = one;
-  }
-  return worst;
 }
 
 class Breadth final : public Channel {
@@ -318,20 +210,19 @@ class Breadth final : public Channel {
   }
 
  private:
-  /// Marks only acts that move on to another identifier: which acts these are is settled before the class (tool, arguments, outcome), and
-  /// the caps are those of such acts, so calls in between neither help nor harm.
+  /// Marks only acts that move on to another identifier, and the caps are those of such moves, so calls in between neither help nor harm.
   static void walk(const Act& act, std::unique_ptr<ChannelMemory>& slot, Reading& reading) {
-    const AllNamed all = named_by(act, *envelope::action_of(act));
-    if (all.empty()) {
+    const Moves moves = judge_moves(act, scope::memory_in<Session>(slot));
+    if (!moves.named) {
       reading.lacking |= bit_of(Lacking::Identifier);
       reading.kind = Reading::Kind::NotEvaluable;
-      return;
     }
-    const Step worst = judge_walks(act, scope::memory_in<Session>(slot), all);
-    if (!worst.moved) return;
+    const auto& marks = moves.marks;
+    if (marks.empty()) return;
     reading.kind = Reading::Kind::Marked;
-    reading.context = worst.context;
-    reading.cls = worst.cls;
+    reading.context = marks[0].context;
+    reading.cls = marks[0].cls;
+    reading.further.assign(marks.begin() + 1, marks.end());
   }
 
   /// Lawful as a table row is: the numeraire of the caps, at most 20, ticking at every call that reports both counts.

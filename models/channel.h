@@ -152,6 +152,8 @@ struct LinkNote {
   std::optional<std::uint32_t> most_members;  // declared children of a root session
 };
 
+inline constexpr std::size_t kFurtherMost = 32;
+
 /// What one channel says of one event.
 struct Reading {
   enum class Kind : std::uint8_t {
@@ -170,6 +172,13 @@ struct Reading {
   std::uint32_t lacking = 0;
   /// Bits of surprise at an act of this class, where the channel predicts; for people, it decides nothing.
   std::optional<float> surprise = std::nullopt;
+  struct Mark {
+    std::uint8_t context = 0, cls = 0;
+  };
+  /// Where Marked, what the act did beyond its first mark, in order, at most kFurtherMost: each of these keeps the caps of its context
+  /// given all before it, the earlier ones of the same act too, so that the product of their factors has a mean of at most 1. All tick
+  /// once.
+  std::vector<Mark> further = {};
 
   [[nodiscard]] static Reading marked(std::uint8_t context, std::uint8_t cls) { return {Kind::Marked, context, cls, {}, {}, {}, 0}; }
   [[nodiscard]] static Reading of(Kind kind) { return {kind, 0, 0, {}, {}, {}, 0}; }

@@ -34,9 +34,13 @@ ThreatSet excepted_threats(const Act& act, const Channel& channel) {
 }
 
 void take_evidence(const Reading& reading, ChannelId channel, ThreatSet excepted, Readings& out) {
-  if (reading.kind == Reading::Kind::Marked) {
-    out.marks.push_back({channel, reading.context, reading.cls});
+  const auto mark = [&](std::uint8_t context, std::uint8_t cls) {
+    out.marks.push_back({channel, context, cls});
     if (excepted != 0) out.excepted.push_back({out.marks.size() - 1, excepted});
+  };
+  if (reading.kind == Reading::Kind::Marked) {
+    mark(reading.context, reading.cls);
+    for (const Reading::Mark& next : reading.further) mark(next.context, next.cls);
   }
   for (Wager wager : reading.wagers) {
     // Of an excepted one only what speaks for the agent stays: a period's gains were paid for by the price of its first act.

@@ -97,6 +97,8 @@ std::string subject_name(const Link& link) {
   return std::string(kWords.at(static_cast<std::size_t>(link.kind))) + " " + link.act->tenant + "/" + link.subject;
 }
 
+static_assert(kChannels + kFurtherMost <= kLinkElements, "an act's marks fit into a link");
+
 std::vector<Link> links_of(const Act& act, const std::vector<RowId>& marks, std::vector<LinkNote> notes, Partition partition,
                            std::int64_t lsn) {
   std::vector<Link> links;

@@ -33,8 +33,8 @@ std::string_view Ledger::sample(const Row& row, std::size_t which) const {
 }
 
 void Ledger::keep(Row& row, std::size_t which, std::string_view event_id) {
+  if (latest_ != 0 && std::ranges::find(row.samples, latest_) != row.samples.end() && events_[latest_ - 1].id == event_id) return;
   std::uint32_t& number = row.samples.at(which);
-  if (number != 0 && number == latest_ && events_[number - 1].id == event_id) return;
   if (number != 0 && --events_[number - 1].rows == 0) ++free_;
   number = event_id.empty() ? 0 : number_of(event_id);
   if (number != 0) ++events_[number - 1].rows;

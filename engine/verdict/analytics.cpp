@@ -214,7 +214,8 @@ constexpr auto kConduct = std::to_array<AnalyticInfo>({
      "The sums per day beside the declared ones.", kRepositories, kToolMisuse},
     {BreadthSweep, kStat, Level::Alert, "Sweep over entities", "Agent touches more distinct entities than its job declares",
      "More customers, records or accounts per session or day than declared, or one after the other by counting.",
-     "A batch job under an interactive persona; a list worked through from top to bottom that the feed does not show.",
+     "A batch job under an interactive persona; a list worked through from top to bottom that the feed does not show; a range of numbers "
+     "whose ends alone were given.",
      "Whether the entities belong to the task.", kRepositories, kToolMisuse},
     {BreadthCoverage, kStat, Level::Alert, "Coverage of a population", "Agent reads a large share of a population",
      "Calls return a share of all there is that the job does not need.", "Small test populations.",

@@ -113,6 +113,7 @@ class Amounts {
     std::vector<Wagered> all, shared;
     for (const auto& [id, reading] : readings) {
       if (reading.kind == Reading::Kind::Marked) marks.push_back({id, reading.context, reading.cls});
+      for (const Reading::Mark& next : reading.further) marks.push_back({id, next.context, next.cls});
       for (const Wager& made : reading.wagers) {
         all.push_back({id, made});
         if (!made.agent_only) shared.push_back({id, made});

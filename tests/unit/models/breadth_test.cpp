@@ -216,11 +216,11 @@ TEST_F(Breadth, TheSameIdentifierAgainAndCallsInBetweenAreNoStep) {
 
 TEST_F(Breadth, OneMoreThanTheDeclaredP99IsAClassOfItsOwnContext) {
   world.job.per_session.entities_by_kind["customer"] = ladder(1, 2);
-  EXPECT_EQ(look("ann").context, Within);
-  EXPECT_EQ(look("bob").context, Within);
-  const Reading third = look("cyd");
-  EXPECT_EQ(third.context, Beyond);
-  EXPECT_EQ(third.cls, Another);
+  for (const char* who : {"ann", "bob", "ann", "bob"}) EXPECT_EQ(look(who).context, Within) << "exactly p99 is within";
+  EXPECT_EQ(look("cyd").context, Within) << "by which it passes p99: what comes then is beyond";
+  const Reading fourth = look("dan");
+  EXPECT_EQ(fourth.context, Beyond);
+  EXPECT_EQ(fourth.cls, Another);
   world.restart();
   const Reading back = look("ann");
   EXPECT_EQ(back.context, Beyond);

@@ -148,7 +148,7 @@ Persona amounts() {
   return persona;
 }
 
-/// One event as channels may read it: some of four marks, some wagers, which tick or not, raise or lower.
+/// One event as channels may read it: some marks, of breadth up to four, some wagers, which tick or not, raise or lower.
 struct Drawn {
   std::vector<RowId> marks;
   std::vector<Wagered> wagers;
@@ -158,7 +158,8 @@ struct Drawn {
     const bool loud = dice() % 4 == 0;
     if (dice() % 2 == 0) marks.push_back({ChannelId::Barrier, one_of(2), loud ? one_of(8) : std::uint8_t{0}});
     if (dice() % 2 == 0) marks.push_back({ChannelId::Volume, one_of(3), loud ? one_of(5) : std::uint8_t{0}});
-    if (dice() % 3 == 0) marks.push_back({ChannelId::Breadth, one_of(3), loud ? one_of(5) : std::uint8_t{0}});
+    for (std::uint64_t moves = dice() % 3 == 0 ? 1 + dice() % 4 : 0; moves > 0; --moves)
+      marks.push_back({ChannelId::Breadth, one_of(3), loud ? one_of(5) : std::uint8_t{0}});
     const auto factor = [&] { return static_cast<float>(std::exp(std::uniform_real_distribution<double>(-1, loud ? 3.5 : .1)(dice))); };
     const auto stake = [&](ChannelId channel, Threat threat, std::uint8_t context, bool ticks) {
       if (dice() % 3 == 0)
@@ -292,6 +293,21 @@ TEST(Ledger, KeepsTheFirstTwoEventsAndTheLatest) {
   std::vector<std::string_view> samples;
   for (std::size_t i = 0; i < 3; ++i) samples.push_back(ledger.sample(ledger.rows.at(0), i));
   EXPECT_EQ(samples, (std::vector<std::string_view>{"e1", "e2", "e6"}));
+}
+
+TEST(Ledger, CountsEveryMoveOfAnActAndKeepsTheActOnce) {
+  const Job clerk(job(Confidence::Reviewed, .10, 2));
+  Conduct conduct;
+  const std::vector<RowId> moves(3, RowId{ChannelId::Barrier, 1, 7});
+  for (int i = 0; i < 4; ++i) conduct.move(clerk.tables, 0, moves);
+  const Ledger& ledger = *conduct.agent.ledger;
+  EXPECT_EQ(ledger.rows.at(0).count, 12U);
+  std::vector<std::string_view> samples;
+  for (std::size_t i = 0; i < 3; ++i) samples.push_back(ledger.sample(ledger.rows.at(0), i));
+  EXPECT_EQ(samples, (std::vector<std::string_view>{"e1", "", "e4"}));
+  const auto e = explain({conduct.agent, clerk.tables, Null::Declared}, clerk.persona, 1e5, kChannelsAsked);
+  ASSERT_TRUE(e);
+  expect_adds_up(*e, 0);
 }
 
 TEST(Ledger, ABorrowedSessionIsExplainedByItselfAlone) {
