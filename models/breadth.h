@@ -27,7 +27,7 @@ namespace ringfence {
 /// value of a result with digits, a search among the listing where the agent moves on.
 /// Blind to: counting one step a session (totals of days see it), order that is no count and in no listing (random ids), listings past the
 /// latest 512 values, ids hidden in other arguments, counting where the gateway sends only hashes, within one act all but the first move
-/// that counts, and that behind 32 runs of two; for throttles and halts, sweeps and shares of a
+/// that counts, and that behind 32 runs of two; of shares, calls that report no population; for throttles and halts, sweeps and shares of a
 /// population where the persona declares no p99 for them.
 /// Source: docs/design/detection.md §3.3, breadth.
 [[nodiscard]] const Channel& breadth_channel();
