@@ -16,6 +16,7 @@ namespace {
 
 using identity::AgentIdentity;
 using identity::Client;
+using identity::Keys;
 using identity::SessionIdentity;
 using scope::Ruling;
 
@@ -67,23 +68,24 @@ bool anothers(const Act& act, std::uint64_t hash) {
 SessionIdentity& session_memory(const Act& act) { return scope::memory_in<SessionIdentity>(act.session.memory[kSlot]); }
 AgentIdentity& agent_memory(const Act& act) { return scope::memory_in<AgentIdentity>(act.agent.memory[kSlot]); }
 
-bool within_rotation(const Act& act, Nanos window) {
-  return act.credential_changed && scope::between(*act.credential_changed, act.event.time) <= window;
-}
-
 /// Against the declared list.
 Fingerprint against_list(const Act& act, std::uint64_t hash) {
-  const auto& listed = *act.persona.credentials;
-  AgentIdentity& agent = agent_memory(act);
-  if (std::ranges::find(listed, *act.event.credential.fingerprint) != listed.end()) {
-    agent.declared.add(hash);
+  const auto& declared = *act.persona.credentials;
+  const auto listed = [&](std::uint64_t key) {
+    return std::ranges::any_of(declared, [&](const std::string& one) { return hash64(one) == key; });
+  };
+  const Keys::Rotation rotation{act.credential_changed, act.persona.credential_rotation.value_or(Nanos{})};
+  Keys& known = agent_memory(act).keys;
+  known.note_list(listed, rotation, act.event.time);
+  if (listed(hash)) {
+    known.add(hash);
     return Fingerprint::Declared;
   }
-  if (!within_rotation(act, act.persona.credential_rotation.value_or(Nanos{}))) return Fingerprint::NeverSeen;
-  if (agent.declared.has(hash)) return Fingerprint::Rotated;
+  if (!rotation.covers(act.event.time)) return Fingerprint::NeverSeen;
+  if (known.covers(hash, rotation, act.event.time)) return Fingerprint::Rotated;
   // An agent that was never seen with a listed key may still have the one that left the list before it was watched: one, no second.
-  if (!agent.declared.empty() || (agent.borrowed != 0 && agent.borrowed != hash)) return Fingerprint::NeverSeen;
-  agent.borrowed = hash;
+  if (!known.empty()) return Fingerprint::NeverSeen;
+  known.take(hash, rotation);
   return Fingerprint::Rotated;
 }
 
@@ -92,8 +94,8 @@ Fingerprint against_session(const Act& act, std::uint64_t hash) {
   SessionIdentity& session = session_memory(act);
   const bool first = session.fingerprints.empty();
   if (!session.fingerprints.add(hash) || first) return Fingerprint::Declared;
-  return within_rotation(act, act.persona.credential_rotation.value_or(limits::kChangeMute)) ? Fingerprint::Rotated
-                                                                                             : Fingerprint::NeverSeen;
+  const Keys::Rotation rotation{act.credential_changed, act.persona.credential_rotation.value_or(limits::kChangeMute)};
+  return rotation.covers(act.event.time) ? Fingerprint::Rotated : Fingerprint::NeverSeen;
 }
 
 std::string key_words(const Act& act) {

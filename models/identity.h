@@ -13,8 +13,8 @@ namespace ringfence {
 ///   and this one does not, on the very first call;
 /// - `credential.new`: a fingerprint that `credentials.fingerprints` does not list, or, where it lists none, one other than the session
 /// began
-///   with (each once a session). One that left the list stays valid for `credentials.rotation` after a `credential` fact; a session without
-///   a list may change for that long, by default 15 min;
+///   with (each once a session). One that left the list stays valid for `credentials.rotation` after the `credential` fact it left with,
+///   and after no later one; a session without a list may change for that long, by default 15 min;
 /// - `credential.ambient`: the act reads a place where keys lie (identity_secrets.h), or the session goes over to another kind of
 /// credential;
 /// - `session.binding`: one session from a second client, each client once. Clients are told apart by what is said of both: fingerprint,

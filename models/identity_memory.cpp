@@ -7,12 +7,71 @@
 namespace ringfence::identity {
 namespace {
 
-constexpr std::uint8_t kVersion = 2;  // 1: a client is one hash of all that was said of it
+/// 1: a client is one hash of all that was said of it; 2: of keys nothing is known but that they were declared.
+constexpr std::uint8_t kVersion = 3;
 constexpr std::size_t kPlaceBytes = sizeof(std::uint64_t) + 5;
 
-bool readable(std::uint8_t version) { return version == 1 || version == kVersion; }
+bool readable(std::uint8_t version) { return version >= 1 && version <= kVersion; }
 
 }  // namespace
+
+void Keys::Key::leave(const Rotation& rotation, EventTime now) {
+  if (state == State::Rotated) return;
+  if (rotation.covers(now) && (state == State::Listed || between(left, *rotation.began) <= rotation.window)) {
+    state = State::Rotated;
+    left = *rotation.began;
+  } else if (state == State::Listed) {
+    state = State::Gone;
+    left = now;
+  }
+}
+
+const Keys::Key* Keys::find(std::uint64_t hash) const {
+  const auto found = std::ranges::find(keys_, hash, &Key::hash);
+  return found == keys_.end() ? nullptr : &*found;
+}
+
+void Keys::push(Key key) {
+  if (find(key.hash) != nullptr) return;
+  if (keys_.size() == kMost) keys_.erase(keys_.begin());
+  keys_.push_back(key);
+}
+
+void Keys::add(std::uint64_t hash) { push({.hash = hash, .state = Key::State::Listed, .left = {}}); }
+
+void Keys::take(std::uint64_t hash, const Rotation& rotation) {
+  if (rotation.began) push({.hash = hash, .state = Key::State::Rotated, .left = *rotation.began});
+}
+
+bool Keys::covers(std::uint64_t hash, const Rotation& rotation, EventTime now) const {
+  const Key* const known = find(hash);
+  if (known == nullptr) return false;
+  Key key = *known;
+  key.leave(rotation, now);
+  return key.state == Key::State::Rotated && between(key.left, now) <= rotation.window;
+}
+
+void Keys::encode(Writer& out) const {
+  out.varint(keys_.size());
+  for (const Key& key : keys_) {
+    out.u64(key.hash);
+    out.u8(static_cast<std::uint8_t>(key.state));
+    if (key.state != Key::State::Listed) out.time(key.left);
+  }
+}
+
+void Keys::decode(Reader& in, std::uint8_t version) {
+  keys_.resize(in.count(sizeof(std::uint64_t), kMost));
+  for (Key& key : keys_) {
+    key.hash = in.u64();
+    const std::uint8_t state = version >= 3 ? in.u8() : std::uint8_t{0};
+    if (state > static_cast<std::uint8_t>(Key::State::Rotated)) return in.fail();
+    key.state = static_cast<Key::State>(state);
+    if (key.state != Key::State::Listed) key.left = in.time();
+  }
+  if (version >= 3) return;
+  if (const std::uint64_t taken = in.u64(); taken != 0 && keys_.empty()) add(taken);
+}
 
 bool Client::said() const {
   return std::ranges::any_of(parts, [](std::uint64_t part) { return part != 0; });
@@ -136,8 +195,7 @@ AgentIdentity::Place& AgentIdentity::visit(const Client& client, std::uint64_t r
 
 void AgentIdentity::encode(Writer& out) const {
   out.u8(kVersion);
-  declared.encode(out);
-  out.u64(borrowed);
+  keys.encode(out);
   out.varint(steps_);
   out.varint(places_.size());
   for (const Place& place : places_) {
@@ -150,14 +208,13 @@ void AgentIdentity::encode(Writer& out) const {
   }
 }
 
-std::size_t AgentIdentity::bytes() const { return sizeof(*this) + declared.bytes() + places_.capacity() * sizeof(Place); }
+std::size_t AgentIdentity::bytes() const { return sizeof(*this) + keys.bytes() + places_.capacity() * sizeof(Place); }
 
 std::unique_ptr<ChannelMemory> AgentIdentity::decode(Reader& in) {
   const std::uint8_t version = in.u8();
   if (!readable(version)) return nullptr;
   auto memory = std::make_unique<AgentIdentity>();
-  memory->declared.decode(in);
-  memory->borrowed = in.u64();
+  memory->keys.decode(in, version);
   memory->steps_ = in.varint();
   memory->places_.resize(in.count(kPlaceBytes, kPlaces));
   for (Place& place : memory->places_) {

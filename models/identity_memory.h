@@ -8,6 +8,7 @@
 #include <optional>
 #include <vector>
 
+#include "engine/event/far_times.h"
 #include "engine/event/ids.h"
 #include "engine/state/channel_memory.h"
 
@@ -43,6 +44,52 @@ class Few {
 
  private:
   std::vector<std::uint64_t> hashes_;
+};
+
+/// Keys that an agent has used while they were declared, and what is left of them once they have left the list: each is covered by one
+/// rotation, so that a key which left with an earlier one is not valid again with the next. At most 8, oldest first; the oldest leaves.
+class Keys {
+ public:
+  static constexpr std::size_t kMost = 8;
+  /// The rotation in force: when the `credential` fact began, and how long what left the list stays valid behind it.
+  struct Rotation {
+    std::optional<EventTime> began;
+    Nanos window;
+    [[nodiscard]] bool covers(EventTime time) const { return began && between(*began, time) <= window; }
+  };
+
+  [[nodiscard]] bool empty() const { return keys_.empty(); }
+  /// A key that is on the list.
+  void add(std::uint64_t hash);
+  /// A key that was never seen on the list is taken for the one that left it.
+  void take(std::uint64_t hash, const Rotation& rotation);
+  /// Of those that `listed` does not hold, notes when they left, and with which rotation: the one in force, or the next that begins within
+  /// its window.
+  template <class Listed>
+  void note_list(const Listed& listed, const Rotation& rotation, EventTime now) {
+    for (Key& key : keys_) listed(key.hash) ? key.stay() : key.leave(rotation, now);
+  }
+  /// It left the list, and the rotation it left with covers it still.
+  [[nodiscard]] bool covers(std::uint64_t hash, const Rotation& rotation, EventTime now) const;
+
+  void encode(Writer& out) const;
+  void decode(Reader& in, std::uint8_t version);
+  [[nodiscard]] std::size_t bytes() const { return keys_.capacity() * sizeof(Key); }
+
+ private:
+  struct Key {
+    enum class State : std::uint8_t { Listed, Gone, Rotated };  // Gone: no rotation has covered it so far
+    std::uint64_t hash = 0;
+    State state = State::Listed;
+    EventTime left;  // Gone: when that was seen; Rotated: when the rotation began
+
+    void stay() { state = State::Listed, left = {}; }
+    void leave(const Rotation& rotation, EventTime now);
+  };
+  [[nodiscard]] const Key* find(std::uint64_t hash) const;
+  void push(Key key);
+
+  std::vector<Key> keys_;
 };
 
 /// What speaks to the gateway, as hashes of what is said of it; 0: not said. An event may leave out what another one says, so only what two
@@ -109,8 +156,7 @@ class AgentIdentity final : public ChannelMemory {
     bool told = false;
   };
 
-  Few<8> declared;
-  std::uint64_t borrowed = 0;  // the one key that was taken for the one that left the list, where none was seen on it; 0: none
+  Keys keys;
 
   /// Notes an act and gives its place; of more than kPlaces the one longest unused leaves.
   Place& visit(const Client& client, std::uint64_t run, EventTime now);

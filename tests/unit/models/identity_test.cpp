@@ -95,6 +95,64 @@ TEST(IdentityRotation, KeyThatLeftTheListStaysValidForItsWindow) {
   EXPECT_EQ(cls(after, "old", hours(3), kFriday), 3) << "after the window";
 }
 
+/// One rotation covers a key that leaves the list: the one in force when it left, or the first behind it.
+struct IdentityRotations : ::testing::Test {
+  AgentState agent;
+  SessionState session;
+  Persona job;
+  const PersonaSet none;
+  IdentityRotations() { job.credential_rotation = hours(24); }
+
+  int cls(const char* listed, std::string key, Nanos since, std::optional<Nanos> fact) {
+    job.credentials = {listed};
+    Made made = shown(std::move(key));
+    made.event().time = kFriday + since;
+    const Act act{.event = made.done(),
+                  .persona = job,
+                  .set = none,
+                  .match = {},
+                  .effect = {},
+                  .agent = agent,
+                  .session = session,
+                  .credential_changed = fact ? std::optional(kFriday + *fact) : std::nullopt};
+    const int seen = static_cast<int>(identity_channel().read(act).cls);
+    Writer out;
+    agent.memory.at(kSlot)->encode(out);
+    Reader in(out.bytes());
+    agent.memory.at(kSlot) = identity_channel().decode_memory(MemoryScope::Agent, in);
+    return seen;
+  }
+};
+
+TEST_F(IdentityRotations, AKeyThatLeftWithAnEarlierOneIsNotValidAgain) {
+  EXPECT_EQ(cls("k0", "k0", hours(0), std::nullopt), 0);
+  EXPECT_EQ(cls("k1", "k1", hours(2), hours(1)), 0);
+  EXPECT_EQ(cls("k1", "k0", hours(3), hours(1)), 1);
+  EXPECT_EQ(cls("k1", "k0", hours(72), hours(1)), 3);
+  EXPECT_EQ(cls("k2", "k2", hours(121), hours(120)), 0);
+  EXPECT_EQ(cls("k2", "k1", hours(121), hours(120)), 1);
+  EXPECT_EQ(cls("k2", "k0", hours(121), hours(120)), 3) << "it was taken off days ago";
+  EXPECT_EQ(cls("k0", "k0", hours(130), hours(120)), 0) << "listed again";
+  EXPECT_EQ(cls("k3", "k0", hours(140), hours(135)), 1) << "and has left with this one";
+}
+
+TEST_F(IdentityRotations, ARotationSaidSoonAfterTheListChangedCoversTheKeyAndALaterOneDoesNot) {
+  EXPECT_EQ(cls("k0", "k0", hours(0), std::nullopt), 0);
+  EXPECT_EQ(cls("k1", "k1", hours(1), std::nullopt), 0);
+  EXPECT_EQ(cls("k1", "k0", hours(2), std::nullopt), 3);
+  EXPECT_EQ(cls("k1", "k0", hours(5), hours(4)), 1);
+  EXPECT_EQ(cls("k2", "k2", hours(6), hours(4)), 0);
+  EXPECT_EQ(cls("k2", "k0", hours(29), hours(27)), 3) << "it left with the one before";
+  EXPECT_EQ(cls("k3", "k3", hours(60), std::nullopt), 0);
+  EXPECT_EQ(cls("k3", "k2", hours(200), hours(199)), 3) << "nobody announced that it would leave";
+}
+
+TEST_F(IdentityRotations, AKeyNeverSeenOnTheListIsTakenForTheOneThatLeftItOnce) {
+  EXPECT_EQ(cls("k1", "before", hours(1), hours(0)), 1);
+  EXPECT_EQ(cls("k1", "another", hours(1), hours(0)), 3);
+  EXPECT_EQ(cls("k1", "before", hours(101), hours(100)), 3);
+}
+
 TEST(IdentityShared, KeyThatAnotherJobListsIsForeignOnTheFirstCall) {
   Persona mine, other;
   mine.id = "a";
