@@ -29,19 +29,20 @@
 ///   2  nothing of what gates have confirmed of a containment, and of the calls that passed it
 ///   3  no `action` of a known act
 ///   4  no `severity` of a finding
-///   5  the present
+///   5  nothing of the past that a session under a borrowed name has to itself, and no `broken` of a known act
+///   6  the present
 namespace ringfence {
 
-inline constexpr std::uint8_t kStateSchema = 5;
+inline constexpr std::uint8_t kStateSchema = 6;
 /// Raised when evidence or channel memories change their meaning without changing their form.
 inline constexpr std::uint32_t kModelVersion = 1;
 inline constexpr std::size_t kActsPerChunk = 64;
 /// A state of up to so many bytes is kept whole: what an event changes of one in parts (core, a session, half a chunk) is no less.
 inline constexpr std::size_t kWholeBytes = 2048;
 
-/// An act as it is stored, and the most that an `action` adds; a bit of `seen` says whether one follows.
-inline constexpr std::size_t kActBytes = 33, kActionBytes = 5;
-inline constexpr std::uint8_t kActionFollows = 0x80;
+/// An act as it is stored, and the most that `action` and `broken` add; bits of `seen` say whether they follow.
+inline constexpr std::size_t kActBytes = 33, kMoreBytes = 6;
+inline constexpr std::uint8_t kActionFollows = 0x80, kBrokenFollows = 0x40;
 
 /// On the level of a finding: its `severity` follows.
 inline constexpr std::uint8_t kSeverityFollows = 0x80;

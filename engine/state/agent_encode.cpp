@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "engine/state/agent_codec.h"
+#include "engine/state/borrowed_session.h"
 
 namespace ringfence {
 namespace {
@@ -108,6 +109,11 @@ void write_memories(Writer& out, const std::array<std::unique_ptr<ChannelMemory>
   }
 }
 
+void write_tasks(Writer& out, const std::vector<TaskScope>& tasks) {
+  out.varint(tasks.size());
+  for (const auto& task : tasks) write_task(out, task);
+}
+
 void write_core(Writer& out, const AgentState& s) {
   out.u64(s.key.hash.high);
   out.u64(s.key.hash.low);
@@ -123,8 +129,7 @@ void write_core(Writer& out, const AgentState& s) {
   write_standing(out, s.standing);
   out.varint(s.sessions.size());
   for (const auto& session : s.sessions) out.u64(session.key);
-  out.varint(s.tasks.size());
-  for (const auto& task : s.tasks) write_task(out, task);
+  write_tasks(out, s.tasks);
   out.varint(s.acts_gone);
   out.varint(s.acts.size());
   out.varint(s.acts_forgotten_early);
@@ -145,14 +150,20 @@ void write_session(Writer& out, const SessionState& s) {
   write_standing(out, s.standing);
   out.varint(s.held_acts);
   write_memories(out, s.memory);
+  if (!has_borrowed_key(s)) return;
+  write_bool(out, s.apart != nullptr);
+  if (!s.apart) return;
+  write_memories(out, s.apart->memory);
+  write_tasks(out, s.apart->tasks);
 }
 
 void write_acts(Writer& out, std::span<const KnownAct> acts) {
   for (const auto& act : acts) {
     const std::array<std::uint64_t, 4> words{act.id, act.content, act.args, static_cast<std::uint64_t>(act.time.value)};
     out.u64s(words);
-    out.u8(static_cast<std::uint8_t>(act.seen | (act.action != 0 ? kActionFollows : 0U)));
+    out.u8(static_cast<std::uint8_t>(act.seen | (act.action != 0 ? kActionFollows : 0U) | (act.broken != 0 ? kBrokenFollows : 0U)));
     if (act.action != 0) out.varint(act.action);
+    if (act.broken != 0) out.u8(act.broken);
   }
 }
 
@@ -160,7 +171,8 @@ void write_acts(Writer& out, std::span<const KnownAct> acts) {
 std::size_t bytes_of(std::span<const KnownAct> acts) {
   const std::size_t least = acts.size() * kActBytes;
   if (least > kWholeBytes) return least;
-  return least + kActionBytes * static_cast<std::size_t>(std::ranges::count_if(acts, [](const KnownAct& act) { return act.action != 0; }));
+  const auto more = [](const KnownAct& act) { return act.action != 0 || act.broken != 0; };
+  return least + kMoreBytes * static_cast<std::size_t>(std::ranges::count_if(acts, more));
 }
 
 using Sums = std::vector<std::pair<std::uint64_t, std::uint64_t>>;  // of sessions: key and checksum

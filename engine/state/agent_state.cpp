@@ -25,6 +25,14 @@ std::size_t heap(const std::array<std::unique_ptr<ChannelMemory>, kChannels>& me
   return sum;
 }
 
+std::size_t heap(const std::vector<TaskScope>& tasks) {
+  std::size_t sum = tasks.capacity() * sizeof(TaskScope);
+  for (const auto& t : tasks) sum += heap(t.id) + heap(t.actions) + heap(t.destinations) + heap(t.resources);
+  return sum;
+}
+
+std::size_t heap(const std::unique_ptr<Past>& past) { return past ? sizeof(Past) + heap(past->memory) + heap(past->tasks) : 0; }
+
 }  // namespace
 
 std::string_view Ledger::sample(const Row& row, std::size_t which) const {
@@ -96,10 +104,9 @@ bool AgentState::contained() const {
 
 std::size_t AgentState::bytes() const {
   std::size_t sum = sizeof(AgentState) + heap(tenant) + heap(id) + heap(ledger) + heap(memory);
-  sum += sessions.capacity() * sizeof(SessionState) + tasks.capacity() * sizeof(TaskScope) + acts.capacity() * sizeof(KnownAct);
+  sum += sessions.capacity() * sizeof(SessionState) + heap(tasks) + acts.capacity() * sizeof(KnownAct);
   sum += findings.capacity() * sizeof(OpenFinding) + containments.capacity() * sizeof(Containment);
-  for (const auto& s : sessions) sum += heap(s.id) + heap(s.ledger) + heap(s.memory);
-  for (const auto& t : tasks) sum += heap(t.id) + heap(t.actions) + heap(t.destinations) + heap(t.resources);
+  for (const auto& s : sessions) sum += heap(s.id) + heap(s.ledger) + heap(s.memory) + heap(s.apart);
   for (const auto& f : findings) sum += heap(f.uid);
   for (const auto& c : containments)
     sum += heap(c.scope) + heap(c.finding_uid) + heap(c.passed.read.event_id) + heap(c.passed.other.event_id);

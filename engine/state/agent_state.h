@@ -119,6 +119,12 @@ struct TaskScope {
   std::optional<EventTime> expires;
 };
 
+/// What is known of whoever acts beyond one session. Written by the channels.
+struct Past {
+  std::array<std::unique_ptr<ChannelMemory>, kChannels> memory;
+  std::vector<TaskScope> tasks;
+};
+
 struct SessionState {
   std::string id;             // `-` where events name none, but see borrowed_session.h
   std::uint64_t key = 0;      // hash64(id), or borrowed_key(id), or borrowed_credential_key(id)
@@ -132,6 +138,8 @@ struct SessionState {
   /// another key than hash64(id), which also keeps it apart from the rightful one of the same id.
   bool borrowed = false;
   std::array<std::unique_ptr<ChannelMemory>, kChannels> memory;
+  /// Under a borrowed name: what would be the agent's, were the name its own. Null until something is known.
+  std::unique_ptr<Past> apart;
 };
 
 [[nodiscard]] inline std::uint64_t borrowed_key(std::string_view session_id) { return hash64(session_id, 1); }
@@ -144,6 +152,7 @@ struct KnownAct {
   EventTime time;             // of the agent's own time when first seen: a late event is not forgotten early
   std::uint8_t seen = 0;      // bit 0 request, 1 complete, 2 has raised a hold, 3 its request broke limits, 4 and named a resource,
                               // 5 it counts in `held_acts`
+  std::uint8_t broken = 0;    // what its request was found to break of what a completion may show too (Act::broken)
   std::uint32_t action = 0;   // that its request was matched with, until its completion comes (match_known); 0: nothing kept
 };
 

@@ -68,8 +68,12 @@ inline AgentState state() {
   s.sessions[0].memory[static_cast<std::size_t>(ChannelId::Barrier)] = std::make_unique<sample::TextMemory>("of a session");
   s.tasks = {{"task-1", 7, std::vector<std::string>{"read", "write"}, std::nullopt, std::vector<std::string>{}, EventTime{99}}};
   for (std::uint64_t i = 0; i < 70; ++i)
-    s.acts.push_back({i * 0x9E3779B97F4A7C15ULL, i, i % 3, EventTime{1'795'000'000'000'000'000 + static_cast<std::int64_t>(i)},
-                      static_cast<std::uint8_t>(1 + i % 3), i % 3 == 0 ? 0xA0B0C0D0 + static_cast<std::uint32_t>(i) : 0});
+    s.acts.push_back({.id = i * 0x9E3779B97F4A7C15ULL,
+                      .content = i,
+                      .args = i % 3,
+                      .time = EventTime{1'795'000'000'000'000'000 + static_cast<std::int64_t>(i)},
+                      .seen = static_cast<std::uint8_t>(1 + i % 3),
+                      .action = i % 3 == 0 ? 0xA0B0C0D0 + static_cast<std::uint32_t>(i) : 0});
   s.acts_gone = 60;
   s.acts_forgotten_early = 12;
   s.seen_verified = true;
@@ -84,9 +88,26 @@ inline AgentState state() {
 }
 
 /// The same with so few acts that it is kept whole.
-inline AgentState small_state() {
-  AgentState s = state();
+inline AgentState small(AgentState s) {
   s.acts.resize(5);
+  return s;
+}
+inline AgentState small_state() { return small(state()); }
+
+/// The same with what schemas before 6 knew nothing of.
+inline AgentState state_of_six() {
+  AgentState s = state();
+  SessionState& session = s.sessions.emplace_back();
+  session.id = "thief";
+  session.key = borrowed_key(session.id);
+  session.borrowed = true;
+  session.last = EventTime{11};
+  session.arrival = 70'000;
+  session.apart = std::make_unique<Past>();
+  session.apart->memory[static_cast<std::size_t>(ChannelId::Limits)] = std::make_unique<sample::TextMemory>("of who borrows the name");
+  session.apart->tasks = {{"task-2", session.key, std::nullopt, std::vector<std::string>{"a.example"}, std::nullopt, std::nullopt}};
+  s.acts[0].broken = 3;
+  s.acts[1].broken = 32;
   return s;
 }
 
@@ -138,6 +159,7 @@ inline void write_list(Writer& out, const std::optional<std::vector<std::string>
 
 /// The state as a release of that schema would have known it.
 inline AgentState as_known_to(AgentState s, std::uint8_t schema) {
+  if (schema >= 5) return s;
   for (auto& finding : s.findings) finding.severity.reset();
   if (schema >= 4) return s;
   for (auto& act : s.acts) act.action = 0;
@@ -151,7 +173,7 @@ inline AgentState as_known_to(AgentState s, std::uint8_t schema) {
   return s;
 }
 
-/// The core as schemas 0 to 4 had it, without the form that schemas from 2 on have behind it.
+/// The core as schemas 0 to 5 had it, without the form that schemas from 2 on have behind it.
 inline std::string old_core(const AgentState& s, std::uint8_t schema) {
   Writer out;
   out.u64(s.key.hash.high), out.u64(s.key.hash.low), out.text(s.tenant), out.text(s.id), out.svarint(s.lsn);
@@ -173,7 +195,10 @@ inline std::string old_core(const AgentState& s, std::uint8_t schema) {
   if (schema >= 1) out.varint(s.acts_forgotten_early), out.u8(s.seen_verified ? 1 : 0);
   out.varint(s.findings.size());
   for (const auto& f : s.findings) {
-    out.text(f.uid), out.u8(static_cast<std::uint8_t>(f.analytic)), out.u8(static_cast<std::uint8_t>(f.level));
+    const bool severity = schema >= 5 && f.severity;
+    out.text(f.uid), out.u8(static_cast<std::uint8_t>(f.analytic));
+    out.u8(static_cast<std::uint8_t>(static_cast<unsigned>(f.level) | (severity ? kSeverityFollows : 0U)));
+    if (severity) out.u8(static_cast<std::uint8_t>(*f.severity));
     out.time(f.created), out.time(f.first_seen), out.time(f.last_seen), out.varint(f.records), out.varint(f.count),
         out.varint(f.count_written);
   }
@@ -208,7 +233,7 @@ inline void write_old_act(Writer& out, const KnownAct& act, std::uint8_t schema)
   if (action) out.varint(act.action);
 }
 
-/// Schemas 2 to 4 where they are whole: the core, then the sessions and the acts.
+/// Schemas 2 to 5 where they are whole: the core, then the sessions and the acts.
 inline std::vector<PartChange> encode_old_whole(const AgentState& s, std::uint8_t schema) {
   Writer out;
   out.raw(old_core(s, schema)), out.u8(1);
@@ -217,7 +242,7 @@ inline std::vector<PartChange> encode_old_whole(const AgentState& s, std::uint8_
   return {{{}, seal_part(s.key, {}, out.bytes(), schema)}};
 }
 
-/// Schemas 0 to 4 in parts, as they were: in 0 no `arrivals` and `acts_forgotten_early` in the core, no `arrival` in a session; from 2 on
+/// Schemas 0 to 5 in parts, as they were: in 0 no `arrivals` and `acts_forgotten_early` in the core, no `arrival` in a session; from 2 on
 /// the form behind the core.
 inline std::vector<PartChange> encode_old(const AgentState& s, std::uint8_t schema) {
   std::vector<PartChange> out;

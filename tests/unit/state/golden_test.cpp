@@ -27,17 +27,26 @@ std::string read_back(const AgentKey& key, std::span<const PartView> parts) {
   return decoded ? sample::bytes_of(decoded->state) : decoded.error().message;
 }
 
-TEST(StateSchema, WhatIsWrittenTodayIsVersionFiveToTheByte) {
-  ASSERT_EQ(kStateSchema, 5) << "a new schema needs golden files of its own; this test then stays with the old encoder";
-  EXPECT_EQ(golden::file_of(sample::parts_of(golden::state())), file("state_v5.bin"));
-  EXPECT_EQ(golden::file_of(sample::parts_of(golden::small_state())), file("state_v5_whole.bin"));
-  EXPECT_THAT(sample::parts_of(golden::small_state()), SizeIs(1));
+TEST(StateSchema, WhatIsWrittenTodayIsVersionSixToTheByte) {
+  ASSERT_EQ(kStateSchema, 6) << "a new schema needs golden files of its own; this test then stays with the old encoder";
+  const AgentState small = golden::small(golden::state_of_six());
+  EXPECT_EQ(golden::file_of(sample::parts_of(golden::state_of_six())), file("state_v6.bin"));
+  EXPECT_EQ(golden::file_of(sample::parts_of(small)), file("state_v6_whole.bin"));
+  EXPECT_THAT(sample::parts_of(small), SizeIs(1));
 }
 
-TEST(StateSchema, TheFilesOfVersionFiveDecodeForEver) {
-  const AgentState expected = golden::state(), small = golden::small_state();
-  const std::string in_parts = file("state_v5.bin"), whole = file("state_v5_whole.bin");
+TEST(StateSchema, TheFilesOfVersionSixDecodeForEver) {
+  const AgentState expected = golden::state_of_six(), small = golden::small(golden::state_of_six());
+  const std::string in_parts = file("state_v6.bin"), whole = file("state_v6_whole.bin");
   EXPECT_EQ(read_back(expected.key, golden::parts_in(in_parts)), sample::bytes_of(expected));
+  EXPECT_EQ(read_back(small.key, golden::parts_in(whole)), sample::bytes_of(small));
+}
+
+TEST(StateSchema, TheFilesOfVersionFiveReadWithoutAPastOfBorrowedNames) {
+  const std::string in_parts = file("state_v5.bin"), whole = file("state_v5_whole.bin");
+  const AgentState large = golden::state(), small = golden::small_state();
+  ASSERT_EQ(golden::file_of(golden::encode_old_whole(small, 5)), whole) << "the file is no longer what this schema wrote";
+  EXPECT_EQ(read_back(large.key, golden::parts_in(in_parts)), sample::bytes_of(large));
   EXPECT_EQ(read_back(small.key, golden::parts_in(whole)), sample::bytes_of(small));
 }
 
@@ -131,7 +140,8 @@ TEST_P(StoreOfAnOlderRelease, ASmallAgentIsOneRowFromItsNextChangeOn) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Schemas, StoreOfAnOlderRelease,
-                         ::testing::Values(std::uint8_t{0}, std::uint8_t{1}, std::uint8_t{2}, std::uint8_t{3}, std::uint8_t{4}));
+                         ::testing::Values(std::uint8_t{0}, std::uint8_t{1}, std::uint8_t{2}, std::uint8_t{3}, std::uint8_t{4},
+                                           std::uint8_t{5}));
 
 }  // namespace
 }  // namespace ringfence

@@ -102,6 +102,15 @@ inline std::optional<std::vector<std::string>> list(Dice& dice) {
   return out;
 }
 
+inline std::vector<TaskScope> tasks(Dice& dice) {
+  std::vector<TaskScope> out;
+  for (std::size_t i = dice.below(4); i > 0; --i) {
+    auto& task = out.emplace_back(TaskScope{dice.text(), dice.bits(), list(dice), list(dice), list(dice), std::nullopt});
+    if (dice.one_in(2)) task.expires = dice.time();
+  }
+  return out;
+}
+
 inline SessionState session(Dice& dice, std::uint64_t key) {
   SessionState out;
   out.id = dice.text();
@@ -116,9 +125,22 @@ inline SessionState session(Dice& dice, std::uint64_t key) {
   return out;
 }
 
+inline SessionState borrowed_session(Dice& dice) {
+  const std::string id = std::to_string(dice.bits());
+  SessionState out = session(dice, borrowed_key(id));
+  out.id = id;
+  out.borrowed = true;
+  if (dice.one_in(3)) return out;
+  out.apart = std::make_unique<Past>();
+  memories(dice, out.apart->memory);
+  out.apart->tasks = tasks(dice);
+  return out;
+}
+
 inline KnownAct act(Dice& dice) {
   KnownAct out{dice.bits(), dice.bits(), dice.one_in(3) ? 0 : dice.bits(), dice.time(), static_cast<std::uint8_t>(dice.below(4))};
   if (dice.one_in(4)) out.action = static_cast<std::uint32_t>(dice.bits());
+  if (dice.one_in(5)) out.broken = static_cast<std::uint8_t>(dice.below(64));
   return out;
 }
 
@@ -136,10 +158,8 @@ inline AgentState state(Dice& dice) {
   out.ledger = ledger(dice);
   out.standing = standing(dice);
   for (std::size_t i = dice.below(5); i > 0; --i) out.sessions.push_back(session(dice, dice.bits()));
-  for (std::size_t i = dice.below(4); i > 0; --i) {
-    auto& task = out.tasks.emplace_back(TaskScope{dice.text(), dice.bits(), list(dice), list(dice), list(dice), std::nullopt});
-    if (dice.one_in(2)) task.expires = dice.time();
-  }
+  if (dice.one_in(2)) out.sessions.push_back(borrowed_session(dice));
+  out.tasks = tasks(dice);
   out.acts_gone = dice.below(1000);
   for (std::size_t i = dice.below(200); i > 0; --i) out.acts.push_back(act(dice));
   out.acts_forgotten_early = dice.bits();
