@@ -47,11 +47,9 @@ BarrierSession& make_memory(SessionState& session) {
   if (!slot) slot = std::make_unique<BarrierSession>();
   return static_cast<BarrierSession&>(*slot);
 }
-BarrierAgent* memory_of(AgentState& agent) {
-  return static_cast<BarrierAgent*>(agent.memory[static_cast<std::size_t>(ChannelId::Barrier)].get());
-}
-BarrierAgent& make_memory(AgentState& agent) {
-  auto& slot = agent.memory[static_cast<std::size_t>(ChannelId::Barrier)];
+BarrierAgent* past_of(const Act& act) { return static_cast<BarrierAgent*>(act.past(ChannelId::Barrier).get()); }
+BarrierAgent& make_past(const Act& act) {
+  auto& slot = act.past(ChannelId::Barrier);
   if (!slot) slot = std::make_unique<BarrierAgent>();
   return static_cast<BarrierAgent&>(*slot);
 }
@@ -110,12 +108,12 @@ void remember(const Act& act, const BarrierAct& what, const BarrierJudgement& ju
   const bool fine = act.event.outcome.status == Outcome::Ok;
   if (judged.refused || judged.missed) {
     BarrierSession& session = make_memory(act.session);
-    BarrierAgent& agent = make_memory(act.agent);
+    BarrierAgent& agent = make_past(act);
     if (session.serial == 0) session.serial = agent.next_serial();
     agent.note(what.target, session.serial);
     if (judged.refused) agent.keep(what.target, what.refused(act).values);
   }
-  if (BarrierAgent* const agent = memory_of(act.agent); fine && agent != nullptr) agent->forget(what.target);
+  if (BarrierAgent* const agent = past_of(act); fine && agent != nullptr) agent->forget(what.target);
   BarrierSession* const session = memory_of(act.session);
   if (session == nullptr) return;
   set_context(act, *session, judged);
@@ -182,7 +180,7 @@ class Barrier final : public Channel {
     if (denied && act.own_refusal) return Reading::of(Reading::Kind::Silent);
 
     const BarrierSession* const session = memory_of(act.session);
-    const BarrierAgent* const agent = memory_of(act.agent);
+    const BarrierAgent* const agent = past_of(act);
     const bool under_way = asked_before_run(act);
     const std::uint8_t context = context_of(act);
     BarrierJudgement judged;
@@ -215,7 +213,7 @@ class Barrier final : public Channel {
   }
 
   [[nodiscard]] Description describe(const Act& act, Threat threat) const override {
-    return describe_barrier(act, threat, memory_of(act.session), memory_of(act.agent));
+    return describe_barrier(act, threat, memory_of(act.session), past_of(act));
   }
 
  private:

@@ -60,9 +60,26 @@ struct Act {
 
   /// What is asked from here on knows of this event.
   [[nodiscard]] Moment now() const { return {agent.last_time, agent.acts_gone + agent.acts.size()}; }
+  /// What the channel keeps of whoever acts over all sessions: with the agent, or, under a borrowed name, with the session, so that nothing
+  /// done there bears on the agent whose name it is.
+  [[nodiscard]] std::unique_ptr<ChannelMemory>& past(ChannelId channel) const {
+    return (session.borrowed ? apart().memory : agent.memory)[static_cast<std::size_t>(channel)];
+  }
+  /// Likewise the tasks that were begun.
+  [[nodiscard]] std::vector<TaskScope>& tasks() const { return session.borrowed ? apart().tasks : agent.tasks; }
+  /// Under a borrowed name, what the channel knows of the agent whose name it is: to be read alone. Null where there is nothing.
+  [[nodiscard]] const ChannelMemory* owners(ChannelId channel) const {
+    return session.borrowed ? agent.memory[static_cast<std::size_t>(channel)].get() : nullptr;
+  }
   [[nodiscard]] const ChannelPlan* plan(ChannelId channel) const {
     const auto slot = static_cast<std::size_t>(channel);
     return slot < plans.size() ? plans[slot].get() : nullptr;
+  }
+
+ private:
+  [[nodiscard]] Past& apart() const {
+    if (!session.apart) session.apart = std::make_unique<Past>();
+    return *session.apart;
   }
 };
 

@@ -109,17 +109,13 @@ void each_forbidden(const Act& act, const Use& use) {
   for (Forbidden& one : all) use(one);
 }
 
-const FlowAgent* labels_of(const Act& act) {
-  return static_cast<const FlowAgent*>(act.agent.memory[static_cast<std::size_t>(ChannelId::Flow)].get());
-}
+const FlowAgent* labels_of(const Act& act) { return static_cast<const FlowAgent*>(act.past(ChannelId::Flow).get()); }
 
 }  // namespace
 
 void carry_labels(const Act& act) {
   if (!happened(act.event)) return;
-  const auto carry = [&](std::string_view label) {
-    scope::memory_in<FlowAgent>(act.agent.memory[static_cast<std::size_t>(ChannelId::Flow)]).carry(label, act.event.id);
-  };
+  const auto carry = [&](std::string_view label) { scope::memory_in<FlowAgent>(act.past(ChannelId::Flow)).carry(label, act.event.id); };
   for (const std::string_view label : act.event.data.classes) carry(label);
   if (!act.match.action) return;
   for (const std::string_view label : act.persona.actions[*act.match.action].returns) carry(label);
@@ -177,7 +173,7 @@ bool is_sent(const LinkNote& note) { return note.deed == Deed::Send; }
 }  // namespace
 
 std::vector<LinkNote> label_links(const Act& act) {
-  const auto& slot = act.agent.memory[static_cast<std::size_t>(ChannelId::Flow)];
+  const auto& slot = act.past(ChannelId::Flow);
   if (slot == nullptr) return {};
   auto& agent = static_cast<FlowAgent&>(*slot);
   const std::optional<std::string_view> written = artefacts_of(act).written;
@@ -188,7 +184,7 @@ std::vector<LinkNote> label_links(const Act& act) {
 }
 
 std::vector<LinkNote> stored_links(const Act& act) {
-  const auto& slot = act.agent.memory[static_cast<std::size_t>(ChannelId::Flow)];
+  const auto& slot = act.past(ChannelId::Flow);
   if (slot == nullptr) return {};
   auto& agent = static_cast<FlowAgent&>(*slot);
   const std::optional<std::string> written = agent.arrived(hash64(act.event.id));
@@ -201,7 +197,7 @@ std::vector<LinkNote> stored_links(const Act& act) {
 std::vector<LinkNote> read_links(const Act& act) {
   const std::optional<std::string_view> read = artefacts_of(act).read;
   if (!read || read->size() > FlowAgent::kArtefactBytes) return {};
-  scope::memory_in<FlowAgent>(act.agent.memory[static_cast<std::size_t>(ChannelId::Flow)]).read();
+  scope::memory_in<FlowAgent>(act.past(ChannelId::Flow)).read();
   std::vector<LinkNote> links;  // a list in braces would be copied
   links.push_back({.kind = SubjectKind::Artefact, .subject = std::string(*read), .deed = Deed::Read});
   return links;

@@ -66,7 +66,8 @@ bool anothers(const Act& act, std::uint64_t hash) {
 }
 
 SessionIdentity& session_memory(const Act& act) { return scope::memory_in<SessionIdentity>(act.session.memory[kSlot]); }
-AgentIdentity& agent_memory(const Act& act) { return scope::memory_in<AgentIdentity>(act.agent.memory[kSlot]); }
+AgentIdentity& agent_memory(const Act& act) { return scope::memory_in<AgentIdentity>(act.past(ChannelId::Identity)); }
+const AgentIdentity* owners_memory(const Act& act) { return static_cast<const AgentIdentity*>(act.owners(ChannelId::Identity)); }
 
 /// Against the declared list.
 Fingerprint against_list(const Act& act, std::uint64_t hash) {
@@ -82,9 +83,11 @@ Fingerprint against_list(const Act& act, std::uint64_t hash) {
     return Fingerprint::Declared;
   }
   if (!rotation.covers(act.event.time)) return Fingerprint::NeverSeen;
-  if (known.covers(hash, rotation, act.event.time)) return Fingerprint::Rotated;
+  const AgentIdentity* const owner = owners_memory(act);
+  if (known.covers(hash, rotation, act.event.time) || (owner != nullptr && owner->keys.covers(hash, rotation, act.event.time)))
+    return Fingerprint::Rotated;
   // An agent that was never seen with a listed key may still have the one that left the list before it was watched: one, no second.
-  if (!known.empty()) return Fingerprint::NeverSeen;
+  if (!known.empty() || (owner != nullptr && !owner->keys.empty())) return Fingerprint::NeverSeen;
   known.take(hash, rotation);
   return Fingerprint::Rotated;
 }
@@ -193,6 +196,7 @@ Ruling judge_clone(const Act& act, const Client& client) {
   const bool listed = act.persona.credentials.has_value();
   if (!client.said() && (run == 0 || !listed)) return ruling;
   AgentIdentity& agent = agent_memory(act);
+  if (const AgentIdentity* const owner = owners_memory(act)) agent.follow(*owner);
   AgentIdentity::Place& here = agent.visit(client, run, act.event.time);
   const auto at_once = [&](const AgentIdentity::Place& place) {
     return place.returns > 0 && here.returns > 0 && act.event.time - place.last <= AgentIdentity::kAtOnce;

@@ -193,6 +193,16 @@ AgentIdentity::Place& AgentIdentity::visit(const Client& client, std::uint64_t r
   return *here;
 }
 
+void AgentIdentity::follow(const AgentIdentity& other) {
+  std::vector<const Place*> others;
+  for (const Place& place : other.places_) others.push_back(&place);
+  std::ranges::sort(others, {}, &Place::step);
+  for (const Place* const place : others) {
+    const Place* const known = place_of(place->client, place->run);
+    if (known == nullptr || known->last < place->last) visit(place->client, place->run, place->last);
+  }
+}
+
 void AgentIdentity::encode(Writer& out) const {
   out.u8(kVersion);
   keys.encode(out);

@@ -161,6 +161,8 @@ class AgentIdentity final : public ChannelMemory {
   /// Notes an act and gives its place; of more than kPlaces the one longest unused leaves.
   Place& visit(const Client& client, std::uint64_t run, EventTime now);
   [[nodiscard]] std::vector<Place>& places() { return places_; }
+  /// Visits the places where `other` has acted since.
+  void follow(const AgentIdentity& other);
 
   void encode(Writer& out) const override;
   [[nodiscard]] std::size_t bytes() const override;

@@ -202,7 +202,7 @@ class LimitsChannel final : public Channel {
   [[nodiscard]] Reading read(const Act& act) const override {
     Reading reading = Reading::of(Reading::Kind::Silent);
     if (act.event.kind != EventKind::ToolCall) return reading;
-    Ruling ruling = judge(act, {.told = act.limits_foreseen}, act.agent.memory[kSlot], act.session.memory[kSlot]);
+    Ruling ruling = judge(act, {.told = act.limits_foreseen}, act.past(ChannelId::Limits), act.session.memory[kSlot]);
     reading.breaches = std::move(ruling.breaches);
     reading.lacking = ruling.lacking;
     if (auto* const session = static_cast<totals::SessionTotals*>(act.session.memory[kSlot].get()); session && !session->open.empty())
@@ -223,7 +223,7 @@ class LimitsChannel final : public Channel {
   /// any other request may still be refused, and then it touched nobody.
   [[nodiscard]] std::vector<Breach> foresee(const Act& act) const override {
     if (act.event.kind != EventKind::ToolCall || act.event.source.product != kAskingProduct) return {};
-    std::unique_ptr<ChannelMemory> agent = copy_of<totals::AgentTotals>(act.agent.memory[kSlot]);
+    std::unique_ptr<ChannelMemory> agent = copy_of<totals::AgentTotals>(act.past(ChannelId::Limits));
     std::unique_ptr<ChannelMemory> session = copy_of<totals::SessionTotals>(act.session.memory[kSlot]);
     return judge(act, {.quantities = false}, agent, session).breaches;
   }

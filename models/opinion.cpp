@@ -41,7 +41,7 @@ std::optional<Wager> wager_on(const Act& act, double score) {
   if (factor > 1 && factor < kLeastFactor) return std::nullopt;
   const bool worried = factor > 1;
   if (worried) {
-    Spent& spent = scope::memory_in<Spent>(act.agent.memory[kSlot]);
+    Spent& spent = scope::memory_in<Spent>(act.past(ChannelId::Opinion));
     const double nats = std::log(factor);
     if (spent.nats + nats > kMostNats) return std::nullopt;
     spent.nats += nats;

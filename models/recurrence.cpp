@@ -81,7 +81,7 @@ bool outward(Effect effect) { return effect == Effect::Send || effect == Effect:
 void learn_content(const Act& act) {
   const Event& event = act.event;
   if (event.outcome.status != Outcome::Ok || !untrusted(act)) return;
-  auto& agent = scope::memory_in<AgentRecurrence>(act.agent.memory[kSlot]);
+  auto& agent = scope::memory_in<AgentRecurrence>(act.past(ChannelId::Recurrence));
   if (agent.first_reader == 0) agent.first_reader = std::max<std::uint64_t>(act.session.key, 1);
   if (!event.result) {
     agent.blind = true;
@@ -143,7 +143,7 @@ std::optional<std::uint64_t> carried(const Act& act, const AgentRecurrence& agen
 }
 
 void judge_recurrence(const Act& act, Reading& reading) {
-  auto& slot = act.agent.memory[kSlot];
+  auto& slot = act.past(ChannelId::Recurrence);
   auto& session = scope::memory_in<SessionRecurrence>(act.session.memory[kSlot]);
   if (session.calls > kFirstCalls) return;
   ++session.calls;
@@ -182,7 +182,7 @@ class RecurrenceChannel final : public Channel {
   [[nodiscard]] Reading read(const Act& act) const override {
     Reading reading = Reading::of(Reading::Kind::Silent);
     const Event& event = act.event;
-    const bool carries = act.agent.memory[kSlot] != nullptr && event.session.id.has_value();
+    const bool carries = act.past(ChannelId::Recurrence) != nullptr && event.session.id.has_value();
     if (event.kind == EventKind::TaskStart && carries && event.task.text && event.source.product.value_or("") != "agent") {
       auto& session = scope::memory_in<SessionRecurrence>(act.session.memory[kSlot]);
       std::size_t left = SessionRecurrence::kAsked - session.asked.size();

@@ -202,12 +202,14 @@ Ruling judge_new(const Act& act, const std::vector<std::uint64_t>& permitted) {
   Ruling ruling;
   if (!act.persona.destinations.new_per_day || permitted.empty()) return ruling;
   const auto most = static_cast<std::uint64_t>(std::max<std::int64_t>(*act.persona.destinations.new_per_day, 0));
-  auto& memory = memory_in<AgentMemory>(act.agent.memory[static_cast<std::size_t>(ChannelId::Scope)]);
+  auto& memory = memory_in<AgentMemory>(act.past(ChannelId::Scope));
+  const auto* const owner = static_cast<const AgentMemory*>(act.owners(ChannelId::Scope));
   std::uint32_t* const today = memory.new_destinations.at(act.set.calendar(act.persona).local_day(act.event.time));
   const bool reaches = act.event.phase == Phase::Request || act.event.outcome.status != Outcome::Denied;
   std::uint64_t beyond = 0;
   for (const std::uint64_t key : permitted) {
-    const AgentMemory::Contacted contacted = memory.contacted(key);
+    AgentMemory::Contacted contacted = memory.contacted(key);
+    if (contacted == AgentMemory::Contacted::Never && owner != nullptr) contacted = owner->knows(key);
     if (contacted == AgentMemory::Contacted::Before) continue;
     const bool evaluable = contacted == AgentMemory::Contacted::Never && today != nullptr;
     if (!evaluable) ruling.lacks(Lacking::Past);

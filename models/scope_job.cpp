@@ -18,8 +18,12 @@ std::string resource_words(const Act& act) {
   return "resource.uri, " + value_words(act.persona, "resource.uri", *act.event.resource.uri) + ",";
 }
 
-const AgentMemory* agent_memory(const Act& act) {
-  return static_cast<const AgentMemory*>(act.agent.memory[static_cast<std::size_t>(ChannelId::Scope)].get());
+/// When whoever acts was last heard of under this name, as far as that is kept.
+std::optional<EventTime> last_heard(const Act& act) {
+  std::optional<EventTime> last;
+  for (const ChannelMemory* memory : {static_cast<const ChannelMemory*>(act.past(ChannelId::Scope).get()), act.owners(ChannelId::Scope)})
+    if (memory != nullptr) last = std::max(last, static_cast<const AgentMemory*>(memory)->last);
+  return last;
 }
 
 bool same_hex(std::string_view a, std::string_view b) {
@@ -291,8 +295,8 @@ Ruling judge_circumstances(const Act& act) {
       ruling.breach(Analytic::ScopeExpired,
                     "the agent is " + over_words(age, *job.max_age) + " old, declared is a max_age of " + duration_words(*job.max_age));
   }
-  if (const AgentMemory* memory = job.max_idle ? agent_memory(act) : nullptr; memory != nullptr && memory->last) {
-    const Nanos idle = between(*memory->last, act.event.time);
+  if (const std::optional<EventTime> last = job.max_idle ? last_heard(act) : std::nullopt) {
+    const Nanos idle = between(*last, act.event.time);
     if (idle > *job.max_idle)
       ruling.breach(Analytic::ScopeExpired, "the agent was idle for " + over_words(idle, *job.max_idle) + ", declared is a max_idle of " +
                                                 duration_words(*job.max_idle));
@@ -307,7 +311,7 @@ Ruling judge_circumstances(const Act& act) {
 
 void note_activity(const Act& act) {
   if (!act.persona.max_idle) return;
-  auto& memory = memory_in<AgentMemory>(act.agent.memory[static_cast<std::size_t>(ChannelId::Scope)]);
+  auto& memory = memory_in<AgentMemory>(act.past(ChannelId::Scope));
   if (!memory.last || *memory.last < act.event.time) memory.last = act.event.time;
 }
 

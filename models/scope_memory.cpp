@@ -15,10 +15,13 @@ constexpr std::uint32_t kLeftUnknown = std::numeric_limits<std::uint32_t>::max()
 
 AgentMemory::Contacted AgentMemory::contacted(std::uint64_t destination) {
   const auto place = std::ranges::find(destinations, destination);
-  if (place != destinations.end()) {
-    std::rotate(place, place + 1, destinations.end());
-    return Contacted::Before;
-  }
+  if (place == destinations.end()) return knows(destination);
+  std::rotate(place, place + 1, destinations.end());
+  return Contacted::Before;
+}
+
+AgentMemory::Contacted AgentMemory::knows(std::uint64_t destination) const {
+  if (std::ranges::find(destinations, destination) != destinations.end()) return Contacted::Before;
   if (!left_among_.holds(destination)) return unsure_ > 0 ? Contacted::Perhaps : Contacted::Never;
   return left_ > kLeftMost ? Contacted::Perhaps : Contacted::Before;
 }

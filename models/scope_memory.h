@@ -28,6 +28,8 @@ class AgentMemory final : public ChannelMemory {
   /// One that is kept becomes the most recent. Never is always right; of those that are no longer kept as such a filter errs by taking a
   /// new one for one of them, for at most one in six while they are at most 16,384.
   [[nodiscard]] Contacted contacted(std::uint64_t destination);
+  /// The same, and it stays where it is.
+  [[nodiscard]] Contacted knows(std::uint64_t destination) const;
   void contact(std::uint64_t destination);
 
   void encode(Writer& out) const override;

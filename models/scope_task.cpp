@@ -165,7 +165,7 @@ void make_room(std::vector<TaskScope>& tasks, std::uint64_t session, EventTime n
 
 void start_task(const Act& act) {
   const Event& event = act.event;
-  std::vector<TaskScope>& tasks = act.agent.tasks;
+  std::vector<TaskScope>& tasks = act.tasks();
   TaskScope task{.id = std::string(event.task.id.value_or("")),
                  .session = act.session.key,
                  .actions = list_of(event.task.actions),
@@ -181,18 +181,22 @@ void start_task(const Act& act) {
 void end_task(const Act& act) {
   const std::string_view id = act.event.task.id.value_or("");
   const auto ended = [&](const TaskScope& task) { return task.id == id && (!id.empty() || task.session == act.session.key); };
-  if (std::erase_if(act.agent.tasks, ended) == 0) end_one_of_others(act.agent.tasks);
+  if (std::erase_if(act.tasks(), ended) == 0) end_one_of_others(act.tasks());
 }
 
 std::vector<const TaskScope*> tasks_of(const Act& act) {
   std::vector<const TaskScope*> tasks;
-  bool any = false;
-  for (const TaskScope& task : act.agent.tasks) {
-    const bool named = act.event.task.id ? task.id == *act.event.task.id : task.session == act.session.key;
-    any = any || named;
-    if (named && holds_at(task, act.event.time)) tasks.push_back(&task);
-  }
-  if (!any && has_others(act.agent.tasks) && holds_at(act.agent.tasks.front(), act.event.time)) tasks.push_back(&act.agent.tasks.front());
+  const auto add_of = [&](const std::vector<TaskScope>& known) {
+    bool any = false;
+    for (const TaskScope& task : known) {
+      const bool named = act.event.task.id ? task.id == *act.event.task.id : task.session == act.session.key;
+      any = any || named;
+      if (named && holds_at(task, act.event.time)) tasks.push_back(&task);
+    }
+    if (!any && has_others(known) && holds_at(known.front(), act.event.time)) tasks.push_back(&known.front());
+  };
+  add_of(act.tasks());
+  if (act.session.borrowed) add_of(act.agent.tasks);  // a task of the agent's narrows also who borrows its name
   return tasks;
 }
 

@@ -27,13 +27,14 @@ class Definitions final : public ChannelMemory {
     std::vector<Tool> tools;
   };
 
-  [[nodiscard]] Server* server(std::uint64_t name) {
+  [[nodiscard]] const Server* server(std::uint64_t name) const {
     const auto place = std::ranges::find(servers_, name, &Server::name);
     return place == servers_.end() ? nullptr : &*place;
   }
   /// The server's entry, made where there is room.
   [[nodiscard]] Server* add_server(std::uint64_t name) {
-    if (Server* known = server(name)) return known;
+    const auto known = std::ranges::find(servers_, name, &Server::name);
+    if (known != servers_.end()) return &*known;
     return servers_.size() == kServersMost ? nullptr : &servers_.emplace_back(Server{name, true, {}});
   }
   [[nodiscard]] bool full() const {
@@ -120,7 +121,7 @@ bool unregistered(const Definitions::Server& server, const Event& event) {
   return server.whole && std::ranges::find(server.tools, hash64(*event.tool.name), &Definitions::Tool::name) == server.tools.end();
 }
 
-scope::Ruling judge_call(Definitions& known, const Event& event) {
+scope::Ruling judge_call(const Definitions& known, const Event& event) {
   scope::Ruling ruling;
   const Definitions::Server* server = known.server(hash64(*event.tool.server));
   if (server == nullptr) return ruling;
@@ -133,6 +134,19 @@ scope::Ruling judge_call(Definitions& known, const Event& event) {
   const std::uint64_t digest = digest_of(event.tool.definition_sha256);
   if (digest != 0 && tool->pinned != 0 && digest != tool->pinned) change(ruling, event, "the definition named by a call to");
   return ruling;
+}
+
+/// What is known to whoever acts: under a borrowed name what the agent knew when something was first defined there, and that.
+const Definitions* definitions(const Act& act) {
+  const ChannelMemory* const own = act.past(ChannelId::Supply).get();
+  return static_cast<const Definitions*>(own != nullptr ? own : act.owners(ChannelId::Supply));
+}
+
+/// The same, to be added to.
+Definitions& own_definitions(const Act& act) {
+  auto& slot = act.past(ChannelId::Supply);
+  if (!slot && definitions(act) != nullptr) slot = std::make_unique<Definitions>(*definitions(act));
+  return scope::memory_in<Definitions>(slot);
 }
 
 class SupplyChannel final : public Channel {
@@ -151,10 +165,10 @@ class SupplyChannel final : public Channel {
   [[nodiscard]] Reading read(const Act& act) const override {
     Reading reading = Reading::of(Reading::Kind::Silent);
     const Event& event = act.event;
-    auto& slot = act.agent.memory[static_cast<std::size_t>(ChannelId::Supply)];
     if (!event.tool.server || !event.tool.name) return reading;
-    if (event.kind == EventKind::ToolDefinition) reading.breaches = define(scope::memory_in<Definitions>(slot), event).breaches;
-    if (event.kind == EventKind::ToolCall && slot) reading.breaches = judge_call(static_cast<Definitions&>(*slot), event).breaches;
+    if (event.kind == EventKind::ToolDefinition) reading.breaches = define(own_definitions(act), event).breaches;
+    const Definitions* const known = event.kind == EventKind::ToolCall ? definitions(act) : nullptr;
+    if (known != nullptr) reading.breaches = judge_call(*known, event).breaches;
     return reading;
   }
 
@@ -163,11 +177,11 @@ class SupplyChannel final : public Channel {
 
 }  // namespace
 
-bool outside_catalogue(const AgentState& agent, const Event& event) {
-  const auto& slot = agent.memory[static_cast<std::size_t>(ChannelId::Supply)];
-  if (!slot || !event.tool.server || !event.tool.name) return false;
-  const Definitions::Server* const server = static_cast<Definitions&>(*slot).server(hash64(*event.tool.server));
-  return server != nullptr && unregistered(*server, event);
+bool outside_catalogue(const Act& act) {
+  const Definitions* const known = definitions(act);
+  if (known == nullptr || !act.event.tool.server || !act.event.tool.name) return false;
+  const Definitions::Server* const server = known->server(hash64(*act.event.tool.server));
+  return server != nullptr && unregistered(*server, act.event);
 }
 
 const Channel& supply_channel() {

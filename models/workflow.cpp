@@ -89,6 +89,12 @@ WorkflowTrust& trust_of(const Act& act) {
   return scope::memory_in<WorkflowAgent>(act.agent.memory[kSlot]).trust;
 }
 
+/// The sessions of whoever acts.
+std::size_t sessions_of(const Act& act) {
+  if (act.session.borrowed) return 1;
+  return static_cast<std::size_t>(std::ranges::count(act.agent.sessions, false, &SessionState::borrowed));
+}
+
 /// When the act was asked for. It is open no longer, and where it happened, it was rightly taken to.
 Moment settle(const Act& act) {
   WorkflowSession* const session = session_memory(act);
@@ -102,9 +108,7 @@ Moment settle(const Act& act) {
 bool taken_on_trust(const Act& act, const WorkflowPlan& plan, ActionIndex action, Moment asked) {
   WorkflowSession* const session = session_memory(act);
   WorkflowSession::Step* const step = session == nullptr ? nullptr : session->awaited(asked, plan.id(action));
-  if (step == nullptr || steps_left_out(plan, step->action, action) != 0 ||
-      !trust_of(act).lend(act.session.borrowed ? 1 : act.agent.sessions.size()))
-    return false;
+  if (step == nullptr || steps_left_out(plan, step->action, action) != 0 || !trust_of(act).lend(sessions_of(act))) return false;
   ++step->lent;
   return true;
 }
@@ -138,7 +142,7 @@ Reading marked(const Act& act, WorkflowClass cls) {
 /// An act that is none of the persona's actions.
 Reading judge_foreign(const Act& act) {
   if (act.match.tool_declared) return marked(act, WorkflowClass::OutsideWorkflow);
-  return marked(act, outside_catalogue(act.agent, act.event) ? WorkflowClass::OutsideCatalogue : WorkflowClass::OutsidePersona);
+  return marked(act, outside_catalogue(act) ? WorkflowClass::OutsideCatalogue : WorkflowClass::OutsidePersona);
 }
 
 /// The persona's accepted next step after a refusal is in its place wherever the work stands.

@@ -24,7 +24,17 @@
 namespace ringfence {
 namespace {
 
-/// The event's session; ended ones (24 h without an event) and, of more than 64, the least recent make room. One that comes back finds the
+/// Room for one more session under the agent's own name, or for one more that borrows it: the least recent of its kind leave.
+void make_room_for_session(AgentState& agent, bool borrowed) {
+  const std::size_t most = borrowed ? kBorrowedSessionsMost : limits::kSessionsPerAgent;
+  const auto same = [&](const SessionState& session) { return session.borrowed == borrowed; };
+  for (auto there = static_cast<std::size_t>(std::ranges::count_if(agent.sessions, same)); there >= most; --there) {
+    const auto older = [&](const SessionState& a, const SessionState& b) { return same(a) != same(b) ? same(a) : a.arrival < b.arrival; };
+    agent.sessions.erase(std::ranges::min_element(agent.sessions, older));
+  }
+}
+
+/// The event's session; ended ones (24 h without an event) leave, and others where there is no room. One that comes back finds the
 /// containment that was published for it.
 SessionState& session_of(AgentState& agent, const Event& event) {
   const bool borrowed = borrows_name(agent, event);
@@ -34,9 +44,7 @@ SessionState& session_of(AgentState& agent, const Event& event) {
   std::erase_if(agent.sessions, [&](const SessionState& s) { return agent.last_time - s.last > limits::kSessionIdle; });
   auto found = std::ranges::find(agent.sessions, key, &SessionState::key);
   if (found == agent.sessions.end()) {
-    if (agent.sessions.size() >= limits::kSessionsPerAgent) {
-      agent.sessions.erase(std::ranges::min_element(agent.sessions, {}, &SessionState::arrival));
-    }
+    make_room_for_session(agent, borrowed);
     agent.sessions.emplace_back();
     found = std::prev(agent.sessions.end());
     found->id = id;

@@ -20,9 +20,9 @@ constexpr auto kShadowSlot = static_cast<std::size_t>(ChannelId::Shadow);
 
 const ShadowProfile* profile_of(const AgentState& agent) { return static_cast<const ShadowProfile*>(agent.memory[kShadowSlot].get()); }
 
-/// Each call counts once; true where this one does.
+/// Each call counts once, and under a borrowed name none; true where this one does.
 bool count_call(const Unclassified& seen) {
-  if (seen.event.kind != EventKind::ToolCall || seen.sighting == Sighting::Request) return false;
+  if (seen.event.kind != EventKind::ToolCall || seen.sighting == Sighting::Request || seen.session.borrowed) return false;
   auto& slot = seen.agent.memory[kShadowSlot];
   if (!slot) slot = std::make_unique<ShadowProfile>();
   static_cast<ShadowProfile&>(*slot).note(seen.event);

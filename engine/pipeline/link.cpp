@@ -102,14 +102,12 @@ static_assert(kChannels + kFurtherMost <= kLinkElements, "an act's marks fit int
 std::vector<Link> links_of(const Act& act, const std::vector<RowId>& marks, std::vector<LinkNote> notes, Partition partition,
                            std::int64_t lsn) {
   std::vector<Link> links;
-  if (act.event.kind != EventKind::ToolCall) return links;
+  if (act.event.kind != EventKind::ToolCall || act.session.borrowed) return links;  // held against nobody else either
   links.reserve(notes.size() + 3);
-  if (!act.session.borrowed) {  // what was done in a borrowed name is not held against others either
-    add_root_session(links, act);
-    if (!marks.empty() && act.event.user.id) add_link(links, act, SubjectKind::User, bounded(*act.event.user.id));
-    if (!marks.empty() && shows_foreign_key(act)) add_link(links, act, SubjectKind::Credential, bounded(*act.event.credential.fingerprint));
-    for (Link& link : links) link.marks = marks;
-  }
+  add_root_session(links, act);
+  if (!marks.empty() && act.event.user.id) add_link(links, act, SubjectKind::User, bounded(*act.event.user.id));
+  if (!marks.empty() && shows_foreign_key(act)) add_link(links, act, SubjectKind::Credential, bounded(*act.event.credential.fingerprint));
+  for (Link& link : links) link.marks = marks;
   for (LinkNote& note : notes) {
     if (note.kind == SubjectKind::RootSession) {
       const auto root = std::ranges::find(links, SubjectKind::RootSession, &Link::kind);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -8,6 +9,9 @@
 #include "engine/state/agent_state.h"
 
 namespace ringfence {
+
+/// Sessions under a borrowed name have places beside the agent's own and make room for one another alone.
+inline constexpr std::size_t kBorrowedSessionsMost = 16;
 
 /// Acts under a borrowed name that name no session are judged apart by the credential they show: it stands for the session, whose `id` it
 /// then is. The key keeps it apart from sessions of that id.
