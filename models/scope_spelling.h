@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,9 +20,15 @@ namespace ringfence::scope {
 [[nodiscard]] bool leaves_by_dots(const GlobSet& globs, std::string_view matching);
 /// True if the resource, and where its relative segments lead, match.
 [[nodiscard]] bool stays_inside(const GlobSet& globs, std::string_view resource);
+[[nodiscard]] bool stays_inside(const Glob& glob, std::string_view resource);
 
-/// True if the resource matches in any spelling: as it is written, decoded once or twice, with `\` as `/`, without empty and relative
-/// segments, query, fragment, scheme, and the slash it begins with. At most twenty are tried.
+/// Calls `holds` with one spelling after another until it is true; false where it never is. As it is written, decoded once or twice, with
+/// `\` as `/`, without empty and relative segments, query, fragment, scheme, and the slash it begins with; of what begins with a host also
+/// that host in small letters without user, final dot and port, with the port that its scheme stands for, of `http` and `ws` and without a
+/// scheme also as `https` and `wss`. At most two hundred, of a plain path one.
+[[nodiscard]] bool in_any_spelling(std::string_view resource, const std::function<bool(std::string_view)>& holds);
+
+/// True if the resource matches in any spelling, the globs' own hosts in small letters and without final dots.
 [[nodiscard]] bool touches(const GlobSet& globs, std::string_view resource);
 
 }  // namespace ringfence::scope

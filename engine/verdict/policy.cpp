@@ -8,6 +8,7 @@
 #include "engine/persona/tool_name.h"
 #include "engine/verdict/act_scopes.h"
 #include "models/scope_destination.h"
+#include "models/scope_spelling.h"
 
 namespace ringfence {
 namespace {
@@ -37,7 +38,8 @@ bool in_force(const std::optional<Glob>& glob, const std::optional<std::string>&
   return !glob || (value && glob->matches(*value));
 }
 
-std::optional<std::string> owned(const Text& text) { return text ? std::optional<std::string>(*text) : std::nullopt; }
+/// Like any permission it holds for where relative segments lead.
+bool covers_resource(const std::optional<Glob>& glob, const Text& uri) { return !glob || (uri && scope::stays_inside(*glob, *uri)); }
 
 /// Where levels by evidence stand, and whether this act may raise them.
 struct Scopes {
@@ -182,7 +184,7 @@ bool excepted(const Persona& persona, Analytic analytic, const Act& act, const s
     if (earlier && (e.tool || e.resource || e.destination)) return false;
     const std::optional<std::string> action = index ? std::optional<std::string>(persona.actions[*index].id) : std::nullopt;
     return in_force(e.agent, std::string(act.event.agent.id)) && in_force(e.action, action) &&
-           (!e.tool || surely_matches_tool(*e.tool, act.event)) && in_force(e.resource, owned(act.event.resource.uri)) &&
+           (!e.tool || surely_matches_tool(*e.tool, act.event)) && covers_resource(e.resource, act.event.resource.uri) &&
            (!e.destination || scope::covers_destinations(*e.destination, act, targets));
   });
 }
