@@ -25,9 +25,10 @@ namespace ringfence {
 /// Marks: class of the fingerprint, declared, rotated, shared (another job's), never seen; caps 1, .05, .005, .01.
 ///
 /// State: a session of an agent that shows credentials or clients up to 0.5 KiB, its agent up to 0.7 KiB, else nothing. Cost: 5 ns without
-/// these fields; a few hashes and a short scan with them; texts of at most 256 bytes are searched for places of keys, 0.1 us each.
-/// Blind to: a stolen key used from the same client; what no field of the event shows; keys read under a name of the attacker's choice.
-/// Source: docs/design/detection.md §3.6, identity.
+/// these fields; a few hashes and a short scan with them; texts are searched for places of keys, 0.1 us each, a long command up to 15 us
+/// (identity_secrets.h says how long they may be). Blind to: a stolen key used from the same client; what no field of the event shows; keys
+/// read under a name of the attacker's choice, through a wildcard or from a directory that was entered before; addresses of metadata
+/// services in other numbers; paths over 1 KiB and commands over 4 KiB. Source: docs/design/detection.md §3.6, identity.
 [[nodiscard]] const Channel& identity_channel();
 
 }  // namespace ringfence

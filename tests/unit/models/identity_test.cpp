@@ -189,14 +189,32 @@ TEST(IdentityShared, KeyThatAnotherJobListsIsForeignOnTheFirstCall) {
 
 TEST_F(Identity, PlacesOfKeysAreKnownByShapeAndTheirHarmlessNeighboursAreNot) {
   using identity::credential_store;
-  for (const char* path :
-       {"/home/x/.ssh/id_rsa", "C:\\Users\\x\\.ssh\\ID_ED25519", "file:///root/.aws/credentials", "~/.netrc", "app/.env",
-        "app/.env.production", "/etc/shadow", "certs/tls.PEM", "http://169.254.169.254/latest/meta-data", "x/.kube/config", "db.kdbx"})
+  for (const char* path : {"/home/x/.ssh/id_rsa", "C:\\Users\\x\\.ssh\\ID_ED25519", "file:///root/.aws/credentials", "~/.netrc", "app/.env",
+                           "app/.env.production", "/etc/shadow", "certs/tls-KEY.pem", "/etc/ssl/private/server.pem", "live/privkey.pem",
+                           "http://169.254.169.254/latest/meta-data", "x/.kube/config", "db.kdbx"})
     EXPECT_THAT(credential_store(path), Not(IsEmpty())) << path;
   for (const char* path : {"", "id_rsa.pub", ".env.example", "docs/env.md", "process.env", "src/shadow.c", "etc/shadows",
-                           "my169.254.169.254x", "pem", ".pem", "network/config", "notes about keys"})
+                           "my169.254.169.254x", "pem", ".pem", "network/config", "notes about keys", "/etc/ssl/certs/ca-certificates.pem",
+                           "https://trust.example/global-bundle.pem", "certs/tls.pem", "public_key.pem", ".env.example?raw=1", "keys.md/"})
     EXPECT_THAT(credential_store(path), IsEmpty()) << path;
   EXPECT_THAT(credential_store(std::string(100'000, '/')), IsEmpty());
+}
+
+TEST_F(Identity, PlacesOfKeysAreKnownHoweverTheyAreWritten) {
+  for (const char* path :
+       {"~/.aws//credentials", "/home/u/.aws/./credentials", "/home/u/.aws/x/../credentials", "/etc//shadow", "/home/u/.ssh/id_rsa/",
+        "/home/u/.ssh/id_rsa/.", "file:///home/u/%2Eaws/credentials", "file:///home/u/.ssh/id%5Frsa", "http://169.254.169.254./latest",
+        "/app/.env?raw=1", "/app/.env#x", "C:\\Users\\x\\.ssh\\\\id_rsa\\"})
+    EXPECT_THAT(identity::credential_store(path), Not(IsEmpty())) << path;
+  EXPECT_THAT(identity::credential_store("/etc/" + std::string(600, '/') + "shadow"), Not(IsEmpty()));
+}
+
+TEST_F(Identity, LongCommandsAreReadAndLongTextsAreOnlyWords) {
+  world.job.actions.push_back(action("run", {"shell/run"}, Effect::Execute));
+  world.job.actions.push_back(action("ask", {"llm/ask"}, Effect::Read));
+  const std::string more(1000, 'x');
+  EXPECT_THAT(world.breaks(call("shell/run").with("command", "cat ~/.ssh/id_rsa # " + more)), ElementsAre("credential.ambient"));
+  EXPECT_THAT(world.breaks(call("llm/ask").with("prompt", "what belongs into app/.env ? " + more)), IsEmpty());
 }
 
 TEST_F(Identity, CommandLinesAreReadByTheirWordsAndMessagesAreNot) {
