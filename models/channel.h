@@ -56,6 +56,8 @@ struct Act {
   bool args_told = false;
   /// When it was asked for, at its request; absent for an act that is reported whole.
   std::optional<Moment> asked = std::nullopt;
+  /// What its request was found to break of what a completion may show too: a set of `late_bit`.
+  std::uint8_t broken = 0;
   /// Only facts of the agent's past and this event may be used: no clock, no other agent.
 
   /// What is asked from here on knows of this event.
@@ -82,6 +84,26 @@ struct Act {
     return *session.apart;
   }
 };
+
+/// Of what a completion may break by what its request has not shown, the bit that says that the request broke it already; 0 of all else.
+[[nodiscard]] constexpr std::uint8_t late_bit(Analytic analytic) {
+  switch (analytic) {
+    case Analytic::ScopeNever:
+      return 1;
+    case Analytic::DecoyTouched:
+      return 2;
+    case Analytic::AgentCharterChanged:
+      return 4;
+    case Analytic::CredentialForeign:
+      return 8;
+    case Analytic::CredentialNew:
+      return 16;
+    case Analytic::CredentialAmbient:
+      return 32;
+    default:
+      return 0;
+  }
+}
 
 /// A declared limit that this one act broke; what level it gets is policy's business (persona.md, response).
 struct Breach {
@@ -268,6 +290,9 @@ class Channel {
   [[nodiscard]] virtual std::unique_ptr<ChannelMemory> decode_memory(MemoryScope scope, Reader& in) const = 0;
   /// Judges one event and remembers it. Called for tool calls and for the other kinds alike.
   [[nodiscard]] virtual Reading read(const Act& act) const = 0;
+  /// Of a channel that judged the act at its request: what the completion breaks of the prohibitions that have a `late_bit`, whether the
+  /// request showed it or not.
+  [[nodiscard]] virtual std::vector<Breach> read_late(const Act& /*act*/) const { return {}; }
   /// Of a channel that judged the act at its request: learns from the completion (results, outcome), judges nothing, and says what the
   /// outcome means for wider subjects.
   [[nodiscard]] virtual std::vector<LinkNote> learn_outcome(const Act& /*act*/) const { return {}; }

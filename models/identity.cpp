@@ -101,6 +101,19 @@ Fingerprint against_session(const Act& act, std::uint64_t hash) {
   return rotation.covers(act.event.time) ? Fingerprint::Rotated : Fingerprint::NeverSeen;
 }
 
+/// `Declared` also where it shows none.
+Fingerprint class_of(const Act& act) {
+  if (!act.event.credential.fingerprint) return Fingerprint::Declared;
+  const std::uint64_t hash = hash64(*act.event.credential.fingerprint);
+  auto cls = Fingerprint::Declared;
+  if (act.persona.credentials) {
+    cls = against_list(act, hash);
+  } else if (act.event.session.id) {
+    cls = against_session(act, hash);
+  }
+  return anothers(act, hash) ? Fingerprint::Shared : cls;
+}
+
 std::string key_words(const Act& act) {
   return "credential.fingerprint, " + scope::value_words(act.persona, "credential.fingerprint", *act.event.credential.fingerprint) + ",";
 }
@@ -124,13 +137,18 @@ std::optional<scope::Target> foreign_account(const Act& act) {
   return std::nullopt;
 }
 
-Ruling judge_fingerprint(const Act& act, Fingerprint cls) {
+Ruling judge_account(const Act& act) {
   Ruling ruling;
   if (const auto target = foreign_account(act); target && on_permitted_hosts(act)) {
     ruling.breach(Analytic::CredentialForeign, "the permitted host is used with " + std::string(target->name) + ", " +
                                                    scope::value_words(act.persona, target->name, target->value) +
                                                    ", which is not the job's");
   }
+  return ruling;
+}
+
+Ruling judge_fingerprint(const Act& act, Fingerprint cls) {
+  Ruling ruling;
   if (cls == Fingerprint::Shared)
     ruling.breach(Analytic::CredentialForeign, key_words(act) + " is declared by another job and not by its own");
   if (cls != Fingerprint::NeverSeen) return ruling;
@@ -142,10 +160,15 @@ Ruling judge_fingerprint(const Act& act, Fingerprint cls) {
   return ruling;
 }
 
-Ruling judge_ambient(const Act& act) {
+Ruling judge_store(const Act& act) {
   Ruling ruling;
   if (const std::string_view store = identity::reads_credential_store(act); !store.empty())
     ruling.breach(Analytic::CredentialAmbient, "tool " + scope::tool_words(act.event) + " is pointed at " + std::string(store));
+  return ruling;
+}
+
+Ruling judge_ambient(const Act& act) {
+  Ruling ruling = judge_store(act);
   if (!act.event.credential.kind || !act.event.session.id) return ruling;
   SessionIdentity& session = session_memory(act);
   const bool first = session.kinds.empty();
@@ -247,26 +270,27 @@ class IdentityChannel final : public Channel {
     Reading reading = Reading::of(Reading::Kind::Silent);
     const Event& event = act.event;
     if (event.kind != EventKind::ToolCall) return reading;
-    auto cls = Fingerprint::Declared;
+    const Fingerprint cls = class_of(act);
     if (event.credential.fingerprint) {
-      const std::uint64_t hash = hash64(*event.credential.fingerprint);
-      if (act.persona.credentials) {
-        cls = against_list(act, hash);
-      } else if (event.session.id) {
-        cls = against_session(act, hash);
-      }
-      if (anothers(act, hash)) cls = Fingerprint::Shared;
       if (act.persona.credentials || event.session.id) reading = Reading::marked(0, static_cast<std::uint8_t>(cls));
     } else if (act.persona.credentials) {
       reading = Reading::of(Reading::Kind::NotEvaluable);
     }
-    Ruling ruling = judge_fingerprint(act, cls);
+    Ruling ruling = judge_account(act);
+    ruling += judge_fingerprint(act, cls);
     ruling += judge_ambient(act);
     const Client client = client_of(event);
     ruling += judge_binding(act, client);
     ruling += judge_clone(act, client);
     reading.breaches = std::move(ruling.breaches);
     return reading;
+  }
+
+  [[nodiscard]] std::vector<Breach> read_late(const Act& act) const override {
+    Ruling ruling;
+    if (act.event.credential.fingerprint) ruling = judge_fingerprint(act, class_of(act));
+    ruling += judge_store(act);
+    return std::move(ruling.breaches);
   }
 
   [[nodiscard]] Description describe(const Act& act, Threat /*threat*/) const override {

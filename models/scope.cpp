@@ -49,6 +49,8 @@ class ScopeChannel final : public Channel {
     return reading;
   }
 
+  [[nodiscard]] std::vector<Breach> read_late(const Act& act) const override { return scope::judge_shown_late(act).breaches; }
+
   [[nodiscard]] Description describe(const Act& /*act*/, Threat /*threat*/) const override { return {}; }
 };
 

@@ -147,6 +147,17 @@ Ruling judge_delegating(const Act& act, const Depth& own) {
   return ruling;
 }
 
+Ruling judge_charter(const Act& act) {
+  Ruling ruling;
+  const std::optional<std::string>& pinned = act.persona.charter_sha256;
+  if (pinned && !act.event.agent.charter_sha256) {
+    ruling.lacks(Lacking::Charter);
+  } else if (pinned && !same_hex(*pinned, *act.event.agent.charter_sha256)) {
+    ruling.breach(Analytic::AgentCharterChanged, "the hash of the text it runs with differs from the declared charter_sha256");
+  }
+  return ruling;
+}
+
 bool asked_by_action(const Act& act) { return act.match.action && act.persona.actions[*act.match.action].approval; }
 
 }  // namespace
@@ -301,11 +312,15 @@ Ruling judge_circumstances(const Act& act) {
       ruling.breach(Analytic::ScopeExpired, "the agent was idle for " + over_words(idle, *job.max_idle) + ", declared is a max_idle of " +
                                                 duration_words(*job.max_idle));
   }
-  if (job.charter_sha256 && !act.event.agent.charter_sha256) {
-    ruling.lacks(Lacking::Charter);
-  } else if (job.charter_sha256 && !same_hex(*job.charter_sha256, *act.event.agent.charter_sha256)) {
-    ruling.breach(Analytic::AgentCharterChanged, "the hash of the text it runs with differs from the declared charter_sha256");
-  }
+  ruling += judge_charter(act);
+  return ruling;
+}
+
+Ruling judge_shown_late(const Act& act) {
+  Ruling ruling = judge_charter(act);
+  if (!act.event.resource.uri) return ruling;
+  ruling += judge_never(act);
+  ruling += judge_decoys(act);
   return ruling;
 }
 

@@ -26,6 +26,9 @@ namespace ringfence::scope {
 /// `scope.schedule`, `scope.expired` and `agent.charter_changed`: when the agent acts, how old it is and with which text it runs.
 [[nodiscard]] Ruling judge_circumstances(const Act& act);
 
+/// Of these what a completion may be the first to show: never and decoys by its resource, and the text the agent runs with.
+[[nodiscard]] Ruling judge_shown_late(const Act& act);
+
 /// Agents above this one, nearest first, each once, as far as the event names them: in up to three places. Who stands between is not among
 /// them where only the root, or the parent and the root, are told.
 [[nodiscard]] std::vector<std::string_view> ancestors_of(const Event& event);

@@ -229,7 +229,8 @@ void JudgeBatch::Hearing::open(const Event& event, const Admission& admission, A
                   .parents = parents,
                   .seems_out = circumstances->facts.seems_out(event, basis.job->id),
                   .args_told = sighting == Sighting::Outcome && !event.args && first.args != 0,
-                  .asked = asked_when(agent, admission)});
+                  .asked = asked_when(agent, admission),
+                  .broken = std::exchange(first.broken, std::uint8_t{0})});
   if (event.credential.fingerprint) act->credential_changed = circumstances->facts.credential_changed(event, basis.job->id);
   act->own_refusal = own_refusal(agent, event, act->effect, circumstances->foreign);
   contained = hold_against_containments(event, admission, agent, act->effect, *circumstances);
@@ -246,6 +247,8 @@ void JudgeBatch::Hearing::decide_act() {
   decision = decide(*act, readings.breaches, *tables, adds);
   if (decision.raised_hold) note_hold(first, decision.counted_hold);
   if (readings.foreseen) note_foreseen_limits(first);
+  if (sighting == Sighting::Request)
+    for (const RaisedBreach& breach : decision.breaches) first.broken |= late_bit(breach.analytic);
 
   out->not_evaluable = readings.not_evaluable;
   out->lacking = readings.lacking;

@@ -74,6 +74,8 @@ void ask_channel(const Channel& channel, const Act& act, Sighting sighting, Read
       if (!channel.heed(act)) out.not_evaluable.push_back(channel.info().id);
     }
     if (sighting != Sighting::Outcome) return;
+    for (Breach& breach : channel.read_late(act))
+      if ((act.broken & late_bit(breach.analytic)) == 0) out.breaches.push_back(std::move(breach));
     for (LinkNote& note : channel.learn_outcome(act)) out.links.push_back(std::move(note));
     return;
   }
