@@ -1,61 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <expected>
-#include <filesystem>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
-#include <system_error>
 #include <utility>
 #include <vector>
 
-#include "config/settings.h"
 #include "engine/app/commands.h"
 #include "engine/app/file_clash.h"
-#include "engine/app/file_run.h"
-#include "engine/app/service_signals.h"
+#include "engine/app/recorded_run.h"
 #include "engine/app/transcript.h"
 #include "engine/event/escape.h"
-#include "engine/persona/load.h"
-#include "engine/persona/values.h"
 
 namespace ringfence {
 namespace {
 
-namespace fs = std::filesystem;
-
 struct Options {
-  std::string personas, lists, state, config, context, from = "observe", fail_on, speed = "max";
+  RunInputs inputs;
+  std::string state, from = "observe", fail_on, speed = "max";
   FileOutputPaths outputs{.findings = "-"};
   std::vector<std::string> files;
-  bool assume_gate = false, transcript = false, follow = false;
-  std::size_t shards = 0;
-};
-
-/// A directory that goes with its owner; for runs that keep nothing.
-class TemporaryDirectory {
- public:
-  TemporaryDirectory() {
-    std::string name = (fs::temp_directory_path() / "ringfence-XXXXXX").string();
-    if (mkdtemp(name.data()) != nullptr) path_ = name;
-  }
-  ~TemporaryDirectory() {
-    std::error_code ignored;
-    if (!path_.empty()) fs::remove_all(path_, ignored);
-  }
-  TemporaryDirectory(const TemporaryDirectory&) = delete;
-  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-  [[nodiscard]] const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
+  bool transcript = false, follow = false;
+  std::size_t shards = 1;
 };
 
 ExitCode fail(ExitCode exit, const std::string& message) {
@@ -71,16 +42,6 @@ double speed_of(const std::string& text) {
   char* end = nullptr;
   const double factor = std::strtod(text.c_str(), &end);
   return end == text.c_str() + text.size() - 1 && factor > 0 && factor <= 1e9 ? factor : -1;
-}
-
-std::shared_ptr<const Rulebook> load_rules(const Options& options, const Settings& settings) {
-  PersonaLoad load = load_personas(options.personas, options.lists.empty() ? std::nullopt : std::optional<fs::path>(options.lists));
-  for (const Diagnostic& d : load.diagnostics) {
-    if (d.kind == Diagnostic::Kind::Error) std::fprintf(stderr, "%s\n", to_string(d).c_str());
-  }
-  if (!load.set) return nullptr;
-  load.set->assume_internal(lower_hosts(settings.internal_hosts));
-  return std::make_shared<const Rulebook>(std::move(*load.set), all_channels());
 }
 
 /// What could not be judged for want of fields, a line a source.
@@ -176,17 +137,9 @@ std::expected<Wanted, std::string> wanted_of(const Options& options) {
   return Wanted{*least, fail_on, speed};
 }
 
-/// The settings file, or the defaults; says what is wrong with it.
-std::optional<Settings> settings_of(const Options& options) {
-  if (options.config.empty()) return default_settings();
-  SettingsLoad load = load_settings(options.config);
-  for (const SettingsError& e : load.errors) std::fprintf(stderr, "%s\n", to_string(e).c_str());
-  return std::move(load.settings);
-}
-
 /// A file that would be read and written, or written twice.
 std::optional<std::string> clash_in(const Options& options) {
-  std::vector<FileInUse> inputs{{"settings file", options.config}, {"context log", options.context}};
+  std::vector<FileInUse> inputs{{"settings file", options.inputs.config}, {"context log", options.inputs.context}};
   for (const std::string& file : options.files) inputs.push_back({"input", file});
   if (options.files.empty()) inputs.push_back({"input", "-"});
   const std::array<FileInUse, 4> outputs{{{"--findings", options.outputs.findings},
@@ -196,45 +149,18 @@ std::optional<std::string> clash_in(const Options& options) {
   return clash_of(inputs, outputs);
 }
 
-FileRunOptions run_options(const Options& options, const Settings& settings, const Wanted& wanted, const std::string& scratch,
-                           std::vector<PlacedChange> context) {
-  // A run over Kafka begins each partition's log with its rules and takes its facts from there; one over files finds them as a replay does.
-  const bool recorded = std::ranges::any_of(context, [](const PlacedChange& c) { return std::holds_alternative<RuleSet>(c.what); });
-  return {.files = options.files.empty() ? std::vector<std::string>{"-"} : options.files,
-          .follow = options.follow,
-          .state_directory = options.state.empty() ? scratch : options.state,
-          .flush_age = settings.state.flush_age,
-          .keep_state = !options.state.empty(),
-          .shards = options.shards > 0 ? options.shards : 1,
-          .memory_limit = settings.state.memory_limit,
-          .expiry = settings.state.expiry,
-          .assume_gate = options.assume_gate,
-          .outputs = options.outputs,
-          .least_verdict = wanted.least,
-          .speed = wanted.speed,
-          .context = std::move(context),
-          .recorded = recorded};
+std::expected<FileRunOptions, std::string> options_of(const Options& options, const Settings& settings, const Wanted& wanted) {
+  auto out = run_options(options.inputs, settings, options.files.empty() ? std::vector<std::string>{"-"} : options.files);
+  if (!out) return out;
+  out->follow = options.follow;
+  out->state_directory = options.state;
+  out->keep_state = !options.state.empty();
+  out->shards = options.shards;
+  out->outputs = options.outputs;
+  out->least_verdict = wanted.least;
+  out->speed = wanted.speed;
+  return out;
 }
-
-/// The run that signals end, from when there is one; a signal before that ends it as it begins.
-class Stoppable {
- public:
-  void hand_to(FileRun* run) {
-    const std::lock_guard lock(mutex_);
-    run_ = run;
-    if (run != nullptr && early_) run->stop();
-  }
-  void stop() {
-    const std::lock_guard lock(mutex_);
-    early_ = true;
-    if (run_ != nullptr) run_->stop();
-  }
-
- private:
-  std::mutex mutex_;
-  FileRun* run_ = nullptr;
-  bool early_ = false;
-};
 
 void tell_commands(FileRun& run) {
   run.on_command = [](const OperatorCommand& order, CommandAnswer answer, Position) -> std::expected<void, RunError> {
@@ -248,35 +174,25 @@ void tell_commands(FileRun& run) {
 ExitCode replay(const Options& options) {
   const auto wanted = wanted_of(options);
   if (!wanted) return fail(ExitCode::Unusable, wanted.error());
-  const std::optional<Settings> settings = settings_of(options);
+  const std::optional<Settings> settings = run_settings(options.inputs);
   if (!settings) return ExitCode::Unusable;
   if (const auto clash = clash_in(options)) return fail(ExitCode::Unusable, *clash);
-  const std::shared_ptr<const Rulebook> rules = load_rules(options, *settings);
+  const std::shared_ptr<const Rulebook> rules = run_rules(options.inputs, *settings);
   if (!rules) return fail(ExitCode::Unusable, "the persona set has errors: nothing was read");
-  std::vector<PlacedChange> context;
-  if (!options.context.empty()) {
-    auto loaded = load_context_log(options.context, settings->internal_hosts);
-    if (!loaded) return fail(ExitCode::Unusable, loaded.error());
-    context = std::move(*loaded);
-  }
-  const TemporaryDirectory scratch;
-  Stoppable running;
-  // Before any thread of the store: one that does not block these signals would end the process by them.
-  const auto signals = ServiceSignals::watch({.stop = [&](int) { running.stop(); }, .reload = [] {}});
-  if (!signals) return fail(ExitCode::Internal, signals.error());
-  auto run = FileRun::open(run_options(options, *settings, *wanted, scratch.path(), std::move(context)), rules);
-  if (!run) return fail(run.error().exit, run.error().message);
-  running.hand_to(run->get());
+  auto how = options_of(options, *settings, *wanted);
+  if (!how) return fail(ExitCode::Unusable, how.error());
+  auto opened = RecordedRun::open(std::move(*how), rules);
+  if (!opened) return fail(opened.error().exit, opened.error().message);
+  FileRun& run = (*opened)->run();
 
-  tell_commands(**run);
+  tell_commands(run);
   Transcript transcript(stderr, options.transcript);
   if (options.transcript) {
-    (*run)->on_judgement = [&](const Judgement& judgement, const Refusal*) { transcript.tell(judgement); };
-    (*run)->on_progress = [&](const RunProgress& far) { transcript.progress(far.read, far.size, far.records); };
+    run.on_judgement = [&](const Judgement& judgement, const Refusal*) { transcript.tell(judgement); };
+    run.on_progress = [&](const RunProgress& far) { transcript.progress(far.read, far.size, far.records); };
   }
   const auto began = std::chrono::steady_clock::now();
-  const RunEnd end = (*run)->run();
-  running.hand_to(nullptr);
+  const RunEnd end = run.run();
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   const RunReport& report = end.report;
   if (options.transcript) transcript.table();
@@ -292,8 +208,8 @@ void add_replay(CLI::App& app, Subcommand& action) {
   auto options = std::make_shared<Options>();
   CLI::App* command =
       app.add_subcommand("replay", "Judges recorded events from files or standard input; no broker, the same pipeline as the service");
-  command->add_option("--personas", options->personas, "Directory of persona files, read recursively")->required()->type_name("DIR");
-  command->add_option("--lists", options->lists, "Directory of lists (default: lists below --personas)")->type_name("DIR");
+  command->add_option("--personas", options->inputs.personas, "Directory of persona files, read recursively")->required()->type_name("DIR");
+  command->add_option("--lists", options->inputs.lists, "Directory of lists (default: lists below --personas)")->type_name("DIR");
   command
       ->add_option(
           "--state", options->state,
@@ -310,18 +226,18 @@ void add_replay(CLI::App& app, Subcommand& action) {
   command->add_option("--dead-letter", options->outputs.dead_letter, "Refused records with position, stage, reason and the record")
       ->type_name("FILE");
   command
-      ->add_option("--context", options->context,
+      ->add_option("--context", options->inputs.context,
                    "Context log of a live run: persona sets, facts and operators' commands with the positions at which they took effect; "
                    "FILE number P, from 0, is its "
                    "partition P from offset 0 on")
       ->type_name("FILE");
-  command->add_option("--config", options->config, "Settings file (limits, internal hosts)")->type_name("FILE");
+  command->add_option("--config", options->inputs.config, "Settings file (limits, internal hosts)")->type_name("FILE");
   command->add_option("--shards", options->shards, "Threads that judge; the output is the same for any number")
       ->type_name("N")
       ->check(CLI::Range(1, 64));
   command->add_option("--speed", options->speed, "max, real, or a factor of event time such as 60x")->capture_default_str();
   command->add_option("--fail-on", options->fail_on, "Exit with 1 if a finding reaches this level")->type_name("LEVEL");
-  command->add_flag("--assume-gate", options->assume_gate,
+  command->add_flag("--assume-gate", options->inputs.assume_gate,
                     "Every halt counts as applied at once: a call that goes through is containment.violated");
   command->add_flag("--transcript", options->transcript,
                     "Tells on standard error what is found, as it is found, and ends with a table of agents");
