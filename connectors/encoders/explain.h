@@ -38,6 +38,7 @@ struct AccountAct {
 /// What a ledger is about. Everything is as it came from outside; the printers escape it.
 struct Account {
   std::string agent, tenant, persona;
+  std::string persona_sha256;  // of the text it was made under, in lower-case hex; empty where the finding has none
   std::string level, applied;  // names of levels
   std::string finding_uid, analytic, title, sentence;
   std::optional<Explanation> explanation;  // absent for a finding by declaration alone

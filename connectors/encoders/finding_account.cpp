@@ -75,6 +75,7 @@ Read parts_of(const Json& finding) {
   out.agent = ours.at("agent").get<std::string>();
   out.tenant = ours.at("tenant").get<std::string>();
   out.persona = ours.value("persona", "");
+  out.persona_sha256 = ours.value("persona_sha256", "");
   out.level = ours.at("level").get<std::string>();
   out.applied = ours.at("applied").get<std::string>();
   out.finding_uid = info.at("uid").get<std::string>();
@@ -116,6 +117,8 @@ void take_in(Account& whole, Read record) {
   gather(whole.breaches, std::exchange(next.breaches, {}), std::equal_to());
   gather(whole.acts, std::exchange(next.acts, {}), [](const AccountAct& a, const AccountAct& b) { return a.event_id == b.event_id; });
   if (next.explanation) whole.explanation = std::move(next.explanation);
+  whole.persona = std::move(next.persona);
+  whole.persona_sha256 = std::move(next.persona_sha256);
   whole.analytic = std::move(next.analytic);
   whole.title = std::move(next.title);
   whole.sentence = std::move(next.sentence);

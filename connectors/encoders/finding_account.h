@@ -17,7 +17,7 @@ namespace ringfence {
 
 /// The account of a finding over its records, in the order in which they were written; at least one. Level and count are those of the last.
 /// The reasons are those of the last that gives any: a confirmation by gates or a Close gives none, and is told in `since`. The ledger is
-/// the last that was written; what was broken and by which acts is gathered from all.
+/// the last that was written, the persona that of these reasons; what was broken and by which acts is gathered from all.
 [[nodiscard]] std::expected<Account, std::string> account_of_records(std::span<const std::string> records);
 
 }  // namespace ringfence

@@ -14,6 +14,7 @@
 #include "connectors/encoders/would_differ.h"
 #include "engine/app/commands.h"
 #include "engine/app/finding_file.h"
+#include "engine/app/finding_persona.h"
 #include "engine/app/live_state.h"
 #include "engine/event/escape.h"
 #include "engine/persona/load.h"
@@ -49,14 +50,14 @@ LevelScores thresholds_of(const Persona& persona) {
   return {t.alert, t.throttle, t.halt};
 }
 
-/// All thresholds where the persona files are given and have this persona; else the one the finding names.
+/// All thresholds where the persona files are given and have this persona as it was; else the one the finding names, and it is said why.
 std::expected<LevelScores, std::string> thresholds_of(const Account& account, const Options& options) {
   if (options.personas.empty()) return own_level_of(account);
   const PersonaLoad load = load_set(options);
   if (!load.set) return std::unexpected("the persona set has errors: ringfence validate names them");
-  for (const Persona& persona : load.set->personas())
-    if (persona.reference() == account.persona) return thresholds_of(persona);
-  return own_level_of(account);
+  const FindingPersona job = persona_of(account, *load.set);
+  if (!job.is_its_own()) std::fprintf(stderr, "explain: warning: %s: its thresholds are not used\n", job.doubt.c_str());
+  return job.persona != nullptr && job.is_its_own() ? thresholds_of(*job.persona) : own_level_of(account);
 }
 
 ExitCode from_finding(const Options& options) {

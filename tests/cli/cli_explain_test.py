@@ -40,6 +40,21 @@ class Explanations(program.Case):
                 self.assertEqual((ended.code, ended.out), (UNUSABLE, b""), ended)
         self.assertFalse((self.dir / "nothing").exists(), "looking makes no state")
 
+    def test_explain_takes_no_thresholds_from_a_persona_that_was_changed_afterwards(self):
+        own = self.file("own/watched.yaml", program.WATCHED).parent
+        changed = self.file("changed/watched.yaml", program.WATCHED.replace("Reads the wiki.", "Reads the wiki and more.")).parent
+        other = self.file("other/watched.yaml", program.WATCHED.replace('version: "1"', 'version: "2"')).parent
+        self.replay(personas=own, stdin=lines(event(1, tool={"server": "wiki", "name": "delete"})))
+        words = ("explain", "--finding", self.dir / "findings", "--json")
+        alone = run(*words)
+        for personas, said in ((own, b""), (other, b"explain: warning: no persona watched@1 is among the files given: its thresholds are not used\n"),
+                               (changed, b"explain: warning: watched.yaml: watched@1 is not as the finding was made under it: the file or a list that it "
+                                         b"names has changed (SHA-256 ")):
+            with self.subTest(personas=personas):
+                told = run(*words, "--personas", personas)
+                self.assertEqual((told.code, told.out), (DONE, alone.out), told)
+                self.assertTrue(told.err.startswith(said) and bool(told.err) == bool(said), told)
+
     def test_state_show_says_what_flow_had_no_room_to_remember(self):
         self.file("jobs/clerk.yaml", program.WATCHED.replace("actions:\n", 'actions:\n  - {id: send, tools: ["mail/send"], effect: send}\n'))
         read, send = event(1, result=[f"value-{n}" for n in range(3000)]), event(2, tool={"server": "mail", "name": "send"}, args={"to": "value-1"})
