@@ -7,6 +7,7 @@
 #include <span>
 
 #include "connectors/encoders/numbers.h"
+#include "connectors/encoders/shell_words.h"
 #include "engine/event/decode.h"
 #include "engine/event/escape.h"
 
@@ -26,7 +27,7 @@ constexpr std::string_view kStyle = R"(<style>
 *{box-sizing:border-box}body{margin:0;background:var(--page);color:var(--ink);font:15px/1.5 system-ui,sans-serif}
 main{max-width:960px;margin:0 auto;padding:24px 16px}h1{font-size:24px;line-height:1.25;margin:8px 0}h2{font-size:17px;margin:32px 0 8px}
 .level{display:inline-block;padding:2px 10px;border-radius:3px;color:#fff;font-weight:600;background:var(--note)}
-.halt,.revoke{background:var(--bad)}.hold,.throttle{background:var(--warn)}.sentence{font-size:17px}.dim{color:var(--dim)}
+.halt,.revoke{background:var(--bad)}.hold,.throttle{background:var(--warn)}.sentence{font-size:17px}.dim{color:var(--dim);overflow-wrap:anywhere}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:2px 16px;margin:8px 0}dt{color:var(--dim)}dd{margin:0;overflow-wrap:anywhere}
 table{border-collapse:collapse;width:100%;font-size:13px}th{text-align:left;color:var(--dim);font-weight:600}
 td,th{padding:4px 10px 4px 0;border-bottom:1px solid var(--line);vertical-align:top}.num{text-align:right;white-space:nowrap}.nowrap{white-space:nowrap}td.any{overflow-wrap:anywhere;min-width:7em}
@@ -37,10 +38,10 @@ tr.hot td{background:#fdeceb}pre{background:var(--soft);padding:12px;overflow:au
 </style></head><body><main>
 )";
 
-/// Text from outside, safe anywhere between tags and inside quoted attributes; what a terminal would not show is spelled out.
-std::string html(std::string_view text, std::size_t most = kCell) {
+/// Safe anywhere between tags and inside quoted attributes.
+std::string markup(std::string_view text) {
   std::string out;
-  for (const char c : printable(text, most)) {
+  for (const char c : text) {
     switch (c) {
       case '&':
         out += "&amp;";
@@ -64,6 +65,9 @@ std::string html(std::string_view text, std::size_t most = kCell) {
   return out;
 }
 
+/// Text from outside as markup; what a terminal would not show is spelled out.
+std::string html(std::string_view text, std::size_t most = kCell) { return markup(printable(text, most)); }
+
 /// A text of several lines, each made safe by itself.
 std::string html_lines(std::string_view text) {
   std::string out;
@@ -82,6 +86,10 @@ std::string cell(std::string_view inner, std::string_view cls = {}) {
 
 std::string term(std::string_view name, std::string_view value, std::size_t most = kCell) {
   return value.empty() ? "" : "<dt>" + std::string(name) + "</dt><dd>" + html(value, most) + "</dd>\n";
+}
+
+std::string note(std::string_view id, std::string_view text) {
+  return text.empty() ? "" : "<p id=\"" + std::string(id) + "\" class=\"dim\">" + html(text, kText) + "</p>\n";
 }
 
 std::string fixed(double value) { return hundredths(std::llround(value * 100)); }
@@ -117,12 +125,14 @@ std::string threshold_line(const Axes& axes, double at, std::string_view name) {
 }
 
 std::string curve(const ReportPage& page) {
-  if (page.calls.size() < 2) return {};
+  const auto unknown = std::ranges::find(page.calls, false, &ReportCall::known);
+  const std::span calls(page.calls.begin(), unknown);
+  if (calls.size() < 2) return {};
   Axes axes{.most = std::log10(std::max({page.halt, page.account.explanation ? page.account.explanation->score : 1., 10.})) * 1.05,
-            .calls = page.calls.size()};
+            .calls = calls.size()};
   std::string points, dots;
-  for (std::size_t i = 0; i < page.calls.size(); ++i) {
-    const ReportCall& call = page.calls[i];
+  for (std::size_t i = 0; i < calls.size(); ++i) {
+    const ReportCall& call = calls[i];
     points += (i == 0 ? "" : " ") + fixed(axes.x(i)) + "," + fixed(axes.y(call.score));
     if (call.raised.empty()) continue;
     dots += "<circle cx=\"" + fixed(axes.x(i)) + "\" cy=\"" + fixed(axes.y(call.score)) + "\" r=\"4\" fill=\"#b3261e\"><title>" +
@@ -134,8 +144,8 @@ std::string curve(const ReportPage& page) {
          threshold_line(axes, page.halt, "halt") + "<polyline fill=\"none\" stroke=\"#1f5fbf\" stroke-width=\"2\" points=\"" + points +
          "\"/>\n" + dots + "<text x=\"" + fixed(kLeft) + "\" y=\"254\" font-size=\"11\" fill=\"#5b6575\">call " +
          std::to_string(page.calls_left_out + 1) + "</text><text x=\"" + fixed(kWidth - kRight) +
-         "\" y=\"254\" font-size=\"11\" text-anchor=\"end\" fill=\"#5b6575\">call " +
-         std::to_string(page.calls_left_out + page.calls.size()) + "</text>\n</svg>\n";
+         "\" y=\"254\" font-size=\"11\" text-anchor=\"end\" fill=\"#5b6575\">call " + std::to_string(page.calls_left_out + calls.size()) +
+         "</text>\n</svg>\n";
 }
 
 // --- the ledger -----------------------------------------------------------------------------------------------------------------------
@@ -176,11 +186,15 @@ std::string ledger(const Explanation& e) {
   return out;
 }
 
-std::string list_of(std::string_view id, std::string_view title, const std::vector<std::string>& items) {
-  if (items.empty()) return {};
-  std::string out = "<h2 id=\"" + std::string(id) + "\">" + std::string(title) + "</h2>\n<ul>\n";
-  for (const std::string& one : items) out += "<li>" + html(one, kText) + "</li>\n";
+std::string items(const std::vector<std::string>& texts) {
+  if (texts.empty()) return {};
+  std::string out = "<ul>\n";
+  for (const std::string& one : texts) out += "<li>" + html(one, kText) + "</li>\n";
   return out + "</ul>\n";
+}
+
+std::string list_of(std::string_view id, std::string_view title, const std::vector<std::string>& texts) {
+  return texts.empty() ? "" : "<h2 id=\"" + std::string(id) + "\">" + std::string(title) + "</h2>\n" + items(texts);
 }
 
 /// Of a finding by declaration: which acts it is about, the first of them.
@@ -196,7 +210,7 @@ std::string call_row(const ReportCall& call) {
          cell(html(call.event_id), "any") + cell(html(call.tool), "any") +
          cell(html(call.outcome + (call.code.empty() ? "" : " " + call.code)), "nowrap") +
          cell(html(joined(call.marks) + (call.raised.empty() ? "" : " → " + joined(call.raised)), 400)) +
-         cell(score_text(call.score), "num") + cell(name_of(call.level)) + "</tr>\n";
+         cell(call.known ? score_text(call.score) : "", "num") + cell(call.known ? name_of(call.level) : "not known") + "</tr>\n";
 }
 
 std::string calls_table(const ReportPage& page) {
@@ -210,6 +224,28 @@ std::string calls_table(const ReportPage& page) {
       "<th>level</th></tr>\n";
   for (std::size_t i = first; i < page.calls.size(); ++i) out += call_row(page.calls[i]);
   return out + "</table></div>\n";
+}
+
+std::string containment(const ReportPage& page) {
+  if (page.containments.empty() && page.containment_note.empty()) return {};
+  return "<h2 id=\"containment\">Containment</h2>\n" + items(page.containments) + note("containment-note", page.containment_note);
+}
+
+std::string declared_job(const ReportPage& page) {
+  if (page.persona_excerpt.empty() && page.persona_note.empty()) return {};
+  std::string out = "<h2 id=\"persona\">The declared job</h2>\n" + note("persona-note", page.persona_note);
+  return page.persona_excerpt.empty() ? out : out + "<pre>" + html_lines(page.persona_excerpt) + "</pre>\n";
+}
+
+/// The whole command line, whatever its length: what was cut could not be run.
+std::string reproduction(const ReportPage& page) {
+  std::string line;
+  for (const std::vector<std::string>& words : page.reproduce) {
+    if (!line.empty()) line += " | ";
+    for (std::size_t i = 0; i < words.size(); ++i) line += (i == 0 ? "" : " ") + shell_word(words[i]);
+  }
+  return "<h2 id=\"reproduce\">How to reproduce this</h2>\n" + note("reproduce-note", page.reproduce_note) +
+         (line.empty() ? "" : "<pre>" + markup(line) + "</pre>\n");
 }
 
 std::string records_table(const ReportPage& page) {
@@ -238,14 +274,15 @@ std::string report_html(const ReportPage& page) {
   out += list_of("breaches", "Declared limits broken", a.breaches);
   out += list_of("acts", "The acts", acts_of(a));
   out += curve(page);
+  out += note("judged", page.judged);
   if (a.explanation) out += ledger(*a.explanation);
   out += list_of("differ", "What would have to differ", a.would_differ);
   out += calls_table(page);
-  out += list_of("containment", "Containment", page.containments);
+  out += containment(page);
   out += records_table(page);
-  if (!page.persona_excerpt.empty())
-    out += "<h2 id=\"persona\">The declared job</h2>\n<pre>" + html_lines(page.persona_excerpt) + "</pre>\n";
-  out += "<h2 id=\"reproduce\">How to reproduce this</h2>\n<pre>" + html(page.reproduce, kText) + "</pre>\n</main></body></html>\n";
+  out += declared_job(page);
+  out += reproduction(page);
+  out += "</main></body></html>\n";
   return out;
 }
 

@@ -15,9 +15,10 @@ namespace ringfence {
 
 /// One call of the agent, as the page lists it. Texts are as they came from outside; the page escapes them.
 struct ReportCall {
+  bool known = true;  // false: what stood at this call is not; level, score and what it raised are left out
   std::string event_id, tool, session, outcome, code;
   EventTime time;
-  Level level = Level::Observe;
+  Level level = Level::Observe;  // that stands after it, or of what it led to
   double score = 0;
   std::vector<std::string> marks;   // "barrier: denied, near-miss", those that speak for a threat
   std::vector<std::string> raised;  // analytic uids this call newly raised
@@ -33,11 +34,16 @@ struct ReportPage {
   Account account;  // of the last record
   std::string finding_uid, meaning, false_positives, check;
   std::vector<ReportRecord> records;
-  std::vector<ReportCall> calls;             // in order; empty where no events were given
-  std::size_t calls_left_out = 0;            // before the first of `calls`
-  std::vector<std::string> containments;     // "halt of agent:corp/… from 2026-…"
-  std::string persona_excerpt;               // as written in the file; empty where none was given
-  std::string reproduce;                     // a command line
+  std::vector<ReportCall> calls;          // in order; empty where no events were given
+  std::size_t calls_left_out = 0;         // before the first of `calls`
+  std::string judged;                     // what the curve and the calls are, or why they are not there
+  std::vector<std::string> containments;  // what was recorded of them
+  std::string containment_note;           // by whom, and what else would tell
+  std::string persona_excerpt;            // as written in the file; empty where none was given
+  std::string persona_note;               // which text that is
+  /// The words of each command, which a pipe joins; empty where none gives the finding again.
+  std::vector<std::vector<std::string>> reproduce;
+  std::string reproduce_note;                // whether it was tried
   double alert = 0, throttle = 0, halt = 0;  // thresholds; 0 where unknown
 };
 

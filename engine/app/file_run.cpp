@@ -194,6 +194,7 @@ std::expected<void, RunError> FileRun::publish(const Origin& origin, std::span<c
       ++report_.findings_by_level[static_cast<std::size_t>(finding.level)];
       report_.highest = std::max(report_.highest, finding.level);
     }
+    if (const auto& event = window_.entry(result.index).event; on_event && event) on_event(*event, result.judgement);
     if (on_judgement) on_judgement(result.judgement, result.refusal ? &*result.refusal : nullptr);
     if (!more_findings) continue;
     for (const FindingRecord& finding : more_findings()) {

@@ -121,6 +121,8 @@ class FileRun {
   /// Called for each judgement in order of the input, with the refusal where that is what was judged, and now and then with how far reading
   /// has come.
   std::function<void(const Judgement&, const Refusal*)> on_judgement;
+  /// Called before it where an event was read, with that event.
+  std::function<void(const Event&, const Judgement&)> on_event;
   std::function<void(const RunProgress&)> on_progress;
   /// Called after each batch and checkpoint.
   std::function<void(const RunStanding&)> on_standing;

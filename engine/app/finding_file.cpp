@@ -24,7 +24,7 @@ std::optional<std::string> uid_in(std::string_view record) {
 
 }  // namespace
 
-std::expected<std::vector<std::string>, std::string> records_of_finding(const std::string& path, const std::string& uid) {
+std::expected<FindingInFile, std::string> find_finding(const std::string& path, const std::string& uid) {
   std::ifstream file;
   if (path != "-") {
     file.open(path);
@@ -48,12 +48,19 @@ std::expected<std::vector<std::string>, std::string> records_of_finding(const st
     if (!last) return std::unexpected("not a finding: the last line is no JSON object");
     wanted = *last;
   }
-  std::vector<std::string> records;
-  for (std::string& line : lines)
-    if (line.find(wanted) != std::string::npos && uid_in(line) == wanted) records.push_back(std::move(line));
-  if (records.empty() && lines.size() > 1 && uid_in(whole) == wanted) records.push_back(std::move(whole));
-  if (records.empty()) return std::unexpected("no such finding in this file: " + printable(wanted, 80));
-  return records;
+  FindingInFile found{.uid = wanted};
+  for (const std::string& line : lines)
+    if (line.find(wanted) != std::string::npos && uid_in(line) == wanted) found.records.push_back(line);
+  if (found.records.empty() && lines.size() > 1 && uid_in(whole) == wanted) found.records.push_back(std::move(whole));
+  if (found.records.empty()) return std::unexpected("no such finding in this file: " + printable(wanted, 80));
+  found.lines = std::move(lines);
+  return found;
+}
+
+std::expected<std::vector<std::string>, std::string> records_of_finding(const std::string& path, const std::string& uid) {
+  auto found = find_finding(path, uid);
+  if (!found) return std::unexpected(std::move(found.error()));
+  return std::move(found->records);
 }
 
 }  // namespace ringfence

@@ -2,20 +2,16 @@
 #include "engine/app/report_story.h"
 
 #include <algorithm>
-#include <chrono>
 #include <deque>
 #include <iterator>
 
-#include "connectors/sources/file_source.h"
+#include "engine/app/recorded_run.h"
 #include "engine/event/decode.h"
-#include "engine/event/escape.h"
-#include "engine/pipeline/rehearsal.h"
 
 namespace ringfence {
 namespace {
 
-constexpr std::size_t kCalls = 2000, kBatch = 1024;
-constexpr std::chrono::milliseconds kReadWait{1000};
+constexpr std::size_t kCalls = 2000;
 
 /// Names of the rows that speak for a threat, "channel: class".
 std::vector<std::string> names_of(const std::vector<RowId>& marks, const Rulebook& rules) {
@@ -29,6 +25,15 @@ std::vector<std::string> names_of(const std::vector<RowId>& marks, const Ruleboo
   return names;
 }
 
+/// What stands after the call in its agent's scopes, or what it led to for the agent in a wider one, where that is more.
+Level level_of(const Event& event, const Judgement& judgement) {
+  Level level = judgement.verdict.level;
+  for (const FindingRecord& record : judgement.findings)
+    if (record.event_id == event.id && record.agent_id == event.agent.id && record.tenant == event.tenant)
+      level = std::max(level, record.level);
+  return level;
+}
+
 ReportCall call_of(const Event& event, const Judgement& judgement, const Rulebook& rules) {
   ReportCall call;
   call.event_id = event.id;
@@ -37,7 +42,7 @@ ReportCall call_of(const Event& event, const Judgement& judgement, const Ruleboo
   call.outcome = name_of(event.outcome.status);
   call.code = event.outcome.code.value_or("");
   call.time = event.time;
-  call.level = judgement.verdict.level;
+  call.level = level_of(event, judgement);
   call.score = judgement.verdict.score;
   call.marks = names_of(judgement.marks, rules);
   for (const Analytic analytic : judgement.verdict.raised) call.raised.emplace_back(uid_of(analytic));
@@ -46,25 +51,22 @@ ReportCall call_of(const Event& event, const Judgement& judgement, const Ruleboo
 
 class Teller {
  public:
-  Teller(const Rulebook& rules, std::string tenant, std::string agent)
-      : rules_(rules), rehearsal_(rules), tenant_(std::move(tenant)), agent_(std::move(agent)) {}
+  Teller(const Rulebook& rules, const StoryOf& of) : rules_(rules), of_(of) {}
 
-  void hear(std::string_view record) {
-    const auto event = decoder_.decode(record, std::nullopt, arena_);
-    if (!event) return;
-    const bool fact = event->kind == EventKind::ContextChange;
-    if (!fact && (event->agent.id != agent_ || event->tenant != tenant_)) return;
-    const auto judgement = rehearsal_.feed(record);
-    if (!judgement || judgement->fact || judgement->copy) return;
-    for (const ContainmentRecord& one : judgement->containments) {
-      story_.containments.push_back((one.contained ? std::string(name_of(one.level)) : "release") + " of " + one.scope + " from " +
-                                    format_rfc3339(one.effective_at) + ": " + one.reason);
-    }
-    if (event->kind != EventKind::ToolCall) return;
-    calls_.push_back(call_of(*event, *judgement, rules_));
+  void hear(const Event& event, const Judgement& judgement) {
+    if (event.kind != EventKind::ToolCall || event.agent.id != of_.agent || event.tenant != of_.tenant) return;
+    if (judgement.fact || judgement.copy) return;
+    known_ = known_ && !(of_.known_until && to_milliseconds(event.time) > to_milliseconds(*of_.known_until));
+    calls_.push_back(call_of(event, judgement, rules_));
+    if (!known_) calls_.back().known = false, calls_.back().raised.clear();
     if (calls_.size() <= kCalls) return;
     calls_.pop_front();
     ++story_.calls_left_out;
+  }
+
+  void look_for_finding(const Judgement& judgement) {
+    for (const FindingRecord& record : judgement.findings)
+      if (record.uid == of_.finding_uid) story_.found = std::max(story_.found.value_or(record.level), record.level);
   }
 
   Story end() {
@@ -74,29 +76,28 @@ class Teller {
 
  private:
   const Rulebook& rules_;
-  Rehearsal rehearsal_;
-  EventDecoder decoder_;
-  EventArena arena_;
-  std::string tenant_, agent_;
+  const StoryOf& of_;
+  bool known_ = true;  // what stands at the next call
   std::deque<ReportCall> calls_;
   Story story_;
 };
 
 }  // namespace
 
-std::expected<Story, std::string> tell_story(const Rulebook& rules, const std::string& tenant, const std::string& agent,
-                                             const std::vector<std::string>& files) {
-  Teller teller(rules, tenant, agent);
-  for (const std::string& file : files) {
-    auto source = open_file_source(file, {});
-    if (!source) return std::unexpected(source.error().message);
-    while (true) {
-      const auto batch = (*source)->next(kBatch, kReadWait);
-      if (!batch) return std::unexpected(batch.error().message);
-      for (const Record& record : batch->records) teller.hear(record.bytes);
-      if (batch->state == Batch::State::Ended || batch->state == Batch::State::Stopped) break;
-    }
-  }
+std::expected<Story, RunError> tell_story(FileRunOptions options, const std::shared_ptr<const Rulebook>& rules, const StoryOf& of) {
+  auto opened = RecordedRun::open(std::move(options), rules);
+  if (!opened) return std::unexpected(std::move(opened.error()));
+  FileRun& run = (*opened)->run();
+  Teller teller(*rules, of);
+  run.on_event = [&](const Event& event, const Judgement& judgement) { teller.hear(event, judgement); };
+  run.on_judgement = [&](const Judgement& judgement, const Refusal*) { teller.look_for_finding(judgement); };
+  run.on_outside = [&](const Judgement& judgement) -> std::expected<void, RunError> {
+    teller.look_for_finding(judgement);
+    return {};
+  };
+  const RunEnd end = run.run();
+  if (end.error) return std::unexpected(*end.error);
+  if (end.report.stopped) return std::unexpected(RunError{ExitCode::Unusable, "stopped before the end of the events"});
   return teller.end();
 }
 

@@ -25,7 +25,7 @@ ReportPage page() {
   page.alert = 1e5;
   page.throttle = 1e7;
   page.halt = 1e10;
-  page.reproduce = "ringfence replay …";
+  page.reproduce = {{"ringfence", "replay"}};
   return page;
 }
 
@@ -60,7 +60,8 @@ TEST(Report, ShowsHostileTextAsText) {
   hostile.containments = {attack};
   hostile.persona_excerpt = "id: x\n" + attack + "\n";
   hostile.records[0].sentence = attack;
-  hostile.reproduce = attack;
+  hostile.reproduce = {{attack}, {attack}};
+  hostile.judged = hostile.containment_note = hostile.persona_note = hostile.reproduce_note = attack;
   hostile.account.level = "halt\" onclick=\"x";
   const std::string text = report_html(hostile);
   EXPECT_THAT(text, Not(HasSubstr("<script")));
@@ -81,6 +82,29 @@ TEST(Report, OfADeclaredBreakNamesTheActsAndWhatWouldUndoIt) {
   EXPECT_LT(acts, differ);
   EXPECT_NE(text.find(broken.account.acts.front().event_id, acts), std::string::npos);
   EXPECT_THAT(text.substr(differ), HasSubstr("<li>without this act: no finding, as of this record</li>"));
+}
+
+TEST(Report, GivesTheWholeCommandAsAShellReadsIt) {
+  ReportPage copied = page();
+  copied.reproduce = {{"ringfence", "replay", "o'brien/a & b.nd"}, {"ringfence", "explain"}};
+  for (int i = 0; i < 500; ++i) copied.reproduce[0].push_back("events/hour-" + std::to_string(i) + ".ndjson.gz");
+  const std::string text = report_html(copied);
+  EXPECT_THAT(text, HasSubstr("<pre>ringfence replay &#39;o&#39;\\&#39;&#39;brien/a &amp; b.nd&#39; events/hour-0.ndjson.gz "));
+  EXPECT_THAT(text, HasSubstr(" events/hour-499.ndjson.gz | ringfence explain</pre>"));
+  copied.reproduce.clear();
+  copied.reproduce_note = "Nothing gives it again.";
+  EXPECT_THAT(report_html(copied),
+              HasSubstr("How to reproduce this</h2>\n<p id=\"reproduce-note\" class=\"dim\">Nothing gives it again.</p>\n</main>"));
+}
+
+TEST(Report, ShowsNoLevelWhereNoneIsKnown) {
+  ReportPage freed = page();
+  freed.calls.push_back({.known = false, .event_id = "call-3", .tool = "git/get", .level = Level::Halt, .score = 1e11});
+  freed.judged = "Behind the release none is shown.";
+  const std::string text = report_html(freed);
+  const std::string row = text.substr(text.find("call-3"));
+  EXPECT_THAT(row.substr(0, row.find("</tr>")), HasSubstr("<td class=\"num\"></td><td>not known</td>"));
+  EXPECT_THAT(text, HasSubstr(">call 2</text>\n</svg>\n<p id=\"judged\" class=\"dim\">Behind the release none is shown.</p>"));
 }
 
 TEST(Report, SaysWhatWouldHaveToDifferAndWhatWouldLeaveNothing) {
