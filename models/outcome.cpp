@@ -220,13 +220,17 @@ bool destroyed_by(const Act& act, const SweepPlan& plan) {
   return counts && destructive(act.effect, act.event.tool.name.value_or(""));
 }
 
+/// Every act whose end is told is one of which a share may destroy; one that failed, or of which nobody knows, destroyed nothing. The
+/// context that allows more holds behind each that tried to, and for what was asked for while it held.
 void judge_sweep(const Act& act, Reading& reading) {
   const auto* plan = static_cast<const SweepPlan*>(act.plan(ChannelId::Outcome));
-  if (plan == nullptr || act.event.outcome.status != Outcome::Ok) return;  // a refused act destroyed nothing
+  if (plan == nullptr) return;
   SessionOutcome& memory = memory_of(act);
-  const bool destroyed = destroyed_by(act, *plan);
-  reading.wagers.push_back(plan->wagers[memory.after_destruction ? 1 : 0][destroyed ? 1 : 0]);
-  memory.after_destruction = destroyed;
+  const bool tried = destroyed_by(act, *plan), destroyed = tried && act.event.outcome.status == Outcome::Ok;
+  const bool after = memory.after_destruction || (act.asked && *act.asked < memory.spree_ended);
+  reading.wagers.push_back(plan->wagers[after ? 1 : 0][destroyed ? 1 : 0]);
+  if (memory.after_destruction && !tried) memory.spree_ended = act.now();
+  memory.after_destruction = tried;
   memory.destroyed += destroyed ? 1 : 0;
 }
 

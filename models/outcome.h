@@ -19,6 +19,7 @@ namespace ringfence {
 ///   25 in a row alert at tier 2. Alert only: the caps are ours, not the persona's.
 /// - `destructive.burst`: acts that delete, administer or by their name cancel, where every such action declares a `share` w (their sum):
 ///   caps 3 w + .02 after another act, the greater of that and .5 after one like it; a wager of its own with factors compiled from these.
+///   Each act whose end is told counts; what failed or ended unknown destroyed nothing, but the next is one after it.
 ///   Shares of a third and more cap nothing, so nothing is judged. An action is such a one by its effect, or where one of its tools, behind
 ///   the server, names it by a word (`delete remove cancel purge drop destroy terminate wipe revoke`) between `_ - . / :` or capitals
 ///   (`bulkDelete`); only its acts count, and those no action declares.

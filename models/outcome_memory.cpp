@@ -6,7 +6,7 @@
 namespace ringfence::outcome {
 namespace {
 
-constexpr std::uint8_t kVersion = 2;  // 1: without what was asked for
+constexpr std::uint8_t kVersion = 2;  // 1: without what was asked for, and when it was that acts destroyed
 
 }  // namespace
 
@@ -47,6 +47,7 @@ void SessionOutcome::encode(Writer& out) const {
     out.u64(one.id);
     out.u64(one.act);
   }
+  encode_moment(out, spree_ended);
 }
 
 std::size_t SessionOutcome::bytes() const {
@@ -83,6 +84,7 @@ std::unique_ptr<ChannelMemory> SessionOutcome::decode(Reader& in) {
     one.id = in.u64();
     one.act = in.u64();
   }
+  if (version != 1) memory->spree_ended = decode_moment(in);
   return in.ok() ? std::move(memory) : nullptr;
 }
 

@@ -9,6 +9,7 @@
 
 #include "engine/event/ids.h"
 #include "engine/state/channel_memory.h"
+#include "models/moment.h"
 
 namespace ringfence::outcome {
 
@@ -39,7 +40,8 @@ class SessionOutcome final : public ChannelMemory {
   std::uint32_t repeats = 0;  // repetitions in a row
   std::uint32_t failed = 0;   // of these, of an act that failed
   std::vector<Failure> failures;
-  bool after_destruction = false;
+  bool after_destruction = false;  // the last act destroyed, or tried to
+  Moment spree_ended;              // when the last that was none of these came behind one
   std::uint32_t destroyed = 0;
   std::vector<Asked> asked;  // oldest first
 

@@ -184,7 +184,7 @@ TEST_F(Outcomes, StateOfVersionOneKeepsItsFailures) {
   memory->encode(now);
   std::string former(now.bytes());
   former.front() = 1;
-  former.pop_back();  // nothing was asked for
+  former.resize(former.size() - 3);  // nothing was asked for, no spree ended
   Reader in(former);
   memory = outcome_channel().decode_memory(MemoryScope::Session, in);
   ASSERT_NE(memory, nullptr);
@@ -237,6 +237,36 @@ TEST_F(Sweeps, WordsInANameBeginWithCapitalsToo) {
     EXPECT_EQ(destroys(call(name).effect(Effect::Write)), 1) << name;
   for (const char* name : {"port/undeleted", "port/Backdrop", "port/canceled"})
     EXPECT_EQ(destroys(call(name).effect(Effect::Write)), 0) << name;
+}
+
+TEST_F(Sweeps, ActsThatFailOrOfWhichNobodyKnowsAreOtherActs) {
+  const auto ended = [](const char* tool, Outcome outcome) {
+    return call(tool).but([&](Event& event) { event.outcome.status = outcome; });
+  };
+  const auto context = [&](Made made) { return world.read(std::move(made).with("n", std::to_string(++n_))).wagers.front().context; };
+  for (const Outcome outcome : {Outcome::Unknown, Outcome::Error, Outcome::Denied}) {
+    EXPECT_EQ(destroys(ended("port/drafts.purge", outcome)), 0);
+    EXPECT_EQ(context(call("port/drafts.purge")), 3) << "behind one that tried";
+    EXPECT_EQ(context(ended("port/order_move", outcome)), 3);
+    EXPECT_EQ(context(ended("port/order_move", outcome)), 2) << "another act came between";
+  }
+}
+
+TEST_F(Sweeps, WhatWasAskedForBehindADestructiveActIsHeldAgainstThatHoweverLateItsAnswer) {
+  const auto numbered = [](const char* tool, std::string id) {
+    Made made = call(tool).with("n", id);
+    const std::string_view own = made.own(std::move(id));
+    return std::move(made).but([&](Event& event) { event.id = own; });
+  };
+  const auto context = [&](Made made) { return world.read(std::move(made)).wagers.front().context; };
+  EXPECT_EQ(context(numbered("port/drafts.purge", "1")), 2);
+  world.ask(numbered("port/drafts.purge", "2"));
+  EXPECT_EQ(context(numbered("port/order_move", "3")), 3);
+  world.restart();
+  EXPECT_EQ(context(numbered("port/drafts.purge", "2")), 3);
+  EXPECT_EQ(context(numbered("port/order_move", "4")), 3);
+  world.ask(numbered("port/drafts.purge", "5"));
+  EXPECT_EQ(context(numbered("port/drafts.purge", "5")), 2);
 }
 
 TEST_F(Sweeps, AreNotJudgedWhereADestructiveActionHasNoShare) {
