@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "config/settings_table.h"
+#include "engine/event/declared_host.h"
 #include "engine/event/escape.h"
 
 namespace ringfence {
@@ -95,6 +96,11 @@ class Check {
   void client(const Settings& settings) {
     for (const auto& [property, value] : settings.kafka.client) {
       const auto path = "kafka.client/" + property;
+  void hosts(const Settings& settings) {
+    for (const std::string& host : settings.internal_hosts)
+      if (const auto fault = host_fault(host)) refuse("internal_hosts/" + host, "`internal_hosts`: " + *fault);
+  }
+
       if (among(kSecretProperties, property)) {
         refuse(path, "`" + property + "` is a secret: name a file that holds it in `kafka.client_secret_files`");
       } else if (among(kEngineProperties, property)) {
@@ -213,6 +219,7 @@ void check_together(const Settings& settings, const SettingPlaces& places, const
   check.client(settings);
   check.move_on(settings);
   check.outputs(settings);
+  check.hosts(settings);
   check.gate(settings);
   check.ask(settings);
   check.control(settings);

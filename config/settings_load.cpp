@@ -252,6 +252,8 @@ class Reading {
     places_[std::string(setting->path)] = {entry.line, entry.column};
     for (const auto& inner : entry.value.entries) places_[std::string(setting->path) + "/" + inner.key] = {inner.line, inner.column};
     const std::size_t errors = errors_.size();
+    // Of a list `path/text`, so that its element is named and not the list.
+    for (const auto& item : entry.value.items) places_[std::string(setting->path) + "/" + item.text] = {item.line, item.column};
     filler.fill(*setting, entry.value);
     if (errors_.size() > errors) doubtful_.paths.emplace(setting->path);
   }

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "engine/event/char_set.h"
+#include "engine/event/declared_host.h"
 #include "engine/event/limits.h"
 #include "engine/persona/values.h"
 #include "models/byte_masks.h"
@@ -17,7 +18,6 @@ namespace {
 
 constexpr CharSet kAddressBreaks(" \t\r\n\v\f,;<>\"'()[]{}"), kSpaces(" \t\r\n\v\f"), kAuthorityEnds("/\\?#"), kBehindScheme("/\\?#@"),
     kAddressSigns("@0123456789");
-constexpr CharSet kHostAscii("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_.:");
 /// Of these alone are most hosts made, and nothing in them means anything but the name.
 constexpr bytes::Set kPlainHost("0123456789abcdefghijklmnopqrstuvwxyz-_.");
 constexpr std::size_t kHostBytes = 255;
@@ -284,7 +284,7 @@ std::vector<std::optional<std::string>> hosts_to_list(std::string_view text) {
   std::vector<std::optional<std::string>> hosts;
   for (const Target& target : targets.first) {
     const std::string_view host = authority_of(target.value);
-    const bool sayable = spells_host(host) && other_authorities_of(target.value).empty();
+    const bool sayable = spells_host(host) && !host_fault(host) && other_authorities_of(target.value).empty();
     hosts.push_back(sayable ? std::optional(lower_ascii(host)) : std::nullopt);
   }
   return hosts;

@@ -38,7 +38,7 @@ struct Targets {
 [[nodiscard]] std::optional<std::string> host_of(std::string_view text);
 
 /// What `destinations.hosts` must list for a text of `destination.host` to be permitted: a host for each of its addresses, in lower case;
-/// nothing for one that no list can say, as it is no host, holds a `*`, or is read in several ways.
+/// nothing for one that no list can say, as it is no host (`engine/event/declared_host.h`), holds a `*`, or is read in several ways.
 [[nodiscard]] std::vector<std::optional<std::string>> hosts_to_list(std::string_view text);
 
 /// True if the text leads to hosts, and each that one reader or another takes it to lead to is such: of `https://a\@b/` a browser takes `a`

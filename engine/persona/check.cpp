@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "engine/event/analytic.h"
+#include "engine/event/declared_host.h"
 #include "engine/persona/calendar.h"
 #include "engine/persona/shape.h"
 #include "engine/persona/values.h"
@@ -197,6 +198,8 @@ class Checker {
         return require(parse_moment(text).has_value(), "a date such as 2026-11-30 or a time with offset");
       case K::Zone:
         return require(is_time_zone(text), "an IANA time zone such as Europe/London");
+      case K::HostGlob:
+        return host(node, path);
       case K::Sha256:
         return require(is_sha256(text), "64 hex digits");
       case K::Shape:
@@ -206,7 +209,9 @@ class Checker {
         return require(add_window(text, minutes), "a window such as \"Mon-Fri 07:00-19:00\"");
       }
       case K::FlowTarget:
-        return require(!text.empty() && text != "account:", "external, internal, a host glob or account:GLOB");
+        if (text.empty() || text == "account:") return expected(node, path, "external, internal, a host glob or account:GLOB");
+        if (!text.starts_with("account:")) host(node, path);
+        return;
       case K::Word: {
         if (std::ranges::find(form.words, std::string_view(text)) != form.words.end()) return;
         const std::vector<std::string> known(form.words.begin(), form.words.end());
@@ -219,6 +224,10 @@ class Checker {
         if (std::ranges::find(references_.actions, text) == references_.actions.end())
           unknown(node, "action", " in " + path, references_.actions);
         return;
+  void host(const YamlNode& node, const std::string& path) {
+    if (auto fault = host_fault(node.text)) error(node, path + ": " + *fault);
+  }
+
       case K::ListRef:
         if (std::ranges::find(references_.lists, text) == references_.lists.end()) unknown(node, "list", " in " + path, references_.lists);
         return;

@@ -33,20 +33,21 @@ constexpr Form object(std::span<const FormKey> keys, bool filled = false, bool r
 }
 
 constexpr Form kText{.kind = K::AnyText}, kQuoted{.kind = K::Quoted}, kId{.kind = K::Id}, kArgument{.kind = K::Argument},
-    kGlob{.kind = K::Glob}, kFlag{.kind = K::Flag}, kFlagOrText{.kind = K::FlagOrText}, kShare{.kind = K::Share}, kSize{.kind = K::Size},
-    kDuration{.kind = K::Duration}, kMoment{.kind = K::Moment}, kZone{.kind = K::Zone}, kWindow{.kind = K::Window},
-    kSha256{.kind = K::Sha256}, kIdShape{.kind = K::Shape}, kFlowTarget{.kind = K::FlowTarget}, kAnalytic{.kind = K::Analytic},
-    kScalar{.kind = K::Scalar}, kAnything{.kind = K::Anything}, kActionRef{.kind = K::ActionRef}, kListRef{.kind = K::ListRef};
+    kGlob{.kind = K::Glob}, kHost{.kind = K::HostGlob}, kFlag{.kind = K::Flag}, kFlagOrText{.kind = K::FlagOrText},
+    kShare{.kind = K::Share}, kSize{.kind = K::Size}, kDuration{.kind = K::Duration}, kMoment{.kind = K::Moment}, kZone{.kind = K::Zone},
+    kWindow{.kind = K::Window}, kSha256{.kind = K::Sha256}, kIdShape{.kind = K::Shape}, kFlowTarget{.kind = K::FlowTarget},
+    kAnalytic{.kind = K::Analytic}, kScalar{.kind = K::Scalar}, kAnything{.kind = K::Anything}, kActionRef{.kind = K::ActionRef},
+    kListRef{.kind = K::ListRef};
 constexpr Form kMaturity = word(kMaturities), kConfidence = word(kConfidences), kEffect = word(kEffectWords), kLabel = word(kLabels),
                kSeverity = word(kSeverities), kExternal = word(kExternals), kMode = word(kModes), kLevel = word(kLevelWords),
                kScope = word(kScopes), kSchema = word(kSchemas);
 constexpr Form kTier = integer(1, 4), kNatural = integer(0, 1'000'000), kCount = integer(0, kUnbounded), kDistinct = integer(0, 4096),
                kChildren = integer(0, limits::kChildrenDeclared), kAmount = number(0, kUnbounded), kAnyNumber = number(-1e300, 1e300),
                kScore = number(1, 1e30);
-constexpr Form kGlobs = list(&kGlob), kSomeGlobs = list(&kGlob, true), kTexts = list(&kText), kActions = list(&kActionRef),
-               kEffectList = list(&kEffect, true), kLabelList = list(&kLabel), kScalars = list(&kScalar, true),
-               kShapes = list(&kIdShape, true), kWindows = list(&kWindow, true), kAnalyticList = list(&kAnalytic),
-               kInlineEvents = list(&kAnything, true);
+constexpr Form kGlobs = list(&kGlob), kHosts = list(&kHost), kSomeGlobs = list(&kGlob, true), kTexts = list(&kText),
+               kActions = list(&kActionRef), kEffectList = list(&kEffect, true), kLabelList = list(&kLabel),
+               kScalars = list(&kScalar, true), kShapes = list(&kIdShape, true), kWindows = list(&kWindow, true),
+               kAnalyticList = list(&kAnalytic), kInlineEvents = list(&kAnything, true);
 constexpr Form kGlobOrGlobs{.kind = K::ByStyle, .scalar = &kGlob, .sequence = &kSomeGlobs};
 
 // --- rungs
@@ -141,11 +142,11 @@ constexpr Form kDecoys = list(&kDecoy);
 constexpr std::array<FormKey, 1> kAccountListKeys{{{"list", &kListRef, "name of the list", {}, true}}};
 constexpr Form kAccountList = object(kAccountListKeys);
 constexpr Form kAccounts{.kind = K::ByStyle, .sequence = &kTexts, .mapping = &kAccountList};
-constexpr std::array<FormKey, 6> kDestinationKeys{{{"hosts", &kGlobs, "permitted whatever external says"},
+constexpr std::array<FormKey, 6> kDestinationKeys{{{"hosts", &kHosts, "bare hosts, permitted whatever external says"},
                                                    {"accounts", &kAccounts, "accounts, or {list: NAME}"},
                                                    {"agents", &kGlobs, "agents it may send to"},
                                                    {"external", &kExternal, "which other hosts outside", "none"},
-                                                   {"internal", &kGlobs, "globs of inside hosts", "the setting internal_hosts, else hosts"},
+                                                   {"internal", &kHosts, "globs of inside hosts", "the setting internal_hosts, else hosts"},
                                                    {"new_per_day", &kNatural, "hosts and accounts never contacted before, per day"}}};
 constexpr Form kDestinations = object(kDestinationKeys, true);
 

@@ -26,8 +26,9 @@ struct Form {
     Id,        // [A-Za-z0-9][A-Za-z0-9._-]*, at most 128 characters
     Argument,  // a name or a JSON Pointer
     Glob,
-    Word,  // one of `words`
-    Flag,  // true or false
+    HostGlob,  // over bare hosts
+    Word,      // one of `words`
+    Flag,      // true or false
     FlagOrText,
     Integer,  // plain, between `least` and `most`
     Number,   // plain, between `least` and `most`
@@ -39,7 +40,7 @@ struct Form {
     Window,  // "Mon-Fri 07:00-19:00"
     Sha256,
     Shape,          // identifier shape
-    FlowTarget,     // external, internal, host glob, account:glob
+    FlowTarget,     // external, internal, bare host glob, account:glob
     Analytic,       // id of what the engine finds
     Scalar,         // anything written as one value
     Anything,       // an inline event

@@ -190,6 +190,18 @@ TEST(Settings, RepeatedKeysAliasesAnchorsAndTagsAreErrors) {
   EXPECT_THAT(errors_of("kafka:\n  group: !!str x\n"), ElementsAre(HasSubstr("tags are not allowed")));
 }
 
+TEST(Settings, InternalHostsAreBare) {
+  EXPECT_THAT(errors_of("internal_hosts: [\"**.corp.example\",\n  \"https://erp.corp.example\"]\n"),
+              ElementsAre(AllOf(HasSubstr("s.yaml:2:3: `internal_hosts`: expected a bare host"), HasSubstr("; write 'erp.corp.example'"))));
+}
+
+TEST(Settings, OfTwoTopicsOfOneNameThatIsToldWhichTheFileNames) {
+  EXPECT_THAT(errors_of("topics:\n  events: ringfence.findings\n"),
+              ElementsAre(HasSubstr("s.yaml:2:3: `topics.findings` and `topics.events` name the same topic")));
+  EXPECT_THAT(errors_of("topics: {findings: a,\n  control: a}\n"),
+              ElementsAre(HasSubstr("s.yaml:2:3: `topics.control` and `topics.findings` name the same topic")));
+}
+
 TEST(Settings, NestingIsBounded) {
   const std::string deep = "kafka: {client: " + std::string(100, '[') + std::string(100, ']') + "}";
   EXPECT_THAT(errors_of(deep), testing::Contains(HasSubstr("nested deeper than 24")));
