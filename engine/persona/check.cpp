@@ -95,16 +95,8 @@ class Checker {
     error(node, (path.empty() ? "" : path + ": ") + "expected " + what + ", found " + found);
   }
 
-  /// "unknown LABEL 'x'; did you mean 'y'?", or what is known where nothing is near and the known are few.
   void unknown(const YamlNode& at, const std::string& label, const std::string& where, std::span<const std::string> known) {
-    constexpr std::size_t kFew = 12;
-    std::string message = "unknown " + label + " '" + at.text + "'" + where;
-    if (const auto near = nearest(at.text, known)) {
-      message += "; did you mean '" + *near + "'?";
-    } else if (!known.empty() && known.size() <= kFew) {
-      message += "; known: " + joined(known);
-    }
-    error(at, std::move(message));
+    error(at, unknown_name(label, at.text, where, known));
   }
 
   static std::string below(const std::string& path, std::string_view key) {
@@ -198,8 +190,6 @@ class Checker {
         return require(parse_moment(text).has_value(), "a date such as 2026-11-30 or a time with offset");
       case K::Zone:
         return require(is_time_zone(text), "an IANA time zone such as Europe/London");
-      case K::HostGlob:
-        return host(node, path);
       case K::Sha256:
         return require(is_sha256(text), "64 hex digits");
       case K::Shape:
@@ -208,6 +198,8 @@ class Checker {
         std::vector<bool> minutes;
         return require(add_window(text, minutes), "a window such as \"Mon-Fri 07:00-19:00\"");
       }
+      case K::HostGlob:
+        return host(node, path);
       case K::FlowTarget:
         if (text.empty() || text == "account:") return expected(node, path, "external, internal, a host glob or account:GLOB");
         if (!text.starts_with("account:")) host(node, path);
@@ -224,16 +216,16 @@ class Checker {
         if (std::ranges::find(references_.actions, text) == references_.actions.end())
           unknown(node, "action", " in " + path, references_.actions);
         return;
-  void host(const YamlNode& node, const std::string& path) {
-    if (auto fault = host_fault(node.text)) error(node, path + ": " + *fault);
-  }
-
       case K::ListRef:
         if (std::ranges::find(references_.lists, text) == references_.lists.end()) unknown(node, "list", " in " + path, references_.lists);
         return;
       default:
         return require(!text.empty(), "a text");
     }
+  }
+
+  void host(const YamlNode& node, const std::string& path) {
+    if (auto fault = host_fault(node.text)) error(node, path + ": " + *fault);
   }
 
   const std::string& file_;
@@ -243,6 +235,17 @@ class Checker {
 };
 
 }  // namespace
+
+std::string unknown_name(const std::string& label, const std::string& name, const std::string& where, std::span<const std::string> known) {
+  constexpr std::size_t kFew = 12;
+  std::string message = "unknown " + label + " '" + name + "'" + where;
+  if (const auto near = nearest(name, known)) {
+    message += "; did you mean '" + *near + "'?";
+  } else if (!known.empty() && known.size() <= kFew) {
+    message += "; known: " + joined(known);
+  }
+  return message;
+}
 
 void check_form(const std::string& file, const YamlNode& root, const Form& form, const References& references,
                 std::vector<Diagnostic>& diagnostics) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,10 @@ struct References {
   std::vector<std::string> actions;  // ids of this persona
   std::vector<std::string> lists;    // names of the lists at hand
 };
+
+/// `unknown LABEL 'x'WHERE; did you mean 'y'?`, or what is known where nothing is near and the known are few.
+[[nodiscard]] std::string unknown_name(const std::string& label, const std::string& name, const std::string& where,
+                                       std::span<const std::string> known);
 
 /// Holds a file against its form: unknown keys (with the nearest known one), missing keys, values of another kind, references to what is
 /// not declared. Reports everything in one pass, with positions; never throws.

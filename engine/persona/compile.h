@@ -43,6 +43,10 @@ bool compile_entitlements(const std::string& file, const YamlNode& root, std::ma
 /// Names of the lists it refers to.
 [[nodiscard]] std::set<std::string> named_lists(const YamlNode& root);
 
+/// Errors on KINDs under `entities` that no argument bears which may count there, so that they limit nothing; a warning where a delegate's
+/// may (the rungs of calls and sessions hold for delegates too).
+void check_kinds(const std::string& file, const YamlNode& tree, const Persona& persona, std::vector<Diagnostic>& diagnostics);
+
 /// Warnings on what loads but is probably not meant.
 void lint_persona(const std::string& file, const YamlNode& root, const Persona& persona, std::vector<Diagnostic>& diagnostics);
 

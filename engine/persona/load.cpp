@@ -24,6 +24,8 @@ void warn(Out& out, const std::string& file, int line, std::string message) {
   out.push_back({Diagnostic::Kind::Warning, file, line, line > 0 ? 1 : 0, std::move(message)});
 }
 
+bool is_error(const Diagnostic& diagnostic) { return diagnostic.kind == Diagnostic::Kind::Error; }
+
 std::vector<std::string> parse_list(const std::string& file, std::string_view text, Out& out) {
   std::vector<std::string> values;
   if (text.size() > limits::kListFileBytes) {
@@ -155,8 +157,10 @@ PersonaLoad load_personas(const FileTree& tree) {
       auto file = parse_file(path, text, persona_form(), list_names, out);
       if (!file) continue;
       personas.push_back(compile_persona({path, file->root, lists, tree}, out));
+      check_kinds(path, file->root, personas.back(), out);
       // What is wrong comes before what is doubtful, and a half-read file would raise doubts of its own.
-      if (out.size() == before) lint_persona(path, file->root, personas.back(), out);
+      if (std::none_of(out.begin() + static_cast<std::ptrdiff_t>(before), out.end(), is_error))
+        lint_persona(path, file->root, personas.back(), out);
       parsed.push_back(std::move(*file));
     }
   }

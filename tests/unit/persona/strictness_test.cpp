@@ -72,6 +72,15 @@ TEST(Strictness, EachRuleSaysWhereAndWhat) {
       {"data: {per_call: {records: {p50: 9, p90: 31, p99: 30}}}\n", "7:51", "data.per_call.records.p99: less than p90"},
       {"data: {per_session: {records: {p90: 8}}}\n", "7:32", "unknown key 'p90' in data.per_session.records"},
       {"data: {per_call: {records: {}}}\n", "7:28", "empty"},
+      {"data: {per_session: {entities: {customer: {max: 3}}}}\n", "7:33",
+       "unknown KIND 'customer' in data.per_session.entities: no argument is marked identifier"},
+      {"data: {per_day: {entities: {custmer: {max: 3}}}}\nactions: [{id: a, tools: [x], arguments: {c: {identifier: customer}}}]\n", "7:29",
+       "unknown KIND 'custmer' in data.per_day.entities; did you mean 'customer'?"},
+      {"actions:\n  - {id: a, tools: [x], arguments: {c: {identifier: true}}}\n"
+       "  - {id: b, tools: [y], arguments: {d: {identifier: true}}, data: {per_call: {entities: {c: {max: 3}}}}}\n",
+       "9:90", "unknown KIND 'c' in actions[1].data.per_call.entities; known: d"},
+      {"delegation: {to: [\"b-*\"]}\ndata: {per_day: {entities: {customer: {max: 3}}}}\n", "8:29",
+       "unknown KIND 'customer' in data.per_day.entities"},
       {"data: {per_session: {entities: {max: 4097}}}\n", "7:38", "greater than 4096"},
       {"data: {per_session: {entities: {invoice: {max: 5000}}}}\n", "7:48", "greater than 4096"},
       {"data: {coverage: {p50: 0.1}}\n", "7:19", "unknown key 'p50' in data.coverage"},
@@ -248,12 +257,18 @@ TEST(Lint, WarnsOfWhatHasNoEffect) {
 }
 
 TEST(Lint, P90IsForAlertsAloneUntilEveryLadderOfCallsDeclaresIt) {
+TEST(Lint, AKindThatOnlyDelegatesMayMarkIsDoubtful) {
+  EXPECT_THAT(
+      warned_of("delegation: {to: [\"b-*\"]}\ndata: {per_session: {entities: {customer: {max: 3}}}}\n"),
+      ElementsAre(AllOf(HasSubstr(":9:33: warning: unknown KIND 'customer' in data.per_session.entities: no argument is marked identifier"),
+                        HasSubstr("; only arguments of delegates that are marked so count"))));
+}
+
   const auto told = HasSubstr("p90 raises alerts alone");
   EXPECT_THAT(warned_of("data: {per_call: {tokens: {p50: 1, p90: 3, p99: 9}}}\n"), IsEmpty());
   EXPECT_THAT(warned_of("data: {per_call: {tokens: {p50: 1, p90: 3, p99: 9}, cost_usd: {p99: 1}}}\n"), ElementsAre(told));
   EXPECT_THAT(warned_of("data: {per_call: {tokens: {p50: 1, p90: 3, p99: 9}, cost_usd: {max: 1}}}\n"), IsEmpty());
   const std::string kinds = "data: {per_call: {entities: {invoice: {p90: 3}, customer: {p99: 1}}}}\n";
-  EXPECT_THAT(warned_of(kinds), IsEmpty()) << "nothing marks one of them";
   const PersonaLoad marked = load_text(persona_text(
       "actions: [{id: a, tools: [x], effect: read, arguments: {i: {identifier: invoice}, c: {identifier: customer}}}]\n" + kinds));
   EXPECT_THAT(messages(marked, Diagnostic::Kind::Warning), ElementsAre(told));
