@@ -302,5 +302,6 @@ constexpr Form kEntitlements = object(kEntitlementKeys, true);
 
 const Form& persona_form() { return kPersona; }
 const Form& entitlements_form() { return kEntitlements; }
+std::span<const std::string_view> returned_labels() { return kLabels; }
 
 }  // namespace ringfence

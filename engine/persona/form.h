@@ -68,5 +68,7 @@ struct Form {
 /// A persona file, and an entitlements file.
 [[nodiscard]] const Form& persona_form();
 [[nodiscard]] const Form& entitlements_form();
+/// The labels that an action may return.
+[[nodiscard]] std::span<const std::string_view> returned_labels();
 
 }  // namespace ringfence

@@ -12,6 +12,7 @@
 #include "engine/event/governed.h"
 #include "engine/persona/argument.h"
 #include "engine/persona/compile.h"
+#include "engine/persona/form.h"
 #include "engine/persona/load.h"
 #include "engine/persona/view.h"
 
@@ -59,6 +60,7 @@ class Linter {
     contradictions();
     responses();
     rungs_of_calls();
+    flows();
     privacy();
     exceptions();
     tests();
@@ -205,6 +207,37 @@ class Linter {
       if (a.per_call) all(*a.per_call);
     if (with_p90 > 0 && without > 0)
       warn(root_["data"]["per_call"], "p90 raises alerts alone: throttles and halts go by it where every ladder of per_call declares one");
+  }
+
+  void flows() {
+    std::size_t n = 0;
+    for (const FlowRule& rule : p_.flows) {
+      const View at(&root_["data"]["flows"].node()->items[n++]);
+      carried(at["from"], rule.from);
+      if (rule.to == FlowRule::To::Host) led_to(at["to"]);
+    }
+  }
+
+  /// Any label may come with events, so none is an error.
+  void carried(View at, const std::string& label) {
+    std::vector<std::string> known{"restricted"};
+    for (const std::string_view returned : returned_labels()) known.emplace_back(returned);
+    if (std::ranges::find(known, label) == known.end())
+      warn(at, "no action can return '" + label + "': it comes with events whose data.classes say so alone" + meant(label, known));
+  }
+
+  /// A word that is nearly one of the format's is probably no host.
+  void led_to(View at) {
+    static const std::vector<std::string> kWords{"external", "internal", "account:"};
+    const std::string to = at.text().value_or("");
+    const std::size_t colon = to.find(':');
+    const std::string word = to.substr(0, colon == std::string::npos ? colon : colon + 1);
+    if (const std::string near = meant(word, kWords); !near.empty()) warn(at, "'" + to + "' is taken for a host" + near);
+  }
+
+  static std::string meant(const std::string& word, const std::vector<std::string>& known) {
+    const auto near = nearest(word, known);
+    return near ? "; did you mean '" + *near + "'?" : "";
   }
 
   void privacy() {

@@ -275,6 +275,24 @@ TEST(Lint, AKindThatOnlyDelegatesMayMarkIsDoubtful) {
 }
 
 TEST(Lint, AnExceptionThatExpiredIsToldWithItsReasonAndWhoApprovedIt) {
+TEST(Lint, LabelsAndTargetsOfFlowsThatAreNearlyKnownOnes) {
+  const auto flow = [](const std::string& from, const std::string& to) {
+    return warned_of("data: {flows: [{from: " + from + ", to: \"" + to + "\", allow: false}]}\n");
+  };
+  EXPECT_THAT(
+      flow("pi", "external"),
+      ElementsAre(AllOf(HasSubstr(":8:23: warning: no action can return 'pi': it comes with events whose data.classes say so alone"),
+                        HasSubstr("; did you mean 'pii'?"))));
+  EXPECT_THAT(flow("card-numbers", "external"), ElementsAre(::testing::EndsWith("data.classes say so alone")));
+  for (const char* known : {"untrusted", "internal", "confidential", "secret", "pii", "public", "restricted"})
+    EXPECT_THAT(flow(known, "external"), IsEmpty()) << known;
+  EXPECT_THAT(flow("pii", "extern"), ElementsAre(HasSubstr("'extern' is taken for a host; did you mean 'external'?")));
+  EXPECT_THAT(flow("pii", "Internal"), ElementsAre(HasSubstr("did you mean 'internal'?")));
+  EXPECT_THAT(flow("pii", "accounts:DE*"), ElementsAre(HasSubstr("'accounts:DE*' is taken for a host; did you mean 'account:'?")));
+  for (const char* good : {"internal", "localhost", "x.example", "*.x.example", "account:DE*", "fe80::1"})
+    EXPECT_THAT(flow("pii", good), IsEmpty()) << good;
+}
+
   const PersonaLoad load =
       load_text(persona_text("exceptions: [{id: e, analytic: scope.never, match: {agent: x}, reason: \"the audit\\e[2J\", approved_by: "
                              "grace, expires: 2026-12-01}]\n"));
