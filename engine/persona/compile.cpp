@@ -374,9 +374,10 @@ class Compiler {
       return "";
     }
     const auto found = in_.tree.files.find(*below);
-    if (found != in_.tree.files.end()) return found->second;
-    fail(at, "tests.events: no file '" + path + "' beside the persona");
-    return "";
+    const bool there = found != in_.tree.files.end();
+    if (!there) fail(at, "tests.events: no file '" + path + "' beside the persona");
+    if (there && found->second.find_first_not_of(" \t\r\n") == std::string::npos) fail(at, "tests.events: '" + path + "' holds no event");
+    return there ? found->second : "";
   }
 
   const CompileInput& in_;

@@ -105,6 +105,7 @@ TEST(Strictness, EachRuleSaysWhereAndWhat) {
       {"exceptions: [{id: e, analytic: limit.hard, match: {tool: x}, reason: r, approved_by: b, expires: 2026-02-30}]\n", "7:98",
        "a date such as"},
       {"tests: [{name: t, events: tests/none.ndjson, expect: {findings: []}}]\n", "7:27", "no file 'tests/none.ndjson'"},
+      {"tests: [{name: t, events: [], expect: {findings: []}}]\n", "7:27", "tests[0].events: empty list"},
       {"tests: [{name: t, events: ../../x.ndjson, expect: {findings: []}}]\n", "7:27", "leaves the persona set"},
       {"tests: [{name: t, events: [{v: 1}], expect: {findings: [scope.nevr]}}]\n", "7:57", "did you mean 'scope.never'?"},
       {"? [a, b]\n: c\n", "7:3", "a key must be a word or a quoted string"},
@@ -256,7 +257,6 @@ TEST(Lint, WarnsOfWhatHasNoEffect) {
   EXPECT_THAT(warned_of("privacy: {keep_text: false}\n"), IsEmpty());
 }
 
-TEST(Lint, P90IsForAlertsAloneUntilEveryLadderOfCallsDeclaresIt) {
 TEST(Lint, AKindThatOnlyDelegatesMayMarkIsDoubtful) {
   EXPECT_THAT(
       warned_of("delegation: {to: [\"b-*\"]}\ndata: {per_session: {entities: {customer: {max: 3}}}}\n"),
@@ -264,6 +264,7 @@ TEST(Lint, AKindThatOnlyDelegatesMayMarkIsDoubtful) {
                         HasSubstr("; only arguments of delegates that are marked so count"))));
 }
 
+TEST(Lint, P90IsForAlertsAloneUntilEveryLadderOfCallsDeclaresIt) {
   const auto told = HasSubstr("p90 raises alerts alone");
   EXPECT_THAT(warned_of("data: {per_call: {tokens: {p50: 1, p90: 3, p99: 9}}}\n"), IsEmpty());
   EXPECT_THAT(warned_of("data: {per_call: {tokens: {p50: 1, p90: 3, p99: 9}, cost_usd: {p99: 1}}}\n"), ElementsAre(told));
@@ -274,7 +275,6 @@ TEST(Lint, AKindThatOnlyDelegatesMayMarkIsDoubtful) {
   EXPECT_THAT(messages(marked, Diagnostic::Kind::Warning), ElementsAre(told));
 }
 
-TEST(Lint, AnExceptionThatExpiredIsToldWithItsReasonAndWhoApprovedIt) {
 TEST(Lint, LabelsAndTargetsOfFlowsThatAreNearlyKnownOnes) {
   const auto flow = [](const std::string& from, const std::string& to) {
     return warned_of("data: {flows: [{from: " + from + ", to: \"" + to + "\", allow: false}]}\n");
@@ -293,6 +293,7 @@ TEST(Lint, LabelsAndTargetsOfFlowsThatAreNearlyKnownOnes) {
     EXPECT_THAT(flow("pii", good), IsEmpty()) << good;
 }
 
+TEST(Lint, AnExceptionThatExpiredIsToldWithItsReasonAndWhoApprovedIt) {
   const PersonaLoad load =
       load_text(persona_text("exceptions: [{id: e, analytic: scope.never, match: {agent: x}, reason: \"the audit\\e[2J\", approved_by: "
                              "grace, expires: 2026-12-01}]\n"));
