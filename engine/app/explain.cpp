@@ -2,17 +2,20 @@
 #include "connectors/encoders/explain.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "connectors/encoders/finding_account.h"
 #include "connectors/encoders/numbers.h"
 #include "connectors/encoders/would_differ.h"
 #include "engine/app/commands.h"
+#include "engine/app/file_clash.h"
 #include "engine/app/finding_file.h"
 #include "engine/app/finding_persona.h"
 #include "engine/app/live_state.h"
@@ -191,6 +194,11 @@ ExitCode from_calls(const AgentState& agent, const PersonaSet& set, const Option
     std::fputs(draft.c_str(), stdout);
     return ExitCode::Done;
   }
+  std::vector<FileInUse> inputs;
+  add_set_files(inputs, options.personas, options.lists);
+  add_state_files(inputs, options.state);
+  const std::array<FileInUse, 1> outputs{{{"--draft", options.draft}}};
+  if (const auto clash = clash_of(inputs, outputs)) return fail(*clash);
   std::ofstream file(options.draft, std::ios::binary | std::ios::trunc);
   if (!file) return fail(printable(options.draft) + ": cannot be written");
   file << draft;

@@ -9,8 +9,8 @@
 #include <filesystem>
 
 #include "engine/app/control_memory.h"
-#include "engine/app/file_clash.h"
 #include "engine/app/pinned_keys.h"
+#include "engine/app/service_files.h"
 #include "engine/app/service_outputs.h"
 #include "engine/app/wall_clock.h"
 #include "engine/event/drill.h"
@@ -30,43 +30,7 @@ RunError of_sink(const SinkError& error) {
   return {error.kind == SinkError::Kind::InUse ? ExitCode::Unusable : ExitCode::Unreachable, error.message};
 }
 
-/// The files to be read, in their order: of a directory its regular files by name, but hidden ones.
-std::expected<std::vector<std::string>, RunError> input_files(const Settings& settings) {
-  namespace fs = std::filesystem;
-  if (settings.input.kind == SourceKind::Stdin) return std::vector<std::string>{"-"};
-  std::vector<std::string> files;
-  for (const fs::path& path : settings.input.files) {
-    std::error_code fault;
-    if (!fs::is_directory(path, fault)) {
-      files.push_back(path.string());
-      continue;
-    }
-    const std::size_t before = files.size();
-    fs::directory_iterator at(path, fault);
-    for (; !fault && at != fs::directory_iterator(); at.increment(fault)) {
-      std::error_code unknown;
-      if (at->is_regular_file(unknown) && !at->path().filename().string().starts_with('.')) files.push_back(at->path().string());
-    }
-    if (fault) return std::unexpected(RunError{ExitCode::Unusable, printable(path.string()) + ": " + fault.message()});
-    if (files.size() == before) return std::unexpected(RunError{ExitCode::Unusable, printable(path.string()) + ": holds no file"});
-    std::sort(files.begin() + static_cast<std::ptrdiff_t>(before), files.end());
-  }
-  return files;
-}
-
 std::string path_of(const OutputTarget& target) { return target.topic ? std::string() : target.file.string(); }
-
-std::optional<std::string> clash_among(const Settings& settings, const std::vector<std::string>& files) {
-  std::vector<FileInUse> inputs{{"signing key", settings.control.key_file.string()},
-                                {"file of acknowledgements", path_of(settings.gate.acks)}};
-  for (const std::string& file : files) inputs.push_back({"input", file});
-  const std::array<FileInUse, 5> outputs{{{"outputs.findings", path_of(settings.outputs.findings)},
-                                          {"outputs.control", path_of(settings.outputs.control)},
-                                          {"outputs.dead_letter", path_of(settings.outputs.dead_letter)},
-                                          {"outputs.audit", audit_file(settings).string()},
-                                          {"context.log", context_log_file(settings).string()}}};
-  return clash_of(inputs, outputs);
-}
 
 }  // namespace
 
@@ -80,7 +44,6 @@ std::expected<std::unique_ptr<FileService>, RunError> FileService::open(const Se
   }
   auto files = input_files(settings);
   if (!files) return std::unexpected(std::move(files.error()));
-  if (auto clash = clash_among(settings, *files)) return std::unexpected(RunError{ExitCode::Unusable, std::move(*clash)});
   std::unique_ptr<FileService> service(new FileService(settings, log));
   service->personas_ = rules.rules->set().sha256();
   FileRunOptions options{.follow = settings.input.follow,

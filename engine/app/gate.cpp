@@ -22,6 +22,7 @@
 #include "engine/app/gate_metrics.h"
 #include "engine/app/gate_personas.h"
 #include "engine/app/kafka_settings.h"
+#include "engine/app/service_files.h"
 #include "engine/app/service_http.h"
 #include "engine/app/service_log.h"
 #include "engine/app/service_signals.h"

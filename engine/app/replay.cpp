@@ -142,6 +142,8 @@ std::optional<std::string> clash_in(const Options& options) {
   std::vector<FileInUse> inputs{{"settings file", options.inputs.config}, {"context log", options.inputs.context}};
   for (const std::string& file : options.files) inputs.push_back({"input", file});
   if (options.files.empty()) inputs.push_back({"input", "-"});
+  add_set_files(inputs, options.inputs.personas, options.inputs.lists);
+  if (!options.state.empty()) add_state_files(inputs, options.state);
   const std::array<FileInUse, 4> outputs{{{"--findings", options.outputs.findings},
                                           {"--control", options.outputs.control},
                                           {"--verdicts", options.outputs.verdicts},

@@ -212,6 +212,7 @@ std::optional<std::string> clash_in(const Options& options) {
                                 {"context log", options.inputs.context},
                                 {"file of control records", options.control}};
   for (const std::string& file : options.events) inputs.push_back({"input", file});
+  if (!options.inputs.personas.empty()) add_set_files(inputs, options.inputs.personas, options.inputs.lists);
   const std::array<FileInUse, 1> outputs{{{"--output", options.output}}};
   return clash_of(inputs, outputs);
 }

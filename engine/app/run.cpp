@@ -13,6 +13,7 @@
 #include "engine/app/file_run.h"
 #include "engine/app/file_service.h"
 #include "engine/app/service.h"
+#include "engine/app/service_files.h"
 #include "engine/app/service_log.h"
 #include "engine/app/service_signals.h"
 #include "engine/persona/load.h"
@@ -90,6 +91,8 @@ ExitCode run(const std::string& config) {
   if (!load.settings) return ExitCode::Unusable;
   if (load.settings->drill.every.value > 0 && tell_drill_faults(scheduled_drill_faults(*load.settings), load, config))
     return ExitCode::Unusable;
+  if (auto clash = service_clash(*load.settings, config))
+    return ended(std::unexpected(RunError{ExitCode::Unusable, std::move(*clash)}), log);
   const ServiceLog log(load.settings->log.level, load.settings->log.format);
   return load.settings->input.kind == SourceKind::Kafka ? serve<Service>(*load.settings, log) : serve<FileService>(*load.settings, log);
 }

@@ -50,6 +50,40 @@ class Replays(program.Case):
         context = self.file("context", b"")
         self.assertIn(b"is the context log", self.refused("--verdicts", context, "--context", context, self.input))
 
+    def test_what_it_judges_by_is_an_input_too(self):
+        kept = {self.dir / "personas/watched.yaml": WATCHED, self.dir / "personas/lists/known.txt": "c-1\n", self.dir / "elsewhere/known.txt": "c-2\n",
+                self.dir / "personas/team/tests/story.ndjson": "{}\n"}
+        for path, text in kept.items():
+            self.file(path.relative_to(self.dir), text)
+        for path, text in kept.items():
+            with self.subTest(path):
+                words = ("--lists", self.dir / "elsewhere") if path.parent.name == "elsewhere" else ()
+                self.assertIn(f"--findings {path} is the ".encode(), self.refused("--findings", path, *words, self.input))
+                self.assertEqual(path.read_text(), text)
+        self.assertEqual(self.replay("--state", self.dir / "state", "--findings", self.dir / "state/findings", self.input).code, DONE)
+        current = (self.dir / "state/CURRENT").read_bytes()
+        self.assertIn(b"state's own file", self.refused("--state", self.dir / "state", "--findings", self.dir / "state/CURRENT", self.input))
+        self.assertEqual((self.dir / "state/CURRENT").read_bytes(), current)
+        self.assertEqual(self.replay("--state", self.dir / "state", "--findings", self.dir / "state/findings", self.input).code, DONE, "its own again")
+
+    def test_a_report_and_a_draft_destroy_nothing_that_they_are_made_from(self):
+        persona, findings = self.dir / "personas/watched.yaml", self.dir / "findings"
+        other = self.file("other", lines(event(1, agent={"id": "nobody-1", "trust": "verified"})))
+        self.assertEqual(self.replay("--findings", findings, "--state", self.dir / "state", self.input, other).code, DONE)
+        kept = {path: path.read_bytes() for path in (persona, findings, self.input)}
+        report = ("report", findings, "--personas", persona.parent, "--events", self.input, "-o")
+        draft = ("explain", "--agent", "nobody-1", "--state", self.dir / "state", "--personas", persona.parent, "--draft")
+        for command, output in ((report, findings), (report, self.input), (report, persona), (draft, persona), (draft, self.dir / "state/CURRENT")):
+            with self.subTest(command=command[0], output=output):
+                ended = run(*command, output)
+                self.assertEqual(ended.code, UNUSABLE, ended)
+                self.assertIn(b"it would be destroyed", ended.err)
+        self.assertEqual({path: path.read_bytes() for path in kept}, kept)
+        for command in (report, draft):
+            for _ in range(2):
+                ended = run(*command, self.dir / f"new-{command[0]}")
+                self.assertEqual(ended.code, DONE, ended)
+
     def test_two_outputs_are_two_files(self):
         error = self.refused("--findings", self.dir / "out", "--verdicts", f"{self.dir}/./out", self.input)
         self.assertIn(b"--verdicts", error)
@@ -146,6 +180,20 @@ class Services(program.Case):
                 self.assertEqual(ended.code, UNUSABLE, ended)
                 self.assertIn(clash, ended.err)
                 self.assertEqual((self.dir / "one").read_bytes(), halts(1, 3))
+
+    def test_what_it_is_set_up_by_is_an_input_too(self):
+        self.file("one", halts(1, 3))
+        kept = {name: self.file(name, text).read_bytes() for name, text in
+                (("trusted.json", '{"keys":[]}'), ("personas/lists/known.txt", "c-1\n"), ("personas/watched.yaml", WATCHED), ("state/commands.ndjson", ""))}
+        for name, words in (("trusted.json", b"file of trusted keys"), ("settings.yaml", b"settings file"), ("personas/lists/known.txt", b"persona set's file"),
+                            ("personas/watched.yaml", b"persona set's file"), ("state/commands.ndjson", b"file of commands")):
+            for output in "findings", "audit":
+                with self.subTest(name=name, output=output):
+                    ended = self.serve("one", **{output: name})
+                    self.assertEqual(ended.code, UNUSABLE, ended)
+                    self.assertIn(words, ended.err)
+        self.assertEqual({name: (self.dir / name).read_bytes() for name in kept}, kept)
+        self.assertEqual(json.loads((self.dir / "settings.yaml").read_text())["input"]["kind"], "file")
 
 
 if __name__ == "__main__":
