@@ -5,6 +5,7 @@
 
 #include "connectors/encoders/base64url.h"
 #include "connectors/encoders/keys.h"
+#include "connectors/encoders/name_pattern.h"
 #include "connectors/encoders/strict_json.h"
 
 namespace ringfence {
@@ -24,8 +25,6 @@ const std::string* string_member(const Json& object, const char* name) {
   return found == object.end() ? nullptr : found->get_ptr<const std::string*>();
 }
 
-bool is_writer_pattern(const std::string& writer) { return !writer.empty() && writer != "*" && writer.find('*') >= writer.size() - 1; }
-
 std::expected<TrustedKey, KeyError> key_from(const Json& jwk) {
   if (!jwk.is_object()) return malformed("each of `keys` must be an object");
   if (jwk.contains("d"))
@@ -44,7 +43,7 @@ std::expected<TrustedKey, KeyError> key_from(const Json& jwk) {
     return malformed("each key needs `writers`, the names it may speak as");
   for (const Json& writer : *writers) {
     const auto* name = writer.get_ptr<const std::string*>();
-    if (name == nullptr || !is_writer_pattern(*name)) return malformed("a writer is a name, or a prefix and `*` at its end");
+    if (name == nullptr || !is_writer_pattern(*name)) return malformed(std::string(kWriterPattern));
     out.writers.push_back(*name);
   }
   return out;

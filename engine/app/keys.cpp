@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "connectors/encoders/name_pattern.h"
 #include "connectors/encoders/strict_json.h"
 #include "engine/app/commands.h"
 #include "engine/event/escape.h"
@@ -40,6 +41,8 @@ ExitCode generate(const Options& options) {
 }
 
 ExitCode show(const Options& options) {
+  for (const std::string& writer : options.writers)
+    if (!is_writer_pattern(writer)) return fail({KeyError::Kind::Malformed, "--writer '" + writer + "': " + std::string(kWriterPattern)});
   const auto key = SigningKey::load(options.file);
   if (!key) return fail(key.error());
   TrustedKeys trusted;
@@ -82,7 +85,9 @@ void add_keys(CLI::App& app, Subcommand& action) {
       keys->add_subcommand("show", "Prints the public part as JWKS, with the writers it may speak as: what gates are pinned to");
   print->add_option("FILE", options->file, "A key file")->required();
   print->add_option("--writer", options->writers, "Writer the key may speak as; a name or a prefix and *")->capture_default_str();
-  print->footer("Exit codes: 0 done; 2 the file cannot be read, is open to others, or is no Ed25519 key; 3 the output cannot be written.");
+  print->footer(
+      "Exit codes: 0 done; 2 the file cannot be read, is open to others, or is no Ed25519 key, or a writer is none; 3 the output cannot be "
+      "written.");
   print->callback([options, &action] { action = [options] { return show(*options); }; });
   CLI::App* join =
       keys->add_subcommand("merge", "Prints the public keys of several JWKS files as one: what is trusted while a key changes");
