@@ -89,18 +89,21 @@ class Check {
       auto copy = settings;
       const auto& name = std::get<std::string& (*)(Settings&)>(setting.slot)(copy);
       const auto [first, fresh] = seen.emplace(name, setting.path);
-      if (!fresh) refuse(setting.path, "`" + std::string(setting.path) + "` and `" + std::string(first->second) + "` name the same topic");
+      // One of them may be a default, which stands nowhere.
+      if (!fresh)
+        refuse(places_.contains(setting.path) ? setting.path : first->second,
+               "`" + std::string(setting.path) + "` and `" + std::string(first->second) + "` name the same topic");
     }
   }
 
-  void client(const Settings& settings) {
-    for (const auto& [property, value] : settings.kafka.client) {
-      const auto path = "kafka.client/" + property;
   void hosts(const Settings& settings) {
     for (const std::string& host : settings.internal_hosts)
       if (const auto fault = host_fault(host)) refuse("internal_hosts/" + host, "`internal_hosts`: " + *fault);
   }
 
+  void client(const Settings& settings) {
+    for (const auto& [property, value] : settings.kafka.client) {
+      const auto path = "kafka.client/" + property;
       if (among(kSecretProperties, property)) {
         refuse(path, "`" + property + "` is a secret: name a file that holds it in `kafka.client_secret_files`");
       } else if (among(kEngineProperties, property)) {
@@ -216,10 +219,10 @@ void check_together(const Settings& settings, const SettingPlaces& places, const
   Check check(places, doubtful, file, errors);
   check.input(settings);
   check.topics(settings);
+  check.hosts(settings);
   check.client(settings);
   check.move_on(settings);
   check.outputs(settings);
-  check.hosts(settings);
   check.gate(settings);
   check.ask(settings);
   check.control(settings);

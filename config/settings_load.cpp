@@ -8,6 +8,7 @@
 #include <fstream>
 #include <tuple>
 
+#include "config/settings_as_read.h"
 #include "config/settings_check.h"
 #include "config/settings_table.h"
 #include "config/settings_yaml.h"
@@ -251,9 +252,9 @@ class Reading {
     }
     places_[std::string(setting->path)] = {entry.line, entry.column};
     for (const auto& inner : entry.value.entries) places_[std::string(setting->path) + "/" + inner.key] = {inner.line, inner.column};
-    const std::size_t errors = errors_.size();
     // Of a list `path/text`, so that its element is named and not the list.
     for (const auto& item : entry.value.items) places_[std::string(setting->path) + "/" + item.text] = {item.line, item.column};
+    const std::size_t errors = errors_.size();
     filler.fill(*setting, entry.value);
     if (errors_.size() > errors) doubtful_.paths.emplace(setting->path);
   }
@@ -301,6 +302,13 @@ Settings default_settings() {
   Filler filler(settings, "", errors);
   for (const auto& setting : settings_table()) filler.fill(setting, read_yaml(setting.fallback, "", errors));
   return settings;  // that every default is valid is a test of the table
+}
+
+Settings settings_as_read(const std::filesystem::path& file) {
+  std::vector<SettingsError> told_by_loading;
+  const auto bytes = read_bounded(file, kSettingsFileBytes);
+  const SettingsNode root = bytes ? read_yaml(*bytes, file.string(), told_by_loading) : SettingsNode{};
+  return Reading(file.string(), told_by_loading).read(root);
 }
 
 SettingsLoad parse_settings(std::string_view yaml, const std::string& file) {

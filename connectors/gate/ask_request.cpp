@@ -39,6 +39,7 @@ bool calls_nothing(const Json& message) {
 /// A place as one of a subject's: what is found there is who or what it names.
 std::expected<std::optional<SubjectPlaces>, std::string> place_of(const std::string& place, const std::string& jwt_header) {
   if (place.empty()) return std::optional<SubjectPlaces>();
+  if (auto fault = SubjectPlaces::fault_of(place)) return std::unexpected(std::move(*fault));
   auto parsed = SubjectPlaces::parse({{"instance", place}}, jwt_header);
   if (!parsed) return std::unexpected(parsed.error());
   return std::optional(*std::move(parsed));

@@ -19,6 +19,7 @@ using Json = nlohmann::ordered_json;
 using Found = std::expected<std::string, std::string>;
 
 constexpr std::size_t kTokenChars = 16384;
+constexpr std::array<std::string_view, kSubjectFields> kNames{"credential", "agent", "instance", "session", "user", "tenant", "root"};
 /// Fields that name who calls, each by itself.
 constexpr std::array kCallers{SubjectField::Credential, SubjectField::Agent, SubjectField::Instance};
 
@@ -132,33 +133,34 @@ Subject Identified::subject() const {
   return out;
 }
 
+std::span<const std::string_view> SubjectPlaces::names() { return kNames; }
+
+SubjectPlaces::Place SubjectPlaces::place_of(const std::string& text) {
+  const auto colon = text.find(':');
+  const std::string kind = text.substr(0, colon), argument = colon == std::string::npos ? "" : text.substr(colon + 1);
+  if (kind == "header" && is_header_name(argument)) return {Kind::Header, argument};
+  if (kind == "api_key" && is_header_name(argument)) return {Kind::ApiKey, argument};
+  if (kind == "jwt" && is_pointer(argument)) return {Kind::Jwt, argument};
+  if (kind == "body" && is_pointer(argument)) return {Kind::Body, argument};
+  if (kind == "fixed" && !argument.empty()) return {Kind::Fixed, argument};
+  return {text == "spiffe" ? Kind::Spiffe : Kind::None, {}};
+}
+
+std::optional<std::string> SubjectPlaces::fault_of(const std::string& place) {
+  if (place_of(place).kind != Kind::None) return std::nullopt;
+  return "not one of header:NAME, jwt:/POINTER, spiffe, api_key:NAME, body:/POINTER, fixed:TEXT";
+}
+
 std::expected<SubjectPlaces, std::string> SubjectPlaces::parse(const std::map<std::string, std::string>& places, std::string jwt_header,
                                                                std::shared_ptr<const JwtVerifier> verifier) {
-  constexpr std::array<std::string_view, kSubjectFields> kNames{"credential", "agent", "instance", "session", "user", "tenant", "root"};
   SubjectPlaces out;
   out.jwt_header_ = std::move(jwt_header);
   out.verifier_ = std::move(verifier);
   for (const auto& [name, value] : places) {
     const auto field = std::ranges::find(kNames, name);
     if (field == kNames.end()) return refuse("`" + name + "` is not one of credential agent instance session user tenant root");
-    const auto colon = value.find(':');
-    const std::string kind = value.substr(0, colon), argument = colon == std::string::npos ? "" : value.substr(colon + 1);
-    Place& place = out.places_[static_cast<std::size_t>(field - kNames.begin())];
-    place.argument = argument;
-    if (kind == "header" && is_header_name(argument))
-      place.kind = Kind::Header;
-    else if (kind == "api_key" && is_header_name(argument))
-      place.kind = Kind::ApiKey;
-    else if (kind == "jwt" && is_pointer(argument))
-      place.kind = Kind::Jwt;
-    else if (kind == "body" && is_pointer(argument))
-      place.kind = Kind::Body;
-    else if (kind == "fixed" && !argument.empty())
-      place.kind = Kind::Fixed;
-    else if (value == "spiffe")
-      place.kind = Kind::Spiffe;
-    else
-      return refuse("`" + name + "`: not one of header:NAME, jwt:/POINTER, spiffe, api_key:NAME, body:/POINTER, fixed:TEXT");
+    if (const auto fault = fault_of(value)) return refuse("`" + name + "`: " + *fault);
+    out.places_[static_cast<std::size_t>(field - kNames.begin())] = place_of(value);
   }
   const VisibleFields visible = out.visible();
   const auto seen = [&](SubjectField field) { return visible.test(static_cast<std::size_t>(field)); };

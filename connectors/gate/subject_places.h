@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -34,8 +35,11 @@ struct Identified {
 /// - `fixed:TEXT`: the same for every call, as a gate of one tenant has it
 class SubjectPlaces {
  public:
-  /// `places` by name: credential, agent, instance, session, user, tenant, root. `jwt_header` is where tokens stand. The error says what
-  /// does not fit.
+  /// What a place may be found for: credential, agent, instance, session, user, tenant, root.
+  [[nodiscard]] static std::span<const std::string_view> names();
+  /// Why a text is no place; nothing where it is one.
+  [[nodiscard]] static std::optional<std::string> fault_of(const std::string& place);
+  /// `places` by name. `jwt_header` is where tokens stand. The error says what does not fit.
   [[nodiscard]] static std::expected<SubjectPlaces, std::string> parse(const std::map<std::string, std::string>& places,
                                                                        std::string jwt_header,
                                                                        std::shared_ptr<const JwtVerifier> verifier = nullptr);
@@ -55,6 +59,8 @@ class SubjectPlaces {
     std::string argument;
   };
   class Asked;
+  /// Of kind None where the text is no place.
+  [[nodiscard]] static Place place_of(const std::string& text);
 
   std::array<Place, kSubjectFields> places_;
   std::string jwt_header_;

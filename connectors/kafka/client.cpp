@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "connectors/kafka/native.h"
+#include "connectors/kafka/property.h"
 
 namespace ringfence::kafka {
 namespace {
@@ -237,3 +238,27 @@ int to_ms(std::chrono::milliseconds time) {
 }
 
 }  // namespace ringfence::kafka
+
+namespace ringfence {
+
+std::optional<PropertyFault> property_fault(const std::string& given, const std::optional<std::string>& value) {
+  const bool by_file = given.ends_with(kafka::kFileEnding);
+  const std::string name = by_file ? given.substr(0, given.size() - kafka::kFileEnding.size()) : given;
+  const kafka::Conf conf(rd_kafka_conf_new());
+  if (rd_kafka_conf_set(conf.get(), name.c_str(), "", nullptr, 0) == RD_KAFKA_CONF_UNKNOWN) return PropertyFault{true, "no such property"};
+  if (by_file || !value) return std::nullopt;
+  const auto taken = kafka::set_from_user(conf.get(), name, *value, {});
+  return taken ? std::nullopt : std::optional(PropertyFault{false, taken.error().message});
+}
+
+std::vector<std::string> client_properties() {
+  const kafka::Conf conf(rd_kafka_conf_new());
+  std::size_t count = 0;
+  const char** const dump = rd_kafka_conf_dump(conf.get(), &count);
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < count; i += 2) names.emplace_back(dump[i]);
+  rd_kafka_conf_dump_free(dump, count);
+  return names;
+}
+
+}  // namespace ringfence

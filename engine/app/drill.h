@@ -15,6 +15,7 @@
 #include "connectors/gate/asker.h"
 #include "connectors/gate/control_feed.h"
 #include "connectors/sinks/enforcement_board.h"
+#include "engine/app/setting_fault.h"
 
 namespace ringfence {
 
@@ -70,17 +71,12 @@ struct DrillWorld {
 /// Blocks, at most `within` a stage and a gate. Signatures are checked as a gate checks them.
 [[nodiscard]] DrillReport play_drill(std::string_view name, const DrillWorld& world);
 
-/// A setting with which a drill cannot be played, and why.
-struct DrillFault {
-  std::string path, why;
-  bool operator==(const DrillFault&) const = default;
-};
+/// What of the section `drill` can be used by no drill: addresses and headers, as they are written.
+[[nodiscard]] std::vector<SettingFault> drill_form_faults(const Settings& settings);
 /// All that stands in the way of a drill with these settings.
-[[nodiscard]] std::vector<DrillFault> drill_faults(const Settings& settings);
+[[nodiscard]] std::vector<SettingFault> drill_faults(const Settings& settings);
 /// And of the drills of a service (`drill.every`), whose own halts they are.
-[[nodiscard]] std::vector<DrillFault> scheduled_drill_faults(const Settings& settings);
-/// Prints them with their places in the file; false where there is none.
-[[nodiscard]] bool tell_drill_faults(const std::vector<DrillFault>& faults, const SettingsLoad& load, const std::string& file);
+[[nodiscard]] std::vector<SettingFault> scheduled_drill_faults(const Settings& settings);
 /// The same through the topics and gates of the settings, which nothing hinders.
 [[nodiscard]] DrillReport run_drill(const Settings& settings, std::string_view name, const std::function<bool()>& stopping);
 

@@ -39,7 +39,7 @@ ExitCode drill(const Options& options) {
   const SettingsLoad load = load_settings(options.config);
   for (const SettingsError& e : load.errors) std::fprintf(stderr, "%s\n", to_string(e).c_str());
   if (!load.settings) return ExitCode::Unusable;
-  if (tell_drill_faults(drill_faults(*load.settings), load, options.config)) return ExitCode::Unusable;
+  if (tell(drill_faults(*load.settings), load, options.config)) return ExitCode::Unusable;
   // A drill that is broken off still ends what it began, as far as it can.
   std::atomic<bool> stopping{false};
   const auto signals = ServiceSignals::watch({.stop = [&](int) { stopping = true; }, .reload = [] {}});

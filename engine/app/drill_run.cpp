@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A drill through the topics and gates of an installation.
+#include <algorithm>
 #include <charconv>
-#include <cstdio>
 #include <filesystem>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <optional>
@@ -16,6 +17,7 @@
 #include "engine/app/http_ask.h"
 #include "engine/app/kafka_settings.h"
 #include "engine/app/pinned_keys.h"
+#include "engine/event/char_set.h"
 
 namespace ringfence {
 namespace {
@@ -41,7 +43,8 @@ std::optional<Place> place_of(std::string text) {
   std::uint16_t port = 0;
   const auto [end, error] = std::from_chars(host.data() + colon + 1, host.data() + host.size(), port);
   if (error != std::errc{} || end != host.data() + host.size() || port == 0) return std::nullopt;
-  const std::string target = slash == std::string::npos ? "/" : text.substr(slash);
+  if (slash == std::string::npos) return std::nullopt;
+  const std::string target = text.substr(slash);
   if (target.find_first_of(" \r\n\t") != std::string::npos) return std::nullopt;
   return Place{{host.substr(0, colon), port}, target, secure};
 }
@@ -56,6 +59,16 @@ std::vector<std::string> headers_of(const Settings& settings, const std::string&
   return out;
 }
 
+/// A token of RFC 9110.
+bool is_header_name(std::string_view text) {
+  constexpr CharSet kToken("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
+  return !text.empty() && std::ranges::all_of(text, [&](char c) { return kToken.has(c); });
+}
+
+bool is_header_value(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return c == '\t' || (static_cast<unsigned char>(c) >= 0x20 && c != 0x7F); });
+}
+
 DrillReport not_begun(std::string_view name, std::string why) {
   DrillReport out;
   out.agent = drill_agent(name);
@@ -65,27 +78,35 @@ DrillReport not_begun(std::string_view name, std::string why) {
 
 }  // namespace
 
-std::vector<DrillFault> drill_faults(const Settings& settings) {
-  std::vector<DrillFault> out;
+std::vector<SettingFault> drill_form_faults(const Settings& settings) {
+  std::vector<SettingFault> out;
+  for (const auto& [gate, where] : settings.drill.ask)
+    if (!place_of(where))
+      out.push_back({"drill.ask/" + gate, "`drill.ask` of " + gate + " is not HOST:PORT/PATH or https://HOST:PORT/PATH"});
+  for (const auto& [name, text] : settings.drill.headers) {
+    if (!is_header_name(name)) {
+      out.push_back({"drill.headers/" + name, "`drill.headers`: a header's name is of letters, digits and !#$%&'*+-.^_`|~"});
+    } else if (!is_header_value(text)) {
+      out.push_back({"drill.headers/" + name, "`drill.headers`: " + name + " holds a line break or another control character"});
+    }
+  }
+  return out;
+}
+
+std::vector<SettingFault> drill_faults(const Settings& settings) {
+  std::vector<SettingFault> out;
   if (settings.input.kind != SourceKind::Kafka)
     out.push_back({"input.kind", "a drill goes through the topics of a service over Kafka (`input.kind`)"});
   if (settings.drill.ask.empty()) out.push_back({"drill.every", "`drill.ask` names no gate at which to ask"});
-  bool secure = false;
-  for (const auto& [gate, where] : settings.drill.ask) {
-    const auto place = place_of(where);
-    if (!place) out.push_back({"drill.ask/" + gate, "`drill.ask` of " + gate + " is not HOST:PORT/PATH or https://HOST:PORT/PATH"});
-    secure = secure || (place && place->secure);
-  }
-  for (const auto& [name, text] : settings.drill.headers)
-    if ((name + text).find_first_of("\r\n") != std::string::npos)
-      out.push_back({"drill.headers/" + name, "`drill.headers` holds a line break"});
+  std::ranges::move(drill_form_faults(settings), std::back_inserter(out));
+  const bool secure = std::ranges::any_of(settings.drill.ask, [](const auto& ask) { return ask.second.starts_with(kSecure); });
   if (!secure && settings.drill.ca_file.empty()) return out;
   if (const auto trust = TlsTrust::load(settings.drill.ca_file); !trust) out.push_back({"drill.ca_file", trust.error()});
   return out;
 }
 
-std::vector<DrillFault> scheduled_drill_faults(const Settings& settings) {
-  std::vector<DrillFault> out = drill_faults(settings);
+std::vector<SettingFault> scheduled_drill_faults(const Settings& settings) {
+  std::vector<SettingFault> out = drill_faults(settings);
   const auto key = SigningKey::load(settings.control.key_file);
   if (!key) out.push_back({"control.key_file", key.error().message});
   std::error_code unknown;
@@ -98,11 +119,6 @@ std::vector<DrillFault> scheduled_drill_faults(const Settings& settings) {
     out.push_back(
         {"control.key_file", "`gate.keys_file` does not trust this key as an engine's: no gate would apply what a drill leads to"});
   return out;
-}
-
-bool tell_drill_faults(const std::vector<DrillFault>& faults, const SettingsLoad& load, const std::string& file) {
-  for (const auto& [path, why] : faults) std::fprintf(stderr, "%s\n", to_string(settings_error(load.places, file, path, why)).c_str());
-  return !faults.empty();
 }
 
 DrillReport run_drill(const Settings& settings, std::string_view name, const std::function<bool()>& stopping) {

@@ -26,6 +26,7 @@
 #include "engine/app/service_http.h"
 #include "engine/app/service_log.h"
 #include "engine/app/service_signals.h"
+#include "engine/app/setting_fault.h"
 #include "engine/persona/load.h"
 
 namespace ringfence {
@@ -285,6 +286,11 @@ ExitCode gate(const Options& options) {
   if (load.settings->gate.fail == GateFail::Closed && !load.settings->outputs.control.topic) {
     std::fprintf(stderr,
                  "--fail closed needs the control topic: into the file of outputs.control nobody beats while there is nothing to say\n");
+    return ExitCode::Unusable;
+  }
+  if (tell(gate_faults(*load.settings), load, options.config)) return ExitCode::Unusable;
+  if (const auto clash = gate_clash(*load.settings, options.config)) {
+    std::fprintf(stderr, "%s\n", clash->c_str());
     return ExitCode::Unusable;
   }
   const ServiceLog log(load.settings->log.level, load.settings->log.format);

@@ -89,11 +89,10 @@ ExitCode run(const std::string& config) {
   const SettingsLoad load = load_settings(config);
   for (const SettingsError& e : load.errors) std::fprintf(stderr, "%s\n", to_string(e).c_str());
   if (!load.settings) return ExitCode::Unusable;
-  if (load.settings->drill.every.value > 0 && tell_drill_faults(scheduled_drill_faults(*load.settings), load, config))
-    return ExitCode::Unusable;
+  if (load.settings->drill.every.value > 0 && tell(scheduled_drill_faults(*load.settings), load, config)) return ExitCode::Unusable;
+  const ServiceLog log(load.settings->log.level, load.settings->log.format);
   if (auto clash = service_clash(*load.settings, config))
     return ended(std::unexpected(RunError{ExitCode::Unusable, std::move(*clash)}), log);
-  const ServiceLog log(load.settings->log.level, load.settings->log.format);
   return load.settings->input.kind == SourceKind::Kafka ? serve<Service>(*load.settings, log) : serve<FileService>(*load.settings, log);
 }
 

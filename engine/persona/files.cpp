@@ -57,10 +57,10 @@ bool is_below(const fs::path& path, const fs::path& root) {
 class TreeReader {
  public:
   /// Diagnostics about the folder itself are told under `name`.
-  TreeReader(const fs::path& root, const std::string& name, std::vector<Diagnostic>& out) : out_(out) {
+  TreeReader(const fs::path& root, const std::string& name, PersonaLoad& load) : load_(load) {
     std::error_code fault;
     root_ = fs::canonical(root, fault);
-    if (fault) fail(name, "cannot be read: " + fault.message());
+    if (fault) unread(name, "cannot be read: " + fault.message());
   }
   [[nodiscard]] bool ok() const { return !root_.empty(); }
 
@@ -69,7 +69,7 @@ class TreeReader {
   void take_folder(const fs::path& folder, const std::string& prefix, const Wanted& wanted, int depth = 0) {
     std::error_code fault;
     const fs::path real = fs::canonical(folder, fault);
-    if (fault) return fail(prefix, "cannot be read: " + fault.message());
+    if (fault) return unread(prefix, "cannot be read: " + fault.message());
     if (!is_below(real, root_)) return fail(prefix, "a link that leaves the folder");
     if (!folders_.insert(real).second) return;  // a link back up, or one to a folder read already
     if (depth > kFolderDepth) return fail(prefix, "folders nested deeper than " + std::to_string(kFolderDepth));
@@ -78,7 +78,7 @@ class TreeReader {
       entries.push_back(it->path());
       if (entries.size() > kFiles) return fail(prefix, "more than " + std::to_string(kFiles) + " entries");
     }
-    if (fault) return fail(prefix, "cannot be read: " + fault.message());
+    if (fault) return unread(prefix, "cannot be read: " + fault.message());
     std::ranges::sort(entries);
     for (const fs::path& entry : entries) {
       const std::string name = entry.filename().string();
@@ -101,7 +101,7 @@ class TreeReader {
     const bool yaml = is_persona_path(path) || is_entitlements_path(path), list = list_name(path).has_value();
     const std::size_t limit = yaml ? limits::kPersonaFileBytes : list ? limits::kListFileBytes : kEventFileBytes;
     auto bytes = read_file(*real, limit);
-    if (!bytes) return fail(path, bytes.error());
+    if (!bytes) return unread(path, bytes.error());
     // The loader refuses personas and lists that are too large by itself.
     if (!yaml && !list && bytes->size() > limit) return fail(path, "larger than 16 MiB");
     tree_.files.emplace(path, std::move(*bytes));
@@ -126,13 +126,19 @@ class TreeReader {
   [[nodiscard]] const FileTree& tree() const { return tree_; }
 
  private:
-  void fail(const std::string& path, std::string message) { out_.push_back({Diagnostic::Kind::Error, path, 0, 0, std::move(message)}); }
+  void fail(const std::string& path, std::string message) {
+    load_.diagnostics.push_back({Diagnostic::Kind::Error, path, 0, 0, std::move(message)});
+  }
+  void unread(const std::string& path, std::string message) {
+    fail(path, std::move(message));
+    load_.unread = true;
+  }
 
   std::optional<fs::path> target_below(const fs::path& file, const std::string& path) {
     std::error_code fault;
     fs::path real = fs::canonical(file, fault);
     if (fault) {
-      fail(path, "cannot be read: " + fault.message());
+      unread(path, "cannot be read: " + fault.message());
       return std::nullopt;
     }
     if (!is_below(real, root_)) {
@@ -145,7 +151,7 @@ class TreeReader {
   fs::path root_;
   FileTree tree_;
   std::set<fs::path> folders_;
-  std::vector<Diagnostic>& out_;
+  PersonaLoad& load_;
 };
 
 /// Diagnostics name files as the caller does: the folder as given, then the path below it.
@@ -153,16 +159,16 @@ void name_as_given(std::vector<Diagnostic>& diagnostics, const fs::path& directo
   for (Diagnostic& d : diagnostics) {
     const bool in_lists = d.file == kListsFolder || d.file.starts_with(std::string(kListsFolder) + "/");
     const fs::path base = lists && in_lists ? *lists : directory;
-    const std::string below = lists && in_lists ? d.file.substr(std::min(d.file.size(), kListsFolder.size() + 1))
-                              : d.file == "."   ? ""
-                                                : d.file;
+    const std::string below = lists && in_lists     ? d.file.substr(std::min(d.file.size(), kListsFolder.size() + 1))
+                              : d.file == kWholeSet ? ""
+                                                    : d.file;
     d.file = below.empty() ? base.string() : (base / below).string();
   }
 }
 
 }  // namespace
 
-PersonaLoad load_personas(const fs::path& given, const std::optional<fs::path>& lists) {
+PersonaLoad load_personas(const fs::path& given, const std::optional<fs::path>& lists, const std::set<std::string>& left_out) {
   PersonaLoad result;
   std::error_code fault;
   const bool one_file = fs::exists(given, fault) && !fs::is_directory(given, fault);
@@ -172,13 +178,15 @@ PersonaLoad load_personas(const fs::path& given, const std::optional<fs::path>& 
   }
   const fs::path parent = given.has_parent_path() ? given.parent_path() : fs::path(".");
   const fs::path directory = one_file ? parent : given;
-  TreeReader reader(directory, "", result.diagnostics);
+  TreeReader reader(directory, "", result);
   FileTree tree;
   if (reader.ok()) {
     if (one_file) {
       reader.take(given, given.filename().string());
     } else {
-      reader.take_folder(reader.root(), "", [](const std::string& path) { return is_persona_path(path) || is_entitlements_path(path); });
+      reader.take_folder(reader.root(), "", [&](const std::string& path) {
+        return (is_persona_path(path) || is_entitlements_path(path)) && !left_out.contains(path);
+      });
     }
     reader.take_event_files();
     tree = reader.tree();
@@ -186,16 +194,17 @@ PersonaLoad load_personas(const fs::path& given, const std::optional<fs::path>& 
   const fs::path list_folder = lists.value_or(directory / kListsFolder);
   if (reader.ok() && (lists || fs::exists(list_folder, fault))) {
     // Lists may lie elsewhere: then what they link to stays below their own folder.
-    TreeReader list_reader(lists ? *lists : directory, std::string(kListsFolder), result.diagnostics);
+    TreeReader list_reader(lists ? *lists : directory, std::string(kListsFolder), result);
     if (list_reader.ok())
       list_reader.take_folder(list_folder, std::string(kListsFolder), [](const std::string& path) { return list_name(path).has_value(); });
     tree.files.insert(list_reader.tree().files.begin(), list_reader.tree().files.end());
   }
-  const bool unread = !result.diagnostics.empty();
+  const bool faulty = !result.diagnostics.empty();
   if (reader.ok()) {
     PersonaLoad loaded = load_personas(tree);
+    if (faulty) std::erase_if(loaded.diagnostics, [](const Diagnostic& d) { return d.file == kWholeSet; });  // it may be what is not read
     std::ranges::move(loaded.diagnostics, std::back_inserter(result.diagnostics));
-    if (!unread) result.set = std::move(loaded.set);
+    if (!faulty) result.set = std::move(loaded.set);
     result.read = std::move(tree);
   }
   name_as_given(result.diagnostics, directory, lists);

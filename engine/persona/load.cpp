@@ -167,8 +167,8 @@ PersonaLoad load_personas(const FileTree& tree) {
   refuse_same_ids(personas, parsed, out);
   refuse_ties(personas, parsed, out);
   warn_unused_lists(parsed, lists, out);
-  const auto failed = [&] { return std::ranges::any_of(out, [](const Diagnostic& d) { return d.kind == Diagnostic::Kind::Error; }); };
-  if (personas.empty() && !failed()) error(out, ".", 0, "no persona file");
+  const auto failed = [&] { return std::ranges::any_of(out, is_error); };
+  if (personas.empty() && !failed()) error(out, std::string(kWholeSet), 0, "no persona file");
   put_in_order(out);
   if (!failed()) result.set.emplace(std::move(personas), std::move(entitlements), require_entitlements);
   return result;

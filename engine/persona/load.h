@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -31,7 +32,8 @@ struct FileTree {
 struct PersonaLoad {
   std::optional<PersonaSet> set;  // absent where any error stands in `diagnostics`
   std::vector<Diagnostic> diagnostics;
-  FileTree read;  // what was read from a directory, so that the very set can be passed on
+  FileTree read;        // what was read from a directory, so that the very set can be passed on
+  bool unread = false;  // some file or folder could not be read, whatever stands in it
 };
 
 /// Loads a set without touching a file system: one that came from a topic, or was read before. Pure and deterministic.
@@ -40,9 +42,10 @@ struct PersonaLoad {
 /// Loads `*.yaml`/`*.yml` below `directory` (or the one file), recursively, but for `lists/`, `entitlements/` and `tests/`; lists from
 /// `lists`, by default `directory/lists`. Only regular files below the directory are read; a link that leaves it is an error. Names that
 /// begin with a dot are passed over. Tests that name a file have it read from the persona's own folder. Entitlements are YAML files in any
-/// folder of that name.
+/// folder of that name. `left_out`, paths below `directory`, are not read.
 [[nodiscard]] PersonaLoad load_personas(const std::filesystem::path& directory,
-                                        const std::optional<std::filesystem::path>& lists = std::nullopt);
+                                        const std::optional<std::filesystem::path>& lists = std::nullopt,
+                                        const std::set<std::string>& left_out = {});
 
 /// Warnings on what no longer holds at `now`: exceptions that have expired. Judging goes by the time of each event; this is for people who
 /// look at the declaration today.

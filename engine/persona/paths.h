@@ -11,6 +11,8 @@ namespace ringfence {
 inline constexpr std::string_view kListsFolder = "lists";
 inline constexpr std::string_view kEntitlementsFolder = "entitlements";
 inline constexpr std::string_view kTestsFolder = "tests";
+/// Under which what is wrong with the set as a whole is told.
+inline constexpr std::string_view kWholeSet = ".";
 
 [[nodiscard]] bool is_persona_path(std::string_view path);
 [[nodiscard]] bool is_entitlements_path(std::string_view path);

@@ -48,7 +48,7 @@ class Gate(Case):
         nobody = f'kafka: {{bootstrap: "127.0.0.1:1"}}\npersonas: {{directory: "{program.PERSONAS}"}}\n'
         on_file, on_topic = self.settings().read_text(), nobody + self.settings().read_text().replace("outputs:", "# outputs:")
         for settings, ask, words in ((on_file, '{tiers: {"4": closed}}', "needs Kafka"), (on_topic, '{tiers: {"4": shut}}', "closed or open"),
-                                     (on_topic, '{tiers: {"7": closed}}', "no tier"), (on_topic, '{tiers: {"4": closed}, effects: [pay]}', "no effect"),
+                                     (on_topic, '{tiers: {"7": closed}}', "no tier"), (on_topic, '{tiers: {"4": closed}, effects: [pay]}', "unknown effect"),
                                      (on_topic, '{tiers: {"4": closed}, server: cookie}', "ask.server"),
                                      (on_topic, '{tiers: {"4": closed}, deadline: 1h}', "ask.deadline"),
                                      (on_topic.replace("personas:", "# personas:"), '{tiers: {"4": closed}}', "personas")):

@@ -213,7 +213,7 @@ Settings drilling() {
 }
 
 /// The path of each setting that stands in the way, and why.
-std::vector<std::string> faults(const std::vector<DrillFault>& found) {
+std::vector<std::string> faults(const std::vector<SettingFault>& found) {
   std::vector<std::string> out;
   for (const auto& [path, why] : found) out.push_back(path + ": " + why);
   return out;
@@ -222,7 +222,7 @@ std::vector<std::string> faults(const std::vector<DrillFault>& found) {
 TEST(DrillSettings, AreRefusedWhereADrillCouldNotBePlayed) {
   EXPECT_THAT(drill_faults(drilling()), IsEmpty());
   for (const char* where :
-       {"", "host", "host:/x", ":9465/x", "host:0/x", "host:99999/x", "host:94x5/x", "host:9465/x y", "https://host/x"}) {
+       {"", "host", "host:/x", ":9465/x", "host:0/x", "host:99999/x", "host:94x5/x", "host:9465/x y", "host:9465", "https://host/x"}) {
     Settings settings = drilling();
     settings.drill.ask = {{"edge", where}};
     EXPECT_THAT(faults(drill_faults(settings)), ElementsAre(HasSubstr("drill.ask/edge: `drill.ask` of edge is not HOST:PORT/PATH")))
@@ -237,6 +237,20 @@ TEST(DrillSettings, AreRefusedWhereADrillCouldNotBePlayed) {
   settings.drill.ca_file = "/nowhere/ca.pem";
   EXPECT_THAT(faults(drill_faults(settings)), ElementsAre(HasSubstr("over Kafka"), HasSubstr("drill.headers/x-agent-id: "),
                                                           HasSubstr("/nowhere/ca.pem holds no certificates")));
+}
+
+TEST(DrillSettings, OfHeadersAreTheirNamesAndValues) {
+  for (const char* name : {"", "x y", "x:", "x\n", "x-\xC3\xA9", "(x)"}) {
+    Settings settings = drilling();
+    settings.drill.headers = {{name, "v"}};
+    EXPECT_THAT(faults(drill_form_faults(settings)), ElementsAre(HasSubstr("a header's name is of letters"))) << name;
+  }
+  Settings settings = drilling();
+  settings.drill.headers = {{"x-agent-id", "{agent}"}, {"X_Id.2", "caf\xC3\xA9 \t!"}};
+  EXPECT_THAT(drill_form_faults(settings), IsEmpty());
+  settings.drill.headers = {{"x", "a\x7F"}};
+  EXPECT_THAT(faults(drill_form_faults(settings)),
+              ElementsAre(HasSubstr("drill.headers/x: `drill.headers`: x holds a line break or another")));
 }
 
 std::string jwks(const SigningKey& key, const std::string& writer) {

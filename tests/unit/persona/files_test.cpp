@@ -90,6 +90,29 @@ TEST_F(Folder, WhatIsNoRegularFileIsRefusedWithoutWaiting) {
   EXPECT_THAT(messages(load_personas(dir_)), ElementsAre((dir_ / "pipe.yaml").string() + ": is not a regular file"));
 }
 
+TEST_F(Folder, WhatIsLeftOutIsNotRead) {
+  write("set/a.yaml", persona_text());
+  write("set/etc/gate.yaml", "gate: {}\n");
+  EXPECT_FALSE(load_personas(dir_).set.has_value());
+  EXPECT_TRUE(load_personas(dir_, std::nullopt, {"etc/gate.yaml"}).set.has_value());
+}
+
+TEST_F(Folder, ATestOfAFileWithoutEventsTestsNothing) {
+  write("set/a.yaml", persona_text("tests: [{name: t, events: none.ndjson, expect: {findings: []}}]\n"));
+  for (const char* nothing : {"", "\n\r\n \n"}) {
+    write("set/none.ndjson", nothing);
+    EXPECT_THAT(messages(load_personas(dir_)), ElementsAre(HasSubstr("a.yaml:7:27: tests.events: 'none.ndjson' holds no event")));
+  }
+}
+
+TEST_F(Folder, AFileNobodyMayReadIsNotToldAsAMissingPersona) {
+  fs::create_directories(dir_);
+  ASSERT_EQ(::mkfifo((dir_ / "pipe.yaml").c_str(), 0600), 0);
+  const PersonaLoad load = load_personas(dir_);
+  EXPECT_THAT(messages(load), ElementsAre((dir_ / "pipe.yaml").string() + ": is not a regular file"));
+  EXPECT_TRUE(load.unread);
+}
+
 TEST_F(Folder, AFileNobodyMayReadSpoilsTheSet) {
   if (::geteuid() == 0) GTEST_SKIP() << "root reads everything";
   write("set/a.yaml", persona_text());
@@ -110,6 +133,8 @@ TEST_F(Folder, OneFileLoadsWithTheListsBesideIt) {
 
 TEST_F(Folder, AMissingFolderAnEmptyOneAndAMissingListAreErrors) {
   EXPECT_THAT(messages(load_personas(root_ / "none")), ElementsAre(HasSubstr("cannot be read")));
+  EXPECT_TRUE(load_personas(root_ / "none").unread);
+  EXPECT_FALSE(load_personas(dir_).unread);
   EXPECT_THAT(messages(load_personas(dir_)), ElementsAre(dir_.string() + ": no persona file"));
   write("set/a.yaml", persona_text("destinations: {accounts: {list: suppliers}}\n"));
   EXPECT_THAT(messages(load_personas(dir_)), ElementsAre(HasSubstr("a.yaml:7:33: unknown list 'suppliers'")));
