@@ -12,6 +12,7 @@
 #include "connectors/encoders/audit_verifier.h"
 #include "engine/app/audit_trail.h"
 #include "engine/app/commands.h"
+#include "engine/app/setting_fault.h"
 #include "engine/event/escape.h"
 
 namespace ringfence {
@@ -94,6 +95,10 @@ ExitCode write_topic(const Options& options) {
   const SettingsLoad load = load_settings(options.config);
   for (const SettingsError& e : load.errors) std::fprintf(stderr, "%s\n", to_string(e).c_str());
   if (!load.settings) return fail("the settings have errors");
+  if (!is_on_topic(load, options.config, "outputs.audit", load.settings->outputs.audit.topic,
+                   "a service with these settings keeps its audit trail in a file, which is one record a line as it stands: " +
+                       audit_file(*load.settings).string()))
+    return ExitCode::Unusable;
   bool written = true;
   const auto print = [&](std::string_view line) {
     written = written && std::fwrite(line.data(), 1, line.size(), stdout) == line.size() && std::fputc('\n', stdout) != EOF;

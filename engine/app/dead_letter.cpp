@@ -18,6 +18,7 @@
 #include "engine/app/dead_letter_topic.h"
 #include "engine/app/file_clash.h"
 #include "engine/app/kafka_settings.h"
+#include "engine/app/setting_fault.h"
 #include "engine/event/escape.h"
 
 namespace ringfence {
@@ -44,7 +45,10 @@ template <class Work>
 ExitCode with_settings(const Options& options, Work work) {
   const SettingsLoad load = load_settings(options.config);
   for (const SettingsError& e : load.errors) std::fprintf(stderr, "%s\n", to_string(e).c_str());
-  return load.settings ? work(*load.settings) : ExitCode::Unusable;
+  if (!load.settings) return ExitCode::Unusable;
+  const bool there = is_on_topic(load, options.config, "outputs.dead_letter", load.settings->outputs.dead_letter.topic,
+                                 "a service with these settings writes its dead letters to a file: give that in place of --config");
+  return there ? work(*load.settings) : ExitCode::Unusable;
 }
 
 /// Calls `take` for each letter of the file that has the wanted reason.

@@ -9,6 +9,7 @@
 #include "engine/app/commands.h"
 #include "engine/app/context_feed.h"
 #include "engine/app/kafka_settings.h"
+#include "engine/app/setting_fault.h"
 #include "engine/event/escape.h"
 #include "engine/persona/load.h"
 
@@ -34,6 +35,10 @@ ExitCode publish(const Options& options) {
   const SettingsLoad load = load_settings(options.config);
   for (const SettingsError& e : load.errors) std::fprintf(stderr, "%s\n", to_string(e).c_str());
   if (!load.settings) return ExitCode::Unusable;
+  if (!is_on_topic(load, options.config, "context.source", load.settings->context.source == ContextSource::Topic,
+                   "no service with these settings reads the context topic: the personas are the files of `personas.directory`, read "
+                   "at start and on SIGHUP"))
+    return ExitCode::Unusable;
   const auto lists = options.lists.empty() ? std::nullopt : std::optional<fs::path>(options.lists);
   const PersonaLoad checked = load_personas(options.path, lists);
   for (const Diagnostic& d : checked.diagnostics) std::fprintf(stderr, "%s\n", to_string(d).c_str());
@@ -58,7 +63,10 @@ void add_publish(CLI::App& app, Subcommand& action) {
   command->add_option("PATH", options->path, "Persona directory")->required()->check(CLI::ExistingDirectory);
   command->add_option("--lists", options->lists, "Directory of lists (default: PATH/lists)")->type_name("DIR");
   command->add_option("--config", options->config, "Settings file: names the cluster and the context topic")->required()->type_name("FILE");
-  command->footer("Exit codes: 0 published; 2 the set or the settings have errors; 3 the cluster is not reachable.");
+  command->footer(
+      "Exit codes: 0 published; 2 the set or the settings have errors, or no service with these settings reads the context topic; 3 the "
+      "cluster is "
+      "not reachable.");
   command->callback([options, &action] { action = [options] { return publish(*options); }; });
 }
 
