@@ -54,11 +54,11 @@ void print_not_evaluable(const std::vector<Evaluability::Row>& rows) {
     };
     for (const Channel* const channel : all_channels())
       say(channel->info().name, row.channels.at(static_cast<std::size_t>(channel->info().id)));
-    std::string fields;
-    std::swap(said, fields);
+    const std::string channels = said.empty() ? said : "channels: " + said;
+    said.clear();
     for (std::size_t i = 0; i < kLackingNames.size(); ++i) say(std::string("no ").append(kLackingNames.at(i)), row.lacking.at(i));
     std::fprintf(stderr, "not evaluable, source %s: %llu events (%s%s%s)\n", row.source.c_str(),
-                 static_cast<unsigned long long>(row.events), fields.c_str(), fields.empty() || said.empty() ? "" : "; ", said.c_str());
+                 static_cast<unsigned long long>(row.events), channels.c_str(), channels.empty() || said.empty() ? "" : "; ", said.c_str());
   }
 }
 
