@@ -365,8 +365,8 @@ Judgement judge_refused(const Refusal& refusal, EventTime time, AgentState& agen
   event.tenant = agent.tenant;
   event.agent.id = agent.id;
   event.agent.trust = Trust::Verified;  // whoever sent it, the feed says that it is this agent's
-  const std::string id =
-      "refused-" + std::to_string(circumstances.position.partition.value) + "-" + std::to_string(circumstances.position.offset.value);
+  // By the place among all that was read into these states: lines of two files have the same number.
+  const std::string id = "refused-" + std::to_string(circumstances.position.partition.value) + "-" + std::to_string(circumstances.lsn);
   event.id = id;
   Judgement out;
   begin(event, circumstances, out);

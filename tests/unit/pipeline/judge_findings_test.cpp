@@ -229,6 +229,21 @@ TEST(Findings, ARefusedRecordOfAnAgentIsOneTooAndKeepsToTheMode) {
   EXPECT_THAT(counts, ::testing::ElementsAre(1U, 10U));
 }
 
+TEST(Findings, OfRefusedRecordsAtOnePlaceOfTwoFilesAreTwo) {
+  Watch watch("mode: enforce");
+  const Facts facts;
+  const Refusal refusal{
+      .reason = RefusalReason::InvalidJson, .stage = "parse", .detail = "no JSON", .agent_id = "clerk-1", .tenant = "default"};
+  const auto uid_at = [&](std::int64_t lsn) {
+    AgentState agent;
+    agent.id = "clerk-1";
+    agent.tenant = "default";
+    return judge_refused(refusal, EventTime{1}, agent, {watch.rules(), facts, "feed", {Partition{0}, Offset{2}}, lsn}).findings.front().uid;
+  };
+  EXPECT_EQ(uid_at(2), uid_at(2));
+  EXPECT_NE(uid_at(2), uid_at((std::int64_t{1} << 40) + 2));
+}
+
 TEST(Findings, OfRefusedRecordsStandAsHighAsThePersonaSays) {
   const auto refused = [](const std::string& response, AgentState& agent) {
     Watch watch(response);
