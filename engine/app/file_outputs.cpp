@@ -63,7 +63,7 @@ std::expected<void, OutputError> FileOutputs::publish(const Judgement& judgement
 
 std::expected<void, OutputError> FileOutputs::refuse(const Record& record, const Refusal& refusal) {
   if (!outputs_[kDeadLetter].sink) return {};
-  return write(kDeadLetter, encode_dead_letter(dead_letter(record, refusal, input_, InputKind::File)), record.position);
+  return write(kDeadLetter, encode_dead_letter(dead_letter(record, refusal, reading_, InputKind::File)), record.position);
 }
 
 std::expected<void, OutputError> FileOutputs::add(const FindingRecord& finding) {

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "connectors/sinks/sink.h"
 #include "engine/event/level.h"
@@ -27,6 +28,8 @@ class FileOutputs final : public Outputs {
   [[nodiscard]] static std::expected<std::unique_ptr<FileOutputs>, OutputError> open(const FileOutputPaths& paths, Level least,
                                                                                      std::string input);
 
+  /// What follows comes from this input, by its name.
+  void begin_input(std::string name) { reading_ = std::move(name); }
   [[nodiscard]] std::expected<void, OutputError> publish(const Judgement& judgement) override;
   [[nodiscard]] std::expected<void, OutputError> refuse(const Record& record, const Refusal& refusal) override;
   /// One more finding, behind those of the judgement published last.
@@ -67,7 +70,8 @@ class FileOutputs final : public Outputs {
 
   std::array<Output, kKinds> outputs_;
   Level least_ = Level::Observe;
-  std::string input_;
+  std::string input_;    // the first, for the writer of control payloads
+  std::string reading_;  // the one being read, for dead letters
 };
 
 }  // namespace ringfence

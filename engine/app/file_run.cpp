@@ -87,6 +87,7 @@ std::expected<void, RunError> FileRun::read_input(std::size_t index) {
     if (const auto sought = source.seek(Offset{first_records_[index]}); !sought) return std::unexpected(of_source(sought.error()));
   }
   begin_partition(index);
+  outputs_->begin_input(topic);
   reading_ = &source;
   std::int64_t records = first_records_[index];
   if (auto taken = take_in_flight(origin, Offset{records - 1}); !taken) return taken;
