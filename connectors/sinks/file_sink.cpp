@@ -122,12 +122,9 @@ std::expected<void, SinkError> FileSink::keep_whole_lines(std::size_t written, S
 }
 
 std::uint64_t FileSink::identity() const {
-  struct statx status{};
-  if (!regular_ || ::statx(fd_, "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME, &status) != 0) return 0;
-  // The number alone is given to the next file once this one is deleted, packed after a rotation for one.
-  const bool born = (status.stx_mask & STATX_BTIME) != 0;
-  const std::array<std::uint64_t, 3> told{status.stx_ino, born ? static_cast<std::uint64_t>(status.stx_btime.tv_sec) : 0,
-                                          born ? status.stx_btime.tv_nsec : 0};
+  const auto inode = regular_ ? posix_file::inode(fd_) : std::nullopt;
+  if (!inode) return 0;
+  const std::array<std::uint64_t, 3> told{inode->number, inode->born_s, inode->born_ns};
   return std::max<std::uint64_t>(1, hash128({reinterpret_cast<const char*>(told.data()), sizeof told}).low);
 }
 

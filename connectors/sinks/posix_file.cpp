@@ -80,6 +80,18 @@ std::expected<void, SinkError> replace(const std::string& path, std::string_view
   return {};
 }
 
+std::optional<Inode> inode(int fd) {
+  struct stat status{};
+  if (::fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
+  Inode out{.device = status.st_dev, .number = status.st_ino};
+  struct statx more{};
+  if (::statx(fd, "", AT_EMPTY_PATH, STATX_BTIME, &more) == 0 && (more.stx_mask & STATX_BTIME) != 0) {
+    out.born_s = static_cast<std::uint64_t>(more.stx_btime.tv_sec);
+    out.born_ns = more.stx_btime.tv_nsec;
+  }
+  return out;
+}
+
 void sync_directory_of(const std::string& path) {
   const auto parent = std::filesystem::path(path).parent_path();
   const int fd = ::open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -6,12 +6,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <nlohmann/json.hpp>
 #include <system_error>
 #include <utility>
 #include <vector>
 
+#include "connectors/sinks/posix_file.h"
 #include "connectors/sources/descriptor_stream.h"
 #include "connectors/sources/line_splitter.h"
 #include "engine/event/escape.h"
@@ -45,15 +47,16 @@ class FileSource final : public Source {
   std::expected<void, SourceError> open() {
     const bool gzip = path_.ends_with(".gz");
     const bool zstd = path_.ends_with(".zst");
-    auto stream = descriptor_stream(descriptor_.number(), stop_, {name_, path_, options_.follow && path_ != "-" && !gzip && !zstd});
+    packed_ = gzip || zstd;
+    auto stream = descriptor_stream(descriptor_.number(), stop_, {name_, path_, options_.follow && path_ != "-" && !packed_});
     if (!stream) return std::unexpected(stream.error());
     struct stat status{};
-    leaves_unfinished_ = options_.leave_unfinished && !options_.follow && path_ != "-" && !gzip && !zstd &&
+    leaves_unfinished_ = options_.leave_unfinished && !options_.follow && path_ != "-" && !packed_ &&
                          ::fstat(descriptor_.number(), &status) == 0 && S_ISREG(status.st_mode);
     stream_ = gzip ? gzip_stream(std::move(*stream), name_) : zstd ? zstd_stream(std::move(*stream), name_) : std::move(*stream);
     splitter_.reset();
     number_ = 0;
-    chunk_ = taken_before_ = 0;
+    chunk_ = taken_before_ = whole_ = 0;
     ended_ = false;
     error_.reset();
     return {};
@@ -108,20 +111,21 @@ class FileSource final : public Source {
 
   [[nodiscard]] std::string describe() const override { return path_; }
 
-  std::expected<std::optional<SourceIdentity>, SourceError> identity(std::size_t bytes) override {
+  std::expected<std::optional<SourceIdentity>, SourceError> identity(std::uint64_t bytes) override {
     struct stat status{};
     if (::fstat(descriptor_.number(), &status) != 0) return std::unexpected(unreadable(name_, errno));
-    if (!S_ISREG(status.st_mode)) return std::optional<SourceIdentity>();
-    std::vector<char> beginning(bytes);
-    std::size_t have = 0;
-    while (have < bytes) {
-      const ssize_t got = ::pread(descriptor_.number(), beginning.data() + have, bytes - have, static_cast<off_t>(have));
-      if (got < 0 && errno == EINTR) continue;
-      if (got < 0) return std::unexpected(unreadable(name_, errno));
-      if (got == 0) break;
-      have += static_cast<std::size_t>(got);
-    }
-    return SourceIdentity{std::string(file_name(path_)), have, hash128({beginning.data(), have})};
+    const auto inode = posix_file::inode(descriptor_.number());
+    if (!inode) return std::optional<SourceIdentity>();
+    // What was read stays the measure where the file has become shorter since: then nothing is like it.
+    const std::uint64_t over = bytes == kReadSoFar ? whole_ : std::min(bytes, static_cast<std::uint64_t>(status.st_size));
+    const std::uint64_t head = over > 2 * kIdentityBytes ? kIdentityBytes : over;
+    const std::uint64_t tail = over > 2 * kIdentityBytes ? kIdentityBytes : 0;
+    std::string ends;
+    for (const auto& [at, size] : {std::pair{std::uint64_t{0}, head}, std::pair{over - tail, tail}})
+      if (auto read = read_at(at, size, ends); !read) return std::unexpected(std::move(read.error()));
+    const std::array<std::uint64_t, 4> which{inode->device, inode->number, inode->born_s, inode->born_ns};
+    return SourceIdentity{std::string(file_name(path_)), hash128({reinterpret_cast<const char*>(which.data()), sizeof which}), over,
+                          hash128(ends)};
   }
 
   [[nodiscard]] SourceProgress progress() const override {
@@ -144,8 +148,25 @@ class FileSource final : public Source {
     }
   }
 
+  /// Appends what the file has of these bytes; leaves alone where it is being read.
+  std::expected<void, SourceError> read_at(std::uint64_t at, std::uint64_t size, std::string& out) const {
+    const std::size_t before = out.size();
+    out.resize(before + size);
+    std::size_t have = 0;
+    while (have < size) {
+      const ssize_t got = ::pread(descriptor_.number(), out.data() + before + have, size - have, static_cast<off_t>(at + have));
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) return std::unexpected(unreadable(name_, errno));
+      if (got == 0) break;
+      have += static_cast<std::size_t>(got);
+    }
+    out.resize(before + have);
+    return {};
+  }
+
   bool take(const LineSplitter::Line& line) {
     const std::int64_t number = number_++;
+    whole_ = stream_->taken() - (packed_ ? 0 : splitter_.held());
     if (line.size == 0 || number < first_) return false;
     records_.push_back({line.bytes, {Partition{0}, Offset{number}}, std::nullopt, {}, line.size, line.sha256, line.shown});
     return true;
@@ -169,7 +190,9 @@ class FileSource final : public Source {
   std::int64_t number_ = 0;         // of the next line
   std::uint64_t chunk_ = 0;         // bytes handed to the splitter last
   std::uint64_t taken_before_ = 0;  // of the input, for all before them
+  std::uint64_t whole_ = 0;         // bytes of the input up to the end of the line taken last; of an archive all that was unpacked
   std::int64_t first_ = 0;          // lines before it are skipped
+  bool packed_ = false;
   bool ended_ = false;
   bool leaves_unfinished_ = false;
   bool passed_deadline_ = false;

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -27,14 +28,20 @@ struct SourceError {
   std::string message;
 };
 
-/// What tells one input from another (docs/contracts/cli.md, --state): the file's name without its directory and a hash of its beginning.
+/// What tells one input from another (docs/contracts/cli.md, --state).
 struct SourceIdentity {
-  std::string name;
-  /// Bytes that were hashed: at most what was asked for, less where the file is shorter.
+  std::string name;  // without its directory
+  Hash128 file;      // which file it is where it lies, whatever its name and what is in it
+  /// So many bytes from its first on the hash stands for: as many as were asked for, less where the file is shorter.
   std::uint64_t bytes = 0;
-  Hash128 beginning;
+  Hash128 beginning;  // of those bytes; of more than 2 * kIdentityBytes only the first and the last kIdentityBytes are hashed
   bool operator==(const SourceIdentity&) const = default;
 };
+
+/// Bytes at either end of what an identity stands for that are hashed where it is long.
+inline constexpr std::uint64_t kIdentityBytes = 64U << 10U;
+/// Asks for an identity over the lines that were given or passed over so far; of an archive over what was unpacked.
+inline constexpr std::uint64_t kReadSoFar = std::numeric_limits<std::uint64_t>::max();
 
 /// Records that are at hand. Views live until the source is asked again.
 struct Batch {
@@ -66,13 +73,11 @@ class Source {
   virtual void stop() noexcept = 0;
   /// Name for messages and positions: the path or topic.
   [[nodiscard]] virtual std::string describe() const = 0;
-  /// Identity over at most the first `bytes` bytes; nothing for what can be read only once. To see whether this is the input of an earlier
-  /// run, ask for as many bytes as that identity has: a file that has grown since is still the same.
-  [[nodiscard]] virtual std::expected<std::optional<SourceIdentity>, SourceError> identity(std::size_t bytes) = 0;
+  /// Identity over the first `bytes` bytes, or kReadSoFar; nothing for what can be read only once. To see whether this is the input of an
+  /// earlier run, ask for as many bytes as that identity has: a file that has grown since is still the same. One over no bytes proves
+  /// nothing. Reads at most 2 * kIdentityBytes.
+  [[nodiscard]] virtual std::expected<std::optional<SourceIdentity>, SourceError> identity(std::uint64_t bytes) = 0;
   [[nodiscard]] virtual SourceProgress progress() const = 0;
 };
-
-/// Bytes an identity covers by contract.
-inline constexpr std::size_t kIdentityBytes = 64U << 10U;
 
 }  // namespace ringfence

@@ -46,7 +46,7 @@ void put_in_order(const Lanes& lanes, std::size_t records, std::vector<Result*>&
 
 std::expected<void, RunError> FileRun::read_inputs() {
   for (std::size_t i = 0; i < sources_.size() && !stop_; ++i) {
-    if (done_[i]) continue;
+    if (inputs_[i].done()) continue;
     reading_index_ = i;
     if (auto noted = begin_unrepeatable(); !noted) return noted;
     auto read = read_input(i);
@@ -80,16 +80,17 @@ RunEnd FileRun::run() {
 std::expected<void, RunError> FileRun::read_input(std::size_t index) {
   Source& source = *sources_[index];
   const std::string topic = topic_of(options_.files[index]);
-  const auto base = to_offset({ordinals_[index], 0});
+  const InputStart& input = inputs_[index];
+  const auto base = to_offset({input.ordinal, 0});
   if (!base) return std::unexpected(RunError{ExitCode::Unusable, "state: too many inputs"});
   const Origin origin{topic, base->value};
-  if (first_records_[index] > 0) {
-    if (const auto sought = source.seek(Offset{first_records_[index]}); !sought) return std::unexpected(of_source(sought.error()));
+  if (input.first_record > 0) {
+    if (const auto sought = source.seek(Offset{input.first_record}); !sought) return std::unexpected(of_source(sought.error()));
   }
   begin_partition(index);
   outputs_->begin_input(topic);
   reading_ = &source;
-  std::int64_t records = first_records_[index];
+  std::int64_t records = input.first_record;
   if (auto taken = take_in_flight(origin, Offset{records - 1}); !taken) return taken;
   caught_up_ = !live_ || !rereadable_[index];
   int idle = 0;
@@ -106,8 +107,7 @@ std::expected<void, RunError> FileRun::read_input(std::size_t index) {
     if (batch->state == Batch::State::Ended) {
       if (auto taken = take_changes_before(origin, Offset{records}); !taken) return taken;
       if (auto written = cut(last_lsn_); !written) return written;
-      if (const auto ended = end_input(*store_, ordinals_[index], records); !ended) return std::unexpected(of_store(ended.error()));
-      return {};
+      return note_end(index, records);
     }
     if (batch->state == Batch::State::Stopped) return {};
     if (batch->records.empty()) {
@@ -118,6 +118,25 @@ std::expected<void, RunError> FileRun::read_input(std::size_t index) {
     records = batch->records.back().position.offset.value + 1;
   }
   return {};
+}
+
+/// Notes that a file was read to its end, with all of it in the store.
+std::expected<void, RunError> FileRun::note_end(std::size_t index, std::int64_t records) {
+  const auto proof = proven();
+  if (!proof) return std::unexpected(proof.error());
+  const std::uint64_t size = sources_[index]->progress().read;  // it may be larger by now, and that is for the next run
+  if (const auto ended = end_input(*store_, kFilePartition, {inputs_[index].ordinal, records}, *proof, size); !ended)
+    return std::unexpected(of_store(ended.error()));
+  return {};
+}
+
+/// What a later run knows the file by that is being read: as much of it as was read, and never less than that this run knew it by.
+std::expected<InputProof, RunError> FileRun::proven() {
+  InputProof& proof = inputs_[reading_index_].proof;
+  const auto identity = sources_[reading_index_]->identity(kReadSoFar);
+  if (!identity) return std::unexpected(of_source(identity.error()));
+  if (*identity && (*identity)->bytes > proof.bytes) proof = {(*identity)->bytes, (*identity)->beginning};
+  return proof;
 }
 
 std::expected<void, RunError> FileRun::step_between_changes(const Origin& origin, std::span<const Record> records) {
@@ -251,10 +270,15 @@ std::expected<void, RunError> FileRun::begin_unrepeatable() {
 
 std::expected<void, RunError> FileRun::write_states(std::int64_t lsn) {
   stored_ = true;
+  const auto proof = proven();
+  if (!proof) return std::unexpected(proof.error());
+  // What lies behind another file's last record, as a command at the beginning of this one does, is of this one too.
+  const InputStart& input = inputs_[reading_index_];
+  reached_ = std::max({reached_, to_input_position(Offset{lsn + 1}), InputPosition{input.ordinal, input.first_record}});
   // Lengths and facts first: no state may be ahead of what is known to have been said. All of it is synced with the last states.
   if (const auto kept = store_->write({record_write(kFactsRecord, facts_.encode()), record_write(kObserverRecord, observed(lsn)),
                                        record_write(kForeignRecord, foreign()), record_write(kTreesRecord, trees()),
-                                       record_write(kOutputsRecord, outputs_record())});
+                                       record_write(kOutputsRecord, outputs_record()), reached_write(reached_, *proof)});
       !kept)
     return std::unexpected(of_store(kept.error()));
   const Horizon wide{kLinksPartition, Offset{lsn}};

@@ -71,7 +71,8 @@ struct RunReport {
   std::array<std::uint64_t, 16> refused_by_reason{};
   std::array<std::uint64_t, kLevels> findings_by_level{};
   Level highest = Level::Observe;  // of any finding
-  std::vector<std::string> warnings;
+  /// What became of the files of earlier runs, known before the first record is read.
+  std::vector<std::string> warnings, notes;
   bool stopped = false;  // by a signal: the rest is for the next run
 };
 
@@ -137,6 +138,8 @@ class FileRun {
   /// Called before each checkpoint: what else was sent because of judgements so far must be stored for good when it returns.
   std::function<std::expected<void, RunError>()> before_checkpoint;
 
+  /// What there is to say so far.
+  [[nodiscard]] const RunReport& report() const { return report_; }
   /// Runs to the end of the input or until `stop`. What was judged is written and checkpointed in either case.
   [[nodiscard]] RunEnd run();
   /// Makes it a live run, which takes what comes from outside and goes on writing this context log; before `run`.
@@ -160,14 +163,16 @@ class FileRun {
   struct Wide;
   FileRun(FileRunOptions options, std::shared_ptr<const Rulebook> rules);
   [[nodiscard]] std::expected<void, RunError> prepare();
-  [[nodiscard]] std::expected<std::vector<Hash128>, RunError> open_sources();
+  [[nodiscard]] std::expected<std::vector<InputFile>, RunError> open_sources();
   [[nodiscard]] std::expected<void, RunError> open_store();
   void go_on_with(const InputPlan& plan);
+  void tell_of(const std::string& file, const InputStart& input);
   [[nodiscard]] std::expected<void, RunError> open_outputs(const std::optional<std::string>& left);
   void make_lanes(Offset low);
   [[nodiscard]] std::expected<void, RunError> restore(Offset low);
   [[nodiscard]] std::expected<void, RunError> read_inputs();
   [[nodiscard]] std::expected<void, RunError> read_input(std::size_t index);
+  [[nodiscard]] std::expected<void, RunError> note_end(std::size_t index, std::int64_t records);
   [[nodiscard]] std::expected<void, RunError> step_between_changes(const Origin& origin, std::span<const Record> records);
   [[nodiscard]] std::expected<void, RunError> take_changes_before(const Origin& origin, Offset record);
   [[nodiscard]] std::expected<void, RunError> take(const Origin& origin, const PlacedChange& change);
@@ -200,6 +205,7 @@ class FileRun {
   [[nodiscard]] std::expected<void, RunError> judge_links(Judgement& judgement, std::int64_t lsn);
   [[nodiscard]] std::expected<void, RunError> cut(std::int64_t lsn);
   [[nodiscard]] std::expected<void, RunError> write_states(std::int64_t lsn);
+  [[nodiscard]] std::expected<InputProof, RunError> proven();
   [[nodiscard]] bool live_input() const;
   [[nodiscard]] std::expected<void, RunError> begin_unrepeatable();
   [[nodiscard]] std::string outputs_record() const;
@@ -222,8 +228,9 @@ class FileRun {
   std::unique_ptr<ForkJoin> fork_;
   std::vector<std::unique_ptr<Source>> sources_;
   std::vector<std::optional<std::uint64_t>> sizes_;  // of the files, where that can be known
-  std::vector<std::int64_t> ordinals_, first_records_;
-  std::vector<bool> done_, rereadable_;
+  std::vector<InputStart> inputs_;                   // of the files, in their order
+  InputPosition reached_;                            // up to where some states may hold records
+  std::vector<bool> rereadable_;
   std::atomic<Source*> reading_{nullptr};
   std::optional<std::chrono::steady_clock::time_point> uncut_since_;  // arrival of the first record judged since the last cut
   std::atomic<bool> stop_{false};

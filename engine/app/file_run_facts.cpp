@@ -32,7 +32,7 @@ void FileRun::begin_partition(std::size_t index) {
   end_change_ = static_cast<std::size_t>(mine.end() - options_.context.begin());
   for (const auto& lane : lanes_) lane->shard.adopt(rules_);
   wide_->rules = rules_;
-  if (first_records_[index] > 0 || !options_.recorded) return;  // it goes on: the facts of its beginning were restored
+  if (inputs_[index].first_record > 0 || !options_.recorded) return;  // it goes on: the facts of its beginning were restored
   for (const auto& lane : lanes_) lane->shard.forget(kFilePartition);
   facts_ = {};
 }

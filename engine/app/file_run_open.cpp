@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // How a run over files begins: its inputs, its store, and what the run before left of its outputs.
 #include <filesystem>
-#include <random>
 #include <utility>
 
 #include "connectors/sources/file_source.h"
@@ -17,15 +16,11 @@ namespace {
 /// An output that cannot even be begun is a wrong path, unless the disk is full.
 RunError of_output_path(const OutputError& error) { return {error.no_space ? ExitCode::Unreachable : ExitCode::Unusable, error.message}; }
 
-Hash128 identity_of(const SourceIdentity& identity) {
-  return {hash64(identity.name, identity.beginning.high), hash64(identity.name, identity.beginning.low)};
-}
-
-/// What can be read only once is a new input each time.
-Hash128 new_identity() {
-  std::random_device entropy;
-  const auto word = [&] { return std::uint64_t{entropy()} << 32U | entropy(); };
-  return {word(), word()};
+/// The digest of a file's first bytes, however often it is asked for.
+std::expected<Hash128, StoreError> beginning_of(Source& source, std::uint64_t bytes) {
+  const auto identity = source.identity(bytes);
+  if (!identity) return std::unexpected(StoreError{StoreError::Kind::Io, identity.error().message});
+  return *identity ? (*identity)->beginning : Hash128{};
 }
 
 }  // namespace
@@ -57,12 +52,12 @@ std::expected<void, RunError> FileRun::prepare() {
     return std::unexpected(RunError{ExitCode::Unusable, "context: it speaks of partition " +
                                                             std::to_string(options_.context.back().partition.value) +
                                                             ": give one FILE for each partition, in their order"});
-  const auto identities = open_sources();
-  if (!identities) return std::unexpected(identities.error());
+  const auto files = open_sources();
+  if (!files) return std::unexpected(files.error());
   if (auto opened = open_store(); !opened) return opened;
   const auto left = get_record(*store_, kOutputsRecord);
   if (!left) return std::unexpected(of_store(left.error()));
-  const auto plan = begin_inputs(*store_, kFilePartition, *identities, static_cast<unsigned>(options_.shards));
+  const auto plan = begin_inputs(*store_, kFilePartition, *files, static_cast<unsigned>(options_.shards));
   if (!plan) return std::unexpected(of_store(plan.error()));
   go_on_with(*plan);
   if (auto opened = open_outputs(*left); !opened) return opened;
@@ -70,20 +65,25 @@ std::expected<void, RunError> FileRun::prepare() {
   return restore(plan->low);
 }
 
-/// What the inputs are, in their order.
-std::expected<std::vector<Hash128>, RunError> FileRun::open_sources() {
-  std::vector<Hash128> identities;
+/// What the inputs are, in their order. Only the last can be waited for: those before it would never end.
+std::expected<std::vector<InputFile>, RunError> FileRun::open_sources() {
+  std::vector<InputFile> files;
   for (const std::string& file : options_.files) {
-    auto source = open_file_source(file, {.follow = options_.follow, .leave_unfinished = options_.keep_state});
+    const bool last = files.size() + 1 == options_.files.size();
+    auto source = open_file_source(file, {.follow = options_.follow && last, .leave_unfinished = options_.keep_state});
     if (!source) return std::unexpected(of_source(source.error()));
-    const auto identity = (*source)->identity(kIdentityBytes);
+    const auto identity = (*source)->identity(0);
     if (!identity) return std::unexpected(of_source(identity.error()));
-    identities.push_back(*identity ? identity_of(**identity) : new_identity());
-    rereadable_.push_back(identity->has_value());
+    const bool rereadable = identity->has_value();
     sizes_.push_back((*source)->progress().size);
+    files.push_back({.name = rereadable ? (*identity)->name : "",
+                     .file = rereadable ? (*identity)->file : Hash128{},
+                     .size = sizes_.back().value_or(0),
+                     .beginning = [s = source->get()](std::uint64_t bytes) { return beginning_of(*s, bytes); }});
+    rereadable_.push_back(rereadable);
     sources_.push_back(std::move(*source));
   }
-  return identities;
+  return files;
 }
 
 std::expected<void, RunError> FileRun::open_store() {
@@ -100,15 +100,31 @@ std::expected<void, RunError> FileRun::open_store() {
 
 /// Where each input is read on from.
 void FileRun::go_on_with(const InputPlan& plan) {
-  for (std::size_t i = 0; i < plan.inputs.size(); ++i) {
-    const InputStart& input = plan.inputs[i];
-    ordinals_.push_back(input.ordinal);
-    first_records_.push_back(input.first_record);
-    done_.push_back(input.done);
-    if (input.overlaps) {
-      report_.warnings.push_back(printable(options_.files[i]) +
-                                 ": was left before its end and another file was read since; acts are told apart by their ids");
-    }
+  inputs_ = plan.inputs;
+  reached_ = plan.reached;
+  for (std::size_t i = 0; i < inputs_.size(); ++i) tell_of(printable(options_.files[i]), inputs_[i]);
+}
+
+/// Nothing is passed over in silence.
+void FileRun::tell_of(const std::string& file, const InputStart& input) {
+  const std::string behind = ": is read on behind line " + std::to_string(input.first_record) + ", up to which an earlier run had read it";
+  switch (input.reading) {
+    case InputReading::On:
+      if (input.first_record > 0) report_.notes.push_back(file + behind);
+      return;
+    case InputReading::Overlapping:
+      report_.warnings.push_back(file + ": was left before its end and another file was read since; acts are told apart by their ids");
+      report_.notes.push_back(file + behind);
+      return;
+    case InputReading::NamedAgain:
+      report_.notes.push_back(file + ": is named once more further on, and is read there");
+      return;
+    case InputReading::Passed:
+      report_.notes.push_back(file + ": was read to its end by the run that goes on here");
+      return;
+    case InputReading::Waiting:
+      report_.warnings.push_back(file + ": holds more than the run that goes on here had read of it; the next run reads that");
+      return;
   }
 }
 

@@ -58,6 +58,8 @@ std::expected<std::unique_ptr<FileService>, RunError> FileService::open(const Se
   auto run = FileRun::open(std::move(options), std::move(rules.rules));
   if (!run) return std::unexpected(std::move(run.error()));
   service->run_ = std::move(*run);
+  for (const std::string& warning : service->run_->report().warnings) log.warning("input", {{"warning", warning}});
+  for (const std::string& note : service->run_->report().notes) log.info("input", {{"note", note}});
   for (const Evaluability* const shard : service->run_->evaluability()) service->metrics_.watch(*shard);
   for (const auto& open : {&FileService::open_control, &FileService::open_context, &FileService::open_enforcement, &FileService::open_audit,
                            &FileService::open_commands, &FileService::restore_active})

@@ -81,6 +81,7 @@ void print_ignored(const std::vector<Evaluability::Row>& rows) {
 
 void print_summary(const RunReport& report, double seconds) {
   for (const std::string& warning : report.warnings) std::fprintf(stderr, "warning: %s\n", warning.c_str());
+  for (const std::string& note : report.notes) std::fprintf(stderr, "%s\n", note.c_str());
   std::fprintf(stderr, "%llu records, %llu events judged, %llu copies, %llu facts, %llu agents\n",
                static_cast<unsigned long long>(report.records), static_cast<unsigned long long>(report.tally.events),
                static_cast<unsigned long long>(report.tally.copies), static_cast<unsigned long long>(report.tally.facts),
@@ -243,7 +244,7 @@ void add_replay(CLI::App& app, Subcommand& action) {
                     "Every halt counts as applied at once: a call that goes through is containment.violated");
   command->add_flag("--transcript", options->transcript,
                     "Tells on standard error what is found, as it is found, and ends with a table of agents");
-  command->add_flag("--follow", options->follow, "Waits for more at the end of a plain file");
+  command->add_flag("--follow", options->follow, "Waits for more at the end of the last FILE, where that is a plain one");
   command->add_option("FILE", options->files, "NDJSON, also .gz and .zst; - is standard input (default)");
   command->footer("Exit codes: 0 done; 1 a finding at or above --fail-on; 2 unreadable input, personas or settings; 3 the disk is full.");
   command->callback([options, &action] { action = [options] { return replay(*options); }; });

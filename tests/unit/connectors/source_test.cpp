@@ -120,7 +120,7 @@ TEST_F(FileOfRecords, WhatCannotBeReadIsAnErrorThatNamesTheFile) {
 }
 
 TEST_F(FileOfRecords, AFileIsTheSameByNameAndBeginning) {
-  const auto identity = [&](const std::string& path, std::size_t bytes = kIdentityBytes) {
+  const auto identity = [&](const std::string& path, std::uint64_t bytes = kIdentityBytes) {
     return open_file_source(path).value()->identity(bytes).value();
   };
   const std::string path = directory_.write("id.ndjson", "abc\n");
@@ -142,6 +142,46 @@ TEST_F(FileOfRecords, LookingAtTheIdentityReadsNothingAway) {
   EXPECT_EQ(source->next(1, 1s)->records[0].bytes, "a");
   ASSERT_TRUE(source->identity(kIdentityBytes));
   EXPECT_EQ(source->next(1, 1s)->records[0].bytes, "b");
+}
+
+TEST_F(FileOfRecords, TheIdentityOfALongFileIsOfBothItsEnds) {
+  std::string text(5 * kIdentityBytes, 'x');
+  const auto identity = [&](const std::string& bytes) {
+    return open_file_source(directory_.write("long.ndjson", bytes)).value()->identity(text.size()).value().value();
+  };
+  const SourceIdentity first = identity(text);
+  EXPECT_EQ(first.bytes, text.size());
+  EXPECT_EQ(identity(text + "more"), first);
+  for (const std::size_t at : {std::size_t{0}, text.size() - 1}) {
+    std::string other = text;
+    other[at] = 'y';
+    EXPECT_NE(identity(other).beginning, first.beginning) << at;
+  }
+}
+
+TEST_F(FileOfRecords, TheIdentityOfWhatWasReadEndsWithALine) {
+  const auto source = open_file_source(directory_.write("w.ndjson", "a\n\nb\ntor"), {.leave_unfinished = true}).value();
+  const auto read = [&] { return source->identity(kReadSoFar).value()->bytes; };
+  EXPECT_EQ(read(), 0U);
+  EXPECT_EQ(source->next(1, 1s)->records[0].bytes, "a");
+  EXPECT_EQ(read(), 2U);
+  EXPECT_EQ(read_all(*source).lines.size(), 1U);
+  EXPECT_EQ(read(), 5U) << "who writes it may take its torn last line back";
+  EXPECT_EQ(source->identity(kReadSoFar).value(), source->identity(5).value());
+  ASSERT_TRUE(source->seek(Offset{2}));
+  EXPECT_EQ(read(), 0U);
+  EXPECT_EQ(source->next(1, 1s)->records[0].bytes, "b");
+  EXPECT_EQ(read(), 5U) << "lines that were passed over are read too";
+}
+
+TEST_F(FileOfRecords, AFileIsItselfUnderEveryName) {
+  const auto file = [&](const char* name) { return open_file_source(directory_.path(name)).value()->identity(0).value()->file; };
+  directory_.write("one.ndjson", "");
+  directory_.write("two.ndjson", "");
+  const Hash128 one = file("one.ndjson");
+  EXPECT_NE(file("two.ndjson"), one);
+  std::filesystem::rename(directory_.path("one.ndjson"), directory_.path("three.ndjson"));
+  EXPECT_EQ(file("three.ndjson"), one);
 }
 
 /// Standard input replaced by a pipe for the length of a test.
