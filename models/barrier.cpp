@@ -60,13 +60,24 @@ std::optional<Asked> asked_before(const Act& act) {
   return session != nullptr && session->asked ? session->take(hash64(act.event.id)) : std::nullopt;
 }
 
-void count_conduct(BarrierSession& session, const BarrierAct& what, const BarrierJudgement& judged) {
+/// What the refused calls of a tool have in common, for words about all of them.
+void compare(Conduct& conduct, const Event& event, const BarrierAct& what) {
+  if (conduct.refused == 1) {
+    conduct.place = place_key(event, what);
+    for (const Identifier& id : what.identifiers()) conduct.named.add(named_key(id));
+  } else if (conduct.place != 0 && conduct.place != place_key(event, what)) {
+    conduct.place = 0;
+  }
+}
+
+void count_conduct(const Event& event, BarrierSession& session, const BarrierAct& what, const BarrierJudgement& judged) {
   if (!session.refusals) return;
   Conduct* const conduct = session.conduct(what.tool, judged.refused);
   if (conduct == nullptr) return;
   ++conduct->calls;
   if (!judged.refused) return;
   ++conduct->refused;
+  compare(*conduct, event, what);
   if (judged.suspicion.unread) ++conduct->unread;
   if (judged.suspicion.malformed) ++conduct->malformed;
   if (!judged.suspicion.near) return;
@@ -122,7 +133,7 @@ void remember(const Act& act, const BarrierAct& what, const BarrierJudgement& ju
     session->forget(what.tool, what.target);
     if (judged.cls == BarrierClass::OtherPath || judged.cls == BarrierClass::Escalation) count_path(*session, what);
   }
-  count_conduct(*session, what, judged);
+  count_conduct(act.event, *session, what, judged);
 }
 
 /// A fact explains it. An outage that was announced explains whatever was refused there; one that was made out from the failures of agents

@@ -6,10 +6,10 @@
 namespace ringfence {
 namespace {
 
-constexpr std::uint8_t kVersion = 5, kAgentVersion = 3;
+constexpr std::uint8_t kVersion = 6, kAgentVersion = 3;
 /// Versions before of a session, which knew no moments: without open requests; with them in front. Which knew when the run of refusals
-/// began alone. And which knew of no run but the present one.
-constexpr std::uint8_t kTimeless = 1, kTimelessAsking = 2, kRunAlone = 3, kPresentRun = 4;
+/// began alone. Which knew of no run but the present one. And which knew nothing of what the refused calls of a tool had in common.
+constexpr std::uint8_t kTimeless = 1, kTimelessAsking = 2, kRunAlone = 3, kPresentRun = 4, kPlaceless = 5;
 /// Flags of a session.
 enum Flag : std::uint8_t { kAfterRefusal = 1, kTextKnown = 2, kHashesKnown = 4, kRefused = 8, kAsking = 16 };
 /// Versions before of an agent: targets with all their bits; no values.
@@ -100,13 +100,19 @@ void encode(Writer& out, const Conduct& c) {
   for (const std::uint32_t v : {c.tool, c.calls, c.refused, c.near, c.unread, c.malformed}) out.varint(v);
   out.u64(c.near_lengths);
   out.u8(c.grounds_known ? 1 : 0);
+  out.varint(c.place);
+  out.varint(c.named.size());
+  for (const std::uint32_t one : c.named) out.varint(one);
 }
 
-Conduct decode_conduct(Reader& in) {
+Conduct decode_conduct(Reader& in, std::uint8_t version) {
   Conduct c;
   for (std::uint32_t* v : {&c.tool, &c.calls, &c.refused, &c.near, &c.unread, &c.malformed}) *v = in.varint32();
   c.near_lengths = in.u64();
   c.grounds_known = in.u8() != 0;
+  if (version <= kPlaceless) return c;
+  c.place = in.varint32();
+  for (std::size_t n = in.count(1, Conduct::kNamed); n > 0; --n) c.named.add(in.varint32());
   return c;
 }
 
@@ -228,7 +234,7 @@ std::unique_ptr<BarrierSession> BarrierSession::decode(Reader& in) {
     if (version >= kRunAlone) session->run_began = decode_moment(in);
     session->refused_last = version >= kPresentRun ? decode_moment(in) : session->run_began;
     for (std::size_t n = in.count(13, kRing); n > 0 && in.ok(); --n) session->refusals->ring.push_back(decode_refused(in, version));
-    for (std::size_t n = in.count(15, kConducts); n > 0 && in.ok(); --n) session->refusals->conducts.push_back(decode_conduct(in));
+    for (std::size_t n = in.count(15, kConducts); n > 0 && in.ok(); --n) session->refusals->conducts.push_back(decode_conduct(in, version));
     for (std::size_t n = version > kPresentRun ? in.count(4, kRuns) : 0; n > 0 && in.ok(); --n) {
       const Moment began = decode_moment(in);
       session->refusals->runs.push_back({began, decode_moment(in)});

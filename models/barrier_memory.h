@@ -66,6 +66,9 @@ struct Conduct {
   std::uint32_t malformed = 0;
   std::uint64_t near_lengths = 0;  // bit n-1: a near one had n characters
   bool grounds_known = true;       // every near one was known to stand in nothing the agent had read
+  static constexpr std::size_t kNamed = 4;
+  std::uint32_t place = 0;               // of the target in words, the same for every refused call; 0: it was not, or that is not known
+  Handful<std::uint32_t, kNamed> named;  // kinds and values of the first identifiers of the first refused call
 };
 
 /// What a request asked for, until its completion comes: a gateway may say it only once. Up to four identifiers as they were written.

@@ -3,11 +3,11 @@
 
 #include <algorithm>
 #include <bit>
+#include <span>
 #include <string>
 #include <string_view>
 
 #include "engine/event/escape.h"
-#include "models/barrier_act.h"
 #include "models/identifier.h"
 
 namespace ringfence {
@@ -29,13 +29,33 @@ std::string noun_of(std::string_view name) {
   return noun;
 }
 
-/// What kind of thing was refused: `resource.type`, else the kind of the first identifier that has one.
-std::string noun_of(const Act& act, const BarrierAct& what) {
+/// The uri of the resource ends with the identifier.
+bool ends_uri(const Event& event, const Identifier& id) {
+  return event.resource.uri && !id.hashed && !id.text.empty() && event.resource.uri->ends_with(id.text);
+}
+
+/// The kind of the first of them that has one and fits.
+template <class Fits>
+std::string noun_of_first(std::span<const Identifier> identifiers, const Fits& fits) {
+  for (const Identifier& id : identifiers) {
+    std::string noun = fits(id) ? noun_of(id.kind) : std::string();
+    if (!noun.empty()) return noun;
+  }
+  return {};
+}
+
+/// What kind of thing was refused: `resource.type`, else the kind of an identifier that has one: of the first that is not as in the first
+/// refused call of the tool, else of the one that the uri ends with, else of the first. `mine` may be null.
+std::string noun_of(const Act& act, const BarrierAct& what, const Conduct* mine) {
   if (act.event.resource.type)
     if (std::string noun = noun_of(*act.event.resource.type); !noun.empty()) return noun;
-  for (const Identifier& id : what.identifiers())
-    if (std::string noun = noun_of(id.kind); !noun.empty()) return noun;
-  return {};
+  const std::span<const Identifier> all = what.identifiers(), compared = all.first(std::min(all.size(), Conduct::kNamed));
+  const bool known = mine != nullptr && mine->named.size() > 0;
+  std::string noun;
+  if (known) noun = noun_of_first(compared, [&](const Identifier& id) { return !mine->named.has(named_key(id)); });
+  if (noun.empty()) noun = noun_of_first(all, [&](const Identifier& id) { return ends_uri(act.event, id); });
+  if (noun.empty()) noun = noun_of_first(all, [](const Identifier& /*id*/) { return true; });
+  return noun;
 }
 
 std::string with(std::string_view before, const std::string& noun, std::string_view otherwise, std::string_view after) {
@@ -111,26 +131,41 @@ std::string identifiers_clause(const Conduct& c) {
 std::string sentence_of(const Act& act, const BarrierAct& what, const Conduct& c) {
   std::string text = std::to_string(c.refused) + " of the last " + plural(c.calls, "call", "calls") + " to " + tool_of(act.event) +
                      (c.refused == 1 ? " was refused" : " were refused");
-  if (const std::string target = target_of(act.event, what); !target.empty()) text += " on " + target;
+  const bool refused = act.event.outcome.status == Outcome::Denied;
+  const std::string target = target_of(act.event, what);
+  if (!target.empty() && c.place == place_key(act.event, what))
+    text += " on " + target;
+  else if (!target.empty() && refused)
+    text += c.refused == 1 ? " on " + target : ", the last of them on " + target;
   return text + identifiers_clause(c);
 }
 
+const Conduct* conduct_of(const BarrierSession* session, const BarrierAct& what) {
+  if (session == nullptr || !session->refusals) return nullptr;
+  const auto mine = std::ranges::find(session->refusals->conducts, what.tool, &Conduct::tool);
+  return mine == session->refusals->conducts.end() ? nullptr : &*mine;
+}
+
 }  // namespace
+
+std::uint32_t place_key(const Event& event, const BarrierAct& what) {
+  return std::max(static_cast<std::uint32_t>(hash64(target_of(event, what))), std::uint32_t{1});
+}
+
+std::uint32_t named_key(const Identifier& id) { return static_cast<std::uint32_t>(id.hash ^ hash64(id.kind)); }
 
 Description describe_barrier(const Act& act, Threat threat, const BarrierSession* session, const BarrierAgent* agent) {
   if (session == nullptr && agent == nullptr) return {};  // the conduct is that of others
   Description result;
   const BarrierAct what = identify(act);
-  result.title = title_of(threat, noun_of(act, what));
-  if (session != nullptr && session->refusals) {
-    const std::vector<Conduct>& all = session->refusals->conducts;
-    const auto mine = std::ranges::find(all, what.tool, &Conduct::tool);
-    if (mine != all.end()) {
-      result.sentence = sentence_of(act, what, *mine);
-    } else if (!all.empty()) {
-      result.sentence = std::to_string(all.back().refused) + " of the last " + plural(all.back().calls, "call", "calls") +
-                        " to another tool of the session were refused; this call is to " + tool_of(act.event);
-    }
+  const Conduct* const mine = conduct_of(session, what);
+  result.title = title_of(threat, noun_of(act, what, mine));
+  if (mine != nullptr) {
+    result.sentence = sentence_of(act, what, *mine);
+  } else if (session != nullptr && session->refusals && !session->refusals->conducts.empty()) {
+    const Conduct& other = session->refusals->conducts.back();
+    result.sentence = std::to_string(other.refused) + " of the last " + plural(other.calls, "call", "calls") +
+                      " to another tool of the session were refused; this call is to " + tool_of(act.event);
   }
   const BarrierAgent::DeadEnd* const dead_end = agent == nullptr ? nullptr : agent->earlier(what.target, 0);
   if (dead_end != nullptr && dead_end->sessions > 1) {

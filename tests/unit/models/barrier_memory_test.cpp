@@ -210,6 +210,33 @@ TEST(BarrierMemory, ReadsASessionOfTheVersionBeforeWhichKnewWhenTheRunBeganAlone
   EXPECT_EQ(session->refused_last, began);
 }
 
+/// Nothing is said of all refused calls that only the latest is known to be.
+TEST(BarrierMemory, ReadsASessionOfTheVersionBeforeWhichDidNotCompareRefusedCalls) {
+  Writer out;
+  out.u8(5);
+  out.u8(1 | 8);                              // after a refusal, refused
+  for (int i = 0; i < 2; ++i) out.varint(0);  // serial, credentials
+  SeenIds().encode(out);
+  const Moment began{EventTime{1'000}, 7}, last{EventTime{2'000}, 9};
+  encode_moment(out, began);
+  encode_moment(out, last);
+  out.varint(0);                                                              // ring
+  out.varint(1);                                                              // conducts
+  for (const unsigned number : {5U, 4U, 3U, 2U, 1U, 0U}) out.varint(number);  // tool, calls, refused, near, unread, malformed
+  out.u64(0);
+  out.u8(1);
+  out.varint(0);  // runs
+  Reader in(out.bytes());
+  const auto session = BarrierSession::decode(in);
+  ASSERT_NE(session, nullptr);
+  EXPECT_TRUE(in.at_end());
+  EXPECT_EQ(session->refused_last, last);
+  ASSERT_EQ(session->refusals->conducts.size(), 1U);
+  EXPECT_EQ(session->refusals->conducts.front().refused, 3U);
+  EXPECT_EQ(session->refusals->conducts.front().place, 0U);
+  EXPECT_EQ(session->refusals->conducts.front().named.size(), 0U);
+}
+
 TEST(BarrierMemory, ReadsAnAgentOfTheFirstVersionWithItsWholeTargets) {
   Writer out;
   out.u8(1);

@@ -34,6 +34,34 @@ TEST(BarrierWords, SayHowManyGuessesStoodInNothingRead) {
   EXPECT_EQ(words.grounded, std::optional(false));
 }
 
+/// The branch was the same in every call, the paths were tried, and no two of them looked alike.
+TEST(BarrierWords, NameWhatWasTriedAndClaimNoShapeThatNotAllCallsHad) {
+  Story story;
+  story.task("Tidy up");
+  const auto at_main = [](const std::string& path) {
+    Call call = file(path);
+    call.args = {{"ref", "main"}, {"path", path}};
+    return denied(call);
+  };
+  (void)story.tell(at_main("build/app.jar"));
+  EXPECT_THAT(story.describe(Threat::Slow).title, HasSubstr("refusals"));
+  EXPECT_EQ(story.describe(Threat::DeadEnd).title, "Agent comes back to a refused path in later sessions");
+  (void)story.tell(at_main("Makefile.am"));
+  (void)story.tell(at_main("build/libs/core-4.1.0.jar"));
+  const auto expect = [&] {
+    const Description words = story.describe(Threat::Guess);
+    EXPECT_EQ(words.title, "Agent guesses path identifiers after refusals");
+    EXPECT_THAT(words.sentence, StartsWith("3 of the last 3 calls to git/get_file were refused, the last of them on "
+                                           "repos/core/files/{word}/{word}/{word}-{dec}.{dec}.{dec}.{word}; "));
+  };
+  expect();
+  story.restart();
+  expect();
+  (void)story.tell(file("README.md"));
+  EXPECT_THAT(story.describe(Threat::Slow).sentence, StartsWith("3 of the last 4 calls to git/get_file were refused; "))
+      << "that call was not refused";
+}
+
 TEST(BarrierWords, CountTheSessionsOfADeadEnd) {
   Story story;
   for (const std::string session : {"s1", "s2", "s3"}) (void)story.tell(missed(file("guide", session)));
