@@ -72,7 +72,8 @@ std::optional<FindingRecord> write(AgentState& agent, FindingRecord base, const 
   describe_finding(base, finding);
   base.activity = booked.activity;
   base.applied = applied_level(finding.level, part.mode);
-  base.title = std::move(part.title);
+  // What raised the finding may be another analytic of the family than what this act adds.
+  base.title = finding.analytic == part.analytic ? std::move(part.title) : std::string(info_of(finding.analytic).title);
   base.sentence = std::move(part.sentence);
   base.breaches = std::move(part.breaches);
   base.held_acts = part.held_acts;

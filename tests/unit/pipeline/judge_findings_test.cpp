@@ -51,6 +51,19 @@ TEST(Findings, AreAboutWhatRaisedThemLast) {
   EXPECT_EQ(watch.agent().findings.at(0).analytic, Analytic::ScopeNever) << "what comes after and is less changes nothing";
 }
 
+/// Nor "undeclared" over what is forbidden because nine acts of the other kind came after.
+TEST(Findings, AreEntitledAfterWhatTheyAreAbout) {
+  Watch watch("mode: enforce, undeclared: {default: alert}}\nnever: [{tools: [\"mail/drop\"]}]\nbarriers: {retries: 2");
+  const auto first = watch.see({.tool = "mail/drop", .effect = "write"}).findings.at(0);
+  EXPECT_EQ(first.analytic, Analytic::ScopeNever);
+  std::vector<FindingRecord> tenth;
+  for (int i = 0; i < 9 && tenth.empty(); ++i) tenth = watch.see(undeclared("read")).findings;
+  ASSERT_EQ(tenth.size(), 1U);
+  EXPECT_EQ(tenth[0].count, 10U);
+  EXPECT_EQ(tenth[0].analytic, Analytic::ScopeNever);
+  EXPECT_EQ(tenth[0].title, first.title);
+}
+
 /// What is done about a forbidden act is the level's; how bad it is, its rule may say.
 TEST(Findings, HaveTheSeverityOfTheRuleThatForbids) {
   const std::string rules =
