@@ -84,13 +84,22 @@ std::optional<std::uint64_t> passed_since(const Sight& sight, const std::string&
   return entry == entries.end() ? std::nullopt : std::optional(entry->passed.count);
 }
 
-/// True where a person contained or freed it and the record has that name: of a command that another approved it has the approver's only.
-bool names_who_gave_it(const ContainmentRecord& record) { return record.finding_uid == halted_by(record.approver); }
+/// A person has released what an engine had contained; the record names who answers for that.
+bool released_by_person(const ContainmentRecord& record) {
+  return !record.contained && !record.approver.empty() && !is_halted_by_person(record.finding_uid);
+}
+
+/// True where a person contained or freed it and the record has that name: of a person's halt that another approved it has the approver's
+/// only.
+bool names_who_did_it(const ContainmentRecord& record) {
+  return released_by_person(record) || record.finding_uid == halted_by(record.approver);
+}
 
 /// What it goes back to: a finding, or a person.
 std::string origin_of(const ContainmentRecord& record) {
+  if (names_who_did_it(record)) return "by " + printable(record.approver, 40);
   if (!is_halted_by_person(record.finding_uid) || record.approver.empty()) return printable(record.finding_uid, 40);
-  return (names_who_gave_it(record) ? "by " : "approved by ") + printable(record.approver, 40);
+  return "approved by " + printable(record.approver, 40);
 }
 
 nlohmann::ordered_json json_of(const Sight& sight, const std::string& key, const EnforcementBoard::Row& row) {
@@ -116,7 +125,7 @@ nlohmann::ordered_json json_of(const Sight& sight, const std::string& key, const
                              {"pending", r.pending_approval},
                              {"gates", std::move(gates)}};
   if (const auto passed = passed_since(sight, key, r)) out["passed_since"] = *passed;
-  if (names_who_gave_it(r)) out["by"] = r.approver;
+  if (names_who_did_it(r)) out["by"] = r.approver;
   return out;
 }
 
@@ -158,8 +167,9 @@ void print(const Sight& sight, bool json) {
                 format_rfc3339(r.effective_at).c_str(), origin_of(r).c_str(), passed ? std::to_string(*passed).c_str() : "-",
                 gates_of(sight, key).c_str(), printable(r.reason, 80).c_str(), r.pending_approval ? " (pending approval)" : "");
   }
-  std::printf("%zu containments, %zu writers alive, %llu records refused\n", rows.size(), sight.board.heartbeats().size(),
-              static_cast<unsigned long long>(sight.board.refused()));
+  const auto contained = static_cast<std::size_t>(std::ranges::count_if(rows, [](const auto& row) { return row.second.record.contained; }));
+  std::printf("%zu containments, %zu released, %zu writers alive, %llu records refused\n", contained, rows.size() - contained,
+              sight.board.heartbeats().size(), static_cast<unsigned long long>(sight.board.refused()));
   print_keys(sight.board);
 }
 
@@ -233,7 +243,9 @@ void add_status(CLI::App& app, Subcommand& action) {
       ->type_name("FILE");
   command->add_flag("--json", options->json, "One line of JSON instead of a table");
   command->footer(
-      "finding: what it goes back to; where a person halted or released, `by NAME`, or `approved by NAME` where another approved it.\n"
+      "finding: what it goes back to; where a person halted or released, `by NAME`, or `approved by NAME` where another approved the "
+      "halt;\n"
+      "of an engine's containment that was released, who answers for that: its approver, where it had one.\n"
       "passed: calls that succeeded since though the level denies them, those under way among them; - where a service holds the states "
       "and\n"
       "does not tell (`top`), or nothing is known.\n"

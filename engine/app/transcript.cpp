@@ -43,8 +43,9 @@ std::string short_id(const std::string& id, std::size_t width) {
   return clipped(id.size() > width && slash != std::string::npos ? id.substr(slash + 1) : id, width);
 }
 
-std::string agent_name(const Verdict& verdict) {
-  return verdict.tenant == "default" ? verdict.agent_id : verdict.tenant + ":" + verdict.agent_id;
+/// `TENANT:AGENT`, short for the default tenant where that cannot be taken for another's.
+std::string agent_name(const std::string& tenant, const std::string& agent_id) {
+  return tenant == "default" && !agent_id.contains(':') ? agent_id : tenant + ":" + agent_id;
 }
 
 std::uint64_t percent(std::uint64_t read, std::uint64_t total) {
@@ -68,7 +69,7 @@ Transcript::Transcript(std::FILE* out, bool lines) : out_(out), lines_(lines), t
 
 void Transcript::tell(const Judgement& judgement) {
   if (judgement.copy || judgement.fact) return;
-  Row& row = agents_[agent_name(judgement.verdict)];
+  Row& row = agents_[{judgement.verdict.tenant, judgement.verdict.agent_id}];
   ++row.calls;
   row.level = judgement.verdict.level;
   row.score = judgement.verdict.score;
@@ -108,7 +109,7 @@ void Transcript::clear_bar() {
 
 void Transcript::table(std::size_t rows) {
   clear_bar();
-  std::vector<std::pair<std::string, Row>> sorted(agents_.begin(), agents_.end());
+  std::vector<std::pair<std::pair<std::string, std::string>, Row>> sorted(agents_.begin(), agents_.end());
   std::ranges::stable_sort(sorted, [](const auto& a, const auto& b) {
     if (a.second.level != b.second.level) return a.second.level > b.second.level;
     return a.second.top_score > b.second.top_score;
@@ -116,8 +117,8 @@ void Transcript::table(std::size_t rows) {
   std::fprintf(out_, "\n%-40s %-9s %10s %10s  %-12s %8s %8s %8s\n", "agent", "level", "score", "highest", "threat", "events", "findings",
                "stopped");
   for (std::size_t i = 0; i < std::min(rows, sorted.size()); ++i) {
-    const auto& [name, row] = sorted[i];
-    std::fprintf(out_, "%s %s%-9s%s %10.3g %10.3g  %-12s %8llu %8llu %8llu\n", clipped(name, 40).c_str(),
+    const auto& [agent, row] = sorted[i];
+    std::fprintf(out_, "%s %s%-9s%s %10.3g %10.3g  %-12s %8llu %8llu %8llu\n", clipped(agent_name(agent.first, agent.second), 40).c_str(),
                  terminal_ ? colour_of(row.level) : "", std::string(name_of(row.level)).c_str(),
                  terminal_ && row.level > Level::Observe ? "\033[0m" : "", row.score, row.top_score,
                  row.threat.empty() ? "-" : row.threat.c_str(), static_cast<unsigned long long>(row.calls),

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <map>
 #include <string>
+#include <utility>
 
 #include "engine/event/level.h"
 #include "engine/pipeline/judge.h"
@@ -38,8 +39,8 @@ class Transcript {
 
   std::FILE* out_;
   bool lines_, terminal_, bar_shown_ = false;
-  std::uint64_t last_shown_ = 0;       // percent, or events where there is no total
-  std::map<std::string, Row> agents_;  // tenant/agent
+  std::uint64_t last_shown_ = 0;                               // percent, or events where there is no total
+  std::map<std::pair<std::string, std::string>, Row> agents_;  // tenant and agent
 };
 
 }  // namespace ringfence

@@ -121,6 +121,11 @@ class Releases(Desk):
         self.assertEqual(self.answer(2), 403, "of another agent nothing was said")
         self.until(lambda: self.board(1)["engine-files-0"][:2] == ("released", "released"))
         self.assertEqual(self.board(2)["engine-files-0"][0], "contained")
+        by = {row["scope"]: row.get("by") for row in json.loads(run("status", "--config", self.config, "--json").out)}
+        self.assertEqual((by[scope(1)], by[scope(2)]), ("ada", None), "who answers for the release")
+        table = run("status", "--config", self.config).out.decode()
+        self.assertRegex(table, rf"(?m)^{scope(1)} +released .* by ada +")
+        self.assertIn("1 containments, 1 released, ", table)
         closed = [f for f in self.findings() if f["activity_id"] == 3]
         self.assertIn("Released by ada: a wrong list", json.dumps(closed))
         again = self.give("release", 1)
