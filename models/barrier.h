@@ -22,7 +22,8 @@ enum class BarrierClass : std::uint8_t { Fine, Retry, NewTarget, Guess, OtherPat
 ///   share of refusals is one of all calls whose end is told;
 /// - of what was refused before in the session the ring knows the last eight; that a denied target is one of those before these, the dead
 ///   ends tell, as long as they keep it: a retry, and no new target;
-/// - where requests are told, an act is held against the refusals known when it was asked for, and in the context that it was asked in. What was asked for before the present run of
+/// - where requests are told, an act is held against the refusals known when it was asked for, and in the context that it was asked in.
+/// What was asked for before the present run of
 ///   them began, and would be no more than a new plausible target, gives no mark: the first of these refusals speaks for it. A run goes on
 ///   over successes as long as each refusal was asked for before the one before it was known;
 /// - the same name in another directory, through the same tool and standing in nothing the agent had read, is a guess, not a way round;

@@ -4,35 +4,13 @@
 #include <gmock/gmock.h>
 
 #include "models/limits_totals.h"
-#include "tests/unit/models/scope_world.h"
+#include "tests/unit/models/limits_world.h"
 
 namespace ringfence::testing {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-
-Ladder at_most(double max) { return {std::nullopt, std::nullopt, max}; }
-
-struct Limits : ::testing::Test {
-  World world{limits_channel()};
-  void holds(Made made) { EXPECT_THAT(world.breaks(std::move(made)), IsEmpty()); }
-  std::string broken(Made made) {
-    const Reading reading = world.read(std::move(made));
-    EXPECT_THAT(World::uids(reading), ElementsAre("limit.hard"));
-    return reading.breaches.empty() ? "" : reading.breaches.front().what;
-  }
-  void is_too_late(Made made) {
-    const Reading reading = world.read(std::move(made));
-    EXPECT_THAT(reading.breaches, IsEmpty());
-    EXPECT_TRUE(lacks(reading, Lacking::Past));
-  }
-  void mark_identifier(std::string name, std::string kind) {
-    world.job.actions.front().arguments.push_back(rule(std::move(name)));
-    world.job.actions.front().arguments.back().identifier = true;
-    world.job.actions.front().arguments.back().identifier_kind = std::move(kind);
-  }
-};
 
 TEST_F(Limits, ARequestIsHeldToWhatItsArgumentsShowAndAddsNothing) {
   mark_identifier("customer", "customer");
@@ -354,64 +332,6 @@ TEST_F(Limits, DatesFarAwayDoNotResetTheDay) {
   holds(call("files/read").records(10));
   for (const int far : {4000, 5000}) holds(call("files/read").records(1).after(days(far)));
   broken(call("files/read").records(1));
-}
-
-// A delegate and the job it was delegated from
-
-struct LimitsOfADelegate : Limits {
-  Persona desk;
-  void SetUp() override {
-    desk.id = "desk";
-    desk.version = "1";
-    world.parent = &desk;
-  }
-};
-
-TEST_F(LimitsOfADelegate, TheNarrowerMaximumOfACallHolds) {
-  world.job.per_call.records = at_most(500);
-  desk.per_call.records = at_most(50);
-  holds(call("files/read").records(50));
-  EXPECT_EQ(broken(call("files/read").records(51)),
-            "51 records in one call for the job desk@1 it was delegated from, declared are at most 50");
-  world.parent = nullptr;
-  holds(call("files/read").records(500));
-}
-
-TEST_F(LimitsOfADelegate, WhatItDoesForItselfDoesNotCountForTheParent) {
-  desk.per_day.records = at_most(10);
-  world.parent = nullptr;
-  holds(call("files/read").records(100));
-  world.parent = &desk;
-  holds(call("files/read").session("s1").records(6));
-  world.restart();
-  EXPECT_EQ(broken(call("files/read").session("s2").records(5)),
-            "11 records today for the job desk@1 it was delegated from, declared are at most 10");
-}
-
-TEST_F(LimitsOfADelegate, OwnMaximaHoldForEveryParentTogether) {
-  Persona office;
-  office.id = "office";
-  world.job.per_day.records = at_most(10);
-  holds(call("files/read").records(6));
-  world.parent = &office;
-  EXPECT_EQ(broken(call("files/read").records(6)), "12 records today, declared are at most 10");
-}
-
-TEST_F(LimitsOfADelegate, DistinctValuesAreCountedUnderTheParentsMaximum) {
-  mark_identifier("customer", "customer");
-  desk.per_session.entities = at_most(1);
-  desk.actions = world.job.actions;
-  holds(call("files/read").with("customer", "C-1"));
-  holds(call("files/read").with("customer", "C-1"));
-  broken(call("files/read").with("customer", "C-2"));
-}
-
-TEST_F(LimitsOfADelegate, CallsOfAMinuteAreHeldToTheNarrowerMaximum) {
-  world.job.calls_per_minute = at_most(3);
-  desk.calls_per_minute = at_most(2);
-  holds(call("files/read"));
-  holds(call("files/read"));
-  EXPECT_EQ(broken(call("files/read")), "3 calls in this minute, declared are at most 2");
 }
 
 }  // namespace

@@ -276,11 +276,6 @@ TEST_F(Destination, WhatAResultTooLargeToReadMayHaveGivenIsNotForeign) {
   declared().external = External::Grounded;
   permits(call("files/read").result("hello"));
   bars(call("files/read").host("evil.example").result("hello"));
-  permits(call("files/read").but([](Event& event) {
-    event.ignored_elements = 1;
-    event.bytes.response = 0;
-  }));
-  bars(call("files/read").host("evil.example").result("hello"));
   permits(call("files/read").but([](Event& event) { event.result_too_large = true; }));
   world.restart();
   const Reading blind = world.read(call("files/read").host("partner.example"));
