@@ -217,6 +217,11 @@ class TotalsChannel final : public Channel {
 
 }  // namespace
 
+bool counts_each_rung(RowId row) {
+  const std::uint8_t context = plain_context(row.context);
+  return row.channel == ChannelId::Totals && (context == kSessionContext || context == kDayContext);
+}
+
 const Channel& totals_channel() {
   static const TotalsChannel kChannel;
   return kChannel;

@@ -29,4 +29,7 @@ namespace ringfence {
 /// Source: docs/design/detection.md §3.3, totals and rate.
 [[nodiscard]] const Channel& totals_channel();
 
+/// Rows of the sums of a session or a day: one period is counted once for each rise of its total, so counts are no shares of periods.
+[[nodiscard]] bool counts_each_rung(RowId row);
+
 }  // namespace ringfence

@@ -16,7 +16,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::size_t kCellChars = 120;
+constexpr std::size_t kCellChars = 120, kNextChars = 400;
 constexpr std::size_t kLabelWidth = 58;
 constexpr std::size_t kScopeWidth = 48;
 constexpr std::size_t kActsShown = 8, kBreachesShown = 8;
@@ -53,8 +53,8 @@ std::string printed_line(const Line& line) {
   return out + "\n";
 }
 
-std::string field(std::string_view name, std::string_view value) {
-  return left(std::string(name), 11) + printable(value, kCellChars) + "\n";
+std::string field(std::string_view name, std::string_view value, std::size_t most = kCellChars) {
+  return left(std::string(name), 11) + printable(value, most) + "\n";
 }
 
 Line row_line(const EvidenceRow& row, std::int64_t nats) {
@@ -64,7 +64,7 @@ Line row_line(const EvidenceRow& row, std::int64_t nats) {
           std::to_string(row.count),
           hundredths(nats),
           percent_text(row.cap, 3),
-          percent_text(row.seen, 2),
+          seen_text(row),
           samples};
 }
 
@@ -124,14 +124,14 @@ Json ledger_json(const Explanation& explanation) {
   Json rows = Json::array();
   for (std::size_t i = 0; i < explanation.rows.size(); ++i) {
     const EvidenceRow& row = explanation.rows[i];
-    rows.push_back({{"channel", row.channel},
-                    {"class", row.cls},
-                    {"context", row.context},
-                    {"count", row.count},
-                    {"nats", nats(printed.rows[i])},
-                    {"cap", significant(row.cap, 3)},
-                    {"seen", significant(row.seen, 2)},
-                    {"samples", row.samples}});
+    Json& one = rows.emplace_back(Json{{"channel", row.channel},
+                                       {"class", row.cls},
+                                       {"context", row.context},
+                                       {"count", row.count},
+                                       {"nats", nats(printed.rows[i])},
+                                       {"cap", significant(row.cap, 3)}});
+    if (row.seen) one["seen"] = significant(*row.seen, 2);
+    one["samples"] = row.samples;
   }
   Json out{{"threat", explanation.threat},
            {"family", explanation.family},
@@ -223,7 +223,7 @@ std::string account_table(const Account& account) {
   for (const std::string& one : account.since) out += field("since", one);
   if (!account.sentence.empty()) out += "\n" + printable(account.sentence, 1200) + "\n";
   for (const std::string& one : account.open_findings) out += field("open", one);
-  if (!account.next.empty()) out += field("next", account.next);
+  if (!account.next.empty()) out += field("next", account.next, kNextChars);
   if (!account.scopes.empty()) out += "\n" + scopes_table(account);
   if (account.explanation) out += "\n" + ledger_table(*account.explanation);
   if (account.explanation && account.explanation->bounded) out += "\n" + promise_sentence(*account.explanation) + "\n";

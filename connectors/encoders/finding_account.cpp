@@ -20,6 +20,20 @@ constexpr std::int64_t kNanosPerMs = 1'000'000;
 
 EventTime time_of(const Json& finding) { return EventTime{finding.at("time").get<std::int64_t>() * kNanosPerMs}; }
 
+Level level_in(const Json& of) { return level_named(of.at("level").get<std::string>()).value_or(Level::Observe); }
+
+Differences differences_of(const Json& all) {
+  Differences out{level_in(all), {}};
+  for (const Json& one : all.at("ways")) {
+    Difference way{.acts = {}, .score = one.at("score").get<double>(), .at_most = one.value("at_most", false), .level = level_in(one)};
+    for (const Json& acts : one.at("without"))
+      way.acts.push_back({acts.at("channel").get<std::string>(), acts.at("class").get<std::string>(), acts.at("context").get<std::string>(),
+                          acts.at("acts").get<std::uint32_t>(), acts.at("of").get<std::uint32_t>()});
+    out.ways.push_back(std::move(way));
+  }
+  return out;
+}
+
 Explanation explanation_of(const Json& ours) {
   Explanation out;
   out.threat = ours.at("threat").get<std::string>();
@@ -42,10 +56,13 @@ Explanation explanation_of(const Json& ours) {
   out.start = terms.at("start").get<double>();
   out.late_starts = terms.at("late_starts").get<double>();
   out.others = terms.at("others").get<double>();
-  for (const Json& row : ours.at("evidence"))
+  for (const Json& row : ours.at("evidence")) {
     out.rows.push_back({row.at("channel").get<std::string>(), row.at("class").get<std::string>(), row.at("context").get<std::string>(),
-                        row.at("count").get<std::uint32_t>(), row.at("nats").get<double>(), row.at("cap").get<double>(),
-                        row.at("seen").get<double>(), row.at("samples").get<std::vector<std::string>>(), row.value("alerts_more", 0.)});
+                        row.at("count").get<std::uint32_t>(), row.at("nats").get<double>(), row.at("cap").get<double>(), std::nullopt,
+                        row.at("samples").get<std::vector<std::string>>(), row.value("alerts_more", 0.)});
+    if (row.contains("seen")) out.rows.back().seen = row.at("seen").get<double>();
+  }
+  if (ours.contains("would_differ")) out.would_differ = differences_of(ours.at("would_differ"));
   return out;
 }
 

@@ -59,6 +59,14 @@ std::string spelled(Decimal number) {
   return number.digits.substr(0, point) + "." + number.digits.substr(point);
 }
 
+Decimal decimal_up(double value, int digits) {
+  Decimal down = decimal_down(value, digits);
+  const std::string text = spelled(down);
+  double low = 0;
+  std::from_chars(text.data(), text.data() + text.size(), low);
+  return low >= value ? down : decimal_nearest(low + std::pow(10, down.exponent - digits + 1), digits);
+}
+
 std::string score_spelled(double score, Decimal (*round)(double, int), int digits) {
   if (!std::isfinite(score) || score <= 0) return "0";
   return spelled(round(score, digits));
@@ -98,12 +106,15 @@ std::string hundredths(std::int64_t value) {
 
 std::string score_text(double score, int digits) { return score_spelled(score, decimal_nearest, digits); }
 std::string score_text_down(double score, int digits) { return score_spelled(score, decimal_down, digits); }
+std::string score_text_up(double score, int digits) { return score_spelled(score, decimal_up, digits); }
 
 std::string percent_text(double share, int digits) {
   const double percent = significant(share * 100, digits);
   if (!std::isfinite(percent) || percent <= 0) return "0 %";
   return plain_text(percent) + " %";
 }
+
+std::string seen_text(const EvidenceRow& row) { return row.seen ? percent_text(*row.seen, 2) : std::string(); }
 
 std::string plain_text(double value) {
   std::array<char, 64> text{};

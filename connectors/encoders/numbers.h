@@ -28,8 +28,12 @@ struct PrintedTerms {
 [[nodiscard]] std::string score_text(double score, int digits = 3);
 /// The same rounded down, so that a promise "at most once per" stays true.
 [[nodiscard]] std::string score_text_down(double score, int digits = 2);
+/// The same rounded up: "at most" stays true.
+[[nodiscard]] std::string score_text_up(double score, int digits = 2);
 /// "83 %", "0.3 %".
 [[nodiscard]] std::string percent_text(double share, int digits);
+/// The share of a row; empty where there is none to say.
+[[nodiscard]] std::string seen_text(const EvidenceRow& row);
 /// "1.5": shortest text that reads back the same.
 [[nodiscard]] std::string plain_text(double value);
 

@@ -188,14 +188,16 @@ Json evidences_of(const FindingRecord& record) {
   return Json::array({std::move(evidence)});
 }
 
+std::string observed(const EvidenceRow& row) { return row.seen ? seen_text(row) : std::to_string(row.count); }
+
 Json anomalies_of(const FindingRecord& record) {
   Json anomalies = Json::array(), baselines = Json::array();
   for (const std::size_t i : notable_rows(*record.explanation)) {
     const EvidenceRow& row = record.explanation->rows[i];
     const std::string name = row_name(row);
     anomalies.push_back({{"observation_parameter", name},
-                         {"observation_type", "share of calls " + row.context},
-                         {"observations", Json::array({{{"value", percent_text(row.seen, 2)}, {"count", row.count}}})}});
+                         {"observation_type", (row.seen ? "share of calls " : "times ") + row.context},
+                         {"observations", Json::array({{{"value", observed(row)}, {"count", row.count}}})}});
     baselines.push_back({{"observation_parameter", name},
                          {"observation_type", record.explanation->null == "alert" ? "cap of alerts" : "declared cap times tolerance"},
                          {"observations", Json::array({{{"value", percent_text(row.cap, 3)}}})}});

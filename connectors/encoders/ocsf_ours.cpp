@@ -13,6 +13,19 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kBreaches = 32;
 
+Json differences(const Differences& all) {
+  Json ways = Json::array();
+  for (const Difference& way : all.ways) {
+    Json without = Json::array();
+    for (const Difference::Acts& acts : way.acts)
+      without.push_back(
+          {{"channel", acts.channel}, {"class", acts.cls}, {"context", acts.context}, {"acts", acts.without}, {"of", acts.of}});
+    ways.push_back({{"without", std::move(without)}, {"score", significant(way.score, 6)}, {"level", name_of(way.level)}});
+    if (way.at_most) ways.back()["at_most"] = true;
+  }
+  return {{"level", name_of(all.level)}, {"ways", std::move(ways)}};
+}
+
 void add_ledger(Json& out, const FindingRecord& record, const PrintedTerms& printed) {
   const Explanation& explanation = *record.explanation;
   out["ln_score"] = static_cast<double>(printed.ln_score) / 100;
@@ -32,6 +45,7 @@ void add_ledger(Json& out, const FindingRecord& record, const PrintedTerms& prin
                   {"others", static_cast<double>(printed.others) / 100}};
   if (explanation.alert_score) out["alert_score"] = significant(*explanation.alert_score, 3);
   if (explanation.clamped) out["clamped"] = true;
+  if (explanation.would_differ) out["would_differ"] = differences(*explanation.would_differ);
 }
 
 Json evidence_rows(const Explanation& explanation, const PrintedTerms& printed) {
@@ -40,15 +54,15 @@ Json evidence_rows(const Explanation& explanation, const PrintedTerms& printed) 
     const EvidenceRow& row = explanation.rows[i];
     Json samples = Json::array();
     for (const std::string& sample : row.samples) samples.push_back(ocsf_text(sample));
-    out.push_back({{"channel", row.channel},
-                   {"class", row.cls},
-                   {"context", row.context},
-                   {"count", row.count},
-                   {"nats", static_cast<double>(printed.rows[i]) / 100},
-                   {"cap", significant(row.cap, 3)},
-                   {"seen", significant(row.seen, 2)},
-                   {"samples", std::move(samples)}});
-    if (row.alerts_more > 0) out.back()["alerts_more"] = significant(row.alerts_more, 3);
+    Json& one = out.emplace_back(Json{{"channel", row.channel},
+                                      {"class", row.cls},
+                                      {"context", row.context},
+                                      {"count", row.count},
+                                      {"nats", static_cast<double>(printed.rows[i]) / 100},
+                                      {"cap", significant(row.cap, 3)}});
+    if (row.seen) one["seen"] = significant(*row.seen, 2);
+    one["samples"] = std::move(samples);
+    if (row.alerts_more > 0) one["alerts_more"] = significant(row.alerts_more, 3);
   }
   return out;
 }

@@ -159,7 +159,7 @@ std::string bar(std::int64_t nats, std::int64_t greatest) {
 std::string ledger_row(std::string_view what, std::int64_t nats, std::int64_t greatest, const EvidenceRow* row) {
   return "<tr>" + cell(html(what)) + cell(row != nullptr ? std::to_string(row->count) : "", "num") + cell(hundredths(nats), "num") +
          cell(bar(nats, greatest)) + cell(row != nullptr ? percent_text(row->cap, 3) : "", "num") +
-         cell(row != nullptr ? percent_text(row->seen, 2) : "", "num") + cell(row != nullptr ? html(joined(row->samples)) : "") + "</tr>\n";
+         cell(row != nullptr ? seen_text(*row) : "", "num") + cell(row != nullptr ? html(joined(row->samples)) : "") + "</tr>\n";
 }
 
 std::string ledger(const Explanation& e) {

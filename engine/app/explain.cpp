@@ -23,6 +23,7 @@
 #include "engine/persona/load.h"
 #include "engine/pipeline/rulebook.h"
 #include "engine/state/borrowed_session.h"
+#include "engine/verdict/counterfactual.h"
 #include "engine/verdict/ledger.h"
 #include "engine/verdict/policy.h"
 #include "models/shadow.h"
@@ -48,19 +49,15 @@ void print(const Account& account, bool json) {
   std::fputs(json ? (account_json(account) + "\n").c_str() : account_table(account).c_str(), stdout);
 }
 
-LevelScores thresholds_of(const Persona& persona) {
-  const Thresholds& t = persona.response.scores;
-  return {t.alert, t.throttle, t.halt};
-}
-
-/// All thresholds where the persona files are given and have this persona as it was; else the one the finding names, and it is said why.
-std::expected<LevelScores, std::string> thresholds_of(const Account& account, const Options& options) {
-  if (options.personas.empty()) return own_level_of(account);
+/// The finding itself says what would have to differ; persona files that are given and declare something else than it was made under are
+/// told of.
+std::expected<void, std::string> compare_persona(const Account& account, const Options& options) {
+  if (options.personas.empty()) return {};
   const PersonaLoad load = load_set(options);
   if (!load.set) return std::unexpected("the persona set has errors: ringfence validate names them");
   const FindingPersona job = persona_of(account, *load.set);
   if (!job.is_its_own()) std::fprintf(stderr, "explain: warning: %s: its thresholds are not used\n", job.doubt.c_str());
-  return job.persona != nullptr && job.is_its_own() ? thresholds_of(*job.persona) : own_level_of(account);
+  return {};
 }
 
 ExitCode from_finding(const Options& options) {
@@ -68,9 +65,8 @@ ExitCode from_finding(const Options& options) {
   if (!records) return fail(records.error());
   auto account = account_of_records(*records);
   if (!account) return fail(account.error());
-  const auto thresholds = thresholds_of(*account, options);
-  if (!thresholds) return fail(thresholds.error());
-  say_what_would_differ(*account, *thresholds);
+  if (const auto compared = compare_persona(*account, options); !compared) return fail(compared.error());
+  say_what_would_differ(*account);
   print(*account, options.json);
   return ExitCode::Done;
 }
@@ -107,10 +103,13 @@ std::vector<ScopePart> scopes_of(const AgentState& agent, const Tables& tables) 
   return parts;
 }
 
-std::string distance(double score, double threshold) {
-  if (score >= threshold) return "S is " + score_text(score) + ", enough";
-  const double nats = std::log(threshold / std::max(score, 1e-30));
-  return "S is " + score_text(score) + ", " + hundredths(std::llround(nats * 100)) + " nats short";
+/// `heard`: the threats that S is of.
+std::string distance(double score, double threshold, ThreatSet heard) {
+  const std::string s =
+      "S is " + score_text(score) + (heard == kAllThreats ? "" : " without the threats that the persona's response keeps below it");
+  if (score >= threshold) return s + ", enough";
+  if (!(score > 0)) return s + ", no evidence at all";
+  return s + ", " + hundredths(std::llround(std::log(threshold / score) * 100)) + " nats short";
 }
 
 /// Which level the evidence would reach next: of the threats that the persona lets go so far.
@@ -118,18 +117,36 @@ std::string next_of(const AgentState& agent, const Persona& persona, const Table
   const Thresholds& t = persona.response.scores;
   const Level level = standing_level(agent);
   const Reached reached = reached_by(agent, persona, tables);
-  const auto heard = [](ThreatSet threats) {
-    return threats == kAllThreats ? std::string() : std::string("; threats that the persona's response keeps below it are left out");
-  };
   if (level >= Level::Halt) return "nothing: a release ends it";
   if (level == Level::Observe) {
     const double most = std::max(reached.alert.declared, reached.alert.alert);
-    return "alert at " + score_text(t.alert) + ": " + distance(most, t.alert) + " (caps without tolerance)" + heard(reached.heard.alert);
+    return "alert at " + score_text(t.alert) + ": " + distance(most, t.alert, reached.heard.alert) + " (caps without tolerance)";
   }
   if (level == Level::Alert)
-    return "throttle at " + score_text(t.throttle) + ": " + distance(reached.throttle, t.throttle) + heard(reached.heard.throttle);
-  return "halt at " + score_text(t.halt) + ": " + distance(reached.halt, t.halt) + "; one dangerous family must hold 80 % of it" +
-         heard(reached.heard.halt);
+    return "throttle at " + score_text(t.throttle) + ": " + distance(reached.throttle, t.throttle, reached.heard.throttle);
+  return "halt at " + score_text(t.halt) + ": " + distance(reached.halt, t.halt, reached.heard.halt) +
+         "; one dangerous family must hold 80 % of it";
+}
+
+/// The highest level by score that the persona lets the leading threat go to, and its threshold.
+std::pair<Level, double> most_of(const AgentState& agent, const Persona& persona, const Tables& tables) {
+  const Thresholds& t = persona.response.scores;
+  const Heard heard = reached_by(agent, persona, tables).heard;
+  const ThreatSet leading = only(leader(agent, tables, Null::Declared).threat);
+  if ((heard.halt & leading) != 0) return {Level::Halt, t.halt};
+  if ((heard.throttle & leading) != 0) return {Level::Throttle, t.throttle};
+  return {Level::Alert, t.alert};
+}
+
+/// The ledger as it stands, with what would have to differ.
+std::optional<Explanation> explanation_of(const AgentState& agent, const Persona& persona, const Tables& tables) {
+  const Scored scored{agent, tables, Null::Declared};
+  const auto [level, threshold] = most_of(agent, persona, tables);
+  std::optional<Explanation> out = explain(scored, persona, threshold, all_channels());
+  if (!out) return out;
+  out->threshold_of = level;
+  out->would_differ = what_would_differ(scored, persona, all_channels());
+  return out;
 }
 
 Account account_of_state(const AgentState& agent, const Persona& persona, const Tables& tables, const Options& options) {
@@ -137,11 +154,11 @@ Account account_of_state(const AgentState& agent, const Persona& persona, const 
   const Level level = standing_level(agent);
   account.level = name_of(level);
   account.applied = name_of(applied_level(level, persona.response.mode));
-  account.explanation = explain({agent, tables, Null::Declared}, persona, persona.response.scores.halt, all_channels());
+  account.explanation = explanation_of(agent, persona, tables);
   account.title = level == Level::Observe ? "nothing stands against it" : "what stands against it now";
   account.scopes = scopes_of(agent, tables);
   account.next = next_of(agent, persona, tables);
-  if (account.explanation) say_what_would_differ(account, thresholds_of(persona));
+  say_what_would_differ(account);
   for (const OpenFinding& open : agent.findings)
     account.open_findings.push_back(open.uid + "  " + std::string(uid_of(open.analytic)) + ", " + std::string(name_of(open.level)));
   return account;
@@ -244,9 +261,7 @@ void add_explain(CLI::App& app, Subcommand& action) {
       command->add_option("--agent", options->agent, "An agent of a state directory that no process holds")->type_name("ID");
   command->add_option("--tenant", options->tenant, "Its tenant")->capture_default_str()->needs(agent);
   command->add_option("--state", options->state, "State directory")->type_name("DIR")->needs(agent);
-  command
-      ->add_option("--personas", options->personas, "Persona directory; with --finding it adds all thresholds to what would have to differ")
-      ->type_name("DIR");
+  command->add_option("--personas", options->personas, "Persona directory; a finding needs none")->type_name("DIR");
   command->add_option("--lists", options->lists, "Directory of lists (default: lists below --personas)")->type_name("DIR");
   command
       ->add_option("--draft", options->draft,

@@ -225,8 +225,7 @@ ExitCode write_report(const Options& options) {
   if (!page) return fail(page.error());
   if (const auto enriched = enrich(*page, options, *finding); !enriched) return fail(enriched.error().message, enriched.error().exit);
   if (const auto added = add_containment(*page, options, *finding); !added) return fail(added.error());
-  const bool known = page->alert > 0;
-  say_what_would_differ(page->account, known ? LevelScores{page->alert, page->throttle, page->halt} : own_level_of(page->account));
+  say_what_would_differ(page->account);
   const std::string text = report_html(*page);
   if (options.output == "-") {
     std::fwrite(text.data(), 1, text.size(), stdout);

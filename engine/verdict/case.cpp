@@ -7,6 +7,7 @@
 #include "engine/verdict/analytics.h"
 #include "engine/verdict/contain.h"
 #include "engine/verdict/contribution.h"
+#include "engine/verdict/counterfactual.h"
 #include "engine/verdict/ledger.h"
 
 namespace ringfence {
@@ -256,6 +257,11 @@ std::vector<FindingRecord> findings_of(const Judged& judged, std::span<const Cha
   base.score = judged.decision.score;
   for (Contribution& part : parts) {
     if (auto record = write(judged.act.agent, base, event, std::move(part))) {
+      if (record->explanation) {
+        const Null null = record->explanation->null == "alert" ? Null::Alert : Null::Declared;
+        record->explanation->would_differ = what_would_differ(
+            {judged.act.agent, judged.tables, null, judged_alone(judged.act), judged.decision.heard}, judged.act.persona, channels);
+      }
       records.push_back(std::move(*record));
     }
   }

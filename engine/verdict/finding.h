@@ -24,10 +24,29 @@ struct EvidenceRow {
   std::uint32_t count = 0;
   double nats = 0;  // sum of ln g of the leading threat
   double cap = 0;   // declared cap times tolerance
-  double seen = 0;  // share of this class among the ledger's events in this context
+  /// Share of this class among the ledger's events in this context; absent where one thing is counted once for each rung it passes.
+  std::optional<double> seen;
   std::vector<std::string> samples;
   double alerts_more =
       0;  // nats by which one of its acts weighs more under the caps of alerts, where tolerance does not explain it; else 0
+};
+
+/// One way for the evidence to weigh less (engine/verdict/counterfactual.h): without so many of its acts.
+struct Difference {
+  struct Acts {
+    std::string channel, cls, context;  // as in EvidenceRow: the row that the acts are named by
+    std::uint32_t without = 0, of = 0;
+  };
+  std::vector<Acts> acts;
+  double score = 0;              // S of the explanation's null without them, all other acts counted as they were
+  bool at_most = false;          // it may well be lower
+  Level level = Level::Observe;  // that the evidence leads to then; observe: no finding for it
+};
+
+/// Ways to a lower level, the way to none last, from the level that the evidence leads to as it is.
+struct Differences {
+  Level level = Level::Observe;
+  std::vector<Difference> ways;
 };
 
 /// ln S taken apart (detection.md §4): prior + start + sum of rows + late_starts + others == ln_score, exactly up to the last row's
@@ -42,9 +61,10 @@ struct Explanation {
   double declared_tolerance = 1;      // of `score`, whichever null the terms are of
   std::optional<double> alert_score;  // where the alert null alone crossed
   double prior = 0, start = 0, late_starts = 0, others = 0;
-  bool clamped = false;           // a score at 1e30
-  bool bounded = true;            // the score bounds false alarms (threats.h)
-  std::vector<EvidenceRow> rows;  // greatest nats first
+  bool clamped = false;                     // a score at 1e30
+  bool bounded = true;                      // the score bounds false alarms (threats.h)
+  std::vector<EvidenceRow> rows;            // greatest nats first
+  std::optional<Differences> would_differ;  // absent in what a former build wrote
 };
 
 /// One record about a finding, owned strings only: everything an encoder needs, nothing it must look up.

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "engine/event/short_list.h"
+#include "models/totals_channel.h"
 
 namespace ringfence {
 namespace {
@@ -70,10 +71,7 @@ const std::array<float, kThreatSlots>& values(const Evidence& evidence, Null nul
 
 /// The threat has ticked since the ledger opened: the one that its first tick added belongs to the start.
 bool ticked(const Ledger& ledger, const Tables& tables, Null null, std::size_t slot) {
-  return std::ranges::any_of(ledger.rows, [&](const Ledger::Row& row) {
-    if (row.stake) return row.stake->threat == slot && row.stake->ticked;
-    return (tables.ticking(null, row.id) >> slot & 1U) != 0;
-  });
+  return std::ranges::any_of(ledger.rows, [&](const Ledger::Row& row) { return row_ticks(row, tables, null, slot); });
 }
 
 /// Factors moved what the ledger opened with before the threat's first tick: the one of that tick joined later.
@@ -97,12 +95,6 @@ void stake(Ledger& ledger, Rows& rows, const Wagered& made, const Evidence& befo
   if (moves(Null::Declared)) row.stake->declared_nats += ln_factor(made, Null::Declared);
 }
 
-double nats_of(const Ledger::Row& row, const Tables& tables, Null null, std::size_t slot) {
-  if (!row.stake) return row.count * std::log(static_cast<double>(tables.row(null, row.id)[slot]));
-  if (row.stake->threat != slot) return 0;
-  return null == Null::Alert ? row.stake->alert_nats : row.stake->declared_nats;
-}
-
 /// What says nothing of a threat, one way or the other, is no row of its explanation.
 bool bears_on(const Ledger::Row& row, const Tables& tables, Null null, std::size_t slot) {
   return row.stake ? row.stake->threat == slot : (tables.ticking(null, row.id) >> slot & 1U) != 0;
@@ -110,13 +102,8 @@ bool bears_on(const Ledger::Row& row, const Tables& tables, Null null, std::size
 
 EvidenceRow readable(const Ledger& ledger, const Ledger::Row& row, const Tables& tables, Null null, std::size_t slot,
                      std::span<const Channel* const> channels) {
-  EvidenceRow out;
-  if (const ChannelInfo* info = info_of(channels, row.id.channel)) {
-    out.channel = info->name;
-    if (row.id.cls < info->classes.size()) out.cls = info->classes[row.id.cls];
-    const std::uint8_t context = plain_context(row.id.context);
-    if (context < info->contexts.size()) out.context = info->contexts[context];
-  }
+  const RowWords words = words_of(row.id, channels);
+  EvidenceRow out{.channel = std::string(words.channel), .cls = std::string(words.cls), .context = std::string(words.context)};
   std::uint32_t in_context = 0;
   for (const Ledger::Row& other : ledger.rows) {
     if (other.id.channel == row.id.channel && other.id.context == row.id.context) in_context += other.count;
@@ -124,7 +111,7 @@ EvidenceRow readable(const Ledger& ledger, const Ledger::Row& row, const Tables&
   out.count = row.count;
   out.nats = nats_of(row, tables, null, slot);
   out.cap = tables.cap(null, row.id);
-  out.seen = in_context == 0 ? 0 : static_cast<double>(row.count) / in_context;
+  if (in_context > 0 && !counts_each_rung(row.id)) out.seen = static_cast<double>(row.count) / in_context;
   for (std::size_t i = 0; i < row.samples.size(); ++i) {
     if (const std::string_view id = ledger.sample(row, i); !id.empty()) out.samples.emplace_back(id);
   }
@@ -161,6 +148,28 @@ void rebase(std::unique_ptr<Ledger>& ledger, const Evidence& now) {
   if (!ledger) return;
   ledger->start = now;
   ledger->clear_rows();
+}
+
+double nats_of(const Ledger::Row& row, const Tables& tables, Null null, std::size_t slot) {
+  if (!row.stake) return row.count * std::log(static_cast<double>(tables.row(null, row.id)[slot]));
+  if (row.stake->threat != slot) return 0;
+  return null == Null::Alert ? row.stake->alert_nats : row.stake->declared_nats;
+}
+
+bool row_ticks(const Ledger::Row& row, const Tables& tables, Null null, std::size_t slot) {
+  if (row.stake) return row.stake->threat == slot && row.stake->ticked;
+  return (tables.ticking(null, row.id) >> slot & 1U) != 0;
+}
+
+RowWords words_of(RowId id, std::span<const Channel* const> channels) {
+  RowWords words;
+  const ChannelInfo* const info = info_of(channels, id.channel);
+  if (info == nullptr) return words;
+  words.channel = info->name;
+  if (id.cls < info->classes.size()) words.cls = info->classes[id.cls];
+  const std::uint8_t context = plain_context(id.context);
+  if (context < info->contexts.size()) words.context = info->contexts[context];
+  return words;
 }
 
 const Ledger* leading_ledger(const AgentState& agent, const Leader& leader) {

@@ -36,6 +36,16 @@ struct Scored {
 [[nodiscard]] std::optional<Explanation> explain(const Scored& scored, const Persona& persona, double threshold,
                                                  std::span<const Channel* const> channels);
 
+/// What a row adds to ln A of a threat, over all its events; and whether its events tick for it.
+[[nodiscard]] double nats_of(const Ledger::Row& row, const Tables& tables, Null null, std::size_t slot);
+[[nodiscard]] bool row_ticks(const Ledger::Row& row, const Tables& tables, Null null, std::size_t slot);
+
+/// A row as people read it; empty where no channel knows it.
+struct RowWords {
+  std::string_view channel, cls, context;
+};
+[[nodiscard]] RowWords words_of(RowId id, std::span<const Channel* const> channels);
+
 /// The ledger of the leading scope under `null`, or null.
 [[nodiscard]] const Ledger* leading_ledger(const AgentState& agent, const Leader& leader);
 

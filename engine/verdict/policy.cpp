@@ -131,14 +131,14 @@ OwnLevel highest_own(const Response& response, const Earned& earned) {
 
 /// What the persona itself says of an analytic, where that is a hold or more, takes effect as soon as its evidence has reached any level:
 /// where it leads to one that is newly reached, or is worth an alert by itself, whatever stands because of others.
-void override_levels(Scopes scopes, const Act& act, const Tables& tables, const Reached& reached, Decision& out) {
-  const Response& response = act.persona.response;
+void override_levels(Scopes scopes, const Weighed& weighed, const Reached& reached, Decision& out) {
+  const auto& [agent, persona, tables, alone] = weighed;
+  const Response& response = persona.response;
   const double alert = response.scores.alert;
   if (!scopes.may_rise || response.analytics.empty() || std::max(reached.all.alert, reached.all.declared) < alert) return;
-  const SessionState* const alone = judged_alone(act);
   const std::optional<Threat> leading =
-      out.crossing ? std::optional(leader(act.agent, tables, out.crossing->null, alone, out.heard).threat) : std::nullopt;
-  const auto part = [&](ThreatSet threats) { return scores(act.agent, tables, alone, threats); };
+      out.crossing ? std::optional(leader(agent, tables, out.crossing->null, alone, out.heard).threat) : std::nullopt;
+  const auto part = [&](ThreatSet threats) { return scores(agent, tables, alone, threats); };
   const OwnLevel own = highest_own(response, [&](ThreatSet threats) {
     if (leading && (threats & only(*leading)) != 0) return true;
     const Scores of = part(threats);
@@ -155,6 +155,14 @@ void override_levels(Scopes scopes, const Act& act, const Tables& tables, const 
     out.heard = own.threats;
   }
   hold_at(scopes.standing, own.level);
+}
+
+/// What the evidence newly does: the thresholds it crosses, and what the persona says of what led there.
+void cross_and_override(Scopes scopes, const Weighed& weighed, const Reached& reached, Decision& out) {
+  const auto leads = [&] { return leader(weighed.agent, weighed.tables, Null::Declared, weighed.alone, reached.heard.halt); };
+  out.crossing = cross(scopes, weighed.persona, reached, leads);
+  out.heard = reached.heard.at(out.crossing ? out.crossing->level : Level::Alert);
+  override_levels(scopes, weighed, reached, out);
 }
 
 void end_by_hysteresis(Standing& standing, const Thresholds& limit, const Reached& reached) {
@@ -237,6 +245,14 @@ Reached reached_by(const AgentState& agent, const Persona& persona, const Tables
   return out;
 }
 
+Level level_by_evidence(const Weighed& weighed) {
+  Standing nothing;
+  Decision out;
+  const Reached reached = reached_by(weighed.agent, weighed.persona, weighed.tables, weighed.alone);
+  cross_and_override({nothing, true}, weighed, reached, out);
+  return out.crossing ? out.crossing->level : Level::Observe;
+}
+
 Decision decide(const Act& act, std::span<const Breach> breaches, const Tables& tables, bool adds) {
   Decision out;
   AgentState& agent = act.agent;
@@ -270,10 +286,7 @@ Decision decide(const Act& act, std::span<const Breach> breaches, const Tables& 
   }
 
   const bool may_rise = !session_only || adds;
-  out.crossing =
-      cross({target, may_rise}, act.persona, reached, [&] { return leader(agent, tables, Null::Declared, alone, reached.heard.halt); });
-  out.heard = reached.heard.at(out.crossing ? out.crossing->level : Level::Alert);
-  override_levels({target, may_rise}, act, tables, reached, out);
+  cross_and_override({target, may_rise}, {agent, act.persona, tables, alone}, reached, out);
   end_by_hysteresis(target, limit, reached);
   if (alone == nullptr) {  // S is the agent's: what it no longer bears ends wherever it stands
     end_by_hysteresis(agent.standing, limit, reached);

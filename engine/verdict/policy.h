@@ -92,6 +92,16 @@ struct Reached {
 /// Changes `Standing` of the agent and of the session and the session's count of held acts; nothing else.
 [[nodiscard]] Decision decide(const Act& act, std::span<const Breach> breaches, const Tables& tables, bool adds);
 
+/// Whose evidence is looked at, under which job and tables; `alone` as in `score`.
+struct Weighed {
+  const AgentState& agent;
+  const Persona& persona;
+  const Tables& tables;
+  const SessionState* alone = nullptr;
+};
+/// The level that the evidence as it is would newly reach where nothing stands yet: thresholds, and what the persona says of analytics.
+[[nodiscard]] Level level_by_evidence(const Weighed& weighed);
+
 /// The highest level standing in any scope of the agent; what borrows its name is not one of them.
 [[nodiscard]] Level standing_level(const AgentState& agent);
 

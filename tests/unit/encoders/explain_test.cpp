@@ -102,7 +102,7 @@ TEST(Explain, what_is_no_finding_is_an_error_and_not_a_guess) {
 
 /// What it cannot do without is missed by name; what it never reads may be anything; nothing half-read comes out.
 TEST(Explain, any_field_of_a_finding_may_be_missing_or_of_another_type) {
-  const std::set<std::string> unread{"position", "engine_version"}, unshown{"persona_sha256"}, dispensable{"persona", "terms"};
+  const std::set<std::string> unread{"position", "engine_version"}, unshown{"persona_sha256", "would_differ"}, dispensable{"persona", "terms"};
   const auto golden = nlohmann::ordered_json::parse(testing::read_text("tests/data/findings/golden.json"));
   const auto& ours = golden["unmapped"]["ringfence"];
   const std::string whole = account_table(*account_of_finding(golden.dump()));
@@ -180,6 +180,22 @@ TEST(Explain, each_score_is_named_with_the_caps_it_is_under) {
   EXPECT_THAT(account_table(*read), HasSubstr("score      3.45 under the declared caps times 1.2; alert at 1e5; 1.47e5 under the caps "
                                               "without tolerance"));
   EXPECT_EQ(read->explanation->halt_threshold, 1e10);
+}
+
+TEST(Explain, claims_no_share_of_what_is_counted_for_each_rung_it_passes) {
+  FindingRecord record = testing::golden_record();
+  record.explanation->rows[0].seen.reset();
+  const std::string written = encode_finding(record);
+  const nlohmann::json finding = nlohmann::json::parse(written);
+  EXPECT_FALSE(finding["unmapped"]["ringfence"]["evidence"][0].contains("seen"));
+  const auto& observed = finding["anomaly_analyses"][0]["anomalies"][0];
+  EXPECT_EQ(observed["observation_type"], "times after a refusal");
+  EXPECT_EQ(observed["observations"][0]["value"], "5");
+  const auto read = account_of_finding(written);
+  ASSERT_TRUE(read) << read.error();
+  EXPECT_EQ(read->explanation->rows[0].seen, std::nullopt);
+  EXPECT_THAT(account_table(*read), HasSubstr("24.21     0.3 %           call-1041"));
+  EXPECT_FALSE(nlohmann::json::parse(account_json(*read))["ledger"]["evidence"][0].contains("seen"));
 }
 
 TEST(Explain, json_holds_the_ledger_with_terms_that_add_up) {

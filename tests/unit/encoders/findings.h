@@ -36,6 +36,12 @@ inline Explanation golden_explanation() {
   e.rows = {{"barrier", "denied, near-miss", "after a refusal", 5, 24.2087, 0.003, 5.0 / 6, {"call-1041", "call-1042", "call-1046"}},
             {"barrier", "denied, guess-shaped", "after a refusal", 1, 1.8971, 0.03, 1.0 / 6, {"call-1045"}},
             {"barrier", "denied, new plausible target", "after a success", 1, 0.2917, 0.05 * 1.5, 1, {"call-1040"}}};
+  const auto near_misses = [](std::uint32_t n) {
+    return std::vector{Difference::Acts{"barrier", "denied, near-miss", "after a refusal", n, 5}};
+  };
+  e.would_differ = Differences{Level::Halt,
+                               {{.acts = near_misses(1), .score = 645884000, .level = Level::Throttle},
+                                {.acts = near_misses(4), .score = 352.129, .level = Level::Observe}}};
   return e;
 }
 

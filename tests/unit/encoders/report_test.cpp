@@ -75,7 +75,7 @@ TEST(Report, OfADeclaredBreakNamesTheActsAndWhatWouldUndoIt) {
   ReportPage broken = page();
   broken.account = account_of(testing::breach_record());
   broken.account.count = 1;
-  say_what_would_differ(broken.account, {});
+  say_what_would_differ(broken.account);
   const std::string text = report_html(broken);
   const auto acts = text.find("<h2 id=\"acts\">The acts</h2>"), differ = text.find("<h2 id=\"differ\">");
   ASSERT_NE(differ, std::string::npos);
@@ -109,8 +109,7 @@ TEST(Report, ShowsNoLevelWhereNoneIsKnown) {
 
 TEST(Report, SaysWhatWouldHaveToDifferAndWhatWouldLeaveNothing) {
   ReportPage guessed = page();
-  guessed.account.explanation->share = 1;  // no other threat beside it
-  say_what_would_differ(guessed.account, {guessed.alert, guessed.throttle, guessed.halt});
+  say_what_would_differ(guessed.account);
   const std::string text = report_html(guessed);
   EXPECT_THAT(text, HasSubstr("<li>without 1 of the 5 &quot;barrier: denied, near-miss&quot;: about "));
   EXPECT_THAT(text, HasSubstr(", no finding</li>"));

@@ -3,103 +3,89 @@
 
 #include <gmock/gmock.h>
 
-#include <cmath>
-
+#include "connectors/encoders/finding_account.h"
+#include "connectors/encoders/ocsf.h"
 #include "tests/unit/encoders/findings.h"
 
 namespace ringfence {
 namespace {
 
-using ::testing::AllOf;
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-/// The example of the finding contract, with no other threat beside it.
-Explanation guessing() {
-  Explanation alone = testing::golden_explanation();
-  alone.share = 1;
-  return alone;
+const Difference::Acts kTwoNearMisses{"barrier", "denied, near-miss", "after a refusal", 2, 5};
+
+std::vector<std::string> said_of(Account account) {
+  say_what_would_differ(account);
+  return account.would_differ;
 }
 
-TEST(WouldDiffer, SaysWhatWouldHaveToDiffer) {
-  const auto differ = what_would_differ(guessing(), {1e5, 1e7, 1e10});
-  ASSERT_FALSE(differ.empty());
-  EXPECT_THAT(differ.front(), HasSubstr("without 1 of the 5 \"barrier: denied, near-miss\""));
-  EXPECT_THAT(differ.front(), HasSubstr("throttle"));
+/// The finding of the contract with these ways to a lower level.
+Account guessing(std::vector<Difference> ways) {
+  Account account = account_of(testing::golden_record());
+  account.explanation->would_differ = Differences{Level::Halt, std::move(ways)};
+  return account;
 }
 
-TEST(WouldDiffer, SaysWhatWouldLeaveNothing) {
-  EXPECT_THAT(what_would_leave_nothing(guessing(), {1e5, 1e7, 1e10}),
-              AllOf(HasSubstr("without 4 of the 5 \"barrier: denied, near-miss\": about "), HasSubstr(", no finding")));
-  EXPECT_THAT(what_would_leave_nothing(guessing(), {2, 1e7, 1e10}),
-              HasSubstr("the 5 \"barrier: denied, near-miss\" and the one \"barrier: denied, guess-shaped\": about "));
-  EXPECT_THAT(what_would_leave_nothing(guessing(), {.halt = 1e10}), IsEmpty()) << "nobody knows where alerts begin";
-  Explanation held = guessing();
-  held.share = .5;
-  EXPECT_THAT(what_would_leave_nothing(held, {1e5, 1e7, 1e10}), IsEmpty()) << "other threats hold enough";
+TEST(WouldDiffer, SaysWhatWouldLowerTheLevelAndWhatWouldLeaveNothing) {
+  EXPECT_THAT(said_of(account_of(testing::golden_record())),
+              ElementsAre("without 1 of the 5 \"barrier: denied, near-miss\": about 6.5e8, throttle",
+                          "without 4 of the 5 \"barrier: denied, near-miss\": about 350, no finding"));
 }
 
-/// A call between two declared rungs says nothing of a halt and much of an alert.
-TEST(WouldDiffer, LeavesNothingOnlyWhereWhatAlertsWeighMoreIsGoneToo) {
-  Explanation e = guessing();
-  EvidenceRow between{"volume", "above p90", "one ladder", 4, -.2, .75, .1, {}};
-  between.alerts_more = 2;
-  e.rows.push_back(between);
-  EXPECT_THAT(what_would_leave_nothing(e, {1e5, 1e7, 1e10}), HasSubstr("without the 5 \"barrier: denied, near-miss\": about "));
+TEST(WouldDiffer, SaysWhereTheScoreMayBeLowerAndRoundsUp) {
+  EXPECT_THAT(said_of(guessing({{{kTwoNearMisses, {"volume", "above p99", "one ladder", 3, 3}}, 8.31e4, true, Level::Observe}})),
+              ElementsAre("without 2 of the 5 \"barrier: denied, near-miss\" and the 3 \"volume: above p99\": at most 8.4e4, no finding"));
 }
 
 /// Two rows that differ in nothing but what came before are two different things to leave out.
 TEST(WouldDiffer, NamesTheContextWhereRowsDifferInThatAlone) {
-  Explanation e = guessing();
-  e.rows[0].context = "after a success";
-  e.rows[1].cls = e.rows[0].cls;
-  e.rows[1].nats = 20;
-  const auto differ = what_would_differ(e, {1e5, 1e7, 1e10});
-  ASSERT_EQ(differ.size(), 2U);
-  EXPECT_THAT(differ[0], HasSubstr("\"barrier: denied, near-miss, after a success\""));
-  EXPECT_THAT(differ[1], HasSubstr("\"barrier: denied, near-miss, after a refusal\""));
+  Account account = guessing({{{kTwoNearMisses}, 5e6, false, Level::Alert}});
+  account.explanation->rows[1].cls = account.explanation->rows[0].cls;
+  account.explanation->rows[1].context = "after a success";
+  EXPECT_THAT(said_of(account), ElementsAre("without 2 of the 5 \"barrier: denied, near-miss, after a refusal\": about 5e6, alert"));
 }
 
-TEST(WouldDiffer, SaysOfTheSameActsOnceWhatWouldDiffer) {
+TEST(WouldDiffer, IsReadBackFromAFinding) {
+  FindingRecord record = testing::golden_record();
+  record.explanation->would_differ = Differences{
+      Level::Halt, {{{kTwoNearMisses}, 5e6, false, Level::Alert}, {{kTwoNearMisses, kTwoNearMisses}, 83100, true, Level::Observe}}};
+  const auto read = account_of_finding(encode_finding(record));
+  ASSERT_TRUE(read) << read.error();
+  EXPECT_EQ(said_of(*read), said_of(account_of(record)));
+}
+
+TEST(WouldDiffer, SaysThatItIsNotKnownOfAFindingOfAFormerBuild) {
   Account account = account_of(testing::golden_record());
-  account.explanation->share = 1;
-  account.explanation->rows.resize(1);
-  say_what_would_differ(account, {.alert = 1e10});
-  EXPECT_THAT(account.would_differ, ElementsAre(AllOf(HasSubstr("without 1 of the 5"), HasSubstr("no finding"))));
-}
-
-TEST(WouldDiffer, PromisesNoDifferenceWhereThereIsNone) {
-  Explanation small = guessing();
-  small.ln_score = std::log(50.);
-  small.score = 50;
-  EXPECT_TRUE(what_would_differ(small, {1e5, 1e7, 1e10}).empty());
+  account.explanation->would_differ.reset();
+  EXPECT_THAT(said_of(account), ElementsAre("not known: a former build wrote this record"));
+  EXPECT_THAT(said_of(guessing({})), IsEmpty());
 }
 
 TEST(WouldDiffer, ADeclaredBreakIsUndoneByItsActsAlone) {
   Account account = account_of(testing::breach_record());
   account.count = 1;
-  EXPECT_THAT(what_would_undo(account, {}), ElementsAre("without this act: no finding, as of this record"));
+  EXPECT_THAT(said_of(account), ElementsAre("without this act: no finding, as of this record"));
   account.count = 7;
-  EXPECT_THAT(what_would_undo(account, {}), ElementsAre("without any of these 7 acts: no finding, as of this record"));
+  EXPECT_THAT(said_of(account), ElementsAre("without any of the 7 acts that it counts: no finding, as of this record"));
   account.held_acts = 3;
-  EXPECT_THAT(what_would_undo(account, {}), ElementsAre("without one of the 3 held acts of its session: hold", HasSubstr("7 acts")));
-  EXPECT_THAT(what_would_undo(account_of(testing::golden_record()), {}), IsEmpty());
+  EXPECT_THAT(said_of(account), ElementsAre("without one of the 3 held acts of its session: hold",
+                                            "without any of the 7 acts that it counts: no finding, as of this record"));
 }
 
-/// A finding that something declared was broken for stands whatever the evidence comes to.
-TEST(WouldDiffer, EvidenceBesideABreachUndoesNothingByItself) {
+/// A finding that something declared was broken for stands whatever the evidence comes to; what the evidence comes to is said all the same.
+TEST(WouldDiffer, OfEvidenceBesideABreachSaysWhatItAloneLeadsTo) {
   Account account = account_of(testing::breach_record());
-  account.explanation = guessing();
-  say_what_would_differ(account, {1e5, 1e7, 1e10});
-  EXPECT_THAT(account.would_differ, ElementsAre(AllOf(HasSubstr("without every act that broke what is declared, and without 4 of the 5"),
-                                                      HasSubstr("no finding, as of this record"))));
-  account.explanation->ln_score = std::log(50.);
-  say_what_would_differ(account, {1e5, 1e7, 1e10});
-  EXPECT_THAT(account.would_differ, ElementsAre("without every act that broke what is declared: no finding, as of this record"));
-  account.explanation->threshold_of = Level::Halt;
-  say_what_would_differ(account, own_level_of(account));
-  EXPECT_THAT(account.would_differ, IsEmpty()) << "nobody knows where alerts begin";
+  account.explanation =
+      guessing({{{kTwoNearMisses}, 5e6, false, Level::Alert}, {{kTwoNearMisses}, 4e4, false, Level::Observe}}).explanation;
+  EXPECT_THAT(said_of(account),
+              ElementsAre("of the evidence, without 2 of the 5 \"barrier: denied, near-miss\": about 5e6, alert",
+                          "without every act that broke what is declared, and without 2 of the 5 \"barrier: denied, near-miss\": about "
+                          "4e4, no finding, as of this record"));
+  account.explanation->would_differ = Differences{Level::Observe, {}};
+  EXPECT_THAT(said_of(account), ElementsAre("without every act that broke what is declared: no finding, as of this record"));
+  account.explanation->would_differ = Differences{Level::Halt, {}};
+  EXPECT_THAT(said_of(account), IsEmpty()) << "the evidence is enough for a halt, and nobody knows without what it were not";
 }
 
 }  // namespace

@@ -234,6 +234,7 @@ TEST(Ledger, AGainThatComesBeforeTheFirstTickIsNotGivenToThatTick) {
   EXPECT_EQ(e->threat, "drip");
   EXPECT_FALSE(e->clamped);
   EXPECT_NEAR(e->start, std::log(.5), 1e-6) << "what the ledger opened with";
+  for (const EvidenceRow& row : e->rows) EXPECT_FALSE(row.seen) << "a day is counted once for each rise: that is no share of days";
   expect_adds_up(*e, 0);
 }
 
