@@ -27,9 +27,10 @@ TEST(BarrierWords, SayHowManyGuessesStoodInNothingRead) {
   (void)story.tell(denied(file("dist/app-2.jar")));
   const Description words = story.describe(Threat::Guess);
   EXPECT_EQ(words.title, "Agent guesses path identifiers after refusals");
-  EXPECT_EQ(words.sentence,
-            "2 of the last 3 calls to git/get_file were refused on repos/core/files/{word}/{word}-{dec}.{word}; 2 identifiers stood in "
-            "nothing the agent had read.");
+  EXPECT_EQ(
+      words.sentence,
+      "2 of the last 3 calls to git/get_file were refused, the last of them on repos/core/files/{word}/{word}-{dec}.{word}; 2 identifiers "
+      "stood in nothing the agent had read.");
   EXPECT_EQ(words.identifier_shape, "word.word.dec1.word");
   EXPECT_EQ(words.grounded, std::optional(false));
 }
