@@ -193,12 +193,17 @@ TEST(BarrierMemory, ReadsASessionOfTheVersionsBeforeWhichKnewNoMoments) {
   }
 }
 
-TEST(BarrierMemory, ReadsASessionOfTheVersionBeforeWhichKnewWhenTheRunBeganAlone) {
-  Writer out;
-  out.u8(3);
+/// A session of that version that was refused last, up to where its run began.
+void begin_refused(Writer& out, std::uint8_t version) {
+  out.u8(version);
   out.u8(1 | 8);                              // after a refusal, refused
   for (int i = 0; i < 2; ++i) out.varint(0);  // serial, credentials
   SeenIds().encode(out);
+}
+
+TEST(BarrierMemory, ReadsASessionOfTheVersionBeforeWhichKnewWhenTheRunBeganAlone) {
+  Writer out;
+  begin_refused(out, 3);
   const Moment began{EventTime{1'000}, 7};
   encode_moment(out, began);
   for (int i = 0; i < 2; ++i) out.varint(0);  // ring, conducts
@@ -213,10 +218,7 @@ TEST(BarrierMemory, ReadsASessionOfTheVersionBeforeWhichKnewWhenTheRunBeganAlone
 /// Nothing is said of all refused calls that only the latest is known to be.
 TEST(BarrierMemory, ReadsASessionOfTheVersionBeforeWhichDidNotCompareRefusedCalls) {
   Writer out;
-  out.u8(5);
-  out.u8(1 | 8);                              // after a refusal, refused
-  for (int i = 0; i < 2; ++i) out.varint(0);  // serial, credentials
-  SeenIds().encode(out);
+  begin_refused(out, 5);
   const Moment began{EventTime{1'000}, 7}, last{EventTime{2'000}, 9};
   encode_moment(out, began);
   encode_moment(out, last);

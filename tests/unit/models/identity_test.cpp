@@ -66,35 +66,6 @@ TEST_F(Identity, OtherKeysHashOrderOfManySessionsIsBounded) {
   EXPECT_LT(world.session("s1").memory.at(kSlot)->bytes(), 400U);
 }
 
-/// The list as it was, then as it is: what left it stays valid for the declared time after the fact.
-TEST(IdentityRotation, KeyThatLeftTheListStaysValidForItsWindow) {
-  AgentState agent;
-  SessionState session;
-  Persona before, after;
-  before.credentials = {"old"};
-  after.credentials = {"new"};
-  after.credential_rotation = hours(2);
-  const PersonaSet none;
-  const auto cls = [&](const Persona& job, std::string key, Nanos since, std::optional<EventTime> fact) {
-    Made made = shown(std::move(key));
-    made.event().time = kFriday + since;
-    const Act act{.event = made.done(),
-                  .persona = job,
-                  .set = none,
-                  .match = {},
-                  .effect = {},
-                  .agent = agent,
-                  .session = session,
-                  .credential_changed = fact};
-    return static_cast<int>(identity_channel().read(act).cls);
-  };
-  EXPECT_EQ(cls(before, "old", hours(0), std::nullopt), 0);
-  EXPECT_EQ(cls(after, "old", hours(1), std::nullopt), 3) << "nobody announced a rotation";
-  EXPECT_EQ(cls(after, "old", hours(1), kFriday), 1);
-  EXPECT_EQ(cls(after, "stranger", hours(1), kFriday), 3) << "it never was on the list";
-  EXPECT_EQ(cls(after, "old", hours(3), kFriday), 3) << "after the window";
-}
-
 /// One rotation covers a key that leaves the list: the one in force when it left, or the first behind it.
 struct IdentityRotations : ::testing::Test {
   AgentState agent;
@@ -123,6 +94,15 @@ struct IdentityRotations : ::testing::Test {
     return seen;
   }
 };
+
+TEST_F(IdentityRotations, KeyThatLeftTheListStaysValidForItsWindow) {
+  job.credential_rotation = hours(2);
+  EXPECT_EQ(cls("old", "old", hours(0), std::nullopt), 0);
+  EXPECT_EQ(cls("new", "old", hours(1), std::nullopt), 3) << "nobody announced a rotation";
+  EXPECT_EQ(cls("new", "old", hours(1), hours(0)), 1);
+  EXPECT_EQ(cls("new", "stranger", hours(1), hours(0)), 3) << "it never was on the list";
+  EXPECT_EQ(cls("new", "old", hours(3), hours(0)), 3) << "after the window";
+}
 
 TEST_F(IdentityRotations, AKeyThatLeftWithAnEarlierOneIsNotValidAgain) {
   EXPECT_EQ(cls("k0", "k0", hours(0), std::nullopt), 0);
